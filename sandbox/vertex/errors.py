@@ -1,0 +1,89 @@
+"""Errors of the local Vertex AI; each class carries the fields that go over the wire.
+
+    ApiError
+    ├── InvalidArgument      400
+    ├── FailedPrecondition   400
+    ├── NotFound             404
+    ├── AlreadyExists        409
+    ├── Aborted              409
+    ├── ResourceExhausted    429
+    ├── Internal             500
+    ├── Unimplemented        501
+    └── Unavailable          503
+
+Status names, numbers and their HTTP codes: google/rpc/code.proto.
+"""
+
+from typing import Any
+
+
+class ApiError(Exception):
+    """What a caller is told: `message`, one sentence that says what, where and what to do."""
+
+    http_status = 500
+    code = 2
+    status = "UNKNOWN"
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message)
+        self.message = message
+
+    def body(self) -> dict[str, Any]:
+        """The JSON body of Google's REST errors."""
+        return {
+            "error": {"code": self.http_status, "message": self.message, "status": self.status}
+        }
+
+
+class InvalidArgument(ApiError):
+    """The request itself is wrong, whatever the state of the system."""
+
+    http_status, code, status = 400, 3, "INVALID_ARGUMENT"
+
+
+class FailedPrecondition(ApiError):
+    """The request is right, the system's state does not allow it."""
+
+    http_status, code, status = 400, 9, "FAILED_PRECONDITION"
+
+
+class NotFound(ApiError):
+    """The resource does not exist."""
+
+    http_status, code, status = 404, 5, "NOT_FOUND"
+
+
+class AlreadyExists(ApiError):
+    """A resource of this name exists."""
+
+    http_status, code, status = 409, 6, "ALREADY_EXISTS"
+
+
+class Aborted(ApiError):
+    """Somebody else changed the resource meanwhile (an etag that does not match)."""
+
+    http_status, code, status = 409, 10, "ABORTED"
+
+
+class ResourceExhausted(ApiError):
+    """A quota or limit is used up."""
+
+    http_status, code, status = 429, 8, "RESOURCE_EXHAUSTED"
+
+
+class Internal(ApiError):
+    """A fault of the sandbox."""
+
+    http_status, code, status = 500, 13, "INTERNAL"
+
+
+class Unimplemented(ApiError):
+    """The method is real, but the sandbox does not have it."""
+
+    http_status, code, status = 501, 12, "UNIMPLEMENTED"
+
+
+class Unavailable(ApiError):
+    """The service cannot answer now; the caller may try again."""
+
+    http_status, code, status = 503, 14, "UNAVAILABLE"
