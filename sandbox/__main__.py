@@ -1,0 +1,139 @@
+"""`python -m sandbox up|down|status|reset`: Google Cloud on one machine."""
+
+import argparse
+import shutil
+import sys
+from pathlib import Path
+
+from sandbox import airflow
+from sandbox.parts import PORTS, Part, services
+from sandbox.places import LOOPBACK, Home, State
+from sandbox.processes import alive, free_port, healthy, start, stop, wait_until_healthy
+
+HEALTH_SECONDS = 120.0
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one verb; 0 when it did what it says, 1 with one sentence on stderr when not."""
+    options = _parser().parse_args(arguments)
+    home = Home(options.var.resolve())
+    try:
+        return int(options.verb(home, options))
+    except OSError as error:
+        print(f"sandbox: {error}", file=sys.stderr)
+        return 1
+
+
+def up(home: Home, options: argparse.Namespace) -> int:
+    """Start what is not running yet, and return when every part is healthy."""
+    state = home.load()
+    state.project = options.project or state.project
+    state.location = options.location or state.location
+    names = [*PORTS, "airflow"] if options.airflow else list(PORTS)
+    for name in names:
+        part = "bigquery" if name == "bigquery-storage" else name
+        if not (part in state.processes and alive(state.processes[part])):
+            wanted = options.port.get(name) or state.ports.get(name)
+            state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
+    home.save(state)
+    for part in _parts(home, state, options):
+        running = state.processes.get(part.name)
+        if running is None or not alive(running):
+            part.prepare()
+            running = state.processes[part.name] = start(
+                part.command, part.environment, home.log(part.name)
+            )
+            home.save(state)
+    for part in _parts(home, state, options):
+        for url in part.health:
+            if not wait_until_healthy(state.processes[part.name], url, HEALTH_SECONDS):
+                print(
+                    f"sandbox: {part.title} did not become healthy at {url}; "
+                    f"its log is {home.log(part.name)}; `python -m sandbox down` ends the rest",
+                    file=sys.stderr,
+                )
+                return 1
+    return status(home, options)
+
+
+def down(home: Home, options: argparse.Namespace) -> int:
+    """End every process that `up` started; what the parts have stored stays."""
+    state = home.load()
+    running = [process for process in state.processes.values() if alive(process)]
+    stop(running)
+    state.processes.clear()
+    if state.ports:
+        home.save(state)
+    print(f"sandbox: {len(running)} processes ended, data kept in {home.var / 'sandbox'}")
+    return 0
+
+
+def status(home: Home, options: argparse.Namespace) -> int:
+    """Say what is running where; 0 when every part that was started is healthy."""
+    state = home.load()
+    well = bool(state.processes)
+    for part in _parts(home, state, options) if state.processes else []:
+        running = state.processes.get(part.name)
+        if running is None:
+            continue
+        healthy_now = alive(running) and all(healthy(url) for url in part.health)
+        well = well and healthy_now
+        word = "healthy" if healthy_now else "not healthy" if alive(running) else "ended"
+        address = f"{LOOPBACK}:{state.ports[part.name]}" if part.name in state.ports else ""
+        print(f"{part.title:24} {word:12} {address:18} pid {running.pid}")
+    print(f"addresses: {home.env_file}" if state.processes else "sandbox: nothing is running")
+    return 0 if well else 1
+
+
+def reset(home: Home, options: argparse.Namespace) -> int:
+    """`down`, then delete everything that the parts have stored."""
+    down(home, options)
+    for folder in (home.var / "sandbox", home.var / "logs", home.var / "airflow"):
+        shutil.rmtree(folder, ignore_errors=True)
+    print("sandbox: clean")
+    return 0
+
+
+def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
+    result = services(home, state, options.deploy_seconds)
+    if options.airflow or "airflow" in state.processes:
+        environ = airflow.environment(home.var / "airflow", state)
+        result += airflow.parts(environ, state)
+    return result
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+    parser.add_argument("--var", type=Path, default=Path("var"), help="where everything is kept")
+    parser.set_defaults(airflow=False, deploy_seconds=2.0)
+    verbs = parser.add_subparsers(required=True, metavar="up|down|status|reset")
+    for verb in (up, down, status, reset):
+        sub = verbs.add_parser(verb.__name__, help=verb.__doc__)
+        sub.set_defaults(verb=verb)
+        if verb is up:
+            sub.add_argument("--project", help="project id (default titleholder-local)")
+            sub.add_argument("--location", help="region (default us-central1)")
+            sub.add_argument("--airflow", action="store_true", help="a real Airflow as well")
+            sub.add_argument(
+                "--deploy-seconds", type=float, default=2.0, help="how long a deploy takes"
+            )
+            sub.add_argument(
+                "--port",
+                action=_Ports,
+                default={},
+                metavar="PART=NUMBER",
+                help=f"a port for one of {', '.join([*PORTS, 'airflow'])} (default: a free one)",
+            )
+    return parser
+
+
+class _Ports(argparse.Action):
+    def __call__(self, parser, namespace, values, option=None):  # type: ignore[no-untyped-def]
+        name, _, number = values.partition("=")
+        if name not in (*PORTS, "airflow") or not number.isdigit():
+            parser.error(f"--port {values}: say PART=NUMBER, PART one of {', '.join(PORTS)}")
+        namespace.port = {**namespace.port, name: int(number)}
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,84 @@
+"""A real Airflow beside the services: scheduler, DAG processor, triggerer and UI."""
+
+import os
+import secrets
+import subprocess
+import sys
+from pathlib import Path
+
+from sandbox.parts import Part
+from sandbox.places import LOOPBACK, State, addresses, bucket
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+
+def environment(home: Path, state: State, repository: Path = REPOSITORY) -> dict[str, str]:
+    """What any `airflow` command needs to work on this project against the sandbox.
+
+    `home` becomes AIRFLOW_HOME. The connection says that Google is anonymous here, which is how
+    the DAGs reach the sandbox without knowing of it.
+    """
+    ui = f"http://{LOOPBACK}:{state.ports.get('airflow', 8080)}"
+    return {
+        **addresses(state),
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(repository / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(repository / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ui}/execution/",
+        "AIRFLOW__API__BASE_URL": ui,
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "10",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": (
+            '{"conn_type": "google_cloud_platform", "extra": {"is_anonymous": true, '
+            f'"project": "{state.project}"}}}}'
+        ),
+        "TITLEHOLDER_PIPELINE_ROOT": f"gs://{bucket(state)}/pipelines",
+        **_secrets(home),
+    }
+
+
+def parts(environ: dict[str, str], state: State) -> list[Part]:
+    """Airflow's processes, the API server first: the others and every task talk to it."""
+    airflow = [sys.executable, "-m", "airflow"]
+    port = str(state.ports["airflow"])
+    ui = f"http://{LOOPBACK}:{port}/api/v2/version"
+    return [
+        Part(
+            "airflow",
+            "Airflow UI and API",
+            [*airflow, "api-server", "--host", LOOPBACK, "--port", port, "--workers", "1"],
+            [ui],
+            environ,
+            lambda: _migrate(environ),
+        ),
+        *(
+            Part(f"airflow-{name}", f"Airflow {name}", [*airflow, name], [ui], environ)
+            for name in ("scheduler", "dag-processor", "triggerer")
+        ),
+    ]
+
+
+def _migrate(environ: dict[str, str]) -> None:
+    subprocess.run(
+        [sys.executable, "-m", "airflow", "db", "migrate"],
+        env={**os.environ, **environ},
+        check=True,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def _secrets(home: Path) -> dict[str, str]:
+    """The keys that Airflow's processes share, made once and readable by their owner only."""
+    names = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY")
+    path = home / "secrets.env"
+    if not path.exists():
+        home.mkdir(parents=True, exist_ok=True)
+        with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
+            file.writelines(f"{name}={secrets.token_urlsafe(32)}\n" for name in names)
+    return dict(line.split("=", 1) for line in path.read_text().split())

@@ -1,0 +1,91 @@
+"""Where the sandbox keeps what it owns, and how it tells others its addresses."""
+
+import json
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+
+LOOPBACK = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Running:
+    """A process that the sandbox started; `created` tells it from a later one with its pid."""
+
+    pid: int
+    created: float
+
+
+@dataclass
+class State:
+    """What is remembered between two calls of `python -m sandbox`."""
+
+    project: str = "titleholder-local"
+    location: str = "us-central1"
+    ports: dict[str, int] = field(default_factory=dict)
+    processes: dict[str, Running] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folders and files under one `var/`."""
+
+    var: Path
+
+    @property
+    def env_file(self) -> Path:
+        """`sandbox.env`: the addresses, in the form that a shell sources."""
+        return self.var / "sandbox.env"
+
+    def data(self, part: str) -> Path:
+        """The folder in which that part keeps its state."""
+        return self.var / "sandbox" / part
+
+    def log(self, part: str) -> Path:
+        """The file that part logs to."""
+        return self.var / "logs" / f"{part}.log"
+
+    @property
+    def _state_file(self) -> Path:
+        return self.var / "sandbox.json"
+
+    def load(self) -> State:
+        """The state left by the last call; a new one when there is none."""
+        try:
+            raw = json.loads(self._state_file.read_text())
+        except FileNotFoundError:
+            return State()
+        processes = {name: Running(**process) for name, process in raw.pop("processes").items()}
+        return State(**raw, processes=processes)
+
+    def save(self, state: State) -> None:
+        """Keep `state` and the addresses in it, each file replaced in one step."""
+        self.var.mkdir(parents=True, exist_ok=True)
+        _replace(self._state_file, json.dumps(asdict(state), indent=2) + "\n")
+        _replace(
+            self.env_file,
+            "".join(f"{name}={value}\n" for name, value in addresses(state).items()),
+        )
+
+
+def addresses(state: State) -> dict[str, str]:
+    """The variables that Google's own clients, and this project, read."""
+    return {
+        "BIGQUERY_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['bigquery']}",
+        # A gRPC target, which has no scheme.
+        "BIGQUERY_STORAGE_EMULATOR_HOST": f"{LOOPBACK}:{state.ports['bigquery-storage']}",
+        "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['storage']}",
+        "VERTEX_AI_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['vertex']}",
+        "GOOGLE_CLOUD_PROJECT": state.project,
+        "GOOGLE_CLOUD_LOCATION": state.location,
+    }
+
+
+def bucket(state: State) -> str:
+    """The bucket that exists from the start, named as `make deploy` would name it."""
+    return f"{state.project}-titleholder"
+
+
+def _replace(path: Path, text: str) -> None:
+    new = path.with_name(path.name + ".new")
+    new.write_text(text)
+    new.replace(path)

@@ -1,0 +1,103 @@
+"""Starts, probes and ends the processes of the sandbox, and no others."""
+
+import contextlib
+import os
+import socket
+import subprocess
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+
+import psutil
+
+from sandbox.places import LOOPBACK, Running
+
+GRACE_SECONDS = 10.0
+
+
+def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Running:
+    """Start `command` in a process group of its own, its output appended to `log`."""
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with log.open("ab") as output:
+        process = subprocess.Popen(
+            command,
+            env={**os.environ, **environment},
+            stdin=subprocess.DEVNULL,
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+    return Running(process.pid, psutil.Process(process.pid).create_time())
+
+
+def alive(running: Running) -> bool:
+    """Whether that very process is still there (not another one that got its pid)."""
+    try:
+        process = psutil.Process(running.pid)
+        return process.create_time() == running.created and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def stop(processes: Sequence[Running]) -> None:
+    """End these processes and their children: asked first, killed after a grace period."""
+    family = [
+        member
+        for running in processes
+        if alive(running)
+        for member in [
+            psutil.Process(running.pid),
+            *psutil.Process(running.pid).children(recursive=True),
+        ]
+    ]
+    for member in family:
+        _quietly(member.terminate)
+    _, stubborn = psutil.wait_procs(family, timeout=GRACE_SECONDS)
+    for member in stubborn:
+        _quietly(member.kill)
+    psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
+
+
+def free_port(wanted: int | None) -> int:
+    """`wanted` when nobody listens there, else a port the system picks."""
+    for port in (wanted, 0):
+        if port is None:
+            continue
+        with socket.socket() as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            try:
+                probe.bind((LOOPBACK, port))
+            except OSError:
+                continue
+            return int(probe.getsockname()[1])
+    raise OSError(f"no free port on {LOOPBACK}")
+
+
+def wait_until_healthy(running: Running, url: str, seconds: float) -> bool:
+    """Whether `url` (http://… or tcp://host:port) answers before time is up or the process ends."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end and alive(running):
+        if healthy(url):
+            return True
+        time.sleep(0.05)
+    return False
+
+
+def healthy(url: str) -> bool:
+    """Whether one probe of `url` succeeds."""
+    try:
+        if url.startswith("tcp://"):
+            host, _, port = url.removeprefix("tcp://").rpartition(":")
+            with socket.create_connection((host, int(port)), timeout=1):
+                return True
+        with urllib.request.urlopen(url, timeout=2) as answer:
+            return bool(answer.status < 400)
+    except (OSError, urllib.error.URLError):
+        return False
+
+
+def _quietly(act: Callable[[], None]) -> None:
+    with contextlib.suppress(psutil.NoSuchProcess):
+        act()

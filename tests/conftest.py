@@ -1,0 +1,53 @@
+"""The whole sandbox, started once for all tests that ask for it, and always ended."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+
+# Tests never use what the machine has of Google's or Airflow's settings.
+for name in [n for n in os.environ if n.startswith(("AIRFLOW", "GOOGLE_", "TITLEHOLDER_"))]:
+    del os.environ[name]
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox: its folder and the variables of its `sandbox.env`."""
+
+    var: Path
+    env: dict[str, str]
+
+    def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        """`python -m sandbox --var … arguments`."""
+        return run_sandbox(self.var, *arguments)
+
+
+def run_sandbox(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """One call of the sandbox's command line, from the repository's root."""
+    return subprocess.run(
+        [sys.executable, "-m", "sandbox", "--var", str(var), *arguments],
+        cwd=REPOSITORY,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+
+
+@pytest.fixture(scope="session")
+def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+    """BigQuery, Cloud Storage and Vertex AI on free ports; deployments take 0.2 seconds."""
+    var = tmp_path_factory.mktemp("var")
+    try:
+        started = run_sandbox(var, "up", "--deploy-seconds", "0.2")
+        assert started.returncode == 0, started.stdout + started.stderr
+        lines = (var / "sandbox.env").read_text().split()
+        yield Sandbox(var, dict(line.split("=", 1) for line in lines))
+    finally:
+        run_sandbox(var, "down")
