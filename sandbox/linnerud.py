@@ -1,0 +1,104 @@
+"""The example's data: scikit-learn's Linnerud, multiplied to 2,000 rows a week.
+
+Each row is one of the data set's 20 people measured again: inputs and targets vary a little
+around that person's values. A week's rows depend on nothing but the week, so any machine on
+any day makes the same ones.
+"""
+
+import io
+from datetime import UTC, datetime, timedelta
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+from google.cloud import bigquery
+from sklearn.datasets import load_linnerud
+
+FEATURES = ("weight_kg", "waist_cm", "pulse_bpm")
+TARGETS = ("chins", "situps", "jumps")
+ROWS_PER_WEEK = 2_000
+
+_FIRST_WEEK = datetime(1970, 1, 5, 3, tzinfo=UTC)  # a Monday, 03:00 UTC
+_WEEK = timedelta(weeks=1)
+_STEP = _WEEK // ROWS_PER_WEEK
+_METRIC = np.array([0.45359237, 2.54, 1.0])  # pounds, inches, beats per minute
+_JITTER = np.array([0.36, 0.3, 0.45])  # kg, cm, bpm: small beside the people's differences
+_EFFORT = 0.05  # how much a person's result varies, as a share of it
+_SCHEMA = pa.schema(
+    [
+        pa.field("id", pa.int64(), nullable=False),
+        pa.field("measured_at", pa.timestamp("us", tz="UTC")),
+        *(pa.field(name, pa.float64()) for name in (*FEATURES, *TARGETS)),
+    ]
+)
+
+
+def weeks(now: datetime, count: int = 12, drift: float = 0.02) -> pa.Table:
+    """The last `count` complete weeks before `now` and the current week up to `now`.
+
+    Weeks run from Monday 03:00 UTC to Monday 03:00 UTC; each complete one has 2,000 rows
+    spread evenly over it, the last within some five minutes of its end. Columns: id INT64 (unique),
+    measured_at TIMESTAMP, weight_kg, waist_cm, pulse_bpm, chins, situps, jumps FLOAT64.
+    The targets rise and fall by the share `drift` in half a year, as with a season's form.
+    Raises ValueError for a `now` without a time zone.
+    """
+    if now.tzinfo is None:
+        raise ValueError("now has no time zone: pass an aware datetime")
+    current = (now - _FIRST_WEEK) // _WEEK
+    table = pa.concat_tables([_week(n, drift) for n in range(current - count, current + 1)])
+    return table.filter(pc.less_equal(table["measured_at"], pa.scalar(now)))
+
+
+def load(client: bigquery.Client, now: datetime, table: str | None = None, count: int = 12) -> int:
+    """Replace `table` (`project.dataset.table`) by `weeks(now, count)`; returns its row count.
+
+    Creates dataset and table (partitioned by day on measured_at) when missing; doing it twice
+    gives the same table. The default is `linnerud.measurements` in the client's project.
+    """
+    target = bigquery.TableReference.from_string(
+        table or f"{client.project}.linnerud.measurements", default_project=client.project
+    )
+    schema = [
+        bigquery.SchemaField("id", "INT64", mode="REQUIRED"),
+        bigquery.SchemaField("measured_at", "TIMESTAMP"),
+        *(bigquery.SchemaField(name, "FLOAT64") for name in (*FEATURES, *TARGETS)),
+    ]
+    partitioned = bigquery.Table(target, schema)
+    partitioned.time_partitioning = bigquery.TimePartitioning(field="measured_at")
+    client.create_dataset(f"{target.project}.{target.dataset_id}", exists_ok=True)
+    client.create_table(partitioned, exists_ok=True)
+
+    rows = weeks(now, count)
+    parquet = io.BytesIO()
+    pq.write_table(rows, parquet)
+    config = bigquery.LoadJobConfig(
+        source_format=bigquery.SourceFormat.PARQUET,
+        write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
+        schema=schema,
+    )
+    client.load_table_from_file(parquet, target, rewind=True, job_config=config).result()
+    return int(rows.num_rows)
+
+
+def _week(number: int, drift: float) -> pa.Table:
+    """The rows of one whole week, `number` weeks after the first of 1970."""
+    rng = np.random.Generator(np.random.PCG64(number))
+    linnerud = load_linnerud()  # its `target` are the bodies, its `data` the exercises
+    person = rng.integers(len(linnerud.data), size=ROWS_PER_WEEK)
+    jitter, effort = rng.standard_normal((2, ROWS_PER_WEEK, 3))
+    form = 1 + drift * np.sin(2 * np.pi * number / 26)
+    bodies = linnerud.target[person] * _METRIC + jitter * _JITTER
+    results = linnerud.data[person] * form * (1 + effort * _EFFORT)
+
+    index = np.arange(ROWS_PER_WEEK)
+    step = _STEP // timedelta(microseconds=1)
+    begin = (number * _WEEK + (_FIRST_WEEK - datetime.fromtimestamp(0, UTC))) // timedelta(
+        microseconds=1
+    )
+    measured_at = begin + index * step + rng.integers(step, size=ROWS_PER_WEEK)
+    numbers = np.hstack([bodies, results]).round(1)
+    columns = [number * ROWS_PER_WEEK + index, measured_at, *numbers.T]
+    return pa.Table.from_arrays(
+        [pa.array(c).cast(f.type) for c, f in zip(columns, _SCHEMA, strict=True)], schema=_SCHEMA
+    )
