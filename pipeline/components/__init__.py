@@ -1,0 +1,1 @@
+"""The steps of the pipelines, one lightweight Python component a file."""

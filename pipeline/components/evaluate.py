@@ -1,0 +1,48 @@
+"""The step that scores a model on rows it has not seen."""
+
+from kfp import dsl
+
+from pipeline.component import component
+
+
+@component("scikit-learn", "numpy", "joblib", "pyarrow")
+def evaluate(
+    model: dsl.Input[dsl.Model],
+    held_out: dsl.Input[dsl.Dataset],
+    feature_columns: list[str],
+    target_columns: list[str],
+    metrics: dsl.Output[dsl.Metrics],
+) -> float:
+    """The score: R2 times 100 on the held-out rows, averaged over the targets.
+
+    Logs `score`, `score_<target>` and `mae_<target>` (in the target's unit) for each target,
+    and `n_test`. Raises ValueError when any of them is not finite.
+    """
+    import math
+    from pathlib import Path
+
+    import joblib
+    import numpy as np
+    import pyarrow.parquet as pq
+    from sklearn.metrics import mean_absolute_error, r2_score
+
+    rows = pq.read_table(held_out.path)
+    features, actual = (
+        np.column_stack([rows[name].to_numpy() for name in columns])
+        for columns in (feature_columns, target_columns)
+    )
+    predicted = joblib.load(Path(model.path, "model.joblib")).predict(features)
+    predicted = predicted.reshape(actual.shape)
+    results = {"score": 100 * r2_score(actual, predicted), "n_test": rows.num_rows}
+    for name, real, guess in zip(target_columns, actual.T, predicted.T, strict=True):
+        results[f"score_{name}"] = 100 * r2_score(real, guess)
+        results[f"mae_{name}"] = mean_absolute_error(real, guess)
+
+    for name, value in results.items():
+        if not math.isfinite(value):
+            raise ValueError(
+                f"The metric {name} is {value} on {rows.num_rows} held-out rows: look for "
+                "extreme values in the window's feature and target columns."
+            )
+        metrics.log_metric(name, float(value))
+    return float(results["score"])
