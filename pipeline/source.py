@@ -37,31 +37,34 @@ def window_filter(column: str, start: str, end: str) -> str:
     return f"`{column}` >= TIMESTAMP '{low}' AND `{column}` < TIMESTAMP '{high}'"
 
 
-def check_columns(schema: Any, table: str, timestamp: str, key: str, numbers: list[str]) -> None:
+def check_columns(
+    offered: Any, table: str, timestamp: str, key: str, features: list[str], targets: list[str]
+) -> None:
     """Refuse a table (by its Arrow schema) that cannot give the columns asked for."""
-    import pyarrow as pa
+    from pyarrow import types
 
-    remedy = "correct the name in the model's YAML or add the column"
-    for name in (timestamp, key, *numbers):
-        if name not in schema.names:
-            raise ValueError(f"Table {table} has no column {name}: {remedy}.")
-    if (
-        not pa.types.is_timestamp(schema.field(timestamp).type)
-        or not schema.field(timestamp).type.tz
-    ):
+    if not features or not targets:
+        raise ValueError("feature_columns or target_columns is empty: name at least one in each.")
+    for name in (timestamp, key, *features, *targets):
+        if name not in offered.names:
+            raise ValueError(
+                f"Table {table} has no column {name}: correct the name in the model's YAML or "
+                "add the column."
+            )
+    if len({key, *features, *targets}) < 1 + len(features) + len(targets):
         raise ValueError(
-            f"Column {timestamp} of {table} is no TIMESTAMP: name one that is as timestamp_column."
+            f"A column is named twice in {', '.join((key, *features, *targets))}: each may be "
+            "the key, a feature or a target, once."
         )
-    for name in numbers:
-        kind = schema.field(name).type
-        if not (
-            pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind)
-        ):
+    if not types.is_timestamp(kind := offered.field(timestamp).type) or kind.tz is None:
+        raise ValueError(
+            f"Column {timestamp} of {table} is {kind}, not a TIMESTAMP: name one that is as "
+            "timestamp_column."
+        )
+    for name in (*features, *targets):
+        kind = offered.field(name).type
+        if not (types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind)):
             raise ValueError(
                 f"Column {name} of {table} is {kind}, not a number: convert it in the table or "
                 "leave it out of the feature and target columns."
             )
-    if len(set(numbers)) < len(numbers):
-        raise ValueError(
-            f"A column is named twice in {', '.join(numbers)}: name every feature and target once."
-        )

@@ -86,7 +86,9 @@ def create_dataset(
             f"Table {source_table} does not exist: create it, or correct the table in the "
             "model's YAML."
         ) from None
-    check_columns(offered, source_table, timestamp_column, key_column, numbers)
+    check_columns(
+        offered, source_table, timestamp_column, key_column, feature_columns, target_columns
+    )
     session, _ = open_session(
         8, selected_fields=[key_column, *numbers], row_restriction=restriction
     )

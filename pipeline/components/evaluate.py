@@ -32,7 +32,6 @@ def evaluate(
         for columns in (feature_columns, target_columns)
     )
     predicted = joblib.load(Path(model.path, "model.joblib")).predict(features)
-    predicted = predicted.reshape(actual.shape)
     results = {"score": 100 * r2_score(actual, predicted), "n_test": rows.num_rows}
     for name, real, guess in zip(target_columns, actual.T, predicted.T, strict=True):
         results[f"score_{name}"] = 100 * r2_score(real, guess)
