@@ -3,9 +3,11 @@
     ApiError
     ├── InvalidArgument      400
     ├── FailedPrecondition   400
+    ├── PermissionDenied     403
     ├── NotFound             404
     ├── AlreadyExists        409
     ├── Aborted              409
+    ├── Cancelled            499
     ├── ResourceExhausted    429
     ├── Internal             500
     ├── Unimplemented        501
@@ -30,9 +32,7 @@ class ApiError(Exception):
 
     def body(self) -> dict[str, Any]:
         """The JSON body of Google's REST errors."""
-        return {
-            "error": {"code": self.http_status, "message": self.message, "status": self.status}
-        }
+        return {"error": {"code": self.http_status, "message": self.message, "status": self.status}}
 
 
 class InvalidArgument(ApiError):
@@ -45,6 +45,12 @@ class FailedPrecondition(ApiError):
     """The request is right, the system's state does not allow it."""
 
     http_status, code, status = 400, 9, "FAILED_PRECONDITION"
+
+
+class PermissionDenied(ApiError):
+    """The resource belongs to somebody else, whether it exists or not."""
+
+    http_status, code, status = 403, 7, "PERMISSION_DENIED"
 
 
 class NotFound(ApiError):
@@ -63,6 +69,12 @@ class Aborted(ApiError):
     """Somebody else changed the resource meanwhile (an etag that does not match)."""
 
     http_status, code, status = 409, 10, "ABORTED"
+
+
+class Cancelled(ApiError):
+    """Somebody asked to stop it."""
+
+    http_status, code, status = 499, 1, "CANCELLED"
 
 
 class ResourceExhausted(ApiError):

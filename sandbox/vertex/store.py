@@ -5,15 +5,16 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import proto
+from google.protobuf.message import Message
 
-M = TypeVar("M", bound=proto.Message)
+M = TypeVar("M", bound=proto.Message | Message)
 
 
 class Store:
-    """Messages of Google's client library under their resource names.
+    """Messages of Google's client library, proto-plus or plain, under their resource names.
 
     Every method is atomic and safe to call from any thread. What `get` and `list` return is a
     copy: changing it changes nothing until it is `put` back. For a change that reads first, hold
@@ -52,9 +53,10 @@ class Store:
                 raise
             self._db.execute("COMMIT")
 
-    def put(self, name: str, message: proto.Message) -> None:
+    def put(self, name: str, message: proto.Message | Message) -> None:
         """Keep `message` under `name`, in place of what was there."""
-        body = type(message).pb(message).SerializeToString()
+        plain = message if isinstance(message, Message) else type(message).pb(message)
+        body = plain.SerializeToString()
         with self._lock:
             self._db.execute(
                 "INSERT INTO resource (kind, name, body) VALUES (?, ?, ?) "
@@ -68,7 +70,7 @@ class Store:
             row = self._db.execute(
                 "SELECT body FROM resource WHERE kind = ? AND name = ?", (kind.__name__, name)
             ).fetchone()
-        return None if row is None else kind.deserialize(row[0])
+        return None if row is None else _parse(kind, row[0])
 
     def list(self, kind: type[M], prefix: str) -> list[M]:
         """All messages of that type whose name starts with `prefix`, newest first."""
@@ -78,9 +80,9 @@ class Store:
                 "ORDER BY sequence DESC",
                 (kind.__name__, len(prefix), prefix),
             ).fetchall()
-        return [kind.deserialize(body) for (body,) in rows]
+        return [_parse(kind, body) for (body,) in rows]
 
-    def delete(self, kind: type[proto.Message], name: str) -> None:
+    def delete(self, kind: type[proto.Message | Message], name: str) -> None:
         """Forget that message; nothing happens when it is not there."""
         with self._lock:
             self._db.execute(
@@ -91,3 +93,7 @@ class Store:
         """Let go of the file."""
         with self._lock:
             self._db.close()
+
+
+def _parse(kind: Any, body: bytes) -> Any:
+    return kind.FromString(body) if issubclass(kind, Message) else kind.deserialize(body)

@@ -1,0 +1,175 @@
+"""The server: from a request over HTTP to the method it means, and back."""
+
+import json
+import logging
+import random
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.applications import Starlette
+from starlette.concurrency import run_in_threadpool
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from sandbox.vertex.artifacts import Artifacts
+from sandbox.vertex.clock import Clock, utc_now
+from sandbox.vertex.context import Context, Durations
+from sandbox.vertex.deployments import DeploymentService
+from sandbox.vertex.endpoint_records import EndpointRecords
+from sandbox.vertex.endpoints import EndpointService
+from sandbox.vertex.errors import ApiError, Internal, InvalidArgument, NotFound, Unimplemented
+from sandbox.vertex.evaluations import EvaluationService
+from sandbox.vertex.lifecycle import Operations
+from sandbox.vertex.model_records import ModelRecords
+from sandbox.vertex.models import ModelService
+from sandbox.vertex.names import Names
+from sandbox.vertex.operations import OperationService
+from sandbox.vertex.prediction import Prediction
+from sandbox.vertex.routes import Route, google_routes
+from sandbox.vertex.serving import Serving
+from sandbox.vertex.store import Store
+from sandbox.vertex.transcode import read_request, write_response
+from sandbox.vertex.uploads import UploadService
+
+_LOG: Final = logging.getLogger(__name__)
+PROJECT_NUMBER: Final = "100000000001"
+"""The number that the sandbox's project goes by unless another is given."""
+
+# Google's limit for a request that no other limit is written down for.
+_LARGEST_BODY: Final = 10_485_760
+
+
+def create_app(
+    home: Path,
+    project: str,
+    storage_host: str,
+    *,
+    number: str = PROJECT_NUMBER,
+    clock: Clock = utc_now,
+    durations: Durations | None = None,
+    chance: random.Random | None = None,
+) -> Starlette:
+    """The local Vertex AI of one project, with its state in `home`.
+
+    `storage_host` is the base URL of the sandbox's Cloud Storage; ValueError for any other.
+    """
+    artifacts = Artifacts(storage_host, project)
+    store = Store(home / "vertex.sqlite")
+    operations = Operations(store, clock)
+    context = Context(store, clock, Names(project, number), operations, durations or Durations())
+    serving = Serving(store, artifacts, chance or random.Random())
+    endpoints = EndpointRecords(context, serving.forget)
+    models = ModelRecords(context, endpoints, serving.forget_all)
+    services: list[Any] = [
+        EndpointService(context, endpoints),
+        DeploymentService(context, endpoints, models, serving),
+        ModelService(context, models),
+        UploadService(context, models),
+        EvaluationService(context, models),
+        OperationService(operations),
+    ]
+    try:
+        from sandbox.vertex.pipelines import PipelineService
+    except ImportError:
+        pass
+    else:
+        services.append(PipelineService(store, clock, home, project))
+    api = _Api(services, Prediction(context.names, serving), context)
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        google_routes()
+        yield
+        for service in services:
+            if hasattr(service, "close"):
+                await run_in_threadpool(service.close)
+        operations.close()
+        store.close()
+
+    app = Starlette(lifespan=lifespan)
+    app.mount("/", api)
+    return app
+
+
+class _Api:
+    def __init__(self, services: list[Any], prediction: Prediction, context: Context) -> None:
+        self._services = services
+        self._prediction = prediction
+        self._context = context
+        self._routes = google_routes()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        request = Request(scope, receive)
+        if request.url.path == "/healthz":
+            await Response("ok", media_type="text/plain")(scope, receive, send)
+            return
+        try:
+            body = await _read(request)
+            content = await run_in_threadpool(self._answer, request, body)
+            status = 200
+        except ApiError as error:
+            content, status = _render(error), error.http_status
+        except Exception as error:
+            _LOG.exception("%s %s broke", request.method, request.url.path)
+            broken = Internal(f"The sandbox broke: {error!r}; its log says where.")
+            content, status = _render(broken), broken.http_status
+        response = Response(content, status, media_type="application/json")
+        await response(scope, receive, send)
+
+    def _answer(self, request: Request, body: bytes) -> bytes:
+        path = request.url.path
+        found = self._routes.match(request.method, path)
+        if found is None:
+            raise _no_route(request.method, path)
+        route, variables = found
+        variables = {
+            field: self._context.names.canonical(value) for field, value in variables.items()
+        }
+        self._context.operations.settle()
+        if route.rpc == "predict":
+            return self._prediction.predict(variables["endpoint"], body)
+        method = self._method(route)
+        query = parse_qsl(request.url.query, keep_blank_values=True)
+        return write_response(method(read_request(route, variables, query, body)), query)
+
+    def _method(self, route: Route) -> Callable[[Any], Any]:
+        for service in self._services:
+            method = getattr(service, route.rpc, None)
+            if method is not None:
+                return method  # type: ignore[no-any-return]
+        raise Unimplemented(
+            f"{route.service}.{route.rpc} is a method of Vertex AI that the sandbox does not have; "
+            "use the real service for it."
+        )
+
+
+async def _read(request: Request) -> bytes:
+    chunks, size = [], 0
+    async for chunk in request.stream():
+        size += len(chunk)
+        if size > _LARGEST_BODY:
+            raise InvalidArgument(
+                f"Request payload size exceeds the limit: {_LARGEST_BODY} bytes; send less."
+            )
+        chunks.append(chunk)
+    return b"".join(chunks)
+
+
+def _no_route(http_method: str, path: str) -> ApiError:
+    version = path.split("/")[1]
+    if version.startswith("v1") and version != "v1":
+        return Unimplemented(
+            f"The API version {version} is not in the sandbox, which has v1; use v1 clients."
+        )
+    return NotFound(
+        f"Method not found: Vertex AI v1 has no {http_method} {path} in the services that the "
+        "sandbox knows."
+    )
+
+
+def _render(error: ApiError) -> bytes:
+    return json.dumps(error.body()).encode()

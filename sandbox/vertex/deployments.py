@@ -1,0 +1,168 @@
+"""Models on endpoints: deployed, given traffic, undeployed."""
+
+import re
+from collections.abc import Collection
+from typing import Any, Final
+
+from google.cloud.aiplatform_v1 import types
+
+from sandbox.vertex.context import Context
+from sandbox.vertex.endpoint_records import EndpointRecords
+from sandbox.vertex.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    NotFound,
+    Unimplemented,
+)
+from sandbox.vertex.lifecycle import Finish
+from sandbox.vertex.model_records import ModelRecords
+from sandbox.vertex.names import new_id
+from sandbox.vertex.serving import Serving
+from sandbox.vertex.traffic import split_after_deploy, split_after_undeploy
+
+_DEPLOYED_ID: Final = re.compile(r"[0-9]{1,10}")
+
+
+class DeploymentService:
+    """DeployModel and UndeployModel of google/cloud/aiplatform/v1/endpoint_service.proto."""
+
+    def __init__(
+        self, context: Context, records: EndpointRecords, models: ModelRecords, serving: Serving
+    ) -> None:
+        self._context = context
+        self._records = records
+        self._models = models
+        self._serving = serving
+
+    def deploy_model(self, request: Any) -> Any:
+        """Start to deploy a model; it takes traffic only once it is loaded.
+
+        The operation fails with FailedPrecondition when it cannot be loaded, and the endpoint
+        stays as it is. Raises InvalidArgument, NotFound, AlreadyExists for a taken id,
+        FailedPrecondition for a model without image or artifact, or while another operation on
+        the endpoint runs.
+        """
+        endpoint = self._records.get(request.endpoint)
+        model = self._models.get(request.deployed_model.model)
+        _check_resources(request.deployed_model)
+        if not model.container_spec.image_uri or not model.artifact_uri:
+            raise FailedPrecondition(
+                f"Model {model.name}@{model.version_id} has no container image or no artifact; "
+                "upload a version with container_spec.image_uri and artifact_uri."
+            )
+        deployed = types.DeployedModel(
+            request.deployed_model,
+            id=_id_of(request.deployed_model, endpoint),
+            model=model.name,
+            model_version_id=model.version_id,
+            display_name=request.deployed_model.display_name or model.display_name,
+        )
+        wanted = dict(request.traffic_split)
+        split_after_deploy(endpoint.traffic_split, wanted, deployed.id, _ids(endpoint))
+
+        def prepare() -> Finish:
+            estimator = self._serving.load(model)
+
+            def finish() -> Any:
+                now = self._records.get(endpoint.name)
+                self._models.get(f"{model.name}@{model.version_id}")
+                now.traffic_split = split_after_deploy(
+                    now.traffic_split, wanted, deployed.id, _ids(now)
+                )
+                clock: Any = self._context.clock()
+                deployed.create_time = clock
+                now.deployed_models.append(deployed)
+                self._serving.seat(now.name, deployed.id, estimator)
+                self._records.save(now)
+                return types.DeployModelResponse(deployed_model=deployed)
+
+            return finish
+
+        metadata = types.DeployModelOperationMetadata(
+            deployment_stage=types.DeploymentStage.STARTING_DEPLOYMENT
+        )
+        return self._context.operations.start(
+            endpoint.name, metadata, self._context.durations.deploy, prepare, slow=True
+        )
+
+    def undeploy_model(self, request: Any) -> Any:
+        """Start to undeploy a model, which serves until the operation is done.
+
+        Raises InvalidArgument, NotFound, FailedPrecondition when the model would leave with
+        traffic, or while another operation on the endpoint runs.
+        """
+        endpoint = self._records.get(request.endpoint)
+        gone, wanted = request.deployed_model_id, dict(request.traffic_split)
+        _must_have(endpoint, gone)
+        split_after_undeploy(endpoint.traffic_split, wanted, gone, _ids(endpoint))
+
+        def prepare() -> Finish:
+            def finish() -> Any:
+                now = self._records.get(endpoint.name)
+                _must_have(now, gone)
+                now.traffic_split = split_after_undeploy(now.traffic_split, wanted, gone, _ids(now))
+                now.deployed_models = [one for one in now.deployed_models if one.id != gone]
+                self._records.save(now)
+                self._serving.unseat(now.name, gone)
+                return types.UndeployModelResponse()
+
+            return finish
+
+        metadata = types.UndeployModelOperationMetadata()
+        return self._context.operations.start(
+            endpoint.name, metadata, self._context.durations.undeploy, prepare
+        )
+
+
+def _ids(endpoint: Any) -> Collection[str]:
+    return [model.id for model in endpoint.deployed_models]
+
+
+def _must_have(endpoint: Any, deployed_id: str) -> None:
+    if not deployed_id:
+        raise InvalidArgument("deployed_model_id is required: the id of the model to undeploy.")
+    if deployed_id not in _ids(endpoint):
+        raise NotFound(
+            f"DeployedModel {deployed_id} is not found in {endpoint.name}; "
+            f"it has {', '.join(_ids(endpoint)) or 'no models'}."
+        )
+
+
+def _id_of(deployed: Any, endpoint: Any) -> str:
+    if not deployed.id:
+        return new_id()
+    # "0" stands for the model being deployed in a traffic split, so it cannot be an id as well.
+    if not _DEPLOYED_ID.fullmatch(deployed.id) or deployed.id == "0":
+        raise InvalidArgument(
+            f"deployed_model.id is {deployed.id!r}; it must be 1 to 10 digits and not 0."
+        )
+    if deployed.id in _ids(endpoint):
+        raise AlreadyExists(
+            f"DeployedModel {deployed.id} already exists in {endpoint.name}; choose another id."
+        )
+    return str(deployed.id)
+
+
+def _check_resources(deployed: Any) -> None:
+    """Custom models have machines of their own: Model.supported_deployment_resources_types."""
+    if deployed.shared_resources:
+        raise Unimplemented(
+            "deployed_model.shared_resources is not in the sandbox; use dedicated_resources."
+        )
+    dedicated = deployed.dedicated_resources
+    if not dedicated.machine_spec.machine_type:
+        raise InvalidArgument(
+            "deployed_model.dedicated_resources.machine_spec.machine_type is required for a model "
+            "with a container; give one, such as n1-standard-2."
+        )
+    if dedicated.min_replica_count < 1:
+        raise InvalidArgument(
+            "deployed_model.dedicated_resources.min_replica_count is "
+            f"{dedicated.min_replica_count}; it must be 1 or more."
+        )
+    if 0 < dedicated.max_replica_count < dedicated.min_replica_count:
+        raise InvalidArgument(
+            "deployed_model.dedicated_resources.max_replica_count is below min_replica_count; "
+            "raise it or leave it out."
+        )

@@ -1,0 +1,119 @@
+"""Models as they are kept: what all versions share under `models/M`, each version `models/M@N`."""
+
+import hashlib
+import secrets
+from collections.abc import Callable, Iterable
+from typing import Any, Final
+
+from google.cloud.aiplatform_v1 import types
+
+from sandbox.vertex.aliases import merge_aliases
+from sandbox.vertex.context import Context
+from sandbox.vertex.endpoint_records import EndpointRecords
+from sandbox.vertex.errors import NotFound
+
+SHARED_FIELDS: Final = ("display_name", "description")
+"""Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""
+
+
+class ModelRecords:
+    """The models of the project. The shared record counts the versions in its version_id."""
+
+    def __init__(
+        self, context: Context, endpoints: EndpointRecords, on_change: Callable[[], None]
+    ) -> None:
+        self._context = context
+        self._store = context.store
+        self._endpoints = endpoints
+        self._on_change = on_change
+
+    def get(self, reference: str) -> Any:
+        """The version that `models/M`, `models/M@2` or `models/M@alias` means.
+
+        Raises InvalidArgument for a name of another form, NotFound.
+        """
+        name, version = self.split(reference)
+        shared = self.shared(name)
+        for record in self.versions(name):
+            if version in (record.version_id, *record.version_aliases):
+                return self.view(shared, record)
+        raise NotFound(f"Model {name} has no version {version}; list its versions.")
+
+    def split(self, reference: str) -> tuple[str, str]:
+        """The model's name and the version asked for, `default` if none is."""
+        name = self._context.names.resource(reference, "models", "model")
+        name, _, version = name.partition("@")
+        return name, version or "default"
+
+    def shared(self, name: str) -> Any:
+        """What all versions of the model share; raises NotFound."""
+        shared = self._store.get(types.Model, name)
+        if shared is None:
+            raise NotFound(f"Model {name} is not found; list the models of its location.")
+        return shared
+
+    def exists(self, name: str) -> bool:
+        """Whether there is a model of that name."""
+        return self._store.get(types.Model, name) is not None
+
+    def versions(self, name: str) -> list[Any]:
+        """The records of the versions, newest first."""
+        return self._store.list(types.Model, f"{name}@")
+
+    def list(self, parent: str) -> list[Any]:
+        """The default version of every model in a location, newest model first."""
+        models = self._store.list(types.Model, f"{parent}/models/")
+        return [self.get(model.name) for model in models if "@" not in model.name]
+
+    def view(self, shared: Any, record: Any) -> Any:
+        """A version as the API shows it: with the model's fields, labels and deployments."""
+        model = types.Model(record)
+        model.name = shared.name
+        for field in (*SHARED_FIELDS, "create_time", "update_time"):
+            setattr(model, field, getattr(shared, field))
+        model.labels = {**shared.labels, **record.labels}
+        model.etag = hashlib.sha256(f"{shared.etag} {record.etag}".encode()).hexdigest()[:24]
+        model.deployed_models = [
+            types.DeployedModelRef(endpoint=endpoint.name, deployed_model_id=deployed.id)
+            for endpoint, deployed in self._endpoints.deployments()
+            if (deployed.model, deployed.model_version_id) == (shared.name, record.version_id)
+        ]
+        return model
+
+    def save_shared(self, shared: Any) -> None:
+        """Keep what the versions share; call it inside a transaction."""
+        shared.etag, shared.update_time = _etag(), self._context.clock()
+        self._store.put(shared.name, shared)
+        self._on_change()
+
+    def save_version(self, name: str, record: Any) -> None:
+        """Keep one version; call it inside a transaction."""
+        record.etag, record.version_update_time = _etag(), self._context.clock()
+        self._store.put(f"{name}@{record.version_id}", record)
+
+    def set_aliases(self, name: str, version: str, changes: Iterable[str]) -> None:
+        """Give and take aliases (see merge_aliases); call it inside a transaction."""
+        records = self.versions(name)
+        before = {record.version_id: list(record.version_aliases) for record in records}
+        after = merge_aliases(before, version, changes)
+        for record in records:
+            if after[record.version_id] != before[record.version_id]:
+                record.version_aliases = after[record.version_id]
+                self.save_version(name, record)
+
+    def delete_version(self, name: str, version: str) -> None:
+        """Forget a version and its evaluations; call it inside a transaction."""
+        self._store.delete(types.Model, f"{name}@{version}")
+        for evaluation in self._store.list(types.ModelEvaluation, f"{name}@{version}/"):
+            self._store.delete(types.ModelEvaluation, evaluation.name)
+
+    def delete(self, name: str) -> None:
+        """Forget a model with all versions; call it inside a transaction."""
+        for record in self.versions(name):
+            self.delete_version(name, record.version_id)
+        self._store.delete(types.Model, name)
+        self._on_change()
+
+
+def _etag() -> str:
+    return secrets.token_urlsafe(18)

@@ -1,0 +1,188 @@
+"""The Model Registry: ModelService without uploads (uploads.py) and evaluations."""
+
+from typing import Any, Final
+
+from google.cloud.aiplatform_v1 import types
+
+from sandbox.vertex.aliases import DEFAULT
+from sandbox.vertex.context import Context
+from sandbox.vertex.errors import Aborted, FailedPrecondition, InvalidArgument
+from sandbox.vertex.fields import check_display_name, check_labels
+from sandbox.vertex.lifecycle import Finish
+from sandbox.vertex.listing import list_page
+from sandbox.vertex.model_records import SHARED_FIELDS, ModelRecords
+from sandbox.vertex.transcode import mask_paths
+
+_OF_MODEL: Final = (*SHARED_FIELDS, "labels")
+_OF_VERSION: Final = ("version_description", "labels")
+
+
+class ModelService:
+    """Methods of google/cloud/aiplatform/v1/model_service.proto."""
+
+    def __init__(self, context: Context, records: ModelRecords) -> None:
+        self._context = context
+        self._records = records
+
+    def get_model(self, request: Any) -> Any:
+        """A version, the default one unless named; raises InvalidArgument, NotFound."""
+        return self._records.get(request.name)
+
+    def list_models(self, request: Any) -> Any:
+        """The default version of every model of a location; raises InvalidArgument."""
+        page = list_page(
+            self._records.list(self._context.names.parent(request.parent)),
+            request,
+            {
+                "model": lambda model: model.name.rpartition("/")[2],
+                "display_name": lambda model: model.display_name,
+            },
+            {
+                "display_name": lambda model: model.display_name,
+                "create_time": lambda model: model.create_time,
+                "update_time": lambda model: model.update_time,
+            },
+        )
+        return types.ListModelsResponse(models=page.items, next_page_token=page.next_page_token)
+
+    def list_model_versions(self, request: Any) -> Any:
+        """All versions of a model, newest first; raises InvalidArgument, NotFound."""
+        name, _ = self._records.split(request.name)
+        shared = self._records.shared(name)
+        page = list_page(
+            [self._records.view(shared, record) for record in self._records.versions(name)],
+            request,
+            {},
+            {
+                "create_time": lambda model: model.version_create_time,
+                "update_time": lambda model: model.version_update_time,
+            },
+        )
+        return types.ListModelVersionsResponse(
+            models=page.items, next_page_token=page.next_page_token
+        )
+
+    def update_model(self, request: Any) -> Any:
+        """Change the model (`models/M`, `models/M@-`) or one version (`models/M@2`).
+
+        Which fields belong to which: the docs of UpdateModelRequest.model. Raises
+        InvalidArgument, NotFound, and Aborted for an etag that is not the version's.
+        """
+        asked = request.model
+        base, _, version = asked.name.partition("@")
+        of_model = version in ("", "-")
+        allowed = _OF_MODEL if of_model else _OF_VERSION
+        what = "a model" if of_model else "a model's version"
+        paths = mask_paths(request.update_mask, allowed, what)
+        if "display_name" in paths:
+            check_display_name(asked.display_name, "model.display_name")
+        if "labels" in paths:
+            check_labels(asked.labels, "model.labels")
+        with self._context.store.transaction():
+            current = self._records.get(base if of_model else asked.name)
+            if asked.etag and asked.etag != current.etag:
+                raise Aborted(
+                    f"The etag of {asked.name} does not match: somebody changed it meanwhile; "
+                    "read it again and repeat the change."
+                )
+            if of_model:
+                shared = self._records.shared(current.name)
+                _copy(paths, asked, shared)
+                self._records.save_shared(shared)
+            else:
+                record = self._version(current.name, current.version_id)
+                _copy(paths, asked, record)
+                self._records.save_version(current.name, record)
+            return self._records.get(f"{current.name}@{current.version_id}")
+
+    def merge_version_aliases(self, request: Any) -> Any:
+        """Give aliases to a version, or take them away with `-` before them.
+
+        Raises InvalidArgument, also for a name without `@` and a number, and NotFound.
+        """
+        name, version = self._numbered(request.name)
+        with self._context.store.transaction():
+            self._records.get(f"{name}@{version}")
+            self._records.set_aliases(name, version, list(request.version_aliases))
+            return self._records.get(f"{name}@{version}")
+
+    def delete_model(self, request: Any) -> Any:
+        """Start to delete all versions; FailedPrecondition while one is deployed; NotFound."""
+        name, _ = self._records.split(request.name)
+        if "@" in request.name:
+            raise InvalidArgument(f"{request.name} is a version; use deleteVersion, or {name}.")
+
+        def check() -> None:
+            shared = self._records.shared(name)
+            for record in self._records.versions(name):
+                _must_be_idle(self._records.view(shared, record))
+
+        def prepare() -> Finish:
+            def finish() -> None:
+                check()
+                self._records.delete(name)
+
+            return finish
+
+        check()
+        metadata = types.DeleteOperationMetadata()
+        return self._context.operations.start(
+            name, metadata, self._context.durations.other, prepare
+        )
+
+    def delete_model_version(self, request: Any) -> Any:
+        """Start to delete a version that is neither deployed, nor the only nor the default one.
+
+        Raises InvalidArgument, NotFound, FailedPrecondition.
+        """
+        name, version = self._numbered(request.name)
+
+        def check() -> None:
+            model = self._records.get(f"{name}@{version}")
+            if len(self._records.versions(name)) == 1:
+                raise FailedPrecondition(
+                    f"{name} has no version but {version}; delete the model instead."
+                )
+            if DEFAULT in model.version_aliases:
+                raise FailedPrecondition(
+                    f"{name}@{version} is the default version; "
+                    f"give the alias {DEFAULT!r} to another one first."
+                )
+            _must_be_idle(model)
+
+        def prepare() -> Finish:
+            def finish() -> None:
+                check()
+                self._records.delete_version(name, version)
+
+            return finish
+
+        check()
+        metadata = types.DeleteOperationMetadata()
+        return self._context.operations.start(
+            name, metadata, self._context.durations.other, prepare
+        )
+
+    def _numbered(self, reference: str) -> tuple[str, str]:
+        name, version = self._records.split(reference)
+        if not version.isdecimal():
+            raise InvalidArgument(
+                f"Invalid name {reference!r}: the version id must be in it, as in {name}@1."
+            )
+        return name, version
+
+    def _version(self, name: str, version: str) -> Any:
+        return next(one for one in self._records.versions(name) if one.version_id == version)
+
+
+def _copy(paths: list[str], source: Any, target: Any) -> None:
+    for path in paths:
+        setattr(target, path, getattr(source, path))
+
+
+def _must_be_idle(model: Any) -> None:
+    for where in model.deployed_models:
+        raise FailedPrecondition(
+            f"{model.name}@{model.version_id} is deployed to {where.endpoint} as "
+            f"{where.deployed_model_id} and cannot be deleted; undeploy it first."
+        )

@@ -1,0 +1,69 @@
+"""Online prediction, without the detour over messages: it is called often."""
+
+import json
+from typing import Any, Final
+
+import numpy as np
+
+from sandbox.vertex.errors import FailedPrecondition, InvalidArgument
+from sandbox.vertex.names import Names
+from sandbox.vertex.serving import Serving
+from sandbox.vertex.transcode import parse_json
+
+LARGEST_REQUEST: Final = 1_500_000
+"""Bytes; https://cloud.google.com/vertex-ai/docs/quotas says 1.5 MB."""
+
+# Fields of PredictRequest in google/cloud/aiplatform/v1/prediction_service.proto.
+_FIELDS: Final = frozenset(("endpoint", "instances", "parameters", "labels"))
+
+
+class Prediction:
+    """Predict of google/cloud/aiplatform/v1/prediction_service.proto."""
+
+    def __init__(self, names: Names, serving: Serving) -> None:
+        self._names = names
+        self._serving = serving
+
+    def predict(self, endpoint: str, body: bytes) -> bytes:
+        """The answer of one of the endpoint's models, as JSON.
+
+        Raises InvalidArgument for a body that is not a predict request, NotFound,
+        FailedPrecondition for an endpoint without a split, a body that is too large, and for
+        whatever the model makes of the instances.
+        """
+        name = self._names.resource(endpoint, "endpoints", "endpoint")
+        if len(body) > LARGEST_REQUEST:
+            raise FailedPrecondition(
+                f"The request size ({len(body)} bytes) exceeds 1.500MB limit; send fewer instances."
+            )
+        instances = _instances(body)
+        seat, estimator = self._serving.pick(name)
+        try:
+            predictions = np.asarray(estimator.predict(np.asarray(instances))).tolist()
+            text = json.dumps(predictions, allow_nan=False)
+        except Exception as error:
+            raise FailedPrecondition(
+                f"Prediction failed: Exception during sklearn prediction: {error}"
+            ) from error
+        rest = {
+            "deployedModelId": seat.deployed_id,
+            "model": seat.model,
+            "modelDisplayName": seat.display_name,
+            "modelVersionId": seat.version,
+        }
+        return f'{{"predictions": {text}, {json.dumps(rest)[1:]}'.encode()
+
+
+def _instances(body: bytes) -> list[Any]:
+    fields = parse_json(body)
+    for name in fields:
+        if name not in _FIELDS:
+            raise InvalidArgument(
+                f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
+            )
+    instances = fields.get("instances")
+    if not isinstance(instances, list):
+        raise InvalidArgument(
+            'instances is required and must be a list, as in {"instances": [[1.0, 2.0]]}.'
+        )
+    return instances

@@ -1,0 +1,130 @@
+"""Loaded models, and who of them answers the next request."""
+
+import random
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from google.cloud.aiplatform_v1 import types
+
+from sandbox.vertex.artifacts import Artifacts, Estimator
+from sandbox.vertex.errors import FailedPrecondition, Internal, NotFound, Unavailable
+from sandbox.vertex.store import Store
+
+
+@dataclass(frozen=True)
+class Seat:
+    """A deployed model, ready to predict."""
+
+    deployed_id: str
+    model: str
+    version: str
+    display_name: str
+    artifact_uri: str
+    image_uri: str
+    estimator: Estimator | None = None
+
+
+@dataclass(frozen=True)
+class _Table:
+    seats: Sequence[Seat]
+    shares: Sequence[int]
+
+
+class Serving:
+    """Picks by the traffic split. What it knows is rebuilt from the store whenever that changes."""
+
+    def __init__(self, store: Store, artifacts: Artifacts, chance: random.Random) -> None:
+        self._store = store
+        self._artifacts = artifacts
+        self._chance = chance
+        self._tables: dict[str, _Table] = {}
+        self._estimators: dict[tuple[str, str], Estimator] = {}
+        self._loading = threading.Lock()
+
+    def load(self, model: Any) -> Estimator:
+        """What the model's version predicts with; raises FailedPrecondition."""
+        return self._artifacts.load(model.artifact_uri, model.container_spec.image_uri)
+
+    def seat(self, endpoint: str, deployed_id: str, estimator: Estimator) -> None:
+        """Have that model ready before traffic reaches it."""
+        self._estimators[endpoint, deployed_id] = estimator
+
+    def unseat(self, endpoint: str, deployed_id: str) -> None:
+        """Let go of a model that has left."""
+        self._estimators.pop((endpoint, deployed_id), None)
+
+    def forget(self, endpoint: str) -> None:
+        """The endpoint changed (call it inside the transaction that changes it)."""
+        self._tables.pop(endpoint, None)
+
+    def forget_all(self) -> None:
+        """Models changed (call it inside the transaction that changes them)."""
+        self._tables.clear()
+
+    def pick(self, endpoint: str) -> tuple[Seat, Estimator]:
+        """Who answers the next request, at random by the traffic split.
+
+        Raises NotFound, FailedPrecondition without a split, Unavailable when after a restart
+        the model's file cannot be read.
+        """
+        table = self._tables.get(endpoint) or self._build(endpoint)
+        if len(table.seats) == 1:
+            seat = table.seats[0]
+        else:
+            (seat,) = self._chance.choices(table.seats, table.shares)
+        return seat, seat.estimator or self._load_again(endpoint, seat)
+
+    def _build(self, name: str) -> _Table:
+        # Inside a transaction, so that no writer can come between reading and remembering.
+        with self._store.transaction():
+            endpoint = self._store.get(types.Endpoint, name)
+            if endpoint is None:
+                raise NotFound(f"Endpoint {name} is not found; list those of its location.")
+            split = {key: share for key, share in endpoint.traffic_split.items() if share > 0}
+            if not split:
+                raise FailedPrecondition(
+                    f"Endpoint {name} has no traffic split; deploy a model to it with a "
+                    "traffic_split, or update the endpoint's."
+                )
+            seats = [
+                self._seat_of(name, deployed)
+                for deployed in endpoint.deployed_models
+                if deployed.id in split
+            ]
+            table = _Table(seats, [split[seat.deployed_id] for seat in seats])
+            self._tables[name] = table
+        return table
+
+    def _seat_of(self, endpoint: str, deployed: Any) -> Seat:
+        shared = self._store.get(types.Model, deployed.model)
+        version = self._store.get(types.Model, f"{deployed.model}@{deployed.model_version_id}")
+        if shared is None or version is None:
+            raise Internal(f"{deployed.model} is deployed and yet gone: the sandbox has a bug.")
+        return Seat(
+            deployed_id=deployed.id,
+            model=deployed.model,
+            version=deployed.model_version_id,
+            display_name=shared.display_name,
+            artifact_uri=version.artifact_uri,
+            image_uri=version.container_spec.image_uri,
+            estimator=self._estimators.get((endpoint, deployed.id)),
+        )
+
+    def _load_again(self, endpoint: str, seat: Seat) -> Estimator:
+        # After a restart: the endpoint is there, its models are not in memory yet.
+        with self._loading:
+            key = (endpoint, seat.deployed_id)
+            estimator = self._estimators.get(key)
+            if estimator is None:
+                try:
+                    estimator = self._artifacts.load(seat.artifact_uri, seat.image_uri)
+                except FailedPrecondition as error:
+                    raise Unavailable(
+                        f"DeployedModel {seat.deployed_id} could not be started again after a "
+                        f"restart of the sandbox. {error.message}"
+                    ) from error
+                self._estimators[key] = estimator
+        self.forget(endpoint)
+        return estimator

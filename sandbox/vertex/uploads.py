@@ -1,0 +1,118 @@
+"""UploadModel: a new model, or a new version of one."""
+
+from typing import Any, Final
+
+from google.cloud.aiplatform_v1 import types
+
+from sandbox.vertex.aliases import DEFAULT, merge_aliases
+from sandbox.vertex.context import Context
+from sandbox.vertex.errors import AlreadyExists, InvalidArgument, Unimplemented
+from sandbox.vertex.fields import check_display_name, check_labels
+from sandbox.vertex.lifecycle import Finish
+from sandbox.vertex.model_records import SHARED_FIELDS, ModelRecords
+from sandbox.vertex.names import check_id, new_id
+
+_OF_VERSION: Final = (
+    "version_description",
+    "predict_schemata",
+    "metadata_schema_uri",
+    "metadata",
+    "pipeline_job",
+    "container_spec",
+    "artifact_uri",
+    "explanation_spec",
+    "labels",
+)
+
+
+class UploadService:
+    """UploadModel of google/cloud/aiplatform/v1/model_service.proto."""
+
+    def __init__(self, context: Context, records: ModelRecords) -> None:
+        self._context = context
+        self._records = records
+
+    def upload_model(self, request: Any) -> Any:
+        """Start to make a model, or with `parent_model` its next version.
+
+        Labels sent along belong to the version. Raises InvalidArgument, AlreadyExists for a
+        taken model_id, NotFound for a parent_model that is not there, Unimplemented.
+        """
+        parent, asked = self._context.names.parent(request.parent), request.model
+        _check(asked)
+        if request.parent_model:
+            if request.model_id:
+                raise InvalidArgument("Give parent_model or model_id, not both.")
+            name, _ = self._records.split(request.parent_model)
+            self._records.shared(name)
+        else:
+            if request.model_id:
+                check_id(request.model_id, "models")
+            name = f"{parent}/models/{request.model_id or new_id()}"
+            self._must_be_new(name)
+
+        def prepare() -> Finish:
+            def finish() -> Any:
+                version = self._add(name, asked, new=not request.parent_model)
+                return types.UploadModelResponse(model=name, model_version_id=version)
+
+            return finish
+
+        metadata = types.UploadModelOperationMetadata()
+        return self._context.operations.start(
+            name, metadata, self._context.durations.other, prepare
+        )
+
+    def _add(self, name: str, asked: Any, *, new: bool) -> str:
+        now = self._context.clock()
+        if new:
+            self._must_be_new(name)
+            shared = types.Model(name=name, create_time=now, version_id="0")
+            for field in SHARED_FIELDS:
+                setattr(shared, field, getattr(asked, field))
+        else:
+            # The model keeps its own name and description: they are not the version's.
+            shared = self._records.shared(name)
+        version = str(int(shared.version_id) + 1)
+        shared.version_id = version
+        record = types.Model(
+            version_id=version,
+            version_create_time=now,
+            supported_deployment_resources_types=[
+                types.Model.DeploymentResourcesType.DEDICATED_RESOURCES
+            ],
+            **{field: getattr(asked, field) for field in _OF_VERSION if field in asked},
+        )
+        self._records.save_shared(shared)
+        self._records.save_version(name, record)
+        aliases = [*asked.version_aliases, *([DEFAULT] if new else [])]
+        self._records.set_aliases(name, version, aliases)
+        return version
+
+    def _must_be_new(self, name: str) -> None:
+        if self._records.exists(name):
+            raise AlreadyExists(
+                f"Model {name} already exists; send it as parent_model to add a version."
+            )
+
+
+def _check(model: Any) -> None:
+    check_display_name(model.display_name, "model.display_name")
+    check_labels(model.labels, "model.labels")
+    merge_aliases({"": []}, "", [alias.removeprefix("-") for alias in model.version_aliases])
+    if any(alias.startswith("-") for alias in model.version_aliases):
+        raise InvalidArgument(
+            "model.version_aliases has an alias with '-'; a new version has none."
+        )
+    if not model.container_spec.image_uri:
+        raise InvalidArgument(
+            "List of found errors: 1.Field: model.container_spec; Message: required for a model "
+            "that Vertex AI did not train; give image_uri."
+        )
+    if model.artifact_uri and not model.artifact_uri.startswith("gs://"):
+        raise InvalidArgument(
+            f"model.artifact_uri is {model.artifact_uri!r}; it must be a folder under gs://."
+        )
+    for field in ("encryption_spec", "base_model_source"):
+        if field in model:
+            raise Unimplemented(f"model.{field} is not in the sandbox; leave it out.")
