@@ -31,8 +31,8 @@ def up(home: Home, options: argparse.Namespace) -> int:
     state.location = options.location or state.location
     names = [*PORTS, "airflow"] if options.airflow else list(PORTS)
     for name in names:
-        part = "bigquery" if name == "bigquery-storage" else name
-        if not (part in state.processes and alive(state.processes[part])):
+        owner = "bigquery" if name == "bigquery-storage" else name
+        if not (owner in state.processes and alive(state.processes[owner])):
             wanted = options.port.get(name) or state.ports.get(name)
             state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
     home.save(state)

@@ -1,0 +1,141 @@
+"""What a pipeline is given and what it gives back: docs/pipeline-contract.md, as code. No I/O."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from titleholder.config import ModelConfig
+from titleholder.errors import PipelineError
+from titleholder.interval import Interval
+
+EVALUATE, OFFER = "evaluate", "offer"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An output of a pipeline task."""
+
+    uri: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pipeline task. `state` is Vertex AI's name of it: SUCCEEDED, RUNNING, NOT_TRIGGERED ..."""
+
+    name: str
+    state: str
+    error: str = ""
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pipeline job. `state` is Vertex AI's: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED ..."""
+
+    name: str
+    state: str
+    created: datetime
+    error: str = ""
+    tasks: tuple[Task, ...] = ()
+
+    @property
+    def ended(self) -> bool:
+        """Whether its state is final."""
+        return self.state in ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that passed the gate. `uri` is the folder that holds the model's file, `image` the
+    serving container it is made for."""
+
+    uri: str
+    image: str
+    framework_version: str
+    score: float
+    digest: str
+
+
+def parameters(
+    config: ModelConfig, project: str, location: str, table: str, interval: Interval
+) -> dict[str, Any]:
+    """The runtime parameters of one run: the contract's own, then those of the YAML file.
+
+    Raises PipelineError when the YAML file sets one that is the contract's.
+    """
+    given: dict[str, Any] = {
+        "project": project,
+        "location": location,
+        "source_table": table,
+        "timestamp_column": config.source.timestamp,
+        "interval_start": f"{interval.start:%Y-%m-%dT%H:%M:%SZ}",
+        "interval_end": f"{interval.end:%Y-%m-%dT%H:%M:%SZ}",
+        "minimum_score": config.gate.minimum_score,
+    }
+    if taken := sorted(given.keys() & config.pipeline.parameters.keys()):
+        raise PipelineError(
+            f"{config.model}.yaml: pipeline.parameters sets {', '.join(taken)}, which every run "
+            "gets by itself; remove it"
+        )
+    return given | config.pipeline.parameters
+
+
+def offer(job: Job) -> Offer | None:
+    """The model that a finished job offers; None when its own quality gate refused it.
+
+    Raises PipelineError when the job does not keep the contract.
+    """
+    score = evaluated_score(job)
+    offered = next((t for t in job.tasks if t.name == OFFER and t.state == "SUCCEEDED"), None)
+    if offered is None:
+        return None
+    model = offered.artifacts.get("model")
+    if model is None or not model.uri.startswith("gs://"):
+        raise _broken(job, "the task 'offer' has no output artifact 'model' with a gs:// URI")
+    missing = [
+        key for key in ("serving_image", "framework_version", "sha256") if key not in model.metadata
+    ]
+    if missing:
+        raise _broken(
+            job, f"the artifact 'model' of 'offer' lacks the metadata {', '.join(missing)}"
+        )
+    image, version = str(model.metadata["serving_image"]), str(model.metadata["framework_version"])
+    serves = re.search(r"/sklearn-[a-z]+\.(\d+)-(\d+)[:@]?", image)
+    if serves and version.split(".")[:2] != list(serves.groups()):
+        raise _broken(
+            job,
+            f"the model was trained with scikit-learn {version} and {image} serves "
+            f"{'.'.join(serves.groups())}, which may not load it; make the two agree",
+        )
+    return Offer(
+        uri=model.uri,
+        image=image,
+        framework_version=version,
+        score=score,
+        digest=str(model.metadata["sha256"]),
+    )
+
+
+def evaluated_score(job: Job) -> float:
+    """The metric `score` of the task `evaluate`; greater is better.
+
+    Raises PipelineError when it is missing or not a finite number.
+    """
+    tasks = [task for task in job.tasks if task.name == EVALUATE]
+    metrics = tasks[0].artifacts.get("metrics") if tasks else None
+    score = metrics.metadata.get("score") if metrics else None
+    if not isinstance(score, int | float) or not math.isfinite(score):
+        raise _broken(
+            job, f"the metric 'score' of the task 'evaluate' is {score!r} instead of a number"
+        )
+    return float(score)
+
+
+def _broken(job: Job, what: str) -> PipelineError:
+    return PipelineError(
+        f"{job.name} does not keep the pipeline contract: {what}; see docs/pipeline-contract.md"
+    )

@@ -1,0 +1,98 @@
+"""What differs from one environment to the next, read when a task runs, never while parsing."""
+
+import os
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from titleholder.errors import SettingError
+
+DAGS_FOLDER = Path(__file__).resolve().parents[2] / "dags"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Project, region, credentials and places, for one Airflow connection to Google Cloud.
+
+    Every property raises SettingError when its setting is missing.
+    """
+
+    connection: str
+
+    @cached_property
+    def _hook(self) -> Any:
+        from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
+
+        return GoogleBaseHook(gcp_conn_id=self.connection)
+
+    @cached_property
+    def credentials(self) -> Any:
+        """The connection's google.auth credentials, impersonation included."""
+        return self._hook.get_credentials()
+
+    @cached_property
+    def project(self) -> str:
+        """The connection's project, else GOOGLE_CLOUD_PROJECT."""
+        project = self._hook.project_id or os.environ.get("GOOGLE_CLOUD_PROJECT")
+        if not project:
+            raise SettingError(
+                f"no Google Cloud project: set it in the Airflow connection {self.connection!r} "
+                "or in the environment as GOOGLE_CLOUD_PROJECT"
+            )
+        return str(project)
+
+    @property
+    def location(self) -> str:
+        """GOOGLE_CLOUD_LOCATION, else the region that Composer says it runs in."""
+        for name in ("GOOGLE_CLOUD_LOCATION", "COMPOSER_LOCATION"):
+            if value := os.environ.get(name):
+                return value
+        raise SettingError("no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1")
+
+    @property
+    def pipeline_root(self) -> str:
+        """TITLEHOLDER_PIPELINE_ROOT, a gs:// folder for what pipelines write; by default
+        `gs://PROJECT-titleholder/pipelines`."""
+        root = os.environ.get("TITLEHOLDER_PIPELINE_ROOT")
+        root = root or f"gs://{self.project}-titleholder/pipelines"
+        if not root.startswith("gs://"):
+            raise SettingError(f"TITLEHOLDER_PIPELINE_ROOT is {root!r}; begin it with gs://")
+        return root.rstrip("/")
+
+    def template(self, name: str) -> dict[str, Any]:
+        """The compiled pipeline `name`: a gs:// URI, or a file under TITLEHOLDER_PIPELINES (by
+        default `pipeline/compiled` beside the dags folder)."""
+        import yaml
+
+        if name.startswith("gs://"):
+            text = self._download(name)
+        else:
+            default = DAGS_FOLDER.parent / "pipeline" / "compiled"
+            path = Path(os.environ.get("TITLEHOLDER_PIPELINES", default)) / name
+            try:
+                text = path.read_text(encoding="utf-8")
+            except OSError:
+                raise SettingError(
+                    f"no compiled pipeline at {path}; compile it there, or set "
+                    "TITLEHOLDER_PIPELINES to the folder that holds it"
+                ) from None
+        # A compiled pipeline with Kubernetes settings has a second document: Vertex AI wants none.
+        spec = next(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        if not isinstance(spec, dict) or "root" not in spec:
+            raise SettingError(f"{name} is not a compiled pipeline; compile it anew")
+        return spec
+
+    def qualified(self, table: str) -> str:
+        """`project.dataset.table` of a table that may lack its project."""
+        return table if table.count(".") == 2 else f"{self.project}.{table}"
+
+    def _download(self, uri: str) -> str:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.cloud.storage import Blob, Client
+
+        client = Client(project=self.project, credentials=self.credentials)
+        try:
+            return str(Blob.from_uri(uri, client=client).download_as_text())
+        except GoogleAPIError as error:
+            raise SettingError(f"no compiled pipeline at {uri} ({error}); upload it") from None

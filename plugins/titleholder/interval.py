@@ -1,0 +1,34 @@
+"""Data intervals: half-open spans of time, and the last complete one of a cron schedule."""
+
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+
+
+@dataclass(frozen=True)
+class Interval:
+    """[start, end), both aware and in UTC."""
+
+    start: datetime
+    end: datetime
+
+    @property
+    def length(self) -> timedelta:
+        """How long it is."""
+        return self.end - self.start
+
+    def __str__(self) -> str:
+        return f"{self.start:%Y-%m-%d %H:%M} to {self.end:%Y-%m-%d %H:%M} UTC"
+
+
+def last_complete(cron: str, at: datetime) -> Interval:
+    """The newest interval between two fire times of `cron` that had ended by `at`.
+
+    The same that Airflow's CronDataIntervalTimetable gives a manual run; a run triggered without
+    a logical date has no interval in its context.
+    """
+    from croniter import croniter
+
+    # get_prev is exclusive: a run exactly at a fire time sees the interval that ends there.
+    fires = croniter(cron, at.astimezone(UTC) + timedelta(microseconds=1))
+    end: datetime = fires.get_prev(datetime)
+    return Interval(fires.get_prev(datetime), end)

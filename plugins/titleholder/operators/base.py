@@ -1,0 +1,71 @@
+"""What the operators share: model, environment, run and clock; how they wait and how they fail."""
+
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from functools import cached_property
+from typing import Any, NoReturn
+
+from airflow.sdk import BaseOperator
+from airflow.sdk.exceptions import AirflowFailException
+
+from titleholder.config import ModelConfig
+from titleholder.environment import Environment
+from titleholder.errors import TitleholderError
+from titleholder.run import Run, run_of
+
+
+def utc_now() -> datetime:
+    """The time of day now."""
+    return datetime.now(UTC)
+
+
+class ModelOperator(BaseOperator):
+    """A task about one model. Tests give it another `clock`."""
+
+    ui_color = "#f3e5c3"
+
+    def __init__(
+        self, *, config: ModelConfig, clock: Callable[[], datetime] = utc_now, **kwargs: Any
+    ) -> None:
+        super().__init__(**kwargs)
+        self.config = config
+        self.clock = clock
+
+    @cached_property
+    def environment(self) -> Environment:
+        """Project, region and credentials, read when the task runs."""
+        return Environment(self.config.connection)
+
+    def run_of(self, context: Mapping[str, Any]) -> Run:
+        """The model, interval and generation that the task is about."""
+        return run_of(self.config.model, self.config.schedule, context)
+
+    def wake_in(self, span: timedelta) -> NoReturn:
+        """Give the worker slot back and be resumed after `span`, by a trigger that ships with
+        Airflow: Cloud Composer runs no others."""
+        from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
+
+        self.defer(trigger=TimeDeltaTrigger(span), method_name="resume")
+        raise AssertionError("defer does not return")
+
+    def resume(self, context: Mapping[str, Any], event: Any = None) -> Any:
+        """Look at the truth again: a trigger only wakes."""
+        return self.execute(context)  # type: ignore[arg-type]
+
+    @contextmanager
+    def told(self) -> Iterator[None]:
+        """Fail the task at once, without retries, with the sentence of one of our own errors.
+
+        Anything else (a lost connection, say) passes and is retried.
+        """
+        try:
+            yield
+        except TitleholderError as error:
+            raise AirflowFailException(f"{self.config.model}: {error}") from None
+
+
+def next_look(elapsed: timedelta) -> timedelta:
+    """How long to wait for something that has taken `elapsed` so far: a tenth of it, between 2
+    seconds and a minute, so that short waits end promptly and long ones cost little."""
+    return min(max(elapsed / 10, timedelta(seconds=2)), timedelta(minutes=1))

@@ -1,0 +1,58 @@
+"""Waits, without a worker slot, until the source covers the run's data interval."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+
+from titleholder.bigquery import Tables, Unreadable
+from titleholder.freshness import Finding, Outcome, Rule, judge, judge_metadata
+from titleholder.operators.base import ModelOperator
+
+
+class CheckFreshnessOperator(ModelOperator):
+    """Passes when the source is fresh or only a little late, waits while it is stale, fails when
+    waiting cannot help. Returns `{"outcome", "reason"}`."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, str]:
+        """One look; defers while the source is stale and its deadline ahead."""
+        with self.told():
+            finding = self._look(context)
+        if finding.outcome in (Outcome.FRESH, Outcome.WARN):
+            log = self.log.info if finding.outcome is Outcome.FRESH else self.log.warning
+            log("%s: %s", finding.outcome, finding.sentence)
+            return {"outcome": finding.outcome.value, "reason": finding.sentence}
+        if finding.wait_until is None:
+            raise AirflowFailException(
+                f"{self.config.model}: {finding.outcome}: {finding.sentence}"
+            )
+        self.log.warning("%s: %s", finding.outcome, finding.sentence)
+        left = finding.wait_until - self.clock()
+        self.wake_in(min(self.config.source.freshness.check_every, left))
+
+    def _look(self, context: Mapping[str, Any]) -> Finding:
+        source, now = self.config.source, self.clock()
+        interval = self.run_of(context).interval
+        table = self.environment.qualified(source.table)
+        rule = Rule(
+            table=table,
+            timestamp=source.timestamp,
+            warn_after=source.freshness.warn_after,
+            error_after=source.freshness.error_after,
+            wait=source.freshness.wait,
+            min_rows=source.freshness.min_rows,
+        )
+        tables = Tables(self.environment)
+        try:
+            finding = judge_metadata(rule, tables.metadata(table), interval, now)
+            if finding.outcome is not Outcome.FRESH:
+                return finding
+            coverage = tables.coverage(
+                table, source.timestamp, interval, now, source.freshness.max_bytes
+            )
+        except Unreadable as error:
+            if not error.final:
+                raise AirflowException(f"{self.config.model}: unknown: {error}") from error
+            return Finding(Outcome.UNKNOWN, str(error))
+        self.log.info("%s: %s", table, coverage)
+        return judge(rule, coverage, interval, now)

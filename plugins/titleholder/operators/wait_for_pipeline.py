@@ -1,0 +1,73 @@
+"""Waits for the pipeline job without a worker slot, and reads what it offers."""
+
+from collections.abc import Mapping
+from dataclasses import asdict
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from titleholder.contract import Job, evaluated_score, offer
+from titleholder.operators.base import ModelOperator, next_look
+from titleholder.vertex.jobs import Jobs
+
+
+class WaitForPipelineOperator(ModelOperator):
+    """Succeeds only when the job does. Returns `{"score", "offer"}`; `offer` is None when the
+    pipeline's own quality gate refused the model."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """One look; defers while the job runs, fails when it failed, was cancelled or is late."""
+        jobs = Jobs(self.environment)
+        job = jobs.get(self._job_name(context))
+        self.log.info("pipeline job %s is %s. %s", job.name, job.state, progress(job))
+        if not job.ended:
+            elapsed = self.clock() - job.created
+            if elapsed > self.config.pipeline.timeout:
+                jobs.cancel(job.name)
+                raise AirflowFailException(
+                    f"{self.config.model}: {job.name} ran longer than pipeline.timeout "
+                    f"{self.config.pipeline.timeout} and was cancelled; {progress(job)}"
+                )
+            self.wake_in(next_look(elapsed))
+        if job.state != "SUCCEEDED":
+            raise AirflowFailException(f"{self.config.model}: {failure(job)}")
+        with self.told():
+            score, offered = evaluated_score(job), offer(job)
+        self.log.info("score %.2f, %s", score, "offered" if offered else "under the gate")
+        return {"score": score, "offer": asdict(offered) if offered else None}
+
+    def on_kill(self) -> None:
+        """Cancel the job when the task is killed while it looks."""
+        context = getattr(self, "_running", None)
+        if context:
+            Jobs(self.environment).cancel(context)
+
+    def _job_name(self, context: Mapping[str, Any]) -> str:
+        self._running = str(context["ti"].xcom_pull(task_ids="submit_pipeline")["job"])
+        return self._running
+
+
+def progress(job: Job) -> str:
+    """Which tasks are done, running, failed: `done create-dataset; running train`."""
+    words = {
+        "SUCCEEDED": "done",
+        "SKIPPED": "done",
+        "RUNNING": "running",
+        "FAILED": "failed",
+        "CANCELLED": "cancelled",
+        "NOT_TRIGGERED": "not triggered",
+    }
+    groups: dict[str, list[str]] = {}
+    for task in job.tasks:
+        groups.setdefault(words.get(task.state, task.state.lower()), []).append(task.name)
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items())
+
+
+def failure(job: Job) -> str:
+    """Which task failed and why, in one sentence."""
+    if job.state != "FAILED":
+        return f"{job.name} was {job.state.lower()}, so there is no new model; clear to run it anew"
+    causes = [f"task {task.name}: {task.error}" for task in job.tasks if task.state == "FAILED"]
+    # A group fails because a task in it did; the innermost one, last, has the cause.
+    cause = causes[-1] if causes else job.error
+    return f"{job.name} failed in {cause or 'an unknown task'}"

@@ -1,0 +1,234 @@
+"""Observes an endpoint with its registry, and applies one step of a plan to it."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, assert_never
+
+from titleholder.config import ModelConfig
+from titleholder.contract import Offer
+from titleholder.environment import Environment
+from titleholder.errors import Refusal
+from titleholder.rollout.roles import CHALLENGER, CHAMPION
+from titleholder.rollout.steps import CreateEndpoint, Deploy, Register, SetTraffic, Step, Undeploy
+from titleholder.rollout.view import Seat, View
+from titleholder.run import Run, data_until, label_time
+from titleholder.vertex.clients import client, parent, sentence, status
+from titleholder.vertex.jobs import MODEL_LABEL
+
+
+class LookAgain(Exception):
+    """Somebody else changed the endpoint or the registry since it was observed."""
+
+
+@dataclass(frozen=True)
+class Endpoints:
+    """One model's endpoint and registry entry, in one environment."""
+
+    environment: Environment
+    config: ModelConfig
+
+    def observe(self, run: Run) -> View:
+        """What is there now, as far as the run's candidate is concerned.
+
+        Raises Refusal when several endpoints have the configured display name.
+        """
+        version = self._version(run)
+        name = self._endpoint_name()
+        busy = self._busy(self._models, self._model_name) if version is None else ()
+        if name is None:
+            return View(endpoint=None, version=version, busy=busy)
+        # Operations first: one that ends between the two reads is then seen by its effect.
+        busy += self._busy(self._endpoints, name)
+        found = self._endpoints.get_endpoint(name=name)
+        return View(
+            endpoint=name,
+            seats=tuple(_seat(found, deployed) for deployed in found.deployed_models),
+            labels=dict(found.labels),
+            etag=found.etag,
+            version=version,
+            busy=busy,
+        )
+
+    def apply(self, step: Step, view: View, run: Run, offer: Offer, labels: dict[str, str]) -> str:
+        """Do one step; the name of the operation that carries it out, "" when it is done already.
+
+        Raises LookAgain when the endpoint changed meanwhile, Refusal when Vertex AI refuses.
+        """
+        from google.api_core import exceptions
+
+        try:
+            operation = self._call(step, view, run, offer, labels)
+        except exceptions.Conflict:
+            raise LookAgain from None
+        except exceptions.BadRequest as error:
+            if isinstance(step, SetTraffic) and status(error) == "FAILED_PRECONDITION":
+                raise LookAgain from None
+            raise Refusal(f"Vertex AI refused to {step}: {sentence(error)}") from None
+        except exceptions.ResourceExhausted as error:
+            raise Refusal(f"no quota to {step}: {sentence(error)}") from None
+        return str(operation.operation.name) if operation is not None else ""
+
+    def running(self, operation: str, step: str) -> bool:
+        """Whether the operation still runs.
+
+        Raises Refusal when it failed; `step` says what it was to do.
+        """
+        found = self._endpoints.get_operation({"name": operation})
+        if found.HasField("error"):
+            raise Refusal(
+                f"Vertex AI could not {step}: {' '.join(found.error.message.split())} (operation "
+                f"{operation}); what answers on {self.config.endpoint.display_name} has not changed"
+            )
+        return not found.done
+
+    def _call(self, step: Step, view: View, run: Run, offer: Offer, labels: dict[str, str]) -> Any:
+        from google.cloud import aiplatform_v1 as v1
+        from google.protobuf.field_mask_pb2 import FieldMask
+
+        match step:
+            case CreateEndpoint(display_name):
+                return self._endpoints.create_endpoint(
+                    parent=parent(self.environment),
+                    endpoint=v1.Endpoint(
+                        display_name=display_name,
+                        labels={**self.config.labels, MODEL_LABEL: self.config.model},
+                    ),
+                )
+            case Register(alias):
+                request = {
+                    "parent": parent(self.environment),
+                    "model": v1.Model(
+                        display_name=f"{run.model} {run.interval.end:%Y-%m-%dT%H:%MZ}",
+                        artifact_uri=offer.uri,
+                        container_spec=v1.ModelContainerSpec(image_uri=offer.image),
+                        labels=labels,
+                        version_aliases=[alias],
+                        version_description=f"score {offer.score:.2f}, data of {run.interval}",
+                    ),
+                }
+                if self._model_exists():
+                    request["parent_model"] = self._model_name
+                else:
+                    request["model_id"] = run.model
+                return self._models.upload_model(request=request)
+            case Deploy(deployed_model_id, display_name):
+                return self._endpoints.deploy_model(
+                    endpoint=view.endpoint,
+                    deployed_model=v1.DeployedModel(
+                        id=deployed_model_id,
+                        model=view.version,
+                        display_name=display_name,
+                        dedicated_resources=v1.DedicatedResources(
+                            machine_spec=v1.MachineSpec(
+                                machine_type=self.config.endpoint.machine_type
+                            ),
+                            min_replica_count=self.config.endpoint.replicas,
+                            max_replica_count=self.config.endpoint.replicas,
+                        ),
+                        service_account=self.config.endpoint.service_account or "",
+                    ),
+                )
+            case SetTraffic(split, champion, challenger):
+                roles = {CHAMPION: champion, CHALLENGER: challenger}
+                kept = {k: v for k, v in view.labels.items() if k not in roles}
+                self._endpoints.update_endpoint(
+                    endpoint=v1.Endpoint(
+                        name=view.endpoint,
+                        etag=view.etag,
+                        traffic_split=split,
+                        labels=kept | {role: seat for role, seat in roles.items() if seat},
+                    ),
+                    update_mask=FieldMask(paths=["traffic_split", "labels"]),
+                )
+                return None
+            case Undeploy(deployed_model_id):
+                return self._endpoints.undeploy_model(
+                    endpoint=view.endpoint, deployed_model_id=deployed_model_id
+                )
+            case _:
+                assert_never(step)
+
+    def _endpoint_name(self) -> str | None:
+        display_name = self.config.endpoint.display_name
+        found = list(
+            self._endpoints.list_endpoints(
+                request={
+                    "parent": parent(self.environment),
+                    "filter": f'display_name="{display_name}"',
+                }
+            )
+        )
+        if len(found) > 1:
+            names = ", ".join(endpoint.name for endpoint in found)
+            raise Refusal(
+                f"{len(found)} endpoints are named {display_name!r} ({names}); delete or rename "
+                "all but the one that applications call, then clear this task"
+            )
+        return str(found[0].name) if found else None
+
+    def _version(self, run: Run) -> str | None:
+        from google.api_core import exceptions
+
+        try:
+            found = self._models.get_model(name=f"{self._model_name}@{run.name}")
+        except exceptions.NotFound:
+            return None
+        return f"{self._model_name}@{found.version_id}"
+
+    def _model_exists(self) -> bool:
+        from google.api_core import exceptions
+
+        try:
+            self._models.get_model(name=self._model_name)
+        except exceptions.NotFound:
+            return False
+        return True
+
+    def _busy(self, service: Any, resource: str) -> tuple[str, ...]:
+        from google.api_core import exceptions
+
+        try:
+            listed = service.list_operations({"name": resource})
+        except exceptions.NotFound:
+            return ()
+        return tuple(operation.name for operation in listed.operations if not operation.done)
+
+    @property
+    def _model_name(self) -> str:
+        return f"{parent(self.environment)}/models/{self.config.model}"
+
+    @cached_property
+    def _endpoints(self) -> Any:
+        from google.cloud.aiplatform_v1 import EndpointServiceClient
+
+        return client(EndpointServiceClient, self.environment)
+
+    @cached_property
+    def _models(self) -> Any:
+        from google.cloud.aiplatform_v1 import ModelServiceClient
+
+        return client(ModelServiceClient, self.environment)
+
+
+def version_labels(run: Run, offer: Offer, extra: Iterable[tuple[str, str]]) -> dict[str, str]:
+    """What a model version says of itself, in the characters that label values may have."""
+    return {
+        **dict(extra),
+        "data-interval-start": label_time(run.interval.start),
+        "data-interval-end": label_time(run.interval.end),
+        "pipeline-job": run.name[:63],
+        "score": f"{offer.score:.2f}".replace(".", "_"),
+        "framework-version": offer.framework_version.replace(".", "_"),
+    }
+
+
+def _seat(endpoint: Any, deployed: Any) -> Seat:
+    return Seat(
+        id=deployed.id,
+        display_name=deployed.display_name,
+        model=f"{deployed.model}@{deployed.model_version_id}",
+        share=endpoint.traffic_split.get(deployed.id, 0),
+        data_until=data_until(deployed.id),
+        deployed_at=deployed.create_time,
+    )
