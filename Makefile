@@ -5,6 +5,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 PYTHON ?= $(shell for p in python3.11 python3.12 python3.13 python3; do $$p -c '' 2>/dev/null && echo $$p && break; done)
+WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
@@ -28,6 +29,25 @@ lock: ## make requirements.txt anew from requirements.in
 	[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv; }
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --override requirements.overrides \
 	  --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+
+compile: setup ## compile the pipelines into pipeline/compiled
+	@$(BIN)/python -m pipeline.compile
+
+run: setup ## everything: a clean sandbox, two weeks of the DAG, one prediction, a summary
+	@echo "titleholder: starting from a clean sandbox"
+	$(BIN)/python -m sandbox reset
+	$(BIN)/python -m sandbox up
+	$(BIN)/python -m pipeline.compile
+	$(BIN)/python -m sandbox.demo --weeks $(WEEKS)
+
+up: setup ## sandbox and a real Airflow, its UI on port 8080 (or the next free one)
+	@$(BIN)/python -m sandbox up --airflow
+
+down: ## end everything that up or run started
+	@[ ! -x $(BIN)/python ] || $(BIN)/python -m sandbox down
+
+status: setup ## what is running, and the state of every endpoint
+	@$(BIN)/python -m sandbox status
 
 test: setup ## pass every test
 	@$(BIN)/python -m pytest $(ARGS)

@@ -5,7 +5,7 @@ import shutil
 import sys
 from pathlib import Path
 
-from sandbox import airflow
+from sandbox import airflow, report
 from sandbox.parts import PORTS, Part, services
 from sandbox.places import LOOPBACK, Home, State
 from sandbox.processes import alive, free_port, healthy, start, stop, wait_until_healthy
@@ -81,7 +81,12 @@ def status(home: Home, options: argparse.Namespace) -> int:
         word = "healthy" if healthy_now else "not healthy" if alive(running) else "ended"
         address = f"{LOOPBACK}:{state.ports[part.name]}" if part.name in state.ports else ""
         print(f"{part.title:24} {word:12} {address:18} pid {running.pid}")
-    print(f"addresses: {home.env_file}" if state.processes else "sandbox: nothing is running")
+    if not state.processes:
+        print("sandbox: nothing is running")
+        return 1
+    print(f"addresses: {home.env_file}")
+    for endpoint in report.endpoints(state):
+        print("\n".join(report.lines(state, endpoint)))
     return 0 if well else 1
 
 

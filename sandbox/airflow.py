@@ -54,7 +54,7 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
             [*airflow, "api-server", "--host", LOOPBACK, "--port", port, "--workers", "1"],
             [ui],
             environ,
-            lambda: _migrate(environ),
+            lambda: _migrated(environ),
         ),
         *(
             Part(f"airflow-{name}", f"Airflow {name}", [*airflow, name], [ui], environ)
@@ -63,14 +63,22 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
     ]
 
 
-def _migrate(environ: dict[str, str]) -> None:
-    subprocess.run(
+def migrate(environ: dict[str, str]) -> subprocess.Popen[bytes]:
+    """Start to bring the metadata database up to date; it takes some seconds."""
+    return subprocess.Popen(
         [sys.executable, "-m", "airflow", "db", "migrate"],
         env={**os.environ, **environ},
-        check=True,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def _migrated(environ: dict[str, str]) -> None:
+    if migrate(environ).wait() != 0:
+        raise OSError(
+            "`airflow db migrate` failed; run it by hand with AIRFLOW_HOME="
+            f"{environ['AIRFLOW_HOME']} to see why"
+        )
 
 
 def _secrets(home: Path) -> dict[str, str]:

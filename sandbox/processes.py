@@ -36,7 +36,8 @@ def alive(running: Running) -> bool:
     """Whether that very process is still there (not another one that got its pid)."""
     try:
         process = psutil.Process(running.pid)
-        return process.create_time() == running.created and process.status() != psutil.STATUS_ZOMBIE
+        same = process.create_time() == running.created
+        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
     except psutil.NoSuchProcess:
         return False
 
