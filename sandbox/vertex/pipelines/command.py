@@ -1,0 +1,66 @@
+"""What a lightweight Python component asks for, read out of its compiled command."""
+
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+_TAKES_A_VALUE = ("--index-url", "--extra-index-url", "--trusted-host", "--find-links", "-i", "-f")
+
+
+@dataclass(frozen=True)
+class Lightweight:
+    """A component's source, its function, and what it wants installed beforehand."""
+
+    source: str
+    function: str
+    requirements: tuple[str, ...]
+    pip_options: tuple[str, ...]
+
+
+class NotLightweight(ValueError):
+    """The command is not one that the KFP compiler writes for a lightweight component."""
+
+
+def read(command: Sequence[str], args: Sequence[str]) -> Lightweight:
+    """Take apart a container's command (kfp/dsl/component_factory.py writes it).
+
+    It is `sh -c SCRIPT` (installs packages; absent when there is nothing to install), then
+    `sh -ec SCRIPT SOURCE` (runs kfp.dsl.executor_main). Raises NotLightweight for anything else.
+    """
+    rest = list(command)
+    script = ""
+    if rest[:2] == ["sh", "-c"] and len(rest) > 2:
+        script, rest = rest[2], rest[3:]
+    if (
+        len(rest) != 4
+        or rest[:2] != ["sh", "-ec"]
+        or "executor_main" not in rest[2]
+        or "ephemeral_component.py" not in rest[2]
+        or (script and "pip install" not in script)
+    ):
+        raise NotLightweight("its command is not that of a lightweight Python component")
+    if list(args[:3]) != ["--executor_input", "{{$}}", "--function_to_execute"] or len(args) != 4:
+        raise NotLightweight("its arguments are not those of a lightweight Python component")
+    requirements, options = _installs(script)
+    return Lightweight(rest[3], args[3], tuple(requirements), tuple(options))
+
+
+def _installs(script: str) -> tuple[list[str], list[str]]:
+    requirements: list[str] = []
+    options: list[str] = []
+    words = iter(shlex.split(script))
+    inside = False
+    before = ""
+    for word in words:
+        if before == "pip" and word == "install":
+            inside = True
+        elif word in ("&&", "||", ";"):
+            inside = False
+        elif inside and word in _TAKES_A_VALUE:
+            options += [word, next(words, "")]
+        elif inside and word.startswith("--") and "=" in word.split(" ")[0]:
+            options.append(word)
+        elif inside and not word.startswith("-") and word not in requirements:
+            requirements.append(word)
+        before = word
+    return requirements, list(dict.fromkeys(options))

@@ -1,0 +1,108 @@
+"""Runs one lightweight component: its executor input, its process, its executor output."""
+
+import json
+import os
+import subprocess
+import threading
+from pathlib import Path
+from typing import Any
+
+from kfp.pipeline_spec import pipeline_spec_pb2 as ir
+
+from sandbox.vertex.pipelines import command, entry
+from sandbox.vertex.pipelines.environment import EnvironmentFailed, interpreter_for
+from sandbox.vertex.pipelines.events import Problem
+from sandbox.vertex.pipelines.job import Job
+from sandbox.vertex.pipelines.logs import cause
+from sandbox.vertex.pipelines.mount import Mount, StorageError
+from sandbox.vertex.pipelines.outputs import BadOutput, declared, read_outputs
+from sandbox.vertex.pipelines.resolve import Outcome
+from sandbox.vertex.pipelines.values import artifacts_of, parameters_of
+
+_AT_ONCE = 2
+
+
+class ComponentRunner:
+    """Starts components of one job, at most two at a time. Called from several threads."""
+
+    def __init__(self, job: Job, folder: Path, environments: Path, mount: Mount) -> None:
+        self._job = job
+        self._folder = folder
+        self._environments = environments
+        self._mount = mount
+        self._slots = threading.BoundedSemaphore(_AT_ONCE)
+
+    def run(
+        self,
+        label: str,
+        task_id: int,
+        component: ir.ComponentSpec,
+        container: ir.PipelineDeploymentConfig.PipelineContainerSpec,
+        inputs: dict[str, Any],
+    ) -> Outcome:
+        """Run it to its end. A failure is an Outcome too: nothing is raised for it."""
+        with self._slots:
+            try:
+                return self._run(label, task_id, component, container, inputs)
+            except (EnvironmentFailed, StorageError, BadOutput) as error:
+                return Outcome("FAILED", error=Problem(9, f"{error}."))
+
+    def _run(
+        self,
+        label: str,
+        task_id: int,
+        component: ir.ComponentSpec,
+        container: ir.PipelineDeploymentConfig.PipelineContainerSpec,
+        inputs: dict[str, Any],
+    ) -> Outcome:
+        wanted = command.read(container.command, container.args)
+        python = interpreter_for(wanted, self._environments)
+        for many in artifacts_of(inputs).values():
+            for artifact in many:
+                self._mount.fetch(artifact.uri)
+        key = label.rpartition(".")[2]
+        # On Vertex: gs://BUCKET/ROOT/PROJECT/JOB/TASK_ID/OUTPUT
+        root = f"{self._job.root}/{self._job.project}/{self._job.id}/{key}_{task_id}"
+        outputs = declared(component, root, self._mount.path(root), self._job)
+        work = self._folder / "work" / f"{label}_{task_id}"
+        work.mkdir(parents=True)
+        (work / "ephemeral_component.py").write_text(wanted.source, encoding="utf-8")
+        executor_input = {
+            "inputs": {
+                "parameterValues": parameters_of(inputs),
+                "artifacts": {
+                    name: {"artifacts": [one.as_executor_sees_it() for one in many]}
+                    for name, many in artifacts_of(inputs).items()
+                },
+            },
+            "outputs": outputs.as_executor_sees_them(),
+        }
+        (work / "executor_input.json").write_text(json.dumps(executor_input), encoding="utf-8")
+        log = self._folder / f"{label}.log"
+        with log.open("ab") as out:
+            # In the runner's own process group: ending the group ends them all.
+            arguments = [str(self._mount.folder), "ephemeral_component.py", "executor_input.json"]
+            code = subprocess.run(
+                [python, entry.__file__, *arguments, wanted.function],
+                cwd=work,
+                env=self._environment(container),
+                stdin=subprocess.DEVNULL,
+                stdout=out,
+                stderr=subprocess.STDOUT,
+                check=False,
+            ).returncode
+        self._mount.send()  # also after a failure: on Vertex its files would be there too
+        if code:
+            status = code if code > 0 else 128 - code
+            message = f"The replica workerpool0-0 exited with a non-zero status of {status}. "
+            message += f"{cause(log)} To find out more about why your job exited please check "
+            return Outcome("FAILED", error=Problem(9, message + f"the logs: {log}"))
+        return Outcome("SUCCEEDED", read_outputs(component, outputs))
+
+    def _environment(
+        self, container: ir.PipelineDeploymentConfig.PipelineContainerSpec
+    ) -> dict[str, str]:
+        found = dict(os.environ)
+        found["PYTHONUNBUFFERED"] = "1"
+        found["VERTEX_AI_PIPELINES_RUN_LABELS"] = json.dumps(self._job.labels)
+        return found | {variable.name: variable.value for variable in container.env}

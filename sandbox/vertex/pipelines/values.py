@@ -1,0 +1,92 @@
+"""Values that flow along a pipeline's edges: plain JSON values for parameters, and artifacts."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from google.protobuf import json_format, struct_pb2
+from kfp.pipeline_spec import pipeline_spec_pb2 as ir
+
+TYPES = ir.ParameterType.ParameterTypeEnum
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An artifact as components see it; `name` is its resource name, `key` the output's name."""
+
+    key: str
+    name: str
+    uri: str
+    type: dict[str, Any]
+    metadata: dict[str, Any] = field(default_factory=dict)
+
+    def as_executor_sees_it(self) -> dict[str, Any]:
+        """A RuntimeArtifact of pipeline_spec.proto, as JSON."""
+        return {
+            "name": self.name,
+            "type": self.type,
+            "uri": self.uri,
+            "metadata": self.metadata,
+        }
+
+    def with_result(self, uri: str, metadata: dict[str, Any]) -> "Artifact":
+        """The same artifact after its component ran, which may have set both."""
+        return replace(self, uri=uri or self.uri, metadata=metadata)
+
+
+def plain(value: struct_pb2.Value) -> Any:
+    """A protobuf Value as a JSON value; whole numbers inside lists and structs are ints again."""
+    return whole_numbers(json_format.MessageToDict(value))
+
+
+def whole_numbers(value: Any) -> Any:
+    """3.0 becomes 3, at any depth: a Struct knows doubles only (struct.proto)."""
+    match value:
+        case float() if value.is_integer():
+            return int(value)
+        case list():
+            return [whole_numbers(item) for item in value]
+        case dict():
+            return {key: whole_numbers(item) for key, item in value.items()}
+        case _:
+            return value
+
+
+class WrongType(ValueError):
+    """The value is not of the parameter's type; its text says what was wanted."""
+
+
+def typed(value: Any, kind: int) -> Any:
+    """The value as a parameter of that type has it. Raises WrongType."""
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case TYPES.NUMBER_INTEGER if number and math.isfinite(value) and value == int(value):
+            return int(value)
+        case TYPES.NUMBER_DOUBLE if number:
+            return float(value)
+        case TYPES.STRING if isinstance(value, str):
+            return value
+        case TYPES.BOOLEAN if isinstance(value, bool):
+            return value
+        case TYPES.LIST if isinstance(value, list):
+            return whole_numbers(value)
+        case TYPES.STRUCT | TYPES.TASK_FINAL_STATUS if isinstance(value, dict):
+            return whole_numbers(value)
+    raise WrongType(f"wants {TYPES.Name(kind)} and got {value!r}")
+
+
+def artifacts_of(values: Mapping[str, Any]) -> dict[str, list[Artifact]]:
+    """The artifacts among the values."""
+    found: dict[str, list[Artifact]] = {}
+    for name, value in values.items():
+        many = value if isinstance(value, list) else [value]
+        if many and all(isinstance(one, Artifact) for one in many):
+            found[name] = many
+    return found
+
+
+def parameters_of(values: Mapping[str, Any]) -> dict[str, Any]:
+    """The parameters among the values."""
+    artifacts = artifacts_of(values)
+    return {name: value for name, value in values.items() if name not in artifacts}
