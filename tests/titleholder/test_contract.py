@@ -1,0 +1,72 @@
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from titleholder.config import load_model
+from titleholder.contract import Artifact, Job, Offer, Task, offer, parameters
+from titleholder.errors import PipelineError
+from titleholder.interval import Interval
+from titleholder.operators.wait_for_pipeline import failure, progress
+
+NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
+IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+MODEL = {"serving_image": IMAGE, "framework_version": "1.6.1", "sha256": "ab"}
+CONFIG = load_model(Path(__file__).parents[2] / "dags" / "models" / "linnerud.yaml")
+
+
+def job(
+    *, score: object = 91.5, model: dict[str, object] | None = MODEL, uri: str = "gs://b/m"
+) -> Job:
+    evaluated = Task("evaluate", "SUCCEEDED", artifacts={"metrics": Artifact("", {"score": score})})
+    artifacts = {} if model is None else {"model": Artifact(uri, model)}
+    return Job(
+        "job", "SUCCEEDED", NOW, tasks=(evaluated, Task("offer", "SUCCEEDED", "", artifacts))
+    )
+
+
+def test_an_offered_model() -> None:
+    assert offer(job()) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab")
+
+
+def test_no_offer_when_the_gate_refused() -> None:
+    made = job()
+    assert offer(replace(made, tasks=made.tasks[:1])) is None
+    refused = Task("offer", "NOT_TRIGGERED")
+    assert offer(replace(made, tasks=(made.tasks[0], refused))) is None
+
+
+@pytest.mark.parametrize("score", [None, float("nan"), float("inf"), "91"])
+def test_a_score_that_is_no_number_is_never_offered(score: object) -> None:
+    with pytest.raises(PipelineError, match="instead of a number"):
+        offer(job(score=score))
+
+
+def test_a_broken_contract() -> None:
+    with pytest.raises(PipelineError, match="lacks the metadata sha256"):
+        offer(job(model={k: v for k, v in MODEL.items() if k != "sha256"}))
+    with pytest.raises(PipelineError, match="no output artifact 'model'"):
+        offer(job(model=None))
+    with pytest.raises(PipelineError, match="gs:// URI"):
+        offer(job(uri="/tmp/model"))
+    with pytest.raises(PipelineError, match=r"trained with scikit-learn 1\.5\.2.*serves 1\.6"):
+        offer(job(model={**MODEL, "framework_version": "1.5.2"}))
+
+
+def test_parameters() -> None:
+    week = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), NOW)
+    given = parameters(CONFIG, "p", "us-central1", "p.d.t", week)
+    assert given["interval_start"] == "2026-11-09T03:00:00Z"
+    assert given["interval_end"] == "2026-11-16T03:00:00Z"
+    assert given["feature_columns"] == ["weight_kg", "waist_cm", "pulse_bpm"]
+    pipeline = CONFIG.pipeline.model_copy(update={"parameters": {"project": "x"}})
+    with pytest.raises(PipelineError, match=r"pipeline\.parameters sets project"):
+        parameters(CONFIG.model_copy(update={"pipeline": pipeline}), "p", "l", "t", week)
+
+
+def test_what_the_log_says_of_a_job() -> None:
+    tasks = (Task("create-dataset", "SUCCEEDED"), Task("train", "FAILED", "ValueError: no rows"))
+    failed = Job("projects/p/j", "FAILED", NOW, "The DAG failed", tasks)
+    assert progress(failed) == "done create-dataset; failed train"
+    assert failure(failed) == "projects/p/j failed in task train: ValueError: no rows"
+    assert "was cancelled" in failure(replace(failed, state="CANCELLED"))
