@@ -83,7 +83,7 @@ class DeploymentService:
             deployment_stage=types.DeploymentStage.STARTING_DEPLOYMENT
         )
         return self._context.operations.start(
-            endpoint.name, metadata, self._context.durations.deploy, prepare, slow=True
+            endpoint.name, metadata, self._context.durations.deploy, prepare, slow=True, alone=True
         )
 
     def undeploy_model(self, request: Any) -> Any:
@@ -111,7 +111,7 @@ class DeploymentService:
 
         metadata = types.UndeployModelOperationMetadata()
         return self._context.operations.start(
-            endpoint.name, metadata, self._context.durations.undeploy, prepare
+            endpoint.name, metadata, self._context.durations.undeploy, prepare, alone=True
         )
 
 

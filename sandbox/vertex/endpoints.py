@@ -56,13 +56,19 @@ class EndpointService:
             check_id(request.endpoint_id, "endpoints")
         endpoint = types.Endpoint(
             name=f"{parent}/endpoints/{request.endpoint_id or new_id()}",
-            **{field: getattr(request.endpoint, field) for field in _MUTABLE},
+            **{
+                field: getattr(request.endpoint, field)
+                for field in _MUTABLE
+                if field in request.endpoint
+            },
         )
         _check(endpoint)
         for field in _UNSUPPORTED:
-            if field in request.endpoint and getattr(request.endpoint, field):
+            if field in request.endpoint:
                 raise Unimplemented(f"endpoint.{field} is not in the sandbox; leave it out.")
         self._must_be_new(endpoint.name)
+        if self._context.operations.running(endpoint.name):
+            raise AlreadyExists(f"Endpoint {endpoint.name} is being created; wait for it.")
 
         def prepare() -> Finish:
             def finish() -> Any:
@@ -118,7 +124,10 @@ class EndpointService:
                     "read it again and repeat the change."
                 )
             for path in paths:
-                setattr(endpoint, path, getattr(request.endpoint, path))
+                if path in request.endpoint:
+                    setattr(endpoint, path, getattr(request.endpoint, path))
+                else:
+                    delattr(endpoint, path)
             _check(endpoint)
             self._records.save(endpoint)
         return endpoint
@@ -137,7 +146,7 @@ class EndpointService:
 
         metadata = types.DeleteOperationMetadata()
         return self._context.operations.start(
-            name, metadata, self._context.durations.other, prepare
+            name, metadata, self._context.durations.other, prepare, alone=True
         )
 
     def _must_be_new(self, name: str) -> None:

@@ -65,17 +65,18 @@ class Operations:
         prepare: Callable[[], Finish],
         *,
         slow: bool = False,
+        alone: bool = False,
     ) -> Any:
         """A new operation under the resource `target`: an operations_pb2.Operation, not done.
 
         `prepare` runs at once, in a thread if `slow`, and returns what makes the change after
-        `seconds`. Raises FailedPrecondition while another operation on `target` runs: Google's
-        answer is not documented, and refusing never hides a race.
+        `seconds`. If it must be `alone`, raises FailedPrecondition while another operation on
+        `target` runs: Google's answer is not documented, and refusing never hides a race.
         """
         now = self._clock()
         with self._store.transaction():
-            others = [name for name, running in self._running.items() if running.target == target]
-            if others:
+            others = self.running(target)
+            if alone and others:
                 raise FailedPrecondition(
                     f"There are other operations running on {target}: {', '.join(others)}; "
                     "wait until they are done."
@@ -95,6 +96,11 @@ class Operations:
         else:
             _run(prepare, prepared)
         return operation
+
+    def running(self, target: str) -> list[str]:
+        """The names of the operations on that resource that are not done."""
+        with self._store.transaction():
+            return [name for name, one in self._running.items() if one.target == target]
 
     def settle(self) -> None:
         """Finish every operation that is due by the clock and prepared."""
@@ -132,12 +138,7 @@ class Operations:
     def cancel(self, name: str) -> None:
         """Stop the operation; nothing happens when it is done. Raises NotFound."""
         operation = self.get(name)
-        with self._store.transaction():
-            running = self._running.pop(operation.name, None)
-            if running is not None:
-                self._fail(
-                    operation.name, running.metadata, Cancelled("The operation was stopped.")
-                )
+        self._fail(operation.name, Cancelled("The operation was stopped; nothing changed."))
         self._wake()
 
     def forget(self, name: str) -> None:
@@ -164,27 +165,26 @@ class Operations:
         self._loaders.shutdown(wait=True, cancel_futures=True)
 
     def _finish(self, name: str) -> None:
-        with self._store.transaction():
-            # Another thread may have been faster.
-            running = self._running.pop(name, None)
-        if running is None:
-            return
         try:
-            finish = running.prepared.result()
             with self._store.transaction():
-                response = finish()
-                _set_stage(running.metadata, succeeded=True)
+                running = self._running.get(name)
+                if running is None:
+                    return  # Another thread was faster.
+                response = running.prepared.result()()
                 self._end(name, running.metadata, response=response)
+                del self._running[name]
         except ApiError as error:
-            self._fail(name, running.metadata, error)
+            self._fail(name, error)
         except Exception as error:
             _LOG.exception("operation %s broke", name)
-            self._fail(name, running.metadata, Internal(f"The sandbox broke: {error!r}"))
+            self._fail(name, Internal(f"The sandbox broke: {error!r}"))
         self._wake()
 
-    def _fail(self, name: str, metadata: proto.Message, error: ApiError) -> None:
-        _set_stage(metadata, succeeded=False)
-        self._end(name, metadata, error=error)
+    def _fail(self, name: str, error: ApiError) -> None:
+        with self._store.transaction():
+            running = self._running.pop(name, None)
+            if running is not None:
+                self._end(name, running.metadata, error=error)
 
     def _end(
         self,
@@ -193,7 +193,13 @@ class Operations:
         response: Any = None,
         error: ApiError | None = None,
     ) -> None:
-        metadata.generic_metadata.update_time = self._clock()
+        now: Any = self._clock()
+        metadata.generic_metadata.update_time = now
+        if isinstance(metadata, types.DeployModelOperationMetadata):
+            stage: Any = types.DeploymentStage
+            metadata.deployment_stage = (
+                stage.SUCCESSFULLY_DEPLOYED if error is None else stage.FAILED_TO_DEPLOY
+            )
         operation = operations_pb2.Operation(name=name, done=True)
         operation.metadata.Pack(type(metadata).pb(metadata))
         if error is not None:
@@ -223,11 +229,3 @@ def _run(prepare: Callable[[], Finish], prepared: "Future[Finish]") -> None:
         prepared.set_result(prepare())
     except BaseException as error:
         prepared.set_exception(error)
-
-
-def _set_stage(metadata: proto.Message, *, succeeded: bool) -> None:
-    if isinstance(metadata, types.DeployModelOperationMetadata):
-        stage: Any = types.DeploymentStage
-        metadata.deployment_stage = (
-            stage.SUCCESSFULLY_DEPLOYED if succeeded else stage.FAILED_TO_DEPLOY
-        )

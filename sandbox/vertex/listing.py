@@ -128,7 +128,7 @@ def _offset(token: str, query: str) -> int:
         return 0
     try:
         asked, _, offset = base64.urlsafe_b64decode(token).decode().partition(":")
-        if asked == query:
+        if asked == query and offset.isdecimal():
             return int(offset)
     except (ValueError, binascii.Error):
         pass

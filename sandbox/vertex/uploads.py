@@ -50,6 +50,8 @@ class UploadService:
                 check_id(request.model_id, "models")
             name = f"{parent}/models/{request.model_id or new_id()}"
             self._must_be_new(name)
+            if self._context.operations.running(name):
+                raise AlreadyExists(f"Model {name} is being uploaded; wait for it.")
 
         def prepare() -> Finish:
             def finish() -> Any:
