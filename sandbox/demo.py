@@ -90,7 +90,7 @@ def _play(end: datetime, terminal: TextIO, log: Path) -> bool:
 
     for task in dag.tasks:
         for moment in ("on_success_callback", "on_skipped_callback", "on_failure_callback"):
-            setattr(task, moment, tell)
+            setattr(task, moment, [tell, *getattr(task, moment)])
     run = dag.test(logical_date=end)
     print(f"  {run.state} after {time.monotonic() - started:.0f} s", file=terminal)
     if run.state != "success":

@@ -10,6 +10,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowSkipException
 from titleholder.contract import Offer
 from titleholder.operators.base import ModelOperator
 from titleholder.rollout.plan import SeatCandidate, plan
+from titleholder.rollout.steps import Step
 from titleholder.rollout.view import View
 from titleholder.run import Run
 from titleholder.vertex.endpoints import Endpoints, LookAgain, version_labels
@@ -55,6 +56,7 @@ class UpdateTrafficOperator(ModelOperator):
         endpoints = Endpoints(self.environment, self.config)
         wish = self._wish(run)
         self._settle(context, endpoints)
+        told: tuple[Step, ...] = ()
         for _ in range(LOOK_AGAIN_LIMIT):
             view = endpoints.observe(run)
             if view.busy:
@@ -64,14 +66,15 @@ class UpdateTrafficOperator(ModelOperator):
             if not decided.steps:
                 self.log.info("%s", decided.summary)
                 return _result(view, decided.summary)
-            self.log.info("plan: %s", "; ".join(str(step) for step in decided.steps))
-            step = decided.steps[0]
+            if decided.steps != told:
+                self.log.info("plan: %s", "; ".join(str(step) for step in decided.steps))
+            step, told = decided.steps[0], decided.steps[1:]
             try:
                 operation = endpoints.apply(step, view, run, offer, labels)
             except LookAgain:
                 self.log.info("the endpoint changed meanwhile; looking again")
                 continue
-            self.log.info("%s%s", step, f" ({operation})" if operation else "")
+            self.log.info("%s: %s", "begun" if operation else "done", step)
             if operation:
                 context["ti"].xcom_push("operation", {"name": operation, "step": str(step)})
                 self._settle(context, endpoints)

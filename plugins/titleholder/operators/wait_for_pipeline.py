@@ -15,10 +15,13 @@ class WaitForPipelineOperator(ModelOperator):
     """Succeeds only when the job does. Returns `{"score", "offer"}`; `offer` is None when the
     pipeline's own quality gate refused the model."""
 
+    _watched: str | None = None
+
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look; defers while the job runs, fails when it failed, was cancelled or is late."""
         jobs = Jobs(self.environment)
-        job = jobs.get(self._job_name(context))
+        self._watched = str(context["ti"].xcom_pull(task_ids="submit_pipeline")["job"])
+        job = jobs.get(self._watched)
         self.log.info("pipeline job %s is %s. %s", job.name, job.state, progress(job))
         if not job.ended:
             elapsed = self.clock() - job.created
@@ -38,13 +41,8 @@ class WaitForPipelineOperator(ModelOperator):
 
     def on_kill(self) -> None:
         """Cancel the job when the task is killed while it looks."""
-        context = getattr(self, "_running", None)
-        if context:
-            Jobs(self.environment).cancel(context)
-
-    def _job_name(self, context: Mapping[str, Any]) -> str:
-        self._running = str(context["ti"].xcom_pull(task_ids="submit_pipeline")["job"])
-        return self._running
+        if self._watched is not None:
+            Jobs(self.environment).cancel(self._watched)
 
 
 def progress(job: Job) -> str:
@@ -59,6 +57,8 @@ def progress(job: Job) -> str:
     }
     groups: dict[str, list[str]] = {}
     for task in job.tasks:
+        if job.name.endswith(f"/{task.name}"):
+            continue  # Vertex AI lists the job itself as the root of its tasks.
         groups.setdefault(words.get(task.state, task.state.lower()), []).append(task.name)
     return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items())
 
