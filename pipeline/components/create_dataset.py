@@ -89,8 +89,8 @@ def create_dataset(
     check_columns(
         offered, source_table, timestamp_column, key_column, feature_columns, target_columns
     )
-    session, _ = open_session(
-        8, selected_fields=[key_column, *numbers], row_restriction=restriction
+    session, sent = open_session(
+        4, selected_fields=[key_column, *numbers], row_restriction=restriction
     )
 
     schema = pa.schema(
@@ -100,8 +100,10 @@ def create_dataset(
 
     def copy(stream: Any) -> None:
         nonlocal rows
-        for page in client.read_rows(stream.name).rows(session).pages:
-            batch = page.to_arrow().select(schema.names).cast(schema, safe=False)
+        for message in client.read_rows(stream.name):
+            raw = pa.py_buffer(message.arrow_record_batch.serialized_record_batch)
+            batch = pa.ipc.read_record_batch(raw, sent).select(schema.names)
+            batch = batch.cast(schema, safe=False)
             with lock:
                 writer.write_batch(batch)
                 rows += batch.num_rows

@@ -32,6 +32,7 @@ def evaluate(
         for columns in (feature_columns, target_columns)
     )
     predicted = joblib.load(Path(model.path, "model.joblib")).predict(features)
+    predicted = predicted.reshape(actual.shape)  # one target may come as a plain list
     results = {"score": 100 * r2_score(actual, predicted), "n_test": rows.num_rows}
     for name, real, guess in zip(target_columns, actual.T, predicted.T, strict=True):
         results[f"score_{name}"] = 100 * r2_score(real, guess)

@@ -1,0 +1,69 @@
+import hashlib
+import pickle
+import pickletools
+from pathlib import Path
+
+import joblib
+import numpy as np
+import pyarrow.parquet as pq
+import sklearn
+from kfp import dsl
+
+from sandbox.linnerud import FEATURES, TARGETS
+from tests.pipeline.conftest import train_on
+
+Trained = tuple[dsl.Model, dsl.Dataset]
+
+
+def test_the_same_rows_in_another_order_give_the_same_model(
+    week: dsl.Dataset, trained: Trained, tmp_path: Path
+) -> None:
+    shuffled = dsl.Dataset(uri=str(tmp_path / "shuffled"))
+    rows = pq.read_table(week.path)
+    pq.write_table(rows.take(np.random.default_rng(1).permutation(rows.num_rows)), shuffled.path)
+    model, held_out = train_on(shuffled, tmp_path)
+    first, first_held_out = trained
+    assert model.metadata == first.metadata, "sha256 included"
+    assert pq.read_table(held_out.path) == pq.read_table(first_held_out.path)
+
+
+def test_every_fifth_row_is_held_out(week: dsl.Dataset, trained: Trained) -> None:
+    held_out = pq.read_table(trained[1].path)
+    assert held_out.num_rows == 400
+    assert held_out.schema == pq.read_schema(week.path)
+
+
+def test_the_model_predicts_from_lists_in_the_order_of_its_columns(trained: Trained) -> None:
+    model = joblib.load(Path(trained[0].path, "model.joblib"))
+    ((chins, situps, jumps),) = model.predict([[86.6, 91.4, 50]]).tolist()
+    # The person measured so in Linnerud did 5, 162 and 60.
+    assert 3 < chins < 8
+    assert 130 < situps < 180
+    assert 45 < jumps < 80
+
+
+def test_metadata_says_what_the_model_is(trained: Trained) -> None:
+    model = trained[0]
+    file = Path(model.path, "model.joblib")
+    assert set(model.metadata["best_params"]) == {"activation", "alpha"}
+    assert model.metadata == {
+        "best_params": model.metadata["best_params"],
+        "framework": "scikit-learn",
+        "framework_version": sklearn.__version__,
+        "sha256": hashlib.sha256(file.read_bytes()).hexdigest(),
+        "feature_columns": list(FEATURES),
+        "target_columns": list(TARGETS),
+    }
+
+
+def test_the_file_needs_only_what_a_model_server_has(trained: Trained) -> None:
+    model = joblib.load(Path(trained[0].path, "model.joblib"))
+    named = [
+        str(argument).split()[0]
+        for opcode, argument, _ in pickletools.genops(pickle.dumps(model, protocol=2))
+        if opcode.name == "GLOBAL"
+    ]
+    packages = {module.split(".")[0] for module in named}
+    standard = {"_codecs", "copy_reg", "__builtin__"}
+    assert {"sklearn", "numpy"} <= packages <= {"sklearn", "numpy"} | standard
+    assert not [module for module in named if module.startswith("numpy.random")]
