@@ -21,13 +21,21 @@ from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.deployments import DeploymentService
 from sandbox.vertex.endpoint_records import EndpointRecords
 from sandbox.vertex.endpoints import EndpointService
-from sandbox.vertex.errors import ApiError, Internal, InvalidArgument, NotFound, Unimplemented
+from sandbox.vertex.errors import (
+    ApiError,
+    Internal,
+    InvalidArgument,
+    NotFound,
+    PermissionDenied,
+    Unimplemented,
+)
 from sandbox.vertex.evaluations import EvaluationService
 from sandbox.vertex.lifecycle import Operations
 from sandbox.vertex.model_records import ModelRecords
 from sandbox.vertex.models import ModelService
 from sandbox.vertex.names import Names
 from sandbox.vertex.operations import OperationService
+from sandbox.vertex.pipelines import PipelineService
 from sandbox.vertex.prediction import Prediction
 from sandbox.vertex.routes import Route, google_routes
 from sandbox.vertex.serving import Serving
@@ -71,13 +79,8 @@ def create_app(
         UploadService(context, models),
         EvaluationService(context, models),
         OperationService(operations),
+        PipelineService(store, clock, home, project, number),
     ]
-    try:
-        from sandbox.vertex.pipelines import PipelineService
-    except ImportError:
-        pass
-    else:
-        services.append(PipelineService(store, clock, home, project))
     api = _Api(services, Prediction(context.names, serving), context)
 
     @asynccontextmanager
@@ -104,24 +107,26 @@ class _Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if request.url.path == "/healthz":
+        if scope["path"] == "/healthz":
             await Response("ok", media_type="text/plain")(scope, receive, send)
             return
         try:
+            if "origin" in request.headers:
+                raise PermissionDenied("Web pages may not call the sandbox; use a client library.")
             body = await _read(request)
             content = await run_in_threadpool(self._answer, request, body)
             status = 200
         except ApiError as error:
             content, status = _render(error), error.http_status
         except Exception as error:
-            _LOG.exception("%s %s broke", request.method, request.url.path)
+            _LOG.exception("%s %s broke", request.method, scope["path"])
             broken = Internal(f"The sandbox broke: {error!r}; its log says where.")
             content, status = _render(broken), broken.http_status
         response = Response(content, status, media_type="application/json")
         await response(scope, receive, send)
 
     def _answer(self, request: Request, body: bytes) -> bytes:
-        path = request.url.path
+        path = request.scope["path"]
         found = self._routes.match(request.method, path)
         if found is None:
             raise _no_route(request.method, path)

@@ -1,0 +1,223 @@
+"""A local Vertex AI in a thread, over a real Cloud Storage emulator, with a clock to turn."""
+
+import io
+import itertools
+import os
+import socket
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import httpx
+import joblib
+import numpy as np
+import pytest
+import uvicorn
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1, storage
+from google.cloud.aiplatform_v1 import types
+from sklearn.linear_model import LinearRegression
+
+from sandbox.vertex.app import create_app
+from sandbox.vertex.context import Durations
+
+PROJECT = "demo"
+IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
+
+
+_locations = itertools.count(1)
+
+
+class HandClock:
+    """Stands still until it is turned."""
+
+    def __init__(self) -> None:
+        self.now = datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+    def __call__(self) -> datetime:
+        return self.now
+
+    def advance(self, seconds: float) -> None:
+        self.now += timedelta(seconds=seconds)
+
+
+class Storage:
+    """The emulator's base URL, and a way to put things there."""
+
+    bucket = "artifacts"
+
+    def __init__(self, host: str) -> None:
+        self.host = host
+        self._client = storage.Client(
+            project=PROJECT,
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": host},
+        )
+
+    def put(self, name: str, content: bytes) -> None:
+        self._client.bucket(self.bucket).blob(name).upload_from_string(content)
+
+    def put_model(self, folder: str, model: Any) -> str:
+        """The artifact URI of `model` once it lies there."""
+        content = io.BytesIO()
+        joblib.dump(model, content)
+        self.put(f"{folder}/model.joblib", content.getvalue())
+        return f"gs://{self.bucket}/{folder}"
+
+    def put_constant(self, value: float) -> str:
+        """The artifact URI of a model that answers `[value, value]` to any three features."""
+        model = LinearRegression().fit(np.eye(3), np.full((3, 2), value))
+        return self.put_model(f"constant-{value}", model)
+
+
+class Vertex:
+    """A running server, Google's clients for it, and short ways to often used calls."""
+
+    def __init__(self, home: Path, storage_host: str, durations: Durations | None = None) -> None:
+        self.parent = f"projects/{PROJECT}/locations/us-central1"
+        self.clock = HandClock()
+        self._start: Callable[[], Any] = lambda: create_app(
+            home, PROJECT, storage_host, clock=self.clock, durations=durations
+        )
+        self._thread: threading.Thread | None = None
+        self.start()
+
+    def start(self) -> None:
+        listener = socket.create_server(("127.0.0.1", 0))
+        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        self._server = uvicorn.Server(uvicorn.Config(self._start(), log_level="warning"))
+        self._thread = threading.Thread(target=self._server.run, args=([listener],))
+        self._thread.start()
+        options: dict[str, Any] = {
+            "transport": "rest",
+            "credentials": AnonymousCredentials(),
+            "client_options": ClientOptions(api_endpoint=self.url),
+        }
+        self.endpoints = aiplatform_v1.EndpointServiceClient(**options)
+        self.models = aiplatform_v1.ModelServiceClient(**options)
+        self.predictions = aiplatform_v1.PredictionServiceClient(**options)
+        self.jobs = aiplatform_v1.PipelineServiceClient(**options)
+        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+
+    def stop(self) -> None:
+        for client in (self.endpoints, self.models, self.predictions, self.jobs):
+            client.transport.close()
+        self.http.close()
+        self._server.should_exit = True
+        assert self._thread is not None
+        self._thread.join(20)
+        assert not self._thread.is_alive()
+
+    def restart(self) -> None:
+        self.stop()
+        self.start()
+
+    def finish(self, future: Any, seconds: float = 60) -> Any:
+        """What the operation answers once its time is over; raises what it failed with."""
+        self.clock.advance(seconds)
+        self.endpoints.wait_operation({"name": future.operation.name})
+        return future.result(timeout=10)
+
+    def endpoint(self, endpoint_id: str = "linnerud", **fields: Any) -> types.Endpoint:
+        """A new endpoint, made."""
+        return self.finish(
+            self.endpoints.create_endpoint(
+                parent=self.parent,
+                endpoint={"display_name": endpoint_id, **fields},
+                endpoint_id=endpoint_id,
+            )
+        )
+
+    def upload(self, artifact_uri: str, **request: Any) -> types.UploadModelResponse:
+        """A new model or version, uploaded."""
+        fields = request.pop("model", {})
+        model = {
+            "display_name": "linnerud",
+            "artifact_uri": artifact_uri,
+            "container_spec": {"image_uri": IMAGE},
+            **fields,
+        }
+        return self.finish(
+            self.models.upload_model(request={"parent": self.parent, "model": model, **request})
+        )
+
+    def deploy(self, endpoint: str, model: str, split: dict[str, int], **fields: Any) -> Any:
+        """The operation that deploys, started."""
+        deployed = {"model": model, "dedicated_resources": MACHINE, **fields}
+        return self.endpoints.deploy_model(
+            endpoint=endpoint, deployed_model=deployed, traffic_split=split
+        )
+
+
+@pytest.fixture(scope="session")
+def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
+    """A Cloud Storage emulator as a process, with one bucket."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port = listener.getsockname()[1]
+    process = subprocess.Popen(
+        [
+            str(Path(sys.executable).parent / "gcp-storage-emulator"),
+            *("-d", str(tmp_path_factory.mktemp("storage")), "start", "--port", str(port)),
+            *("--host", "127.0.0.1", "--default-bucket", Storage.bucket),
+        ],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        env={name: value for name, value in os.environ.items() if name != "STORAGE_EMULATOR_HOST"},
+    )
+    try:
+        host = f"http://127.0.0.1:{port}"
+        for _ in range(200):
+            try:
+                httpx.get(host, trust_env=False)
+                break
+            except httpx.TransportError:
+                assert process.poll() is None, "the storage emulator ended"
+                time.sleep(0.05)
+        yield Storage(host)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+@pytest.fixture
+def own_vertex(tmp_path: Path, bucket: Storage) -> Iterator[Vertex]:
+    """A server for one test, which may stop and start it."""
+    server = Vertex(tmp_path, bucket.host)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture(scope="session")
+def _shared_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
+    server = Vertex(tmp_path_factory.mktemp("vertex"), bucket.host)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def vertex(_shared_vertex: Vertex) -> Vertex:
+    """A server where the test has a location of its own, so that it finds nothing there."""
+    _shared_vertex.parent = f"projects/{PROJECT}/locations/test-{next(_locations)}"
+    return _shared_vertex
+
+
+@pytest.fixture
+def pair(vertex: Vertex, bucket: Storage) -> tuple[str, str]:
+    """An endpoint with version 1 as `1` at 90 % and version 2 as `2` at 10 %; its model."""
+    endpoint = vertex.endpoint().name
+    model = vertex.upload(bucket.put_constant(1), model_id="linnerud").model
+    vertex.upload(bucket.put_constant(2), parent_model=model)
+    vertex.finish(vertex.deploy(endpoint, f"{model}@1", {"0": 100}, id="1"))
+    vertex.finish(vertex.deploy(endpoint, f"{model}@2", {"1": 90, "0": 10}, id="2"))
+    return endpoint, model
