@@ -31,6 +31,8 @@ class ComponentRunner:
         self._environments = environments
         self._mount = mount
         self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._stopping = threading.Event()
+        self._running: set[subprocess.Popen[bytes]] = set()
 
     def run(
         self,
@@ -46,6 +48,26 @@ class ComponentRunner:
                 return self._run(label, task_id, component, container, inputs)
             except (EnvironmentFailed, StorageError, BadOutput) as error:
                 return Outcome("FAILED", error=Problem(9, f"{error}."))
+
+    def stop(self) -> None:
+        """Start no more, and wait for those that run; for the signal that ends their group.
+
+        Threads that come by afterwards stay in here until the process is gone, so that what
+        was cancelled is not reported as failed.
+        """
+        self._stopping.set()
+        for process in list(self._running):
+            process.wait()
+
+    def _start(self, *command: Any, **settings: Any) -> subprocess.Popen[bytes]:
+        self._leave_if_stopping()
+        process = subprocess.Popen(*command, **settings)
+        self._running.add(process)
+        return process
+
+    def _leave_if_stopping(self) -> None:
+        if self._stopping.is_set():
+            threading.Event().wait()
 
     def _run(
         self,
@@ -65,7 +87,8 @@ class ComponentRunner:
         root = f"{self._job.root}/{self._job.project}/{self._job.id}/{key}_{task_id}"
         outputs = declared(component, root, self._mount.path(root), self._job)
         work = self._folder / "work" / f"{label}_{task_id}"
-        work.mkdir(parents=True)
+        work.mkdir(parents=True, exist_ok=True)
+        outputs.clear()  # of an attempt before this one
         (work / "ephemeral_component.py").write_text(wanted.source, encoding="utf-8")
         executor_input = {
             "inputs": {
@@ -82,15 +105,17 @@ class ComponentRunner:
         with log.open("ab") as out:
             # In the runner's own process group: ending the group ends them all.
             arguments = [str(self._mount.folder), "ephemeral_component.py", "executor_input.json"]
-            code = subprocess.run(
+            process = self._start(
                 [python, entry.__file__, *arguments, wanted.function],
                 cwd=work,
                 env=self._environment(container),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
-                check=False,
-            ).returncode
+            )
+            code = process.wait()
+        self._leave_if_stopping()
+        self._running.discard(process)
         self._mount.send()  # also after a failure: on Vertex its files would be there too
         if code:
             status = code if code > 0 else 128 - code

@@ -32,6 +32,11 @@ class Declared:
         """Where kfp's executor writes all that it has to say."""
         return self.folder / "executor_output.json"
 
+    def clear(self) -> None:
+        """Forget what was written so far."""
+        for path in (self.file, *self.parameters.values()):
+            path.unlink(missing_ok=True)
+
     def as_executor_sees_them(self) -> dict[str, Any]:
         """ExecutorInput.Outputs of pipeline_spec.proto, as JSON."""
         return {

@@ -10,6 +10,7 @@ import signal
 import sys
 import threading
 from pathlib import Path
+from typing import NoReturn
 
 from sandbox.vertex.pipelines.component import ComponentRunner
 from sandbox.vertex.pipelines.events import Problem, RunEvent, TaskEvent, to_line
@@ -45,6 +46,13 @@ def _run(job: Job, folder: Path, report: Report) -> Outcome:
     mount.check_bucket(job.root)
     environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
     components = ComponentRunner(job, folder, environments, mount)
+
+    def cancelled(*_: object) -> NoReturn:
+        # The components got the signal too, and may take some time over it.
+        components.stop()
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, cancelled)
     return Walker(job, Spec(job.spec), components, report).run()
 
 

@@ -1,6 +1,7 @@
 """The calls of Google's PipelineService that have to do with jobs."""
 
 import random
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sandbox.vertex.pipelines.listing import list_jobs
 from sandbox.vertex.pipelines.supervisor import LOG, Listener, Supervisor, end_left_over
 from sandbox.vertex.store import Store
 
+_STOPPED = "the sandbox stopped while the job ran; submit it anew under another id"
 _CANCELLED = Problem(1, "The pipeline job was cancelled.")
 
 
@@ -42,6 +44,7 @@ class PipelineService:
         self._clock = clock
         self._home = home
         self._names = Names(project, number)
+        self._closing = False
         listener = Listener(self._on_start, self._on_event, self._on_exit)
         self._supervisor = Supervisor(listener, home / "environments", project)
         self._recover()
@@ -126,6 +129,7 @@ class PipelineService:
 
     def close(self) -> None:
         """End the running jobs, which have failed then, and wait for it."""
+        self._closing = True
         self._supervisor.close()
 
     def _on_start(self, name: str) -> bool:
@@ -145,8 +149,10 @@ class PipelineService:
                 self._store.put(name, job)
 
     def _on_exit(self, name: str, code: int) -> None:
-        log = self._folder(name) / LOG
-        self._end(name, f"the job's process ended early with status {code}: see {log}")
+        folder = self._folder(name)
+        shutil.rmtree(folder / "gcs", ignore_errors=True)  # all of it is in Cloud Storage
+        why = f"the job's process ended early with status {code}: see {folder / LOG}"
+        self._end(name, _STOPPED if self._closing else why)
 
     def _end(self, name: str, why: str) -> None:
         with self._store.transaction():
@@ -167,8 +173,7 @@ class PipelineService:
                 self._supervisor.submit(job.name, self._folder(job.name))
             elif job.state not in details.FINAL:
                 end_left_over(self._folder(job.name))
-                why = "the sandbox stopped while the job ran; submit it anew under another id"
-                self._end(job.name, why)
+                self._end(job.name, _STOPPED)
 
     def _new_name(self, parent: str, asked: str, made: str) -> str:
         name = f"{parent}/pipelineJobs/{asked or made}"

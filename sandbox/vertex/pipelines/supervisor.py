@@ -85,6 +85,10 @@ class Supervisor:
             process = self._start(name, folder)
             if process is not None:
                 self._follow(name, process)
+        except OSError as error:  # no process could be had
+            with (folder / LOG).open("a", encoding="utf-8") as log:
+                log.write(f"{error}\n")
+            self._listener.on_exit(name, 126)
         finally:
             with self._lock:
                 self._busy.discard(threading.current_thread())

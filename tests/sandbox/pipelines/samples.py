@@ -1,0 +1,278 @@
+"""Pipelines for the tests, compiled by kfp itself.
+
+The type annotations of components are read by kfp at run time: no `from __future__` here.
+"""
+
+import json
+import tempfile
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+import yaml
+from kfp import compiler, dsl
+
+component = dsl.component(base_image="python:3.11")
+
+
+@component
+def train(rate: float, steps: int, model: dsl.Output[dsl.Model], metrics: dsl.Output[dsl.Metrics]):
+    with open(model.path, "w") as file:
+        file.write(f"rate={rate} steps={steps!r}")
+    with open(model.path + ".note", "w") as file:
+        file.write("beside it")
+    model.metadata["framework"] = "none"
+    metrics.log_metric("score", 61.5)
+
+
+@component
+def gate(metrics: dsl.Input[dsl.Metrics], least: float) -> bool:
+    return metrics.metadata["score"] >= least
+
+
+@component
+def offer(model: dsl.Input[dsl.Model], offered: dsl.Output[dsl.Model]) -> str:
+    offered.uri = model.uri
+    offered.metadata["score"] = 61.5
+    with open(model.path) as file, open(model.path + ".note") as note:
+        return file.read() + ", " + note.read()
+
+
+@component
+def say(text: str) -> str:
+    print("saying", text)
+    return text
+
+
+@component
+def fail(text: str) -> str:
+    raise ValueError(f"no rows in {text}")
+
+
+@component
+def stop(code: int):
+    import sys
+
+    print("going")
+    sys.exit(code)
+
+
+@component
+def sleep(pid_file: str, seconds: float = 60.0):
+    import os
+    import time
+
+    with open(pid_file + ".part", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(pid_file + ".part", pid_file)
+    time.sleep(seconds)
+
+
+@component
+def stubborn(pid_file: str):
+    import os
+    import signal
+    import time
+
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    with open(pid_file + ".part", "w") as file:
+        file.write(str(os.getpid()))
+    os.rename(pid_file + ".part", pid_file)
+    time.sleep(60)
+
+
+@component
+def show(whole: int, half: float, text: str, flag: bool, many: list, deep: dict) -> str:
+    return repr([whole, half, text, flag, many, deep])
+
+
+@component
+def count_to(folder: str, enough: int) -> int:
+    import os
+
+    tries = len(os.listdir(folder)) + 1
+    open(os.path.join(folder, str(tries)), "w").close()
+    if tries < enough:
+        raise RuntimeError(f"try {tries} of {enough}")
+    return tries
+
+
+@component
+def not_a_number(metrics: dsl.Output[dsl.Metrics]):
+    metrics.log_metric("score", float("nan"))
+
+
+@component
+def tidy(status: dsl.PipelineTaskFinalStatus) -> str:
+    return f"{status.state} {status.pipeline_task_name} {status.error_message}"
+
+
+@component
+def join(texts: list) -> str:
+    return "+".join(texts)
+
+
+@component
+def facts() -> str:
+    import os
+    import sys
+
+    return repr([os.path.basename(os.getcwd()), "sandbox" in sys.modules, sys.path[0]])
+
+
+@component
+def look(model: dsl.Input[dsl.Model]) -> str:
+    with open(model.path) as file:
+        return model.uri + " " + file.read()
+
+
+@dsl.component(base_image="python:3.11", packages_to_install=["packaging>=20", "pytest"])
+def at_hand() -> str:
+    return "at hand"
+
+
+@dsl.component(base_image="python:3.11", packages_to_install=["titleholder-example==1.2"])
+def from_a_wheel() -> str:
+    import packaging
+    import titleholder_example
+
+    return f"{titleholder_example.HELLO} {bool(packaging)}"
+
+
+@dsl.component(base_image="python:3.11", packages_to_install=["titleholder-nowhere==9"])
+def from_nowhere() -> str:
+    return ""
+
+
+@dsl.container_component
+def container():
+    return dsl.ContainerSpec(image="alpine", command=["echo"], args=["hello"])
+
+
+@dsl.pipeline(name="weekly")
+def weekly(least: float = 50.0, rate: float = 0.5, steps: int = 3):
+    trained = train(rate=rate, steps=steps)
+    passed = gate(metrics=trained.outputs["metrics"], least=least)
+    with dsl.If(passed.output == True, name="good-enough"):  # noqa: E712
+        offer(model=trained.outputs["model"])
+
+
+@dsl.pipeline(name="types")
+def types(
+    whole: int,
+    half: float,
+    text: str,
+    flag: bool,
+    many: list,
+    deep: dict,
+    optional: str = "given",
+):
+    show(whole=whole, half=half, text=text, flag=flag, many=many, deep=deep)
+    say(text=f"{optional} {whole}")
+
+
+@dsl.pipeline(name="broken")
+def broken(table: str = "visits"):
+    bad = fail(text=table)
+    say(text=bad.output).set_display_name("after the failure")
+    say(text="on its own")
+
+
+@dsl.pipeline(name="exits")
+def exits(code: int):
+    stop(code=code)
+
+
+@dsl.pipeline
+def inner(text: str, greeting: str = "hello") -> str:
+    return say(text=f"{greeting} {text}").output
+
+
+@dsl.pipeline(name="outer")
+def outer(text: str = "you") -> str:
+    first = inner(text=text)
+    return say(text=f"{first.output}!").output
+
+
+@dsl.pipeline(name="branches")
+def branches(number: int = 3, word: str = "a") -> str:
+    with dsl.If(number > 5):
+        high = say(text="high")
+    with dsl.Elif(word == "b"):
+        b = say(text="b")
+    with dsl.Else():
+        rest = say(text="rest")
+    return say(text=dsl.OneOf(high.output, b.output, rest.output)).output
+
+
+@dsl.pipeline(name="sleeper")
+def sleeper(pid_file: str, seconds: float = 60.0):
+    sleep(pid_file=pid_file, seconds=seconds)
+
+
+@dsl.pipeline(name="stubborn")
+def stubborn_one(pid_file: str):
+    stubborn(pid_file=pid_file)
+
+
+@dsl.pipeline(name="retried")
+def retried(folder: str, enough: int):
+    count_to(folder=folder, enough=enough).set_retry(2, backoff_duration="0s")
+
+
+@dsl.pipeline(name="nan")
+def nan():
+    not_a_number()
+
+
+@dsl.pipeline(name="handled")
+def handled():
+    with dsl.ExitHandler(tidy(), name="guarded"):
+        fail(text="it")
+
+
+@dsl.pipeline(name="loop")
+def loop(words: list = ["x", "y"]) -> str:  # noqa: B006
+    with dsl.ParallelFor(words) as word:
+        said = say(text=word)
+    return join(texts=dsl.Collected(said.output)).output
+
+
+@dsl.pipeline(name="imported")
+def imported(uri: str):
+    found = dsl.importer(artifact_uri=uri, artifact_class=dsl.Model, metadata={"from": "afar"})
+    look(model=found.output)
+
+
+@dsl.pipeline(name="where")
+def where():
+    facts()
+
+
+@dsl.pipeline(name="wants-packages")
+def wants_packages():
+    at_hand()
+
+
+@dsl.pipeline(name="wants-a-wheel")
+def wants_a_wheel():
+    from_a_wheel()
+
+
+@dsl.pipeline(name="wants-nowhere")
+def wants_nowhere():
+    from_nowhere()
+
+
+@dsl.pipeline(name="contained")
+def contained():
+    container()
+
+
+@cache
+def compiled(pipeline: Any) -> str:
+    """The compiled pipeline as JSON, through the file that the compiler writes."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "pipeline.yaml"
+        compiler.Compiler().compile(pipeline, str(path))
+        return json.dumps(yaml.safe_load(path.read_text()))
