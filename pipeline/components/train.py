@@ -78,5 +78,5 @@ def train(
         sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         feature_columns=feature_columns,
         target_columns=target_columns,
-        best_params={name.split("__")[-1]: value for name, value in search.best_params_.items()},
+        **{name.split("__")[-1]: value for name, value in search.best_params_.items()},
     )

@@ -1,0 +1,108 @@
+"""The compiled pipeline, submitted with Google's client to the sandbox's Vertex AI."""
+
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import pytest
+import yaml
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+from google.cloud.aiplatform_v1 import PipelineJob, PipelineServiceClient, PipelineState
+from google.protobuf import json_format
+
+from pipeline.compile import COMPILED
+from sandbox.linnerud import FEATURES, TARGETS, load
+from tests.conftest import Sandbox
+from tests.pipeline.conftest import COLUMNS, NOW, WEEK
+
+DAY = (WEEK[0], "2026-02-24T03:00:00Z")
+SPEC = yaml.safe_load((COMPILED / "linnerud.yaml").read_text())
+
+
+@dataclass(frozen=True)
+class Runs:
+    """Submits and awaits jobs of the linnerud pipeline."""
+
+    client: PipelineServiceClient
+    project: str
+    table: str
+
+    def submit(self, name: str, window: tuple[str, str], **changes: Any) -> str:
+        """Start a job over `window`; gives its resource name."""
+        values = {"project": self.project, "location": "us-central1", "source_table": self.table}
+        values |= {"timestamp_column": "measured_at", "minimum_score": 60.0} | COLUMNS | changes
+        values |= {"interval_start": window[0], "interval_end": window[1]}
+        folder = f"gs://{self.project}-titleholder/pipeline-tests"
+        job = PipelineJob()
+        runtime = {"gcsOutputDirectory": folder, "parameterValues": values}
+        json_format.ParseDict({"pipelineSpec": SPEC, "runtimeConfig": runtime}, job._pb)
+        made = self.client.create_pipeline_job(
+            parent=f"projects/{self.project}/locations/us-central1",
+            pipeline_job=job,
+            pipeline_job_id=f"pipeline-tests-{name}",
+        )
+        return str(made.name)
+
+    def result(self, job: str) -> tuple[str, dict[str, Any]]:
+        """The final state of a job and its tasks by name."""
+        for _ in range(600):
+            found = self.client.get_pipeline_job(name=job)
+            if found.end_time:
+                tasks = {task.task_name: task for task in found.job_detail.task_details}
+                return PipelineState(found.state).name, tasks
+            time.sleep(0.2)
+        raise TimeoutError(f"{job} has not ended")
+
+
+@pytest.fixture(scope="module")
+def runs(sandbox: Sandbox) -> Runs:
+    """The sandbox with the example's data in a table of these tests' own."""
+    project = sandbox.env["GOOGLE_CLOUD_PROJECT"]
+    table = f"{project}.pipeline_tests.measurements"
+    options = {"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]}
+    nobody = AnonymousCredentials()
+    with bigquery.Client(project, credentials=nobody, client_options=options) as client:
+        load(client, NOW, table, count=1)
+    options = {"api_endpoint": sandbox.env["VERTEX_AI_EMULATOR_HOST"]}
+    return Runs(
+        PipelineServiceClient(transport="rest", client_options=options, credentials=nobody),
+        project,
+        table,
+    )
+
+
+def test_a_good_week_is_offered_and_a_poor_score_is_not(runs: Runs) -> None:
+    good = runs.submit("good", WEEK)
+    poor = runs.submit("poor", DAY, minimum_score=101.0)
+
+    state, tasks = runs.result(good)
+    assert state == "PIPELINE_STATE_SUCCEEDED"
+    trained = tasks["train"].outputs["model"].artifacts[0]
+    metrics = tasks["evaluate"].outputs["metrics"].artifacts[0].metadata
+    model = tasks["offer"].outputs["model"].artifacts[0]
+    assert model.uri == trained.uri
+    assert model.uri.startswith("gs://")
+    assert metrics["score"] > 90
+    assert metrics["n_test"] == 400
+    offered = dict(model.metadata)
+    assert offered["score"] == metrics["score"]
+    assert list(offered["feature_columns"]) == list(FEATURES)
+    assert list(offered["target_columns"]) == list(TARGETS)
+    assert offered["framework"] == "scikit-learn"
+    assert offered["framework_version"].startswith("1.6.")
+    assert "/sklearn-cpu.1-6:" in offered["serving_image"]
+    assert len(offered["sha256"]) == 64
+
+    state, tasks = runs.result(poor)
+    assert state == "PIPELINE_STATE_SUCCEEDED"
+    assert tasks["evaluate"].outputs["metrics"].artifacts[0].metadata["score"] < 101
+    assert "offer" not in tasks or not tasks["offer"].outputs
+
+
+def test_the_log_and_the_task_say_what_is_wrong_with_the_source(runs: Runs) -> None:
+    job = runs.submit("bad", WEEK, feature_columns=["height_cm"])
+    state, tasks = runs.result(job)
+    assert state == "PIPELINE_STATE_FAILED"
+    assert tasks["create-dataset"].state.name == "FAILED"
+    assert "train" not in tasks or tasks["train"].state.name != "SUCCEEDED"
