@@ -38,8 +38,9 @@ def list_page(
     """The page of `items` that a List request asks for.
 
     `fields` are what `filter` may compare (`=` and `!=`); `labels` may always be asked for.
-    `order` are what `order_by` may name; without it the items stay in their order. A request
-    without such a field (some have no order_by) is fine. Raises InvalidArgument.
+    `order` are what `order_by` may name; without it the items stay in their order. A `read_mask`
+    leaves only the fields it names. A request without such a field (some have no order_by) is
+    fine. Raises InvalidArgument.
     """
     condition = getattr(request, "filter", "")
     order_by = getattr(request, "order_by", "")
@@ -54,7 +55,22 @@ def list_page(
     start = _offset(request.page_token, query)
     end = start + size
     token = _token(end, query) if end < len(kept) else ""
-    return Page(kept[start:end], token)
+    return Page(_masked(kept[start:end], request), token)
+
+
+def _masked(items: list[T], request: Any) -> list[T]:
+    mask = getattr(request, "read_mask", None)
+    if not mask or not mask.paths:
+        return items
+    masked = []
+    for item in items:
+        kind: Any = type(item)
+        if not mask.IsValidForDescriptor(kind.pb().DESCRIPTOR):
+            raise InvalidArgument(f"read_mask names unknown fields in {', '.join(mask.paths)}.")
+        part = kind()
+        mask.MergeMessage(kind.pb(item), kind.pb(part))
+        masked.append(part)
+    return masked
 
 
 def _matches(item: Any, condition: str, fields: Mapping[str, Getter]) -> bool:

@@ -63,7 +63,8 @@ class ModelRecords:
     def list(self, parent: str) -> list[Any]:
         """The default version of every model in a location, newest model first."""
         models = self._store.list(types.Model, f"{parent}/models/")
-        return [self.get(model.name) for model in models if "@" not in model.name]
+        # Only the shared records have a name of their own.
+        return [self.get(model.name) for model in models if model.name]
 
     def view(self, shared: Any, record: Any) -> Any:
         """A version as the API shows it: with the model's fields, labels and deployments."""

@@ -1,0 +1,209 @@
+"""Endpoints: made, found, changed, deleted, through Google's client."""
+
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+
+
+def status_of(error: exceptions.GoogleAPICallError) -> str:
+    return error.response.json()["error"]["status"]
+
+
+def test_create_and_get(vertex: Any) -> None:
+    endpoint = vertex.endpoint("linnerud", labels={"team": "ml"}, description="exercises")
+    assert endpoint.name == f"{vertex.parent}/endpoints/linnerud"
+    assert endpoint.create_time == endpoint.update_time == vertex.clock.now
+    assert endpoint.etag
+    assert vertex.endpoints.get_endpoint(name=endpoint.name) == endpoint
+
+
+def test_an_id_is_made_when_none_is_given(vertex: Any) -> None:
+    start = vertex.endpoints.create_endpoint
+    endpoint = vertex.finish(start(parent=vertex.parent, endpoint={"display_name": "x"}))
+    assert len(endpoint.name.rpartition("/")[2]) == 19
+
+
+def test_the_projects_number_is_as_good_as_its_id(vertex: Any) -> None:
+    endpoint = vertex.endpoint()
+    by_number = endpoint.name.replace("projects/demo", "projects/100000000001")
+    assert vertex.endpoints.get_endpoint(name=by_number) == endpoint
+
+
+def test_a_taken_id_is_refused_also_while_it_is_being_made(vertex: Any) -> None:
+    def start() -> Any:
+        return vertex.endpoints.create_endpoint(
+            parent=vertex.parent, endpoint={"display_name": "x"}, endpoint_id="x"
+        )
+
+    running = start()
+    for _ in range(2):
+        with pytest.raises(exceptions.Conflict) as refused:
+            start()
+        assert status_of(refused.value) == "ALREADY_EXISTS"
+        vertex.finish(running)
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "endpoint_id", "why"),
+    [
+        ({}, "x", "display_name"),
+        ({"display_name": "x" * 129}, "x", "display_name"),
+        ({"display_name": "x", "labels": {"A": "b"}}, "x", "labels"),
+        ({"display_name": "x", "traffic_split": {"1": 100}}, "x", "names 1"),
+        ({"display_name": "x"}, "X", "Invalid id"),
+        ({"display_name": "x"}, "0123", "Invalid id"),
+        (
+            {
+                "display_name": "x",
+                "predict_request_response_logging_config": {"enabled": True, "sampling_rate": 2},
+            },
+            "x",
+            "sampling_rate",
+        ),
+    ],
+)
+def test_wrong_endpoints_are_refused(
+    vertex: Any, endpoint: Any, endpoint_id: str, why: str
+) -> None:
+    with pytest.raises(exceptions.BadRequest, match=why) as refused:
+        vertex.endpoints.create_endpoint(
+            parent=vertex.parent, endpoint=endpoint, endpoint_id=endpoint_id
+        )
+    assert status_of(refused.value) == "INVALID_ARGUMENT"
+
+
+def test_what_one_machine_cannot_do_is_refused(vertex: Any) -> None:
+    for field, value in (("network", "x"), ("dedicated_endpoint_enabled", True)):
+        with pytest.raises(exceptions.MethodNotImplemented, match=field):
+            vertex.endpoints.create_endpoint(
+                parent=vertex.parent, endpoint={"display_name": "x", field: value}
+            )
+
+
+def test_list(vertex: Any) -> None:
+    for name, labels in (("b", {"x": "1"}), ("a", {"x": "1"}), ("c", {})):
+        vertex.endpoint(name, labels=labels)
+
+    def names(**request: Any) -> list[str]:
+        found = vertex.endpoints.list_endpoints(request={"parent": vertex.parent, **request})
+        return [endpoint.display_name for endpoint in found]
+
+    assert names() == ["c", "a", "b"]
+    assert names(order_by="create_time") == ["b", "a", "c"]
+    assert names(order_by="display_name desc") == ["c", "b", "a"]
+    assert names(filter='display_name="a"') == ["a"]
+    assert names(filter="endpoint=c") == ["c"]
+    assert names(filter='labels.x="1" AND displayName!="b"') == ["a"]
+    # Two pages: the client asks for the second one by itself.
+    assert names(page_size=2, order_by="display_name") == ["a", "b", "c"]
+    with pytest.raises(exceptions.BadRequest, match="Invalid filter"):
+        names(filter="colour=red")
+
+
+def test_a_read_mask_keeps_only_what_it_names(vertex: Any) -> None:
+    endpoint = vertex.endpoint(labels={"x": "1"})
+    (found,) = vertex.endpoints.list_endpoints(
+        request={"parent": vertex.parent, "read_mask": {"paths": ["name", "labels"]}}
+    )
+    assert (found.name, found.labels) == (endpoint.name, {"x": "1"})
+    assert not found.display_name
+    with pytest.raises(exceptions.BadRequest, match="read_mask"):
+        list(
+            vertex.endpoints.list_endpoints(
+                request={"parent": vertex.parent, "read_mask": {"paths": ["colour"]}}
+            )
+        )
+
+
+def test_update_changes_what_the_mask_names_and_nothing_else(vertex: Any, pair: Any) -> None:
+    name, _ = pair
+    before = vertex.endpoints.get_endpoint(name=name)
+    after = vertex.endpoints.update_endpoint(
+        endpoint={
+            "name": name,
+            "display_name": "not this",
+            "labels": {"champion": "2"},
+            "traffic_split": {"1": 10, "2": 90},
+        },
+        update_mask={"paths": ["labels", "traffic_split"]},
+    )
+    assert after.display_name == before.display_name
+    assert after.labels == {"champion": "2"}
+    assert after.traffic_split == {"1": 10, "2": 90}
+    assert after.etag != before.etag
+    assert vertex.endpoints.get_endpoint(name=name) == after
+    cleared = vertex.endpoints.update_endpoint(
+        endpoint={"name": name}, update_mask={"paths": ["traffic_split", "labels"]}
+    )
+    assert not cleared.traffic_split
+    assert not cleared.labels
+
+
+def test_an_etag_lets_only_the_first_of_two_writers_through(vertex: Any) -> None:
+    endpoint = vertex.endpoint()
+
+    def write(etag: str, description: str) -> Any:
+        return vertex.endpoints.update_endpoint(
+            endpoint={"name": endpoint.name, "etag": etag, "description": description},
+            update_mask={"paths": ["description"]},
+        )
+
+    first = write(endpoint.etag, "first")
+    with pytest.raises(exceptions.Conflict, match="etag") as refused:
+        write(endpoint.etag, "second")
+    assert status_of(refused.value) == "ABORTED"
+    assert vertex.endpoints.get_endpoint(name=endpoint.name) == first
+    assert write(first.etag, "third").description == "third"
+    assert write("", "blind").description == "blind"
+
+
+@pytest.mark.parametrize(
+    ("fields", "paths", "why"),
+    [
+        ({"description": "x"}, [], "updateMask is required"),
+        ({"description": "x"}, ["*"], "cannot be changed"),
+        ({"description": "x"}, ["description", "create_time"], "create_time"),
+        ({"deployed_models": []}, ["deployed_models"], "deployed_models"),
+        ({"display_name": ""}, ["display_name"], "display_name"),
+        ({"labels": {"a": "B"}}, ["labels"], "labels.a"),
+        ({"traffic_split": {"1": 50, "2": 49}}, ["traffic_split"], "sums to 99"),
+        ({"traffic_split": {"1": 50, "7": 50}}, ["traffic_split"], "names 7"),
+        ({"traffic_split": {"1": 200, "2": -100}}, ["traffic_split"], "outside"),
+    ],
+)
+def test_wrong_updates_change_nothing(
+    vertex: Any, pair: Any, fields: Any, paths: list[str], why: str
+) -> None:
+    name, _ = pair
+    before = vertex.endpoints.get_endpoint(name=name)
+    with pytest.raises(exceptions.BadRequest, match=why):
+        vertex.endpoints.update_endpoint(
+            endpoint={"name": name, **fields}, update_mask={"paths": paths}
+        )
+    assert vertex.endpoints.get_endpoint(name=name) == before
+
+
+def test_delete_needs_an_empty_endpoint(vertex: Any, pair: Any) -> None:
+    full, _ = pair
+    with pytest.raises(exceptions.BadRequest, match="2 DeployedModels") as refused:
+        vertex.endpoints.delete_endpoint(name=full)
+    assert status_of(refused.value) == "FAILED_PRECONDITION"
+
+    empty = vertex.endpoint("empty").name
+    vertex.finish(vertex.endpoints.delete_endpoint(name=empty))
+    with pytest.raises(exceptions.NotFound):
+        vertex.endpoints.get_endpoint(name=empty)
+    with pytest.raises(exceptions.NotFound):
+        vertex.endpoints.delete_endpoint(name=empty)
+    # The id is free again.
+    vertex.endpoint("empty")
+
+
+def test_other_projects_are_forbidden(vertex: Any) -> None:
+    with pytest.raises(exceptions.Forbidden, match="demo"):
+        vertex.endpoints.get_endpoint(name="projects/other/locations/x/endpoints/1")
+    with pytest.raises(exceptions.Forbidden):
+        vertex.endpoints.create_endpoint(
+            parent="projects/other/locations/x", endpoint={"display_name": "x"}
+        )

@@ -1,0 +1,257 @@
+"""The Model Registry through Google's client."""
+
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+
+URI = "gs://artifacts/any"
+
+
+def status_of(error: exceptions.GoogleAPICallError) -> str:
+    return error.response.json()["error"]["status"]
+
+
+def aliases(vertex: Any, model: str) -> dict[str, list[str]]:
+    return {
+        one.version_id: sorted(one.version_aliases)
+        for one in vertex.models.list_model_versions(name=model)
+    }
+
+
+def test_the_first_version_is_the_default(vertex: Any) -> None:
+    answer = vertex.upload(
+        URI,
+        model_id="linnerud",
+        model={"labels": {"run": "r1"}, "version_aliases": ["golden"], "description": "d"},
+    )
+    assert answer.model == f"{vertex.parent}/models/linnerud"
+    assert answer.model_version_id == "1"
+    model = vertex.models.get_model(name=answer.model)
+    assert model.name == answer.model
+    assert model.version_id == "1"
+    assert sorted(model.version_aliases) == ["default", "golden"]
+    assert model.labels == {"run": "r1"}
+    assert model.artifact_uri == URI
+    assert model.create_time == model.version_create_time == vertex.clock.now
+    for same in ("@1", "@default", "@golden"):
+        assert vertex.models.get_model(name=answer.model + same) == model
+
+
+def test_a_parent_model_gets_a_version(vertex: Any) -> None:
+    model = vertex.upload(URI, model={"labels": {"run": "r1"}}).model
+    second = vertex.upload(
+        URI, parent_model=model, model={"labels": {"run": "r2"}, "version_aliases": ["next"]}
+    )
+    assert (second.model, second.model_version_id) == (model, "2")
+    assert aliases(vertex, model) == {"1": ["default"], "2": ["next"]}
+    assert vertex.models.get_model(name=f"{model}@next").labels == {"run": "r2"}
+    assert vertex.models.get_model(name=model).version_id == "1"
+    vertex.upload(URI, parent_model=f"{model}@1", model={"version_aliases": ["default", "next"]})
+    assert aliases(vertex, model) == {"1": [], "2": [], "3": ["default", "next"]}
+
+
+@pytest.mark.parametrize(
+    ("request_fields", "why"),
+    [
+        ({"model_id": "1a"}, "Invalid id"),
+        ({"model_id": "Linnerud"}, "Invalid id"),
+        ({"model": {"display_name": ""}}, "display_name"),
+        ({"model": {"container_spec": None}}, "container_spec"),
+        ({"model": {"artifact_uri": "/home/me/model"}}, "gs://"),
+        ({"model": {"artifact_uri": "https://example.com/model"}}, "gs://"),
+        ({"model": {"labels": {"a": "B"}}}, "labels"),
+        ({"model": {"version_aliases": ["1"]}}, "alias"),
+        ({"model": {"version_aliases": ["-golden"]}}, "'-'"),
+        ({"parent_model": "linnerud"}, "Invalid model"),
+    ],
+)
+def test_wrong_uploads_are_refused(vertex: Any, request_fields: Any, why: str) -> None:
+    with pytest.raises(exceptions.BadRequest, match=why) as refused:
+        vertex.upload(URI, **request_fields)
+    assert status_of(refused.value) == "INVALID_ARGUMENT"
+    assert not list(vertex.models.list_models(parent=vertex.parent))
+
+
+def test_uploads_know_what_is_there(vertex: Any) -> None:
+    model = vertex.upload(URI, model_id="linnerud").model
+    with pytest.raises(exceptions.Conflict, match="parent_model") as refused:
+        vertex.upload(URI, model_id="linnerud")
+    assert status_of(refused.value) == "ALREADY_EXISTS"
+    with pytest.raises(exceptions.NotFound):
+        vertex.upload(URI, parent_model=model + "-2")
+    with pytest.raises(exceptions.BadRequest, match="not both"):
+        vertex.upload(URI, parent_model=model, model_id="x")
+
+
+def test_two_uploads_at_once_make_two_versions(vertex: Any) -> None:
+    model = vertex.upload(URI).model
+    body = {"display_name": "x", "artifact_uri": URI, "container_spec": {"image_uri": "i"}}
+    running = [
+        vertex.models.upload_model(
+            request={"parent": vertex.parent, "parent_model": model, "model": body}
+        )
+        for _ in range(2)
+    ]
+    assert [vertex.finish(one).model_version_id for one in running] == ["2", "3"]
+
+
+def test_list_shows_the_default_version_of_each_model(vertex: Any) -> None:
+    first = vertex.upload(URI, model_id="a").model
+    vertex.upload(URI, parent_model=first, model={"version_aliases": ["default"]})
+    vertex.upload(URI, model_id="b", model={"display_name": "other", "labels": {"x": "1"}})
+
+    def found(**request: Any) -> list[tuple[str, str]]:
+        models = vertex.models.list_models(request={"parent": vertex.parent, **request})
+        return [(model.name.rpartition("/")[2], model.version_id) for model in models]
+
+    assert found() == [("b", "1"), ("a", "2")]
+    assert found(order_by="create_time") == [("a", "2"), ("b", "1")]
+    assert found(filter='display_name="other"') == [("b", "1")]
+    assert found(filter="model=a") == [("a", "2")]
+    assert found(filter="labels.x=1") == [("b", "1")]
+
+
+def test_list_versions(vertex: Any) -> None:
+    model = vertex.upload(URI).model
+    vertex.upload(URI, parent_model=model, model={"labels": {"x": "1"}})
+
+    def found(**request: Any) -> list[str]:
+        versions = vertex.models.list_model_versions(request={"name": model, **request})
+        return [one.version_id for one in versions]
+
+    assert found() == ["2", "1"]
+    assert found(order_by="create_time") == ["1", "2"]
+    assert found(filter="labels.x=1") == ["2"]
+    assert found(page_size=1) == ["2", "1"]
+    with pytest.raises(exceptions.NotFound):
+        vertex.models.list_model_versions(name=model + "-2")
+
+
+def test_merge_aliases(vertex: Any) -> None:
+    model = vertex.upload(URI).model
+    vertex.upload(URI, parent_model=model)
+
+    def merge(version: str, *wanted: str) -> Any:
+        return vertex.models.merge_version_aliases(
+            name=f"{model}@{version}", version_aliases=wanted
+        )
+
+    etag = vertex.models.get_model(name=f"{model}@1").etag
+    assert list(merge("2", "challenger").version_aliases) == ["challenger"]
+    merge("1", "champion")
+    assert vertex.models.get_model(name=f"{model}@1").etag != etag
+    assert aliases(vertex, model) == {"1": ["champion", "default"], "2": ["challenger"]}
+    merge("2", "champion", "default", "-challenger")
+    assert aliases(vertex, model) == {"1": [], "2": ["champion", "default"]}
+
+    for version, wanted in (("2", "-default"), ("1", "-golden"), ("1", "Golden"), ("1", "2")):
+        with pytest.raises(exceptions.BadRequest):
+            merge(version, wanted)
+    for version in ("champion", "default"):
+        with pytest.raises(exceptions.BadRequest, match="version id"):
+            merge(version, "other")
+    with pytest.raises(exceptions.NotFound):
+        merge("3", "other")
+    assert aliases(vertex, model) == {"1": [], "2": ["champion", "default"]}
+
+
+def test_update_the_model_and_one_version(vertex: Any) -> None:
+    model = vertex.upload(URI, model={"labels": {"run": "r1"}}).model
+    vertex.upload(URI, parent_model=model, model={"labels": {"run": "r2"}})
+
+    def update(suffix: str, paths: list[str], **fields: Any) -> Any:
+        return vertex.models.update_model(
+            model={"name": model + suffix, **fields}, update_mask={"paths": paths}
+        )
+
+    update("", ["display_name", "labels"], display_name="new", labels={"team": "ml"})
+    first, second = (vertex.models.get_model(name=f"{model}@{n}") for n in (1, 2))
+    assert first.display_name == second.display_name == "new"
+    assert first.labels == {"run": "r1", "team": "ml"}
+    assert second.labels == {"run": "r2", "team": "ml"}
+
+    update("@2", ["labels", "version_description"], labels={"run": "x"}, version_description="v")
+    assert vertex.models.get_model(name=f"{model}@2").labels == {"run": "x", "team": "ml"}
+    assert vertex.models.get_model(name=model).labels == {"run": "r1", "team": "ml"}
+    assert update("@-", ["description"], description="d").description == "d"
+
+
+def test_wrong_updates(vertex: Any) -> None:
+    model = vertex.upload(URI).model
+    for suffix, paths, fields, why in (
+        ("", [], {}, "updateMask is required"),
+        ("", ["artifact_uri"], {}, "artifact_uri"),
+        ("", ["version_description"], {}, "version_description"),
+        ("@1", ["display_name"], {"display_name": "x"}, "display_name"),
+        ("", ["display_name"], {}, "display_name"),
+        ("", ["labels"], {"labels": {"a": "B"}}, "labels"),
+    ):
+        with pytest.raises(exceptions.BadRequest, match=why):
+            vertex.models.update_model(
+                model={"name": model + suffix, **fields}, update_mask={"paths": paths}
+            )
+    with pytest.raises(exceptions.Conflict, match="etag") as refused:
+        vertex.models.update_model(
+            model={"name": model, "etag": "old"}, update_mask={"paths": ["description"]}
+        )
+    assert status_of(refused.value) == "ABORTED"
+
+
+def test_a_version_is_deleted_only_when_nobody_needs_it(vertex: Any, pair: Any) -> None:
+    endpoint, model = pair
+
+    def delete(version: str) -> Any:
+        return vertex.models.delete_model_version(name=f"{model}@{version}")
+
+    with pytest.raises(exceptions.BadRequest, match="default"):
+        delete("1")
+    with pytest.raises(exceptions.BadRequest, match="is deployed") as refused:
+        delete("2")
+    assert status_of(refused.value) == "FAILED_PRECONDITION"
+    with pytest.raises(exceptions.BadRequest, match="is deployed"):
+        vertex.models.delete_model(name=model)
+    with pytest.raises(exceptions.BadRequest, match="version id"):
+        delete("default")
+
+    vertex.finish(
+        vertex.endpoints.undeploy_model(
+            endpoint=endpoint, deployed_model_id="2", traffic_split={"1": 100}
+        )
+    )
+    vertex.finish(delete("2"))
+    assert list(aliases(vertex, model)) == ["1"]
+    with pytest.raises(exceptions.BadRequest, match="no version but"):
+        delete("1")
+    # A number is never given twice.
+    assert vertex.upload(URI, parent_model=model).model_version_id == "3"
+
+
+def test_delete_a_model(vertex: Any) -> None:
+    model = vertex.upload(URI, model_id="linnerud").model
+    with pytest.raises(exceptions.BadRequest, match="is a version"):
+        vertex.models.delete_model(name=f"{model}@1")
+    vertex.finish(vertex.models.delete_model(name=model))
+    with pytest.raises(exceptions.NotFound):
+        vertex.models.get_model(name=model)
+    assert vertex.upload(URI, model_id="linnerud").model_version_id == "1"
+
+
+def test_evaluations(vertex: Any) -> None:
+    model = vertex.upload(URI).model
+    vertex.upload(URI, parent_model=model, model={"version_aliases": ["next"]})
+    schema = "gs://google-cloud-aiplatform/schema/modelevaluation/regression_metrics_1.0.0.yaml"
+
+    made = vertex.models.import_model_evaluation(
+        parent=f"{model}@next",
+        model_evaluation={"metrics_schema_uri": schema, "metrics": {"rmse": 1.5}},
+    )
+    assert made.name.startswith(f"{model}@2/evaluations/")
+    assert made.metrics["rmse"] == 1.5
+    assert vertex.models.get_model_evaluation(name=made.name) == made
+    assert list(vertex.models.list_model_evaluations(parent=f"{model}@2")) == [made]
+    assert not list(vertex.models.list_model_evaluations(parent=model))
+    with pytest.raises(exceptions.NotFound):
+        vertex.models.get_model_evaluation(name=f"{model}@1/evaluations/1")
+    with pytest.raises(exceptions.BadRequest, match="metrics_schema_uri"):
+        vertex.models.import_model_evaluation(parent=model, model_evaluation={})
