@@ -15,7 +15,7 @@ from google.cloud.aiplatform_v1.types import (
 )
 
 from sandbox.vertex.listing import list_page
-from sandbox.vertex.pipelines.filters import parse, snake
+from sandbox.vertex.pipelines.filters import parse
 
 _EARLIEST: Final = datetime.min.replace(tzinfo=UTC)
 
@@ -33,19 +33,15 @@ def list_jobs(
     }
     newest = sorted(filter(wanted, jobs), key=orders["create_time"], reverse=True)
     page = list_page(newest, rest, {}, orders)
-    paths = [snake(path.split(".")[0]) for path in request.read_mask.paths]
     return ListPipelineJobsResponse(
-        pipeline_jobs=[_brief(job, paths) for job in page.items],
+        pipeline_jobs=[_brief(job) for job in page.items],
         next_page_token=page.next_page_token,
     )
 
 
-def _brief(job: PipelineJob, paths: Sequence[str]) -> PipelineJob:
+def _brief(job: PipelineJob) -> PipelineJob:
     message = PipelineJob.pb(PipelineJob(job))
-    for field, _ in message.ListFields():
-        asked = not paths or "*" in paths or field.name in paths
-        if field.name == "job_detail" or not asked:
-            message.ClearField(field.name)
+    message.ClearField("job_detail")
     return PipelineJob.wrap(message)  # type: ignore[no-any-return]
 
 

@@ -42,11 +42,11 @@ class PipelineService:
         """
         self._store = store
         self._clock = clock
-        self._home = home
+        self._home = home.resolve()  # the runner has another current folder
         self._names = Names(project, number)
         self._closing = False
         listener = Listener(self._on_start, self._on_event, self._on_exit)
-        self._supervisor = Supervisor(listener, home / "environments", project)
+        self._supervisor = Supervisor(listener, self._home / "environments", project)
         self._recover()
 
     def create_pipeline_job(self, request: CreatePipelineJobRequest) -> PipelineJob:

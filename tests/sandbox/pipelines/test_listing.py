@@ -108,6 +108,6 @@ def test_pages_and_what_a_list_leaves_out() -> None:
 
 
 def test_a_mask() -> None:
-    request = types.ListPipelineJobsRequest(read_mask={"paths": ["name", "displayName"]})
+    request = types.ListPipelineJobsRequest(read_mask={"paths": ["name", "display_name"]})
     found = list_jobs(JOBS, request).pipeline_jobs[0]
     assert found == types.PipelineJob(name=JOBS[3].name, display_name="week 3")
