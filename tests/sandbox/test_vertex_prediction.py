@@ -1,0 +1,217 @@
+"""Online prediction: who answers, with what, and what is refused."""
+
+import json
+import threading
+from collections import Counter
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+from google.api_core import exceptions
+from scipy.stats import binom
+from sklearn.ensemble import RandomForestClassifier
+from sklearn.linear_model import LinearRegression
+
+ROW = [86.6, 91.4, 50]
+
+
+def predict(vertex: Any, endpoint: str, body: Any) -> Any:
+    content = body if isinstance(body, (str, bytes)) else json.dumps(body)
+    return vertex.http.post(f"/v1/{endpoint}:predict", content=content)
+
+
+def error_of(answer: Any) -> tuple[int, str]:
+    error = answer.json()["error"]
+    assert error["code"] == answer.status_code
+    return answer.status_code, error["status"]
+
+
+def test_the_answer(vertex: Any, pair: Any) -> None:
+    endpoint, model = pair
+    vertex.endpoints.update_endpoint(
+        endpoint={"name": endpoint, "traffic_split": {"2": 100}},
+        update_mask={"paths": ["traffic_split"]},
+    )
+    vertex.models.update_model(
+        model={"name": model, "display_name": "Exercises"},
+        update_mask={"paths": ["display_name"]},
+    )
+    answer = predict(vertex, endpoint, {"instances": [ROW, ROW]})
+    assert answer.status_code == 200
+    assert answer.headers["content-type"] == "application/json"
+    (first, second) = answer.json().pop("predictions")
+    assert first == second == pytest.approx([2, 2])
+    assert {key: value for key, value in answer.json().items() if key != "predictions"} == {
+        "deployedModelId": "2",
+        "model": model,
+        "modelDisplayName": "Exercises",
+        "modelVersionId": "2",
+    }
+
+
+def test_googles_client_gets_the_same(vertex: Any, pair: Any) -> None:
+    endpoint, model = pair
+    answer = vertex.predictions.predict(endpoint=endpoint, instances=[ROW])
+    assert answer.deployed_model_id in ("1", "2")
+    assert answer.model == model
+    assert answer.model_version_id == answer.deployed_model_id
+    assert list(answer.predictions[0]) == pytest.approx([float(answer.deployed_model_id)] * 2)
+    with pytest.raises(exceptions.BadRequest, match="Prediction failed"):
+        vertex.predictions.predict(endpoint=endpoint, instances=[[1.0]])
+
+
+def test_a_thousand_requests_follow_the_split(vertex: Any, pair: Any) -> None:
+    endpoint, _ = pair
+    seen: Counter[str] = Counter()
+    for _ in range(1000):
+        seen[predict(vertex, endpoint, {"instances": [ROW]}).json()["deployedModelId"]] += 1
+    # One false alarm in a million runs.
+    low, high = binom.ppf([5e-7, 1 - 5e-7], 1000, 0.10)
+    assert low <= seen["2"] <= high
+    assert seen["1"] + seen["2"] == 1000
+
+
+def test_no_traffic_no_answer(vertex: Any, pair: Any) -> None:
+    endpoint, _ = pair
+    vertex.endpoints.update_endpoint(
+        endpoint={"name": endpoint}, update_mask={"paths": ["traffic_split"]}
+    )
+    assert error_of(predict(vertex, endpoint, {"instances": [ROW]})) == (400, "FAILED_PRECONDITION")
+    empty = vertex.endpoint("empty").name
+    assert error_of(predict(vertex, empty, {"instances": [ROW]})) == (400, "FAILED_PRECONDITION")
+    missing = predict(vertex, endpoint + "-2", {"instances": [ROW]})
+    assert error_of(missing) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        "",
+        "{",
+        "[[1, 2, 3]]",
+        "{}",
+        '{"instances": null}',
+        '{"instances": 3}',
+        '{"instances": "abc"}',
+        '{"instances": {"a": 1}}',
+        '{"instances": [[NaN, 1, 2]]}',
+        '{"instances": [[1, 2, 3]], "colour": "red"}',
+        '{"instances": [[1, 2, 3]]} x',
+        "[" * 100_000,
+    ],
+)
+def test_what_is_no_predict_request(vertex: Any, pair: Any, body: str) -> None:
+    answer = predict(vertex, pair[0], body)
+    assert error_of(answer) == (400, "INVALID_ARGUMENT")
+
+
+@pytest.mark.parametrize(
+    "instances",
+    [
+        [],
+        [[]],
+        [1, 2, 3],
+        [[1, 2]],
+        [[1, 2, 3, 4]],
+        [[1, 2, 3], [1, 2]],
+        [["a", 2, 3]],
+        [["1", "2", "3"]],
+        [[None, 2, 3]],
+        [{"a": 1, "b": 2, "c": 3}],
+        [[[1, 2, 3]]],
+        [[1, 2, {"x": 3}]],
+        [[1e400, 2, 3]],
+        ["abc"],
+    ],
+)
+def test_what_the_model_refuses(vertex: Any, pair: Any, instances: Any) -> None:
+    body = json.dumps({"instances": instances}).replace("Infinity", "1e400")
+    answer = predict(vertex, pair[0], body)
+    assert error_of(answer) == (400, "FAILED_PRECONDITION")
+    message = answer.json()["error"]["message"]
+    assert message.startswith("Prediction failed: Exception during sklearn prediction: ")
+
+
+def test_the_largest_request(vertex: Any, pair: Any) -> None:
+    def body(size: int) -> str:
+        text = json.dumps({"instances": [ROW], "parameters": ""})
+        return text[:-2] + "x" * (size - len(text)) + '"}'
+
+    assert predict(vertex, pair[0], body(1_500_000)).status_code == 200
+    answer = predict(vertex, pair[0], body(1_500_001))
+    assert error_of(answer) == (400, "FAILED_PRECONDITION")
+    assert "1.500MB" in answer.json()["error"]["message"]
+
+
+def test_parameters_and_labels_are_let_through(vertex: Any, pair: Any) -> None:
+    body = {"instances": [ROW], "parameters": {"a": 1}, "labels": {"x": "1"}}
+    assert predict(vertex, pair[0], body).status_code == 200
+
+
+def test_classes_are_answered_as_they_are(vertex: Any, bucket: Any) -> None:
+    forest = RandomForestClassifier(2).fit([[0.0], [1.0]] * 5, ["no", "yes"] * 5)
+    uri = bucket.put_model("forest", forest)
+    endpoint = vertex.endpoint().name
+    vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
+    answer = predict(vertex, endpoint, {"instances": [[0.0], [1.0]]})
+    assert answer.json()["predictions"] == ["no", "yes"]
+
+
+def test_an_answer_that_is_no_number_is_an_error(vertex: Any, bucket: Any) -> None:
+    model = LinearRegression().fit(np.eye(3), np.eye(3))
+    model.intercept_ = np.full(3, np.nan)
+    uri = bucket.put_model("nan", model)
+    endpoint = vertex.endpoint().name
+    vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
+    answer = predict(vertex, endpoint, {"instances": [ROW]})
+    assert error_of(answer) == (400, "FAILED_PRECONDITION")
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+def test_a_model_that_learned_names_answers_to_lists(vertex: Any, bucket: Any) -> None:
+    frame = pd.DataFrame(np.eye(3), columns=["a", "b", "c"])
+    uri = bucket.put_model("frame", LinearRegression().fit(frame, [1.0, 1.0, 1.0]))
+    endpoint = vertex.endpoint().name
+    vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
+    answer = predict(vertex, endpoint, {"instances": [ROW]})
+    assert answer.json()["predictions"] == pytest.approx([1.0])
+
+
+def test_publishers_models_are_not_there(vertex: Any) -> None:
+    answer = predict(vertex, f"{vertex.parent}/publishers/google/models/x", {"instances": []})
+    assert answer.status_code in (400, 501)
+
+
+def test_every_request_is_answered_while_models_come_and_go(vertex: Any, pair: Any) -> None:
+    """No request may meet an endpoint between two states."""
+    endpoint, model = pair
+    wrong: list[str] = []
+    over = threading.Event()
+
+    def ask() -> None:
+        while not over.is_set():
+            answer = predict(vertex, endpoint, {"instances": [ROW]})
+            fields = answer.json()
+            if answer.status_code != 200 or fields["predictions"][0] != pytest.approx(
+                [float(fields["modelVersionId"])] * 2
+            ):
+                wrong.append(answer.text)
+
+    askers = [threading.Thread(target=ask) for _ in range(3)]
+    for asker in askers:
+        asker.start()
+    try:
+        for turn in range(5):
+            vertex.finish(
+                vertex.endpoints.undeploy_model(
+                    endpoint=endpoint, deployed_model_id="2", traffic_split={"1": 100}
+                )
+            )
+            version = 1 + turn % 2
+            vertex.finish(vertex.deploy(endpoint, f"{model}@{version}", {"1": 50, "0": 50}, id="2"))
+    finally:
+        over.set()
+        for asker in askers:
+            asker.join()
+    assert wrong == []
