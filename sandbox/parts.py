@@ -44,7 +44,11 @@ def services(home: Home, state: State, deploy_seconds: float) -> list[Part]:
             ],
             # DuckDB looks for its extensions under HOME. The Avro extension is in no wheel and
             # would be downloaded: nothing here needs it.
-            environment={"HOME": str(bigquery_home), "BQEMU_ENABLE_FORMAT_EXTENSIONS": "0"},
+            environment={
+                "HOME": str(bigquery_home),
+                "BQEMU_ENABLE_FORMAT_EXTENSIONS": "0",
+                "BQEMU_UPLOAD_STAGING_DIR": str(bigquery_home / "uploads"),
+            },
             prepare=lambda: _install_spatial(bigquery_home),
         ),
         Part(

@@ -1,8 +1,11 @@
 """The whole sandbox, started once for all tests that ask for it, and always ended."""
 
+import atexit
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -11,9 +14,20 @@ import pytest
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Tests never use what the machine has of Google's or Airflow's settings.
+# Tests never use what the machine has of Google's or Airflow's settings. Airflow reads some of its
+# own while it is imported, so they are set before any test module is.
 for name in [n for n in os.environ if n.startswith(("AIRFLOW", "GOOGLE_", "TITLEHOLDER_"))]:
     del os.environ[name]
+AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="titleholder-airflow-"))
+atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)
+DAGS_FOLDER = AIRFLOW_HOME / "dags"
+shutil.copytree(REPOSITORY / "dags", DAGS_FOLDER, ignore=shutil.ignore_patterns("__pycache__"))
+os.environ |= {
+    "AIRFLOW_HOME": str(AIRFLOW_HOME),
+    "AIRFLOW__CORE__DAGS_FOLDER": str(DAGS_FOLDER),
+    "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+}
 
 
 @dataclass(frozen=True)

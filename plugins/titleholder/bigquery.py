@@ -90,7 +90,7 @@ class Tables:
             labels={"tool": "titleholder"},
         )
         try:
-            (row,) = self._client().query_and_wait(query, job_config=config)
+            (row,) = self._client().query(query, job_config=config).result()
         except exceptions.BadRequest as error:
             raise Unreadable(
                 f"{table}.{timestamp} cannot be read as a TIMESTAMP ({_first_line(error)}); mend "

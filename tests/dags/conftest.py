@@ -1,0 +1,275 @@
+"""DAG runs by Airflow's own `dag.test()`, in this process, against the sandbox."""
+
+import io
+import itertools
+import os
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import yaml
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as v1
+from google.cloud import bigquery, storage
+from google.protobuf.field_mask_pb2 import FieldMask
+from kfp import compiler
+from sklearn.dummy import DummyRegressor
+from titleholder.interval import Interval
+from titleholder.run import Run
+
+from sandbox import airflow as sandbox_airflow
+from sandbox.places import Home
+from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
+from tests.dags.tiny_pipeline import tiny
+
+LAST_MONDAY = datetime(2026, 11, 16, 3, tzinfo=UTC)
+NUMBERS = itertools.count(1)
+
+
+@pytest.fixture(scope="session")
+def airflow_home(sandbox: Sandbox) -> Iterator[Path]:
+    """A migrated metadata database, and the environment that leads the DAGs to the sandbox."""
+    environ = sandbox_airflow.environment(AIRFLOW_HOME, Home(sandbox.var).load())
+    environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(DAGS_FOLDER)
+    templates = AIRFLOW_HOME / "pipelines"
+    templates.mkdir()
+    compiler.Compiler().compile(tiny, str(templates / "tiny.yaml"))
+    committed = (REPOSITORY / "pipeline" / "compiled" / "linnerud.yaml").read_text()
+    (templates / "linnerud.yaml").write_text(committed)
+    environ["TITLEHOLDER_PIPELINES"] = str(templates)
+    before = dict(os.environ)
+    os.environ |= environ
+    try:
+        assert sandbox_airflow.migrate(environ).wait() == 0
+        yield AIRFLOW_HOME
+    finally:
+        os.environ.clear()
+        os.environ |= before
+
+
+@pytest.fixture(scope="session")
+def tables(sandbox: Sandbox) -> bigquery.Client:
+    """BigQuery's own client, and a dataset `tests` to write to."""
+    client = bigquery.Client(
+        project=sandbox.env["GOOGLE_CLOUD_PROJECT"],
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
+    )
+    client.create_dataset("tests", exists_ok=True)
+    return client
+
+
+@dataclass(frozen=True)
+class Google:
+    """Google's own Vertex AI clients against the sandbox."""
+
+    host: str
+    parent: str
+    artifact: str
+
+    def _client(self, kind: Any) -> Any:
+        return kind(
+            transport="rest",
+            client_options={"api_endpoint": self.host},
+            credentials=AnonymousCredentials(),
+        )
+
+    @property
+    def endpoints(self) -> v1.EndpointServiceClient:
+        return self._client(v1.EndpointServiceClient)
+
+    @property
+    def models(self) -> v1.ModelServiceClient:
+        return self._client(v1.ModelServiceClient)
+
+    @property
+    def jobs(self) -> v1.PipelineServiceClient:
+        return self._client(v1.PipelineServiceClient)
+
+    @property
+    def predictions(self) -> v1.PredictionServiceClient:
+        return self._client(v1.PredictionServiceClient)
+
+    def endpoint(self, display_name: str) -> v1.Endpoint | None:
+        """The endpoint of that display name."""
+        found = self.endpoints.list_endpoints(
+            request={"parent": self.parent, "filter": f'display_name="{display_name}"'}
+        )
+        return next(iter(found), None)
+
+    def versions(self, model: str) -> list[v1.Model]:
+        """The registered versions of a model; none when it is not registered."""
+        found = self.models.list_models(parent=self.parent)
+        if not any(m.name.endswith(f"/models/{model}") for m in found):
+            return []
+        return list(self.models.list_model_versions(name=f"{self.parent}/models/{model}"))
+
+    def jobs_of(self, model: str) -> list[v1.PipelineJob]:
+        """The pipeline jobs of a model."""
+        return list(
+            self.jobs.list_pipeline_jobs(
+                request={
+                    "parent": self.parent,
+                    "filter": f'labels.titleholder-model="{model}"',
+                }
+            )
+        )
+
+
+@pytest.fixture(scope="session")
+def google(sandbox: Sandbox) -> Google:
+    env = sandbox.env
+    place = f"projects/{env['GOOGLE_CLOUD_PROJECT']}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
+    bucket = storage.Client(
+        project=env["GOOGLE_CLOUD_PROJECT"],
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
+    ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
+    file = io.BytesIO()
+    joblib.dump(DummyRegressor().fit([[0.0]], [1.0]), file)
+    bucket.blob("tests/constant/model.joblib").upload_from_string(file.getvalue())
+    artifact = f"gs://{bucket.name}/tests/constant"
+    return Google(env["VERTEX_AI_EMULATOR_HOST"], place, artifact)
+
+
+@dataclass
+class Played:
+    """One finished dag run: its state, each task's state, and what they returned or raised."""
+
+    state: str
+    tasks: dict[str, str]
+    returned: dict[str, Any]
+    errors: dict[str, str]
+
+
+@dataclass
+class Model:
+    """A model of its own, with its YAML file in the tests' DAG folder."""
+
+    name: str
+    table: str
+    tables: bigquery.Client
+
+    def load(self, *stamps: datetime | None, rows: int = 1) -> None:
+        """Fill the source: `rows` rows for each of these times."""
+        column = [stamp for stamp in stamps for _ in range(rows)]
+        data = pa.table({"measured_at": pa.array(column, pa.timestamp("us", "UTC"))})
+        schema = [bigquery.SchemaField("measured_at", "TIMESTAMP")]
+        self.tables.create_table(bigquery.Table(self.table, schema=schema), exists_ok=True)
+        file = io.BytesIO()
+        pq.write_table(data, file)
+        job = bigquery.LoadJobConfig(
+            write_disposition="WRITE_TRUNCATE", source_format=bigquery.SourceFormat.PARQUET
+        )
+        self.tables.load_table_from_file(file, self.table, rewind=True, job_config=job).result()
+
+    def play(self, end: datetime = LAST_MONDAY, **changes: Any) -> Played:
+        """One run over the week that ended at `end`, by `dag.test()`."""
+        from airflow.dag_processing.dagbag import DagBag
+
+        dag_id = f"{self.name}__train"
+        bag = DagBag(str(DAGS_FOLDER))
+        assert dag_id in bag.dags, bag.import_errors
+        dag = bag.dags[dag_id]
+        played = Played("", {}, {}, {})
+
+        def note(context: Any) -> None:
+            ti = context["ti"]
+            played.returned[ti.task_id] = ti.xcom_pull(task_ids=ti.task_id)
+            if "exception" in context:
+                played.errors[ti.task_id] = str(context["exception"])
+
+        for task in dag.tasks:
+            task.retries = 0
+            for key, value in changes.items():
+                setattr(task, key, value)
+            for moment in ("on_success_callback", "on_failure_callback", "on_skipped_callback"):
+                setattr(task, moment, [note, *getattr(task, moment)])
+        run = dag.test(logical_date=end)
+        played.state = str(run.state)
+        played.tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+        return played
+
+
+def crown(google: Google, made: Model, end: datetime) -> None:
+    """Seat a champion through Google's clients, as a run over the week before `end` would."""
+    run = Run(made.name, Interval(end - timedelta(weeks=1), end), 0)
+    image = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+    google.models.upload_model(
+        request={
+            "parent": google.parent,
+            "model_id": made.name,
+            "model": v1.Model(
+                display_name=made.name,
+                artifact_uri=google.artifact,
+                container_spec=v1.ModelContainerSpec(image_uri=image),
+                version_aliases=[run.name],
+            ),
+        }
+    ).result(timeout=60)
+    endpoint = google.endpoints.create_endpoint(
+        parent=google.parent, endpoint=v1.Endpoint(display_name=made.name)
+    ).result(timeout=60)
+    me = run.deployed_model_id
+    google.endpoints.deploy_model(
+        endpoint=endpoint.name,
+        deployed_model=v1.DeployedModel(
+            id=me,
+            model=f"{google.parent}/models/{made.name}@1",
+            display_name=f"{made.name}-champion-model",
+            dedicated_resources=v1.DedicatedResources(
+                machine_spec=v1.MachineSpec(machine_type="n1-standard-4"), min_replica_count=1
+            ),
+        ),
+        traffic_split={"0": 100},
+    ).result(timeout=60)
+    google.endpoints.update_endpoint(
+        endpoint=v1.Endpoint(name=endpoint.name, labels={"champion": me}),
+        update_mask=FieldMask(paths=["labels"]),
+    )
+
+
+@pytest.fixture
+def model(
+    airflow_home: Path, sandbox: Sandbox, tables: bigquery.Client
+) -> Iterator[Callable[..., Model]]:
+    """Makes a model with a fresh week in its source and the tiny pipeline; keys such as
+    `endpoint__create=False` change its YAML file."""
+    written = []
+
+    def make(**changes: Any) -> Model:
+        name = f"tiny{next(NUMBERS)}"
+        raw: dict[str, Any] = {
+            "model": name,
+            "owner": "tests",
+            "schedule": "0 3 * * 1",
+            "start_date": datetime(2026, 1, 5).date(),
+            "source": {"table": f"tests.{name}", "timestamp": "measured_at"},
+            "pipeline": {"template": "tiny.yaml"},
+            "gate": {"minimum_score": 50},
+            "endpoint": {"display_name": name, "create": True},
+        }
+        for key, value in changes.items():
+            section, _, last = key.partition("__")
+            if last:
+                raw[section] = {**raw.get(section, {}), last: value}
+            else:
+                raw[section] = value
+        path = DAGS_FOLDER / "models" / f"{name}.yaml"
+        path.write_text(yaml.safe_dump(raw))
+        written.append(path)
+        made = Model(name, f"{sandbox.env['GOOGLE_CLOUD_PROJECT']}.tests.{name}", tables)
+        made.load(
+            *(LAST_MONDAY - timedelta(weeks=week, minutes=5) for week in range(6)),
+        )
+        return made
+
+    yield make
+    for path in written:
+        path.unlink()

@@ -1,0 +1,60 @@
+"""The smallest pipeline that keeps the contract: any team's could be plugged in like this."""
+
+from kfp import dsl
+
+IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+
+
+@dsl.component(base_image="python:3.11")
+def prepare(interval_end: str, fail: bool, seconds: float) -> str:
+    import time
+
+    time.sleep(seconds)
+    if fail:
+        raise ValueError(f"no rows before {interval_end}; load them")
+    return interval_end
+
+
+@dsl.component(base_image="python:3.11")
+def evaluate(ready: str, score: float, metrics: dsl.Output[dsl.Metrics]) -> float:
+    metrics.log_metric("score", float("nan") if score < 0 else score)
+    return score
+
+
+@dsl.component(base_image="python:3.11", packages_to_install=["scikit-learn==1.6.1"])
+def offer(ready: str, image: str, model: dsl.Output[dsl.Model]):
+    import hashlib
+    import pathlib
+
+    import joblib
+    import sklearn
+    from sklearn.dummy import DummyRegressor
+
+    folder = pathlib.Path(model.path)
+    folder.mkdir(parents=True)
+    constant = DummyRegressor(strategy="constant", constant=[float(ready[8:10])])
+    joblib.dump(constant.fit([[0.0]], [0.0]), folder / "model.joblib")
+    model.metadata["serving_image"] = image
+    model.metadata["framework_version"] = sklearn.__version__
+    digest = hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
+    model.metadata["sha256"] = digest
+
+
+@dsl.pipeline(name="tiny")
+def tiny(
+    project: str,
+    location: str,
+    source_table: str,
+    timestamp_column: str,
+    interval_start: str,
+    interval_end: str,
+    minimum_score: float,
+    score: float = 90.0,
+    fail: bool = False,
+    seconds: float = 0.0,
+    image: str = IMAGE,
+):
+    prepared = prepare(interval_end=interval_end, fail=fail, seconds=seconds)
+    evaluated = evaluate(ready=prepared.output, score=score)
+    with dsl.If(evaluated.outputs["Output"] >= minimum_score, name="quality-gate"):
+        offer(ready=prepared.output, image=image)
