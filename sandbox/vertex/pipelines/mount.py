@@ -67,7 +67,7 @@ class Mount:
             try:
                 for blob in self._client.list_blobs(bucket, prefix=prefix, timeout=_PATIENCE):
                     target = self.folder / bucket / blob.name
-                    if blob.name.endswith("/") or target in self._known:
+                    if blob.name.endswith("/") or target in self._known or ".." in target.parts:
                         continue
                     target.parent.mkdir(parents=True, exist_ok=True)
                     blob.download_to_filename(target, timeout=_PATIENCE)

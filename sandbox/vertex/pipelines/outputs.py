@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from google.protobuf import json_format
+from google.protobuf import json_format, struct_pb2
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
 from sandbox.vertex.pipelines.job import Job
@@ -92,11 +92,21 @@ def read_outputs(component: ir.ComponentSpec, outputs: Declared) -> dict[str, An
             found[name] = typed(value, kind)
         except WrongType as error:
             raise BadOutput(f"output {name!r} {error}") from None
+        _check_storable({name: value}, name)
     for name, artifact in outputs.artifacts.items():
         for one in said.get("artifacts", {}).get(name, {}).get("artifacts", [])[:1]:
             artifact = artifact.with_result(one.get("uri", ""), one.get("metadata") or {})
+        _check_storable(artifact.metadata, name)
         found[name] = artifact
     return found
+
+
+def _check_storable(content: Any, name: str) -> None:
+    # Vertex keeps these in a Struct, which knows no huge numbers and no broken Unicode.
+    try:
+        json_format.ParseDict(content, struct_pb2.Struct()).SerializeToString()
+    except (json_format.ParseError, ValueError, OverflowError, TypeError) as error:
+        raise BadOutput(f"output {name!r} cannot be stored: {error}") from None
 
 
 def _json(text: str, what: str) -> Any:

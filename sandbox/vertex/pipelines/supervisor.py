@@ -1,6 +1,7 @@
 """Owns the runners: starts them, at most two at a time, reads what they tell, ends them."""
 
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from sandbox.vertex.pipelines.events import RunEvent, TaskEvent, from_line
 from sandbox.vertex.pipelines.processes import end_group, started_at
 
 LOG = "runner.log"
+_LOG = logging.getLogger(__name__)
 _PROCESS = "process.json"
 _GRACE = 5.0
 _REPOSITORY = Path(__file__).parents[3]
@@ -85,9 +87,7 @@ class Supervisor:
             process = self._start(name, folder)
             if process is not None:
                 self._follow(name, process)
-        except OSError as error:  # no process could be had
-            with (folder / LOG).open("a", encoding="utf-8") as log:
-                log.write(f"{error}\n")
+        except OSError:  # no process, or no folder any more
             self._listener.on_exit(name, 126)
         finally:
             with self._lock:
@@ -125,10 +125,11 @@ class Supervisor:
         assert process.stdout is not None
         for line in process.stdout:
             try:
-                event = from_line(line)
-            except (ValueError, TypeError):  # killed in the middle of a line
+                self._listener.on_event(name, from_line(line))
+            except Exception:  # a line cut short by a kill, or a fault of ours: the job ends
+                _LOG.warning("%s: its runner said %r", name, line[:500], exc_info=True)
+                self.end(name)
                 break
-            self._listener.on_event(name, event)
         # Not reaped yet, so that its number stays its own while its group is ended.
         os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:

@@ -12,6 +12,9 @@ from sandbox.vertex.pipelines.values import TYPES, plain
 
 SELECTOR = re.compile(r"""parseJson\(string_value\)\[(['"])(?P<key>.+)\1\]""")
 
+# Tasks and outputs become parts of paths; the compiler's names are narrower than this.
+_FILE = re.compile(r"\w[\w. -]*")
+
 
 def check(spec: Spec) -> None:
     """Raise SpecError for a spec that is broken, or that needs what the sandbox does not have."""
@@ -32,13 +35,19 @@ def check(spec: Spec) -> None:
     _check_order(spec.root.dag.tasks)
     for name, task in spec.tasks():
         component = spec.component_of(task)
-        for problem in _problems(spec, task, component):
+        for problem in _problems(spec, name, task, component):
             raise SpecError(f"task {name!r} {problem}")
         if component.HasField("dag"):
             _check_order(component.dag.tasks)
 
 
-def _problems(spec: Spec, task: ir.PipelineTaskSpec, component: ir.ComponentSpec) -> Iterator[str]:
+def _problems(
+    spec: Spec, name: str, task: ir.PipelineTaskSpec, component: ir.ComponentSpec
+) -> Iterator[str]:
+    outputs = component.output_definitions
+    for path in (name, *outputs.parameters, *outputs.artifacts):
+        if not _FILE.fullmatch(path):
+            yield f"has the name {path!r}, of which no file can be made"
     if task.trigger_policy.condition:
         try:
             condition.parse(task.trigger_policy.condition)
@@ -46,18 +55,18 @@ def _problems(spec: Spec, task: ir.PipelineTaskSpec, component: ir.ComponentSpec
             yield f"has a condition that the sandbox does not know: {error}"
     if task.HasField("artifact_iterator"):
         yield "loops over artifacts (dsl.ParallelFor), which the sandbox does not have"
-    for name, parameter in task.inputs.parameters.items():
+    for key, parameter in task.inputs.parameters.items():
         selector = parameter.parameter_expression_selector
         if selector and not SELECTOR.fullmatch(selector):
-            yield f"selects {selector!r} of its input {name!r}, which the sandbox does not know"
+            yield f"selects {selector!r} of its input {key!r}, which the sandbox does not know"
         runtime = parameter.runtime_value
         if runtime.WhichOneof("value") in ("constant_value", "runtime_parameter"):
-            yield f"has its input {name!r} in the form of kfp 1: compile the pipeline with kfp 2"
+            yield f"has its input {key!r} in the form of kfp 1: compile the pipeline with kfp 2"
         for placeholder in unknown_placeholders(plain(runtime.constant)):
-            yield f"uses {placeholder} in its input {name!r}, which the sandbox does not have"
-    for name, definition in component.input_definitions.parameters.items():
+            yield f"uses {placeholder} in its input {key!r}, which the sandbox does not have"
+    for key, definition in component.input_definitions.parameters.items():
         if definition.parameter_type == TYPES.TASK_CONFIG:
-            yield f"has an input {name!r} of type TaskConfig, which the sandbox does not have"
+            yield f"has an input {key!r} of type TaskConfig, which the sandbox does not have"
     if component.HasField("dag"):
         if task.retry_policy.max_retry_count:
             yield "retries a whole pipeline (set_retry), which the sandbox does not have"

@@ -103,6 +103,16 @@ def not_a_number(metrics: dsl.Output[dsl.Metrics]):
 
 
 @component
+def broken_unicode(metrics: dsl.Output[dsl.Metrics]):
+    metrics.metadata["text"] = "\ud800"
+
+
+@component
+def too_large() -> dict:
+    return {"number": 10**400}
+
+
+@component
 def tidy(status: dsl.PipelineTaskFinalStatus) -> str:
     return f"{status.state} {status.pipeline_task_name} {status.error_message}"
 
@@ -178,6 +188,13 @@ def broken(table: str = "visits"):
     say(text="on its own")
 
 
+@dsl.pipeline(name="two-ways")
+def two_ways():
+    fail(text="one way")
+    first = stop(code=0)
+    say(text="the other").after(first)
+
+
 @dsl.pipeline(name="exits")
 def exits(code: int):
     stop(code=code)
@@ -223,6 +240,16 @@ def retried(folder: str, enough: int):
 @dsl.pipeline(name="nan")
 def nan():
     not_a_number()
+
+
+@dsl.pipeline(name="surrogate")
+def surrogate():
+    broken_unicode()
+
+
+@dsl.pipeline(name="huge")
+def huge():
+    too_large()
 
 
 @dsl.pipeline(name="handled")

@@ -117,7 +117,7 @@ def edit(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
         *above, last = path.split("/")
         for key in above:
             spec = spec[key]
-        spec[last] = value
+        spec[last.replace("%", "/")] = value
 
     return apply
 
@@ -149,6 +149,10 @@ TRAIN = "root/dag/tasks/train"
         (
             edit("deploymentSpec/executors/exec-train", {"customJob": {}}),
             "'train' has an executor of kind custom_job",
+        ),
+        (
+            edit("components/comp-train/outputDefinitions/artifacts/..%..", {}),
+            "has the name '../..', of which no file can be made",
         ),
         (edit("root/inputDefinitions/artifacts", {"a": {}}), "takes artifacts as inputs"),
     ],

@@ -171,10 +171,33 @@ def test_a_task_that_exits(bench: Bench) -> None:
     assert message.startswith("The replica workerpool0-0 exited with a non-zero status of 3. going")
 
 
-def test_a_metric_that_is_not_a_number(bench: Bench) -> None:
-    job = bench.run(samples.nan)
+@pytest.mark.parametrize(
+    ("pipeline", "name", "why"),
+    [
+        (samples.nan, "not-a-number", "NaN is not a number that JSON knows"),
+        (samples.surrogate, "broken-unicode", "output 'metrics' cannot be stored"),
+        (samples.huge, "too-large", "output 'Output' "),
+    ],
+)
+def test_outputs_that_cannot_be_kept(bench: Bench, pipeline: Any, name: str, why: str) -> None:
+    job = bench.run(pipeline)
     assert job.state == State.PIPELINE_STATE_FAILED
-    assert "NaN is not a number" in task(job, "not-a-number").error.message
+    assert why in task(job, name).error.message
+
+
+def test_fail_fast_starts_nothing_more(bench: Bench) -> None:
+    request = bench.request(samples.two_ways)
+    slow = bench.wait(bench.service.create_pipeline_job(request))
+    assert task(slow, "say").state == Task.SUCCEEDED
+    request = bench.request(samples.two_ways)
+    fast = types.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST
+    request.pipeline_job.runtime_config.failure_policy = fast
+    job = bench.wait(bench.service.create_pipeline_job(request))
+    assert job.state == State.PIPELINE_STATE_FAILED
+    # Both ways began at once; which of the two ends first is not ours to say.
+    failed, other = task(job, "fail"), task(job, "stop")
+    if failed.end_time < other.end_time:
+        assert task(job, "say").state == Task.NOT_TRIGGERED
 
 
 def test_retries(bench: Bench, tmp_path: Path) -> None:
