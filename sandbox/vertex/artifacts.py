@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 import joblib
 import sklearn
-from google.api_core.exceptions import GoogleAPICallError, NotFound
+from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 from sklearn.exceptions import InconsistentVersionWarning
@@ -94,10 +94,10 @@ class Artifacts:
         for file in _FILES:
             try:
                 blob = self._client.bucket(place[1]).blob(prefix + file)
-                return f"{folder}/{file}", blob.download_as_bytes(timeout=30)
+                return f"{folder}/{file}", blob.download_as_bytes(timeout=30, retry=None)
             except NotFound:
                 continue
-            except (GoogleAPICallError, OSError) as error:
+            except Exception as error:
                 raise _exited(f"{folder}/{file} cannot be read: {error!r}") from error
         raise _exited(f"there is no {' or '.join(_FILES)} directly under {folder}")
 

@@ -22,11 +22,25 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
+        """Raises ValueError while another process has the file open."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(path, 1, check_same_thread=False, isolation_level=None)
+        try:
+            self._open()
+        except sqlite3.OperationalError as error:
+            self._db.close()
+            raise ValueError(
+                f"{path} cannot be used ({error}); if another server has it, stop that one first "
+                "or choose another home."
+            ) from error
+
+    def _open(self) -> None:
+        # Exclusive: a second server on the same file would take the first one's operations for
+        # left-overs of a crash.
         self._db.executescript(
             """
+            PRAGMA locking_mode = EXCLUSIVE;
             PRAGMA journal_mode = WAL;
             CREATE TABLE IF NOT EXISTS resource (
                 sequence INTEGER PRIMARY KEY AUTOINCREMENT,

@@ -1,5 +1,6 @@
 """DeployModel and UndeployModel, through Google's client."""
 
+import socket
 from typing import Any
 
 import numpy as np
@@ -7,6 +8,9 @@ import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
 from sklearn.linear_model import LinearRegression
+
+from sandbox.vertex.artifacts import Artifacts
+from sandbox.vertex.errors import FailedPrecondition
 
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu"
 
@@ -137,10 +141,6 @@ def test_shared_machines_are_not_there(vertex: Any, pair: Any) -> None:
         vertex.deploy(*pair, {}, dedicated_resources=None, shared_resources="pool")
 
 
-class Unloadable(LinearRegression):
-    """Its class is in this file, where no server finds it."""
-
-
 def _no_file(bucket: Any) -> str:
     return f"gs://{bucket.bucket}/nothing"
 
@@ -194,6 +194,13 @@ def test_a_model_that_does_not_load_changes_nothing(
     assert cause in failed.value.message
     assert vertex.endpoints.get_endpoint(name=endpoint) == before
     assert operation.metadata.deployment_stage == types.DeploymentStage.FAILED_TO_DEPLOY
+
+
+def test_without_its_storage_a_deploy_fails_soon() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    with pytest.raises(FailedPrecondition, match="cannot be read"):
+        Artifacts(nobody, "demo").load("gs://artifacts/any", f"{IMAGE}.1-6:latest")
 
 
 def test_one_change_of_models_at_a_time(vertex: Any, pair: Any) -> None:

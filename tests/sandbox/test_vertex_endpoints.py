@@ -1,5 +1,6 @@
 """Endpoints: made, found, changed, deleted, through Google's client."""
 
+import threading
 from typing import Any
 
 import pytest
@@ -156,6 +157,27 @@ def test_an_etag_lets_only_the_first_of_two_writers_through(vertex: Any) -> None
     assert vertex.endpoints.get_endpoint(name=endpoint.name) == first
     assert write(first.etag, "third").description == "third"
     assert write("", "blind").description == "blind"
+
+
+def test_no_write_is_lost_among_many_with_etags(vertex: Any) -> None:
+    name = vertex.endpoint(labels={"count": "0"}).name
+
+    def add_one() -> None:
+        while True:
+            now = vertex.endpoints.get_endpoint(name=name)
+            now.labels["count"] = str(int(now.labels["count"]) + 1)
+            try:
+                vertex.endpoints.update_endpoint(endpoint=now, update_mask={"paths": ["labels"]})
+            except exceptions.Conflict:
+                continue
+            return
+
+    writers = [threading.Thread(target=add_one) for _ in range(10)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    assert vertex.endpoints.get_endpoint(name=name).labels == {"count": "10"}
 
 
 @pytest.mark.parametrize(

@@ -1,9 +1,12 @@
 """What is there again after the server stopped."""
 
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.api_core import exceptions
+
+from sandbox.vertex.store import Store
 
 BODY = {"instances": [[1.0, 2.0, 3.0]]}
 
@@ -32,6 +35,12 @@ def test_everything_is_there_again(own_vertex: Any, bucket: Any) -> None:
         assert answer["predictions"][0] == pytest.approx([7, 7])
     vertex.finish(vertex.endpoints.undeploy_model(endpoint=endpoint, deployed_model_id="1"))
     assert vertex.upload("gs://artifacts/any", parent_model=model).model_version_id == "2"
+
+
+def test_a_second_server_on_the_same_home_is_refused(own_vertex: Any, tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="another server"):
+        Store(tmp_path / "vertex.sqlite")
+    own_vertex.restart()
 
 
 def test_what_was_running_has_failed_and_can_be_sent_again(own_vertex: Any, bucket: Any) -> None:
