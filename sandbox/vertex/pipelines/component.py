@@ -119,9 +119,13 @@ class ComponentRunner:
         self._mount.send()  # also after a failure: on Vertex its files would be there too
         if code:
             status = code if code > 0 else 128 - code
-            message = f"The replica workerpool0-0 exited with a non-zero status of {status}. "
-            message += f"{cause(log)} To find out more about why your job exited please check "
-            return Outcome("FAILED", error=Problem(9, message + f"the logs: {log}"))
+            why = cause(log)
+            why = f"{why}{'' if why.endswith('.') else '.'} " if why else ""
+            message = (
+                f"The replica workerpool0-0 exited with a non-zero status of {status}. {why}"
+                f"To find out more about why your job exited please check the logs: {log}"
+            )
+            return Outcome("FAILED", error=Problem(9, message))
         return Outcome("SUCCEEDED", read_outputs(component, outputs))
 
     def _environment(

@@ -45,7 +45,7 @@ def parse(text: str) -> Test:
     while rest:
         match = _TOKEN.match(rest)
         if match is None:
-            raise InvalidArgument(f"filter {text!r} cannot be read from {rest!r} on")
+            raise InvalidArgument(f"filter {text!r} cannot be read from {rest!r} on.")
         kind = str(match.lastgroup)
         value = match[kind]
         tokens.append((kind, re.sub(r"\\(.)", r"\1", value[1:-1]) if kind == "string" else value))
@@ -55,9 +55,9 @@ def parse(text: str) -> Test:
     try:
         test = _all(tokens)
     except IndexError:
-        raise InvalidArgument(f"filter {text!r} ends too early") from None
+        raise InvalidArgument(f"filter {text!r} ends too early.") from None
     if tokens:
-        raise InvalidArgument(f"filter {text!r}: did not expect {tokens[0][1]!r}")
+        raise InvalidArgument(f"filter {text!r}: did not expect {tokens[0][1]!r}.")
     return test
 
 
@@ -83,7 +83,7 @@ def _one(tokens: list[tuple[str, str]]) -> Test:
     if (kind, field) == ("sign", "("):
         inner = _all(tokens)
         if tokens.pop(0) != ("sign", ")"):
-            raise InvalidArgument("filter has a parenthesis that is not closed")
+            raise InvalidArgument("filter has a parenthesis that is not closed.")
         return inner
     sign = tokens.pop(0)[1]
     value = tokens.pop(0)[1]
@@ -98,14 +98,14 @@ def _comparison(field: str, sign: str, value: str) -> Test:
         return _text(_TEXTS[name], sign, value)
     if name == "state" and sign in ("=", "!="):
         if value not in PipelineState.__members__:
-            raise InvalidArgument(f"filter: {value!r} is no state; one is PIPELINE_STATE_RUNNING")
+            raise InvalidArgument(f"filter: {value!r} is no state; one is PIPELINE_STATE_RUNNING.")
         return lambda job: _ORDER[sign](job.state.name, value)
     if name in _TIMES and sign in _ORDER:
         wanted = _moment(value)
         return lambda job: bool(getattr(job, name)) and _ORDER[sign](getattr(job, name), wanted)
     raise InvalidArgument(
         f"filter: {field}{sign} is not known; fields are "
-        f"{', '.join([*_TEXTS, 'state', 'labels.KEY', *_TIMES])}"
+        f"{', '.join([*_TEXTS, 'state', 'labels.KEY', *_TIMES])}."
     )
 
 
@@ -116,7 +116,7 @@ def _label(key: str, sign: str, value: str) -> Test:
         return lambda job: job.labels.get(key) == value
     if sign == "!=":
         return lambda job: job.labels.get(key) != value
-    raise InvalidArgument(f"filter: labels are compared with =, != and :, not {sign}")
+    raise InvalidArgument(f"filter: labels are compared with =, != and :, not {sign}.")
 
 
 def _text(read: Callable[[PipelineJob], str], sign: str, value: str) -> Test:
@@ -130,7 +130,7 @@ def _moment(value: str) -> datetime:
     try:
         moment = datetime.fromisoformat(value)
     except ValueError:
-        raise InvalidArgument(f"filter: {value!r} is not a time in RFC 3339 form") from None
+        raise InvalidArgument(f"filter: {value!r} is not a time in RFC 3339 form.") from None
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
 

@@ -26,7 +26,7 @@ def check_id(job_id: str) -> None:
     if not _ID.fullmatch(job_id):
         raise InvalidArgument(
             f"pipelineJobId {job_id!r} must be less than 128 characters of [a-z0-9-] and start "
-            "with a letter"
+            "with a letter."
         )
 
 
@@ -40,29 +40,29 @@ def new_id(spec: Spec, now: datetime) -> str:
 def check_job(job: PipelineJob) -> None:
     """Raise InvalidArgument for what is wrong outside the spec: name, labels, root, old fields."""
     if len(job.display_name) > 128:
-        raise InvalidArgument("displayName is longer than 128 characters")
+        raise InvalidArgument("displayName is longer than 128 characters.")
     for key, value in job.labels.items():
         for what, text in (("key", key), ("value", value)):
             if len(text) > 64 or not all(_label_character(one) for one in text) or not key:
                 raise InvalidArgument(
                     f"label {what} {text!r} must be up to 64 lowercase letters, digits, "
-                    "underscores and dashes"
+                    "underscores and dashes."
                 )
     config = job.runtime_config
     if not config.gcs_output_directory:
-        raise InvalidArgument("runtimeConfig.gcsOutputDirectory is required")
+        raise InvalidArgument("runtimeConfig.gcsOutputDirectory is required.")
     if not _ROOT.fullmatch(config.gcs_output_directory):
         raise InvalidArgument(
             f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} is not a path in "
-            "a Cloud Storage bucket (gs://BUCKET/FOLDER)"
+            "a Cloud Storage bucket (gs://BUCKET/FOLDER)."
         )
     if config.parameters:
         raise InvalidArgument(
             "runtimeConfig.parameters is deprecated, and the sandbox does not have it: "
-            "use parameterValues"
+            "use parameterValues."
         )
     if config.input_artifacts:
-        raise InvalidArgument("runtimeConfig.inputArtifacts: the sandbox does not have them")
+        raise InvalidArgument("runtimeConfig.inputArtifacts: the sandbox does not have them.")
 
 
 def content_of(job: PipelineJob) -> dict[str, Any]:
@@ -71,10 +71,10 @@ def content_of(job: PipelineJob) -> dict[str, Any]:
     if not content and job.template_uri:
         raise InvalidArgument(
             f"templateUri {job.template_uri!r}: the sandbox has no template registry; "
-            "send the compiled pipeline as pipelineSpec"
+            "send the compiled pipeline as pipelineSpec."
         )
     if not content:
-        raise InvalidArgument("pipelineSpec is required")
+        raise InvalidArgument("pipelineSpec is required.")
     return content
 
 
@@ -84,7 +84,7 @@ def parse_spec(content: dict[str, Any]) -> Spec:
         spec = Spec(content)
         check(spec)
     except SpecError as error:
-        raise InvalidArgument(f"{error}") from None
+        raise InvalidArgument(f"{error}.") from None
     return spec
 
 
@@ -106,7 +106,7 @@ def runtime_parameters(spec: Spec, job: PipelineJob) -> dict[str, Any]:
         if name not in definitions:
             raise InvalidArgument(
                 f"runtimeConfig.parameterValues: the pipeline has no parameter {name!r}; "
-                f"it has {', '.join(sorted(definitions)) or 'none'}"
+                f"it has {', '.join(sorted(definitions)) or 'none'}."
             )
         if value is None:
             continue
@@ -114,17 +114,17 @@ def runtime_parameters(spec: Spec, job: PipelineJob) -> dict[str, Any]:
             found[name] = typed(value, definitions[name].parameter_type)
         except WrongType as error:
             raise InvalidArgument(
-                f"runtimeConfig.parameterValues: parameter {name!r} {error}"
+                f"runtimeConfig.parameterValues: parameter {name!r} {error}."
             ) from None
         choices = [plain(literal) for literal in definitions[name].literals]
         if choices and found[name] not in choices:
             raise InvalidArgument(
-                f"runtimeConfig.parameterValues: parameter {name!r} must be one of {choices}"
+                f"runtimeConfig.parameterValues: parameter {name!r} must be one of {choices}."
             )
     for name, definition in definitions.items():
         optional = definition.is_optional or definition.HasField("default_value")
         if name not in found and not optional:
-            raise InvalidArgument(f"runtimeConfig.parameterValues: parameter {name!r} is required")
+            raise InvalidArgument(f"runtimeConfig.parameterValues: parameter {name!r} is required.")
     return found
 
 

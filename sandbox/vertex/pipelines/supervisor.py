@@ -131,7 +131,8 @@ class Supervisor:
                 self.end(name)
                 break
         # Not reaped yet, so that its number stays its own while its group is ended.
-        os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
+        if hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
+            os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             del self._running[name]
             end_group(process.pid, force=True)

@@ -19,6 +19,7 @@ from google.protobuf import json_format
 
 from sandbox.vertex.clock import utc_now
 from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.pipelines.processes import started_at
 from sandbox.vertex.store import Store
 from tests.sandbox.pipelines import samples
 
@@ -147,7 +148,7 @@ def alive(pid: int) -> bool:
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
-        return False
+        return not Path("/proc").exists() and started_at(pid) is not None
     return status.rpartition(")")[2].split()[0] != "Z"
 
 
@@ -155,9 +156,3 @@ def pid_in(path: Path) -> int:
     """The number that a component wrote there."""
     until(path.exists, f"{path.name} to be written")
     return int(path.read_text())
-
-
-def environment_of(pid: int) -> dict[str, str]:
-    """The variables that a process was started with."""
-    content = Path(f"/proc/{pid}/environ").read_text()
-    return dict(line.split("=", 1) for line in content.split("\0") if "=" in line)

@@ -157,7 +157,7 @@ def test_a_task_that_fails(bench: Bench) -> None:
     log = bench.home / "us-central1" / job.name.split("/")[-1] / "fail.log"
     assert failed.error.message == (
         "The replica workerpool0-0 exited with a non-zero status of 1. "
-        "ValueError: no rows in visits To find out more about why your job exited please check "
+        "ValueError: no rows in visits. To find out more about why your job exited please check "
         f"the logs: {log}"
     )
     assert "Traceback" in log.read_text()
@@ -168,7 +168,9 @@ def test_a_task_that_fails(bench: Bench) -> None:
 def test_a_task_that_exits(bench: Bench) -> None:
     job = bench.run(samples.exits, code=3)
     message = task(job, "stop").error.message
-    assert message.startswith("The replica workerpool0-0 exited with a non-zero status of 3. going")
+    assert message.startswith(
+        "The replica workerpool0-0 exited with a non-zero status of 3. going. To"
+    )
 
 
 @pytest.mark.parametrize(
