@@ -57,7 +57,11 @@ class DeploymentService:
             model=model.name,
             model_version_id=model.version_id,
             display_name=request.deployed_model.display_name or model.display_name,
+            status=None,
+            private_endpoints=None,
         )
+        machines = deployed.dedicated_resources
+        machines.max_replica_count = machines.max_replica_count or machines.min_replica_count
         wanted = dict(request.traffic_split)
         split_after_deploy(endpoint.traffic_split, wanted, deployed.id, _ids(endpoint))
 

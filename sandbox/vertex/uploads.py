@@ -10,7 +10,7 @@ from sandbox.vertex.errors import AlreadyExists, InvalidArgument, Unimplemented
 from sandbox.vertex.fields import check_display_name, check_labels
 from sandbox.vertex.lifecycle import Finish
 from sandbox.vertex.model_records import SHARED_FIELDS, ModelRecords
-from sandbox.vertex.names import check_id, new_id
+from sandbox.vertex.names import check_id, new_id, parent_of
 
 _OF_VERSION: Final = (
     "version_description",
@@ -44,6 +44,8 @@ class UploadService:
             if request.model_id:
                 raise InvalidArgument("Give parent_model or model_id, not both.")
             name, _ = self._records.split(request.parent_model)
+            if parent_of(name) != parent:
+                raise InvalidArgument(f"parent_model {name} is not in {parent}; send its location.")
             self._records.shared(name)
         else:
             if request.model_id:

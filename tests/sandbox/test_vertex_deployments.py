@@ -1,6 +1,9 @@
 """DeployModel and UndeployModel, through Google's client."""
 
+import random
 import socket
+import threading
+from collections import Counter
 from typing import Any
 
 import numpy as np
@@ -11,6 +14,7 @@ from sklearn.linear_model import LinearRegression
 
 from sandbox.vertex.artifacts import Artifacts
 from sandbox.vertex.errors import FailedPrecondition
+from sandbox.vertex.traffic import check_split
 
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu"
 
@@ -33,6 +37,7 @@ def test_deploy_fills_in_what_the_service_knows(vertex: Any, bucket: Any) -> Non
     assert (deployed.model, deployed.model_version_id) == (uploaded.model, "1")
     assert deployed.display_name == "linnerud"
     assert deployed.create_time == vertex.clock.now
+    assert deployed.dedicated_resources.max_replica_count == 1
     assert after.traffic_split == {deployed.id: 100}
     assert after.etag != endpoint.etag
     (back,) = vertex.models.get_model(name=uploaded.model).deployed_models
@@ -218,6 +223,52 @@ def test_one_change_of_models_at_a_time(vertex: Any, pair: Any) -> None:
         )
     assert status_of(refused.value) == "FAILED_PRECONDITION"
     vertex.finish(running)
+
+
+def test_whatever_many_callers_do_the_split_is_sound(own_vertex: Any, bucket: Any) -> None:
+    vertex = own_vertex
+    endpoint = vertex.endpoint().name
+    model = vertex.upload(bucket.put_constant(1)).model
+    over = threading.Event()
+    outcomes: Counter[str] = Counter()
+
+    def call(chance: random.Random) -> None:
+        while not over.is_set():
+            one, other = (str(chance.randint(1, 4)) for _ in range(2))
+            split = {one: 60, other: 40} if one != other else {one: 100}
+            try:
+                match chance.randrange(3):
+                    case 0:
+                        wanted = chance.choice([{}, {"0": 100}, {"0": 10, other: 90}])
+                        vertex.deploy(endpoint, model, wanted, id=one)
+                    case 1:
+                        vertex.endpoints.undeploy_model(
+                            endpoint=endpoint,
+                            deployed_model_id=one,
+                            traffic_split=chance.choice([{}, {other: 100}]),
+                        )
+                    case 2:
+                        _split(vertex, endpoint, split)
+                outcomes["done"] += 1
+            except exceptions.GoogleAPICallError as refused:
+                outcomes[type(refused).__name__] += 1
+
+    callers = [threading.Thread(target=call, args=(random.Random(seed),)) for seed in range(3)]
+    for caller in callers:
+        caller.start()
+    try:
+        for _ in range(100):
+            vertex.clock.advance(1)
+            now = vertex.endpoints.get_endpoint(name=endpoint)
+            ids = [deployed.id for deployed in now.deployed_models]
+            assert len(ids) == len(set(ids))
+            check_split(now.traffic_split, ids)
+    finally:
+        over.set()
+        for caller in callers:
+            caller.join()
+    assert outcomes["done"] > 5
+    assert set(outcomes) <= {"done", "BadRequest", "NotFound", "Conflict"}
 
 
 def test_an_update_during_an_undeploy_cannot_leave_traffic_without_a_model(

@@ -80,6 +80,8 @@ def test_uploads_know_what_is_there(vertex: Any) -> None:
     assert status_of(refused.value) == "ALREADY_EXISTS"
     with pytest.raises(exceptions.NotFound):
         vertex.upload(URI, parent_model=model + "-2")
+    with pytest.raises(exceptions.BadRequest, match="is not in"):
+        vertex.upload(URI, parent_model=model.replace("/test-", "/other-"))
     with pytest.raises(exceptions.BadRequest, match="not both"):
         vertex.upload(URI, parent_model=model, model_id="x")
 
