@@ -102,7 +102,7 @@ def reset(home: Home, options: argparse.Namespace) -> int:
 def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
     result = services(home, state, options.deploy_seconds)
     if options.airflow or "airflow" in state.processes:
-        environ = airflow.environment(home.var / "airflow", state)
+        environ = airflow.environment(home.var / "airflow", state, options.dags)
         result += airflow.parts(environ, state)
     return result
 
@@ -110,7 +110,7 @@ def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--var", type=Path, default=Path("var"), help="where everything is kept")
-    parser.set_defaults(airflow=False, deploy_seconds=2.0)
+    parser.set_defaults(airflow=False, dags=None, deploy_seconds=2.0)
     verbs = parser.add_subparsers(required=True, metavar="up|down|status|reset")
     for verb in (up, down, status, reset):
         sub = verbs.add_parser(verb.__name__, help=verb.__doc__)

@@ -12,18 +12,18 @@ from sandbox.places import LOOPBACK, State, addresses, bucket
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 
-def environment(home: Path, state: State, repository: Path = REPOSITORY) -> dict[str, str]:
+def environment(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
     """What any `airflow` command needs to work on this project against the sandbox.
 
-    `home` becomes AIRFLOW_HOME. The connection says that Google is anonymous here, which is how
+    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's. The connection says that Google is anonymous here, which is how
     the DAGs reach the sandbox without knowing of it.
     """
     ui = f"http://{LOOPBACK}:{state.ports.get('airflow', 8080)}"
     return {
         **addresses(state),
         "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(repository / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(repository / "plugins"),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags or REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
@@ -46,18 +46,24 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
     """Airflow's processes, the API server first: the others and every task talk to it."""
     airflow = [sys.executable, "-m", "airflow"]
     port = str(state.ports["airflow"])
-    ui = f"http://{LOOPBACK}:{port}/api/v2/version"
+    ui = f"http://{LOOPBACK}:{port}/api/v2"
     return [
         Part(
             "airflow",
             "Airflow UI and API",
             [*airflow, "api-server", "--host", LOOPBACK, "--port", port, "--workers", "1"],
-            [ui],
+            [f"{ui}/version"],
             environ,
             lambda: _migrated(environ),
         ),
         *(
-            Part(f"airflow-{name}", f"Airflow {name}", [*airflow, name], [ui], environ)
+            Part(
+                f"airflow-{name}",
+                f"Airflow {name}",
+                [*airflow, name],
+                [f"{ui}/monitor/health#{name.replace('-', '_')}"],
+                environ,
+            )
             for name in ("scheduler", "dag-processor", "triggerer")
         ),
     ]

@@ -1,11 +1,11 @@
 """Starts, probes and ends the processes of the sandbox, and no others."""
 
 import contextlib
+import json
 import os
 import socket
 import subprocess
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -87,15 +87,17 @@ def wait_until_healthy(running: Running, url: str, seconds: float) -> bool:
 
 
 def healthy(url: str) -> bool:
-    """Whether one probe of `url` succeeds."""
+    """Whether one probe of `url` succeeds: a connection, an answer below 400 or, where the URL ends
+    in `#part`, a JSON answer that says `{part: {"status": "healthy"}}`."""
     try:
         if url.startswith("tcp://"):
             host, _, port = url.removeprefix("tcp://").rpartition(":")
             with socket.create_connection((host, int(port)), timeout=1):
                 return True
         with urllib.request.urlopen(url, timeout=2) as answer:
-            return bool(answer.status < 400)
-    except (OSError, urllib.error.URLError):
+            part = url.partition("#")[2]
+            return bool(not part or json.load(answer)[part]["status"] == "healthy")
+    except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
