@@ -10,7 +10,8 @@ from kfp import dsl
 from sklearn.dummy import DummyRegressor
 
 from pipeline.components.evaluate import evaluate
-from tests.pipeline.conftest import COLUMNS
+from sandbox.linnerud import weeks
+from tests.pipeline.conftest import COLUMNS, NOW, train_on
 
 
 def score(folder: Path, model: Any, rows: pa.Table, **columns: list[str]) -> dsl.Metrics:
@@ -39,6 +40,18 @@ def test_a_trained_model_passes_well_above_the_gate(
     targets = ("chins", "situps", "jumps")
     assert found["score"] == pytest.approx(np.mean([found[f"score_{name}"] for name in targets]))
     assert found["mae_chins"] < 1
+
+
+@pytest.mark.long
+def test_every_week_of_the_example_passes_with_a_margin(tmp_path: Path) -> None:
+    rows, week = weeks(NOW).drop_columns("measured_at"), dsl.Dataset(uri=str(tmp_path / "week"))
+    columns = {name: COLUMNS[name] for name in ("feature_columns", "target_columns")}
+    for number in range(12):
+        pq.write_table(rows.slice(number * 2_000, 2_000), week.path)
+        model, held_out = train_on(week, tmp_path)
+        metrics = dsl.Metrics(uri=str(tmp_path / "metrics"))
+        evaluate.python_func(model=model, held_out=held_out, metrics=metrics, **columns)
+        assert metrics.metadata["score"] > 92, number
 
 
 def test_metrics_are_computed_by_target(tmp_path: Path) -> None:

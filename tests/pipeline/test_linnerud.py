@@ -10,13 +10,14 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from google.cloud.aiplatform_v1 import PipelineJob, PipelineServiceClient, PipelineState
 from google.protobuf import json_format
+from kfp import dsl
 
 from pipeline.compile import COMPILED
 from sandbox.linnerud import FEATURES, TARGETS, load
 from tests.conftest import Sandbox
 from tests.pipeline.conftest import COLUMNS, NOW, WEEK
 
-DAY = (WEEK[0], "2026-02-24T03:00:00Z")
+MORNING = (WEEK[0], "2026-02-23T09:00:00Z")
 SPEC = yaml.safe_load((COMPILED / "linnerud.yaml").read_text())
 
 
@@ -72,17 +73,19 @@ def runs(sandbox: Sandbox) -> Runs:
     )
 
 
-def test_a_good_week_is_offered_and_a_poor_score_is_not(runs: Runs) -> None:
+def test_a_good_week_is_offered_and_a_poor_score_is_not(
+    runs: Runs, trained: tuple[dsl.Model, dsl.Dataset]
+) -> None:
     good = runs.submit("good", WEEK)
-    poor = runs.submit("poor", DAY, minimum_score=101.0)
+    poor = runs.submit("poor", MORNING, minimum_score=101.0)
 
     state, tasks = runs.result(good)
     assert state == "PIPELINE_STATE_SUCCEEDED"
-    trained = tasks["train"].outputs["model"].artifacts[0]
+    uri = tasks["train"].outputs["model"].artifacts[0].uri
     metrics = tasks["evaluate"].outputs["metrics"].artifacts[0].metadata
     model = tasks["offer"].outputs["model"].artifacts[0]
-    assert model.uri == trained.uri
-    assert model.uri.startswith("gs://")
+    assert model.uri == uri
+    assert uri.startswith("gs://")
     assert metrics["score"] > 90
     assert metrics["n_test"] == 400
     offered = dict(model.metadata)
@@ -92,7 +95,7 @@ def test_a_good_week_is_offered_and_a_poor_score_is_not(runs: Runs) -> None:
     assert offered["framework"] == "scikit-learn"
     assert offered["framework_version"].startswith("1.6.")
     assert "/sklearn-cpu.1-6:" in offered["serving_image"]
-    assert len(offered["sha256"]) == 64
+    assert offered["sha256"] == trained[0].metadata["sha256"], "as trained in another process"
 
     state, tasks = runs.result(poor)
     assert state == "PIPELINE_STATE_SUCCEEDED"
@@ -100,9 +103,11 @@ def test_a_good_week_is_offered_and_a_poor_score_is_not(runs: Runs) -> None:
     assert "offer" not in tasks or not tasks["offer"].outputs
 
 
-def test_the_log_and_the_task_say_what_is_wrong_with_the_source(runs: Runs) -> None:
+def test_the_task_says_what_is_wrong_with_the_source(runs: Runs) -> None:
     job = runs.submit("bad", WEEK, feature_columns=["height_cm"])
     state, tasks = runs.result(job)
     assert state == "PIPELINE_STATE_FAILED"
     assert tasks["create-dataset"].state.name == "FAILED"
+    sentence = f"Table {runs.table} has no column height_cm: correct the name in the model's YAML"
+    assert sentence in tasks["create-dataset"].error.message
     assert "train" not in tasks or tasks["train"].state.name != "SUCCEEDED"

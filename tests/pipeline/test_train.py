@@ -16,15 +16,19 @@ Trained = tuple[dsl.Model, dsl.Dataset]
 
 
 def test_the_same_rows_in_another_order_give_the_same_model(
-    week: dsl.Dataset, trained: Trained, tmp_path: Path
+    week: dsl.Dataset, tmp_path: Path
 ) -> None:
-    shuffled = dsl.Dataset(uri=str(tmp_path / "shuffled"))
-    rows = pq.read_table(week.path)
-    pq.write_table(rows.take(np.random.default_rng(1).permutation(rows.num_rows)), shuffled.path)
-    model, held_out = train_on(shuffled, tmp_path)
-    first, first_held_out = trained
-    assert model.metadata == first.metadata, "sha256 included"
-    assert pq.read_table(held_out.path) == pq.read_table(first_held_out.path)
+    rows = pq.read_table(week.path).slice(0, 200)
+    shuffled = rows.take(np.random.default_rng(1).permutation(rows.num_rows))
+    results = []
+    for name, table in (("one", rows), ("other", shuffled)):
+        dataset = dsl.Dataset(uri=str(tmp_path / name))
+        pq.write_table(table, dataset.path)
+        model, held_out = train_on(dataset, tmp_path)
+        results.append((model.metadata, pq.read_table(held_out.path)))
+    (model, held_out), (other_model, other_held_out) = results
+    assert model == other_model, "sha256 included"
+    assert held_out == other_held_out
 
 
 def test_every_fifth_row_is_held_out(week: dsl.Dataset, trained: Trained) -> None:

@@ -4,8 +4,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
 
-from sandbox.linnerud import FEATURES, ROWS_PER_WEEK, TARGETS, weeks
+from sandbox.linnerud import FEATURES, ROWS_PER_WEEK, TARGETS, load, weeks
+from tests.conftest import Sandbox
 
 MONDAY = datetime(2026, 3, 2, 3, tzinfo=UTC)
 NOW = MONDAY + timedelta(days=2, hours=9)
@@ -80,3 +83,27 @@ def test_targets_drift_slowly_over_the_season() -> None:
 def test_now_needs_a_time_zone() -> None:
     with pytest.raises(ValueError, match="now has no time zone"):
         weeks(datetime(2026, 3, 2))
+
+
+def test_loading_twice_is_the_same_as_once(sandbox: Sandbox) -> None:
+    project = sandbox.env["GOOGLE_CLOUD_PROJECT"]
+    with bigquery.Client(
+        project,
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
+    ) as client:
+        name = f"{project}.linnerud_load_test.measurements"
+        counts = {load(client, NOW, name, count=2) for _ in range(2)}
+        table = client.get_table(name)
+        expected = weeks(NOW, count=2)
+        assert counts == {table.num_rows} == {expected.num_rows}
+        assert table.time_partitioning.field == "measured_at"
+        assert table.time_partitioning.type_ == bigquery.TimePartitioningType.DAY
+        assert [(field.field_type, field.mode) for field in table.schema[:3]] == [
+            ("INT64", "REQUIRED"),
+            ("TIMESTAMP", "NULLABLE"),
+            ("FLOAT64", "NULLABLE"),
+        ]
+        query = f"SELECT * FROM `{name}` ORDER BY id DESC LIMIT 1"
+        ((*values,),) = (row.values() for row in client.query_and_wait(query))
+        assert values == list(expected.slice(expected.num_rows - 1).to_pylist()[0].values())
