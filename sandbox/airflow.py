@@ -15,8 +15,9 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def environment(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
     """What any `airflow` command needs to work on this project against the sandbox.
 
-    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's. The connection says that Google is anonymous here, which is how
-    the DAGs reach the sandbox without knowing of it.
+    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's. The
+    connection says that Google is anonymous here, which is how the DAGs reach the sandbox without
+    knowing of it.
     """
     ui = f"http://{LOOPBACK}:{state.ports.get('airflow', 8080)}"
     return {
