@@ -119,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--project", help="project id (default titleholder-local)")
             sub.add_argument("--location", help="region (default us-central1)")
             sub.add_argument("--airflow", action="store_true", help="a real Airflow as well")
+            sub.add_argument("--dags", type=Path, help="another DAG folder for Airflow")
             sub.add_argument(
                 "--deploy-seconds", type=float, default=2.0, help="how long a deploy takes"
             )
