@@ -41,7 +41,12 @@ def main(arguments: list[str] | None = None) -> int:
     except ValueError as error:
         parser.error(str(error))
     uvicorn.run(
-        app, host="127.0.0.1", port=options.port, log_level="warning", timeout_graceful_shutdown=5
+        app,
+        host="127.0.0.1",
+        port=options.port,
+        log_level="warning",
+        proxy_headers=False,
+        timeout_graceful_shutdown=5,
     )
     return 0
 

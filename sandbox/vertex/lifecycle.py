@@ -55,6 +55,7 @@ class Operations:
         self._running: dict[str, _Running] = {}
         self._loaders = ThreadPoolExecutor(2, thread_name_prefix="vertex-prepare")
         self._changed = threading.Condition()
+        self._closed = False
         self._fail_left_over()
 
     def start(
@@ -154,7 +155,7 @@ class Operations:
         for _ in range(max(1, int(seconds / tick))):
             self.settle()
             operation = self.get(name)
-            if operation.done:
+            if operation.done or self._closed:
                 break
             with self._changed:
                 self._changed.wait(tick)
@@ -162,6 +163,8 @@ class Operations:
 
     def close(self) -> None:
         """Stop the threads; what runs is failed at the next start."""
+        self._closed = True
+        self._wake()
         self._loaders.shutdown(wait=True, cancel_futures=True)
 
     def _finish(self, name: str) -> None:

@@ -9,8 +9,9 @@ from sandbox.vertex.errors import InvalidArgument
 from sandbox.vertex.lifecycle import Operations
 from sandbox.vertex.listing import list_page
 
-# WaitOperation may return earlier than asked: a waiting call keeps a thread busy.
-_LONGEST_WAIT: Final = 20.0
+# WaitOperation may return earlier than asked. A waiting call keeps a thread busy and holds up the
+# end of the server, which gives its calls five seconds.
+_LONGEST_WAIT: Final = 4.0
 
 
 class OperationService:
