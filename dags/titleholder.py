@@ -4,6 +4,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, get_parsing_context
+
 from titleholder.config import ModelConfig, load_models
 from titleholder.notifiers.cancel import CancelPipelines
 from titleholder.notifiers.log import LogNotifier

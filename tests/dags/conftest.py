@@ -20,13 +20,13 @@ from google.cloud import bigquery, storage
 from google.protobuf.field_mask_pb2 import FieldMask
 from kfp import compiler
 from sklearn.dummy import DummyRegressor
-from titleholder.interval import Interval
-from titleholder.run import Run
 
 from sandbox import airflow as sandbox_airflow
 from sandbox.places import Home
 from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_pipeline import tiny
+from titleholder.interval import Interval
+from titleholder.run import Run
 
 LAST_MONDAY = datetime(2026, 11, 16, 3, tzinfo=UTC)
 NUMBERS = itertools.count(1)

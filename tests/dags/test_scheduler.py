@@ -71,7 +71,9 @@ def airflow(sandbox: Sandbox, airflow_home: Path) -> Iterator[Airflow]:
         started = run_sandbox(sandbox.var, "up", "--airflow", "--dags", str(DAGS_FOLDER))
         assert started.returncode == 0, started.stdout + started.stderr
         (line,) = (row for row in started.stdout.splitlines() if row.startswith("Airflow UI"))
-        yield Airflow(f"http://{line.split()[5]}")
+        api = Airflow(f"http://{line.split()[5]}")
+        with api.http:
+            yield api
     finally:
         os.environ |= kept
 

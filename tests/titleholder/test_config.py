@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 import yaml
+
 from titleholder.config import load_model, load_models
 from titleholder.errors import ConfigError
 

@@ -3,6 +3,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+
 from titleholder.config import load_model
 from titleholder.contract import Artifact, Job, Offer, Task, offer, parameters
 from titleholder.errors import PipelineError

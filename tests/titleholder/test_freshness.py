@@ -1,6 +1,7 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+
 from titleholder.freshness import Coverage, Metadata, Outcome, Rule, judge, judge_metadata
 from titleholder.interval import Interval
 

@@ -5,6 +5,7 @@ from types import SimpleNamespace
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from titleholder.errors import Refusal
 from titleholder.interval import Interval, last_complete
 from titleholder.run import Run, data_until, label_time, run_label, run_of

@@ -4,6 +4,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+
 from titleholder.errors import Refusal
 from titleholder.interval import Interval
 from titleholder.rollout.plan import SeatCandidate, plan
