@@ -69,7 +69,9 @@ class DeploymentService:
             estimator = self._serving.load(model)
 
             def finish() -> Any:
+                # All is checked again: between the call and this, others may have been at it.
                 now = self._records.get(endpoint.name)
+                _must_be_free(now, deployed.id)
                 self._models.get(f"{model.name}@{model.version_id}")
                 now.traffic_split = split_after_deploy(
                     now.traffic_split, wanted, deployed.id, _ids(now)
@@ -77,7 +79,7 @@ class DeploymentService:
                 clock: Any = self._context.clock()
                 deployed.create_time = clock
                 now.deployed_models.append(deployed)
-                self._serving.seat(now.name, deployed.id, estimator)
+                self._serving.seat(now.name, deployed, estimator)
                 self._records.save(now)
                 return types.DeployModelResponse(deployed_model=deployed)
 
@@ -105,10 +107,13 @@ class DeploymentService:
             def finish() -> Any:
                 now = self._records.get(endpoint.name)
                 _must_have(now, gone)
+                leaving = types.DeployedModel(
+                    next(one for one in now.deployed_models if one.id == gone)
+                )
                 now.traffic_split = split_after_undeploy(now.traffic_split, wanted, gone, _ids(now))
                 now.deployed_models = [one for one in now.deployed_models if one.id != gone]
                 self._records.save(now)
-                self._serving.unseat(now.name, gone)
+                self._serving.unseat(now.name, leaving)
                 return types.UndeployModelResponse()
 
             return finish
@@ -141,11 +146,15 @@ def _id_of(deployed: Any, endpoint: Any) -> str:
         raise InvalidArgument(
             f"deployed_model.id is {deployed.id!r}; it must be 1 to 10 digits and not 0."
         )
-    if deployed.id in _ids(endpoint):
-        raise AlreadyExists(
-            f"DeployedModel {deployed.id} already exists in {endpoint.name}; choose another id."
-        )
+    _must_be_free(endpoint, deployed.id)
     return str(deployed.id)
+
+
+def _must_be_free(endpoint: Any, deployed_id: str) -> None:
+    if deployed_id in _ids(endpoint):
+        raise AlreadyExists(
+            f"DeployedModel {deployed_id} already exists in {endpoint.name}; choose another id."
+        )
 
 
 def _check_resources(deployed: Any) -> None:

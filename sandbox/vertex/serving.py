@@ -40,20 +40,21 @@ class Serving:
         self._artifacts = artifacts
         self._chance = chance
         self._tables: dict[str, _Table] = {}
-        self._estimators: dict[tuple[str, str], Estimator] = {}
+        # By version, too: an id may be given again to another model.
+        self._estimators: dict[tuple[str, str, str, str], Estimator] = {}
         self._loading = threading.Lock()
 
     def load(self, model: Any) -> Estimator:
         """What the model's version predicts with; raises FailedPrecondition."""
         return self._artifacts.load(model.artifact_uri, model.container_spec.image_uri)
 
-    def seat(self, endpoint: str, deployed_id: str, estimator: Estimator) -> None:
-        """Have that model ready before traffic reaches it."""
-        self._estimators[endpoint, deployed_id] = estimator
+    def seat(self, endpoint: str, deployed: Any, estimator: Estimator) -> None:
+        """Have that DeployedModel ready before traffic reaches it."""
+        self._estimators[_key(endpoint, deployed)] = estimator
 
-    def unseat(self, endpoint: str, deployed_id: str) -> None:
-        """Let go of a model that has left."""
-        self._estimators.pop((endpoint, deployed_id), None)
+    def unseat(self, endpoint: str, deployed: Any) -> None:
+        """Let go of a DeployedModel that has left."""
+        self._estimators.pop(_key(endpoint, deployed), None)
 
     def forget(self, endpoint: str) -> None:
         """The endpoint changed (call it inside the transaction that changes it)."""
@@ -109,13 +110,13 @@ class Serving:
             display_name=shared.display_name,
             artifact_uri=version.artifact_uri,
             image_uri=version.container_spec.image_uri,
-            estimator=self._estimators.get((endpoint, deployed.id)),
+            estimator=self._estimators.get(_key(endpoint, deployed)),
         )
 
     def _load_again(self, endpoint: str, seat: Seat) -> Estimator:
         # After a restart: the endpoint is there, its models are not in memory yet.
         with self._loading:
-            key = (endpoint, seat.deployed_id)
+            key = (endpoint, seat.deployed_id, seat.model, seat.version)
             estimator = self._estimators.get(key)
             if estimator is None:
                 try:
@@ -128,3 +129,7 @@ class Serving:
                 self._estimators[key] = estimator
         self.forget(endpoint)
         return estimator
+
+
+def _key(endpoint: str, deployed: Any) -> tuple[str, str, str, str]:
+    return endpoint, deployed.id, deployed.model, deployed.model_version_id
