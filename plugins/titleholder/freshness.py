@@ -109,10 +109,13 @@ def judge(rule: Rule, coverage: Coverage, interval: Interval, now: datetime) -> 
             )
         return _stale(rule, interval, now, f"{rule.table} has no row in {interval} yet")
     gap = interval.end - coverage.last
-    newest = f"the newest row in {interval} is of {coverage.last:%Y-%m-%d %H:%M} UTC"
+    newest = f"the newest row is of {coverage.last:%Y-%m-%d %H:%M} UTC"
     if gap > rule.error_after:
         return _stale(
-            rule, interval, now, f"{rule.table}: {newest}, {_hours(gap)} before the interval's end"
+            rule,
+            interval,
+            now,
+            f"{rule.table} does not cover {interval}: {newest}, {_hours(gap)} before its end",
         )
     if coverage.rows < rule.min_rows:
         return _stale(
@@ -125,11 +128,11 @@ def judge(rule: Rule, coverage: Coverage, interval: Interval, now: datetime) -> 
     if gap > rule.warn_after:
         return Finding(
             Outcome.WARN,
-            f"{rule.table}: {newest}, {_hours(gap)} before the interval's end and later than "
+            f"{rule.table} covers {interval} late: {newest}, {_hours(gap)} before its end, more than "
             f"warn_after {_hours(rule.warn_after)}; training goes on with {coverage.rows} rows",
         )
     return Finding(
-        Outcome.FRESH, f"{rule.table} covers {interval} with {coverage.rows} rows; {newest}"
+        Outcome.FRESH, f"{rule.table} covers {interval} with {coverage.rows} rows, {newest}"
     )
 
 

@@ -79,7 +79,7 @@ def create_app(
         UploadService(context, models),
         EvaluationService(context, models),
         OperationService(operations),
-        PipelineService(store, clock, home, project, number),
+        PipelineService(store, clock, home / "pipelines", project, number),
     ]
     api = _Api(services, Prediction(context.names, serving), context)
 
