@@ -24,12 +24,18 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Task:
-    """A pipeline task. `state` is Vertex AI's name of it: SUCCEEDED, RUNNING, NOT_TRIGGERED ..."""
+    """A pipeline task. `state` is Vertex AI's name of it: SUCCEEDED, RUNNING, NOT_TRIGGERED ...
+
+    The job itself is the root of its tasks, and a group (a condition, say) the parent of its own:
+    `parent` is the `id` of another task, 0 for the root's.
+    """
 
     name: str
     state: str
     error: str = ""
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    id: int = 0
+    parent: int = 0
 
 
 @dataclass(frozen=True)

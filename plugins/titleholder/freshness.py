@@ -128,8 +128,9 @@ def judge(rule: Rule, coverage: Coverage, interval: Interval, now: datetime) -> 
     if gap > rule.warn_after:
         return Finding(
             Outcome.WARN,
-            f"{rule.table} covers {interval} late: {newest}, {_hours(gap)} before its end, more than "
-            f"warn_after {_hours(rule.warn_after)}; training goes on with {coverage.rows} rows",
+            f"{rule.table} covers {interval} late: {newest}, {_hours(gap)} before its end, "
+            f"more than warn_after {_hours(rule.warn_after)}; training goes on with "
+            f"{coverage.rows} rows",
         )
     return Finding(
         Outcome.FRESH, f"{rule.table} covers {interval} with {coverage.rows} rows, {newest}"

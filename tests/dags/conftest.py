@@ -169,8 +169,8 @@ class Model:
         )
         self.tables.load_table_from_file(file, self.table, rewind=True, job_config=job).result()
 
-    def play(self, end: datetime = LAST_MONDAY, **changes: Any) -> Played:
-        """One run over the week that ended at `end`, by `dag.test()`."""
+    def play(self, end: datetime | None = LAST_MONDAY, **changes: Any) -> Played:
+        """One run over the week that ended at `end`, by `dag.test()`; None: no logical date."""
         from airflow.dag_processing.dagbag import DagBag
 
         dag_id = f"{self.name}__train"

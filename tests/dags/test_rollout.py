@@ -1,9 +1,10 @@
 """The weekly DAG on the tiny pipeline: what each run does to registry and endpoint."""
 
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model
+from titleholder.interval import last_complete
 
 WEEK = timedelta(weeks=1)
 
@@ -74,3 +75,15 @@ def test_a_version_says_what_it_was_made_of(model: Callable[..., Model], google:
     assert job.name.rsplit("/", 1)[-1] in version.version_aliases
     assert version.artifact_uri.startswith("gs://")
     assert job.labels["team"] == "one"
+
+
+def test_a_run_without_a_logical_date_takes_the_last_complete_week(
+    model: Callable[..., Model], google: Google
+) -> None:
+    made = model()
+    week = last_complete("0 3 * * 1", datetime.now(UTC))
+    made.load(week.end - timedelta(minutes=5))
+    run = made.play(None)
+    assert run.state == "success", run.errors
+    (version,) = google.versions(made.name)
+    assert version.labels["data-interval-end"] == f"{week.end:%Y%m%dt%H%M%Sz}"

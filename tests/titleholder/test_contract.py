@@ -70,4 +70,11 @@ def test_what_the_log_says_of_a_job() -> None:
     failed = Job("projects/p/j", "FAILED", NOW, "The DAG failed", tasks)
     assert progress(failed) == "done create-dataset; failed train"
     assert failure(failed) == "projects/p/j failed in task train: ValueError: no rows"
+    tree = (
+        Task("j", "FAILED", "The DAG failed", id=7),
+        Task("group", "FAILED", "The DAG failed", id=8, parent=7),
+        Task("train", "FAILED", "ValueError: no rows", id=9, parent=8),
+    )
+    assert failure(replace(failed, tasks=tree)) == failure(failed)
+    assert progress(replace(failed, tasks=tree)) == "failed group, train"
     assert "was cancelled" in failure(replace(failed, state="CANCELLED"))

@@ -55,14 +55,24 @@ class ModelOperator(BaseOperator):
 
     @contextmanager
     def told(self) -> Iterator[None]:
-        """Fail the task at once, without retries, with the sentence of one of our own errors.
+        """Fail the task at once, without retries and with one sentence, on an error of our own or
+        on a request that Google refuses for good (no permission, say).
 
-        Anything else (a lost connection, say) passes and is retried.
+        Anything else (a lost connection, a quota) passes and is retried.
         """
         try:
             yield
         except TitleholderError as error:
             raise AirflowFailException(f"{self.config.model}: {error}") from None
+        except Exception as error:
+            from google.api_core.exceptions import ClientError, TooManyRequests
+
+            if not isinstance(error, ClientError) or isinstance(error, TooManyRequests):
+                raise
+            said = " ".join(str(error).split())
+            raise AirflowFailException(
+                f"{self.config.model}: Google refused a call of {self.task_id}: {said}"
+            ) from None
 
 
 def next_look(elapsed: timedelta) -> timedelta:

@@ -21,7 +21,8 @@ class WaitForPipelineOperator(ModelOperator):
         """One look; defers while the job runs, fails when it failed, was cancelled or is late."""
         jobs = Jobs(self.environment)
         self._watched = str(context["ti"].xcom_pull(task_ids="submit_pipeline")["job"])
-        job = jobs.get(self._watched)
+        with self.told():
+            job = jobs.get(self._watched)
         self.log.info("pipeline job %s is %s. %s", job.name, job.state, progress(job))
         if not job.ended:
             elapsed = self.clock() - job.created
@@ -56,9 +57,10 @@ def progress(job: Job) -> str:
         "NOT_TRIGGERED": "not triggered",
     }
     groups: dict[str, list[str]] = {}
+    roots = {task.parent for task in job.tasks} - {0}
     for task in job.tasks:
-        if job.name.endswith(f"/{task.name}"):
-            continue  # Vertex AI lists the job itself as the root of its tasks.
+        if task.parent == 0 and task.id in roots:
+            continue  # the job itself
         groups.setdefault(words.get(task.state, task.state.lower()), []).append(task.name)
     return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items())
 
@@ -67,7 +69,8 @@ def failure(job: Job) -> str:
     """Which task failed and why, in one sentence."""
     if job.state != "FAILED":
         return f"{job.name} was {job.state.lower()}, so there is no new model; clear to run it anew"
-    causes = [f"task {task.name}: {task.error}" for task in job.tasks if task.state == "FAILED"]
-    # A group fails because a task in it did; the innermost one, last, has the cause.
-    cause = causes[-1] if causes else job.error
-    return f"{job.name} failed in {cause or 'an unknown task'}"
+    failed = [task for task in job.tasks if task.state == "FAILED"]
+    # A group fails because a task in it did: the task has the cause.
+    groups = {task.parent for task in failed if task.parent}
+    causes = [f"task {task.name}: {task.error}" for task in failed if task.id not in groups]
+    return f"{job.name} failed in {'; '.join(causes) or job.error or 'an unknown task'}"

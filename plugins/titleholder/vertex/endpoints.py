@@ -188,11 +188,17 @@ class Endpoints:
     def _busy(self, service: Any, resource: str) -> tuple[str, ...]:
         from google.api_core import exceptions
 
-        try:
-            listed = service.list_operations({"name": resource})
-        except exceptions.NotFound:
-            return ()
-        return tuple(operation.name for operation in listed.operations if not operation.done)
+        running: list[str] = []
+        request = {"name": resource}
+        while True:
+            try:
+                page = service.list_operations(request)
+            except exceptions.NotFound:
+                return ()
+            running += [operation.name for operation in page.operations if not operation.done]
+            if not page.next_page_token:
+                return tuple(running)
+            request["page_token"] = page.next_page_token
 
     @property
     def _model_name(self) -> str:

@@ -127,6 +127,8 @@ def _tasks(details: Iterable[Any]) -> Iterable[Task]:
             state=detail.state.name,
             error=detail.error.message if detail.error else "",
             artifacts=artifacts,
+            id=detail.task_id,
+            parent=detail.parent_task_id,
         )
 
 
