@@ -25,7 +25,7 @@ class Store:
         """Raises ValueError while another process has the file open."""
         path.parent.mkdir(parents=True, exist_ok=True)
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, 1, check_same_thread=False, isolation_level=None)
+        self._db = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
         try:
             self._open()
         except sqlite3.OperationalError as error:
