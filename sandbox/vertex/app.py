@@ -15,12 +15,11 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-from sandbox.vertex.artifacts import Artifacts
 from sandbox.vertex.clock import Clock, utc_now
 from sandbox.vertex.context import Context, Durations
-from sandbox.vertex.deployments import DeploymentService
-from sandbox.vertex.endpoint_records import EndpointRecords
-from sandbox.vertex.endpoints import EndpointService
+from sandbox.vertex.endpoints.deployments import DeploymentService
+from sandbox.vertex.endpoints.records import EndpointRecords
+from sandbox.vertex.endpoints.service import EndpointService
 from sandbox.vertex.errors import (
     ApiError,
     Internal,
@@ -29,19 +28,20 @@ from sandbox.vertex.errors import (
     PermissionDenied,
     Unimplemented,
 )
-from sandbox.vertex.evaluations import EvaluationService
-from sandbox.vertex.lifecycle import Operations
-from sandbox.vertex.model_records import ModelRecords
-from sandbox.vertex.models import ModelService
+from sandbox.vertex.models.evaluations import EvaluationService
+from sandbox.vertex.models.records import ModelRecords
+from sandbox.vertex.models.service import ModelService
+from sandbox.vertex.models.uploads import UploadService
 from sandbox.vertex.names import Names
-from sandbox.vertex.operations import OperationService
+from sandbox.vertex.operations.lifecycle import Operations
+from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.pipelines import PipelineService
-from sandbox.vertex.prediction import Prediction
+from sandbox.vertex.prediction.artifacts import Artifacts
+from sandbox.vertex.prediction.service import Prediction
+from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.routes import Route, google_routes
-from sandbox.vertex.serving import Serving
 from sandbox.vertex.store import Store
 from sandbox.vertex.transcode import read_request, write_response
-from sandbox.vertex.uploads import UploadService
 
 _LOG: Final = logging.getLogger(__name__)
 PROJECT_NUMBER: Final = "100000000001"

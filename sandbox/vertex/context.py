@@ -3,8 +3,8 @@
 from dataclasses import dataclass, field
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.lifecycle import Operations
 from sandbox.vertex.names import Names
+from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.store import Store
 
 

@@ -12,9 +12,9 @@ from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
 from sklearn.linear_model import LinearRegression
 
-from sandbox.vertex.artifacts import Artifacts
+from sandbox.vertex.endpoints.traffic import check_split
 from sandbox.vertex.errors import FailedPrecondition
-from sandbox.vertex.traffic import check_split
+from sandbox.vertex.prediction.artifacts import Artifacts
 
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu"
 

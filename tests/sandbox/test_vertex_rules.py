@@ -7,12 +7,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.vertex.aliases import merge_aliases
+from sandbox.vertex.endpoints.traffic import check_split, split_after_deploy, split_after_undeploy
 from sandbox.vertex.errors import ApiError, FailedPrecondition, InvalidArgument
 from sandbox.vertex.fields import check_display_name, check_labels
 from sandbox.vertex.listing import list_page
+from sandbox.vertex.models.aliases import merge_aliases
 from sandbox.vertex.names import Names, check_id, new_id
-from sandbox.vertex.traffic import check_split, split_after_deploy, split_after_undeploy
 
 IDS = ["1", "2", "3"]
 splits = st.dictionaries(st.sampled_from(["0", *IDS, "9"]), st.integers(-10, 110), max_size=4)

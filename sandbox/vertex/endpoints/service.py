@@ -5,7 +5,8 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.endpoint_records import EndpointRecords
+from sandbox.vertex.endpoints.records import EndpointRecords
+from sandbox.vertex.endpoints.traffic import check_split
 from sandbox.vertex.errors import (
     Aborted,
     AlreadyExists,
@@ -14,10 +15,9 @@ from sandbox.vertex.errors import (
     Unimplemented,
 )
 from sandbox.vertex.fields import check_display_name, check_labels
-from sandbox.vertex.lifecycle import Finish
 from sandbox.vertex.listing import list_page
 from sandbox.vertex.names import check_id, new_id
-from sandbox.vertex.traffic import check_split
+from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.transcode import mask_paths
 
 _MUTABLE: Final = (

@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.aliases import merge_aliases
 from sandbox.vertex.context import Context
-from sandbox.vertex.endpoint_records import EndpointRecords
+from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.errors import NotFound
+from sandbox.vertex.models.aliases import merge_aliases
 
 SHARED_FIELDS: Final = ("display_name", "description")
 """Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""

@@ -6,8 +6,8 @@ from typing import Any, Final
 from google.longrunning import operations_pb2
 
 from sandbox.vertex.errors import InvalidArgument
-from sandbox.vertex.lifecycle import Operations
 from sandbox.vertex.listing import list_page
+from sandbox.vertex.operations.lifecycle import Operations
 
 # WaitOperation may return earlier than asked. A waiting call keeps a thread busy and holds up the
 # end of the server, which gives its calls five seconds.

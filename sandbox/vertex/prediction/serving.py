@@ -8,8 +8,8 @@ from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.artifacts import Artifacts, Estimator
 from sandbox.vertex.errors import FailedPrecondition, Internal, NotFound, Unavailable
+from sandbox.vertex.prediction.artifacts import Artifacts, Estimator
 from sandbox.vertex.store import Store
 
 

@@ -7,7 +7,8 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.endpoint_records import EndpointRecords
+from sandbox.vertex.endpoints.records import EndpointRecords
+from sandbox.vertex.endpoints.traffic import split_after_deploy, split_after_undeploy
 from sandbox.vertex.errors import (
     AlreadyExists,
     FailedPrecondition,
@@ -15,11 +16,10 @@ from sandbox.vertex.errors import (
     NotFound,
     Unimplemented,
 )
-from sandbox.vertex.lifecycle import Finish
-from sandbox.vertex.model_records import ModelRecords
+from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.names import new_id
-from sandbox.vertex.serving import Serving
-from sandbox.vertex.traffic import split_after_deploy, split_after_undeploy
+from sandbox.vertex.operations.lifecycle import Finish
+from sandbox.vertex.prediction.serving import Serving
 
 _DEPLOYED_ID: Final = re.compile(r"[0-9]{1,10}")
 

@@ -7,7 +7,7 @@ import numpy as np
 
 from sandbox.vertex.errors import FailedPrecondition, InvalidArgument
 from sandbox.vertex.names import Names
-from sandbox.vertex.serving import Serving
+from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.transcode import parse_json
 
 LARGEST_REQUEST: Final = 1_500_000

@@ -7,7 +7,7 @@ from google.cloud.aiplatform_v1 import types
 from sandbox.vertex.context import Context
 from sandbox.vertex.errors import InvalidArgument, NotFound
 from sandbox.vertex.listing import list_page
-from sandbox.vertex.model_records import ModelRecords
+from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.names import new_id
 
 

@@ -1,0 +1,1 @@
+"""ModelService: the registry of models, their versions, aliases and evaluations."""

@@ -1,0 +1,1 @@
+"""Long-running operations, which every service starts and Google's clients poll."""

@@ -1,0 +1,1 @@
+"""PredictionService: loaded models, and which of them answers a request."""
