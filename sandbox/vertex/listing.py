@@ -1,27 +1,19 @@
-"""Filter, order and pages of list calls: the part of https://google.aip.dev/160 in use here."""
+"""Filter, order and pages of list calls; how a filter reads is in `filters`."""
 
 import base64
 import binascii
 import hashlib
-import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
 from sandbox.vertex.errors import InvalidArgument
+from sandbox.vertex.filters import Field, Getter, parse, snake
 
 T = TypeVar("T")
-Getter = Callable[[Any], Any]
 
 _DEFAULT_PAGE: Final = 100
 _LARGEST_PAGE: Final = 1000
-_TERM: Final = re.compile(
-    r"""\s*(?P<field>[A-Za-z_]+)(?:\.(?:"(?P<quoted>[^"]+)"|(?P<key>[\w-]+)))?
-        \s*(?P<op>!=|=|:)\s*
-        (?:"(?P<string>(?:[^"\\]|\\.)*)"|(?P<bare>[^\s()"]+))\s*""",
-    re.VERBOSE,
-)
-_AND: Final = re.compile(r"AND\s+")
 
 
 @dataclass(frozen=True)
@@ -33,18 +25,23 @@ class Page(Generic[T]):
 
 
 def list_page(
-    items: Sequence[T], request: Any, fields: Mapping[str, Getter], order: Mapping[str, Getter]
+    items: Sequence[T],
+    request: Any,
+    fields: Mapping[str, Getter | Field],
+    order: Mapping[str, Getter],
 ) -> Page[T]:
     """The page of `items` that a List request asks for.
 
-    `fields` are what `filter` may compare (`=` and `!=`); `labels` may always be asked for.
+    `fields` are what `filter` may compare (a bare getter is a text, with `=` and `!=`); `labels`
+    may always be asked for.
     `order` are what `order_by` may name; without it the items stay in their order. A `read_mask`
     leaves only the fields it names. A request without such a field (some have no order_by) is
     fine. Raises InvalidArgument.
     """
     condition = getattr(request, "filter", "")
     order_by = getattr(request, "order_by", "")
-    kept = [item for item in items if _matches(item, condition, fields)]
+    known = {key: one if isinstance(one, Field) else Field(one) for key, one in fields.items()}
+    kept = list(filter(parse(condition, known), items))
     for name, descending in reversed(_order(order_by, order)):
         kept.sort(key=order[name], reverse=descending)
     size = request.page_size or _DEFAULT_PAGE
@@ -73,47 +70,11 @@ def _masked(items: list[T], request: Any) -> list[T]:
     return masked
 
 
-def _matches(item: Any, condition: str, fields: Mapping[str, Getter]) -> bool:
-    position, wanted = 0, True
-    while condition[position:].strip():
-        term = _TERM.match(condition, position)
-        if term is None:
-            raise _unreadable(condition, fields)
-        # Every term is read, even when one before it said no: a wrong filter is always refused.
-        wanted = _term(item, term, condition, fields) and wanted
-        position = term.end()
-        if condition[position:]:
-            conjunction = _AND.match(condition, position)
-            if conjunction is None or not condition[conjunction.end() :].strip():
-                raise _unreadable(condition, fields)
-            position = conjunction.end()
-    return wanted
-
-
-def _term(item: Any, term: re.Match[str], condition: str, fields: Mapping[str, Getter]) -> bool:
-    name = _snake(term["field"])
-    key = term["quoted"] or term["key"]
-    text = term["bare"] if term["string"] is None else re.sub(r"\\(.)", r"\1", term["string"])
-    if name == "labels":
-        if key is None:
-            if term["op"] != ":":
-                raise _unreadable(condition, fields)
-            return text in item.labels
-        if term["op"] == ":" and text == "*":
-            return key in item.labels
-        same = bool(item.labels.get(key) == text)
-    elif name in fields and key is None and term["op"] != ":":
-        same = str(fields[name](item)) == text
-    else:
-        raise _unreadable(condition, fields)
-    return not same if term["op"] == "!=" else same
-
-
 def _order(order_by: str, order: Mapping[str, Getter]) -> list[tuple[str, bool]]:
     found = []
     for part in order_by.split(",") if order_by.strip() else ():
         name, _, direction = part.strip().partition(" ")
-        name, direction = _snake(name), direction.strip().lower() or "asc"
+        name, direction = snake(name), direction.strip().lower() or "asc"
         if name not in order or direction not in ("asc", "desc"):
             raise InvalidArgument(
                 f"order_by {order_by!r} is not understood; name {', '.join(order)}, "
@@ -121,18 +82,6 @@ def _order(order_by: str, order: Mapping[str, Getter]) -> list[tuple[str, bool]]
             )
         found.append((name, direction == "desc"))
     return found
-
-
-def _unreadable(condition: str, fields: Mapping[str, Getter]) -> InvalidArgument:
-    return InvalidArgument(
-        f"Invalid filter {condition!r}: the sandbox reads terms joined by AND, each of "
-        f'{", ".join(fields)} with = or != and a "value", labels.KEY=VALUE, labels.KEY:* or '
-        "labels:KEY."
-    )
-
-
-def _snake(name: str) -> str:
-    return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
 def _token(offset: int, query: str) -> str:

@@ -52,6 +52,7 @@ def numbers(**request: Any) -> list[int]:
         ('state="PIPELINE_STATE_RUNNING"', [1]),
         ("state!=PIPELINE_STATE_SUCCEEDED", [3, 1]),
         ("pipeline_name=daily", [0]),
+        ("NOT state=PIPELINE_STATE_SUCCEEDED", [3, 1]),
         ("pipeline_job_user_id:run*", [3, 2, 1, 0]),
         ('create_time>"2026-01-07T00:00:00Z"', [3]),
         ('createTime >= "2026-01-07T01:00:00+01:00"', [3, 2]),
@@ -77,6 +78,8 @@ def test_filters(condition: str, found: list[int]) -> None:
         "(state=1",
         "labels.env>x",
         "create_time>yesterday",
+        "create_time:2026",
+        "pipeline_name:d*",
         'display_name="a" display_name="b"',
     ],
 )
