@@ -13,26 +13,30 @@ _MODEL_ID: Final = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 
 
 class Names:
-    """Checks names and writes them in one form: with the project's id, not its number."""
+    """Checks names and writes them in one form: with the project's number, as Google answers them.
+
+    Requests may say the id or the number; what Vertex AI answers has the number, as the logs show
+    in GoogleCloudPlatform/data-science-on-gcp#154 and ageron/handson-ml3#135.
+    """
 
     def __init__(self, project: str, number: str) -> None:
         self.project = project
-        self._number = number
+        self.number = number
 
     def canonical(self, name: str) -> str:
-        """`name` with the project's id in it.
+        """`name` with the project's number in it.
 
         Raises PermissionDenied for any other project: Google does not say whether it exists.
         """
         match = _PROJECT.match(name)
-        if match is None or match[1] == self.project:
+        if match is None:
             return name
-        if match[1] != self._number:
+        if match[1] not in (self.project, self.number):
             raise PermissionDenied(
                 f"Permission denied on resource project {match[1]}: this sandbox is the project "
-                f"{self.project} ({self._number}); use that one."
+                f"{self.project} ({self.number}); use that one."
             )
-        return f"projects/{self.project}{name[match.end() :]}"
+        return f"projects/{self.number}{name[match.end() :]}"
 
     def parent(self, name: str) -> str:
         """`projects/P/locations/L`, checked; raises InvalidArgument or PermissionDenied."""

@@ -24,7 +24,7 @@ from google.cloud import aiplatform_v1, storage
 from google.cloud.aiplatform_v1 import types
 from sklearn.linear_model import LinearRegression
 
-from sandbox.vertex.app import create_app
+from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
 
 PROJECT = "demo"
@@ -81,7 +81,7 @@ class Vertex:
     """A running server, Google's clients for it, and short ways to often used calls."""
 
     def __init__(self, home: Path, storage_host: str, durations: Durations | None = None) -> None:
-        self.parent = f"projects/{PROJECT}/locations/us-central1"
+        self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
         self.clock = HandClock()
         self._start: Callable[[], Any] = lambda: create_app(
             home, PROJECT, storage_host, clock=self.clock, durations=durations
@@ -208,7 +208,7 @@ def _shared_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) ->
 @pytest.fixture
 def vertex(_shared_vertex: Vertex) -> Vertex:
     """A server where the test has a location of its own, so that it finds nothing there."""
-    _shared_vertex.parent = f"projects/{PROJECT}/locations/test-{next(_locations)}"
+    _shared_vertex.parent = f"projects/{PROJECT_NUMBER}/locations/test-{next(_locations)}"
     return _shared_vertex
 
 

@@ -27,8 +27,11 @@ def test_an_id_is_made_when_none_is_given(vertex: Any) -> None:
 
 def test_the_projects_number_is_as_good_as_its_id(vertex: Any) -> None:
     endpoint = vertex.endpoint()
-    by_number = endpoint.name.replace("projects/demo", "projects/100000000001")
-    assert vertex.endpoints.get_endpoint(name=by_number) == endpoint
+    assert endpoint.name.startswith("projects/100000000001/")
+    by_id = endpoint.name.replace("projects/100000000001", "projects/demo")
+    assert vertex.endpoints.get_endpoint(name=by_id) == endpoint
+    (found,) = vertex.endpoints.list_endpoints(parent=by_id.partition("/endpoints/")[0])
+    assert found == endpoint
 
 
 def test_a_taken_id_is_refused_also_while_it_is_being_made(vertex: Any) -> None:

@@ -135,10 +135,10 @@ def test_chosen_ids(value: str, collection: str, right: bool) -> None:
             check_id(value, collection)
 
 
-def test_names_are_written_with_the_projects_id() -> None:
+def test_names_are_written_with_the_projects_number() -> None:
     names = Names("demo", "42")
-    assert names.parent("projects/42/locations/a1") == "projects/demo/locations/a1"
-    assert names.canonical("projects/42") == "projects/demo"
+    assert names.parent("projects/demo/locations/a1") == "projects/42/locations/a1"
+    assert names.canonical("projects/demo") == names.canonical("projects/42") == "projects/42"
     for wrong in ("projects/demo", "projects/demo/locations/A", "demo", "projects/x/locations/a/b"):
         with pytest.raises(InvalidArgument):
             names.parent(wrong)

@@ -33,9 +33,7 @@ _CANCELLED = Problem(1, "The pipeline job was cancelled.")
 class PipelineService:
     """Pipeline jobs, kept in the store and run in child processes. Safe to call from threads."""
 
-    def __init__(
-        self, store: Store, clock: Clock, home: Path, project: str, number: str = ""
-    ) -> None:
+    def __init__(self, store: Store, clock: Clock, home: Path, project: str, number: str) -> None:
         """`home` gets a folder a job (LOCATION/JOB, with its logs); `number` is the project's.
 
         Jobs that an earlier server left waiting are taken up; those that ran have failed.

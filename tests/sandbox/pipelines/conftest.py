@@ -23,7 +23,7 @@ from sandbox.vertex.pipelines.processes import started_at
 from sandbox.vertex.store import Store
 from tests.sandbox.pipelines import samples
 
-PARENT = "projects/titleholder/locations/us-central1"
+PARENT = "projects/123456789/locations/us-central1"
 BUCKET = "pipelines-test"
 _FINAL = {
     types.PipelineState.PIPELINE_STATE_SUCCEEDED,

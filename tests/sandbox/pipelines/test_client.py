@@ -36,7 +36,7 @@ def server(
 ) -> Iterator[Server]:
     """The whole app, and Google's generated client for it."""
     host = str(cloud_storage._connection.API_BASE_URL)
-    app = create_app(tmp_path_factory.mktemp("vertex"), "titleholder", host)
+    app = create_app(tmp_path_factory.mktemp("vertex"), "titleholder", host, number="123456789")
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
     running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))

@@ -100,7 +100,7 @@ def home(cloud_storage: storage.Client, tmp_path: Path) -> Path:
 
 def open_at(home: Path) -> tuple[Bench, Store]:
     store = Store(home / "vertex.sqlite")
-    return Bench(PipelineService(store, utc_now, home, "titleholder"), home), store
+    return Bench(PipelineService(store, utc_now, home, "titleholder", "123456789"), home), store
 
 
 def test_a_server_that_closes(home: Path, tmp_path: Path) -> None:
@@ -129,7 +129,7 @@ from sandbox.vertex.clock import utc_now
 from sandbox.vertex.pipelines import PipelineService
 from sandbox.vertex.store import Store
 home = Path(sys.argv[1])
-service = PipelineService(Store(home / "vertex.sqlite"), utc_now, home, "titleholder")
+service = PipelineService(Store(home / "vertex.sqlite"), utc_now, home, "titleholder", "123456789")
 service.create_pipeline_job(types.CreatePipelineJobRequest.from_json(sys.stdin.read()))
 time.sleep(60)
 """

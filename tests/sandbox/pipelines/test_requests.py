@@ -51,9 +51,9 @@ def test_the_parent(bench: Bench) -> None:
         bench.service.create_pipeline_job(request)
 
 
-def test_a_parent_by_number_is_named_by_id(bench: Bench) -> None:
+def test_a_parent_by_id_is_named_by_number(bench: Bench) -> None:
     request = bench.request(samples.weekly)
-    request.parent = "projects/123456789/locations/us-central1"
+    request.parent = "projects/titleholder/locations/us-central1"
     job = bench.service.create_pipeline_job(request)
     assert job.name.startswith(PARENT)
     bench.cancel(job)

@@ -73,14 +73,14 @@ def test_artifacts_are_in_cloud_storage(weekly: Any, cloud_storage: storage.Clie
     trained = task(weekly, "train")
     model = trained.outputs["model"].artifacts[0]
     job_id = weekly.name.split("/")[-1]
-    folder = f"gs://{BUCKET}/root/titleholder/{job_id}/train_{trained.task_id}"
+    folder = f"gs://{BUCKET}/root/123456789/{job_id}/train_{trained.task_id}"
     assert model.uri == f"{folder}/model"
     assert model.metadata["framework"] == "none"
     assert text_at(cloud_storage, model.uri) == "rate=0.25 steps=7"
     assert text_at(cloud_storage, model.uri + ".note") == "beside it"
     assert "parameterValues" in text_at(
         cloud_storage,
-        f"gs://{BUCKET}/root/titleholder/{job_id}/gate_{task(weekly, 'gate').task_id}"
+        f"gs://{BUCKET}/root/123456789/{job_id}/gate_{task(weekly, 'gate').task_id}"
         "/executor_output.json",
     )
 
