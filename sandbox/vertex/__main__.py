@@ -37,6 +37,7 @@ def main(arguments: list[str] | None = None) -> int:
             os.environ.get("STORAGE_EMULATOR_HOST", ""),
             number=options.project_number,
             durations=durations,
+            bigquery_host=os.environ.get("BIGQUERY_EMULATOR_HOST", ""),
         )
     except ValueError as error:
         parser.error(str(error))

@@ -37,8 +37,10 @@ from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.pipelines import PipelineService
 from sandbox.vertex.prediction.artifacts import Artifacts
+from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.service import Prediction
 from sandbox.vertex.prediction.serving import Serving
+from sandbox.vertex.prediction.tables import Tables
 from sandbox.vertex.routes import Route, google_routes
 from sandbox.vertex.store import Store
 from sandbox.vertex.transcode import read_request, write_response
@@ -60,16 +62,19 @@ def create_app(
     clock: Clock = utc_now,
     durations: Durations | None = None,
     chance: random.Random | None = None,
+    bigquery_host: str = "",
 ) -> Starlette:
     """The local Vertex AI of one project, with its state in `home`.
 
-    `storage_host` is the base URL of the sandbox's Cloud Storage; ValueError for any other.
+    `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
+    BigQuery, without which predictions are not logged; ValueError for any other.
     """
     artifacts = Artifacts(storage_host, project)
+    log = RequestLog(Tables(bigquery_host, project) if bigquery_host else None)
     store = Store(home / "vertex.sqlite")
     operations = Operations(store, clock)
     context = Context(store, clock, Names(project, number), operations, durations or Durations())
-    serving = Serving(store, artifacts, chance or random.Random())
+    serving = Serving(store, artifacts, chance or random.Random(), project)
     endpoints = EndpointRecords(context, serving.forget)
     models = ModelRecords(context, endpoints, serving.forget_all)
     services: list[Any] = [
@@ -81,7 +86,7 @@ def create_app(
         OperationService(operations),
         PipelineService(store, clock, home / "pipelines", project, number),
     ]
-    api = _Api(services, Prediction(context.names, serving), context)
+    api = _Api(services, Prediction(context.names, serving, log, clock), context)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -90,6 +95,7 @@ def create_app(
         for service in services:
             if hasattr(service, "close"):
                 await run_in_threadpool(service.close)
+        await run_in_threadpool(log.close)
         operations.close()
         store.close()
 

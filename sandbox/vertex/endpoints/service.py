@@ -11,13 +11,13 @@ from sandbox.vertex.errors import (
     Aborted,
     AlreadyExists,
     FailedPrecondition,
-    InvalidArgument,
     Unimplemented,
 )
 from sandbox.vertex.fields import check_display_name, check_labels
 from sandbox.vertex.listing import list_page
-from sandbox.vertex.names import check_id, new_id
+from sandbox.vertex.names import Names, check_id, new_id
 from sandbox.vertex.operations.lifecycle import Finish
+from sandbox.vertex.prediction.destination import check_logging
 from sandbox.vertex.transcode import mask_paths
 
 _MUTABLE: Final = (
@@ -62,7 +62,7 @@ class EndpointService:
                 if field in request.endpoint
             },
         )
-        _check(endpoint)
+        _check(endpoint, self._context.names)
         for field in _UNSUPPORTED:
             if field in request.endpoint:
                 raise Unimplemented(f"endpoint.{field} is not in the sandbox; leave it out.")
@@ -128,7 +128,7 @@ class EndpointService:
                     setattr(endpoint, path, getattr(request.endpoint, path))
                 else:
                     delattr(endpoint, path)
-            _check(endpoint)
+            _check(endpoint, self._context.names)
             self._records.save(endpoint)
         return endpoint
 
@@ -162,13 +162,8 @@ class EndpointService:
             )
 
 
-def _check(endpoint: Any) -> None:
+def _check(endpoint: Any, names: Names) -> None:
     check_display_name(endpoint.display_name, "endpoint.display_name")
     check_labels(endpoint.labels, "endpoint.labels")
     check_split(endpoint.traffic_split, [model.id for model in endpoint.deployed_models])
-    logging = endpoint.predict_request_response_logging_config
-    if logging.enabled and not 0 < logging.sampling_rate <= 1:
-        raise InvalidArgument(
-            "endpoint.predict_request_response_logging_config.sampling_rate is "
-            f"{logging.sampling_rate}; it must be above 0 and at most 1."
-        )
+    check_logging(endpoint.predict_request_response_logging_config, names)

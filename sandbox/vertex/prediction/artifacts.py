@@ -5,7 +5,6 @@ import re
 import threading
 import warnings
 from typing import Any, Final, Protocol
-from urllib.parse import urlsplit
 
 import joblib
 import sklearn
@@ -15,6 +14,7 @@ from google.cloud.storage import Client
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sandbox.vertex.errors import FailedPrecondition
+from sandbox.vertex.prediction.hosts import on_this_machine
 
 _GS: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/?(.*)")
 _IMAGE: Final = re.compile(
@@ -41,12 +41,7 @@ class Artifacts:
 
     def __init__(self, storage_host: str, project: str) -> None:
         """Raises ValueError unless `storage_host` is http:// on a loopback address."""
-        host = urlsplit(storage_host)
-        if host.scheme != "http" or host.hostname not in ("127.0.0.1", "localhost", "::1"):
-            raise ValueError(
-                f"STORAGE_EMULATOR_HOST is {storage_host!r}; it must be the sandbox's own storage, "
-                "such as http://127.0.0.1:9023, because models are only loaded from there."
-            )
+        on_this_machine("STORAGE_EMULATOR_HOST", storage_host, "models are only loaded from there")
         self._client = Client(
             project=project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]

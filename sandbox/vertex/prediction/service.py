@@ -5,8 +5,10 @@ from typing import Any, Final
 
 import numpy as np
 
+from sandbox.vertex.clock import Clock
 from sandbox.vertex.errors import FailedPrecondition, InvalidArgument
 from sandbox.vertex.names import Names
+from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.transcode import parse_json
 
@@ -20,9 +22,11 @@ _FIELDS: Final = frozenset(("endpoint", "instances", "parameters", "labels"))
 class Prediction:
     """Predict of google/cloud/aiplatform/v1/prediction_service.proto."""
 
-    def __init__(self, names: Names, serving: Serving) -> None:
+    def __init__(self, names: Names, serving: Serving, log: RequestLog, clock: Clock) -> None:
         self._names = names
         self._serving = serving
+        self._log = log
+        self._clock = clock
 
     def predict(self, endpoint: str, body: bytes) -> bytes:
         """The answer of one of the endpoint's models, as JSON.
@@ -37,7 +41,7 @@ class Prediction:
                 f"The request size ({len(body)} bytes) exceeds 1.500MB limit; send fewer instances."
             )
         instances = _instances(body)
-        seat, estimator = self._serving.pick(name)
+        seat, estimator, log = self._serving.pick(name)
         try:
             predictions = np.asarray(estimator.predict(np.asarray(instances))).tolist()
             text = json.dumps(predictions, allow_nan=False)
@@ -45,6 +49,10 @@ class Prediction:
             raise FailedPrecondition(
                 f"Prediction failed: Exception during sklearn prediction: {error}"
             ) from error
+        if log is not None:
+            size = len(body) + len(text)
+            entry = Entry(log, name, seat.deployed_id, self._clock(), instances, predictions, size)
+            self._log.put(entry)
         rest = {
             "deployedModelId": seat.deployed_id,
             "model": seat.model,

@@ -10,6 +10,7 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.errors import FailedPrecondition, Internal, NotFound, Unavailable
 from sandbox.vertex.prediction.artifacts import Artifacts, Estimator
+from sandbox.vertex.prediction.destination import Destination, destination_of
 from sandbox.vertex.store import Store
 
 
@@ -30,13 +31,17 @@ class Seat:
 class _Table:
     seats: Sequence[Seat]
     shares: Sequence[int]
+    log: Destination | None
 
 
 class Serving:
     """Picks by the traffic split. What it knows is rebuilt from the store whenever that changes."""
 
-    def __init__(self, store: Store, artifacts: Artifacts, chance: random.Random) -> None:
+    def __init__(
+        self, store: Store, artifacts: Artifacts, chance: random.Random, project: str
+    ) -> None:
         self._store = store
+        self._project = project
         self._artifacts = artifacts
         self._chance = chance
         self._tables: dict[str, _Table] = {}
@@ -64,8 +69,8 @@ class Serving:
         """Models changed (call it inside the transaction that changes them)."""
         self._tables.clear()
 
-    def pick(self, endpoint: str) -> tuple[Seat, Estimator]:
-        """Who answers the next request, at random by the traffic split.
+    def pick(self, endpoint: str) -> tuple[Seat, Estimator, Destination | None]:
+        """Who answers the next request, at random by the traffic split, and where to log that.
 
         Raises NotFound, FailedPrecondition without a split, Unavailable when after a restart
         the model's file cannot be read.
@@ -75,7 +80,10 @@ class Serving:
             seat = table.seats[0]
         else:
             (seat,) = self._chance.choices(table.seats, table.shares)
-        return seat, seat.estimator or self._load_again(endpoint, seat)
+        log = table.log
+        if log is not None and self._chance.random() >= log.sampling_rate:
+            log = None
+        return seat, seat.estimator or self._load_again(endpoint, seat), log
 
     def _build(self, name: str) -> _Table:
         # Inside a transaction, so that no writer can come between reading and remembering.
@@ -94,7 +102,11 @@ class Serving:
                 for deployed in endpoint.deployed_models
                 if deployed.id in split
             ]
-            table = _Table(seats, [split[seat.deployed_id] for seat in seats])
+            table = _Table(
+                seats,
+                [split[seat.deployed_id] for seat in seats],
+                destination_of(endpoint, self._project),
+            )
             self._tables[name] = table
         return table
 
