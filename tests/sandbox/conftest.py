@@ -80,11 +80,22 @@ class Storage:
 class Vertex:
     """A running server, Google's clients for it, and short ways to often used calls."""
 
-    def __init__(self, home: Path, storage_host: str, durations: Durations | None = None) -> None:
+    def __init__(
+        self,
+        home: Path,
+        storage_host: str,
+        durations: Durations | None = None,
+        bigquery_host: str = "",
+    ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
         self.clock = HandClock()
         self._start: Callable[[], Any] = lambda: create_app(
-            home, PROJECT, storage_host, clock=self.clock, durations=durations
+            home,
+            PROJECT,
+            storage_host,
+            clock=self.clock,
+            durations=durations,
+            bigquery_host=bigquery_host,
         )
         self._thread: threading.Thread | None = None
         self.start()
