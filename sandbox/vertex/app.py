@@ -3,8 +3,9 @@
 import json
 import logging
 import random
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
+from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import parse_qsl
@@ -15,6 +16,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
+from sandbox.vertex.callers import refuse_web_pages, while_connected
 from sandbox.vertex.clock import Clock, utc_now
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
@@ -25,7 +27,6 @@ from sandbox.vertex.errors import (
     Internal,
     InvalidArgument,
     NotFound,
-    PermissionDenied,
     Unimplemented,
 )
 from sandbox.vertex.models.evaluations import EvaluationService
@@ -117,10 +118,13 @@ class _Api:
             await Response("ok", media_type="text/plain")(scope, receive, send)
             return
         try:
-            _refuse_web_pages(request)
+            refuse_web_pages(request)
             body = await _read(request)
-            content = await run_in_threadpool(self._answer, request, body)
-            status = 200
+            answer = await run_in_threadpool(self._answer, request, body)
+            if isinstance(answer, bytes):
+                content, status = answer, 200
+            else:
+                content, status = await while_connected(receive, answer) or b"", 200
         except ApiError as error:
             content, status = _render(error), error.http_status
         except Exception as error:
@@ -130,7 +134,7 @@ class _Api:
         response = Response(content, status, media_type="application/json")
         await response(scope, receive, send)
 
-    def _answer(self, request: Request, body: bytes) -> bytes:
+    def _answer(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         path = request.scope["path"]
         found = self._routes.match(request.method, path)
         if found is None:
@@ -144,7 +148,9 @@ class _Api:
             return self._prediction.predict(variables["endpoint"], body)
         method = self._method(route)
         query = parse_qsl(request.url.query, keep_blank_values=True)
-        return write_response(method(read_request(route, variables, query, body)), query)
+        result = method(read_request(route, variables, query, body))
+        # A method that waits keeps no thread busy meanwhile.
+        return _later(result, query) if isawaitable(result) else write_response(result, query)
 
     def _method(self, route: Route) -> Callable[[Any], Any]:
         for service in self._services:
@@ -157,12 +163,8 @@ class _Api:
         )
 
 
-def _refuse_web_pages(request: Request) -> None:
-    # There are no credentials to check, and whoever may upload a model may run code. Browsers
-    # send Origin along; a page that had its own name resolve to this machine, that name as Host.
-    host = request.headers.get("host", "").partition(":")[0]
-    if "origin" in request.headers or host not in ("127.0.0.1", "localhost"):
-        raise PermissionDenied("Web pages may not call the sandbox; use a client library.")
+async def _later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
+    return write_response(await result, query)
 
 
 async def _read(request: Request) -> bytes:

@@ -1,18 +1,15 @@
 """Long-running operations: started, due after some time, then finished or failed."""
 
 import logging
-import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 
 import proto
-from google.cloud.aiplatform_v1 import types
 from google.longrunning import operations_pb2
-from google.protobuf import empty_pb2
-from google.rpc import status_pb2
 
 from sandbox.vertex.clock import Clock
 from sandbox.vertex.errors import (
@@ -24,6 +21,8 @@ from sandbox.vertex.errors import (
     Unavailable,
 )
 from sandbox.vertex.names import new_id, parent_of
+from sandbox.vertex.operations import records
+from sandbox.vertex.operations.transitions import stages
 from sandbox.vertex.store import Store
 
 _LOG: Final = logging.getLogger(__name__)
@@ -32,12 +31,34 @@ Finish = Callable[[], Any]
 """Makes the change and returns the response (None for Empty); raises ApiError to change nothing."""
 
 
+@dataclass(frozen=True)
+class Disturbance:
+    """What a test wants of the next operation: that it takes longer, that it fails."""
+
+    seconds: float = 0.0
+    error: ApiError | None = None
+    effect: bool = False
+    """Whether a failed operation has made its change all the same."""
+
+
 @dataclass
 class _Running:
     target: str
+    begun: datetime
     due: datetime
-    metadata: proto.Message
     prepared: "Future[Finish]"
+    disturbance: Disturbance
+    stage: Any
+    """The last one stored, None for what has no stages."""
+
+    def elapsed(self, now: datetime) -> float:
+        """The share of its time that is over."""
+        return 1.0 if now >= self.due else (now - self.begun) / (self.due - self.begun)
+
+    @property
+    def loaded(self) -> bool:
+        """Whether what is slow about it has gone well."""
+        return self.prepared.done() and self.prepared.exception() is None
 
 
 class Operations:
@@ -49,13 +70,15 @@ class Operations:
     changed. Only the slow part, which changes nothing (loading a model), runs in a thread.
     """
 
-    def __init__(self, store: Store, clock: Clock) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, disturb: Callable[[], Disturbance] = Disturbance
+    ) -> None:
+        """What an earlier server left running has failed. `disturb` is asked at every start."""
         self._store = store
         self._clock = clock
+        self._disturb = disturb
         self._running: dict[str, _Running] = {}
         self._loaders = ThreadPoolExecutor(2, thread_name_prefix="vertex-prepare")
-        self._changed = threading.Condition()
-        self._closed = False
         self._fail_left_over()
 
     def start(
@@ -75,23 +98,25 @@ class Operations:
         `target` runs: Google's answer is not documented, and refusing never hides a race.
         """
         now = self._clock()
-        with self._store.transaction():
-            others = self.running(target)
-            if alone and others:
-                raise FailedPrecondition(
-                    f"There are other operations running on {target}: {', '.join(others)}; "
-                    "wait until they are done."
-                )
-            name = f"{target}/operations/{new_id()}"
-            prepared: Future[Finish] = Future()
-            running = _Running(target, now + timedelta(seconds=seconds), metadata, prepared)
-            metadata.generic_metadata = types.GenericOperationMetadata(
-                create_time=now, update_time=now
-            )
-            operation = operations_pb2.Operation(name=name)
-            operation.metadata.Pack(type(metadata).pb(metadata))
-            self._store.put(name, operation)
-            self._running[name] = running
+        name = f"{target}/operations/{new_id()}"
+        disturbance = self._disturb()
+        due = now + timedelta(seconds=seconds + disturbance.seconds)
+        prepared: Future[Finish] = Future()
+        try:
+            with self._store.transaction():
+                others = self.running(target)
+                if alone and others:
+                    raise FailedPrecondition(
+                        f"There are other operations running on {target}: {', '.join(others)}; "
+                        "wait until they are done."
+                    )
+                operation = records.begun(name, metadata, now)
+                self._store.put(name, operation)
+                stage = records.move_on(operation, 0.0, False, due)
+                self._running[name] = _Running(target, now, due, prepared, disturbance, stage)
+        except BaseException:
+            self._running.pop(name, None)
+            raise
         if slow:
             self._loaders.submit(_run, prepare, prepared)
         else:
@@ -104,18 +129,16 @@ class Operations:
             return [name for name, one in self._running.items() if one.target == target]
 
     def settle(self) -> None:
-        """Finish every operation that is due by the clock and prepared."""
+        """Bring every operation to where it is by the clock; finish those due and prepared."""
         if not self._running:
             return
         now = self._clock()
-        with self._store.transaction():
-            ready = [
-                name
-                for name, running in self._running.items()
-                if running.due <= now and running.prepared.done()
-            ]
-        for name in ready:
-            self._finish(name)
+        # A copy is made in one step, so that this costs predictions no transaction.
+        for name, running in self._running.copy().items():
+            if running.due <= now and running.prepared.done():
+                self._finish(name)
+            elif running.stage is not None:
+                self._move_on(name, running.elapsed(now))
 
     def get(self, name: str) -> Any:
         """The operation of that name, also without the resource in it; raises NotFound."""
@@ -140,7 +163,6 @@ class Operations:
         """Stop the operation; nothing happens when it is done. Raises NotFound."""
         operation = self.get(name)
         self._fail(operation.name, Cancelled("The operation was stopped; nothing changed."))
-        self._wake()
 
     def forget(self, name: str) -> None:
         """Delete a finished operation; raises NotFound, FailedPrecondition while it runs."""
@@ -149,82 +171,72 @@ class Operations:
             raise FailedPrecondition(f"Operation {name} still runs; wait for it or cancel it.")
         self._store.delete(operations_pb2.Operation, operation.name)
 
-    def wait(self, name: str, seconds: float) -> Any:
-        """The operation, once it is done or about that time is over; raises NotFound."""
-        tick = 0.02
-        for _ in range(max(1, int(seconds / tick))):
-            self.settle()
-            operation = self.get(name)
-            if operation.done or self._closed:
-                break
-            with self._changed:
-                self._changed.wait(tick)
-        return operation
-
     def close(self) -> None:
         """Stop the threads; what runs is failed at the next start."""
-        self._closed = True
-        self._wake()
         self._loaders.shutdown(wait=True, cancel_futures=True)
+
+    def _move_on(self, name: str, elapsed: float) -> None:
+        running = self._running.get(name)
+        if running is None or not stages(running.stage, elapsed, running.loaded):
+            return  # As most times: nothing is locked, nothing read.
+        with self._store.transaction():
+            if self._running.get(name) is running:
+                operation = self._stored(name)
+                running.stage = records.move_on(operation, elapsed, running.loaded, running.due)
+                self._store.put(name, operation)
 
     def _finish(self, name: str) -> None:
         try:
-            with self._store.transaction():
-                running = self._running.get(name)
+            with self._taken(name) as running:
                 if running is None:
                     return  # Another thread was faster.
+                failure, response = running.disturbance.error, None
+                if failure is not None and not running.disturbance.effect:
+                    raise failure
                 response = running.prepared.result()()
-                self._end(name, running.metadata, response=response)
-                del self._running[name]
+                operation = self._stored(name)
+                records.move_on(operation, 1.0, True, running.due)
+                self._end(operation, response, failure)
         except ApiError as error:
             self._fail(name, error)
         except Exception as error:
             _LOG.exception("operation %s broke", name)
             self._fail(name, Internal(f"The sandbox broke: {error!r}"))
-        self._wake()
 
     def _fail(self, name: str, error: ApiError) -> None:
-        with self._store.transaction():
-            running = self._running.pop(name, None)
+        with self._taken(name) as running:
             if running is not None:
-                self._end(name, running.metadata, error=error)
+                self._end(self._stored(name), None, error)
 
-    def _end(
-        self,
-        name: str,
-        metadata: proto.Message,
-        response: Any = None,
-        error: ApiError | None = None,
-    ) -> None:
-        now: Any = self._clock()
-        metadata.generic_metadata.update_time = now
-        if isinstance(metadata, types.DeployModelOperationMetadata):
-            stage: Any = types.DeploymentStage
-            metadata.deployment_stage = (
-                stage.SUCCESSFULLY_DEPLOYED if error is None else stage.FAILED_TO_DEPLOY
-            )
-        operation = operations_pb2.Operation(name=name, done=True)
-        operation.metadata.Pack(type(metadata).pb(metadata))
-        if error is not None:
-            operation.error.CopyFrom(status_pb2.Status(code=error.code, message=error.message))
-        elif response is None:
-            operation.response.Pack(empty_pb2.Empty())
-        else:
-            operation.response.Pack(type(response).pb(response))
-        self._store.put(name, operation)
+    @contextmanager
+    def _taken(self, name: str) -> Iterator[_Running | None]:
+        """A transaction that ends the operation, which runs on if anything goes wrong in it."""
+        running = None
+        try:
+            with self._store.transaction():
+                running = self._running.pop(name, None)
+                yield running
+        except BaseException:
+            if running is not None:
+                self._running[name] = running
+            raise
+
+    def _end(self, operation: Any, response: Any, error: ApiError | None) -> None:
+        records.end(operation, self._clock(), response, error)
+        self._store.put(operation.name, operation)
+
+    def _stored(self, name: str) -> Any:
+        operation = self._store.get(operations_pb2.Operation, name)
+        assert operation is not None, f"{name} runs and is not in the store"
+        return operation
 
     def _fail_left_over(self) -> None:
         # What an operation would have changed was in the memory of the server that stopped.
         error = Unavailable("The sandbox stopped while this ran; nothing changed, send it again.")
-        for operation in self._store.list(operations_pb2.Operation, ""):
-            if not operation.done:
-                operation.done = True
-                operation.error.CopyFrom(status_pb2.Status(code=error.code, message=error.message))
-                self._store.put(operation.name, operation)
-
-    def _wake(self) -> None:
-        with self._changed:
-            self._changed.notify_all()
+        with self._store.transaction():
+            for operation in self._store.list(operations_pb2.Operation, ""):
+                if not operation.done:
+                    self._end(operation, None, error)
 
 
 def _run(prepare: Callable[[], Finish], prepared: "Future[Finish]") -> None:

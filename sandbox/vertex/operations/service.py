@@ -1,17 +1,17 @@
 """google.longrunning.Operations, as every service of Vertex AI has it."""
 
+import asyncio
 from types import SimpleNamespace
 from typing import Any, Final
 
 from google.longrunning import operations_pb2
+from starlette.concurrency import run_in_threadpool
 
 from sandbox.vertex.errors import InvalidArgument
 from sandbox.vertex.listing import list_page
 from sandbox.vertex.operations.lifecycle import Operations
 
-# WaitOperation may return earlier than asked. A waiting call keeps a thread busy and holds up the
-# end of the server, which gives its calls five seconds.
-_LONGEST_WAIT: Final = 4.0
+_TICK: Final = 0.02
 
 
 class OperationService:
@@ -40,11 +40,21 @@ class OperationService:
             operations=page.items, next_page_token=page.next_page_token
         )
 
-    def wait_operation(self, request: Any) -> Any:
-        """The operation once it is done, or as it is when the time is over; raises NotFound."""
-        asked = request.timeout.ToNanoseconds() / 1e9 if request.HasField("timeout") else None
-        seconds = _LONGEST_WAIT if asked is None else min(asked, _LONGEST_WAIT)
-        return self._operations.wait(request.name, seconds)
+    async def wait_operation(self, request: Any) -> Any:
+        """The operation once it is done, or as it is when the time is over; raises NotFound.
+
+        Without a timeout it waits as long as the caller does: WaitOperationRequest.timeout.
+        """
+        operation = await run_in_threadpool(self._look, request.name)
+        seconds = request.timeout.ToNanoseconds() / 1e9 if request.HasField("timeout") else None
+        try:
+            async with asyncio.timeout(seconds):
+                while not operation.done:
+                    await asyncio.sleep(_TICK)
+                    operation = await run_in_threadpool(self._look, operation.name)
+        except TimeoutError:
+            pass
+        return operation
 
     def cancel_operation(self, request: Any) -> None:
         """Stop it; it ends as CANCELLED and changes nothing. Raises NotFound."""
@@ -53,3 +63,7 @@ class OperationService:
     def delete_operation(self, request: Any) -> None:
         """Forget a finished one; raises NotFound, FailedPrecondition."""
         self._operations.forget(request.name)
+
+    def _look(self, name: str) -> Any:
+        self._operations.settle()
+        return self._operations.get(name)
