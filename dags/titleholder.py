@@ -54,7 +54,12 @@ def train(config: ModelConfig) -> DAG:
             CheckFreshnessOperator(task_id="check_freshness", config=config)
             >> SubmitPipelineOperator(task_id="submit_pipeline", config=config)
             >> WaitForPipelineOperator(task_id="wait_for_pipeline", config=config)
-            >> UpdateTrafficOperator(task_id="update_traffic", config=config)
+            >> UpdateTrafficOperator(
+                task_id="update_traffic",
+                config=config,
+                # A backfill runs beside the scheduled run: one of them at a time.
+                max_active_tis_per_dag=1,
+            )
         )
     return dag
 

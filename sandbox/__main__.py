@@ -26,6 +26,8 @@ def main(arguments: list[str] | None = None) -> int:
 
 def up(home: Home, options: argparse.Namespace) -> int:
     """Start what is not running yet, and return when every part is healthy."""
+    if not home.owned and home.var.exists() and any(home.var.iterdir()):
+        raise OSError(f"{home.var} holds things that are not the sandbox's; name an empty folder")
     state = home.load()
     state.project = options.project or state.project
     state.location = options.location or state.location
@@ -92,6 +94,9 @@ def status(home: Home, options: argparse.Namespace) -> int:
 
 def reset(home: Home, options: argparse.Namespace) -> int:
     """`down`, then delete everything that the parts have stored."""
+    if not home.owned:
+        print(f"sandbox: {home.var} holds no sandbox, so there is nothing to clear")
+        return 0
     down(home, options)
     for folder in (home.var / "sandbox", home.var / "logs", home.var / "airflow"):
         shutil.rmtree(folder, ignore_errors=True)

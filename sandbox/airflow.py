@@ -8,6 +8,7 @@ from pathlib import Path
 
 from sandbox.parts import Part
 from sandbox.places import LOOPBACK, State, addresses, bucket
+from sandbox.processes import inherited
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
@@ -26,6 +27,7 @@ def environment(home: Path, state: State, dags: Path | None = None) -> dict[str,
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags or REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
         "AIRFLOW__CORE__PARALLELISM": "4",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
@@ -76,7 +78,7 @@ def migrate(environ: dict[str, str]) -> subprocess.Popen[bytes]:
     """Start to bring the metadata database up to date; it takes some seconds."""
     return subprocess.Popen(
         [sys.executable, "-m", "airflow", "db", "migrate"],
-        env={**os.environ, **environ},
+        env={**inherited(), **environ},
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from sandbox import airflow, linnerud, report
 from sandbox.places import Home, State, addresses
+from sandbox.processes import inherited
 
 INSTANCE = [86.6, 91.4, 50]
 
@@ -34,7 +35,9 @@ def main(arguments: list[str] | None = None) -> int:
         print("the sandbox is not up; run `python -m sandbox up` first", file=sys.stderr)
         return 1
     environ = airflow.environment(home.var / "airflow", state)
-    os.environ.update(environ)
+    kept = inherited()
+    os.environ.clear()
+    os.environ.update(kept | environ)
     migration = airflow.migrate(environ)
     _seed(state)
     if migration.wait() != 0:

@@ -9,10 +9,10 @@ LOOPBACK = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Running:
-    """A process that the sandbox started; `created` tells it from a later one with its pid."""
+    """A process that the sandbox started; `started` tells it from a later one with its pid."""
 
     pid: int
-    created: float
+    started: str
 
 
 @dataclass
@@ -43,6 +43,11 @@ class Home:
     def log(self, part: str) -> Path:
         """The file that part logs to."""
         return self.var / "logs" / f"{part}.log"
+
+    @property
+    def owned(self) -> bool:
+        """Whether a sandbox has been started here."""
+        return self._state_file.exists()
 
     @property
     def _state_file(self) -> Path:

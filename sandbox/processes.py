@@ -12,6 +12,7 @@ from pathlib import Path
 
 import psutil
 
+from sandbox.pids import started_at
 from sandbox.places import LOOPBACK, Running
 
 GRACE_SECONDS = 10.0
@@ -23,23 +24,24 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
     with log.open("ab") as output:
         process = subprocess.Popen(
             command,
-            env={**os.environ, **environment},
+            env={**inherited(), **environment},
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
         )
-    return Running(process.pid, psutil.Process(process.pid).create_time())
+    return Running(process.pid, started_at(process.pid) or "")
+
+
+def inherited() -> dict[str, str]:
+    """The environment without Airflow's settings: those of somebody's real Airflow, its database
+    above all, must never reach the sandbox's."""
+    return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 
 
 def alive(running: Running) -> bool:
     """Whether that very process is still there (not another one that got its pid)."""
-    try:
-        process = psutil.Process(running.pid)
-        same = process.create_time() == running.created
-        return bool(same and process.status() != psutil.STATUS_ZOMBIE)
-    except psutil.NoSuchProcess:
-        return False
+    return bool(running.started) and started_at(running.pid) == running.started
 
 
 def stop(processes: Sequence[Running]) -> None:

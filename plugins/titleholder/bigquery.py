@@ -9,6 +9,7 @@ from titleholder.freshness import Coverage, Metadata
 from titleholder.interval import Interval
 
 if TYPE_CHECKING:
+    from google.api_core.exceptions import GoogleAPICallError
     from google.cloud import bigquery
 
 
@@ -42,17 +43,20 @@ class Tables:
                 final=True,
             ) from None
         except exceptions.GoogleAPICallError as error:
-            raise _unreadable(table, error) from None
+            raise _refused(table, "", error) from None
+        # A view has no rows of its own, and its time of change is that of its definition.
+        table_itself = found.table_type == "TABLE"
         return Metadata(
-            rows=found.num_rows if found.table_type == "TABLE" else None,
-            modified=found.modified,
+            rows=found.num_rows if table_itself else None,
+            modified=found.modified if table_itself else None,
             streaming=found.streaming_buffer is not None,
         )
 
     def coverage(
-        self, table: str, timestamp: str, interval: Interval, now: datetime, max_bytes: int
+        self, table: str, timestamp: str, interval: Interval, horizon: datetime, max_bytes: int
     ) -> Coverage:
-        """One query, limited to `max_bytes` billed, over only the partitions that matter.
+        """One query, limited to `max_bytes` billed, over only the partitions that matter. Rows
+        later than `horizon` are counted as future ones.
 
         `table` and `timestamp` must have been validated: they are names, which a query cannot take
         as parameters. Raises Unreadable, among others when the timestamp column is missing or not
@@ -67,19 +71,19 @@ class Tables:
             SELECT
               COUNTIF({inside}) AS inside,
               MAX(IF({inside}, {column}, NULL)) AS last,
-              COUNTIF({column} >= @end AND {column} < @later AND {column} <= @now) AS later,
+              COUNTIF({column} >= @end AND {column} < @later AND {column} <= @horizon) AS later,
               COUNTIF({column} IS NULL) AS nulls,
-              COUNTIF({column} > @now) AS future
+              COUNTIF({column} > @horizon) AS future
             FROM `{table}`
             WHERE ({column} >= @start AND {column} < @later)
                OR {column} IS NULL
-               OR {column} > @now
+               OR {column} > @horizon
         """
         parameters = {
             "start": interval.start,
             "end": interval.end,
             "later": interval.end + interval.length,
-            "now": now,
+            "horizon": horizon,
         }
         config = bigquery.QueryJobConfig(
             maximum_bytes_billed=max_bytes,
@@ -91,14 +95,8 @@ class Tables:
         )
         try:
             (row,) = self._client().query(query, job_config=config).result()
-        except exceptions.BadRequest as error:
-            raise Unreadable(
-                f"{table}.{timestamp} cannot be read as a TIMESTAMP ({_first_line(error)}); mend "
-                "source.timestamp in the model's YAML file, or the table",
-                final=True,
-            ) from None
         except exceptions.GoogleAPICallError as error:
-            raise _unreadable(table, error) from None
+            raise _refused(table, timestamp, error) from None
         return Coverage(
             rows=row["inside"],
             last=row["last"],
@@ -115,9 +113,26 @@ class Tables:
         )
 
 
-def _unreadable(table: str, error: Exception) -> Unreadable:
-    return Unreadable(f"{table} cannot be read now ({_first_line(error)})", final=False)
-
-
-def _first_line(error: Exception) -> str:
-    return str(error).strip().split("\n", 1)[0]
+def _refused(table: str, timestamp: str, error: "GoogleAPICallError") -> Unreadable:
+    """What BigQuery's reason means for a person (https://cloud.google.com/bigquery/docs/error-messages)."""
+    said = str(error).strip().split("\n", 1)[0]
+    reasons = {details.get("reason") for details in error.errors if isinstance(details, dict)}
+    if "bytesBilledLimitExceeded" in reasons:
+        return Unreadable(
+            f"reading {table} would bill more than source.freshness.max_bytes ({said}); partition "
+            f"the table by {timestamp}, or raise max_bytes in the model's YAML file",
+            final=True,
+        )
+    if "accessDenied" in reasons or (error.code == 403 and "quotaExceeded" not in reasons):
+        return Unreadable(
+            f"{table} may not be read ({said}); grant the Airflow connection's account "
+            "roles/bigquery.dataViewer on it and roles/bigquery.jobUser on its project",
+            final=True,
+        )
+    if timestamp and reasons & {"invalidQuery", "invalid", "notFound"}:
+        return Unreadable(
+            f"{table}.{timestamp} cannot be read as a TIMESTAMP ({said}); mend source.timestamp in "
+            "the model's YAML file, or the table",
+            final=True,
+        )
+    return Unreadable(f"{table} cannot be read now ({said})", final=False)

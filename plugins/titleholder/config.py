@@ -1,5 +1,6 @@
 """A model's YAML file, validated: errors name file, key and remedy."""
 
+import json
 import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
@@ -19,7 +20,13 @@ from pydantic import (
 
 from titleholder.errors import ConfigError
 
-_UNITS = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
+_UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
 
 
 def _duration(value: Any) -> Any:
@@ -28,14 +35,22 @@ def _duration(value: Any) -> Any:
     match = re.fullmatch(r"(\d+)([smhdw])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("write a number and a unit, such as 90m, 6h or 7d")
-    return timedelta(**{_UNITS[match[2]]: int(match[1])})
+    if len(match[1]) > 8 or (span := _UNITS[match[2]] * int(match[1])) > timedelta(days=366):
+        raise ValueError("write at most a year")
+    return span
 
 
 def _cron(value: str) -> str:
-    from croniter import croniter
+    from croniter import CroniterError, croniter
 
-    if len(value.split()) != 5 or not croniter.is_valid(value):
-        raise ValueError("write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00")
+    told = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
+    # R and H are croniter's own: a time drawn at random, another one at every look.
+    if len(value.split()) != 5 or re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value):
+        raise ValueError(told)
+    try:
+        croniter(value, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
+    except (CroniterError, ValueError, KeyError):
+        raise ValueError(told) from None
     return value
 
 
@@ -55,6 +70,23 @@ def _column(value: str) -> str:
 def _template(value: str) -> str:
     if not re.fullmatch(r"(gs://[^/]+/)?[\w./-]+\.(yaml|json)", value) or ".." in value:
         raise ValueError("write a file in pipeline/compiled, or a gs:// URI, that ends in .yaml")
+    return value
+
+
+def _json(value: dict[str, Any]) -> dict[str, Any]:
+    for name, parameter in value.items():
+        try:
+            json.dumps(parameter, allow_nan=False)
+        except (TypeError, ValueError):
+            raise ValueError(
+                f"write {name} as a string, number, list or mapping; quote a date"
+            ) from None
+    return value
+
+
+def _date(value: date) -> date:
+    if not 2000 <= value.year <= 2100:
+        raise ValueError("write a date between 2000 and 2100")
     return value
 
 
@@ -95,7 +127,7 @@ class Pipeline(_Section):
     """The compiled pipeline, and what it is given beyond the contract's parameters."""
 
     template: Annotated[str, AfterValidator(_template)]
-    parameters: dict[str, Any] = {}
+    parameters: Annotated[dict[str, Any], AfterValidator(_json)] = {}
     timeout: Duration = timedelta(hours=6)
     service_account: str | None = None
 
@@ -125,13 +157,13 @@ class Rollout(_Section):
 class ModelConfig(_Section):
     """One model: one YAML file under dags/models."""
 
-    model: str = Field(pattern=r"^[a-z][a-z0-9-]{0,37}[a-z0-9]$")
+    model: str = Field(pattern=r"^[a-z][a-z0-9-]{0,28}[a-z0-9]$")
     description: str = ""
-    owner: str = Field(min_length=1)
-    tags: list[str] = []
+    owner: str = Field(min_length=1, max_length=100)
+    tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
     labels: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")], Label] = {}
     schedule: Annotated[str, AfterValidator(_cron)]
-    start_date: date
+    start_date: Annotated[date, AfterValidator(_date)]
     connection: str = "google_cloud_default"
     source: Source
     pipeline: Pipeline
@@ -157,11 +189,12 @@ class Models(NamedTuple):
 def load_model(path: Path) -> ModelConfig:
     """The model that `path` describes.
 
-    Raises ConfigError with one line for each fault.
+    Raises ConfigError with one line for each fault, and nothing else: whatever is wrong with one
+    file must not stop the others.
     """
     try:
         raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+    except (yaml.YAMLError, ValueError, OSError) as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{path.name}: not readable as YAML ({problem}); mend it") from None
     if not isinstance(raw, dict):
@@ -179,13 +212,25 @@ def load_model(path: Path) -> ModelConfig:
 
 
 def load_models(folder: Path, only: str | None = None) -> Models:
-    """All models of a folder, or just the one named `only`, in the order of their names."""
-    configs, errors = [], []
+    """All models of a folder, or just the one named `only`, in the order of their names.
+
+    An endpoint belongs to one model: the second file that names it is an error.
+    """
+    configs: list[ModelConfig] = []
+    errors = []
+    owners: dict[tuple[str, str], str] = {}
     for path in sorted(folder.glob("*.yaml")):
         if only is not None and path.stem != only:
             continue
         try:
-            configs.append(load_model(path))
+            config = load_model(path)
+            owner = owners.setdefault((config.connection, config.endpoint.display_name), path.name)
+            if owner != path.name:
+                raise ConfigError(
+                    f"{path.name}: endpoint.display_name: {config.endpoint.display_name!r} is the "
+                    f"endpoint of {owner}; name another one"
+                )
+            configs.append(config)
         except ConfigError as error:
             errors.append(error)
     return Models(configs, errors)

@@ -90,15 +90,27 @@ def parameters(
     return given | config.pipeline.parameters
 
 
-def offer(job: Job) -> Offer | None:
-    """The model that a finished job offers; None when its own quality gate refused it.
+def offer(job: Job, minimum_score: float) -> Offer | None:
+    """The model that a finished job offers; None when it scored below the gate.
 
-    Raises PipelineError when the job does not keep the contract.
+    Raises PipelineError when the job does not keep the contract: offering below the gate, or not
+    offering at or above it, breaks it too.
     """
     score = evaluated_score(job)
     offered = next((t for t in job.tasks if t.name == OFFER and t.state == "SUCCEEDED"), None)
-    if offered is None:
+    if offered is None and score < minimum_score:
         return None
+    if offered is None:
+        raise _broken(
+            job,
+            f"the score {score:.2f} reaches minimum_score {minimum_score:g}, but no task 'offer' "
+            "succeeded",
+        )
+    if score < minimum_score:
+        raise _broken(
+            job,
+            f"'offer' ran though the score {score:.2f} is below minimum_score {minimum_score:g}",
+        )
     model = offered.artifacts.get("model")
     if model is None or not model.uri.startswith("gs://"):
         raise _broken(job, "the task 'offer' has no output artifact 'model' with a gs:// URI")

@@ -78,9 +78,13 @@ class Environment:
                     "TITLEHOLDER_PIPELINES to the folder that holds it"
                 ) from None
         # A compiled pipeline with Kubernetes settings has a second document: Vertex AI wants none.
-        spec = next(yaml.load_all(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+        try:
+            spec = next(yaml.load_all(text, Loader=loader), None)
+        except yaml.YAMLError:
+            spec = None
         if not isinstance(spec, dict) or "root" not in spec:
-            raise SettingError(f"{name} is not a compiled pipeline; compile it anew")
+            raise SettingError(f"{name} is not a whole compiled pipeline; compile it anew")
         return spec
 
     def qualified(self, table: str) -> str:

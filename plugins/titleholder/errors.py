@@ -4,7 +4,8 @@ TitleholderError
 ├── ConfigError      a model's YAML file is wrong
 ├── SettingError     the environment lacks something (project, bucket, template)
 ├── PipelineError    the pipeline job did not end as it should
-└── Refusal          the endpoint is in a state that must not be changed automatically
+├── Refusal          the endpoint is in a state that must not be changed automatically
+└── TryAgain         Google could not do it now, and may the next time
 """
 
 
@@ -26,3 +27,7 @@ class PipelineError(TitleholderError):
 
 class Refusal(TitleholderError):
     """Nothing was changed on the endpoint, and a person has to decide."""
+
+
+class TryAgain(TitleholderError):
+    """Google could not do it now; the task's own retries are worth it."""

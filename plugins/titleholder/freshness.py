@@ -6,6 +6,9 @@ from enum import StrEnum
 
 from titleholder.interval import Interval
 
+# Clocks differ a little, and rows go on coming while the query runs.
+FUTURE_TOLERANCE = timedelta(hours=1)
+
 
 class Outcome(StrEnum):
     """What the evidence says, and what the task does about it."""
@@ -41,7 +44,8 @@ class Metadata:
 @dataclass(frozen=True)
 class Coverage:
     """What one pruned query tells: rows inside the interval, rows in the interval after it, rows
-    without a timestamp, rows later than now; the last timestamp inside."""
+    without a timestamp, rows more than FUTURE_TOLERANCE later than now; the last timestamp
+    inside."""
 
     rows: int
     last: datetime | None

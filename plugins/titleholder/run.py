@@ -33,8 +33,9 @@ class Run:
     def name(self) -> str:
         """Pipeline job id and model version alias: `linnerud-20261109t0300-20261116t0300-g0`.
 
-        Fits both of Vertex AI's rules: job ids `[a-z][a-z0-9-]{0,127}`, aliases
-        `[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]`.
+        Fits Vertex AI's rules for job ids `[a-z][a-z0-9-]{0,127}`, for aliases
+        `[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]` and, as a model's name has at most 30 characters, for the
+        values of labels (63).
         """
         span = f"{self.interval.start:%Y%m%dt%H%M}-{self.interval.end:%Y%m%dt%H%M}"
         return f"{self.model}-{span}-g{self.generation}"

@@ -25,10 +25,11 @@ from sandbox import airflow as sandbox_airflow
 from sandbox.places import Home
 from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_pipeline import tiny
-from titleholder.interval import Interval
+from titleholder.interval import Interval, last_complete
 from titleholder.run import Run
 
-LAST_MONDAY = datetime(2026, 11, 16, 3, tzinfo=UTC)
+# A week that ended long enough ago for every wait for its source to be over.
+LAST_MONDAY = last_complete("0 3 * * 1", datetime.now(UTC)).end - timedelta(weeks=1)
 NUMBERS = itertools.count(1)
 
 
@@ -169,7 +170,19 @@ class Model:
         )
         self.tables.load_table_from_file(file, self.table, rewind=True, job_config=job).result()
 
-    def play(self, end: datetime | None = LAST_MONDAY, **changes: Any) -> Played:
+    def rewrite(self, **pipeline_parameters: object) -> None:
+        """Give the pipeline these parameters from now on."""
+        path = DAGS_FOLDER / "models" / f"{self.name}.yaml"
+        raw = yaml.safe_load(path.read_text())
+        raw["pipeline"]["parameters"] = pipeline_parameters
+        path.write_text(yaml.safe_dump(raw))
+
+    def play(
+        self,
+        end: datetime | None = LAST_MONDAY,
+        retries: int = 0,
+        mark_success: str | None = None,
+    ) -> Played:
         """One run over the week that ended at `end`, by `dag.test()`; None: no logical date."""
         from airflow.dag_processing.dagbag import DagBag
 
@@ -186,12 +199,10 @@ class Model:
                 played.errors[ti.task_id] = str(context["exception"])
 
         for task in dag.tasks:
-            task.retries = 0
-            for key, value in changes.items():
-                setattr(task, key, value)
+            task.retries, task.retry_delay = retries, timedelta(0)
             for moment in ("on_success_callback", "on_failure_callback", "on_skipped_callback"):
                 setattr(task, moment, [note, *getattr(task, moment)])
-        run = dag.test(logical_date=end)
+        run = dag.test(logical_date=end, mark_success_pattern=mark_success)
         played.state = str(run.state)
         played.tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
         return played

@@ -7,6 +7,7 @@ import pytest
 from google.cloud import aiplatform_v1 as v1
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, crown
+from titleholder.interval import Interval
 
 WEEK = timedelta(weeks=1)
 
@@ -33,17 +34,6 @@ def sentence(played: Played, task: str) -> str:
     return played.errors[task]
 
 
-def rewrite(made: Model, **pipeline_parameters: object) -> None:
-    import yaml
-
-    from tests.conftest import DAGS_FOLDER
-
-    path = DAGS_FOLDER / "models" / f"{made.name}.yaml"
-    raw = yaml.safe_load(path.read_text())
-    raw["pipeline"]["parameters"] = pipeline_parameters
-    path.write_text(yaml.safe_dump(raw))
-
-
 def test_a_missing_table(model: Callable[..., Model], untouched) -> None:
     made = model()
     told = untouched(made, "check_freshness", lambda: made.tables.delete_table(made.table))
@@ -58,7 +48,7 @@ def test_a_table_without_rows(model: Callable[..., Model], untouched) -> None:
 def test_a_week_that_stayed_empty(model: Callable[..., Model], untouched) -> None:
     made = model()
     told = untouched(made, "check_freshness", lambda: made.load(LAST_MONDAY - 2 * WEEK))
-    assert "has no row in 2026-11-09 03:00 to 2026-11-16 03:00 UTC" in told
+    assert f"has no row in {Interval(LAST_MONDAY - WEEK, LAST_MONDAY)}" in told
     assert "load the rows, then clear this task" in told
 
 
@@ -100,27 +90,28 @@ def test_a_score_under_the_gate(
     model: Callable[..., Model], untouched, capfd: pytest.CaptureFixture[str]
 ) -> None:
     made = model()
-    untouched(made, "update_traffic", lambda: rewrite(made, score=49.99), state="skipped")
+    untouched(made, "update_traffic", lambda: made.rewrite(score=49.99), state="skipped")
     told = "scored 49.99, under the gate of 50; nothing was registered"
     assert told in capfd.readouterr().out
 
 
 def test_a_score_that_is_not_a_number(model: Callable[..., Model], untouched) -> None:
     made = model()
-    told = untouched(made, "wait_for_pipeline", lambda: rewrite(made, score=-1))
+    told = untouched(made, "wait_for_pipeline", lambda: made.rewrite(score=-1))
     assert "nan" in told.lower()
 
 
 def test_a_pipeline_that_fails(model: Callable[..., Model], untouched) -> None:
     made = model()
-    told = untouched(made, "wait_for_pipeline", lambda: rewrite(made, fail=True))
+    told = untouched(made, "wait_for_pipeline", lambda: made.rewrite(fail=True))
     assert "failed in task prepare" in told
-    assert "no rows before 2026-11-16T03:00:00Z; load them" in told
+    assert f"no rows before {LAST_MONDAY:%Y-%m-%dT%H:%M:%SZ}; load them" in told
+    assert "to train anew, clear submit_pipeline with what follows it" in told
 
 
 def test_a_pipeline_that_is_refused(model: Callable[..., Model], untouched) -> None:
     made = model()
-    told = untouched(made, "submit_pipeline", lambda: rewrite(made, colour="red"))
+    told = untouched(made, "submit_pipeline", lambda: made.rewrite(colour="red"))
     assert "colour" in told
 
 
@@ -134,7 +125,7 @@ def test_another_scikit_learn_than_the_serving_images(
 ) -> None:
     made = model()
     image = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-5:latest"
-    told = untouched(made, "wait_for_pipeline", lambda: rewrite(made, image=image))
+    told = untouched(made, "wait_for_pipeline", lambda: made.rewrite(image=image))
     assert "trained with scikit-learn 1.6.1" in told
     assert "serves 1.5" in told
 

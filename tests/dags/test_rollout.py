@@ -65,8 +65,8 @@ def test_a_version_says_what_it_was_made_of(model: Callable[..., Model], google:
     made = model(labels={"team": "one"})
     made.play()
     (version,) = google.versions(made.name)
-    assert version.labels["data-interval-start"] == "20261109t030000z"
-    assert version.labels["data-interval-end"] == "20261116t030000z"
+    assert version.labels["data-interval-start"] == f"{LAST_MONDAY - WEEK:%Y%m%dt%H%M%Sz}"
+    assert version.labels["data-interval-end"] == f"{LAST_MONDAY:%Y%m%dt%H%M%Sz}"
     assert version.labels["score"] == "90_00"
     assert version.labels["freshness"] == "fresh"
     assert version.labels["team"] == "one"

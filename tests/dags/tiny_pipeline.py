@@ -22,7 +22,7 @@ def evaluate(ready: str, score: float, metrics: dsl.Output[dsl.Metrics]) -> floa
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=["scikit-learn==1.6.1"])
-def offer(ready: str, image: str, model: dsl.Output[dsl.Model]):
+def offer(ready: str, image: str, corrupt: bool, model: dsl.Output[dsl.Model]):
     import hashlib
     import pathlib
 
@@ -34,6 +34,8 @@ def offer(ready: str, image: str, model: dsl.Output[dsl.Model]):
     folder.mkdir(parents=True)
     constant = DummyRegressor(strategy="constant", constant=[float(ready[8:10])])
     joblib.dump(constant.fit([[0.0]], [0.0]), folder / "model.joblib")
+    if corrupt:
+        (folder / "model.joblib").write_bytes(b"half a mod")
     model.metadata["serving_image"] = image
     model.metadata["framework_version"] = sklearn.__version__
     digest = hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
@@ -52,9 +54,10 @@ def tiny(
     score: float = 90.0,
     fail: bool = False,
     seconds: float = 0.0,
+    corrupt: bool = False,
     image: str = IMAGE,
 ):
     prepared = prepare(interval_end=interval_end, fail=fail, seconds=seconds)
     evaluated = evaluate(ready=prepared.output, score=score)
     with dsl.If(evaluated.outputs["Output"] >= minimum_score, name="quality-gate"):
-        offer(ready=prepared.output, image=image)
+        offer(ready=prepared.output, image=image, corrupt=corrupt)

@@ -121,7 +121,7 @@ def test_down_never_ends_a_process_it_did_not_start(var: Path) -> None:
         state = home.load()
         real = state.processes["vertex"]
         # As if the system had given the pid of a part that died to somebody else.
-        state.processes["vertex"] = type(real)(bystander.pid, real.created)
+        state.processes["vertex"] = type(real)(bystander.pid, real.started)
         home.save(state)
         assert run_sandbox(var, "down").stdout.startswith("sandbox: 2 processes ended")
         assert bystander.poll() is None

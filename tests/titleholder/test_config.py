@@ -1,4 +1,4 @@
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 
 import pytest
@@ -62,6 +62,14 @@ def faulty(tmp_path: Path):
         ("gate.minimum_score", float("nan"), "gate.minimum_score: is nan; "),
         ("pipeline.template", "../secrets.yaml", "pipeline.template: "),
         ("model", "Linnerud", "model: is 'Linnerud'; "),
+        ("model", "m" * 31, "model: is 'mmmm"),
+        ("schedule", "0 0 30 2 *", "write five cron fields"),
+        ("schedule", "R R * * *", "write five cron fields"),
+        ("start_date", "0001-01-01", "write a date between 2000 and 2100"),
+        ("tags", ["x" * 101], "tags.0: is 'xxx"),
+        ("source.freshness.wait", "99999999999d", "write at most a year"),
+        ("pipeline.parameters", {"since": date(2026, 1, 1)}, "quote a date"),
+        ("pipeline.parameters", {"rate": float("nan")}, "write rate as a string, number"),
         ("model", "other", "name it 'linnerud' as its file"),
     ],
 )
@@ -80,7 +88,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     assert len(str(raised.value).splitlines()) == 3  # ownr, owner, challenger_share
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "a: [", "\x00"])
+@pytest.mark.parametrize("text", ["", "- a list", "a: [", "\x00", "start_date: 2026-02-30"])
 def test_a_file_that_is_no_mapping(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"^broken\.yaml: "):
@@ -94,6 +102,22 @@ def test_a_broken_model_leaves_the_others(tmp_path: Path) -> None:
     assert [config.model for config in found.configs] == ["linnerud"]
     assert len(found.errors) == 1
     assert load_models(tmp_path, only="linnerud").errors == []
+
+
+def test_an_unreadable_file_is_an_error_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    (error,) = load_models(tmp_path).errors
+    assert str(error).startswith("gone.yaml: ")
+
+
+def test_an_endpoint_belongs_to_one_model(tmp_path: Path) -> None:
+    text = LINNERUD.read_text()
+    (tmp_path / "linnerud.yaml").write_text(text)
+    (tmp_path / "other.yaml").write_text(text.replace("model: linnerud", "model: other"))
+    found = load_models(tmp_path)
+    assert [config.model for config in found.configs] == ["linnerud"]
+    (error,) = found.errors
+    assert "'linnerud' is the endpoint of linnerud.yaml; name another one" in str(error)
 
 
 def test_a_bq_prefix_is_taken_off(tmp_path: Path) -> None:

@@ -27,31 +27,40 @@ def job(
 
 
 def test_an_offered_model() -> None:
-    assert offer(job()) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab")
+    assert offer(job(), 60) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab")
 
 
-def test_no_offer_when_the_gate_refused() -> None:
-    made = job()
-    assert offer(replace(made, tasks=made.tasks[:1])) is None
+def test_no_offer_under_the_gate() -> None:
+    made = job(score=59.99)
+    assert offer(replace(made, tasks=made.tasks[:1]), 60) is None
     refused = Task("offer", "NOT_TRIGGERED")
-    assert offer(replace(made, tasks=(made.tasks[0], refused))) is None
+    assert offer(replace(made, tasks=(made.tasks[0], refused)), 60) is None
+
+
+def test_a_gate_that_is_not_kept_breaks_the_contract() -> None:
+    with pytest.raises(PipelineError, match=r"'offer' ran though the score 59\.99 is below"):
+        offer(job(score=59.99), 60)
+    made = job(score=60.0)
+    renamed = replace(made.tasks[1], name="offer-model")
+    with pytest.raises(PipelineError, match="reaches minimum_score 60, but no task 'offer'"):
+        offer(replace(made, tasks=(made.tasks[0], renamed)), 60)
 
 
 @pytest.mark.parametrize("score", [None, float("nan"), float("inf"), "91"])
 def test_a_score_that_is_no_number_is_never_offered(score: object) -> None:
     with pytest.raises(PipelineError, match="instead of a number"):
-        offer(job(score=score))
+        offer(job(score=score), 60)
 
 
 def test_a_broken_contract() -> None:
     with pytest.raises(PipelineError, match="lacks the metadata sha256"):
-        offer(job(model={k: v for k, v in MODEL.items() if k != "sha256"}))
+        offer(job(model={k: v for k, v in MODEL.items() if k != "sha256"}), 60)
     with pytest.raises(PipelineError, match="no output artifact 'model'"):
-        offer(job(model=None))
+        offer(job(model=None), 60)
     with pytest.raises(PipelineError, match="gs:// URI"):
-        offer(job(uri="/tmp/model"))
+        offer(job(uri="/tmp/model"), 60)
     with pytest.raises(PipelineError, match=r"trained with scikit-learn 1\.5\.2.*serves 1\.6"):
-        offer(job(model={**MODEL, "framework_version": "1.5.2"}))
+        offer(job(model={**MODEL, "framework_version": "1.5.2"}), 60)
 
 
 def test_parameters() -> None:

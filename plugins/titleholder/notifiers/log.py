@@ -20,8 +20,7 @@ class LogNotifier(BaseNotifier):
         dag_run, ti = context.get("dag_run"), context.get("ti")
         cause = context.get("exception") or context.get("reason") or "see the task's log"
         self.log.error(
-            "titleholder: %s failed in %s (run %s, data until %s): %s. What the endpoint serves "
-            "has not changed unless update_traffic said so.",
+            "titleholder: %s failed in %s (run %s, data until %s): %s",
             self.model,
             getattr(ti, "task_id", "its dag run"),
             getattr(dag_run, "run_id", "unknown"),

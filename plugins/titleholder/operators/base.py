@@ -7,12 +7,13 @@ from functools import cached_property
 from typing import Any, NoReturn
 
 from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from titleholder.config import ModelConfig
 from titleholder.environment import Environment
-from titleholder.errors import TitleholderError
+from titleholder.errors import TitleholderError, TryAgain
 from titleholder.run import Run, run_of
+from titleholder.vertex.clients import sentence, transient
 
 
 def utc_now() -> datetime:
@@ -58,21 +59,33 @@ class ModelOperator(BaseOperator):
         """Fail the task at once, without retries and with one sentence, on an error of our own or
         on a request that Google refuses for good (no permission, say).
 
-        Anything else (a lost connection, a quota) passes and is retried.
+        Anything else (a lost connection, a quota) fails this attempt and is retried.
         """
         try:
             yield
+        except TryAgain as error:
+            raise AirflowException(f"{self.config.model}: {error}") from None
         except TitleholderError as error:
             raise AirflowFailException(f"{self.config.model}: {error}") from None
         except Exception as error:
-            from google.api_core.exceptions import ClientError, TooManyRequests
+            from google.api_core.exceptions import ClientError
 
-            if not isinstance(error, ClientError) or isinstance(error, TooManyRequests):
+            if not isinstance(error, ClientError) or transient(error):
                 raise
-            said = " ".join(str(error).split())
             raise AirflowFailException(
-                f"{self.config.model}: Google refused a call of {self.task_id}: {said}"
+                f"{self.config.model}: Google refused a call of {self.task_id}: {sentence(error)}"
             ) from None
+
+    def handed(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
+        """What an earlier task returned; fails when it left nothing, as one does that a person
+        marked as successful."""
+        value = context["ti"].xcom_pull(task_ids=task_id)
+        if not isinstance(value, dict):
+            raise AirflowFailException(
+                f"{self.config.model}: the task {task_id} left no result for {self.task_id}; clear "
+                f"{task_id} with what follows it"
+            )
+        return value
 
 
 def next_look(elapsed: timedelta) -> timedelta:

@@ -6,7 +6,14 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from titleholder.bigquery import Tables, Unreadable
-from titleholder.freshness import Finding, Outcome, Rule, judge, judge_metadata
+from titleholder.freshness import (
+    FUTURE_TOLERANCE,
+    Finding,
+    Outcome,
+    Rule,
+    judge,
+    judge_metadata,
+)
 from titleholder.operators.base import ModelOperator
 
 
@@ -48,7 +55,11 @@ class CheckFreshnessOperator(ModelOperator):
             if finding.outcome is not Outcome.FRESH:
                 return finding
             coverage = tables.coverage(
-                table, source.timestamp, interval, now, source.freshness.max_bytes
+                table,
+                source.timestamp,
+                interval,
+                now + FUTURE_TOLERANCE,
+                source.freshness.max_bytes,
             )
         except Unreadable as error:
             if not error.final:

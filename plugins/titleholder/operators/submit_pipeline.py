@@ -10,7 +10,7 @@ from titleholder.vertex.jobs import MODEL_LABEL, RUN_LABEL, Jobs
 
 
 class SubmitPipelineOperator(ModelOperator):
-    """Returns `{"job", "run", "generation"}`: resource name and id of the pipeline job.
+    """Returns `{"job", "run", "generation", "created"}`: resource name, id and time of the job.
 
     The job's id is the run's name, so a retry, or a worker that takes over from a dead one, finds
     the job instead of starting a second. A cleared run has a new generation and so a new job.
@@ -18,10 +18,15 @@ class SubmitPipelineOperator(ModelOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Submit once; the same answer however often it is repeated."""
+        dag_run, config, jobs = context["dag_run"], self.config, Jobs(self.environment)
+        label = run_label(dag_run.dag_id, dag_run.run_id)
         with self.told():
-            run = self._generation(self.run_of(context), context)
-            config = self.config
-            job = Jobs(self.environment).submit(
+            run = self._generation(jobs, self.run_of(context), dag_run)
+            for old in jobs.running(label):
+                if not old.name.endswith(f"/{run.name}"):
+                    self.log.info("cancelling %s, which the cleared run left behind", old.name)
+                    jobs.cancel(old.name)
+            job = jobs.submit(
                 run.name,
                 self.environment.template(config.pipeline.template),
                 parameters(
@@ -31,24 +36,26 @@ class SubmitPipelineOperator(ModelOperator):
                     self.environment.qualified(config.source.table),
                     run.interval,
                 ),
-                {
-                    **config.labels,
-                    MODEL_LABEL: config.model,
-                    RUN_LABEL: run_label(context["dag_run"].dag_id, context["dag_run"].run_id),
-                },
+                {**config.labels, MODEL_LABEL: config.model, RUN_LABEL: label},
                 config.pipeline.service_account,
             )
         self.log.info("pipeline job %s is %s", job.name, job.state)
-        return {"job": job.name, "run": run.name, "generation": run.generation}
+        return {
+            "job": job.name,
+            "run": run.name,
+            "generation": run.generation,
+            "created": job.created.isoformat(),
+        }
 
-    def _generation(self, run: Run, context: Mapping[str, Any]) -> Run:
-        """The run itself, unless another dag run has tried this interval and failed: then the next
-        generation, as a failed job's id cannot be used again."""
-        jobs = Jobs(self.environment)
-        begun = context["dag_run"].start_date or self.clock()
-        while True:
-            job = jobs.find(run.name)
-            if job is None or job.state not in ("FAILED", "CANCELLED") or job.created >= begun:
-                return run
+    def _generation(self, jobs: Jobs, run: Run, dag_run: Any) -> Run:
+        """The run itself, unless its job is not this dag run's to take up: one that ended badly
+        before this attempt of the dag run began, or ended at all and the run was cleared since.
+        A job's id cannot be used again, so that is the next generation.
+        """
+        begun = dag_run.start_date or self.clock()
+        while (job := jobs.find(run.name)) is not None and job.ended and job.created < begun:
+            if job.state == "SUCCEEDED" and not dag_run.clear_number:
+                break
             self.log.info("%s of an earlier run is %s; training anew", job.name, job.state)
             run = run.next_generation()
+        return run

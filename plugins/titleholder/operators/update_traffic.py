@@ -2,22 +2,25 @@
 
 import time
 from collections.abc import Mapping
-from datetime import timedelta
-from typing import Any
+from datetime import datetime, timedelta
+from typing import Any, NoReturn
 
-from airflow.sdk.exceptions import AirflowException, AirflowSkipException
+from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.contract import Offer
-from titleholder.operators.base import ModelOperator
+from titleholder.errors import Refusal, TryAgain
+from titleholder.operators.base import ModelOperator, next_look
 from titleholder.rollout.plan import SeatCandidate, plan
 from titleholder.rollout.steps import Step
-from titleholder.rollout.view import View
+from titleholder.rollout.view import View, serving
 from titleholder.run import Run
 from titleholder.vertex.endpoints import Endpoints, LookAgain, version_labels
 
 # A resumed task costs more than this on a worker, so short operations are waited for in place.
 PATIENCE_SECONDS = 5.0
-LOOK_AGAIN_LIMIT = 20
+# Vertex AI is known to take half an hour to deploy; nothing sound takes this long.
+OPERATION_LIMIT = timedelta(hours=3)
+LOOK_AGAIN_LIMIT = 5
 
 
 class UpdateTrafficOperator(ModelOperator):
@@ -29,8 +32,7 @@ class UpdateTrafficOperator(ModelOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Apply one step after the other; defers while an operation runs."""
-        ti = context["ti"]
-        trained = ti.xcom_pull(task_ids="wait_for_pipeline")
+        trained = self.handed(context, "wait_for_pipeline")
         if trained["offer"] is None:
             raise AirflowSkipException(
                 f"{self.config.model}: the model of {self.run_of(context).interval} scored "
@@ -39,9 +41,9 @@ class UpdateTrafficOperator(ModelOperator):
             )
         offer = Offer(**trained["offer"])
         own = self.run_of(context)
-        generation = ti.xcom_pull(task_ids="submit_pipeline")["generation"]
+        generation = self.handed(context, "submit_pipeline")["generation"]
         run = Run(own.model, own.interval, generation)
-        freshness = ti.xcom_pull(task_ids="check_freshness") or {}
+        freshness = context["ti"].xcom_pull(task_ids="check_freshness") or {}
         labels = version_labels(
             run,
             offer,
@@ -55,13 +57,13 @@ class UpdateTrafficOperator(ModelOperator):
     ) -> dict[str, Any]:
         endpoints = Endpoints(self.environment, self.config)
         wish = self._wish(run)
-        self._settle(context, endpoints)
+        self._settle(context, endpoints, run, patience=0)
         told: tuple[Step, ...] = ()
-        for _ in range(LOOK_AGAIN_LIMIT):
+        seen = 0
+        while True:
             view = endpoints.observe(run)
             if view.busy:
-                self.log.info("waiting for %s", ", ".join(view.busy))
-                self.wake_in(timedelta(seconds=PATIENCE_SECONDS))
+                self._wait(context, view.busy[0])
             decided = plan(view, wish)
             if not decided.steps:
                 self.log.info("%s", decided.summary)
@@ -71,34 +73,60 @@ class UpdateTrafficOperator(ModelOperator):
             step, told = decided.steps[0], decided.steps[1:]
             try:
                 operation = endpoints.apply(step, view, run, offer, labels)
-            except LookAgain:
-                self.log.info("the endpoint changed meanwhile; looking again")
+            except LookAgain as change:
+                seen += 1
+                if seen == LOOK_AGAIN_LIMIT:
+                    raise TryAgain(f"could not {step} in {seen} tries: {change}") from None
+                self.log.info("could not %s yet (%s); looking again", step, change)
+                time.sleep(1)
                 continue
             self.log.info("%s: %s", "begun" if operation else "done", step)
             if operation:
-                context["ti"].xcom_push("operation", {"name": operation, "step": str(step)})
-                self._settle(context, endpoints)
-        raise AirflowException(
-            f"{self.config.model}: {view.endpoint} kept changing under {LOOK_AGAIN_LIMIT} looks; "
-            "find out who else writes to it"
-        )
+                self._note(context, operation, str(step))
+                self._settle(context, endpoints, run, PATIENCE_SECONDS)
 
-    def _settle(self, context: Mapping[str, Any], endpoints: Endpoints) -> None:
-        """Wait for the operation that this attempt started, if any; in place while it is short.
+    def _settle(
+        self, context: Mapping[str, Any], endpoints: Endpoints, run: Run, patience: float
+    ) -> None:
+        """Wait for the operation that this attempt started; in place for `patience` seconds.
 
         Its name is kept as an XCom, which outlives a deferral and is gone with the attempt: an
         attempt that takes over sees operations in flight when it observes.
         """
-        ti = context["ti"]
-        begun = ti.xcom_pull(task_ids=self.task_id, key="operation")
-        if not begun:
+        waiting = self._waiting(context)
+        if not waiting.get("step"):
             return
-        patience = time.monotonic() + PATIENCE_SECONDS
-        while endpoints.running(begun["name"], begun["step"]):
-            if time.monotonic() > patience:
-                self.wake_in(timedelta(seconds=PATIENCE_SECONDS))
-            time.sleep(0.25)
-        ti.xcom_push("operation", None)
+        give_up = time.monotonic() + patience
+        try:
+            while endpoints.running(waiting["operation"], waiting["step"]):
+                if time.monotonic() >= give_up:
+                    self._wait(context, waiting["operation"])
+                time.sleep(0.25)
+        except (Refusal, TryAgain) as error:
+            raise type(error)(f"{error}; {serving(endpoints.observe(run))}") from None
+        context["ti"].xcom_push("waiting", None)
+
+    def _wait(self, context: Mapping[str, Any], operation: str) -> NoReturn:
+        """Defer until `operation` may have ended; fail when it never does."""
+        waiting = self._waiting(context)
+        if waiting.get("operation") != operation:
+            waiting = self._note(context, operation, "")
+        elapsed = self.clock() - datetime.fromisoformat(waiting["since"])
+        if elapsed > OPERATION_LIMIT:
+            raise Refusal(
+                f"the operation {operation} has not ended in {OPERATION_LIMIT}; cancel it in the "
+                "console, then clear this task"
+            )
+        self.log.info("waiting for %s", operation)
+        self.wake_in(next_look(elapsed))
+
+    def _note(self, context: Mapping[str, Any], operation: str, step: str) -> dict[str, str]:
+        waiting = {"operation": operation, "step": step, "since": self.clock().isoformat()}
+        context["ti"].xcom_push("waiting", waiting)
+        return waiting
+
+    def _waiting(self, context: Mapping[str, Any]) -> dict[str, str]:
+        return context["ti"].xcom_pull(task_ids=self.task_id, key="waiting") or {}
 
     def _wish(self, run: Run) -> SeatCandidate:
         return SeatCandidate(

@@ -55,14 +55,19 @@ def plan(view: View, wish: SeatCandidate) -> Plan:
     if view.version is None:
         steps.append(Register(wish.alias))
 
+    mine = view.seat(wish.deployed_model_id)
+    if mine is not None and view.version is not None and _short(mine.model) != _short(view.version):
+        raise Refusal(
+            f"{view.endpoint} has {mine.id} already, serving {mine.model} instead of "
+            f"{view.version}; undeploy it or give this model an endpoint of its own"
+        )
     newer = [seat for seat in view.seats if _is_newer(seat, wish)]
     if newer:
         return Plan(
             tuple(steps),
-            f"superseded: {newer[0].display_name} ({newer[0].id}) was trained on newer data than "
-            f"{wish.data_until:%Y-%m-%d %H:%M} UTC; live traffic stays as it is",
+            f"superseded: {newer[0].display_name} ({newer[0].id}) is newer than this run, whose "
+            f"data ends {wish.data_until:%Y-%m-%d %H:%M} UTC; live traffic stays as it is",
         )
-    mine = view.seat(wish.deployed_model_id)
     if seated.champion is None or seated.champion == mine:
         return _crown(view, wish, mine, steps)
     return _challenge(view, wish, seated, mine, steps)
@@ -103,6 +108,11 @@ def _challenge(
         f"{me} is challenger with {share} % of the requests, {champion} champion with "
         f"{100 - share} %",
     )
+
+
+def _short(model: str) -> str:
+    """`linnerud@3`: what comes before may name the project by its id or by its number."""
+    return model.rsplit("/", 1)[-1]
 
 
 def _labelled(view: View) -> tuple[str | None, str | None]:

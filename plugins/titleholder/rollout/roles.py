@@ -20,7 +20,8 @@ def roles(view: View) -> Roles:
     """The roles by the endpoint's labels, else by the deployed display names `...-champion-model`
     and `...-challenger-model`, else the only model there is.
 
-    Raises Refusal when more than two models are deployed, or when none of the three tells.
+    Raises Refusal when more than two models are deployed, when none of the three tells, or when
+    somebody took the champion, or all of its traffic, away.
     """
     if len(view.seats) > 2:
         raise Refusal(
@@ -28,7 +29,19 @@ def roles(view: View) -> Roles:
             f"({_listed(view)}) and a rollout knows two; undeploy all but the champion and the "
             "challenger, then clear this task"
         )
-    labelled = view.seat(view.labels.get(CHAMPION))
+    label = view.labels.get(CHAMPION)
+    labelled = view.seat(label)
+    if view.seats and label is not None and labelled is None:
+        raise Refusal(
+            f"the label champion={label} of {view.endpoint} names no deployed model, so somebody "
+            f"took the champion down; set the label to one of {_listed(view)}, then clear this task"
+        )
+    if labelled is not None and view.split and not labelled.share:
+        raise Refusal(
+            f"the champion {label} of {view.endpoint} has no traffic ({view.split} has it all), so "
+            "somebody moved it by hand; give the champion its traffic back, or set the label "
+            "champion to the model that has it, then clear this task"
+        )
     champion = labelled or _named(view, CHAMPION)
     if champion is None and len(view.seats) == 1:
         champion = view.seats[0]

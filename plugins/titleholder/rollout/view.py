@@ -41,3 +41,12 @@ class View:
     def split(self) -> dict[str, int]:
         """Deployed model id to per cent, without those that get none."""
         return {seat.id: seat.share for seat in self.seats if seat.share}
+
+
+def serving(view: View) -> str:
+    """Who answers which share of the requests now, in words."""
+    roles = {seat: role for role, seat in view.labels.items()}
+    shares = [
+        f"{share} % to {seat} ({roles.get(seat, 'no role')})" for seat, share in view.split.items()
+    ]
+    return f"live traffic now goes {' and '.join(shares) or 'nowhere'}"

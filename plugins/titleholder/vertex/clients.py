@@ -6,6 +6,7 @@ from typing import Any, TypeVar
 from titleholder.environment import Environment
 
 C = TypeVar("C")
+CALL_SECONDS = 60.0
 
 
 def client(kind: type[C], environment: Environment) -> C:
@@ -23,6 +24,33 @@ def client(kind: type[C], environment: Environment) -> C:
             "api_endpoint": f"{environment.location}-aiplatform.googleapis.com"
         }
     return kind(**arguments)
+
+
+def reading() -> dict[str, Any]:
+    """Arguments for a call that only reads: tried again for a minute while Google cannot answer.
+
+    The clients of Vertex AI come without retries and without time limits of their own.
+    """
+    from google.api_core.retry import Retry, if_transient_error
+
+    retry = Retry(predicate=if_transient_error, initial=0.5, maximum=10, timeout=CALL_SECONDS)
+    return {"retry": retry, "timeout": CALL_SECONDS}
+
+
+def writing() -> dict[str, Any]:
+    """Arguments for a call that changes something: sent once, as its answer may have been lost."""
+    return {"timeout": CALL_SECONDS}
+
+
+def transient(error: Exception) -> bool:
+    """Whether asking again later may help: no answer, an overload, a fault of Google's."""
+    from google.api_core.exceptions import RetryError, ServerError, TooManyRequests
+    from google.auth.exceptions import TransportError
+    from requests.exceptions import RequestException
+
+    return isinstance(
+        error, RetryError | ServerError | TooManyRequests | TransportError | RequestException
+    )
 
 
 def parent(environment: Environment) -> str:

@@ -8,17 +8,21 @@ from typing import Any, assert_never
 from titleholder.config import ModelConfig
 from titleholder.contract import Offer
 from titleholder.environment import Environment
-from titleholder.errors import Refusal
+from titleholder.errors import Refusal, TryAgain
 from titleholder.rollout.roles import CHALLENGER, CHAMPION
 from titleholder.rollout.steps import CreateEndpoint, Deploy, Register, SetTraffic, Step, Undeploy
 from titleholder.rollout.view import Seat, View
 from titleholder.run import Run, data_until, label_time
-from titleholder.vertex.clients import client, parent, sentence, status
+from titleholder.vertex.clients import client, parent, reading, sentence, status, writing
 from titleholder.vertex.jobs import MODEL_LABEL
+
+# google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
+# PERMISSION_DENIED, FAILED_PRECONDITION.
+_FINAL_CODES = {3, 5, 7, 9}
 
 
 class LookAgain(Exception):
-    """Somebody else changed the endpoint or the registry since it was observed."""
+    """Somebody else changed the endpoint or the registry since it was observed, or is about to."""
 
 
 @dataclass(frozen=True)
@@ -33,14 +37,15 @@ class Endpoints:
 
         Raises Refusal when several endpoints have the configured display name.
         """
+        # Operations first: one that ends between two reads is then seen by its effect.
+        uploads = self._busy(self._models, self._model_name)
         version = self._version(run)
+        busy = uploads if version is None else ()
         name = self._endpoint_name()
-        busy = self._busy(self._models, self._model_name) if version is None else ()
         if name is None:
             return View(endpoint=None, version=version, busy=busy)
-        # Operations first: one that ends between the two reads is then seen by its effect.
         busy += self._busy(self._endpoints, name)
-        found = self._endpoints.get_endpoint(name=name)
+        found = self._endpoints.get_endpoint(name=name, **reading())
         return View(
             endpoint=name,
             seats=tuple(_seat(found, deployed) for deployed in found.deployed_models),
@@ -53,33 +58,34 @@ class Endpoints:
     def apply(self, step: Step, view: View, run: Run, offer: Offer, labels: dict[str, str]) -> str:
         """Do one step; the name of the operation that carries it out, "" when it is done already.
 
-        Raises LookAgain when the endpoint changed meanwhile, Refusal when Vertex AI refuses.
+        Raises LookAgain when the endpoint changed or is being changed, Refusal when Vertex AI
+        refuses for good, TryAgain when there is no quota now.
         """
         from google.api_core import exceptions
 
         try:
             operation = self._call(step, view, run, offer, labels)
-        except exceptions.Conflict:
-            raise LookAgain from None
+        except exceptions.Conflict as error:
+            raise LookAgain(sentence(error)) from None
         except exceptions.BadRequest as error:
-            if isinstance(step, SetTraffic) and status(error) == "FAILED_PRECONDITION":
-                raise LookAgain from None
+            if status(error) == "FAILED_PRECONDITION":
+                raise LookAgain(sentence(error)) from None
             raise Refusal(f"Vertex AI refused to {step}: {sentence(error)}") from None
-        except exceptions.ResourceExhausted as error:
-            raise Refusal(f"no quota to {step}: {sentence(error)}") from None
+        except exceptions.TooManyRequests as error:
+            raise TryAgain(f"there is no quota to {step} now: {sentence(error)}") from None
         return str(operation.operation.name) if operation is not None else ""
 
     def running(self, operation: str, step: str) -> bool:
         """Whether the operation still runs.
 
-        Raises Refusal when it failed; `step` says what it was to do.
+        Raises, when it failed, Refusal if it would fail again and TryAgain if not; `step` says what
+        it was to do.
         """
-        found = self._endpoints.get_operation({"name": operation})
+        found = self._endpoints.get_operation({"name": operation}, **reading())
         if found.HasField("error"):
-            raise Refusal(
-                f"Vertex AI could not {step}: {' '.join(found.error.message.split())} (operation "
-                f"{operation}); what answers on {self.config.endpoint.display_name} has not changed"
-            )
+            kind = Refusal if found.error.code in _FINAL_CODES else TryAgain
+            said = " ".join(found.error.message.split())
+            raise kind(f"Vertex AI could not {step}: {said} (operation {operation})")
         return not found.done
 
     def _call(self, step: Step, view: View, run: Run, offer: Offer, labels: dict[str, str]) -> Any:
@@ -94,6 +100,9 @@ class Endpoints:
                         display_name=display_name,
                         labels={**self.config.labels, MODEL_LABEL: self.config.model},
                     ),
+                    # An id of our own: of two runs that create it, one is told that it exists.
+                    endpoint_id=self.config.model,
+                    **writing(),
                 )
             case Register(alias):
                 request = {
@@ -111,7 +120,7 @@ class Endpoints:
                     request["parent_model"] = self._model_name
                 else:
                     request["model_id"] = run.model
-                return self._models.upload_model(request=request)
+                return self._models.upload_model(request=request, **writing())
             case Deploy(deployed_model_id, display_name):
                 return self._endpoints.deploy_model(
                     endpoint=view.endpoint,
@@ -128,6 +137,7 @@ class Endpoints:
                         ),
                         service_account=self.config.endpoint.service_account or "",
                     ),
+                    **writing(),
                 )
             case SetTraffic(split, champion, challenger):
                 roles = {CHAMPION: champion, CHALLENGER: challenger}
@@ -140,11 +150,12 @@ class Endpoints:
                         labels=kept | {role: seat for role, seat in roles.items() if seat},
                     ),
                     update_mask=FieldMask(paths=["traffic_split", "labels"]),
+                    **writing(),
                 )
                 return None
             case Undeploy(deployed_model_id):
                 return self._endpoints.undeploy_model(
-                    endpoint=view.endpoint, deployed_model_id=deployed_model_id
+                    endpoint=view.endpoint, deployed_model_id=deployed_model_id, **writing()
                 )
             case _:
                 assert_never(step)
@@ -156,7 +167,8 @@ class Endpoints:
                 request={
                     "parent": parent(self.environment),
                     "filter": f'display_name="{display_name}"',
-                }
+                },
+                **reading(),
             )
         )
         if len(found) > 1:
@@ -171,7 +183,7 @@ class Endpoints:
         from google.api_core import exceptions
 
         try:
-            found = self._models.get_model(name=f"{self._model_name}@{run.name}")
+            found = self._models.get_model(name=f"{self._model_name}@{run.name}", **reading())
         except exceptions.NotFound:
             return None
         return f"{self._model_name}@{found.version_id}"
@@ -180,7 +192,7 @@ class Endpoints:
         from google.api_core import exceptions
 
         try:
-            self._models.get_model(name=self._model_name)
+            self._models.get_model(name=self._model_name, **reading())
         except exceptions.NotFound:
             return False
         return True
@@ -192,7 +204,7 @@ class Endpoints:
         request = {"name": resource}
         while True:
             try:
-                page = service.list_operations(request)
+                page = service.list_operations(request, **reading())
             except exceptions.NotFound:
                 return ()
             running += [operation.name for operation in page.operations if not operation.done]
@@ -223,7 +235,7 @@ def version_labels(run: Run, offer: Offer, extra: Iterable[tuple[str, str]]) -> 
         **dict(extra),
         "data-interval-start": label_time(run.interval.start),
         "data-interval-end": label_time(run.interval.end),
-        "pipeline-job": run.name[:63],
+        "pipeline-job": run.name,
         "score": f"{offer.score:.2f}".replace(".", "_"),
         "framework-version": offer.framework_version.replace(".", "_"),
     }
@@ -233,7 +245,7 @@ def _seat(endpoint: Any, deployed: Any) -> Seat:
     return Seat(
         id=deployed.id,
         display_name=deployed.display_name,
-        model=f"{deployed.model}@{deployed.model_version_id}",
+        model=f"{deployed.model.partition('@')[0]}@{deployed.model_version_id}",
         share=endpoint.traffic_split.get(deployed.id, 0),
         data_until=data_until(deployed.id),
         deployed_at=deployed.create_time,

@@ -9,7 +9,7 @@ from typing import Any
 from titleholder.contract import Artifact, Job, Task
 from titleholder.environment import Environment
 from titleholder.errors import PipelineError
-from titleholder.vertex.clients import client, parent, sentence
+from titleholder.vertex.clients import client, parent, reading, sentence, writing
 
 RUN_LABEL, MODEL_LABEL = "titleholder-run", "titleholder-model"
 
@@ -52,7 +52,10 @@ class Jobs:
         )
         try:
             made = self._client.create_pipeline_job(
-                parent=parent(self.environment), pipeline_job=message, pipeline_job_id=job_id
+                parent=parent(self.environment),
+                pipeline_job=message,
+                pipeline_job_id=job_id,
+                **writing(),
             )
         except exceptions.Conflict:
             return self.get(f"{parent(self.environment)}/pipelineJobs/{job_id}")
@@ -73,14 +76,14 @@ class Jobs:
 
     def get(self, name: str) -> Job:
         """The job of that resource name, with its tasks."""
-        return _job(self._client.get_pipeline_job(name=name))
+        return _job(self._client.get_pipeline_job(name=name, **reading()))
 
     def cancel(self, name: str) -> None:
         """Ask for the job's end; one that has ended stays as it is."""
         from google.api_core import exceptions
 
         try:
-            self._client.cancel_pipeline_job(name=name)
+            self._client.cancel_pipeline_job(name=name, **writing())
         except (exceptions.NotFound, exceptions.FailedPrecondition, exceptions.BadRequest):
             return
 
@@ -90,7 +93,8 @@ class Jobs:
             request={
                 "parent": parent(self.environment),
                 "filter": f'labels.{RUN_LABEL}="{run_label}"',
-            }
+            },
+            **reading(),
         )
         return [job for job in map(_job, found) if not job.ended]
 

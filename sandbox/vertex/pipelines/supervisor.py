@@ -11,8 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from sandbox.pids import started_at
 from sandbox.vertex.pipelines.events import RunEvent, TaskEvent, from_line
-from sandbox.vertex.pipelines.processes import end_group, started_at
+from sandbox.vertex.pipelines.processes import end_group
 
 LOG = "runner.log"
 _LOG = logging.getLogger(__name__)

@@ -17,9 +17,9 @@ from google.cloud import storage
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
+from sandbox.pids import started_at
 from sandbox.vertex.clock import utc_now
 from sandbox.vertex.pipelines import PipelineService
-from sandbox.vertex.pipelines.processes import started_at
 from sandbox.vertex.store import Store
 from tests.sandbox.pipelines import samples
 

@@ -1,0 +1,187 @@
+"""What goes wrong on the way, and what a later attempt makes of it: no second job, version or
+deployment, and one sentence where a person is needed."""
+
+import threading
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.cloud import bigquery
+
+from tests.dags.conftest import LAST_MONDAY, Google, Model, crown
+from titleholder.interval import last_complete
+from titleholder.operators import update_traffic
+from titleholder.rollout.view import View
+from titleholder.vertex.endpoints import Endpoints
+from titleholder.vertex.jobs import Jobs
+
+WEEK = timedelta(weeks=1)
+
+
+class WorkerDied(Exception):
+    """As far as the task can tell."""
+
+
+def test_a_worker_that_dies_after_submitting_finds_its_job_again(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model()
+    real, calls = Jobs.submit, []
+
+    def submit_and_die(self: Jobs, *arguments: Any) -> Any:
+        calls.append(real(self, *arguments))
+        if len(calls) == 1:
+            raise WorkerDied
+        return calls[-1]
+
+    monkeypatch.setattr(Jobs, "submit", submit_and_die)
+    run = made.play(retries=1)
+    assert run.state == "success", run.errors
+    assert len(calls) == 2
+    assert calls[0].name == calls[1].name
+    assert len(google.jobs_of(made.name)) == 1
+
+
+def test_a_worker_that_dies_after_every_step_comes_to_the_same_end(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model()
+    crown(google, made, LAST_MONDAY - WEEK)
+    made.rewrite()
+    real, done = Endpoints.apply, []
+
+    def apply_and_die(self: Endpoints, step: Any, *arguments: Any) -> Any:
+        real(self, step, *arguments)
+        done.append(type(step).__name__)
+        raise WorkerDied
+
+    monkeypatch.setattr(Endpoints, "apply", apply_and_die)
+    run = made.play(retries=6)
+    assert run.state == "success", run.errors
+    assert done == ["Register", "Deploy", "SetTraffic"]
+    endpoint = google.endpoint(made.name)
+    champion, challenger = endpoint.labels["champion"], endpoint.labels["challenger"]
+    assert dict(endpoint.traffic_split) == {champion: 90, challenger: 10}
+    assert len(endpoint.deployed_models) == 2
+    assert len(google.versions(made.name)) == 2
+
+
+def test_long_operations_are_waited_for_without_a_worker(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(update_traffic, "PATIENCE_SECONDS", 0.0)
+    deferred = []
+    real = update_traffic.UpdateTrafficOperator.wake_in
+
+    def wake_in(self: Any, span: timedelta) -> None:
+        deferred.append(span)
+        real(self, span)
+
+    monkeypatch.setattr(update_traffic.UpdateTrafficOperator, "wake_in", wake_in)
+    made = model()
+    run = made.play()
+    assert run.state == "success", run.errors
+    assert deferred
+    assert len(google.endpoint(made.name).deployed_models) == 1
+
+
+def test_a_view_that_is_out_of_date_is_looked_at_again(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model()
+    real, stale = Endpoints.observe, []
+
+    def observe(self: Endpoints, *arguments: Any) -> View:
+        view = real(self, *arguments)
+        if view.seats and not stale:
+            stale.append(view)
+            return replace(view, etag="somebody-elses")
+        return view
+
+    monkeypatch.setattr(Endpoints, "observe", observe)
+    run = made.play()
+    assert run.state == "success", run.errors
+    assert stale
+    assert sum(google.endpoint(made.name).traffic_split.values()) == 100
+
+
+def test_a_model_that_cannot_be_loaded(model: Callable[..., Model], google: Google) -> None:
+    made = model()
+    crown(google, made, LAST_MONDAY - WEEK)
+    before = google.endpoint(made.name)
+    made.rewrite(corrupt=True)
+    run = made.play()
+    told = run.errors["update_traffic"]
+    assert "Vertex AI could not deploy" in told
+    assert "Model server exited unexpectedly" in told
+    assert f"live traffic now goes 100 % to {before.labels['champion']} (champion)" in told
+    assert google.endpoint(made.name).traffic_split == before.traffic_split
+    assert google.endpoint(made.name).deployed_models == before.deployed_models
+
+
+def test_a_failed_job_of_another_run_is_not_taken_up(
+    model: Callable[..., Model], google: Google
+) -> None:
+    made = model()
+    made.load(last_complete("0 3 * * 1", datetime.now(UTC)).end - timedelta(minutes=5))
+    made.rewrite(fail=True)
+    assert made.play(None).tasks["wait_for_pipeline"] == "failed"
+    made.rewrite(fail=False)
+    run = made.play(None)
+    assert run.state == "success", run.errors
+    assert run.returned["submit_pipeline"]["generation"] == 1
+    names = sorted(job.name.rsplit("-", 1)[-1] for job in google.jobs_of(made.name))
+    assert names == ["g0", "g1"]
+
+
+def test_a_pipeline_that_takes_too_long_is_cancelled(
+    model: Callable[..., Model], google: Google
+) -> None:
+    made = model(pipeline__timeout="1s")
+    made.rewrite(seconds=300)
+    run = made.play()
+    told = run.errors["wait_for_pipeline"]
+    assert "ran longer than pipeline.timeout 0:00:01 and was cancelled" in told
+    assert "clear submit_pipeline with what follows it" in told
+    (job,) = google.jobs_of(made.name)
+    assert job.state.name in ("PIPELINE_STATE_CANCELLING", "PIPELINE_STATE_CANCELLED")
+
+
+def test_a_cancelled_pipeline_is_no_success(model: Callable[..., Model], google: Google) -> None:
+    made = model()
+    made.rewrite(seconds=300)
+
+    def cancel_when_it_is_there() -> None:
+        end = time.monotonic() + 60
+        while time.monotonic() < end:
+            if jobs := google.jobs_of(made.name):
+                google.jobs.cancel_pipeline_job(name=jobs[0].name)
+                return
+            time.sleep(0.2)
+
+    person = threading.Thread(target=cancel_when_it_is_there)
+    person.start()
+    run = made.play()
+    person.join()
+    assert run.tasks["wait_for_pipeline"] == "failed"
+    assert "was cancelled, so there is no new model" in run.errors["wait_for_pipeline"]
+    assert google.endpoint(made.name) is None
+
+
+def test_a_task_marked_as_done_by_hand_leaves_no_result(model: Callable[..., Model]) -> None:
+    run = model().play(mark_success="submit_pipeline")
+    told = run.errors["wait_for_pipeline"]
+    assert "the task submit_pipeline left no result for wait_for_pipeline; clear" in told
+
+
+def test_a_view_can_be_the_source(model: Callable[..., Model]) -> None:
+    made = model()
+    view = bigquery.Table(f"{made.table}_view")
+    view.view_query = f"SELECT * FROM `{made.table}`"
+    made.tables.create_table(view)
+    other = model(source__table=f"tests.{made.name}_view")
+    run = other.play()
+    assert run.returned["check_freshness"]["outcome"] == "fresh", run.errors
