@@ -1,0 +1,408 @@
+"""Request-response logging: an endpoint's predictions as rows in BigQuery."""
+
+import json
+import logging
+import socket
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform, bigquery
+from google.cloud.aiplatform_v1 import types
+from scipy.stats import binom
+
+from sandbox.vertex.errors import InvalidArgument, PermissionDenied
+from sandbox.vertex.names import Names
+from sandbox.vertex.prediction.destination import Destination, check_logging, destination_of
+from sandbox.vertex.prediction.request_log import Entry, RequestLog
+from sandbox.vertex.prediction.tables import Tables
+from tests.sandbox.conftest import PROJECT, Vertex
+
+ROW = [86.6, 91.4, 50]
+NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
+
+
+def config(uri: str = "", rate: float = 1, enabled: bool = True) -> dict[str, Any]:
+    return {
+        "enabled": enabled,
+        "sampling_rate": rate,
+        "bigquery_destination": {"output_uri": uri},
+    }
+
+
+def until(condition: Callable[[], Any]) -> Any:
+    """What `condition` answers once that is true; fails after some seconds."""
+    for _ in range(400):
+        answer = condition()
+        if answer:
+            return answer
+        time.sleep(0.02)
+    raise AssertionError("it did not come to be")
+
+
+@pytest.fixture
+def bq(sandbox: Any) -> Iterator[bigquery.Client]:
+    """BigQuery's client; what the test leaves in the datasets is deleted first."""
+    client = bigquery.Client(
+        PROJECT,
+        AnonymousCredentials(),
+        client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
+    )
+    for dataset in client.list_datasets():
+        client.delete_dataset(dataset, delete_contents=True)
+    client.create_dataset("logs")
+    yield client
+    client.close()
+
+
+@pytest.fixture
+def logged(tmp_path: Any, bucket: Any, sandbox: Any) -> Iterator[Vertex]:
+    """A local Vertex AI that has a BigQuery."""
+    server = Vertex(tmp_path, bucket.host, bigquery_host=sandbox.env["BIGQUERY_EMULATOR_HOST"])
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def silent() -> Iterator[socket.socket]:
+    """A server that takes connections and never says a word."""
+    with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
+        listener.settimeout(20)
+        yield listener
+
+
+def url(listener: socket.socket) -> str:
+    return f"http://127.0.0.1:{listener.getsockname()[1]}"
+
+
+def serve(vertex: Vertex, bucket: Any, **fields: Any) -> str:
+    """An endpoint on which models 1 and 2 share the traffic; they answer their number."""
+    endpoint = vertex.endpoint(**fields).name
+    model = vertex.upload(bucket.put_constant(1)).model
+    vertex.upload(bucket.put_constant(2), parent_model=model)
+    vertex.finish(vertex.deploy(endpoint, f"{model}@1", {"0": 100}, id="1"))
+    vertex.finish(vertex.deploy(endpoint, f"{model}@2", {"1": 50, "0": 50}, id="2"))
+    return endpoint
+
+
+def predict(vertex: Vertex, endpoint: str, *instances: Any) -> Any:
+    answer = vertex.http.post(
+        f"/v1/{endpoint}:predict", json={"instances": list(instances) or [ROW]}
+    )
+    assert answer.status_code == 200, answer.text
+    return answer.json()
+
+
+def set_logging(vertex: Vertex, endpoint: str, **fields: Any) -> None:
+    vertex.endpoints.update_endpoint(
+        endpoint={"name": endpoint, "predict_request_response_logging_config": config(**fields)},
+        update_mask={"paths": ["predict_request_response_logging_config"]},
+    )
+
+
+def rows(bq: bigquery.Client, table: str, count: int = 1) -> list[dict[str, Any]]:
+    """What is in that table once it has `count` rows at least."""
+
+    def read() -> list[dict[str, Any]]:
+        try:
+            found = [dict(row) for row in bq.query(f"SELECT * FROM `{table}`").result()]
+        except (exceptions.NotFound, exceptions.Forbidden):
+            return []  # The latter is the emulator's word for a dataset that is not there.
+        return found if len(found) >= count else []
+
+    return until(read)
+
+
+def test_a_prediction_becomes_a_row(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+    endpoint = serve(
+        logged, bucket, predict_request_response_logging_config=config("bq://demo.logs.answers")
+    )
+    answer = predict(logged, endpoint, ROW, [1, 2.5, -3])
+    (row,) = rows(bq, "demo.logs.answers")
+    request_id = row.pop("request_id")
+    assert request_id == int(request_id) > 0
+    assert [json.loads(text) for text in row.pop("response_payload")] == answer["predictions"]
+    assert [json.loads(text) for text in row.pop("request_payload")] == [ROW, [1, 2.5, -3]]
+    assert row == {
+        "endpoint": endpoint,
+        "deployed_model_id": answer["deployedModelId"],
+        "logging_time": logged.clock(),
+    }
+    assert [
+        (field.name, field.field_type, field.mode)
+        for field in bq.get_table("demo.logs.answers").schema
+    ] == [
+        ("endpoint", "STRING", "NULLABLE"),
+        ("deployed_model_id", "STRING", "NULLABLE"),
+        ("logging_time", "TIMESTAMP", "NULLABLE"),
+        ("request_id", "NUMERIC", "NULLABLE"),
+        ("request_payload", "STRING", "REPEATED"),
+        ("response_payload", "STRING", "REPEATED"),
+    ]
+
+
+def test_every_answer_once_and_none_that_failed(
+    logged: Vertex, bucket: Any, bq: bigquery.Client
+) -> None:
+    endpoint = serve(
+        logged, bucket, predict_request_response_logging_config=config("bq://demo.logs.answers")
+    )
+    given = []
+    for number in range(60):
+        logged.clock.advance(1)
+        given.append((number, predict(logged, endpoint, [number, 0, 0])["deployedModelId"]))
+        failed = logged.http.post(f"/v1/{endpoint}:predict", json={"instances": [[number]]})
+        assert failed.status_code == 400
+    logged.stop()  # What is in the queue is written at the end.
+    logged.start()
+    kept = rows(bq, "demo.logs.answers", 60)
+    kept.sort(key=lambda row: row["logging_time"])
+    assert [
+        (json.loads(row["request_payload"][0])[0], row["deployed_model_id"]) for row in kept
+    ] == given
+    assert len({row["request_id"] for row in kept}) == 60
+    assert kept[-1]["logging_time"] - kept[0]["logging_time"] == timedelta(seconds=59)
+
+
+def test_on_and_off_at_once(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+    endpoint = serve(logged, bucket)
+    for number in range(6):
+        on = number % 2 == 1
+        set_logging(logged, endpoint, uri="bq://demo.logs.answers", enabled=on)
+        for _ in range(3):
+            predict(logged, endpoint, [number, 0, 0])
+    logged.stop()
+    logged.start()
+    kept = [json.loads(row["request_payload"][0])[0] for row in rows(bq, "demo.logs.answers")]
+    assert sorted(kept) == [1, 1, 1, 3, 3, 3, 5, 5, 5]
+
+
+def test_a_sample(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+    endpoint = serve(logged, bucket)
+    set_logging(logged, endpoint, uri="bq://demo.logs.answers", rate=0.2)
+    for _ in range(400):
+        predict(logged, endpoint)
+    logged.stop()
+    logged.start()
+    kept = rows(bq, "demo.logs.answers")
+    low, high = binom.ppf([5e-7, 1 - 5e-7], 400, 0.2)
+    assert low <= len(kept) <= high
+    # The sample takes no side: each model has its half of it.
+    low, high = binom.ppf([5e-7, 1 - 5e-7], len(kept), 0.5)
+    assert low <= sum(row["deployed_model_id"] == "1" for row in kept) <= high
+
+
+@pytest.mark.parametrize(
+    ("uri", "table"),
+    [
+        ("", "demo.logging_Lin_nerud__1__logged_here.request_response_logging"),
+        ("bq://demo", "demo.logging_Lin_nerud__1__logged_here.request_response_logging"),
+        ("bq://demo.logs", "demo.logs.request_response_logging"),
+    ],
+)
+def test_names_that_vertex_makes(
+    logged: Vertex, bucket: Any, bq: bigquery.Client, uri: str, table: str
+) -> None:
+    endpoint = logged.endpoint("logged-here", display_name="Lin-nerud (1)").name
+    model = logged.upload(bucket.put_constant(1)).model
+    logged.finish(logged.deploy(endpoint, model, {"0": 100}, id="1"))
+    set_logging(logged, endpoint, uri=uri)
+    predict(logged, endpoint)
+    assert len(rows(bq, table)) == 1
+
+
+def test_the_sdk_asks_for_it(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+    aiplatform.init(
+        project=PROJECT,
+        location="us-central1",
+        api_endpoint=logged.url,
+        api_transport="rest",
+        credentials=AnonymousCredentials(),
+    )
+    endpoint = aiplatform.Endpoint.create(
+        display_name="sdk",
+        endpoint_id="sdk",
+        enable_request_response_logging=True,
+        request_response_logging_sampling_rate=1.0,
+        sync=False,
+    )
+    until(lambda: logged.clock.advance(60) or endpoint._resource_is_available)
+    model = logged.upload(bucket.put_constant(1)).model
+    logged.finish(logged.deploy(endpoint.resource_name, model, {"0": 100}, id="1"))
+    answer = endpoint.predict([ROW])
+    (row,) = rows(bq, "demo.logging_sdk_sdk.request_response_logging")
+    assert [json.loads(text) for text in row["response_payload"]] == answer.predictions
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        config(rate=0),
+        config(rate=-0.1),
+        config(rate=1.01),
+        config(rate=float("nan")),
+        config(rate=float("inf")),
+        config(rate=2, enabled=False),
+        config("demo.logs.answers"),
+        config("bq://"),
+        config("bq://demo."),
+        config("bq://demo.logs."),
+        config("bq://demo.logs.a.b"),
+        config("bq://demo.lo-gs.a"),
+        config("bq://demo.logs.a b"),
+        config("bq://demo:logs.a"),
+        config("gs://demo/logs"),
+        config(" bq://demo"),
+        config("bq://demo\n"),
+        config("nonsense", enabled=False),
+    ],
+)
+def test_a_wrong_config_is_refused(vertex: Vertex, wrong: dict[str, Any]) -> None:
+    with pytest.raises(exceptions.BadRequest, match="predict_request_response_logging_config"):
+        vertex.endpoint("new", predict_request_response_logging_config=wrong)
+    endpoint = vertex.endpoint("old")
+    with pytest.raises(exceptions.BadRequest, match="predict_request_response_logging_config"):
+        vertex.endpoints.update_endpoint(
+            endpoint={
+                "name": endpoint.name,
+                "predict_request_response_logging_config": wrong,
+            },
+            update_mask={"paths": ["predict_request_response_logging_config"]},
+        )
+    assert vertex.endpoints.get_endpoint(name=endpoint.name) == endpoint
+
+
+def test_another_projects_table_is_refused(vertex: Vertex) -> None:
+    with pytest.raises(exceptions.Forbidden, match="other-project"):
+        vertex.endpoint(predict_request_response_logging_config=config("bq://other-project.a.b"))
+
+
+def test_the_rules_without_a_server() -> None:
+    names = Names("demo", "7")
+    endpoint = types.Endpoint(
+        name="projects/7/locations/l/endpoints/12",
+        display_name="Größe",
+        predict_request_response_logging_config=config("bq://7.logs", rate=0.5),
+    )
+    check_logging(endpoint.predict_request_response_logging_config, names)
+    assert destination_of(endpoint, "demo") == Destination(
+        "demo.logs", "request_response_logging", False, 0.5
+    )
+    endpoint.predict_request_response_logging_config.bigquery_destination.output_uri = ""
+    found = destination_of(endpoint, "demo")
+    assert found is not None
+    assert (found.dataset, found.makes_dataset) == ("demo.logging_Gr__e_12", True)
+    endpoint.predict_request_response_logging_config.enabled = False
+    assert destination_of(endpoint, "demo") is None
+    with pytest.raises(InvalidArgument):
+        check_logging(types.PredictRequestResponseLoggingConfig(config(rate=0)), names)
+    with pytest.raises(PermissionDenied):
+        check_logging(types.PredictRequestResponseLoggingConfig(config("bq://8")), names)
+
+
+def test_a_table_that_cannot_be_written_is_said_once(
+    logged: Vertex, bucket: Any, bq: bigquery.Client, caplog: pytest.LogCaptureFixture
+) -> None:
+    """The docs of BigQueryDestination: a dataset that is named must exist."""
+    endpoint = serve(
+        logged, bucket, predict_request_response_logging_config=config("bq://demo.absent.answers")
+    )
+    with caplog.at_level(logging.WARNING, "sandbox.vertex.prediction.request_log"):
+        predict(logged, endpoint)
+        until(lambda: caplog.records)
+        for _ in range(20):
+            predict(logged, endpoint)
+        assert len(caplog.records) == 1
+        assert "demo.absent.answers cannot be written" in caplog.text
+        bq.create_dataset("absent")
+
+        def healed() -> bool:
+            predict(logged, endpoint)
+            return len(caplog.records) > 1
+
+        until(healed)
+        assert "again" in caplog.records[1].getMessage()
+        lost = caplog.records[1].args[1]  # type: ignore[index]
+        assert isinstance(lost, int)
+        assert lost >= 1
+        logged.stop()
+        assert f"{lost} predictions were not logged" in caplog.records[-1].getMessage()
+        assert len(caplog.records) == 3
+    logged.start()
+    assert rows(bq, "demo.absent.answers")
+
+
+def test_bigquery_that_hangs_delays_no_answer(
+    tmp_path: Any, bucket: Any, silent: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    vertex = Vertex(tmp_path, bucket.host, bigquery_host=url(silent))
+    try:
+        endpoint = serve(
+            vertex, bucket, predict_request_response_logging_config=config("bq://demo.a.b")
+        )
+        predict(vertex, endpoint)
+        with silent.accept()[0]:  # From here on the writer waits for an answer.
+            for _ in range(100):
+                predict(vertex, endpoint)
+            assert not caplog.records
+            silent.close()
+    finally:
+        vertex.stop()
+    assert "101 predictions were not logged" in caplog.text
+
+
+def test_a_full_queue_loses_and_counts(
+    silent: socket.socket, caplog: pytest.LogCaptureFixture
+) -> None:
+    destination = Destination("demo.logs", "answers", False, 1)
+
+    def entry(size: int = 10) -> Entry:
+        return Entry(destination, "e", "1", NOW, [ROW], [[1.0]], size)
+
+    log = RequestLog(Tables(url(silent), PROJECT), most_entries=4, most_bytes=100)
+    log.put(entry())
+    with silent.accept()[0]:
+        for _ in range(7):
+            log.put(entry())
+        assert log.lost == 3
+        silent.close()
+    log.close()
+    assert log.lost == 8
+    small = RequestLog(None, most_entries=1000, most_bytes=100)
+    small.put(entry(90))
+    small.put(entry(11))
+    assert small.lost == 1
+    small.put(entry(10))
+    small.close()
+    assert small.lost == 3
+    assert len([one for one in caplog.messages if "faster" in one]) == 2
+
+
+def test_the_largest_answers_in_batches(bq: bigquery.Client, sandbox: Any) -> None:
+    """More bytes than BigQuery takes in one request (10 MB), and more rows than it should (500)."""
+    log = RequestLog(Tables(sandbox.env["BIGQUERY_EMULATOR_HOST"], PROJECT))
+    big = ["x" * 1_400_000]
+    for number in range(12):
+        destination = Destination("demo.logs", f"table{number % 2}", False, 1)
+        log.put(Entry(destination, "e", str(number), NOW, big, [[1.0]], 1_400_000))
+    for number in range(12, 1212):
+        destination = Destination("demo.logs", f"table{number % 2}", False, 1)
+        log.put(Entry(destination, "e", str(number), NOW, [ROW], [[1.0]], 30))
+    log.close()
+    assert log.lost == 0
+    for parity in range(2):
+        query = f"SELECT deployed_model_id AS id FROM logs.table{parity}"
+        kept = sorted(int(row.id) for row in bq.query(query).result())
+        assert kept == list(range(parity, 1212, 2))
+
+
+def test_bigquery_elsewhere_is_refused() -> None:
+    for host in ("https://bigquery.googleapis.com", "http://10.0.0.1:9050", "127.0.0.1:9050"):
+        with pytest.raises(ValueError, match="BIGQUERY_EMULATOR_HOST"):
+            Tables(host, PROJECT)
