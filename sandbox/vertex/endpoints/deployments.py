@@ -16,6 +16,7 @@ from sandbox.vertex.errors import (
     NotFound,
     Unimplemented,
 )
+from sandbox.vertex.fields import check_display_name
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.names import new_id
 from sandbox.vertex.operations.lifecycle import Finish
@@ -46,6 +47,8 @@ class DeploymentService:
         endpoint = self._records.get(request.endpoint)
         model = self._models.get(request.deployed_model.model)
         _check_resources(request.deployed_model)
+        if request.deployed_model.display_name:
+            check_display_name(request.deployed_model.display_name, "deployed_model.display_name")
         if not model.container_spec.image_uri or not model.artifact_uri:
             raise FailedPrecondition(
                 f"Model {model.name}@{model.version_id} has no container image or no artifact; "
@@ -174,7 +177,7 @@ def _check_resources(deployed: Any) -> None:
             "deployed_model.dedicated_resources.min_replica_count is "
             f"{dedicated.min_replica_count}; it must be 1 or more."
         )
-    if 0 < dedicated.max_replica_count < dedicated.min_replica_count:
+    if dedicated.max_replica_count and dedicated.max_replica_count < dedicated.min_replica_count:
         raise InvalidArgument(
             "deployed_model.dedicated_resources.max_replica_count is below min_replica_count; "
             "raise it or leave it out."

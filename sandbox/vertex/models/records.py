@@ -9,8 +9,8 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
-from sandbox.vertex.errors import NotFound
-from sandbox.vertex.models.aliases import merge_aliases
+from sandbox.vertex.errors import InvalidArgument, NotFound
+from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 
 SHARED_FIELDS: Final = ("display_name", "description")
 """Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""
@@ -40,10 +40,17 @@ class ModelRecords:
         raise NotFound(f"Model {name} has no version {version}; list its versions.")
 
     def split(self, reference: str) -> tuple[str, str]:
-        """The model's name and the version asked for, `default` if none is."""
+        """The model's name and the version asked for, `default` if none is.
+
+        Raises InvalidArgument for a name of another form, also one that ends with `@`.
+        """
         name = self._context.names.resource(reference, "models", "model")
-        name, _, version = name.partition("@")
-        return name, version or "default"
+        name, at, version = name.partition("@")
+        if at and not version:
+            raise InvalidArgument(
+                f"Invalid name {reference!r}: it must have a version id or alias after @, or no @."
+            )
+        return name, version or DEFAULT
 
     def shared(self, name: str) -> Any:
         """What all versions of the model share; raises NotFound."""

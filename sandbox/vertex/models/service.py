@@ -69,8 +69,8 @@ class ModelService:
         InvalidArgument, NotFound, and Aborted for an etag that is not the version's.
         """
         asked = request.model
-        base, _, version = asked.name.partition("@")
-        of_model = version in ("", "-")
+        base, version = self._records.split(asked.name)
+        of_model = "@" not in asked.name or version == "-"
         allowed = _OF_MODEL if of_model else _OF_VERSION
         what = "a model" if of_model else "a model's version"
         paths = mask_paths(request.update_mask, allowed, what)
@@ -101,6 +101,8 @@ class ModelService:
         Raises InvalidArgument, also for a name without `@` and a number, and NotFound.
         """
         name, version = self._numbered(request.name)
+        if not request.version_aliases:
+            raise InvalidArgument("version_aliases is required: the aliases to give or take away.")
         with self._context.store.transaction():
             self._records.get(f"{name}@{version}")
             self._records.set_aliases(name, version, list(request.version_aliases))

@@ -1,5 +1,6 @@
 """UploadModel: a new model, or a new version of one."""
 
+import re
 from typing import Any, Final
 
 from google.cloud.aiplatform_v1 import types
@@ -113,9 +114,9 @@ def _check(model: Any) -> None:
             "List of found errors: 1.Field: model.container_spec; Message: required for a model "
             "that Vertex AI did not train; give image_uri."
         )
-    if model.artifact_uri and not model.artifact_uri.startswith("gs://"):
+    if model.artifact_uri and not re.match("gs://[^/]", model.artifact_uri):
         raise InvalidArgument(
-            f"model.artifact_uri is {model.artifact_uri!r}; it must be a folder under gs://."
+            f"model.artifact_uri is {model.artifact_uri!r}; it must be gs://BUCKET/FOLDER."
         )
     for field in ("encryption_spec", "base_model_source"):
         if field in model:
