@@ -7,6 +7,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, Generic, TypeVar
 
+from google.cloud.aiplatform_v1 import types
+
 from sandbox.vertex.errors import InvalidArgument
 from sandbox.vertex.filters import Field, Getter, parse, snake
 
@@ -59,11 +61,13 @@ def _masked(items: list[T], request: Any) -> list[T]:
     mask = getattr(request, "read_mask", None)
     if not mask or not mask.paths:
         return items
+    # Also when there are no items: they are the first field of the answer (google.aip.dev/132).
+    answer: Any = getattr(types, type(request).__name__.replace("Request", "Response"))
+    if not mask.IsValidForDescriptor(answer.pb().DESCRIPTOR.fields_by_number[1].message_type):
+        raise InvalidArgument(f"read_mask names unknown fields in {', '.join(mask.paths)}.")
     masked = []
     for item in items:
         kind: Any = type(item)
-        if not mask.IsValidForDescriptor(kind.pb().DESCRIPTOR):
-            raise InvalidArgument(f"read_mask names unknown fields in {', '.join(mask.paths)}.")
         part = kind()
         mask.MergeMessage(kind.pb(item), kind.pb(part))
         masked.append(part)

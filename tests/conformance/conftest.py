@@ -12,7 +12,7 @@ import pytest
 from google.api_core import exceptions
 from google.api_core.future import polling
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import aiplatform_v1, bigquery, storage
+from google.cloud import aiplatform, aiplatform_v1, bigquery, storage
 from sklearn.linear_model import LinearRegression
 
 from tests.conftest import Sandbox
@@ -158,3 +158,22 @@ def cloud(_cloud: Cloud) -> Cloud:
     """Google's clients, with a location of the test's own, where nothing is yet."""
     _cloud.parent = f"projects/{_cloud.project}/locations/conformance-{next(_numbers)}"
     return _cloud
+
+
+@pytest.fixture
+def sdk(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """The high-level SDK, led to the sandbox by its endpoint alone."""
+    # The SDK makes its storage client itself.
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.env["STORAGE_EMULATOR_HOST"])
+    # Operations take a fraction of a second here, not minutes.
+    monkeypatch.setattr(polling.DEFAULT_POLLING, "_initial", 0.02)
+    aiplatform.init(
+        project=cloud.project,
+        location=cloud.location,
+        credentials=AnonymousCredentials(),
+        api_endpoint=cloud.url,
+        api_transport="rest",
+    )
+    cloud.parent = f"projects/{cloud.project}/locations/{cloud.location}"
+    yield
+    aiplatform.initializer.global_config.__init__()
