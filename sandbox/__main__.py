@@ -105,7 +105,7 @@ def reset(home: Home, options: argparse.Namespace) -> int:
 
 
 def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
-    result = services(home, state, options.deploy_seconds)
+    result = services(home, state, options.deploy_seconds, options.faults)
     if options.airflow or "airflow" in state.processes:
         environ = airflow.environment(home.var / "airflow", state, options.dags)
         result += airflow.parts(environ, state)
@@ -115,7 +115,7 @@ def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
     parser.add_argument("--var", type=Path, default=Path("var"), help="where everything is kept")
-    parser.set_defaults(airflow=False, dags=None, deploy_seconds=2.0)
+    parser.set_defaults(airflow=False, dags=None, deploy_seconds=2.0, faults=False)
     verbs = parser.add_subparsers(required=True, metavar="up|down|status|reset")
     for verb in (up, down, status, reset):
         sub = verbs.add_parser(verb.__name__, help=verb.__doc__)
@@ -127,6 +127,9 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--dags", type=Path, help="another DAG folder for Airflow")
             sub.add_argument(
                 "--deploy-seconds", type=float, default=2.0, help="how long a deploy takes"
+            )
+            sub.add_argument(
+                "--faults", action="store_true", help="for tests: faults on demand in Vertex AI"
             )
             sub.add_argument(
                 "--port",

@@ -22,7 +22,7 @@ class Part:
     prepare: Callable[[], None] = lambda: None
 
 
-def services(home: Home, state: State, deploy_seconds: float) -> list[Part]:
+def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> list[Part]:
     """The services in the order in which they start; `state.ports` holds a port for each."""
     ports = state.ports
     bigquery_home = home.data("bigquery")
@@ -67,7 +67,7 @@ def services(home: Home, state: State, deploy_seconds: float) -> list[Part]:
             command=[
                 sys.executable, "-m", "sandbox.vertex", "--port", str(ports["vertex"]),
                 "--home", str(home.data("vertex")), "--project", state.project,
-                "--deploy-seconds", str(deploy_seconds),
+                "--deploy-seconds", str(deploy_seconds), *(["--faults"] if faults else []),
             ],
             health=[f"http://{LOOPBACK}:{ports['vertex']}/healthz"],
             environment=addresses(state),

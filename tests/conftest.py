@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults import Faults
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 
 # Tests never use what the machine has of Google's or Airflow's settings. Airflow reads some of its
@@ -56,12 +58,26 @@ def run_sandbox(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @pytest.fixture(scope="session")
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
-    """BigQuery, Cloud Storage and Vertex AI on free ports; deployments take 0.2 seconds."""
+    """BigQuery, Cloud Storage and Vertex AI on free ports; deployments take 0.2 seconds.
+
+    Vertex AI has faults on demand: ask for the fixture `faults`.
+    """
     var = tmp_path_factory.mktemp("var")
     try:
-        started = run_sandbox(var, "up", "--deploy-seconds", "0.2")
+        started = run_sandbox(var, "up", "--deploy-seconds", "0.2", "--faults")
         assert started.returncode == 0, started.stdout + started.stderr
         lines = (var / "sandbox.env").read_text().split()
         yield Sandbox(var, dict(line.split("=", 1) for line in lines))
     finally:
         run_sandbox(var, "down")
+
+
+@pytest.fixture
+def faults(sandbox: Sandbox) -> Iterator[Faults]:
+    """Faults in the sandbox's Vertex AI, none at first and none left behind."""
+    found = Faults(sandbox.env["VERTEX_AI_EMULATOR_HOST"])
+    found.clear()
+    try:
+        yield found
+    finally:
+        found.close()

@@ -23,6 +23,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--deploy-seconds", type=float, default=default.deploy)
     parser.add_argument("--undeploy-seconds", type=float, default=default.undeploy)
     parser.add_argument("--other-seconds", type=float, default=default.other)
+    parser.add_argument(
+        "--faults", action="store_true", help="for tests: faults on demand, at /sandbox/..."
+    )
     options = parser.parse_args(arguments)
     if options.host != "127.0.0.1":
         parser.error(
@@ -38,6 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
             number=options.project_number,
             durations=durations,
             bigquery_host=os.environ.get("BIGQUERY_EMULATOR_HOST", ""),
+            faults=options.faults,
         )
     except ValueError as error:
         parser.error(str(error))

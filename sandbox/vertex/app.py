@@ -12,9 +12,9 @@ from urllib.parse import parse_qsl
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.vertex.callers import refuse_web_pages, while_connected
 from sandbox.vertex.clock import Clock, utc_now
@@ -29,6 +29,9 @@ from sandbox.vertex.errors import (
     NotFound,
     Unimplemented,
 )
+from sandbox.vertex.faults.book import disturbance, failing_tasks
+from sandbox.vertex.faults.layer import FaultLayer
+from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.models.evaluations import EvaluationService
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.models.service import ModelService
@@ -64,19 +67,28 @@ def create_app(
     durations: Durations | None = None,
     chance: random.Random | None = None,
     bigquery_host: str = "",
-) -> Starlette:
+    faults: bool = False,
+) -> ASGIApp:
     """The local Vertex AI of one project, with its state in `home`.
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
-    BigQuery, without which predictions are not logged; ValueError for any other.
+    BigQuery, without which predictions are not logged. With `faults`, tests may ask for some at
+    /sandbox/... (see faults/admin.py). Raises ValueError for any other host, and for a file that
+    is not this server's to use.
     """
     artifacts = Artifacts(storage_host, project)
     log = RequestLog(Tables(bigquery_host, project) if bigquery_host else None)
     store = Store(home / "vertex.sqlite")
-    operations = Operations(store, clock)
+    operations = Operations(store, clock, disturbance)
     context = Context(store, clock, Names(project, number), operations, durations or Durations())
     serving = Serving(store, artifacts, chance or random.Random(), project)
-    endpoints = EndpointRecords(context, serving.forget)
+    changed: list[Callable[[str], None]] = [serving.forget]
+
+    def on_change(name: str) -> None:
+        for tell in changed:
+            tell(name)
+
+    endpoints = EndpointRecords(context, on_change)
     models = ModelRecords(context, endpoints, serving.forget_all)
     services: list[Any] = [
         EndpointService(context, endpoints),
@@ -85,7 +97,7 @@ def create_app(
         UploadService(context, models),
         EvaluationService(context, models),
         OperationService(operations),
-        PipelineService(store, clock, home / "pipelines", project, number),
+        PipelineService(store, clock, home / "pipelines", project, number, failing_tasks),
     ]
     api = _Api(services, Prediction(context.names, serving, log, clock), context)
 
@@ -102,7 +114,11 @@ def create_app(
 
     app = Starlette(lifespan=lifespan)
     app.mount("/", api)
-    return app
+    if not faults:
+        return app
+    traffic = TrafficHistory(store, clock, serving.loaded)
+    changed.append(traffic.remember)
+    return FaultLayer(app, context.names, traffic)
 
 
 class _Api:
@@ -127,6 +143,8 @@ class _Api:
                 content, status = await while_connected(receive, answer) or b"", 200
         except ApiError as error:
             content, status = _render(error), error.http_status
+        except ClientDisconnect:
+            return
         except Exception as error:
             _LOG.exception("%s %s broke", request.method, scope["path"])
             broken = Internal(f"The sandbox broke: {error!r}; its log says where.")
@@ -181,6 +199,8 @@ async def _read(request: Request) -> bytes:
 
 def _no_route(http_method: str, path: str) -> ApiError:
     version = path.split("/")[1]
+    if version == "sandbox":
+        return NotFound("Faults on demand are off; start the sandbox with --faults.")
     if version.startswith("v1") and version != "v1":
         return Unimplemented(
             f"The API version {version} is not in the sandbox, which has v1; use v1 clients."

@@ -48,6 +48,10 @@ class RouteTable:
                 return route, dict(zip(route.variables, found.groups(), strict=True))
         return None
 
+    def methods(self) -> frozenset[str]:
+        """The names of all methods, those too that the sandbox does not have."""
+        return frozenset(route.rpc for routes in self._by_shape.values() for route in routes)
+
 
 @cache
 def google_routes() -> RouteTable:

@@ -26,6 +26,7 @@ from sklearn.linear_model import LinearRegression
 
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
+from tests.faults import Faults
 
 PROJECT = "demo"
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
@@ -86,6 +87,7 @@ class Vertex:
         storage_host: str,
         durations: Durations | None = None,
         bigquery_host: str = "",
+        faults: bool = False,
     ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
         self.clock = HandClock()
@@ -96,6 +98,7 @@ class Vertex:
             clock=self.clock,
             durations=durations,
             bigquery_host=bigquery_host,
+            faults=faults,
         )
         self._thread: threading.Thread | None = None
         self.start()
@@ -221,6 +224,33 @@ def vertex(_shared_vertex: Vertex) -> Vertex:
     """A server where the test has a location of its own, so that it finds nothing there."""
     _shared_vertex.parent = f"projects/{PROJECT_NUMBER}/locations/test-{next(_locations)}"
     return _shared_vertex
+
+
+@pytest.fixture(scope="session")
+def _faulty_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
+    server = Vertex(tmp_path_factory.mktemp("faulty"), bucket.host, faults=True)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+@pytest.fixture
+def faulty_vertex(_faulty_vertex: Vertex) -> Vertex:
+    """As `vertex`, on a server with faults."""
+    _faulty_vertex.parent = f"projects/{PROJECT_NUMBER}/locations/faulty-{next(_locations)}"
+    return _faulty_vertex
+
+
+@pytest.fixture
+def faults(_faulty_vertex: Vertex) -> Iterator[Faults]:
+    """Faults in `faulty_vertex`, none at first and none left behind."""
+    found = Faults(_faulty_vertex.url)
+    found.clear()
+    try:
+        yield found
+    finally:
+        found.close()
 
 
 @pytest.fixture

@@ -1,7 +1,7 @@
 """What the server gives to a runner: one JSON file in the job's folder."""
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,8 @@ class Job:
     create_time: str
     fail_fast: bool
     labels: dict[str, str]
+    failing: list[str] = field(default_factory=list)
+    """The tasks that a test wants to fail."""
 
     @property
     def project(self) -> str:

@@ -2,6 +2,7 @@
 
 import random
 import shutil
+from collections.abc import Callable, Collection
 from pathlib import Path
 from typing import Any
 
@@ -33,8 +34,18 @@ _CANCELLED = Problem(1, "The pipeline job was cancelled.")
 class PipelineService:
     """Pipeline jobs, kept in the store and run in child processes. Safe to call from threads."""
 
-    def __init__(self, store: Store, clock: Clock, home: Path, project: str, number: str) -> None:
+    def __init__(
+        self,
+        store: Store,
+        clock: Clock,
+        home: Path,
+        project: str,
+        number: str,
+        failing_tasks: Callable[[], Collection[str]] = tuple,
+    ) -> None:
         """`home` gets a folder a job (LOCATION/JOB, with its logs); `number` is the project's.
+
+        `failing_tasks` is asked whenever a job is made: its components of these names will fail.
 
         Jobs that an earlier server left waiting are taken up; those that ran have failed.
         """
@@ -42,6 +53,7 @@ class PipelineService:
         self._clock = clock
         self._home = home.resolve()  # the runner has another current folder
         self._names = Names(project, number)
+        self._failing_tasks = failing_tasks
         self._closing = False
         listener = Listener(self._on_start, self._on_event, self._on_exit)
         self._supervisor = Supervisor(listener, self._home / "environments", project)
@@ -84,6 +96,7 @@ class PipelineService:
                 fail_fast=asked.runtime_config.failure_policy
                 == PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
                 labels=dict(job.labels),
+                failing=list(self._failing_tasks()),
             ).write(folder)
             self._store.put(job.name, job)
         self._supervisor.submit(job.name, folder)

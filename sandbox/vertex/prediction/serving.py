@@ -57,6 +57,10 @@ class Serving:
         """Have that DeployedModel ready before traffic reaches it."""
         self._estimators[_key(endpoint, deployed)] = estimator
 
+    def loaded(self, endpoint: str, deployed: Any) -> bool:
+        """Whether that DeployedModel is in memory, ready to answer."""
+        return _key(endpoint, deployed) in self._estimators
+
     def unseat(self, endpoint: str, deployed: Any) -> None:
         """Let go of a DeployedModel that has left."""
         self._estimators.pop(_key(endpoint, deployed), None)
