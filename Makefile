@@ -20,6 +20,7 @@ setup: $(VENV)/lock ## create .venv from the lock (skipped until the lock change
 # PYTHONDONTWRITEBYTECODE says: without it every start of Airflow takes three times as long.
 $(VENV)/lock: requirements.txt
 	@echo "titleholder: setting up $(VENV) with $$($(PYTHON) --version), once until the lock changes"
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12), (3, 13)] and "titleholder: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=...")'
 	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ;]+' requirements.txt)"
 	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements.txt
@@ -40,7 +41,7 @@ run: setup ## everything: a clean sandbox, two weeks of the DAG, one prediction,
 	$(BIN)/python -m pipeline.compile
 	$(BIN)/python -m sandbox.demo --weeks $(WEEKS)
 
-up: setup ## sandbox and a real Airflow, its UI on port 8080 (or the next free one)
+up: setup ## sandbox and a real Airflow, its UI on port 8080 or a free one
 	@$(BIN)/python -m sandbox up --airflow
 
 down: ## end everything that up or run started
