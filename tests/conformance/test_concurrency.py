@@ -1,0 +1,113 @@
+"""Several callers at one endpoint: one of them gets its way, and no split is broken.
+
+With the clock in hand: tests/sandbox/test_vertex_deployments.py.
+"""
+
+from collections import Counter
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+from google.api_core import exceptions
+
+from tests.conformance.conftest import Cloud, done
+
+CALLERS = 6
+
+
+def together(call: Callable[[int], Any]) -> Counter[str]:
+    """How `CALLERS` calls at once ended: done, or the status of the refusal."""
+
+    def outcome(number: int) -> str:
+        try:
+            done(call(number))
+        except exceptions.GoogleAPICallError as error:
+            # An operation that failed has no response, and the precise class instead.
+            if error.response is None:
+                return str(error.grpc_status_code.name)
+            return str(error.response.json()["error"]["status"])
+        return "done"
+
+    with ThreadPoolExecutor(CALLERS) as callers:
+        return Counter(callers.map(outcome, range(CALLERS)))
+
+
+def sound(cloud: Cloud, endpoint: str) -> Any:
+    after = cloud.endpoints.get_endpoint(name=endpoint)
+    ids = [one.id for one in after.deployed_models]
+    assert len(ids) == len(set(ids))
+    assert sum(after.traffic_split.values()) == 100
+    assert set(after.traffic_split) <= set(ids)
+    return after
+
+
+def test_one_of_several_deploys_of_one_id_wins(cloud: Cloud) -> None:
+    endpoint, model = cloud.pair()
+    ended = together(lambda _: cloud.deploy(endpoint, f"{model}@1", {"1": 50, "0": 50}, id="3"))
+    # While the first one runs, and once it is done.
+    assert ended.pop("done") == 1
+    assert set(ended) <= {"FAILED_PRECONDITION", "ALREADY_EXISTS"}
+    assert sound(cloud, endpoint).traffic_split == {"1": 50, "3": 50}
+
+
+def test_one_of_several_undeploys_of_one_model_wins(cloud: Cloud) -> None:
+    endpoint, _ = cloud.pair()
+    ended = together(
+        lambda _: cloud.endpoints.undeploy_model(
+            endpoint=endpoint, deployed_model_id="2", traffic_split={"1": 100}
+        )
+    )
+    assert ended.pop("done") == 1
+    # INVALID_ARGUMENT is not among them: the split they send is right before and after.
+    assert set(ended) <= {"FAILED_PRECONDITION", "NOT_FOUND"}
+    assert sound(cloud, endpoint).traffic_split == {"1": 100}
+
+
+def test_deploys_undeploys_and_splits_at_once(cloud: Cloud) -> None:
+    endpoint, model = cloud.pair()
+
+    def call(number: int) -> Any:
+        if number % 3 == 0:
+            return cloud.deploy(endpoint, f"{model}@1", {"1": 60, "0": 40}, id=f"1{number}")
+        if number % 3 == 1:
+            return cloud.endpoints.undeploy_model(
+                endpoint=endpoint, deployed_model_id="2", traffic_split={"1": 100}
+            )
+        cloud.split(endpoint, {"1": 10, "2": 90})
+        return cloud.endpoints.create_endpoint(
+            parent=cloud.parent, endpoint={"display_name": "beside"}
+        )
+
+    ended = together(call)
+    assert ended["done"] >= 1
+    assert set(ended) <= {"done", "FAILED_PRECONDITION", "NOT_FOUND", "INVALID_ARGUMENT"}
+    sound(cloud, endpoint)
+
+
+def test_one_of_several_writers_with_one_etag_wins(cloud: Cloud) -> None:
+    endpoint = cloud.endpoint("x")
+    etag = cloud.endpoints.get_endpoint(name=endpoint).etag
+
+    def write(number: int) -> Any:
+        cloud.endpoints.update_endpoint(
+            endpoint={"name": endpoint, "etag": etag, "description": str(number)},
+            update_mask={"paths": ["description"]},
+        )
+        return cloud.endpoints.create_endpoint(
+            parent=cloud.parent, endpoint={"display_name": f"of-{number}"}
+        )
+
+    assert together(write) == {"done": 1, "ABORTED": CALLERS - 1}
+
+
+def test_versions_uploaded_at_once_all_get_a_number(cloud: Cloud) -> None:
+    model = cloud.upload("gs://any/where", model_id="x").model
+    body = {"display_name": "x", "container_spec": {"image_uri": "i"}}
+    ended = together(
+        lambda _: cloud.models.upload_model(
+            request={"parent": cloud.parent, "parent_model": model, "model": body}
+        )
+    )
+    assert ended == {"done": CALLERS}
+    versions = [one.version_id for one in cloud.models.list_model_versions(name=model)]
+    assert sorted(map(int, versions)) == list(range(1, CALLERS + 2))

@@ -1,0 +1,151 @@
+"""The high-level SDK as notebooks use it; only its endpoint is another."""
+
+from typing import Any
+
+import pytest
+from google.api_core import exceptions
+from google.cloud import aiplatform
+
+from tests.conformance.conftest import IMAGE, ROW, Cloud
+
+pytestmark = pytest.mark.usefixtures("sdk")
+
+
+def register(cloud: Cloud, value: float, model_id: str, **more: Any) -> aiplatform.Model:
+    """A version of a model that answers `value`."""
+    known = {model.name for model in aiplatform.Model.list()}
+    name = {"parent_model": model_id} if model_id in known else {"model_id": model_id}
+    return aiplatform.Model.upload(
+        display_name=model_id,
+        artifact_uri=cloud.constant(value),
+        serving_container_image_uri=IMAGE,
+        **name,
+        **more,
+    )
+
+
+def deploy_challenger(display_name: str, model: aiplatform.Model) -> aiplatform.Endpoint:
+    """The deploy step this project began as: whatever was challenger goes, `model` gets 10 %."""
+    (endpoint,) = aiplatform.Endpoint.list(
+        filter=f'display_name="{display_name}"', order_by="create_time desc"
+    )
+    deployed = {one.display_name: one.id for one in endpoint.list_models()}
+    if "champion" not in deployed:
+        endpoint.deploy(model, deployed_model_display_name="champion", traffic_percentage=100)
+        return endpoint
+    if "challenger" in deployed:
+        endpoint.undeploy(
+            deployed["challenger"],
+            traffic_split={deployed["champion"]: 100, deployed["challenger"]: 0},
+        )
+    endpoint.deploy(
+        model,
+        deployed_model_display_name="challenger",
+        machine_type="n1-standard-2",
+        min_replica_count=1,
+        max_replica_count=1,
+        traffic_percentage=10,
+    )
+    return endpoint
+
+
+def test_the_seeds_deploy_step(cloud: Cloud) -> None:
+    made = aiplatform.Endpoint.create(display_name="seed")
+    champion = ""
+    for week in (1, 2, 3):
+        model = register(cloud, week, "seed", version_aliases=[f"week-{week}"])
+        endpoint = deploy_challenger("seed", model)
+        deployed = {one.display_name: one for one in endpoint.list_models()}
+        champion = champion or deployed["champion"].id
+        assert endpoint.resource_name == made.resource_name
+        assert deployed["champion"].id == champion
+        assert deployed["champion"].model_version_id == "1"
+        if week == 1:
+            assert endpoint.traffic_split == {champion: 100}
+            continue
+        assert set(deployed) == {"champion", "challenger"}
+        assert deployed["challenger"].model_version_id == str(week)
+        assert endpoint.traffic_split == {champion: 90, deployed["challenger"].id: 10}
+        assert endpoint.predict([ROW]).model_version_id in ("1", str(week))
+
+    challenger = deployed["challenger"].id
+    # What the SDK lets through, the service refuses.
+    with pytest.raises(exceptions.BadRequest, match="names 7"):
+        endpoint.update(traffic_split={"7": 100})
+    # The SDK knows this one itself.
+    with pytest.raises(ValueError, match="Sum of all traffic"):
+        endpoint.undeploy(challenger, traffic_split={champion: 99})
+    endpoint.update(traffic_split={champion: 0, challenger: 100})
+    assert endpoint.predict([ROW]).predictions[0] == pytest.approx([3.0, 3.0])
+    with pytest.raises(exceptions.BadRequest, match="cannot be deleted"):
+        endpoint.delete()
+    endpoint.undeploy_all()
+    assert not endpoint.list_models()
+    endpoint.delete()
+    assert not aiplatform.Endpoint.list(filter='display_name="seed"')
+
+
+def test_a_model_deployed_by_itself_makes_its_endpoint(cloud: Cloud) -> None:
+    model = register(cloud, 4, "alone")
+    endpoint = model.deploy(machine_type="n1-standard-2", min_replica_count=1)
+    assert endpoint.display_name == "alone_endpoint"
+    assert list(endpoint.traffic_split.values()) == [100]
+    answer = endpoint.predict([ROW, ROW])
+    assert [pytest.approx([4.0, 4.0])] * 2 == answer.predictions
+    assert answer.model_resource_name == model.resource_name
+    with pytest.raises(exceptions.BadRequest, match="Prediction failed"):
+        endpoint.predict([[1.0]])
+    with pytest.raises(exceptions.BadRequest, match="is deployed"):
+        model.delete()
+    endpoint.delete(force=True)
+    model.delete()
+    with pytest.raises(exceptions.NotFound):
+        aiplatform.Model("alone")
+
+
+def test_the_registry(cloud: Cloud) -> None:
+    first = register(cloud, 1, "registry", labels={"team": "ml"})
+    second = register(
+        cloud, 2, "registry", is_default_version=False, version_aliases=["challenger"]
+    )
+    registry = aiplatform.models.ModelRegistry("registry")
+    assert {one.version_id: sorted(one.version_aliases) for one in registry.list_versions()} == {
+        "1": ["default"],
+        "2": ["challenger"],
+    }
+    assert registry.get_model("challenger").version_id == second.version_id == "2"
+    assert registry.get_model().version_id == first.version_id == "1"
+
+    registry.add_version_aliases(["default", "golden"], version="2")
+    registry.remove_version_aliases(["challenger"], version="2")
+    assert aiplatform.Model("registry").version_id == "2"
+    assert registry.get_version_info("2").version_aliases == ["default", "golden"]
+    with pytest.raises(exceptions.BadRequest, match="default"):
+        registry.remove_version_aliases(["default"], version="2")
+    with pytest.raises(exceptions.NotFound):
+        registry.get_model("challenger")
+
+    (listed,) = aiplatform.Model.list(filter='display_name="registry"')
+    assert listed.version_id == "2"
+    registry.delete_version("1")
+    assert [one.version_id for one in registry.list_versions()] == ["2"]
+    with pytest.raises(exceptions.BadRequest, match="no version but"):
+        registry.delete_version("2")
+    aiplatform.Model("registry").delete()
+    assert not aiplatform.Model.list(filter='display_name="registry"')
+
+
+def test_resources_are_found_by_every_form_of_name(cloud: Cloud) -> None:
+    endpoint = aiplatform.Endpoint.create(display_name="named", endpoint_id="named")
+    short = aiplatform.Endpoint("named")
+    by_id = aiplatform.Endpoint(f"{cloud.parent}/endpoints/named")
+    by_number = aiplatform.Endpoint(endpoint.resource_name)
+    for one in (short, by_id, by_number):
+        assert one.resource_name == endpoint.resource_name
+        assert one.create_time == endpoint.create_time
+    endpoint.update(display_name="renamed", labels={"team": "ml"})
+    (found,) = aiplatform.Endpoint.list(filter='labels.team="ml" AND display_name="renamed"')
+    assert found.name == "named"
+    endpoint.delete()
+    with pytest.raises(exceptions.NotFound):
+        aiplatform.Endpoint("named").list_models()
