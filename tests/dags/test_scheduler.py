@@ -27,14 +27,20 @@ class Airflow:
         )
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        answer = self.http.request(method, path, json=body)
+        def ask() -> httpx.Response | None:
+            answer = self.http.request(method, path, json=body)
+            # Its database here is SQLite, and Airflow refuses some calls while that is written to.
+            return None if answer.status_code == 503 else answer
+
+        answer = self.wait(f"an answer to {method} {path}", ask)
         assert answer.status_code < 400, f"{method} {path}: {answer.text}"
         return answer.json() if answer.content else None
 
-    def wait(self, what: str, look: Callable[[], Any], seconds: float = 150) -> Any:
+    def wait(self, what: str, look: Callable[[], Any], seconds: float = 300) -> Any:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            if found := look():
+            found = look()
+            if found not in (None, False, []):
                 return found
             time.sleep(0.5)
         raise AssertionError(f"{what} did not come about within {seconds:.0f} s")
