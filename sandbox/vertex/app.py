@@ -97,7 +97,7 @@ def create_app(
         UploadService(context, models),
         EvaluationService(context, models),
         OperationService(operations),
-        PipelineService(store, clock, home / "pipelines", project, number, failing_tasks),
+        PipelineService(context, home / "pipelines", failing_tasks),
     ]
     api = _Api(services, Prediction(context.names, serving, log, clock), context)
 

@@ -1,9 +1,11 @@
 """Runs one lightweight component: its executor input, its process, its executor output."""
 
+import hashlib
 import json
 import os
 import subprocess
 import threading
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +21,11 @@ from sandbox.vertex.pipelines.outputs import BadOutput, declared, read_outputs
 from sandbox.vertex.pipelines.resolve import Outcome
 from sandbox.vertex.pipelines.values import artifacts_of, parameters_of
 
-_AT_ONCE = 2
+AT_ONCE = 2
+"""Components of a job that run at the same time, as many as the smallest machine has cores."""
+
+# File systems allow 255 bytes; what is added to a label is shorter than the rest.
+_LONGEST_NAME = 200
 
 
 class ComponentRunner:
@@ -30,7 +36,7 @@ class ComponentRunner:
         self._folder = folder
         self._environments = environments
         self._mount = mount
-        self._slots = threading.BoundedSemaphore(_AT_ONCE)
+        self._slots = threading.BoundedSemaphore(AT_ONCE)
         self._stopping = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
 
@@ -41,16 +47,30 @@ class ComponentRunner:
         component: ir.ComponentSpec,
         container: ir.PipelineDeploymentConfig.PipelineContainerSpec,
         inputs: dict[str, Any],
+        begin: Callable[[], None],
     ) -> Outcome:
-        """Run it to its end. A failure is an Outcome too: nothing is raised for it."""
-        if label.rpartition(".")[2] in self._job.failing:
-            why = "The replica workerpool0-0 exited with a non-zero status of 1"
-            return Outcome("FAILED", error=Problem(9, f"{why}. A test asked for this failure."))
+        """Run it to its end. A failure is an Outcome too: nothing is raised for it.
+
+        `begin` is called when it is its turn.
+        """
         with self._slots:
+            self._leave_if_stopping()
+            begin()
+            if self.must_fail(label):
+                why = "The replica workerpool0-0 exited with a non-zero status of 1"
+                return Outcome("FAILED", error=Problem(9, f"{why}. A test asked for this failure."))
             try:
                 return self._run(label, task_id, component, container, inputs)
             except (EnvironmentFailed, StorageError, BadOutput) as error:
                 return Outcome("FAILED", error=Problem(9, f"{error}."))
+
+    def must_fail(self, label: str) -> bool:
+        """Whether a test wants this task to fail."""
+        return label.rpartition(".")[2] in self._job.failing
+
+    def exists(self, uri: str) -> bool:
+        """Whether anything lies at that URI, as far as this can be known. Raises StorageError."""
+        return self._mount.exists(uri)
 
     def stop(self) -> None:
         """Start no more, and wait for those that run; for the signal that ends their group.
@@ -60,6 +80,7 @@ class ComponentRunner:
         """
         self._stopping.set()
         for process in list(self._running):
+            process.terminate()  # it may have begun just after the signal
             process.wait()
 
     def _start(self, *command: Any, **settings: Any) -> subprocess.Popen[bytes]:
@@ -89,7 +110,7 @@ class ComponentRunner:
         # On Vertex: gs://BUCKET/ROOT/PROJECT/JOB/TASK_ID/OUTPUT
         root = f"{self._job.root}/{self._job.project}/{self._job.id}/{key}_{task_id}"
         outputs = declared(component, root, self._mount.path(root), self._job)
-        work = self._folder / "work" / f"{label}_{task_id}"
+        work = self._folder / "work" / f"{_file_name(label)}_{task_id}"
         work.mkdir(parents=True, exist_ok=True)
         outputs.clear()  # of an attempt before this one
         (work / "ephemeral_component.py").write_text(wanted.source, encoding="utf-8")
@@ -104,7 +125,7 @@ class ComponentRunner:
             "outputs": outputs.as_executor_sees_them(),
         }
         (work / "executor_input.json").write_text(json.dumps(executor_input), encoding="utf-8")
-        log = self._folder / f"{label}.log"
+        log = self._folder / f"{_file_name(label)}.log"
         with log.open("ab") as out:
             # In the runner's own process group: ending the group ends them all.
             arguments = [str(self._mount.folder), "ephemeral_component.py", "executor_input.json"]
@@ -138,3 +159,11 @@ class ComponentRunner:
         found["PYTHONUNBUFFERED"] = "1"
         found["VERTEX_AI_PIPELINES_RUN_LABELS"] = json.dumps(self._job.labels)
         return found | {variable.name: variable.value for variable in container.env}
+
+
+def _file_name(label: str) -> str:
+    name = label.encode()
+    if len(name) <= _LONGEST_NAME:
+        return label
+    start = name[: _LONGEST_NAME - 17].decode("utf-8", "ignore")
+    return f"{start}-{hashlib.sha256(name).hexdigest()[:16]}"

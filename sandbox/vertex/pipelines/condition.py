@@ -32,6 +32,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
+_DEEPEST = 50
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -51,6 +52,7 @@ def parse(text: str) -> Condition:
 class _Parser:
     def __init__(self, text: str) -> None:
         self.text = text
+        self.depth = 0
         self.tokens: list[tuple[str, str]] = []
         at = 0
         end = len(text.rstrip())
@@ -84,7 +86,7 @@ class _Parser:
 
     def negation(self) -> Condition:
         if self.skip("!"):
-            inner = self.negation()
+            inner = self.deeper(self.negation)
             return lambda inputs: not _truth(inner(inputs))
         return self.comparison()
 
@@ -117,9 +119,17 @@ class _Parser:
         raise self.unexpected()
 
     def closed(self) -> Condition:
-        inner = self.either()
+        inner = self.deeper(self.either)
         if not self.skip(")"):
             raise self.unexpected()
+        return inner
+
+    def deeper(self, part: Callable[[], Condition]) -> Condition:
+        self.depth += 1
+        if self.depth > _DEEPEST:
+            raise ConditionError(f"the condition is nested more than {_DEEPEST} deep")
+        inner = part()
+        self.depth -= 1
         return inner
 
     def skip(self, sign: str) -> bool:

@@ -1,4 +1,4 @@
-"""What a runner tells the server: one JSON object a line, oldest first.
+"""What a runner tells the server and asks it: one JSON object a line, oldest first.
 
 Events carry no times: the server's clock stamps them on arrival.
 """
@@ -21,7 +21,11 @@ class Problem:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """All that is known of a task now; `state` is a name of PipelineTaskDetail.State."""
+    """All that is known of a task now; `state` is a name of PipelineTaskDetail.State.
+
+    A task that ran well and may be used again has the `cache_key` of what it did, and which of
+    its outputs' URIs are `stored`: something lies there.
+    """
 
     task_id: int
     parent_task_id: int
@@ -35,6 +39,8 @@ class TaskEvent:
     inputs: dict[str, list[Artifact]] = field(default_factory=dict)
     outputs: dict[str, list[Artifact]] = field(default_factory=dict)
     error: Problem | None = None
+    cache_key: str = ""
+    stored: list[str] = field(default_factory=list)
 
     def with_inputs(self, values: Mapping[str, Any]) -> "TaskEvent":
         """The same task, now that its inputs are known."""
@@ -48,12 +54,24 @@ class RunEvent:
     error: Problem | None = None
 
 
-def to_line(event: TaskEvent | RunEvent) -> str:
+@dataclass(frozen=True)
+class Question:
+    """Something that only the server knows; it answers with `answer_line` and the same number."""
+
+    number: int
+    kind: str
+    about: dict[str, Any]
+
+
+Event = TaskEvent | RunEvent | Question
+
+
+def to_line(event: Event) -> str:
     """The event as one line, without its newline."""
     return json.dumps({"event": type(event).__name__, **asdict(event)})
 
 
-def from_line(line: str) -> TaskEvent | RunEvent:
+def from_line(line: str) -> Event:
     """The event of one line. Raises ValueError for a line that is none."""
     content = json.loads(line)
     kind = content.pop("event", None)
@@ -61,10 +79,20 @@ def from_line(line: str) -> TaskEvent | RunEvent:
         content["error"] = Problem(**content["error"])
     if kind == "RunEvent":
         return RunEvent(**content)
+    if kind == "Question":
+        return Question(**content)
     if kind != "TaskEvent":
         raise ValueError(f"not an event of a runner: {line!r}")
     for side in ("inputs", "outputs"):
-        content[side] = {
-            key: [Artifact(**one) for one in many] for key, many in content[side].items()
-        }
+        content[side] = artifacts_from(content[side])
     return TaskEvent(**content)
+
+
+def artifacts_from(content: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[Artifact]]:
+    """Artifacts out of their JSON."""
+    return {key: [Artifact(**one) for one in many] for key, many in content.items()}
+
+
+def answer_line(question: Question, answer: Any) -> str:
+    """The answer as one line, without its newline."""
+    return json.dumps({"number": question.number, "answer": answer})

@@ -5,6 +5,8 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
+from sandbox.vertex.pipelines.values import Artifact
+
 FILE = "job.json"
 
 
@@ -16,6 +18,7 @@ class Job:
     uid: int
     spec: dict[str, Any]
     parameters: dict[str, Any]
+    artifacts: dict[str, Artifact]
     root: str
     create_time: str
     fail_fast: bool
@@ -45,4 +48,6 @@ class Job:
     @staticmethod
     def read(folder: Path) -> "Job":
         """The job of that folder."""
-        return Job(**json.loads((folder / FILE).read_text(encoding="utf-8")))
+        content = json.loads((folder / FILE).read_text(encoding="utf-8"))
+        content["artifacts"] = {key: Artifact(**one) for key, one in content["artifacts"].items()}
+        return Job(**content)

@@ -5,7 +5,7 @@ import stat
 import threading
 from pathlib import Path
 
-from google.api_core.exceptions import GoogleAPICallError
+from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage  # type: ignore[attr-defined]
 from requests.exceptions import RequestException
@@ -51,6 +51,22 @@ class Mount:
             raise StorageError(
                 f"The specified bucket does not exist: {name} (of gcsOutputDirectory); create it"
             )
+
+    def exists(self, uri: str) -> bool:
+        """Whether the object, or one whose name starts so, is in Cloud Storage.
+
+        What is stored elsewhere counts as there: it cannot be looked up. Raises StorageError.
+        """
+        if not uri.startswith("gs://"):
+            return True
+        bucket, _, prefix = uri.removeprefix("gs://").partition("/")
+        try:
+            found = self._client.list_blobs(bucket, prefix=prefix, max_results=1, timeout=_PATIENCE)
+            return any(True for _ in found)
+        except NotFound:
+            return False
+        except (GoogleAPICallError, RequestException) as error:
+            raise StorageError(f"cannot look for {uri}: {error}") from None
 
     def fetch(self, uri: str) -> None:
         """Bring the object, or all objects whose name starts so, unless they are here.

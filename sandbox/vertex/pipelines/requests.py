@@ -4,7 +4,7 @@ Google's own: google/cloud/aiplatform/v1/pipeline_job.proto and pipeline_service
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -12,13 +12,18 @@ from google.cloud.aiplatform_v1.types import PipelineJob
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
-from sandbox.vertex.errors import InvalidArgument
+from sandbox.vertex.errors import InvalidArgument, NotFound
 from sandbox.vertex.pipelines.spec import Spec, SpecError
 from sandbox.vertex.pipelines.support import check
-from sandbox.vertex.pipelines.values import WrongType, plain, typed
+from sandbox.vertex.pipelines.values import Artifact, WrongType, plain, typed
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,126}")
 _ROOT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?")
+
+
+# Google documents no limit of its own; this is what Kubernetes leaves KFP for a whole workflow.
+_LARGEST_SPEC = 1_048_576
+_ARTIFACT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 
 
 def check_id(job_id: str) -> None:
@@ -61,17 +66,21 @@ def check_job(job: PipelineJob) -> None:
             "runtimeConfig.parameters is deprecated, and the sandbox does not have it: "
             "use parameterValues."
         )
-    if config.input_artifacts:
-        raise InvalidArgument("runtimeConfig.inputArtifacts: the sandbox does not have them.")
 
 
 def content_of(job: PipelineJob) -> dict[str, Any]:
     """The job's spec as plain JSON. Raises InvalidArgument when there is none."""
-    content: dict[str, Any] = json_format.MessageToDict(PipelineJob.pb(job).pipeline_spec)
+    message = PipelineJob.pb(job).pipeline_spec
+    content: dict[str, Any] = json_format.MessageToDict(message)
     if not content and job.template_uri:
         raise InvalidArgument(
             f"templateUri {job.template_uri!r}: the sandbox has no template registry; "
             "send the compiled pipeline as pipelineSpec."
+        )
+    if message.ByteSize() > _LARGEST_SPEC:
+        raise InvalidArgument(
+            f"pipelineSpec has {message.ByteSize()} bytes, and {_LARGEST_SPEC} are allowed: make "
+            "its components smaller, or put what they have in common into a package."
         )
     if not content:
         raise InvalidArgument("pipelineSpec is required.")
@@ -125,6 +134,47 @@ def runtime_parameters(spec: Spec, job: PipelineJob) -> dict[str, Any]:
         optional = definition.is_optional or definition.HasField("default_value")
         if name not in found and not optional:
             raise InvalidArgument(f"runtimeConfig.parameterValues: parameter {name!r} is required.")
+    return found
+
+
+def input_artifacts(
+    spec: Spec, job: PipelineJob, find: Callable[[str], Artifact | None]
+) -> dict[str, Artifact]:
+    """The artifacts that the pipeline takes; `find` knows those of the job's location by id.
+
+    Raises InvalidArgument for names that the spec does not have, for required ones that are
+    missing, and for artifacts of another type; NotFound for those that no job of this sandbox made.
+    """
+    field = "runtimeConfig.inputArtifacts"
+    definitions = spec.root.input_definitions.artifacts
+    found: dict[str, Artifact] = {}
+    for name, given in job.runtime_config.input_artifacts.items():
+        if name not in definitions:
+            raise InvalidArgument(
+                f"{field}: the pipeline has no input artifact {name!r}; "
+                f"it has {', '.join(sorted(definitions)) or 'none'}."
+            )
+        if not _ARTIFACT_ID.fullmatch(given.artifact_id):
+            raise InvalidArgument(
+                f"{field}: {name!r} has the artifactId {given.artifact_id!r}; it must be the last "
+                "part of an artifact's resource name."
+            )
+        artifact = find(given.artifact_id)
+        if artifact is None:
+            raise NotFound(
+                f"{field}: the artifact {given.artifact_id} of {name!r} does not exist; the "
+                "sandbox knows those that its pipeline jobs made or imported in this location."
+            )
+        wanted = definitions[name].artifact_type.schema_title
+        if wanted not in ("", "system.Artifact", artifact.type["schemaTitle"]):
+            raise InvalidArgument(
+                f"{field}: {name!r} must be a {wanted}, and {given.artifact_id} is a "
+                f"{artifact.type['schemaTitle']}."
+            )
+        found[name] = artifact
+    for name, definition in definitions.items():
+        if name not in found and not definition.is_optional:
+            raise InvalidArgument(f"{field}: the artifact {name!r} is required.")
     return found
 
 

@@ -25,8 +25,8 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """It ran, and well."""
-        return self.state == "SUCCEEDED"
+        """It ran well, or did so earlier."""
+        return self.state in ("SUCCEEDED", "SKIPPED")
 
 
 class Unresolved(ValueError):
@@ -69,7 +69,7 @@ def task_inputs(
         else:
             _copy(found, name, parent, artifact.component_input_artifact)
     found |= {name: resolve(value, facts, found) for name, value in constants.items()}
-    if task.HasField("parameter_iterator"):
+    if task.WhichOneof("iterator"):
         return found  # the item is not there yet: each iteration completes its own
     return complete(component, found)
 
@@ -116,16 +116,25 @@ def iterations(
     task: ir.PipelineTaskSpec, component: ir.ComponentSpec, inputs: Values
 ) -> list[dict[str, Any]]:
     """The inputs of each turn of a dsl.ParallelFor. Raises Unresolved."""
-    loop = task.parameter_iterator
-    if loop.items.HasField("raw"):
-        items = _load(loop.items.raw, "the loop's items")
+    items: Any
+    if task.HasField("artifact_iterator"):
+        name, item_input = (
+            task.artifact_iterator.items.input_artifact,
+            (task.artifact_iterator.item_input),
+        )
+        items = inputs.get(name)
     else:
-        items = inputs.get(loop.items.input_parameter)
-        if isinstance(items, str):
-            items = _load(items, f"its input {loop.items.input_parameter!r}")
+        loop = task.parameter_iterator
+        item_input = loop.item_input
+        if loop.items.HasField("raw"):
+            items = _load(loop.items.raw, "the loop's items")
+        else:
+            items = inputs.get(loop.items.input_parameter)
+            if isinstance(items, str):
+                items = _load(items, f"its input {loop.items.input_parameter!r}")
     if not isinstance(items, list):
         raise Unresolved(f"it loops over {items!r}, which is not a list")
-    return [complete(component, {**inputs, loop.item_input: item}) for item in items]
+    return [complete(component, {**inputs, item_input: item}) for item in items]
 
 
 def _copy(into: dict[str, Any], name: str, values: Values, key: str) -> None:

@@ -1,47 +1,43 @@
 """The child process of one job: `python -m sandbox.vertex.pipelines.runner FOLDER`.
 
-Tells its progress on standard output (see `events`); everything else it says goes to standard
-error, which the server has put into the job's own log. It lives no longer than the server: when
-standard input ends, so does the whole process group.
+Tells its progress on standard output (see `events`), and gets answers on standard input;
+everything else it says goes to standard error, which the server has put into the job's own log. It
+lives no longer than the server: when standard input ends, so does the whole process group.
 """
 
 import os
 import signal
 import sys
-import threading
 from pathlib import Path
 from typing import NoReturn
 
+from sandbox.vertex.pipelines.channel import Channel
 from sandbox.vertex.pipelines.component import ComponentRunner
-from sandbox.vertex.pipelines.events import Problem, RunEvent, TaskEvent, to_line
+from sandbox.vertex.pipelines.events import Problem, RunEvent
 from sandbox.vertex.pipelines.job import Job
+from sandbox.vertex.pipelines.leaves import Leaves
 from sandbox.vertex.pipelines.mount import Mount, StorageError
 from sandbox.vertex.pipelines.resolve import Outcome
 from sandbox.vertex.pipelines.spec import Spec
-from sandbox.vertex.pipelines.walker import Report, Walker
+from sandbox.vertex.pipelines.walker import Walker
 
 
 def main() -> None:
     """Run the job of the folder named on the command line."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
     os.dup2(2, 1)  # whatever prints must not land among the events
-    threading.Thread(target=_end_with_the_server, daemon=True).start()
-    lock = threading.Lock()
-
-    def report(event: TaskEvent | RunEvent) -> None:
-        with lock:
-            events.write(to_line(event) + "\n")
-
+    answers = os.fdopen(os.dup(0), encoding="utf-8")
+    channel = Channel(events, answers, _end_with_the_server)
     folder = Path(sys.argv[1])
     job = Job.read(folder)
     try:
-        outcome = _run(job, folder, report)
+        outcome = _run(job, folder, channel)
     except StorageError as error:
         outcome = Outcome("FAILED", error=Problem(9, f"{error}."))
-    report(RunEvent(outcome.error))
+    channel.tell(RunEvent(outcome.error))
 
 
-def _run(job: Job, folder: Path, report: Report) -> Outcome:
+def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
     mount = Mount(folder / "gcs", job.project)
     mount.check_bucket(job.root)
     environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
@@ -53,11 +49,12 @@ def _run(job: Job, folder: Path, report: Report) -> Outcome:
         os._exit(128 + signal.SIGTERM)
 
     signal.signal(signal.SIGTERM, cancelled)
-    return Walker(job, Spec(job.spec), components, report).run()
+    spec = Spec(job.spec)
+    leaves = Leaves(job, spec, components, channel)
+    return Walker(job, spec, leaves, channel.tell).run()
 
 
 def _end_with_the_server() -> None:
-    sys.stdin.buffer.read()
     if os.getpgrp() == os.getpid():
         os.killpg(os.getpid(), signal.SIGKILL)
     os._exit(1)

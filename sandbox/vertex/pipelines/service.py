@@ -1,70 +1,49 @@
 """The calls of Google's PipelineService that have to do with jobs."""
 
 import random
-import shutil
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
-from google.cloud.aiplatform_v1.types import (
-    CancelPipelineJobRequest,
-    CreatePipelineJobRequest,
-    GetPipelineJobRequest,
-    ListPipelineJobsRequest,
-    ListPipelineJobsResponse,
-    PipelineFailurePolicy,
-    PipelineJob,
-    PipelineState,
-)
+from google.cloud.aiplatform_v1 import types
+from google.cloud.aiplatform_v1.types import PipelineFailurePolicy, PipelineJob, PipelineState
 
-from sandbox.vertex.clock import Clock
-from sandbox.vertex.errors import AlreadyExists, FailedPrecondition, NotFound
-from sandbox.vertex.names import Names
-from sandbox.vertex.pipelines import details, requests
-from sandbox.vertex.pipelines.events import Problem, RunEvent, TaskEvent
+from sandbox.vertex.context import Context
+from sandbox.vertex.errors import AlreadyExists, FailedPrecondition, InvalidArgument
+from sandbox.vertex.operations.lifecycle import Finish
+from sandbox.vertex.pipelines import requests
 from sandbox.vertex.pipelines.job import Job
 from sandbox.vertex.pipelines.listing import list_jobs
-from sandbox.vertex.pipelines.supervisor import LOG, Listener, Supervisor, end_left_over
-from sandbox.vertex.store import Store
+from sandbox.vertex.pipelines.metadata import Metadata
+from sandbox.vertex.pipelines.runs import Runs
 
-_STOPPED = "the sandbox stopped while the job ran; submit it anew under another id"
-_CANCELLED = Problem(1, "The pipeline job was cancelled.")
+# BatchDeletePipelineJobsRequest.names says so.
+_LARGEST_BATCH: Final = 32
 
 
 class PipelineService:
-    """Pipeline jobs, kept in the store and run in child processes. Safe to call from threads."""
+    """Methods of google/cloud/aiplatform/v1/pipeline_service.proto that are about jobs."""
 
     def __init__(
-        self,
-        store: Store,
-        clock: Clock,
-        home: Path,
-        project: str,
-        number: str,
-        failing_tasks: Callable[[], Collection[str]] = tuple,
+        self, context: Context, home: Path, failing_tasks: Callable[[], Collection[str]] = tuple
     ) -> None:
-        """`home` gets a folder a job (LOCATION/JOB, with its logs); `number` is the project's.
+        """`home` is the folder of the jobs' logs and files.
 
         `failing_tasks` is asked whenever a job is made: its components of these names will fail.
-
-        Jobs that an earlier server left waiting are taken up; those that ran have failed.
         """
-        self._store = store
-        self._clock = clock
-        self._home = home.resolve()  # the runner has another current folder
-        self._names = Names(project, number)
+        self._context = context
         self._failing_tasks = failing_tasks
-        self._closing = False
-        listener = Listener(self._on_start, self._on_event, self._on_exit)
-        self._supervisor = Supervisor(listener, self._home / "environments", project)
-        self._recover()
+        self._metadata = Metadata(context.store)
+        self._runs = Runs(context, self._metadata, home)
 
-    def create_pipeline_job(self, request: CreatePipelineJobRequest) -> PipelineJob:
-        """Check the job and queue it. It is PENDING then.
+    def create_pipeline_job(self, request: Any) -> Any:
+        """Check the job and queue it. It is PENDING then, or QUEUED while others run.
 
-        Raises InvalidArgument, for all that the sandbox cannot run too, and AlreadyExists.
+        Raises InvalidArgument, for all that the sandbox cannot run too, NotFound for an input
+        artifact, and AlreadyExists.
         """
-        parent = self._names.parent(request.parent)
+        parent = self._context.names.parent(request.parent)
         if request.pipeline_job_id:
             requests.check_id(request.pipeline_job_id)
         asked = request.pipeline_job
@@ -72,130 +51,139 @@ class PipelineService:
         content = requests.content_of(asked)
         spec = requests.parse_spec(content)
         parameters = requests.runtime_parameters(spec, asked)
-        now = self._clock()
+        artifacts = requests.input_artifacts(
+            spec, asked, lambda artifact_id: self._metadata.get(parent, artifact_id)
+        )
+        now = self._context.clock()
         uid = random.getrandbits(62)
-        job: Any = PipelineJob(asked)
-        for output_only in ("start_time", "end_time", "job_detail", "error", "schedule_name"):
+        job: Any = PipelineJob(asked)  # a copy
+        for output_only in (
+            *("create_time", "start_time", "end_time", "update_time", "state"),
+            *("job_detail", "error", "schedule_name", "template_metadata"),
+        ):
             setattr(job, output_only, None)
-        job.state = PipelineState.PIPELINE_STATE_PENDING
-        job.create_time = job.update_time = now
         # Google sets this one itself (pipeline_job.proto, PipelineJob.labels).
         job.labels["vertex-ai-pipelines-run-billing-id"] = str(uid)
-        with self._store.transaction():
+
+        with self._context.store.transaction():
             made = requests.new_id(spec, now)
             job.name = self._new_name(parent, request.pipeline_job_id, made)
-            folder = self._folder(job.name)
-            folder.mkdir(parents=True, exist_ok=True)
-            Job(
+            run = Job(
                 name=job.name,
                 uid=uid,
                 spec=content,
                 parameters=parameters,
+                artifacts=artifacts,
                 root=asked.runtime_config.gcs_output_directory.rstrip("/"),
                 create_time=f"{now:%Y-%m-%dT%H:%M:%SZ}",
                 fail_fast=asked.runtime_config.failure_policy
                 == PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
                 labels=dict(job.labels),
                 failing=list(self._failing_tasks()),
-            ).write(folder)
-            self._store.put(job.name, job)
-        self._supervisor.submit(job.name, folder)
-        return job  # type: ignore[no-any-return]
-
-    def get_pipeline_job(self, request: GetPipelineJobRequest) -> PipelineJob:
-        """The job as it is now. Raises NotFound."""
-        name = self._names.resource(request.name, "pipelineJobs", "name")
-        job = self._store.get(PipelineJob, name)
-        if job is None:
-            raise NotFound(f"The PipelineJob {name} does not exist.")
+            )
+            self._runs.keep(job, run)
+        if self._runs.begin(job.name):
+            job.state = PipelineState.PIPELINE_STATE_PENDING
         return job
 
-    def list_pipeline_jobs(self, request: ListPipelineJobsRequest) -> ListPipelineJobsResponse:
+    def get_pipeline_job(self, request: Any) -> Any:
+        """The job as it is now. Raises InvalidArgument, NotFound."""
+        return self._runs.get(self._name(request.name))
+
+    def list_pipeline_jobs(self, request: Any) -> Any:
         """A page of jobs, without their details. Raises InvalidArgument."""
-        parent = self._names.parent(request.parent)
-        jobs = self._store.list(PipelineJob, f"{parent}/pipelineJobs/")
+        parent = self._context.names.parent(request.parent)
+        jobs = self._context.store.list(PipelineJob, f"{parent}/pipelineJobs/")
         return list_jobs(jobs, request)
 
-    def cancel_pipeline_job(self, request: CancelPipelineJobRequest) -> None:
-        """Have the job end; it does so later, CANCELLING until then.
+    def cancel_pipeline_job(self, request: Any) -> None:
+        """Have the job end, later. Raises InvalidArgument, NotFound, FailedPrecondition."""
+        self._runs.cancel(self._name(request.name))
 
-        A job that is over raises FailedPrecondition: what Google says then is not documented,
-        and this is the stricter of what it may. One that is CANCELLING already is left alone.
+    def delete_pipeline_job(self, request: Any) -> Any:
+        """An operation that forgets a job that is over; its artifacts stay.
+
+        Raises InvalidArgument, NotFound, and FailedPrecondition while it runs.
         """
-        with self._store.transaction():
-            job = self.get_pipeline_job(GetPipelineJobRequest(name=request.name))
-            if job.state in details.FINAL:
-                raise FailedPrecondition(
-                    f"The PipelineJob {job.name} is {job.state.name} and cannot be cancelled."
-                )
-            waiting = job.state == PipelineState.PIPELINE_STATE_PENDING
-            if waiting:
-                cancelled: Any = PipelineState.PIPELINE_STATE_CANCELLED
-                details.end(job, cancelled, self._clock(), _CANCELLED)
-            else:
-                details.cancel(job, self._clock())
-            self._store.put(job.name, job)
-        if not waiting:
-            self._supervisor.end(job.name)
+        name = self._name(request.name)
+        self._runs.must_be_over(name)
+
+        def finish() -> None:
+            self._runs.must_be_over(name)
+            self._runs.delete(name)
+
+        return self._start(name, types.DeleteOperationMetadata(), finish)
+
+    def batch_delete_pipeline_jobs(self, request: Any) -> Any:
+        """An operation that forgets all of these jobs, or none.
+
+        Raises InvalidArgument, NotFound, and FailedPrecondition while one of them runs.
+        """
+        parent, names = self._batch(request)
+        for name in names:
+            self._runs.must_be_over(name)
+
+        def finish() -> Any:
+            jobs = [self._runs.must_be_over(name) for name in names]
+            for name in names:
+                self._runs.delete(name)
+            return types.BatchDeletePipelineJobsResponse(pipeline_jobs=jobs)
+
+        return self._start(parent, types.DeleteOperationMetadata(), finish)
+
+    def batch_cancel_pipeline_jobs(self, request: Any) -> Any:
+        """An operation that has all of these jobs end; they do so later.
+
+        Jobs that are over stay as they are: BatchCancelPipelineJobs of pipeline_service.proto
+        says so. Raises InvalidArgument, NotFound.
+        """
+        parent, names = self._batch(request)
+        for name in names:
+            self._runs.get(name)
+
+        def finish() -> Any:
+            jobs = [self._runs.get(name) for name in names]
+            return types.BatchCancelPipelineJobsResponse(pipeline_jobs=jobs)
+
+        operation = self._start(parent, types.BatchCancelPipelineJobsOperationMetadata(), finish)
+        for name in names:
+            with suppress(FailedPrecondition):
+                self._runs.cancel(name)
+        return operation
 
     def close(self) -> None:
         """End the running jobs, which have failed then, and wait for it."""
-        self._closing = True
-        self._supervisor.close()
+        self._runs.close()
 
-    def _on_start(self, name: str) -> bool:
-        with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
-            if job is None or job.state != PipelineState.PIPELINE_STATE_PENDING:
-                return False
-            details.start(job, self._clock())
-            self._store.put(name, job)
-            return True
+    def _start(self, target: str, metadata: Any, finish: Callable[[], Any]) -> Any:
+        seconds = self._context.durations.other
 
-    def _on_event(self, name: str, event: TaskEvent | RunEvent) -> None:
-        with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
-            if job is not None and job.state not in details.FINAL:
-                details.apply(job, event, self._clock())
-                self._store.put(name, job)
+        def prepare() -> Finish:
+            return finish
 
-    def _on_exit(self, name: str, code: int) -> None:
-        folder = self._folder(name)
-        shutil.rmtree(folder / "gcs", ignore_errors=True)  # all of it is in Cloud Storage
-        why = f"the job's process ended early with status {code}: see {folder / LOG}"
-        self._end(name, _STOPPED if self._closing else why)
+        return self._context.operations.start(target, metadata, seconds, prepare, alone=True)
 
-    def _end(self, name: str, why: str) -> None:
-        with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
-            if job is None or job.state in details.FINAL:
-                return
-            if job.state == PipelineState.PIPELINE_STATE_CANCELLING:
-                cancelled: Any = PipelineState.PIPELINE_STATE_CANCELLED
-                details.end(job, cancelled, self._clock(), _CANCELLED)
-            else:
-                failed = PipelineState.PIPELINE_STATE_FAILED
-                details.end(job, failed, self._clock(), Problem(13, f"Internal error: {why}."))
-            self._store.put(name, job)
+    def _batch(self, request: Any) -> tuple[str, Sequence[str]]:
+        parent = self._context.names.parent(request.parent)
+        names = list(dict.fromkeys(self._name(name) for name in request.names))
+        if not 1 <= len(request.names) <= _LARGEST_BATCH:
+            raise InvalidArgument(
+                f"names has {len(request.names)} entries; 1 to {_LARGEST_BATCH} are allowed."
+            )
+        for name in names:
+            if not name.startswith(f"{parent}/"):
+                raise InvalidArgument(f"names has {name}, which is not under {parent}.")
+        return parent, names
 
-    def _recover(self) -> None:
-        for job in reversed(self._store.list(PipelineJob, "projects/")):
-            if job.state == PipelineState.PIPELINE_STATE_PENDING:
-                self._supervisor.submit(job.name, self._folder(job.name))
-            elif job.state not in details.FINAL:
-                end_left_over(self._folder(job.name))
-                self._end(job.name, _STOPPED)
+    def _name(self, name: str) -> str:
+        return self._context.names.resource(name, "pipelineJobs", "name")
 
     def _new_name(self, parent: str, asked: str, made: str) -> str:
         name = f"{parent}/pipelineJobs/{asked or made}"
         number = 1
-        while self._store.get(PipelineJob, name) is not None:
+        while self._context.store.get(PipelineJob, name) is not None:
             if asked:
                 raise AlreadyExists(f"The PipelineJob {name} already exists.")
             number += 1
             name = f"{parent}/pipelineJobs/{made}-{number}"
         return name
-
-    def _folder(self, name: str) -> Path:
-        _, _, _, location, _, job_id = name.split("/")
-        return self._home / location / job_id

@@ -8,11 +8,19 @@ import sys
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from sandbox.pids import started_at
-from sandbox.vertex.pipelines.events import RunEvent, TaskEvent, from_line
+from sandbox.vertex.pipelines.events import (
+    Question,
+    RunEvent,
+    TaskEvent,
+    answer_line,
+    from_line,
+)
 from sandbox.vertex.pipelines.processes import end_group
 
 LOG = "runner.log"
@@ -26,9 +34,12 @@ _REPOSITORY = Path(__file__).parents[3]
 class Listener:
     """Whom a supervisor tells, from threads of its own; each is called with the job's name."""
 
+    on_room: Callable[[str], bool]
+    """There is room for it. False: it is not wanted any more."""
     on_start: Callable[[str], bool]
     """May it start now? False: it is not wanted any more."""
     on_event: Callable[[str, TaskEvent | RunEvent], None]
+    on_question: Callable[[str, Question], Any]
     on_exit: Callable[[str, int], None]
 
 
@@ -48,14 +59,18 @@ class Supervisor:
         self._busy: set[threading.Thread] = set()
         self._closed = False
 
-    def submit(self, name: str, folder: Path) -> None:
-        """Run the job as soon as there is room."""
+    def submit(self, name: str, folder: Path) -> bool:
+        """Run the job as soon as there is room, after those before it; whether there is some."""
         with self._lock:
             self._waiting.append((name, folder))
             self._fill()
+            return not self._waiting
 
     def end(self, name: str) -> None:
-        """Have a running job end, by force if it does not within some seconds. Answers at once."""
+        """Have a running job end, by force if it does not within some seconds. Answers at once.
+
+        Not for a caller that holds anything a listener may want.
+        """
         with self._lock:
             process = self._running.get(name)
             if process is not None:
@@ -79,6 +94,8 @@ class Supervisor:
     def _fill(self) -> None:
         while self._waiting and len(self._busy) < self._at_once and not self._closed:
             name, folder = self._waiting.popleft()
+            if not self._listener.on_room(name):
+                continue
             thread = threading.Thread(target=self._run, args=(name, folder), daemon=True)
             self._busy.add(thread)
             thread.start()
@@ -110,7 +127,7 @@ class Supervisor:
                 [sys.executable, "-m", "sandbox.vertex.pipelines.runner", str(folder)],
                 cwd=_REPOSITORY,
                 env=environment,
-                stdin=subprocess.PIPE,  # never written to: its end tells that the server is gone
+                stdin=subprocess.PIPE,  # for answers; its end tells that the server is gone
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -126,7 +143,11 @@ class Supervisor:
         assert process.stdout is not None
         for line in process.stdout:
             try:
-                self._listener.on_event(name, from_line(line))
+                event = from_line(line)
+                if isinstance(event, Question):
+                    self._answer(process, event, self._listener.on_question(name, event))
+                else:
+                    self._listener.on_event(name, event)
             except Exception:  # a line cut short by a kill, or a fault of ours: the job ends
                 _LOG.warning("%s: its runner said %r", name, line[:500], exc_info=True)
                 self.end(name)
@@ -140,8 +161,15 @@ class Supervisor:
         code = process.wait()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
-                pipe.close()
+                with suppress(BrokenPipeError):  # an answer that nobody waited for
+                    pipe.close()
         self._listener.on_exit(name, code)
+
+    def _answer(self, process: subprocess.Popen[str], question: Question, answer: Any) -> None:
+        assert process.stdin is not None
+        with suppress(BrokenPipeError):  # it is being ended
+            process.stdin.write(answer_line(question, answer) + "\n")
+            process.stdin.flush()
 
     def _force(self, name: str, process: subprocess.Popen[str]) -> None:
         with self._lock:

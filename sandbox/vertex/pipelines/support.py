@@ -27,12 +27,14 @@ def check(spec: Spec) -> None:
         raise SpecError("pipelineSpec has no sdkVersion: send the output of kfp's compiler")
     if not spec.root.HasField("dag") or not spec.root.dag.tasks:
         raise SpecError("pipelineSpec has no tasks at its root")
-    if spec.root.input_definitions.artifacts:
-        raise SpecError(
-            "the pipeline takes artifacts as inputs, which the sandbox does not have: "
-            "pass a URI as a parameter and use dsl.importer"
-        )
+    for name, artifact in spec.root.input_definitions.artifacts.items():
+        if artifact.is_artifact_list:
+            raise SpecError(
+                f"the pipeline takes a list of artifacts as its input {name!r}, and a job can be "
+                "given one artifact a name: take them one by one"
+            )
     _check_order(spec.root.dag.tasks)
+    _check_depth(spec)
     for name, task in spec.tasks():
         component = spec.component_of(task)
         for problem in _problems(spec, name, task, component):
@@ -53,8 +55,14 @@ def _problems(
             condition.parse(task.trigger_policy.condition)
         except condition.ConditionError as error:
             yield f"has a condition that the sandbox does not know: {error}"
-    if task.HasField("artifact_iterator"):
-        yield "loops over artifacts (dsl.ParallelFor), which the sandbox does not have"
+    if task.caching_options.cache_key:
+        yield "has a cache key of its own (set_caching_options), which the sandbox does not have"
+    if task.WhichOneof("iterator") and not component.HasField("dag"):
+        yield "loops over a component, where the compiler loops over a pipeline (dsl.ParallelFor)"
+    if task.iterator_policy.parallelism_limit < 0:
+        yield "has a negative parallelismLimit"
+    if task.retry_policy.max_retry_count < 0:
+        yield "has a negative maxRetryCount"
     for key, parameter in task.inputs.parameters.items():
         selector = parameter.parameter_expression_selector
         if selector and not SELECTOR.fullmatch(selector):
@@ -95,6 +103,20 @@ def _executor_problems(spec: Spec, component: ir.ComponentSpec) -> Iterator[str]
                 yield "imports in the form of kfp 1: compile the pipeline with kfp 2"
         case other:
             yield f"has an executor of kind {other}, which the sandbox does not have"
+
+
+def _check_depth(spec: Spec) -> None:
+    """Refuse a pipeline that contains itself."""
+    inside: dict[str, set[str]] = {}
+    for name, component in spec.pipeline.components.items():
+        tasks = component.dag.tasks.values()
+        inside[name] = {task.component_ref.name for task in tasks} & spec.pipeline.components.keys()
+    while inside:
+        flat = [name for name, parts in inside.items() if not parts & inside.keys()]
+        if not flat:
+            raise SpecError(f"the components {sorted(inside)} contain each other")
+        for name in flat:
+            del inside[name]
 
 
 def _check_order(tasks: Mapping[str, ir.PipelineTaskSpec]) -> None:

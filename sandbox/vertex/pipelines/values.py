@@ -35,6 +35,10 @@ class Artifact:
         return replace(self, uri=uri or self.uri, metadata=metadata)
 
 
+class ArtifactList(list[Artifact]):
+    """Several artifacts as one value, as dsl.Collected makes them; there may be none."""
+
+
 def plain(value: struct_pb2.Value) -> Any:
     """A protobuf Value as a JSON value; whole numbers inside lists and structs are ints again."""
     return whole_numbers(json_format.MessageToDict(value))
@@ -80,9 +84,10 @@ def artifacts_of(values: Mapping[str, Any]) -> dict[str, list[Artifact]]:
     """The artifacts among the values."""
     found: dict[str, list[Artifact]] = {}
     for name, value in values.items():
-        many = value if isinstance(value, list) else [value]
-        if many and all(isinstance(one, Artifact) for one in many):
-            found[name] = many
+        if isinstance(value, ArtifactList):
+            found[name] = list(value)
+        elif isinstance(value, Artifact):
+            found[name] = [value]
     return found
 
 

@@ -1,6 +1,7 @@
 """A running PipelineService with a Cloud Storage emulator of its own."""
 
 import itertools
+import json
 import socket
 import subprocess
 import sys
@@ -14,11 +15,15 @@ import pytest
 import requests
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import storage
+from google.cloud.aiplatform.pipeline_jobs import _set_enable_caching_value
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
 from sandbox.pids import started_at
 from sandbox.vertex.clock import utc_now
+from sandbox.vertex.context import Context
+from sandbox.vertex.names import Names
+from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.pipelines import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.pipelines import samples
@@ -50,16 +55,27 @@ class Bench:
     numbers: Iterator[int] = field(default_factory=itertools.count)
 
     def request(
-        self, pipeline: Any, job_id: str | None = None, **parameters: Any
+        self,
+        pipeline: Any,
+        job_id: str | None = None,
+        caching: bool | None = False,
+        **parameters: Any,
     ) -> types.CreatePipelineJobRequest:
-        """A good request; the parameters go through a Struct, as over the wire."""
+        """A good request; the parameters go through a Struct, as over the wire.
+
+        `caching` is the SDK's enable_caching, done as the SDK does it. Off, for tests see tasks
+        run that an earlier test had run.
+        """
         job = types.PipelineJob(
             display_name="a test",
             labels={"team": "data"},
             runtime_config={"gcs_output_directory": f"gs://{BUCKET}/root/"},
         )
         message = types.PipelineJob.pb(job)
-        json_format.Parse(samples.compiled(pipeline), message.pipeline_spec)
+        spec = json.loads(samples.compiled(pipeline))
+        if caching is not None:
+            _set_enable_caching_value(spec, caching)
+        json_format.ParseDict(spec, message.pipeline_spec)
         for name, value in parameters.items():
             json_format.ParseDict(value, message.runtime_config.parameter_values[name])
         if job_id is None:
@@ -89,6 +105,12 @@ class Bench:
     def run(self, pipeline: Any, **parameters: Any) -> Any:
         """Create a job and wait for its end."""
         return self.wait(self.submit(pipeline, **parameters))
+
+
+def context(store: Store) -> Context:
+    """What the service works with, on the time of day: its processes have no other."""
+    operations = Operations(store, utc_now)
+    return Context(store, utc_now, Names("titleholder", "123456789"), operations)
 
 
 def task(job: Any, name: str) -> Any:
@@ -137,7 +159,7 @@ def bench(
     """A service that runs; one for all tests of a file."""
     home = tmp_path_factory.mktemp("vertex")
     store = Store(home / "vertex.sqlite")
-    service = PipelineService(store, utc_now, home / "pipelines", "titleholder", "123456789")
+    service = PipelineService(context(store), home / "pipelines")
     yield Bench(service, home / "pipelines")
     service.close()
     store.close()

@@ -11,12 +11,19 @@ import pytest
 from google.cloud import storage
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.clock import utc_now
 from sandbox.vertex.errors import FailedPrecondition, NotFound
 from sandbox.vertex.pipelines import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.pipelines import samples
-from tests.sandbox.pipelines.conftest import PARENT, Bench, alive, pid_in, task, until
+from tests.sandbox.pipelines.conftest import (
+    PARENT,
+    Bench,
+    alive,
+    context,
+    pid_in,
+    task,
+    until,
+)
 
 State = types.PipelineState
 
@@ -61,7 +68,7 @@ def test_two_run_and_the_third_waits(bench: Bench, tmp_path: Path) -> None:
     files = [tmp_path / str(n) for n in range(3)]
     jobs = [bench.submit(samples.sleeper, pid_file=str(one)) for one in files]
     pids = [pid_in(one) for one in files[:2]]
-    assert bench.get(jobs[2]).state == State.PIPELINE_STATE_PENDING
+    assert jobs[2].state == bench.get(jobs[2]).state == State.PIPELINE_STATE_QUEUED
     fourth = bench.submit(samples.weekly)
     bench.cancel(jobs[2])
     assert bench.get(jobs[2]).state == State.PIPELINE_STATE_CANCELLED  # it had not begun
@@ -100,7 +107,7 @@ def home(cloud_storage: storage.Client, tmp_path: Path) -> Path:
 
 def open_at(home: Path) -> tuple[Bench, Store]:
     store = Store(home / "vertex.sqlite")
-    return Bench(PipelineService(store, utc_now, home, "titleholder", "123456789"), home), store
+    return Bench(PipelineService(context(store), home), home), store
 
 
 def test_a_server_that_closes(home: Path, tmp_path: Path) -> None:
@@ -125,11 +132,11 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from google.cloud.aiplatform_v1 import types
-from sandbox.vertex.clock import utc_now
 from sandbox.vertex.pipelines import PipelineService
 from sandbox.vertex.store import Store
+from tests.sandbox.pipelines.conftest import context
 home = Path(sys.argv[1])
-service = PipelineService(Store(home / "vertex.sqlite"), utc_now, home, "titleholder", "123456789")
+service = PipelineService(context(Store(home / "vertex.sqlite")), home)
 service.create_pipeline_job(types.CreatePipelineJobRequest.from_json(sys.stdin.read()))
 time.sleep(60)
 """

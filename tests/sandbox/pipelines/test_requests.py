@@ -137,7 +137,18 @@ TRAIN = "root/dag/tasks/train"
         (edit(f"{TRAIN}/dependentTasks", ["gate"]), "wait for each other"),
         (edit(f"{TRAIN}/dependentTasks", ["nobody"]), "waits for a task 'nobody'"),
         (edit(f"{TRAIN}/triggerPolicy", {"condition": "size(x)"}), "has a condition"),
-        (edit(f"{TRAIN}/artifactIterator", {"itemInput": "x"}), "loops over artifacts"),
+        (edit(f"{TRAIN}/artifactIterator", {"itemInput": "x"}), "loops over a component"),
+        (edit(f"{TRAIN}/cachingOptions/cacheKey", "mine"), "'train' has a cache key of its own"),
+        (
+            edit(
+                "components/comp-condition-1/dag/tasks/offer/componentRef/name", "comp-condition-1"
+            ),
+            "the components ['comp-condition-1'] contain each other",
+        ),
+        (
+            edit(f"{TRAIN}/triggerPolicy", {"condition": "(" * 999 + "true" + ")" * 999}),
+            "nested more than 50 deep",
+        ),
         (
             edit("root/dag/tasks/condition-1/retryPolicy", {"maxRetryCount": 2.0}),
             "'condition-1' retries a whole pipeline",
@@ -154,7 +165,12 @@ TRAIN = "root/dag/tasks/train"
             edit("components/comp-train/outputDefinitions/artifacts/..%..", {}),
             "has the name '../..', of which no file can be made",
         ),
-        (edit("root/inputDefinitions/artifacts", {"a": {}}), "takes artifacts as inputs"),
+        (edit("root/inputDefinitions/artifacts", {"a": {}}), "the artifact 'a' is required"),
+        (
+            edit("root/inputDefinitions/artifacts", {"a": {"isArtifactList": True}}),
+            "takes a list of artifacts as its input 'a'",
+        ),
+        (edit("pipelineInfo/description", "x" * 1_048_577), "1048576 are allowed"),
     ],
 )
 def test_specs(bench: Bench, change: Callable[[dict[str, Any]], None], why: str) -> None:

@@ -1,0 +1,47 @@
+"""A runner's line to its server: events and questions go out, answers come in."""
+
+import itertools
+import json
+import queue
+import threading
+from collections.abc import Callable
+from typing import IO, Any
+
+from sandbox.vertex.pipelines.events import Event, Question, to_line
+
+
+class Channel:
+    """Safe to use from several threads."""
+
+    def __init__(self, out: IO[str], source: IO[str], at_end: Callable[[], None]) -> None:
+        """`at_end` is called, in a thread, when the server is gone: no more answers come."""
+        self._out = out
+        self._source = source
+        self._at_end = at_end
+        self._lock = threading.Lock()
+        self._numbers = itertools.count(1)
+        self._asked: dict[int, queue.SimpleQueue[Any]] = {}
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def tell(self, event: Event) -> None:
+        """Send it."""
+        with self._lock:
+            self._out.write(to_line(event) + "\n")
+
+    def ask(self, kind: str, about: dict[str, Any]) -> Any:
+        """What the server answers: JSON, null for nothing."""
+        number = next(self._numbers)
+        answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        self._asked[number] = answer
+        self.tell(Question(number, kind, about))
+        found = answer.get()
+        del self._asked[number]
+        return found
+
+    def _listen(self) -> None:
+        try:
+            for line in self._source:
+                content = json.loads(line)
+                self._asked[content["number"]].put(content["answer"])
+        finally:  # also after a line cut short
+            self._at_end()
