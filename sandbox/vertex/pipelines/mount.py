@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.api_core.exceptions import GoogleAPICallError, NotFound
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage  # type: ignore[attr-defined]
+from google.cloud.storage import Client
 from requests.exceptions import RequestException
 
 _PATIENCE = 20
@@ -29,7 +29,7 @@ class Mount:
             )
         self.folder = folder
         nobody = AnonymousCredentials()  # type: ignore[no-untyped-call]
-        self._client = storage.Client(project=project, credentials=nobody)
+        self._client = Client(project=project, credentials=nobody)
         self._known: dict[Path, tuple[int, int] | None] = {}
         self._fetched: set[str] = set()
         self._lock = threading.Lock()
