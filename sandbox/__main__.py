@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 
 from sandbox import airflow, report
+from sandbox.arguments import seconds
 from sandbox.parts import PORTS, Part, services
 from sandbox.places import LOOPBACK, Home, State
 from sandbox.processes import alive, free_port, healthy, start, stop, wait_until_healthy
@@ -126,7 +127,7 @@ def _parser() -> argparse.ArgumentParser:
             sub.add_argument("--airflow", action="store_true", help="a real Airflow as well")
             sub.add_argument("--dags", type=Path, help="another DAG folder for Airflow")
             sub.add_argument(
-                "--deploy-seconds", type=float, default=2.0, help="how long a deploy takes"
+                "--deploy-seconds", type=seconds, default=2.0, help="how long a deploy takes"
             )
             sub.add_argument(
                 "--faults", action="store_true", help="for tests: faults on demand in Vertex AI"

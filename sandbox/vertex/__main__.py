@@ -7,6 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
+from sandbox.arguments import seconds
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
 
@@ -20,9 +21,9 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--home", type=Path, required=True, help="the folder of its state")
     parser.add_argument("--project", required=True, help="the id of the sandbox's project")
     parser.add_argument("--project-number", default=PROJECT_NUMBER)
-    parser.add_argument("--deploy-seconds", type=float, default=default.deploy)
-    parser.add_argument("--undeploy-seconds", type=float, default=default.undeploy)
-    parser.add_argument("--other-seconds", type=float, default=default.other)
+    parser.add_argument("--deploy-seconds", type=seconds, default=default.deploy)
+    parser.add_argument("--undeploy-seconds", type=seconds, default=default.undeploy)
+    parser.add_argument("--other-seconds", type=seconds, default=default.other)
     parser.add_argument(
         "--faults", action="store_true", help="for tests: faults on demand, at /sandbox/..."
     )

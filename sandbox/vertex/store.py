@@ -5,10 +5,14 @@ import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import proto
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
+
+# "ThVx": which program's the file is.
+_APPLICATION: Final = 0x54685678
+_COLUMNS: Final = ("sequence", "kind", "name", "body")
 
 M = TypeVar("M", bound=proto.Message | Message)
 
@@ -22,10 +26,19 @@ class Store:
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises ValueError while another process has the file open."""
-        path.parent.mkdir(parents=True, exist_ok=True)
+        """Raises ValueError, in one sentence, for a file that is not this server's to use.
+
+        That is one that another process has open, that is damaged, or that is something else.
+        """
+        self._path = path
         self._lock = threading.RLock()
-        self._db = sqlite3.connect(path, timeout=1, check_same_thread=False, isolation_level=None)
+        try:
+            path.parent.mkdir(parents=True, exist_ok=True)
+            self._db = sqlite3.connect(
+                path, timeout=1, check_same_thread=False, isolation_level=None
+            )
+        except (sqlite3.Error, OSError) as error:
+            raise ValueError(f"{path} cannot be opened ({error}); choose another home.") from error
         try:
             self._open()
         except sqlite3.OperationalError as error:
@@ -34,14 +47,25 @@ class Store:
                 f"{path} cannot be used ({error}); if another server has it, stop that one first "
                 "or choose another home."
             ) from error
+        except sqlite3.DatabaseError as error:
+            self._db.close()
+            raise ValueError(self._refusal(str(error))) from error
+        except ValueError:
+            self._db.close()
+            raise
 
     def _open(self) -> None:
         # Exclusive: a second server on the same file would take the first one's operations for
         # left-overs of a crash.
+        self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
+        self._check()
+        # With a write-ahead log a process may be killed at any moment, and FULL brings every commit
+        # to the disk before it is answered, should the power fail.
         self._db.executescript(
-            """
-            PRAGMA locking_mode = EXCLUSIVE;
+            f"""
             PRAGMA journal_mode = WAL;
+            PRAGMA synchronous = FULL;
+            PRAGMA application_id = {_APPLICATION};
             CREATE TABLE IF NOT EXISTS resource (
                 sequence INTEGER PRIMARY KEY AUTOINCREMENT,
                 kind TEXT NOT NULL,
@@ -50,6 +74,23 @@ class Store:
                 UNIQUE (kind, name)
             );
             """
+        )
+
+    def _check(self) -> None:
+        # Before anything is written: the file may be somebody else's.
+        (application,) = self._db.execute("PRAGMA application_id").fetchone()
+        tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
+        columns = tuple(row[1] for row in self._db.execute("PRAGMA table_info(resource)"))
+        if application not in (0, _APPLICATION) or (tables and columns != _COLUMNS):
+            raise ValueError(self._refusal("it is some other program's database"))
+        (problem,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
+        if problem != "ok":
+            raise ValueError(self._refusal(problem.splitlines()[0]))
+
+    def _refusal(self, why: str) -> str:
+        return (
+            f"{self._path} is not a store of the sandbox's Vertex AI, or is damaged ({why}); "
+            "move it away, or delete it to start anew."
         )
 
     @contextmanager
@@ -62,10 +103,14 @@ class Store:
             self._db.execute("BEGIN IMMEDIATE")
             try:
                 yield
+                self._db.execute("COMMIT")
             except BaseException:
-                self._db.execute("ROLLBACK")
+                self._roll_back()
                 raise
-            self._db.execute("COMMIT")
+
+    def _roll_back(self) -> None:
+        if self._db.in_transaction:  # A COMMIT that fails may have done so already.
+            self._db.execute("ROLLBACK")
 
     def put(self, name: str, message: proto.Message | Message) -> None:
         """Keep `message` under `name`, in place of what was there."""
@@ -84,7 +129,7 @@ class Store:
             row = self._db.execute(
                 "SELECT body FROM resource WHERE kind = ? AND name = ?", (kind.__name__, name)
             ).fetchone()
-        return None if row is None else _parse(kind, row[0])
+        return None if row is None else self._parse(kind, row[0])
 
     def list(self, kind: type[M], prefix: str) -> list[M]:
         """All messages of that type whose name starts with `prefix`, newest first."""
@@ -94,7 +139,7 @@ class Store:
                 "ORDER BY sequence DESC",
                 (kind.__name__, len(prefix), prefix),
             ).fetchall()
-        return [_parse(kind, body) for (body,) in rows]
+        return [self._parse(kind, body) for (body,) in rows]
 
     def delete(self, kind: type[proto.Message | Message], name: str) -> None:
         """Forget that message; nothing happens when it is not there."""
@@ -108,6 +153,9 @@ class Store:
         with self._lock:
             self._db.close()
 
-
-def _parse(kind: Any, body: bytes) -> Any:
-    return kind.FromString(body) if issubclass(kind, Message) else kind.deserialize(body)
+    def _parse(self, kind: Any, body: bytes) -> Any:
+        try:
+            plain = issubclass(kind, Message)
+            return kind.FromString(body) if plain else kind.deserialize(body)
+        except (DecodeError, TypeError) as error:
+            raise ValueError(self._refusal(f"a {kind.__name__} cannot be read")) from error

@@ -1,0 +1,500 @@
+"""What is there after the server was killed, at any moment; and files that are none of its own."""
+
+import json
+import os
+import random
+import signal
+import socket
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+import requests
+from google.api_core import exceptions
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1
+from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
+
+from sandbox.vertex import __main__ as server
+from sandbox.vertex.endpoints.traffic import check_split
+from sandbox.vertex.store import Store
+from tests.conftest import REPOSITORY
+from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT
+from tests.sandbox.pipelines import samples
+
+LOCATION = f"projects/{PROJECT}/locations/us-central1"
+# Imports once what every server needs, and becomes one for every line: `python -m sandbox.vertex`
+# with these arguments, but in a tenth of the time.
+NURSERY = """
+import json, os, signal, sys
+from sandbox.vertex import __main__ as server
+signal.signal(signal.SIGCHLD, signal.SIG_IGN)
+for line in sys.stdin:
+    pid = os.fork()
+    if pid == 0:
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+        sys.exit(server.main(json.loads(line)))
+    print(pid, flush=True)
+"""
+
+
+class Mortal:
+    """A server in a process of its own, on one port, killed and started again."""
+
+    def __init__(self, home: Path, storage_host: str, *, forked: bool) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as probe:
+            port = str(probe.getsockname()[1])
+        self.url = f"http://127.0.0.1:{port}"
+        times = [f"--{what}-seconds=0.02" for what in ("deploy", "undeploy", "other")]
+        where = ["--port", port, "--home", str(home), "--project", PROJECT]
+        self._arguments = [*where, *times]
+        self._environment = {**os.environ, "STORAGE_EMULATOR_HOST": storage_host}
+        self._nursery = self._popen("-c", NURSERY) if forked else None
+        self._process: subprocess.Popen[str] | None = None
+
+    def _popen(self, *command: str) -> subprocess.Popen[str]:
+        return subprocess.Popen(
+            [sys.executable, *command],
+            cwd=REPOSITORY,
+            env=self._environment,
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+
+    def start(self) -> None:
+        if self._nursery is None:
+            self._process = self._popen("-m", "sandbox.vertex", *self._arguments)
+            self.pid = self._process.pid
+        else:
+            assert self._nursery.stdin is not None
+            assert self._nursery.stdout is not None
+            self._nursery.stdin.write(json.dumps(self._arguments) + "\n")
+            self._nursery.stdin.flush()
+            self.pid = int(self._nursery.stdout.readline())
+        deadline = time.monotonic() + 60
+        while True:
+            try:
+                httpx.get(f"{self.url}/healthz", trust_env=False)
+                return
+            except httpx.TransportError:
+                assert time.monotonic() < deadline, "the server did not start again"
+                time.sleep(0.01)
+
+    def end(self, how: signal.Signals) -> None:
+        os.kill(self.pid, how)
+        if self._process is not None:
+            self._process.communicate(timeout=20)
+        deadline = time.monotonic() + 20
+        while self._process is None and _alive(self.pid):
+            assert time.monotonic() < deadline, "the server did not end"
+            time.sleep(0.01)
+
+    def close(self) -> None:
+        if _alive(self.pid):
+            self.end(signal.SIGTERM)
+        if self._nursery is not None:
+            self._nursery.communicate(timeout=20)
+
+
+def _alive(pid: int) -> bool:
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    return True
+
+
+@dataclass(frozen=True)
+class Known:
+    """An endpoint and its model, as far as the server has acknowledged them."""
+
+    versions: tuple[str, ...] = ("1",)
+    champion: str = ""
+    """Which version has the alias."""
+    deployed: tuple[tuple[str, str], ...] = ()
+    """Deployed ids, each with its version."""
+    split: tuple[tuple[str, int], ...] = ()
+    labels: str = ""
+
+
+Change = tuple[Known, Callable[[], Any]]
+
+
+@dataclass
+class Worker:
+    """The only one who changes its endpoint and model."""
+
+    url: str
+    number: int
+    artifact: str
+    chance: random.Random
+    known: Known = Known()
+    pending: Known | None = None
+    """What may have become of it: a change was sent, and nothing came back."""
+    done: int = 0
+    operations: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        options: dict[str, Any] = {
+            "transport": "rest",
+            "credentials": AnonymousCredentials(),
+            "client_options": ClientOptions(api_endpoint=self.url),
+        }
+        self.endpoints = aiplatform_v1.EndpointServiceClient(**options)
+        self.models = aiplatform_v1.ModelServiceClient(**options)
+        self.predictions = aiplatform_v1.PredictionServiceClient(**options)
+        self.jobs = aiplatform_v1.PipelineServiceClient(**options)
+        self.endpoint = f"{LOCATION}/endpoints/e{self.number}"
+        self.model = f"{LOCATION}/models/m{self.number}"
+
+    def close(self) -> None:
+        for client in (self.endpoints, self.models, self.predictions, self.jobs):
+            client.transport.close()
+
+    def set_up(self) -> None:
+        self._over(
+            self.endpoints.create_endpoint(
+                parent=LOCATION,
+                endpoint={"display_name": "e"},
+                endpoint_id=f"e{self.number}",
+            )
+        )
+        self._over(self._upload(model_id=f"m{self.number}"))
+
+    def work(self) -> None:
+        """Change one thing after the other, until the server is gone."""
+        try:
+            while True:
+                self.pending, call = self.chance.choice(self._changes())
+                answer = call()
+                if hasattr(answer, "operation"):
+                    self._over(answer)
+                self.known, self.pending = self.pending, None
+                self.done += 1
+        except (requests.exceptions.RequestException, exceptions.ServiceUnavailable):
+            pass
+
+    def _over(self, future: Any) -> None:
+        name = future.operation.name
+        ended = self.endpoints.wait_operation({"name": name, "timeout": {"seconds": 20}})
+        assert ended.done
+        assert not ended.error.code, ended.error
+        self.operations.add(name)
+
+    def _upload(self, **request: Any) -> Any:
+        model = {
+            "display_name": "m",
+            "artifact_uri": self.artifact,
+            "container_spec": {"image_uri": IMAGE},
+        }
+        return self.models.upload_model(request={"parent": LOCATION, "model": model, **request})
+
+    def _changes(self) -> list[Change]:
+        known, ids = self.known, [one for one, _ in self.known.deployed]
+        label = str(self.chance.randrange(1000))
+        version = self.chance.choice(known.versions)
+        changes: list[Change] = [
+            (
+                replace(known, versions=(*known.versions, str(len(known.versions) + 1))),
+                lambda: self._upload(parent_model=self.model),
+            ),
+            (
+                replace(known, champion=version),
+                lambda: self.models.merge_version_aliases(
+                    name=f"{self.model}@{version}", version_aliases=["champion"]
+                ),
+            ),
+        ]
+        if len(ids) < 3:
+            new = next(str(n) for n in range(1, 9) if str(n) not in ids)
+            split = self._split([*ids, new])
+            changes.append(
+                (
+                    replace(known, deployed=(*known.deployed, (new, version)), split=split),
+                    lambda: self.endpoints.deploy_model(
+                        endpoint=self.endpoint,
+                        deployed_model={
+                            "model": f"{self.model}@{version}",
+                            "id": new,
+                            "dedicated_resources": MACHINE,
+                        },
+                        traffic_split={("0" if one == new else one): n for one, n in split},
+                    ),
+                )
+            )
+        if ids:
+            share = self._split(ids)
+            endpoint = {
+                "name": self.endpoint,
+                "traffic_split": dict(share),
+                "labels": {"n": label},
+            }
+            changes.append(
+                (
+                    replace(known, split=share, labels=label),
+                    lambda: self.endpoints.update_endpoint(
+                        endpoint=endpoint, update_mask={"paths": ["traffic_split", "labels"]}
+                    ),
+                )
+            )
+            gone = self.chance.choice(ids)
+            rest = tuple(one for one in known.deployed if one[0] != gone)
+            left = self._split([one for one, _ in rest])
+            changes.append(
+                (
+                    replace(known, deployed=rest, split=left),
+                    lambda: self.endpoints.undeploy_model(
+                        endpoint=self.endpoint, deployed_model_id=gone, traffic_split=dict(left)
+                    ),
+                )
+            )
+        return changes
+
+    def _split(self, ids: list[str]) -> tuple[tuple[str, int], ...]:
+        if len(ids) < 2:
+            return tuple((one, 100) for one in ids)
+        first = self.chance.randrange(1, 100)
+        return ((ids[0], first), (ids[1], 100 - first))
+
+    def look(self) -> Known:
+        """What the server says now; fails for what contradicts itself."""
+        endpoint = self.endpoints.get_endpoint(name=self.endpoint)
+        ids = [one.id for one in endpoint.deployed_models]
+        assert len(ids) == len(set(ids))
+        check_split(endpoint.traffic_split, ids)
+        versions = list(self.models.list_model_versions(name=self.model))
+        aliases = [alias for one in versions for alias in one.version_aliases]
+        assert len(aliases) == len(set(aliases))
+        assert aliases.count("default") == 1
+        numbers = {one.version_id for one in versions}
+        assert {one.model_version_id for one in endpoint.deployed_models} <= numbers
+        return Known(
+            versions=tuple(sorted(numbers, key=int)),
+            champion=next((v.version_id for v in versions if "champion" in v.version_aliases), ""),
+            deployed=tuple((one.id, one.model_version_id) for one in endpoint.deployed_models),
+            split=tuple(sorted(endpoint.traffic_split.items())),
+            labels=endpoint.labels.get("n", ""),
+        )
+
+    def check(self) -> None:
+        """Everything acknowledged is there; what was not is there wholly or not at all."""
+        now = self.look()
+        possible = [_sorted(self.known)] + ([_sorted(self.pending)] if self.pending else [])
+        assert _sorted(now) in possible, f"{now} is none of {possible}"
+        for parent in (self.endpoint, self.model):
+            for operation in self._listed(parent):
+                assert operation.done, operation
+                if operation.name not in self.operations:
+                    # It did what it says, or failed and did not.
+                    happened = bool(self.pending) and _sorted(now) == possible[-1]
+                    same = len(possible) == 2 and possible[0] == possible[1]
+                    assert same or happened is not bool(operation.error.code), operation
+                    self.operations.add(operation.name)
+        self.known, self.pending = now, None
+        if now.split:
+            answer = self.predictions.predict(endpoint=self.endpoint, instances=[[1.0, 2.0, 3.0]])
+            assert answer.deployed_model_id in dict(now.split)
+
+    def _listed(self, parent: str) -> list[Any]:
+        request = {"name": parent, "page_size": 1000}
+        return list(self.endpoints.list_operations(request).operations)
+
+
+def _sorted(known: Known) -> Known:
+    return replace(known, split=tuple(sorted((one, n) for one, n in known.split if n)))
+
+
+def submit(worker: Worker, number: int, pid_file: Path, bucket: Any) -> str:
+    job = types.PipelineJob(
+        display_name="sleeper",
+        runtime_config={"gcs_output_directory": f"gs://{bucket.bucket}/jobs"},
+    )
+    plain = types.PipelineJob.pb(job)
+    json_format.Parse(samples.compiled(samples.sleeper), plain.pipeline_spec)
+    json_format.ParseDict(str(pid_file), plain.runtime_config.parameter_values["pid_file"])
+    return worker.jobs.create_pipeline_job(
+        parent=LOCATION, pipeline_job=job, pipeline_job_id=f"sleeper-{number}"
+    ).name
+
+
+def killed_again_and_again(
+    mortal: Mortal, bucket: Any, folder: Path, kills: int, seed: int
+) -> Iterator[Worker]:
+    """Yields the workers at the end, after as many lives of the server."""
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    mortal.start()
+    artifact = bucket.put_constant(1)
+    workers = [Worker(mortal.url, n, artifact, random.Random(seed + n)) for n in (1, 2)]
+    jobs: dict[str, bool] = {}
+    jobs_failed: list[str] = []
+    try:
+        for worker in workers:
+            worker.set_up()
+        for life in range(kills):
+            if life % 8 == 0:
+                name = submit(workers[0], life, folder / f"pid-{life}", bucket)
+                jobs[name] = False
+            threads = [threading.Thread(target=worker.work) for worker in workers]
+            for thread in threads:
+                thread.start()
+            threading.Event().wait(chance.uniform(0.0, 0.5))
+            for name in jobs:
+                state = workers[0].jobs.get_pipeline_job(name=name).state.name
+                jobs[name] = state == "PIPELINE_STATE_RUNNING"
+            mortal.end(signal.SIGTERM if life % 5 == 4 else signal.SIGKILL)
+            for thread in threads:
+                thread.join(30)
+                assert not thread.is_alive()
+            mortal.start()
+            for worker in workers:
+                worker.check()
+            for name, ran in jobs.items():
+                job = workers[0].jobs.get_pipeline_job(name=name)
+                if ran:
+                    jobs_failed.append(name)
+                    assert job.state.name == "PIPELINE_STATE_FAILED"
+                    assert "the sandbox stopped" in job.error.message
+        assert any(jobs_failed), "no job was running when the server was killed"
+        yield from workers
+    finally:
+        for worker in workers:
+            worker.close()
+        mortal.close()
+
+
+@pytest.mark.parametrize(
+    ("forked", "kills"),
+    [(True, 15), pytest.param(False, 60, marks=pytest.mark.long)],
+    ids=["forked", "anew"],
+)
+def test_killed_at_any_moment_nothing_acknowledged_is_lost(
+    bucket: Any, tmp_path: Path, forked: bool, kills: int
+) -> None:
+    mortal = Mortal(tmp_path / "home", bucket.host, forked=forked)
+    seed = random.SystemRandom().randrange(10**6)
+    done = [one.done for one in killed_again_and_again(mortal, bucket, tmp_path, kills, seed)]
+    assert min(done) >= kills, "too little happened to prove anything"
+
+
+def _with_body(path: Path) -> None:
+    store = Store(path)
+    store.put(f"{LOCATION}/endpoints/x", types.Endpoint(display_name="x"))
+    store.close()
+
+
+def _not_sqlite(path: Path) -> None:
+    path.write_bytes(b"This is a letter to my aunt.\n" * 500)
+
+
+def _other_program(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE bookmark (url TEXT)")
+    other.close()
+
+
+def _other_resource(path: Path) -> None:
+    with sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE resource (id INTEGER, name TEXT)")
+    other.close()
+
+
+def _other_application(path: Path) -> None:
+    _with_body(path)
+    with sqlite3.connect(path) as other:
+        other.execute("PRAGMA application_id = 1234")
+    other.close()
+
+
+def _cut_short(path: Path) -> None:
+    _with_body(path)
+    path.write_bytes(path.read_bytes()[:9000])
+
+
+def _garbage_inside(path: Path) -> None:
+    _with_body(path)
+    content = bytearray(path.read_bytes())
+    content[4096:8192] = bytes(random.Random(1).randbytes(4096))
+    path.write_bytes(content)
+
+
+def _no_message(path: Path) -> None:
+    _with_body(path)
+    with sqlite3.connect(path) as other:
+        other.execute(
+            "INSERT INTO resource (kind, name, body) VALUES ('Operation', 'projects/x', x'ffff')"
+        )
+    other.close()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        _not_sqlite,
+        _other_program,
+        _other_resource,
+        _other_application,
+        _cut_short,
+        _garbage_inside,
+        _no_message,
+    ],
+)
+def test_a_file_that_is_foreign_or_damaged_is_refused(
+    spoil: Callable[[Path], None],
+    tmp_path: Path,
+    bucket: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.host)
+    path = tmp_path / "vertex.sqlite"
+    spoil(path)
+    before = path.read_bytes()
+    with pytest.raises(SystemExit) as ended:
+        server.main(["--port", "1", "--home", str(tmp_path), "--project", PROJECT])
+    assert ended.value.code == 2
+    said = capsys.readouterr().err.splitlines()[-1]
+    assert f"{path} is not a store of the sandbox's Vertex AI, or is damaged (" in said
+    assert said.endswith("move it away, or delete it to start anew.")
+    assert path.read_bytes() == before
+
+
+def test_a_home_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    for path in (tmp_path / "file" / "vertex.sqlite", tmp_path / "folder"):
+        with pytest.raises(ValueError, match="cannot be opened"):
+            Store(path)
+
+
+def test_a_full_disk_fails_the_change_and_not_the_store(tmp_path: Path) -> None:
+    store = Store(tmp_path / "vertex.sqlite")
+    try:
+        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
+        store._db.execute(f"PRAGMA max_page_count = {pages}")
+        large = types.Endpoint(display_name="x" * 100_000)
+
+        def change() -> None:
+            with store.transaction():
+                store.put("small", types.Endpoint(display_name="y"))
+                store.put("large", large)
+
+        with pytest.raises(sqlite3.OperationalError, match="full"):
+            change()
+        assert store.list(types.Endpoint, "") == []
+        store._db.execute("PRAGMA max_page_count = 1000000")
+        store.put("large", large)
+        assert store.get(types.Endpoint, "large") == large
+    finally:
+        store.close()
