@@ -61,6 +61,7 @@ class Mortal:
         self._environment = {**os.environ, "STORAGE_EMULATOR_HOST": storage_host}
         self._nursery = self._popen("-c", NURSERY) if forked else None
         self._process: subprocess.Popen[str] | None = None
+        self.pid = 0
 
     def _popen(self, *command: str) -> subprocess.Popen[str]:
         return subprocess.Popen(
@@ -101,7 +102,7 @@ class Mortal:
             time.sleep(0.01)
 
     def close(self) -> None:
-        if _alive(self.pid):
+        if self.pid and _alive(self.pid):
             self.end(signal.SIGTERM)
         if self._nursery is not None:
             self._nursery.communicate(timeout=20)
@@ -334,12 +335,12 @@ def killed_again_and_again(
     """Yields the workers at the end, after as many lives of the server."""
     chance = random.Random(seed)
     print(f"seed {seed}")
-    mortal.start()
     artifact = bucket.put_constant(1)
     workers = [Worker(mortal.url, n, artifact, random.Random(seed + n)) for n in (1, 2)]
     jobs: dict[str, bool] = {}
     jobs_failed: list[str] = []
     try:
+        mortal.start()
         for worker in workers:
             worker.set_up()
         for life in range(kills):

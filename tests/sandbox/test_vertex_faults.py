@@ -1,6 +1,7 @@
 """Faults on demand: what was asked for happens, once, and is written down."""
 
 import threading
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +17,7 @@ from sandbox.vertex.errors import InvalidArgument
 from sandbox.vertex.faults.rules import Armed, Fault, hit, parse
 from sandbox.vertex.routes import google_routes
 from tests.faults import Faults, unsound
+from tests.sandbox.conftest import Vertex
 from tests.sandbox.pipelines import samples
 from tests.sandbox.pipelines.conftest import until
 
@@ -220,6 +222,29 @@ def test_every_split_that_was_live_is_known(vertex: Any, faults: Faults, pair: A
     ]
     assert not unsound(traffic)
     assert faults.traffic(endpoint=f"{endpoint}-2") == []
+
+
+def test_the_record_of_traffic_outlives_the_server(tmp_path: Path, bucket: Any) -> None:
+    server = Vertex(tmp_path, bucket.host, faults=True)
+    try:
+        endpoint = server.endpoint().name
+        model = server.upload(bucket.put_constant(1)).model
+        server.finish(server.deploy(endpoint, model, {"0": 100}, id="1"))
+        server.restart()
+        split(server, endpoint, {})
+        split(server, endpoint, {"1": 100})
+        again = Faults(server.url)
+        traffic = again.traffic(endpoint=endpoint)
+        again.close()
+    finally:
+        server.stop()
+    # Loaded again by the first request, so ready it is.
+    assert [(one["traffic_split"], one["ready"]) for one in traffic] == [
+        ({}, []),
+        ({"1": 100}, ["1"]),
+        ({}, ["1"]),
+        ({"1": 100}, ["1"]),
+    ]
 
 
 def test_what_unsound_means() -> None:
