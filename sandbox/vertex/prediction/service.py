@@ -6,7 +6,7 @@ from typing import Any, Final
 import numpy as np
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.errors import FailedPrecondition, InvalidArgument
+from sandbox.vertex.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from sandbox.vertex.names import Names
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.serving import Serving
@@ -33,8 +33,14 @@ class Prediction:
 
         Raises InvalidArgument for a body that is not a predict request, NotFound,
         FailedPrecondition for an endpoint without a split, a body that is too large, and for
-        whatever the model makes of the instances.
+        whatever the model makes of the instances, Unimplemented for a publisher's model.
+        `parameters` are let through and ignored: the prebuilt container takes none.
         """
+        if "/publishers/" in endpoint:
+            raise Unimplemented(
+                f"{endpoint} is a publisher's model, and the sandbox has none; "
+                "deploy a model of your own to an endpoint."
+            )
         name = self._names.resource(endpoint, "endpoints", "endpoint")
         if len(body) > LARGEST_REQUEST:
             raise FailedPrecondition(
@@ -70,8 +76,13 @@ def _instances(body: bytes) -> list[Any]:
                 f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
             )
     instances = fields.get("instances")
-    if not isinstance(instances, list):
+    # A message cannot tell an empty list from one that was left out.
+    if not isinstance(instances, list) or not instances:
         raise InvalidArgument(
-            'instances is required and must be a list, as in {"instances": [[1.0, 2.0]]}.'
+            "instances is required and must be a list with at least one instance, as in "
+            '{"instances": [[1.0, 2.0]]}.'
         )
+    labels = fields.get("labels") or {}
+    if not isinstance(labels, dict) or not all(isinstance(one, str) for one in labels.values()):
+        raise InvalidArgument("Invalid value at 'labels': it must map strings to strings.")
     return instances
