@@ -1,21 +1,13 @@
-"""What is there after the server was killed, at any moment; and files that are none of its own."""
+"""What is there after the server was killed, at any moment."""
 
-import json
-import os
 import random
 import signal
-import socket
-import sqlite3
-import subprocess
-import sys
 import threading
-import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
-import httpx
 import pytest
 import requests
 from google.api_core import exceptions
@@ -25,95 +17,12 @@ from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
-from sandbox.vertex import __main__ as server
 from sandbox.vertex.endpoints.traffic import check_split
-from sandbox.vertex.store import Store
-from tests.conftest import REPOSITORY
 from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT
+from tests.sandbox.mortal import Mortal
 from tests.sandbox.pipelines import samples
 
 LOCATION = f"projects/{PROJECT}/locations/us-central1"
-# Imports once what every server needs, and becomes one for every line: `python -m sandbox.vertex`
-# with these arguments, but in a tenth of the time.
-NURSERY = """
-import json, os, signal, sys
-from sandbox.vertex import __main__ as server
-signal.signal(signal.SIGCHLD, signal.SIG_IGN)
-for line in sys.stdin:
-    pid = os.fork()
-    if pid == 0:
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)
-        sys.exit(server.main(json.loads(line)))
-    print(pid, flush=True)
-"""
-
-
-class Mortal:
-    """A server in a process of its own, on one port, killed and started again."""
-
-    def __init__(self, home: Path, storage_host: str, *, forked: bool) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as probe:
-            port = str(probe.getsockname()[1])
-        self.url = f"http://127.0.0.1:{port}"
-        times = [f"--{what}-seconds=0.02" for what in ("deploy", "undeploy", "other")]
-        where = ["--port", port, "--home", str(home), "--project", PROJECT]
-        self._arguments = [*where, *times]
-        self._environment = {**os.environ, "STORAGE_EMULATOR_HOST": storage_host}
-        self._nursery = self._popen("-c", NURSERY) if forked else None
-        self._process: subprocess.Popen[str] | None = None
-        self.pid = 0
-
-    def _popen(self, *command: str) -> subprocess.Popen[str]:
-        return subprocess.Popen(
-            [sys.executable, *command],
-            cwd=REPOSITORY,
-            env=self._environment,
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            text=True,
-        )
-
-    def start(self) -> None:
-        if self._nursery is None:
-            self._process = self._popen("-m", "sandbox.vertex", *self._arguments)
-            self.pid = self._process.pid
-        else:
-            assert self._nursery.stdin is not None
-            assert self._nursery.stdout is not None
-            self._nursery.stdin.write(json.dumps(self._arguments) + "\n")
-            self._nursery.stdin.flush()
-            self.pid = int(self._nursery.stdout.readline())
-        deadline = time.monotonic() + 60
-        while True:
-            try:
-                httpx.get(f"{self.url}/healthz", trust_env=False)
-                return
-            except httpx.TransportError:
-                assert time.monotonic() < deadline, "the server did not start again"
-                time.sleep(0.01)
-
-    def end(self, how: signal.Signals) -> None:
-        os.kill(self.pid, how)
-        if self._process is not None:
-            self._process.communicate(timeout=20)
-        deadline = time.monotonic() + 20
-        while self._process is None and _alive(self.pid):
-            assert time.monotonic() < deadline, "the server did not end"
-            time.sleep(0.01)
-
-    def close(self) -> None:
-        if self.pid and _alive(self.pid):
-            self.end(signal.SIGTERM)
-        if self._nursery is not None:
-            self._nursery.communicate(timeout=20)
-
-
-def _alive(pid: int) -> bool:
-    try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
-        return False
-    return True
 
 
 @dataclass(frozen=True)
@@ -377,7 +286,7 @@ def killed_again_and_again(
 
 @pytest.mark.parametrize(
     ("forked", "kills"),
-    [(True, 15), pytest.param(False, 60, marks=pytest.mark.long)],
+    [(True, 10), pytest.param(False, 60, marks=pytest.mark.long)],
     ids=["forked", "anew"],
 )
 def test_killed_at_any_moment_nothing_acknowledged_is_lost(
@@ -387,115 +296,3 @@ def test_killed_at_any_moment_nothing_acknowledged_is_lost(
     seed = random.SystemRandom().randrange(10**6)
     done = [one.done for one in killed_again_and_again(mortal, bucket, tmp_path, kills, seed)]
     assert min(done) >= kills, "too little happened to prove anything"
-
-
-def _with_body(path: Path) -> None:
-    store = Store(path)
-    store.put(f"{LOCATION}/endpoints/x", types.Endpoint(display_name="x"))
-    store.close()
-
-
-def _not_sqlite(path: Path) -> None:
-    path.write_bytes(b"This is a letter to my aunt.\n" * 500)
-
-
-def _other_program(path: Path) -> None:
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE bookmark (url TEXT)")
-    other.close()
-
-
-def _other_resource(path: Path) -> None:
-    with sqlite3.connect(path) as other:
-        other.execute("CREATE TABLE resource (id INTEGER, name TEXT)")
-    other.close()
-
-
-def _other_application(path: Path) -> None:
-    _with_body(path)
-    with sqlite3.connect(path) as other:
-        other.execute("PRAGMA application_id = 1234")
-    other.close()
-
-
-def _cut_short(path: Path) -> None:
-    _with_body(path)
-    path.write_bytes(path.read_bytes()[:9000])
-
-
-def _garbage_inside(path: Path) -> None:
-    _with_body(path)
-    content = bytearray(path.read_bytes())
-    content[4096:8192] = bytes(random.Random(1).randbytes(4096))
-    path.write_bytes(content)
-
-
-def _no_message(path: Path) -> None:
-    _with_body(path)
-    with sqlite3.connect(path) as other:
-        other.execute(
-            "INSERT INTO resource (kind, name, body) VALUES ('Operation', 'projects/x', x'ffff')"
-        )
-    other.close()
-
-
-@pytest.mark.parametrize(
-    "spoil",
-    [
-        _not_sqlite,
-        _other_program,
-        _other_resource,
-        _other_application,
-        _cut_short,
-        _garbage_inside,
-        _no_message,
-    ],
-)
-def test_a_file_that_is_foreign_or_damaged_is_refused(
-    spoil: Callable[[Path], None],
-    tmp_path: Path,
-    bucket: Any,
-    monkeypatch: pytest.MonkeyPatch,
-    capsys: pytest.CaptureFixture[str],
-) -> None:
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.host)
-    path = tmp_path / "vertex.sqlite"
-    spoil(path)
-    before = path.read_bytes()
-    with pytest.raises(SystemExit) as ended:
-        server.main(["--port", "1", "--home", str(tmp_path), "--project", PROJECT])
-    assert ended.value.code == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert f"{path} is not a store of the sandbox's Vertex AI, or is damaged (" in said
-    assert said.endswith("move it away, or delete it to start anew.")
-    assert path.read_bytes() == before
-
-
-def test_a_home_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    (tmp_path / "folder").mkdir()
-    for path in (tmp_path / "file" / "vertex.sqlite", tmp_path / "folder"):
-        with pytest.raises(ValueError, match="cannot be opened"):
-            Store(path)
-
-
-def test_a_full_disk_fails_the_change_and_not_the_store(tmp_path: Path) -> None:
-    store = Store(tmp_path / "vertex.sqlite")
-    try:
-        (pages,) = store._db.execute("PRAGMA page_count").fetchone()
-        store._db.execute(f"PRAGMA max_page_count = {pages}")
-        large = types.Endpoint(display_name="x" * 100_000)
-
-        def change() -> None:
-            with store.transaction():
-                store.put("small", types.Endpoint(display_name="y"))
-                store.put("large", large)
-
-        with pytest.raises(sqlite3.OperationalError, match="full"):
-            change()
-        assert store.list(types.Endpoint, "") == []
-        store._db.execute("PRAGMA max_page_count = 1000000")
-        store.put("large", large)
-        assert store.get(types.Endpoint, "large") == large
-    finally:
-        store.close()
