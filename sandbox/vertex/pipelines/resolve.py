@@ -62,6 +62,11 @@ def task_inputs(
                 found[name] = statuses[parameter.task_final_status.producer_task]
         if parameter.parameter_expression_selector and name in found:
             found[name] = _select(parameter.parameter_expression_selector, name, found[name])
+            wanted = component.input_definitions.parameters[name].parameter_type
+            if wanted == TYPES.STRING and not isinstance(found[name], str):
+                # To the compiler every part of a loop's item is a string; as in KFP's driver,
+                # it is consumed as JSON then.
+                found[name] = json.dumps(found[name])
     for name, artifact in task.inputs.artifacts.items():
         if artifact.HasField("task_output_artifact"):
             made = artifact.task_output_artifact
@@ -75,14 +80,18 @@ def task_inputs(
 
 
 def complete(component: ir.ComponentSpec, given: Values) -> dict[str, Any]:
-    """The inputs with defaults filled in and types applied. Raises Unresolved."""
+    """The inputs with defaults filled in and types applied. Raises Unresolved.
+
+    A graph may lack some: the compiler gives one that contains a loop the loop's item as an input.
+    """
+    lenient = component.HasField("dag")
     found = dict(given)
     for name, definition in component.input_definitions.parameters.items():
         if found.get(name) is None and definition.HasField("default_value"):
             found[name] = plain(definition.default_value)
         if found.get(name) is None:
             found.pop(name, None)
-            if not definition.is_optional:
+            if not definition.is_optional and not lenient:
                 raise Unresolved(f"its input {name!r} has no value: what makes it did not run")
         elif definition.parameter_type != TYPES.PARAMETER_TYPE_ENUM_UNSPECIFIED:
             try:
@@ -90,7 +99,7 @@ def complete(component: ir.ComponentSpec, given: Values) -> dict[str, Any]:
             except WrongType as error:
                 raise Unresolved(f"its input {name!r} {error}") from None
     for name, artifact in component.input_definitions.artifacts.items():
-        if name not in found and not artifact.is_optional:
+        if name not in found and not artifact.is_optional and not lenient:
             raise Unresolved(f"its input artifact {name!r} is missing: what makes it did not run")
     return found
 
