@@ -7,7 +7,13 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
 
-SERVICES: Final = ("endpoint_service", "model_service", "pipeline_service", "prediction_service")
+SERVICES: Final = (
+    "endpoint_service",
+    "model_service",
+    "pipeline_service",
+    "prediction_service",
+    "schedule_service",
+)
 _HOME: Final = "google.cloud.aiplatform_v1.services"
 _VARIABLE: Final = re.compile(r"\{([\w.]+)=([^}]+)\}")
 

@@ -81,6 +81,7 @@ def test_other_versions_say_so(vertex: Any, version: str) -> None:
         ("POST", "endpoints/e:mutateDeployedModel", "mutate_deployed_model"),
         ("POST", "models/m:export", "export_model"),
         ("GET", "trainingPipelines", "list_training_pipelines"),
+        ("POST", "schedules", "create_schedule"),
     ],
 )
 def test_methods_that_are_not_there_say_so(
