@@ -20,6 +20,7 @@ from tests.sandbox.pipelines import samples
 from tests.sandbox.pipelines.conftest import BUCKET, PARENT, Bench, pid_in, task, until
 
 State = types.PipelineState
+Task = types.PipelineTaskDetail.State
 
 
 @dataclass
@@ -107,8 +108,11 @@ def test_the_sdk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     template = tmp_path / "weekly.json"
     template.write_text(samples.compiled(samples.weekly))
 
-    def job(job_id: str, **parameters: float) -> aiplatform.PipelineJob:
+    def job(
+        job_id: str, caching: bool | None = None, **parameters: float
+    ) -> aiplatform.PipelineJob:
         return aiplatform.PipelineJob(
+            enable_caching=caching,
             display_name="from the sdk",
             template_path=str(template),
             job_id=job_id,
@@ -124,6 +128,18 @@ def test_the_sdk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert good.task_details[0].task_name == "sdk-good"
     listed = aiplatform.PipelineJob.list(filter="labels.from=sdk", order_by="create_time desc")
     assert [one.name for one in listed] == ["sdk-good"]
+
+    for caching, state in ((None, Task.SKIPPED), (True, Task.SKIPPED), (False, Task.SUCCEEDED)):
+        again = job(f"sdk-{caching}".lower(), caching, rate=0.25, steps=4)
+        again.submit()
+        again.wait()
+        trained = task(again._gca_resource, "train")
+        assert (trained.state, trained.outputs["metrics"].artifacts[0].metadata["score"]) == (
+            state,
+            61.5,
+        )
+    good.delete()
+    assert "sdk-good" not in [one.name for one in aiplatform.PipelineJob.list()]
 
     template.write_text(samples.compiled(samples.broken))
     bad = job("sdk-bad")
