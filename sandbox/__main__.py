@@ -62,8 +62,10 @@ def up(home: Home, options: argparse.Namespace) -> int:
 def down(home: Home, options: argparse.Namespace) -> int:
     """End every process that `up` started; what the parts have stored stays."""
     state = home.load()
-    running = [process for process in state.processes.values() if alive(process)]
-    stop(running)
+    running = {name: one for name, one in state.processes.items() if alive(one)}
+    # Vertex AI writes the predictions that it still has to log to BigQuery.
+    stop([one for name, one in running.items() if name not in ("bigquery", "storage")])
+    stop([one for name, one in running.items() if name in ("bigquery", "storage")])
     state.processes.clear()
     if state.ports:
         home.save(state)

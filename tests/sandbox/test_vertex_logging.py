@@ -6,12 +6,13 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import aiplatform, bigquery
+from google.cloud import aiplatform, aiplatform_v1, bigquery
 from google.cloud.aiplatform_v1 import types
 from scipy.stats import binom
 
@@ -20,7 +21,8 @@ from sandbox.vertex.names import Names
 from sandbox.vertex.prediction.destination import Destination, check_logging, destination_of
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.tables import Tables
-from tests.sandbox.conftest import PROJECT, Vertex
+from tests.conftest import run_sandbox
+from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT, Storage, Vertex
 
 ROW = [86.6, 91.4, 50]
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -400,6 +402,63 @@ def test_the_largest_answers_in_batches(bq: bigquery.Client, sandbox: Any) -> No
         query = f"SELECT deployed_model_id AS id FROM logs.table{parity}"
         kept = sorted(int(row.id) for row in bq.query(query).result())
         assert kept == list(range(parity, 1212, 2))
+
+
+@pytest.mark.long
+def test_what_is_left_is_written_before_bigquery_ends(tmp_path: Path) -> None:
+    """`down` right after the last prediction, in a sandbox of the test's own."""
+
+    def up() -> dict[str, str]:
+        started = run_sandbox(tmp_path, "up", "--project", PROJECT, "--deploy-seconds", "0")
+        assert started.returncode == 0, started.stdout + started.stderr
+        return dict(line.split("=", 1) for line in (tmp_path / "sandbox.env").read_text().split())
+
+    try:
+        env = up()
+        storage = Storage(env["STORAGE_EMULATOR_HOST"])
+        storage.bucket = f"{PROJECT}-titleholder"
+        options: dict[str, Any] = {
+            "transport": "rest",
+            "credentials": AnonymousCredentials(),
+            "client_options": {"api_endpoint": env["VERTEX_AI_EMULATOR_HOST"]},
+        }
+        parent = f"projects/{PROJECT}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
+        with (
+            aiplatform_v1.EndpointServiceClient(**options) as endpoints,
+            aiplatform_v1.ModelServiceClient(**options) as models,
+            aiplatform_v1.PredictionServiceClient(**options) as predictions,
+        ):
+            model = {
+                "display_name": "one",
+                "artifact_uri": storage.put_constant(1),
+                "container_spec": {"image_uri": IMAGE},
+            }
+            uploaded = models.upload_model(parent=parent, model=model).result(timeout=60)
+            endpoint = endpoints.create_endpoint(
+                parent=parent,
+                endpoint={
+                    "display_name": "one",
+                    "predict_request_response_logging_config": config(),
+                },
+                endpoint_id="one",
+            ).result(timeout=60)
+            endpoints.deploy_model(
+                endpoint=endpoint.name,
+                deployed_model={"model": uploaded.model, "dedicated_resources": MACHINE},
+                traffic_split={"0": 100},
+            ).result(timeout=60)
+            for _ in range(50):
+                predictions.predict(endpoint=endpoint.name, instances=[ROW])
+        run_sandbox(tmp_path, "down")
+        env = up()
+        with bigquery.Client(
+            PROJECT,
+            AnonymousCredentials(),
+            client_options={"api_endpoint": env["BIGQUERY_EMULATOR_HOST"]},
+        ) as client:
+            assert len(rows(client, "demo.logging_one_one.request_response_logging")) == 50
+    finally:
+        run_sandbox(tmp_path, "down")
 
 
 def test_bigquery_elsewhere_is_refused() -> None:
