@@ -3,6 +3,7 @@
 import importlib
 import re
 import typing
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, Final
@@ -15,7 +16,8 @@ SERVICES: Final = (
     "schedule_service",
 )
 _HOME: Final = "google.cloud.aiplatform_v1.services"
-_VARIABLE: Final = re.compile(r"\{([\w.]+)=([^}]+)\}")
+VARIABLE: Final = re.compile(r"\{([\w.]+)=([^}]+)\}")
+"""A field in a path, and the form of its value: `{name=projects/*}`."""
 
 
 @dataclass(frozen=True)
@@ -43,7 +45,7 @@ class RouteTable:
         # path are tried.
         self._by_shape: dict[tuple[str, int, str], list[Route]] = {}
         for route in routes:
-            shape = _shape(route.http_method, _VARIABLE.sub(r"\2", route.uri))
+            shape = _shape(route.http_method, VARIABLE.sub(r"\2", route.uri))
             self._by_shape.setdefault(shape, []).append(route)
 
     def match(self, http_method: str, path: str) -> tuple[Route, dict[str, str]] | None:
@@ -54,20 +56,29 @@ class RouteTable:
                 return route, dict(zip(route.variables, found.groups(), strict=True))
         return None
 
+    def __iter__(self) -> Iterator[Route]:
+        """All routes."""
+        for routes in self._by_shape.values():
+            yield from routes
+
     def methods(self) -> frozenset[str]:
         """The names of all methods, those too that the sandbox does not have."""
-        return frozenset(route.rpc for routes in self._by_shape.values() for route in routes)
+        return frozenset(route.rpc for route in self)
 
 
 @cache
 def google_routes() -> RouteTable:
     """All routes of the services in SERVICES."""
     routes: dict[tuple[str, str], Route] = {}
-    for service in SERVICES:
-        for route in _routes_of(service):
-            # Operations, locations and policies are repeated in every service.
-            routes.setdefault((route.http_method, route.uri), route)
+    for route in routes_of_services():
+        # Operations, locations and policies are repeated in every service.
+        routes.setdefault((route.http_method, route.uri), route)
     return RouteTable(list(routes.values()))
+
+
+def routes_of_services() -> list[Route]:
+    """The routes of each service after the other, with what is repeated."""
+    return [route for service in SERVICES for route in _routes_of(service)]
 
 
 def _routes_of(service: str) -> list[Route]:
@@ -93,7 +104,7 @@ def _routes_of(service: str) -> list[Route]:
                     uri=uri,
                     body=option.get("body"),
                     pattern=_compile(uri),
-                    variables=tuple(field for field, _ in _VARIABLE.findall(uri)),
+                    variables=tuple(field for field, _ in VARIABLE.findall(uri)),
                 )
             )
     return routes
@@ -101,7 +112,7 @@ def _routes_of(service: str) -> list[Route]:
 
 def _compile(uri: str) -> re.Pattern[str]:
     pieces, end = [], 0
-    for variable in _VARIABLE.finditer(uri):
+    for variable in VARIABLE.finditer(uri):
         pieces.append(re.escape(uri[end : variable.start()]))
         pieces.append(f"({variable[2].replace('*', '[^/:]+')})")
         end = variable.end()

@@ -1,0 +1,40 @@
+"""The coverage page says of every method what a server does with it."""
+
+from pathlib import Path
+
+import pytest
+
+from sandbox.vertex import coverage
+from sandbox.vertex.routes import google_routes
+from tests.conftest import REPOSITORY
+
+
+def test_the_page_is_up_to_date() -> None:
+    assert coverage.main(["--check"]) == 0, "run python -m sandbox.vertex.coverage"
+
+
+def test_a_page_that_is_not_is_noticed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    page = coverage.PAGE.read_text()
+    claimed = tmp_path / coverage.PAGE.name
+    monkeypatch.setattr(coverage, "PAGE", claimed)
+    assert coverage.main(["--check"]) == 1
+    claimed.write_text(page.replace("refused with 501", "supported", 1))
+    assert coverage.main(["--check"]) == 1
+    assert "out of date" in capsys.readouterr().err
+    assert coverage.main([]) == 0
+    assert claimed.read_text() == page
+
+
+def test_every_method_is_on_it_once() -> None:
+    page = coverage.PAGE.read_text()
+    for method in google_routes().methods():
+        assert page.count(f"| `{method}` |") == 1
+    for line in page.splitlines():
+        if line.startswith("| `") and " /" in line:
+            assert line.endswith(("| supported |", "| refused with 501 |"))
+
+
+def test_it_is_found_from_the_sandboxs_page() -> None:
+    assert "(sandbox-coverage.md)" in (REPOSITORY / "docs" / "sandbox.md").read_text()

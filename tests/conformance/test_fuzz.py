@@ -1,0 +1,108 @@
+"""Bodies and paths that no client would send: each gets an answer, and nothing is broken by it."""
+
+from collections import Counter
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, Phase, given, settings
+
+from tests.conformance.bodies import requests
+from tests.conformance.conftest import ROW, Cloud
+from tests.conftest import Sandbox
+from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
+
+PARENT = f"projects/{PROJECT_NUMBER}/locations/fuzz"
+KNOWN = {200, 400, 403, 404, 405, 409, 501}
+
+
+@pytest.fixture
+def server(
+    sandbox: Sandbox, _cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Vertex]:
+    """A server with an endpoint `a`, on which `m@1` and `m@2` answer."""
+    running = Vertex(tmp_path_factory.mktemp("fuzz"), sandbox.env["STORAGE_EMULATOR_HOST"])
+    try:
+        running.parent = PARENT
+        endpoint = running.endpoint("a").name
+        model = running.upload(_cloud.constant(1), model_id="m").model
+        running.upload(_cloud.constant(2), parent_model=model)
+        running.finish(running.deploy(endpoint, f"{model}@1", {"0": 100}, id="1"))
+        running.finish(running.deploy(endpoint, f"{model}@2", {"1": 90, "0": 10}, id="2"))
+        yield running
+    finally:
+        running.stop()
+
+
+def answered(server: Vertex, request: tuple[str, str, bytes], seen: Counter[int]) -> None:
+    method, path, content = request
+    answer = server.http.request(method, path, content=content)
+    seen[answer.status_code] += 1
+    assert answer.status_code in KNOWN, (request, answer.text)
+    if answer.status_code != 200:
+        error = answer.json()["error"]
+        assert error["code"] == answer.status_code
+        assert error["status"].isupper()
+        assert error["message"].strip()
+    # Whatever was started ends, well or not.
+    server.clock.advance(60)
+
+
+def check(server: Vertex) -> None:
+    """What holds at any time, whatever was sent."""
+    versions: dict[str, dict[str, Any]] = {}
+    for model in server.models.list_models(parent=PARENT):
+        found = list(server.models.list_model_versions(name=model.name))
+        versions[model.name] = {one.version_id: one for one in found}
+        aliases = Counter(alias for one in found for alias in one.version_aliases)
+        assert aliases["default"] == 1
+        assert set(aliases.values()) == {1}
+        assert "default" in server.models.get_model(name=model.name).version_aliases
+    for endpoint in server.endpoints.list_endpoints(parent=PARENT):
+        assert server.endpoints.get_endpoint(name=endpoint.name) == endpoint
+        ids = [one.id for one in endpoint.deployed_models]
+        assert len(ids) == len(set(ids))
+        assert set(endpoint.traffic_split) <= set(ids)
+        assert not endpoint.traffic_split or sum(endpoint.traffic_split.values()) == 100
+        for one in endpoint.deployed_models:
+            refs = versions[one.model][one.model_version_id].deployed_models
+            assert (endpoint.name, one.id) in {(r.endpoint, r.deployed_model_id) for r in refs}
+        if endpoint.traffic_split:
+            assert server.predictions.predict(endpoint=endpoint.name, instances=[ROW]).predictions
+    operations = server.endpoints.list_operations({"name": PARENT, "filter": "done=false"})
+    assert not operations.operations
+    assert list(server.jobs.list_pipeline_jobs(parent=PARENT)) == []
+
+
+def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:
+    seen: Counter[int] = Counter()
+
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+        **more,
+    )
+    @given(requests(PARENT))
+    def send(request: tuple[str, str, bytes]) -> None:
+        answered(server, request, seen)
+
+    send()
+    check(server)
+    server.restart()
+    check(server)
+    return seen
+
+
+def test_every_request_is_answered(server: Vertex) -> None:
+    seen = fuzz(server, 250, derandomize=True, phases=[Phase.generate])
+    # It says nothing if all is refused at the door.
+    assert seen[200] > 3
+    assert seen[400] > 50
+    assert seen[404] > 20
+
+
+@pytest.mark.long
+def test_every_request_is_answered_for_long(server: Vertex) -> None:
+    fuzz(server, 20_000)
