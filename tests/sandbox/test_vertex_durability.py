@@ -286,7 +286,7 @@ def killed_again_and_again(
 
 @pytest.mark.parametrize(
     ("forked", "kills"),
-    [(True, 10), pytest.param(False, 60, marks=pytest.mark.long)],
+    [(True, 10), pytest.param(False, 30, marks=pytest.mark.long)],
     ids=["forked", "anew"],
 )
 def test_killed_at_any_moment_nothing_acknowledged_is_lost(
