@@ -1,5 +1,6 @@
 """Requests made of Google's own routes and messages, and then made wrong."""
 
+import copy
 import json
 import re
 from typing import Any
@@ -9,14 +10,17 @@ from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
-from sandbox.vertex.routes import Route, google_routes
+from sandbox.vertex.coverage import PAGE
+from sandbox.vertex.routes import Route, routes_of_services
+from tests.conformance.seeds import BODIES, QUERIES
 
 _SEGMENT = re.compile(r"\*\*|\*")
-_IDS = ["a", "m", "m@1", "m@golden", "1", "2", "7", "-", "@", "x" * 70, "A", "é", "%2F", "..", ""]
+_IDS = {"endpoints": ["a", "a", "b"], "models": ["m", "m@1", "m@2", "m@default"]}
+_ODD = ["1", "-", "@", "m@", "x" * 70, "A", "é", "%2F", "..", ""]
 _TEXTS = st.one_of(
     st.sampled_from(
-        ["", "x", "0", "1", "100", "-1", "default", "golden", "-golden", "gs://b/x", "1.5s", "*",
-         "display_name", "traffic_split", "labels.a=b", "done=true", "\x00", "\ud7ff", "NaN",
+        ["", "x", "0", "1", "100", "-1", "default", "-aa", "gs://b/x", "gs://", "1.5s", "*", "**",
+         "displayName", "trafficSplit", "labels.a=b", "done=true", "\x00", "\ud7ff", "NaN", "(",
          "projects/1/locations/l/endpoints/a", "2026-01-01T00:00:00Z", "x" * 5000]
     ),
     st.text(max_size=8),
@@ -30,56 +34,99 @@ _ANYTHING = st.recursive(
     max_leaves=6,
 )
 _METHODS: dict[str, list[Route]] = {}
-for _route in google_routes():
+for _route in routes_of_services():
     _METHODS.setdefault(_route.rpc, []).append(_route)
-_OWN = [
-    rpc
-    for rpc in sorted(_METHODS)
-    if re.search("endpoint|model|pipeline|predict|operation|alias|explain", rpc)
-]
+_SUPPORTED = re.findall(r"\| `(\w+)` \|.*\| supported \|", PAGE.read_text(encoding="utf-8"))
+
+
+def _once_in(times: int) -> st.SearchStrategy[bool]:
+    # Not the first or the last number: hypothesis likes those.
+    return st.sampled_from(range(times)).map(lambda number: number == times // 2)
 
 
 @st.composite
 def requests(draw: Any, parent: str) -> tuple[str, str, bytes]:
-    """Method, path with query, and body."""
-    route = draw(st.sampled_from(_METHODS[draw(st.sampled_from(_OWN))]))
-    path = "".join(draw(_pieces(route.uri, parent)))
-    descriptor = _descriptor(route.request)
-    keys = st.sampled_from([*(field.json_name for field in descriptor.fields), "alt", "x.y", ""])
-    query = draw(st.lists(st.tuples(keys, _TEXTS), max_size=2))
+    """Method, path with query, and body: right, or with a flaw or two, or nonsense."""
+    odd = _once_in(20)
+    rpc = draw(st.sampled_from(sorted(_METHODS) if draw(odd) else _SUPPORTED))
+    routes = _METHODS[rpc]
+    # The first route of a method is the one that clients take.
+    route = draw(st.sampled_from(routes)) if draw(odd) else routes[0]
+    query = list(QUERIES.get(rpc, []))
+    if draw(_once_in(4)):
+        keys = [*(field.json_name for field in _descriptor(route).fields), "alt", "x.y", ""]
+        query = [*query[1:], (draw(st.sampled_from(keys)), draw(_TEXTS))]
+    path = "".join(draw(_pieces(route.uri, parent, draw(odd))))
     if query:
         path += "?" + "&".join(f"{key}={_quoted(value)}" for key, value in query)
-    if route.body not in (None, "*"):
-        descriptor = descriptor.fields_by_name[route.body].message_type
-    content: Any = b"" if route.body is None else _body(draw, descriptor)
-    if draw(st.integers(0, 9)) == 0:
+    if route.body is None:
+        return route.http_method, path, draw(st.binary(max_size=20)) if draw(odd) else b""
+    content = _content(draw, rpc, route).replace(b"{parent}", parent.encode())
+    if draw(odd):
         content = draw(st.one_of(st.binary(max_size=20), st.just(content[: len(content) // 2])))
     return route.http_method, path, content
 
 
-def _body(draw: Any, descriptor: Any) -> bytes:
-    value = draw(st.one_of(_message(descriptor), _message(descriptor), _ANYTHING))
+def _content(draw: Any, rpc: str, route: Route) -> bytes:
+    descriptor = _descriptor(route)
+    if route.body != "*":
+        descriptor = descriptor.fields_by_name[route.body].message_type
+    if draw(_once_in(4)):
+        value = draw(st.one_of(_message(descriptor), _ANYTHING))
+    else:
+        value = copy.deepcopy(BODIES.get(rpc, {}))
+        for _ in range(draw(st.sampled_from([0, 1, 1, 2]))):
+            _flaw(draw, value, descriptor)
     return json.dumps(value, ensure_ascii=draw(st.booleans())).encode("utf-8", "replace")
 
 
-def _descriptor(kind: Any) -> Any:
+def _flaw(draw: Any, value: Any, descriptor: Any) -> None:
+    """Change, drop or add something somewhere in `value`."""
+    places = list(_places(value))
+    if not places or draw(_once_in(5)):
+        field = draw(st.sampled_from(list(descriptor.fields)))
+        value[field.json_name] = draw(_value(field, 1))
+        return
+    where, key = draw(st.sampled_from(places))
+    if draw(_once_in(4)):
+        del where[key]
+    elif isinstance(where[key], str) and draw(st.booleans()):
+        where[key] = draw(_TEXTS)
+    elif isinstance(where[key], int | float) and draw(st.booleans()):
+        where[key] = draw(_NUMBERS)
+    else:
+        where[key] = draw(_ANYTHING)
+
+
+def _places(value: Any) -> Any:
+    pairs = value.items() if isinstance(value, dict) else enumerate(value)
+    for key, inner in pairs:
+        yield value, key
+        if isinstance(inner, dict | list):
+            yield from _places(inner)
+
+
+def _descriptor(route: Route) -> Any:
+    kind = route.request
     return kind.DESCRIPTOR if issubclass(kind, Message) else kind.pb().DESCRIPTOR
 
 
 @st.composite
-def _pieces(draw: Any, uri: str, parent: str) -> list[str]:
+def _pieces(draw: Any, uri: str, parent: str, elsewhere: bool) -> list[str]:
     # `/v1/{name=projects/*/locations/*/endpoints/*}:predict`, mostly in the test's own place.
     plain = re.sub(r"\{[\w.]+=([^}]+)\}", r"\1", uri)
-    own = draw(st.integers(0, 9)) > 0
-    plain = plain.replace("projects/*/locations/*", parent) if own else plain
-    return [
-        piece if not _SEGMENT.fullmatch(piece) else _quoted(draw(st.sampled_from(_IDS)))
-        for piece in re.split(r"(\*\*|\*)", plain)
-    ]
+    plain = plain if elsewhere else plain.replace("projects/*/locations/*", parent)
+    pieces: list[str] = []
+    for piece in _SEGMENT.split(plain):
+        collection = "".join(pieces).rstrip("/").rpartition("/")[2]
+        usual = _IDS.get(collection, ["x", "1"])
+        chosen = draw(st.sampled_from(usual * 6 + _ODD)) if pieces else ""
+        pieces += [_quoted(chosen), piece] if pieces else [piece]
+    return pieces
 
 
 def _quoted(text: str) -> str:
-    return quote(text.encode("utf-8", "replace"), safe="@%.:")
+    return quote(text.encode("utf-8", "replace"), safe="@%.:,")
 
 
 def _message(descriptor: Any, depth: int = 0) -> st.SearchStrategy[Any]:
