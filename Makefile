@@ -9,7 +9,7 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup lock compile run up down status test check
+.PHONY: help setup lock compile run up down status test bench check
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -52,6 +52,9 @@ status: setup ## what is running, and the state of every endpoint
 
 test: setup ## pass every test
 	@$(BIN)/python -m pytest $(ARGS)
+
+bench: setup ## predictions a second, beside the model itself and a bare route
+	@$(BIN)/python -m tests.bench.predictions
 
 check: setup ## ruff and mypy
 	@$(BIN)/ruff check .
