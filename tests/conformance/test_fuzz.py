@@ -96,10 +96,10 @@ def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:
 
 
 def test_every_request_is_answered(server: Vertex) -> None:
-    seen = fuzz(server, 250, derandomize=True, phases=[Phase.generate])
+    seen = fuzz(server, 200, derandomize=True, phases=[Phase.generate])
     # It says nothing if all is refused at the door.
-    assert seen[200] > 25
-    assert seen[400] > 50
+    assert seen[200] > 20
+    assert seen[400] > 40
     assert seen[404] > 10
 
 
