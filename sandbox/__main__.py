@@ -9,7 +9,15 @@ from sandbox import airflow, report
 from sandbox.arguments import seconds
 from sandbox.parts import PORTS, Part, services
 from sandbox.places import LOOPBACK, Home, State
-from sandbox.processes import alive, free_port, healthy, start, stop, wait_until_healthy
+from sandbox.processes import (
+    alive,
+    free_port,
+    healthy,
+    listens,
+    start,
+    stop,
+    wait_until_healthy,
+)
 
 HEALTH_SECONDS = 120.0
 
@@ -49,7 +57,9 @@ def up(home: Home, options: argparse.Namespace) -> int:
             home.save(state)
     for part in _parts(home, state, options):
         for url in part.health:
-            if not wait_until_healthy(state.processes[part.name], url, HEALTH_SECONDS):
+            if not wait_until_healthy(
+                state.processes[part.name], url, state.ports.get(part.name), HEALTH_SECONDS
+            ):
                 print(
                     f"sandbox: {part.title} did not become healthy at {url}; "
                     f"its log is {home.log(part.name)}; `python -m sandbox down` ends the rest",
@@ -81,7 +91,11 @@ def status(home: Home, options: argparse.Namespace) -> int:
         running = state.processes.get(part.name)
         if running is None:
             continue
-        healthy_now = alive(running) and all(healthy(url) for url in part.health)
+        healthy_now = (
+            alive(running)
+            and all(healthy(url) for url in part.health)
+            and (part.name not in state.ports or listens(running, state.ports[part.name]))
+        )
         well = well and healthy_now
         word = "healthy" if healthy_now else "not healthy" if alive(running) else "ended"
         address = f"{LOOPBACK}:{state.ports[part.name]}" if part.name in state.ports else ""

@@ -65,11 +65,16 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
             Part(
                 f"airflow-{name}",
                 f"Airflow {name}",
-                [*airflow, name],
+                [*airflow, name, *options],
                 [f"{ui}/monitor/health#{name.replace('-', '_')}"],
                 environ,
             )
-            for name in ("scheduler", "dag-processor", "triggerer")
+            # Else they serve their logs on every interface; the UI reads the files.
+            for name, options in (
+                ("scheduler", ["--skip-serve-logs"]),
+                ("dag-processor", []),
+                ("triggerer", ["--skip-serve-logs"]),
+            )
         ),
     ]
 

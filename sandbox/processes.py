@@ -78,14 +78,29 @@ def free_port(wanted: int | None) -> int:
     raise OSError(f"no free port on {LOOPBACK}")
 
 
-def wait_until_healthy(running: Running, url: str, seconds: float) -> bool:
-    """Whether `url` (http://… or tcp://host:port) answers before time is up or the process ends."""
+def wait_until_healthy(running: Running, url: str, port: int | None, seconds: float) -> bool:
+    """Whether `url` (http://… or tcp://host:port) answers before time is up or the process ends,
+    and it is that process that listens on `port`, where it has one."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive(running):
-        if healthy(url):
+        if healthy(url) and (port is None or listens(running, port)):
             return True
         time.sleep(0.05)
     return False
+
+
+def listens(running: Running, port: int) -> bool:
+    """Whether that process, or a child of it, is who listens on `port`: another one that took the
+    port first would answer a health probe as well."""
+    try:
+        process = psutil.Process(running.pid)
+        return any(
+            connection.laddr.port == port and connection.status == psutil.CONN_LISTEN
+            for member in (process, *process.children(recursive=True))
+            for connection in member.net_connections("inet")
+        )
+    except psutil.NoSuchProcess:
+        return False
 
 
 def healthy(url: str) -> bool:

@@ -10,6 +10,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.processes import free_port
 from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
 from tests.dags.conftest import Google, Model
 from titleholder.interval import last_complete
@@ -74,7 +75,11 @@ def airflow(sandbox: Sandbox, airflow_home: Path) -> Iterator[Airflow]:
     """A real Airflow beside the sandbox; it takes the templates from the environment."""
     kept = {key: os.environ.pop(key) for key in list(os.environ) if key.startswith("AIRFLOW_")}
     try:
-        started = run_sandbox(sandbox.var, "up", "--airflow", "--dags", str(DAGS_FOLDER))
+        started = run_sandbox(
+            sandbox.var,
+            *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
+            *("--port", f"airflow={free_port(None)}"),
+        )
         assert started.returncode == 0, started.stdout + started.stderr
         (line,) = (row for row in started.stdout.splitlines() if row.startswith("Airflow UI"))
         api = Airflow(f"http://{line.split()[5]}")

@@ -92,7 +92,10 @@ def apply(job: Any, event: TaskEvent, now: Any, message: ToMessage) -> None:
         detail = job.job_detail.task_details[-1]
     state = _Task.__members__[event.state]
     late = detail.state in (_Task.CANCEL_PENDING, _Task.CANCELLING) and state not in TASK_OVER
-    if not late:  # its runner will hear of the cancellation any moment
+    if detail.state == _Task.CANCELLING and state == _Task.FAILED:
+        # The signal that ends its runner reached its process first.
+        _move(detail, _Task.CANCELLED, now, CANCELLED)
+    elif not late:  # its runner will hear of the cancellation any moment
         _move(detail, state, now, event.error)
     if job.state == _Job.PIPELINE_STATE_CANCELLING:
         _cancel(detail, now)
