@@ -34,8 +34,8 @@ NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def airflow_home(sandbox: Sandbox) -> Iterator[Path]:
-    """A migrated metadata database, and the environment that leads the DAGs to the sandbox."""
+def airflow_environ(sandbox: Sandbox) -> dict[str, str]:
+    """The environment that leads the DAGs to the sandbox, and a migrated metadata database."""
     environ = sandbox_airflow.environment(AIRFLOW_HOME, Home(sandbox.var).load())
     environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(DAGS_FOLDER)
     templates = AIRFLOW_HOME / "pipelines"
@@ -44,10 +44,16 @@ def airflow_home(sandbox: Sandbox) -> Iterator[Path]:
     committed = (REPOSITORY / "pipeline" / "compiled" / "linnerud.yaml").read_text()
     (templates / "linnerud.yaml").write_text(committed)
     environ["TITLEHOLDER_PIPELINES"] = str(templates)
+    assert sandbox_airflow.migrate(environ).wait() == 0
+    return environ
+
+
+@pytest.fixture(scope="module")
+def airflow_home(airflow_environ: dict[str, str]) -> Iterator[Path]:
+    """Airflow's home, with its environment in force as long as these tests run."""
     before = dict(os.environ)
-    os.environ |= environ
+    os.environ |= airflow_environ
     try:
-        assert sandbox_airflow.migrate(environ).wait() == 0
         yield AIRFLOW_HOME
     finally:
         os.environ.clear()
