@@ -26,6 +26,7 @@ from sandbox.places import Home
 from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_pipeline import tiny
 from titleholder.interval import Interval, last_complete
+from titleholder.operators import base
 from titleholder.run import Run
 
 # A week that ended long enough ago for every wait for its source to be over.
@@ -54,7 +55,10 @@ def airflow_home(airflow_environ: dict[str, str]) -> Iterator[Path]:
     before = dict(os.environ)
     os.environ |= airflow_environ
     try:
-        yield AIRFLOW_HOME
+        with pytest.MonkeyPatch.context() as patch:
+            # `dag.test()` has no supervisor whose news could come late.
+            patch.setattr(base, "SHORTEST_DEFERRAL", timedelta(seconds=1))
+            yield AIRFLOW_HOME
     finally:
         os.environ.clear()
         os.environ |= before

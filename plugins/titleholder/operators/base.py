@@ -15,6 +15,10 @@ from titleholder.errors import TitleholderError, TryAgain
 from titleholder.run import Run, run_of
 from titleholder.vertex.clients import sentence, transient
 
+# Airflow hears up to five seconds late that a worker has let go of a task. One that is resumed
+# before that is taken for lost, and tried again.
+SHORTEST_DEFERRAL = timedelta(seconds=10)
+
 
 def utc_now() -> datetime:
     """The time of day now."""
@@ -43,11 +47,11 @@ class ModelOperator(BaseOperator):
         return run_of(self.config.model, self.config.schedule, context)
 
     def wake_in(self, span: timedelta) -> NoReturn:
-        """Give the worker slot back and be resumed after `span`, by a trigger that ships with
-        Airflow: Cloud Composer runs no others."""
+        """Give the worker slot back and be resumed after `span`, at least 10 seconds, by a trigger
+        that ships with Airflow: Cloud Composer runs no others."""
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
-        self.defer(trigger=TimeDeltaTrigger(span), method_name="resume")
+        self.defer(trigger=TimeDeltaTrigger(max(span, SHORTEST_DEFERRAL)), method_name="resume")
         raise AssertionError("defer does not return")
 
     def resume(self, context: Mapping[str, Any], event: Any = None) -> Any:
