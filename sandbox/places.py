@@ -57,10 +57,15 @@ class Home:
         """The state left by the last call; a new one when there is none."""
         try:
             raw = json.loads(self._state_file.read_text())
+            processes = {name: Running(**process) for name, process in raw.pop("processes").items()}
+            return State(**raw, processes=processes)
         except FileNotFoundError:
             return State()
-        processes = {name: Running(**process) for name, process in raw.pop("processes").items()}
-        return State(**raw, processes=processes)
+        except (KeyError, TypeError, ValueError):
+            raise OSError(
+                f"{self._state_file} was written by another version; end the processes it names "
+                f"and delete {self.var}"
+            ) from None
 
     def save(self, state: State) -> None:
         """Keep `state` and the addresses in it, each file replaced in one step."""
