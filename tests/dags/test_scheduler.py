@@ -37,7 +37,7 @@ class Airflow:
         assert answer.status_code < 400, f"{method} {path}: {answer.text}"
         return answer.json() if answer.content else None
 
-    def wait(self, what: str, look: Callable[[], Any], seconds: float = 300) -> Any:
+    def wait(self, what: str, look: Callable[[], Any], seconds: float = 660) -> Any:
         end = time.monotonic() + seconds
         while time.monotonic() < end:
             found = look()
