@@ -4,7 +4,7 @@ Google's own: google/cloud/aiplatform/v1/pipeline_job.proto and pipeline_service
 """
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -110,13 +110,9 @@ def runtime_parameters(spec: Spec, job: PipelineJob) -> dict[str, Any]:
         name: plain(value)
         for name, value in PipelineJob.pb(job).runtime_config.parameter_values.items()
     }
+    _check_names("runtimeConfig.parameterValues", "parameter", given, definitions)
     found: dict[str, Any] = {}
-    for name, value in given.items():
-        if name not in definitions:
-            raise InvalidArgument(
-                f"runtimeConfig.parameterValues: the pipeline has no parameter {name!r}; "
-                f"it has {', '.join(sorted(definitions)) or 'none'}."
-            )
+    for name, value in sorted(given.items()):
         if value is None:
             continue
         try:
@@ -147,13 +143,9 @@ def input_artifacts(
     """
     field = "runtimeConfig.inputArtifacts"
     definitions = spec.root.input_definitions.artifacts
+    _check_names(field, "input artifact", job.runtime_config.input_artifacts, definitions)
     found: dict[str, Artifact] = {}
-    for name, given in job.runtime_config.input_artifacts.items():
-        if name not in definitions:
-            raise InvalidArgument(
-                f"{field}: the pipeline has no input artifact {name!r}; "
-                f"it has {', '.join(sorted(definitions)) or 'none'}."
-            )
+    for name, given in sorted(job.runtime_config.input_artifacts.items()):
         if not _ARTIFACT_ID.fullmatch(given.artifact_id):
             raise InvalidArgument(
                 f"{field}: {name!r} has the artifactId {given.artifact_id!r}; it must be the last "
@@ -176,6 +168,16 @@ def input_artifacts(
         if name not in found and not definition.is_optional:
             raise InvalidArgument(f"{field}: the artifact {name!r} is required.")
     return found
+
+
+def _check_names(field: str, kind: str, given: Iterable[str], known: Collection[str]) -> None:
+    """All names before any value: a map has no order that would say which fault comes first."""
+    for name in sorted(given):
+        if name not in known:
+            raise InvalidArgument(
+                f"{field}: the pipeline has no {kind} {name!r}; "
+                f"it has {', '.join(sorted(known)) or 'none'}."
+            )
 
 
 def _label_character(one: str) -> bool:
