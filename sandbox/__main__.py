@@ -12,11 +12,10 @@ from sandbox.places import LOOPBACK, Home, State
 from sandbox.processes import (
     alive,
     free_port,
-    healthy,
-    listens,
     start,
     stop,
-    wait_until_healthy,
+    wait_until_well,
+    well,
 )
 
 HEALTH_SECONDS = 120.0
@@ -56,16 +55,14 @@ def up(home: Home, options: argparse.Namespace) -> int:
             )
             home.save(state)
     for part in _parts(home, state, options):
-        for url in part.health:
-            if not wait_until_healthy(
-                state.processes[part.name], url, state.ports.get(part.name), HEALTH_SECONDS
-            ):
-                print(
-                    f"sandbox: {part.title} did not become healthy at {url}; "
-                    f"its log is {home.log(part.name)}; `python -m sandbox down` ends the rest",
-                    file=sys.stderr,
-                )
-                return 1
+        running, port = state.processes[part.name], state.ports.get(part.name)
+        if not wait_until_well(running, part.health, port, HEALTH_SECONDS):
+            print(
+                f"sandbox: {part.title} did not become healthy at {' and '.join(part.health)}; "
+                f"its log is {home.log(part.name)}; `python -m sandbox down` ends the rest",
+                file=sys.stderr,
+            )
+            return 1
     return status(home, options)
 
 
@@ -86,18 +83,14 @@ def down(home: Home, options: argparse.Namespace) -> int:
 def status(home: Home, options: argparse.Namespace) -> int:
     """Say what is running where; 0 when every part that was started is healthy."""
     state = home.load()
-    well = bool(state.processes)
+    all_fine = True
     for part in _parts(home, state, options) if state.processes else []:
         running = state.processes.get(part.name)
         if running is None:
             continue
-        healthy_now = (
-            alive(running)
-            and all(healthy(url) for url in part.health)
-            and (part.name not in state.ports or listens(running, state.ports[part.name]))
-        )
-        well = well and healthy_now
-        word = "healthy" if healthy_now else "not healthy" if alive(running) else "ended"
+        fine = well(running, part.health, state.ports.get(part.name))
+        all_fine = all_fine and fine
+        word = "healthy" if fine else "not healthy" if alive(running) else "ended"
         address = f"{LOOPBACK}:{state.ports[part.name]}" if part.name in state.ports else ""
         print(f"{part.title:24} {word:12} {address:18} pid {running.pid}")
     if not state.processes:
@@ -106,7 +99,7 @@ def status(home: Home, options: argparse.Namespace) -> int:
     print(f"addresses: {home.env_file}")
     for endpoint in report.endpoints(state):
         print("\n".join(report.lines(state, endpoint)))
-    return 0 if well else 1
+    return 0 if all_fine else 1
 
 
 def reset(home: Home, options: argparse.Namespace) -> int:

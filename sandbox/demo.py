@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from sandbox import airflow, linnerud, report
-from sandbox.places import Home, State, addresses
+from sandbox.places import Home, State
 from sandbox.processes import inherited
 
 INSTANCE = [86.6, 91.4, 50]
@@ -47,7 +47,8 @@ def main(arguments: list[str] | None = None) -> int:
     log = home.log("run")
     print(f"\nThe log of the runs: {log}")
     with _output_to(log):
-        ends = _last_ends(options.weeks)
+        last = linnerud.last_end(datetime.now(UTC))
+        ends = [last - timedelta(weeks=back) for back in reversed(range(options.weeks))]
         well = all(_play(end, terminal, log) for end in ends)
     _summary(state)
     return 0 if well else 1
@@ -57,7 +58,6 @@ def _seed(state: State) -> None:
     from google.auth.credentials import AnonymousCredentials
     from google.cloud import bigquery
 
-    os.environ.update(addresses(state))
     client = bigquery.Client(
         project=state.project,
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
@@ -66,14 +66,6 @@ def _seed(state: State) -> None:
     table = f"{state.project}.linnerud.measurements"
     rows = linnerud.load(client, datetime.now(UTC), table)
     print(f"seeded {table}: {rows:,} rows, 12 past weeks and the present one")
-
-
-def _last_ends(weeks: int) -> list[datetime]:
-    """The last Mondays 03:00 UTC, at which the weekly intervals ended; oldest first."""
-    now = datetime.now(UTC)
-    monday = now.replace(hour=3, minute=0, second=0, microsecond=0) - timedelta(days=now.weekday())
-    last = monday if monday <= now else monday - timedelta(weeks=1)
-    return [last - timedelta(weeks=back) for back in reversed(range(weeks))]
 
 
 def _play(end: datetime, terminal: TextIO, log: Path) -> bool:

@@ -50,6 +50,11 @@ def weeks(now: datetime, count: int = 12, drift: float = 0.02) -> pa.Table:
     return table.filter(pc.less_equal(table["measured_at"], pa.scalar(now)))
 
 
+def last_end(now: datetime) -> datetime:
+    """The Monday 03:00 UTC at which the last complete week before `now` ended."""
+    return _FIRST_WEEK + (now - _FIRST_WEEK) // _WEEK * _WEEK
+
+
 def load(client: bigquery.Client, now: datetime, table: str | None = None, count: int = 12) -> int:
     """Replace `table` (`project.dataset.table`) by `weeks(now, count)`; returns its row count.
 

@@ -78,15 +78,26 @@ def free_port(wanted: int | None) -> int:
     raise OSError(f"no free port on {LOOPBACK}")
 
 
-def wait_until_healthy(running: Running, url: str, port: int | None, seconds: float) -> bool:
-    """Whether `url` (http://… or tcp://host:port) answers before time is up or the process ends,
-    and it is that process that listens on `port`, where it has one."""
+def wait_until_well(
+    running: Running, health: Sequence[str], port: int | None, seconds: float
+) -> bool:
+    """Whether the process is `well` before time is up or it ends."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive(running):
-        if healthy(url) and (port is None or listens(running, port)):
+        if well(running, health, port):
             return True
         time.sleep(0.05)
     return False
+
+
+def well(running: Running, health: Sequence[str], port: int | None) -> bool:
+    """Whether the process is there, every probe of `health` (http://… or tcp://host:port) succeeds,
+    and it is that process that listens on `port`, where it has one."""
+    return (
+        alive(running)
+        and all(healthy(url) for url in health)
+        and (port is None or listens(running, port))
+    )
 
 
 def listens(running: Running, port: int) -> bool:

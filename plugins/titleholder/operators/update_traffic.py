@@ -47,7 +47,7 @@ class UpdateTrafficOperator(ModelOperator):
         labels = version_labels(
             run,
             offer,
-            {**self.config.labels, "freshness": freshness.get("outcome", "unknown")}.items(),
+            {**self.config.labels, "freshness": freshness.get("outcome", "unknown")},
         )
         with self.told():
             return self._reconcile(context, run, offer, labels)

@@ -1,6 +1,6 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, assert_never
@@ -116,7 +116,7 @@ class Endpoints:
                         version_description=f"score {offer.score:.2f}, data of {run.interval}",
                     ),
                 }
-                if self._model_exists():
+                if self._model(self._model_name) is not None:
                     request["parent_model"] = self._model_name
                 else:
                     request["model_id"] = run.model
@@ -180,22 +180,17 @@ class Endpoints:
         return str(found[0].name) if found else None
 
     def _version(self, run: Run) -> str | None:
+        found = self._model(f"{self._model_name}@{run.name}")
+        return None if found is None else f"{self._model_name}@{found.version_id}"
+
+    def _model(self, name: str) -> Any:
+        """The model or version of that name, None when there is none."""
         from google.api_core import exceptions
 
         try:
-            found = self._models.get_model(name=f"{self._model_name}@{run.name}", **reading())
+            return self._models.get_model(name=name, **reading())
         except exceptions.NotFound:
             return None
-        return f"{self._model_name}@{found.version_id}"
-
-    def _model_exists(self) -> bool:
-        from google.api_core import exceptions
-
-        try:
-            self._models.get_model(name=self._model_name, **reading())
-        except exceptions.NotFound:
-            return False
-        return True
 
     def _busy(self, service: Any, resource: str) -> tuple[str, ...]:
         from google.api_core import exceptions
@@ -229,10 +224,10 @@ class Endpoints:
         return client(ModelServiceClient, self.environment)
 
 
-def version_labels(run: Run, offer: Offer, extra: Iterable[tuple[str, str]]) -> dict[str, str]:
+def version_labels(run: Run, offer: Offer, extra: Mapping[str, str]) -> dict[str, str]:
     """What a model version says of itself, in the characters that label values may have."""
     return {
-        **dict(extra),
+        **extra,
         "data-interval-start": label_time(run.interval.start),
         "data-interval-end": label_time(run.interval.end),
         "pipeline-job": run.name,

@@ -84,7 +84,7 @@ class Jobs:
 
         try:
             self._client.cancel_pipeline_job(name=name, **writing())
-        except (exceptions.NotFound, exceptions.FailedPrecondition, exceptions.BadRequest):
+        except (exceptions.NotFound, exceptions.BadRequest):
             return
 
     def running(self, run_label: str) -> list[Job]:
