@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
 from pydantic import (
@@ -149,9 +149,11 @@ class Endpoint(_Section):
 
 
 class Rollout(_Section):
-    """How a challenger comes in."""
+    """How a challenger comes in, and how models are replaced (see rollout.intents.Policy)."""
 
     challenger_share: int = Field(10, ge=1, le=99)
+    replacement: Literal["recreate", "surge"] = "recreate"
+    keep_previous: bool = True
 
 
 class ModelConfig(_Section):
@@ -170,6 +172,7 @@ class ModelConfig(_Section):
     gate: Gate
     endpoint: Endpoint
     rollout: Rollout = Rollout()
+    events: Annotated[str, AfterValidator(_table)] = "titleholder.events"
 
     @property
     def start(self) -> datetime:

@@ -5,6 +5,7 @@ TitleholderError
 ├── SettingError     the environment lacks something (project, bucket, template)
 ├── PipelineError    the pipeline job did not end as it should
 ├── Refusal          the endpoint is in a state that must not be changed automatically
+│   └── HandsOn      somebody changed it by hand since the last rollout wrote to it
 └── TryAgain         Google could not do it now, and may the next time
 """
 
@@ -27,6 +28,10 @@ class PipelineError(TitleholderError):
 
 class Refusal(TitleholderError):
     """Nothing was changed on the endpoint, and a person has to decide."""
+
+
+class HandsOn(Refusal):
+    """Somebody changed the endpoint by hand; it is to be adopted or restored first."""
 
 
 class TryAgain(TitleholderError):

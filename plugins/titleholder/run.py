@@ -9,6 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Any
 
 from titleholder.errors import Refusal
@@ -44,8 +45,7 @@ class Run:
     def deployed_model_id(self) -> str:
         """Ten digits, all that Vertex AI lets a caller choose: the minute (since 1970) at which the
         interval ends, then the generation. Greater means newer data."""
-        minutes = int(self.interval.end.timestamp() // 60)
-        return f"{minutes:08d}{self.generation:02d}"
+        return _deployed_id(self.interval.end, self.generation)
 
     def next_generation(self) -> "Run":
         """The same interval, trained once more."""
@@ -76,6 +76,23 @@ def data_until(deployed_model_id: str) -> datetime | None:
     if not re.fullmatch(r"\d{10}", deployed_model_id):
         return None
     return datetime.fromtimestamp(0, UTC) + timedelta(minutes=int(deployed_model_id[:8]))
+
+
+@lru_cache(maxsize=10_000)
+def deployed_id_of(alias: str) -> str | None:
+    """The deployed model id that belongs to a run's name; None for any other alias."""
+    match = re.fullmatch(r".+-\d{8}t\d{4}-(\d{8}t\d{4})-g(\d{1,2})", alias)
+    if match is None:
+        return None
+    try:
+        end = datetime.strptime(match[1], "%Y%m%dt%H%M").replace(tzinfo=UTC)
+    except ValueError:
+        return None
+    return _deployed_id(end, int(match[2]))
+
+
+def _deployed_id(end: datetime, generation: int) -> str:
+    return f"{int(end.timestamp() // 60):08d}{generation:02d}"
 
 
 def run_label(dag_id: str, run_id: str) -> str:

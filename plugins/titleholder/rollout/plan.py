@@ -1,128 +1,77 @@
 """The steps from what is there to what is wanted. Pure and total: steps, or a Refusal."""
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from collections.abc import Iterable
+from dataclasses import replace
+from functools import reduce
+from typing import assert_never
 
-from titleholder.errors import Refusal
-from titleholder.rollout.roles import CHALLENGER, CHAMPION, Roles, roles
-from titleholder.rollout.steps import CreateEndpoint, Deploy, Register, SetTraffic, Step, Undeploy
-from titleholder.rollout.view import Seat, View
-
-
-@dataclass(frozen=True)
-class SeatCandidate:
-    """The wish of the weekly run: its model in the registry, and on the endpoint as challenger
-    with `share` per cent, or as champion when nobody else is there.
-
-    `data_until` and `period` are the end and length of the interval it was trained on.
-    """
-
-    model: str
-    alias: str
-    deployed_model_id: str
-    data_until: datetime
-    period: timedelta
-    share: int
-    endpoint: str
-    create_endpoint: bool
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What to do, in order, and in one sentence what it comes to."""
-
-    steps: tuple[Step, ...]
-    summary: str
+from titleholder.rollout.byhand import adopt, restore
+from titleholder.rollout.change import abort, promote, reinstate, roll_back, set_share
+from titleholder.rollout.intents import (
+    Abort,
+    Adopt,
+    Intent,
+    Policy,
+    Promote,
+    Reinstate,
+    Restore,
+    RollBack,
+    SeatCandidate,
+    SetShare,
+)
+from titleholder.rollout.outcome import Plan
+from titleholder.rollout.roles import differences_to, record
+from titleholder.rollout.seating import seat
+from titleholder.rollout.simulate import after
+from titleholder.rollout.steps import Alias, Step
+from titleholder.rollout.view import View
 
 
-def plan(view: View, wish: SeatCandidate) -> Plan:
+def plan(view: View, intent: Intent, policy: Policy | None = None) -> Plan:
     """The whole plan from this view; apply the first step, look again, plan again.
 
-    The champion is never undeployed, the split sums to 100 after every step, and never more than
-    two models are deployed: the old challenger's traffic goes back to the champion, then it leaves,
-    then the new one comes. An interval older than the newest one deployed is only registered.
-    Raises Refusal when a person has to decide.
+    The champion is never undeployed, the split sums to 100 after every step, and no more models are
+    deployed than the policy allows. The registry's aliases follow the roles at the end. Raises
+    Refusal when a person has to decide.
     """
-    steps: list[Step] = []
-    if view.endpoint is None:
-        if not wish.create_endpoint:
-            raise Refusal(
-                f"there is no endpoint named {wish.endpoint!r}; create it, or set endpoint.create: "
-                f"true in {wish.model}.yaml"
-            )
-        steps.append(CreateEndpoint(wish.endpoint))
-    seated = roles(view)
-    if view.version is None:
-        steps.append(Register(wish.alias))
-
-    mine = view.seat(wish.deployed_model_id)
-    if mine is not None and view.version is not None and _short(mine.model) != _short(view.version):
-        raise Refusal(
-            f"{view.endpoint} has {mine.id} already, serving {mine.model} instead of "
-            f"{view.version}; undeploy it or give this model an endpoint of its own"
-        )
-    newer = [seat for seat in view.seats if _is_newer(seat, wish)]
-    if newer:
-        return Plan(
-            tuple(steps),
-            f"superseded: {newer[0].display_name} ({newer[0].id}) is newer than this run, whose "
-            f"data ends {wish.data_until:%Y-%m-%d %H:%M} UTC; live traffic stays as it is",
-        )
-    if seated.champion is None or seated.champion == mine:
-        return _crown(view, wish, mine, steps)
-    return _challenge(view, wish, seated, mine, steps)
+    decided = _decide(view, intent, policy or Policy())
+    last = reduce(after, decided.steps, view)
+    return replace(decided, steps=(*decided.steps, *_mirror(last)))
 
 
-def _crown(view: View, wish: SeatCandidate, mine: Seat | None, steps: list[Step]) -> Plan:
-    me = wish.deployed_model_id
-    if mine is None:
-        steps.append(Deploy(me, f"{wish.model}-champion-model"))
-    split = view.split if me in view.split else {me: 100}
-    if view.labels.get(CHAMPION) != me or split != view.split:
-        challenger = next((seat for seat in split if seat != me), None)
-        steps.append(SetTraffic(split, champion=me, challenger=challenger))
-    return Plan(tuple(steps), f"{me} is champion with {split[me]} % of the requests")
+def _decide(view: View, intent: Intent, policy: Policy) -> Plan:
+    match intent:
+        case SeatCandidate():
+            return seat(view, intent, policy)
+        case Promote():
+            return promote(view, intent, policy)
+        case RollBack():
+            return roll_back(view, intent)
+        case Abort():
+            return abort(view, intent)
+        case SetShare():
+            return set_share(view, intent)
+        case Reinstate():
+            return reinstate(view, intent, policy)
+        case Adopt():
+            return adopt(view, intent)
+        case Restore():
+            return restore(view)
+        case _:
+            assert_never(intent)
 
 
-def _challenge(
-    view: View, wish: SeatCandidate, seated: Roles, mine: Seat | None, steps: list[Step]
-) -> Plan:
-    assert seated.champion is not None
-    champion, me = seated.champion.id, wish.deployed_model_id
-    if seated.challenger is not None and seated.challenger != mine:
-        old = seated.challenger.id
-        if view.split != {champion: 100} or _labelled(view) != (champion, None):
-            steps.append(SetTraffic({champion: 100}, champion=champion))
-        steps.append(Undeploy(old))
-    if mine is None:
-        steps.append(Deploy(me, f"{wish.model}-challenger-model"))
-    # A challenger with its label is seated: its share may have been changed since, on purpose.
-    if mine is None or _labelled(view) != (champion, me):
-        split = {champion: 100 - wish.share, me: wish.share}
-        steps.append(SetTraffic(split, champion=champion, challenger=me))
-        share = wish.share
-    else:
-        share = mine.share
-    return Plan(
-        tuple(steps),
-        f"{me} is challenger with {share} % of the requests, {champion} champion with "
-        f"{100 - share} %",
-    )
-
-
-def _short(model: str) -> str:
-    """`linnerud@3`: what comes before may name the project by its id or by its number."""
-    return model.rsplit("/", 1)[-1]
-
-
-def _labelled(view: View) -> tuple[str | None, str | None]:
-    return view.labels.get(CHAMPION), view.labels.get(CHALLENGER)
-
-
-def _is_newer(seat: Seat, wish: SeatCandidate) -> bool:
-    if seat.id == wish.deployed_model_id:
-        return False
-    if seat.data_until is not None:
-        return (seat.data_until, seat.id) > (wish.data_until, wish.deployed_model_id)
-    # Not deployed by us: it was trained, at the latest, on the period before it was deployed.
-    return seat.deployed_at is not None and seat.deployed_at - wish.period >= wish.data_until
+def _mirror(view: View) -> Iterable[Step]:
+    """The aliases `champion` and `challenger` of the registry, as the labels say it: for people,
+    who look there. A model that is not in this registry entry has none."""
+    recorded = record(view)
+    if recorded is None or differences_to(view, *recorded):
+        return
+    for role in ("champion", "challenger"):
+        holder = view.version(role)
+        seated = view.seat(getattr(recorded[0], role))
+        wanted = view.served_by(seated) if seated is not None else None
+        if wanted is not None and wanted != holder:
+            yield Alias(role, wanted.reference)
+        elif wanted is None and holder is not None:
+            yield Alias(role, holder.reference, remove=True)

@@ -1,64 +1,171 @@
-"""Who is champion and who is challenger, read off the endpoint."""
+"""Who is champion and who is challenger: what the endpoint's labels say, and whether it is so."""
 
 from dataclasses import dataclass
 
-from titleholder.errors import Refusal
+from titleholder.errors import HandsOn, Refusal
 from titleholder.rollout.view import Seat, View
 
-CHAMPION, CHALLENGER = "champion", "challenger"
+CHANGE = "change"
+_SHARE = "challenger-share"
+_NAMES = ("champion", "challenger", "previous", "withdrawn")
 
 
 @dataclass(frozen=True)
 class Roles:
-    """The seat of each; None when nobody sits there."""
+    """The deployed model id of each role.
 
-    champion: Seat | None
-    challenger: Seat | None
-
-
-def roles(view: View) -> Roles:
-    """The roles by the endpoint's labels, else by the deployed display names `...-champion-model`
-    and `...-challenger-model`, else the only model there is.
-
-    Raises Refusal when more than two models are deployed, when none of the three tells, or when
-    somebody took the champion, or all of its traffic, away.
+    `previous` was champion before; `withdrawn` was the last challenger that left without the title.
+    Both keep their label when they are undeployed: it is the memory of the endpoint.
     """
-    if len(view.seats) > 2:
-        raise Refusal(
-            f"{view.endpoint} holds {len(view.seats)} deployed models "
-            f"({_listed(view)}) and a rollout knows two; undeploy all but the champion and the "
-            "challenger, then clear this task"
+
+    champion: str
+    challenger: str | None = None
+    previous: str | None = None
+    withdrawn: str | None = None
+
+    def holds(self, deployed_model_id: str) -> bool:
+        """Whether that model has a role."""
+        return deployed_model_id in (
+            self.champion,
+            self.challenger,
+            self.previous,
+            self.withdrawn,
         )
-    label = view.labels.get(CHAMPION)
-    labelled = view.seat(label)
-    if view.seats and label is not None and labelled is None:
+
+
+@dataclass(frozen=True)
+class Standing:
+    """What a view comes to. `roles` is None when nobody is champion yet, `recorded` tells whether
+    the labels say so or it was concluded. `leftovers` are models of ours that an interrupted run
+    deployed and never gave a role."""
+
+    roles: Roles | None
+    recorded: bool
+    leftovers: tuple[Seat, ...] = ()
+
+
+def labels_of(roles: Roles | None, split: dict[str, int], change: str) -> dict[str, str]:
+    """The labels that record roles and split, for one write with them; `change` names the write."""
+    if roles is None:
+        return {}
+    said = {name: getattr(roles, name) for name in _NAMES}
+    if roles.challenger is not None:
+        said[_SHARE] = str(split.get(roles.challenger, 0))
+    return {name: value for name, value in said.items() if value} | {CHANGE: change}
+
+
+def other_labels(labels: dict[str, str]) -> dict[str, str]:
+    """Those that are not a rollout's."""
+    return {k: v for k, v in labels.items() if k not in (*_NAMES, _SHARE, CHANGE)}
+
+
+def record(view: View) -> tuple[Roles, dict[str, int]] | None:
+    """Roles and split as the last write of a rollout recorded them; None when there was none."""
+    labels = view.labels
+    if CHANGE not in labels or "champion" not in labels:
+        return None
+    roles = Roles(labels["champion"], *(labels.get(name) for name in _NAMES[1:]))
+    share = labels.get(_SHARE, "0") if roles.challenger else "0"
+    percent = int(share) if share.isdigit() and int(share) < 100 else 0
+    split = {roles.champion: 100 - percent}
+    if roles.challenger and percent:
+        split[roles.challenger] = percent
+    return roles, split
+
+
+def stand(view: View) -> Standing:
+    """The roles on the endpoint.
+
+    An endpoint that no rollout has written to is adopted: by the labels champion and challenger,
+    else by deployed display names `...-champion-model` and `...-challenger-model`, else the only
+    model there is. Raises HandsOn when somebody changed what the last rollout recorded, Refusal
+    when nothing tells who is champion.
+    """
+    leftovers = tuple(seat for seat in view.seats if _is_leftover(view, seat))
+    recorded = record(view)
+    if recorded is None:
+        roles = _conclude(view, tuple(s for s in view.seats if s not in leftovers))
+        return Standing(roles, False, leftovers)
+    if differences := differences_to(view, *recorded):
+        raise HandsOn(
+            f"{view.endpoint} was changed by hand: {'; '.join(differences)}; keep it as it is with "
+            f"`python -m titleholder adopt {view.model}`, or go back to what was recorded with "
+            f"`python -m titleholder restore {view.model}` (or trigger {view.model}__rollout with "
+            "that intent), then clear this task"
+        )
+    return Standing(recorded[0], True, leftovers)
+
+
+def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]:
+    """In words, how the endpoint differs from these roles and this split; empty when it does not.
+
+    Leftovers, and a previous champion or withdrawn challenger that left, are no difference.
+    """
+    found = []
+    needed = [("champion", roles.champion)]
+    if roles.challenger is not None:
+        needed.append(("challenger", roles.challenger))
+    found += [f"the {role} {seat} was undeployed" for role, seat in needed if not view.seat(seat)]
+    if view.split != split:
+        found.append(f"the split is {_shares(view.split)} instead of {_shares(split)}")
+    found += [f"{seat.id} ({seat.display_name}) was deployed" for seat in strangers(view, roles)]
+    return found
+
+
+def strangers(view: View, roles: Roles) -> list[Seat]:
+    """The deployed models that have no role and are no leftovers of ours."""
+    return [s for s in view.seats if not roles.holds(s.id) and not _is_leftover(view, s)]
+
+
+def _is_leftover(view: View, seat: Seat) -> bool:
+    if seat.share or seat.id in (view.labels.get(name) for name in _NAMES):
+        return False
+    version = view.version_of(seat.id)
+    return version is not None and version == view.served_by(seat)
+
+
+def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
+    adopt = f"`python -m titleholder adopt {view.model} --champion <deployed model id>`"
+    if not seats:
+        return None
+    if len(seats) > 2:
+        raise Refusal(
+            f"{view.endpoint} holds {len(seats)} deployed models ({_listed(seats)}) and a rollout "
+            "knows two; undeploy all but the champion and the challenger, then clear this task"
+        )
+    label = view.labels.get("champion")
+    champion = view.seat(label) or _named(seats, "champion")
+    if label is not None and view.seat(label) is None:
         raise Refusal(
             f"the label champion={label} of {view.endpoint} names no deployed model, so somebody "
-            f"took the champion down; set the label to one of {_listed(view)}, then clear this task"
+            f"took the champion down; say who is champion of {_listed(seats)} with {adopt}, then "
+            "clear this task"
         )
-    if labelled is not None and view.split and not labelled.share:
+    if champion is None and len(seats) == 1:
+        champion = seats[0]
+    if champion is None:
         raise Refusal(
-            f"the champion {label} of {view.endpoint} has no traffic ({view.split} has it all), so "
-            "somebody moved it by hand; give the champion its traffic back, or set the label "
-            "champion to the model that has it, then clear this task"
+            f"{view.endpoint} holds {_listed(seats)}, and neither a label nor a name says which is "
+            f"the champion; say so with {adopt}, then clear this task"
         )
-    champion = labelled or _named(view, CHAMPION)
-    if champion is None and len(view.seats) == 1:
-        champion = view.seats[0]
-    if champion is None and view.seats:
+    if not champion.share:
         raise Refusal(
-            f"{view.endpoint} holds {_listed(view)}, and neither a label nor a name says which is "
-            "the champion; set the endpoint's label champion=<deployed model id>, then clear this "
-            "task"
+            f"the champion {champion.id} of {view.endpoint} has no traffic "
+            f"({_shares(view.split)}); give it some, or say who is champion with {adopt}, then "
+            "clear this task"
         )
-    others = [seat for seat in view.seats if seat != champion]
-    return Roles(champion, others[0] if others else None)
+    others = [seat for seat in seats if seat != champion]
+    return Roles(champion.id, others[0].id if others else None)
 
 
-def _named(view: View, role: str) -> Seat | None:
-    found = [seat for seat in view.seats if seat.display_name.endswith(f"-{role}-model")]
+def _named(seats: tuple[Seat, ...], role: str) -> Seat | None:
+    found = [seat for seat in seats if seat.display_name.endswith(f"-{role}-model")]
     return found[0] if len(found) == 1 else None
 
 
-def _listed(view: View) -> str:
-    return ", ".join(f"{seat.id} ({seat.display_name})" for seat in view.seats)
+def _listed(seats: tuple[Seat, ...]) -> str:
+    return ", ".join(f"{seat.id} ({seat.display_name})" for seat in seats)
+
+
+def _shares(split: dict[str, int]) -> str:
+    return " and ".join(f"{share} % to {seat}" for seat, share in split.items()) or "empty"

@@ -2,6 +2,23 @@
 
 from dataclasses import dataclass, field
 
+from titleholder.rollout.roles import Roles
+
+
+@dataclass(frozen=True)
+class NewVersion:
+    """What is registered: the folder `uri` with the model's file, for the serving `image`.
+
+    `alias` finds the version again, whoever looks for it.
+    """
+
+    alias: str
+    display_name: str
+    description: str
+    uri: str
+    image: str
+    labels: dict[str, str] = field(default_factory=dict, hash=False)
+
 
 @dataclass(frozen=True)
 class CreateEndpoint:
@@ -15,40 +32,49 @@ class CreateEndpoint:
 
 @dataclass(frozen=True)
 class Register:
-    """Register the candidate as a version of its model, under an alias that finds it again."""
+    """Register a version of the model."""
 
-    alias: str
+    version: NewVersion
 
     def __str__(self) -> str:
-        return f"register the model version {self.alias}"
+        return f"register the model version {self.version.alias}"
 
 
 @dataclass(frozen=True)
 class Deploy:
-    """Deploy the candidate's version; it gets no traffic yet."""
+    """Deploy a version, named by alias or number; it gets no traffic yet."""
 
     deployed_model_id: str
     display_name: str
+    version: str
 
     def __str__(self) -> str:
-        return f"deploy {self.display_name} as {self.deployed_model_id}, without traffic"
+        return f"deploy {self.version} as {self.deployed_model_id}, without traffic"
 
 
 @dataclass(frozen=True)
 class SetTraffic:
-    """Change split and roles in one write. `split` sums to 100."""
+    """Change split and roles in one write. `split` sums to 100 and holds the champion; both it and
+    the roles are empty only where no model is left. `action` says in one word why."""
 
     split: dict[str, int] = field(hash=False)
-    champion: str
-    challenger: str | None = None
+    roles: Roles | None
+    action: str
 
     def __post_init__(self) -> None:
-        if sum(self.split.values()) != 100 or self.champion not in self.split:
+        if self.roles is None:
+            sound = not self.split
+        else:
+            sound = sum(self.split.values()) == 100 and self.roles.champion in self.split
+        if not sound or not all(0 < share <= 100 for share in self.split.values()):
             raise ValueError(f"a split must sum to 100 and hold the champion, not {self}")
 
     def __str__(self) -> str:
+        if self.roles is None:
+            return f"{self.action}: nobody has a role or traffic"
         shares = " and ".join(f"{share} % to {seat}" for seat, share in self.split.items())
-        return f"give {shares} (champion {self.champion}, challenger {self.challenger or 'none'})"
+        challenger = self.roles.challenger or "none"
+        return f"{self.action}: {shares} (champion {self.roles.champion}, challenger {challenger})"
 
 
 @dataclass(frozen=True)
@@ -61,4 +87,18 @@ class Undeploy:
         return f"undeploy {self.deployed_model_id}"
 
 
-Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy
+@dataclass(frozen=True)
+class Alias:
+    """Give a registered version the alias of a role, or take it away."""
+
+    role: str
+    version: str
+    remove: bool = False
+
+    def __str__(self) -> str:
+        if self.remove:
+            return f"take the alias {self.role} from {self.version}"
+        return f"give the alias {self.role} to {self.version}"
+
+
+Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias

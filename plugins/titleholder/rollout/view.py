@@ -1,13 +1,16 @@
-"""What is there: an endpoint, the models deployed on it, and the candidate in the registry."""
+"""What is there: an endpoint, the models deployed on it, and the versions in the registry."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from titleholder.run import deployed_id_of
+
 
 @dataclass(frozen=True)
 class Seat:
-    """A deployed model. `share` is its per cent of the requests; `data_until` the end of the
-    interval it was trained on, None when it was not deployed by us."""
+    """A deployed model. `model` is `<model>@<version number>`, `share` its per cent of the
+    requests; `data_until` the end of the interval it was trained on, None when it was not deployed
+    by us."""
 
     id: str
     display_name: str
@@ -18,19 +21,34 @@ class Seat:
 
 
 @dataclass(frozen=True)
-class View:
-    """One observation. Labels and etag belong to the same read as the seats.
+class Version:
+    """A registered version of the model; `number` is Vertex AI's."""
 
-    `endpoint` is its resource name, None when it does not exist. `version` is the resource name of
-    the candidate's registered version, None when it is not registered. `busy` names the operations
-    in flight on the endpoint or in the registry.
+    number: str
+    aliases: frozenset[str] = frozenset()
+
+    @property
+    def reference(self) -> str:
+        """What a step calls it: the alias of the run that made it, else its number."""
+        return min((a for a in self.aliases if deployed_id_of(a)), default=self.number)
+
+
+@dataclass(frozen=True)
+class View:
+    """One observation. Labels, split and etag belong to the same read as the seats.
+
+    `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None when
+    it does not exist, and `updated` the time of its last change. `busy` names the operations in
+    flight on the endpoint or in the registry.
     """
 
+    model: str
     endpoint: str | None
     seats: tuple[Seat, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     etag: str = ""
-    version: str | None = None
+    updated: datetime | None = None
+    versions: tuple[Version, ...] = ()
     busy: tuple[str, ...] = ()
 
     def seat(self, deployed_model_id: str | None) -> Seat | None:
@@ -41,6 +59,28 @@ class View:
     def split(self) -> dict[str, int]:
         """Deployed model id to per cent, without those that get none."""
         return {seat.id: seat.share for seat in self.seats if seat.share}
+
+    def version(self, reference: str) -> Version | None:
+        """The version with that alias or number, if any."""
+        return next(
+            (v for v in self.versions if reference == v.number or reference in v.aliases), None
+        )
+
+    def version_of(self, deployed_model_id: str) -> Version | None:
+        """The version that a run of ours deployed, or would deploy, under that id."""
+        return next(
+            (
+                version
+                for version in self.versions
+                if any(deployed_id_of(alias) == deployed_model_id for alias in version.aliases)
+            ),
+            None,
+        )
+
+    def served_by(self, seat: Seat) -> Version | None:
+        """The version of this model that the seat serves; None when it serves another model."""
+        model, _, number = seat.model.partition("@")
+        return self.version(number) if model == self.model else None
 
 
 def serving(view: View) -> str:

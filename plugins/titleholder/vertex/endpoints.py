@@ -1,19 +1,33 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, assert_never
 
 from titleholder.config import ModelConfig
-from titleholder.contract import Offer
 from titleholder.environment import Environment
 from titleholder.errors import Refusal, TryAgain
-from titleholder.rollout.roles import CHALLENGER, CHAMPION
-from titleholder.rollout.steps import CreateEndpoint, Deploy, Register, SetTraffic, Step, Undeploy
-from titleholder.rollout.view import Seat, View
-from titleholder.run import Run, data_until, label_time
-from titleholder.vertex.clients import client, parent, reading, sentence, status, writing
+from titleholder.rollout.roles import labels_of, other_labels
+from titleholder.rollout.steps import (
+    Alias,
+    CreateEndpoint,
+    Deploy,
+    Register,
+    SetTraffic,
+    Step,
+    Undeploy,
+)
+from titleholder.rollout.view import Seat, Version, View
+from titleholder.run import data_until
+from titleholder.vertex.clients import (
+    client,
+    parent,
+    reading,
+    sentence,
+    status,
+    transient,
+    writing,
+)
 from titleholder.vertex.jobs import MODEL_LABEL
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
@@ -32,47 +46,54 @@ class Endpoints:
     environment: Environment
     config: ModelConfig
 
-    def observe(self, run: Run) -> View:
-        """What is there now, as far as the run's candidate is concerned.
+    def observe(self) -> View:
+        """What is there now.
 
         Raises Refusal when several endpoints have the configured display name.
         """
         # Operations first: one that ends between two reads is then seen by its effect.
-        uploads = self._busy(self._models, self._model_name)
-        version = self._version(run)
-        busy = uploads if version is None else ()
+        busy = self._busy(self._models, self._model_name)
+        versions = self._versions()
         name = self._endpoint_name()
         if name is None:
-            return View(endpoint=None, version=version, busy=busy)
+            # It may be in the making under the id that we give it.
+            busy += self._busy(self._endpoints, self._own_endpoint)
+            return View(self.config.model, None, versions=versions, busy=busy)
         busy += self._busy(self._endpoints, name)
         found = self._endpoints.get_endpoint(name=name, **reading())
         return View(
+            model=self.config.model,
             endpoint=name,
             seats=tuple(_seat(found, deployed) for deployed in found.deployed_models),
             labels=dict(found.labels),
             etag=found.etag,
-            version=version,
+            updated=found.update_time,
+            versions=versions,
             busy=busy,
         )
 
-    def apply(self, step: Step, view: View, run: Run, offer: Offer, labels: dict[str, str]) -> str:
+    def apply(self, step: Step, view: View, change: str = "") -> str:
         """Do one step; the name of the operation that carries it out, "" when it is done already.
 
-        Raises LookAgain when the endpoint changed or is being changed, Refusal when Vertex AI
+        `change` names a write of roles and split, among the endpoint's labels. Raises LookAgain
+        when the endpoint changed, is being changed or gave no answer, Refusal when Vertex AI
         refuses for good, TryAgain when there is no quota now.
         """
         from google.api_core import exceptions
 
         try:
-            operation = self._call(step, view, run, offer, labels)
-        except exceptions.Conflict as error:
-            raise LookAgain(sentence(error)) from None
+            operation = self._call(step, view, change)
+        except exceptions.TooManyRequests as error:
+            raise TryAgain(f"there is no quota to {step} now: {sentence(error)}") from None
         except exceptions.BadRequest as error:
             if status(error) == "FAILED_PRECONDITION":
                 raise LookAgain(sentence(error)) from None
             raise Refusal(f"Vertex AI refused to {step}: {sentence(error)}") from None
-        except exceptions.TooManyRequests as error:
-            raise TryAgain(f"there is no quota to {step} now: {sentence(error)}") from None
+        except Exception as error:
+            # Without an answer it may have been done all the same.
+            if isinstance(error, exceptions.Conflict | exceptions.NotFound) or transient(error):
+                raise LookAgain(sentence(error)) from None
+            raise
         return str(operation.operation.name) if operation is not None else ""
 
     def running(self, operation: str, step: str) -> bool:
@@ -88,7 +109,7 @@ class Endpoints:
             raise kind(f"Vertex AI could not {step}: {said} (operation {operation})")
         return not found.done
 
-    def _call(self, step: Step, view: View, run: Run, offer: Offer, labels: dict[str, str]) -> Any:
+    def _call(self, step: Step, view: View, change: str) -> Any:
         from google.cloud import aiplatform_v1 as v1
         from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -104,29 +125,29 @@ class Endpoints:
                     endpoint_id=self.config.model,
                     **writing(),
                 )
-            case Register(alias):
+            case Register(new):
                 request = {
                     "parent": parent(self.environment),
                     "model": v1.Model(
-                        display_name=f"{run.model} {run.interval.end:%Y-%m-%dT%H:%MZ}",
-                        artifact_uri=offer.uri,
-                        container_spec=v1.ModelContainerSpec(image_uri=offer.image),
-                        labels=labels,
-                        version_aliases=[alias],
-                        version_description=f"score {offer.score:.2f}, data of {run.interval}",
+                        display_name=new.display_name,
+                        artifact_uri=new.uri,
+                        container_spec=v1.ModelContainerSpec(image_uri=new.image),
+                        labels=new.labels,
+                        version_aliases=[new.alias],
+                        version_description=new.description,
                     ),
                 }
-                if self._model(self._model_name) is not None:
+                if view.versions:
                     request["parent_model"] = self._model_name
                 else:
-                    request["model_id"] = run.model
+                    request["model_id"] = self.config.model
                 return self._models.upload_model(request=request, **writing())
-            case Deploy(deployed_model_id, display_name):
+            case Deploy(deployed_model_id, display_name, reference):
                 return self._endpoints.deploy_model(
                     endpoint=view.endpoint,
                     deployed_model=v1.DeployedModel(
                         id=deployed_model_id,
-                        model=view.version,
+                        model=self._version_name(view, reference),
                         display_name=display_name,
                         dedicated_resources=v1.DedicatedResources(
                             machine_spec=v1.MachineSpec(
@@ -139,15 +160,13 @@ class Endpoints:
                     ),
                     **writing(),
                 )
-            case SetTraffic(split, champion, challenger):
-                roles = {CHAMPION: champion, CHALLENGER: challenger}
-                kept = {k: v for k, v in view.labels.items() if k not in roles}
+            case SetTraffic(split, roles, _):
                 self._endpoints.update_endpoint(
                     endpoint=v1.Endpoint(
                         name=view.endpoint,
                         etag=view.etag,
                         traffic_split=split,
-                        labels=kept | {role: seat for role, seat in roles.items() if seat},
+                        labels=other_labels(view.labels) | labels_of(roles, split, change),
                     ),
                     update_mask=FieldMask(paths=["traffic_split", "labels"]),
                     **writing(),
@@ -157,6 +176,13 @@ class Endpoints:
                 return self._endpoints.undeploy_model(
                     endpoint=view.endpoint, deployed_model_id=deployed_model_id, **writing()
                 )
+            case Alias(role, reference, remove):
+                self._models.merge_version_aliases(
+                    name=self._version_name(view, reference),
+                    version_aliases=[f"-{role}" if remove else role],
+                    **writing(),
+                )
+                return None
             case _:
                 assert_never(step)
 
@@ -179,18 +205,20 @@ class Endpoints:
             )
         return str(found[0].name) if found else None
 
-    def _version(self, run: Run) -> str | None:
-        found = self._model(f"{self._model_name}@{run.name}")
-        return None if found is None else f"{self._model_name}@{found.version_id}"
-
-    def _model(self, name: str) -> Any:
-        """The model or version of that name, None when there is none."""
+    def _versions(self) -> tuple[Version, ...]:
         from google.api_core import exceptions
 
         try:
-            return self._models.get_model(name=name, **reading())
+            found = list(self._models.list_model_versions(name=self._model_name, **reading()))
         except exceptions.NotFound:
-            return None
+            return ()
+        return tuple(
+            Version(version.version_id, frozenset(version.version_aliases)) for version in found
+        )
+
+    def _version_name(self, view: View, reference: str) -> str:
+        version = view.version(reference)
+        return f"{self._model_name}@{version.number if version else reference}"
 
     def _busy(self, service: Any, resource: str) -> tuple[str, ...]:
         from google.api_core import exceptions
@@ -211,6 +239,10 @@ class Endpoints:
     def _model_name(self) -> str:
         return f"{parent(self.environment)}/models/{self.config.model}"
 
+    @property
+    def _own_endpoint(self) -> str:
+        return f"{parent(self.environment)}/endpoints/{self.config.model}"
+
     @cached_property
     def _endpoints(self) -> Any:
         from google.cloud.aiplatform_v1 import EndpointServiceClient
@@ -224,23 +256,11 @@ class Endpoints:
         return client(ModelServiceClient, self.environment)
 
 
-def version_labels(run: Run, offer: Offer, extra: Mapping[str, str]) -> dict[str, str]:
-    """What a model version says of itself, in the characters that label values may have."""
-    return {
-        **extra,
-        "data-interval-start": label_time(run.interval.start),
-        "data-interval-end": label_time(run.interval.end),
-        "pipeline-job": run.name,
-        "score": f"{offer.score:.2f}".replace(".", "_"),
-        "framework-version": offer.framework_version.replace(".", "_"),
-    }
-
-
 def _seat(endpoint: Any, deployed: Any) -> Seat:
     return Seat(
         id=deployed.id,
         display_name=deployed.display_name,
-        model=f"{deployed.model.partition('@')[0]}@{deployed.model_version_id}",
+        model=f"{deployed.model.rsplit('/', 1)[-1].partition('@')[0]}@{deployed.model_version_id}",
         share=endpoint.traffic_split.get(deployed.id, 0),
         data_until=data_until(deployed.id),
         deployed_at=deployed.create_time,

@@ -1,0 +1,35 @@
+"""What a weekly run wants of the endpoint: the model that its pipeline offers, seated. No I/O."""
+
+from titleholder.config import ModelConfig
+from titleholder.contract import Offer
+from titleholder.rollout.intents import SeatCandidate
+from titleholder.rollout.steps import NewVersion
+from titleholder.run import Run, label_time
+
+
+def candidate(config: ModelConfig, run: Run, offer: Offer, freshness: str) -> SeatCandidate:
+    """The intent of `run`; `freshness` is the outcome of its check, for the version's labels."""
+    return SeatCandidate(
+        version=NewVersion(
+            alias=run.name,
+            display_name=f"{run.model} {run.interval.end:%Y-%m-%dT%H:%MZ}",
+            description=f"score {offer.score:.2f}, data of {run.interval}",
+            uri=offer.uri,
+            image=offer.image,
+            labels={
+                **config.labels,
+                "data-interval-start": label_time(run.interval.start),
+                "data-interval-end": label_time(run.interval.end),
+                "pipeline-job": run.name,
+                "score": f"{offer.score:.2f}".replace(".", "_"),
+                "framework-version": offer.framework_version.replace(".", "_"),
+                "freshness": freshness,
+            },
+        ),
+        deployed_model_id=run.deployed_model_id,
+        data_until=run.interval.end,
+        period=run.interval.length,
+        share=config.rollout.challenger_share,
+        endpoint=config.endpoint.display_name,
+        create_endpoint=config.endpoint.create,
+    )

@@ -1,0 +1,70 @@
+"""What every task has that touches an endpoint: the rollout engine, and how it waits."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from titleholder.event_table import EventTable
+from titleholder.operators.base import ModelOperator, next_look
+from titleholder.reconcile import Cause, Reconciler, Waiting
+from titleholder.rollout.intents import Intent, Policy
+from titleholder.vertex.endpoints import Endpoints
+
+
+class RolloutOperator(ModelOperator):
+    """Makes the endpoint what its intent wants, and changes nothing when it is so already.
+
+    Returns `{"summary", "outcome", "endpoint", "split", "labels"}`. Defers while a long operation
+    runs.
+    """
+
+    @abstractmethod
+    def intent(self, context: Mapping[str, Any]) -> Intent:
+        """What the task wants; raises AirflowSkipException when it wants nothing."""
+
+    @abstractmethod
+    def cause(self, context: Mapping[str, Any]) -> Cause:
+        """On whose behalf."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Apply one step after the other."""
+        with self.told():
+            intent = self.intent(context)
+            rollout = self.config.rollout
+            reconciler = Reconciler(
+                Endpoints(self.environment, self.config),
+                EventTable(self.environment, self.config.events),
+                Policy(rollout.replacement, rollout.keep_previous),
+                self.cause(context),
+                self.clock,
+            )
+            result = reconciler.run(intent, self._waiting(context))
+        if isinstance(result, Waiting):
+            # An XCom outlives a deferral and is gone with the attempt: an attempt that takes over
+            # sees what runs when it observes.
+            since = result.since.isoformat()
+            context["ti"].xcom_push("waiting", {**asdict(result), "since": since})
+            self.log.info("waiting for %s", result.operation)
+            self.wake_in(next_look(self.clock() - result.since))
+        view = result.view
+        return {
+            "summary": result.plan.summary,
+            "outcome": result.plan.outcome,
+            "endpoint": view.endpoint,
+            "split": view.split,
+            "labels": view.labels,
+        }
+
+    def _waiting(self, context: Mapping[str, Any]) -> Waiting | None:
+        kept = context["ti"].xcom_pull(task_ids=self.task_id, key="waiting")
+        if not kept:
+            return None
+        return Waiting(kept["operation"], kept["step"], datetime.fromisoformat(kept["since"]))
+
+
+def run_name(context: Mapping[str, Any]) -> str:
+    """The dag run, as an event names it."""
+    dag_run = context["dag_run"]
+    return f"{dag_run.dag_id}/{dag_run.run_id}"

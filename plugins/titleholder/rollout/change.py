@@ -1,0 +1,149 @@
+"""How the models that are there change places: promote, roll back, abort, share, reinstate."""
+
+from dataclasses import replace
+
+from titleholder.errors import Refusal
+from titleholder.rollout.intents import Abort, Policy, Promote, Reinstate, RollBack, SetShare
+from titleholder.rollout.outcome import Plan
+from titleholder.rollout.roles import Roles, stand
+from titleholder.rollout.seating import undeploy
+from titleholder.rollout.steps import Deploy, SetTraffic, Step
+from titleholder.rollout.view import View
+
+
+def promote(view: View, wish: Promote, policy: Policy) -> Plan:
+    """The challenger gets the title and all requests in one write; the old champion stays warm, or
+    leaves, by the policy."""
+    roles, steps = _roles(view)
+    new = wish.challenger
+    if roles.champion != new:
+        if roles.challenger != new:
+            raise _absent(view, roles, new)
+        # Its label is about to be another's.
+        steps += undeploy(view.seat(roles.previous))
+        crowned = Roles(new, None, roles.champion, roles.withdrawn)
+        steps.append(SetTraffic({new: 100}, crowned, "promote"))
+        roles = crowned
+    if not policy.keep_previous:
+        steps += undeploy(view.seat(roles.previous))
+    return Plan(tuple(steps), f"{new} is champion with 100 % of the requests")
+
+
+def abort(view: View, wish: Abort) -> Plan:
+    """All requests go back to the champion in one write; the challenger stays deployed."""
+    roles, steps = _roles(view)
+    if roles.challenger == wish.challenger:
+        steps.append(_without_challenger(roles, "abort"))
+    elif roles.withdrawn != wish.challenger:
+        raise _absent(view, roles, wish.challenger)
+    return Plan(
+        tuple(steps),
+        f"{wish.challenger} is withdrawn, {roles.champion} champion with 100 % of the requests",
+    )
+
+
+def roll_back(view: View, wish: RollBack) -> Plan:
+    """As abort, and the challenger is undeployed."""
+    roles, steps = _roles(view)
+    if roles.challenger == wish.challenger:
+        steps.append(_without_challenger(roles, "rollback"))
+    elif roles.withdrawn != wish.challenger:
+        raise _absent(view, roles, wish.challenger)
+    steps += undeploy(view.seat(wish.challenger))
+    return Plan(
+        tuple(steps),
+        f"{wish.challenger} is gone, {roles.champion} champion with 100 % of the requests",
+    )
+
+
+def set_share(view: View, wish: SetShare) -> Plan:
+    """The challenger's share of the requests; a withdrawn one that is still deployed comes back."""
+    if not 1 <= wish.share <= 99:
+        raise Refusal(
+            f"a challenger's share is 1 to 99 per cent, not {wish.share}; use promote for 100 and "
+            "abort for 0"
+        )
+    roles, steps = _roles(view)
+    me, champion = wish.challenger, roles.champion
+    back = roles.challenger is None and roles.withdrawn == me and view.seat(me) is not None
+    if not back and roles.challenger != me:
+        raise _absent(view, roles, me)
+    if view.split.get(me) != wish.share:
+        seated = replace(roles, challenger=me, withdrawn=None if back else roles.withdrawn)
+        steps.append(SetTraffic({champion: 100 - wish.share, me: wish.share}, seated, "share"))
+    return Plan(
+        tuple(steps),
+        f"{me} is challenger with {wish.share} % of the requests, {champion} champion with "
+        f"{100 - wish.share} %",
+    )
+
+
+def reinstate(view: View, wish: Reinstate, policy: Policy) -> Plan:
+    """The previous champion takes the title back: in one write where it is still deployed, else
+    after it has been deployed from the registry. The deposed one stays warm as the previous."""
+    roles, steps = _roles(view)
+    old = wish.previous
+    if roles.champion != old:
+        if roles.previous != old:
+            raise Refusal(
+                f"{old} is not the previous champion of {view.endpoint} "
+                f"({roles.previous or 'there is none'}); look at `python -m titleholder status "
+                f"{view.model}`"
+            )
+        if view.seat(old) is None:
+            roles = _make_place(view, roles, policy, steps)
+            steps.append(_deploy_again(view, old))
+        leaving = roles.challenger or roles.withdrawn
+        crowned = Roles(old, None, roles.champion, leaving)
+        steps.append(SetTraffic({old: 100}, crowned, "reinstate"))
+    return Plan(tuple(steps), f"{old} is champion again with 100 % of the requests")
+
+
+def _make_place(view: View, roles: Roles, policy: Policy, steps: list[Step]) -> Roles:
+    steps += undeploy(view.seat(roles.withdrawn))
+    if policy.replacement == "surge" or view.seat(roles.challenger) is None:
+        return roles
+    steps.append(_without_challenger(roles, "withdraw"))
+    steps += undeploy(view.seat(roles.challenger))
+    return replace(roles, challenger=None, withdrawn=roles.challenger)
+
+
+def _deploy_again(view: View, deployed_model_id: str) -> Deploy:
+    version = view.version_of(deployed_model_id)
+    if version is None:
+        raise Refusal(
+            f"{deployed_model_id} is not deployed on {view.endpoint} any more, and the registry "
+            f"has no version of {view.model} that belongs to it; seat another model instead"
+        )
+    return Deploy(deployed_model_id, f"{view.model}-champion-model", version.reference)
+
+
+def _without_challenger(roles: Roles, action: str) -> SetTraffic:
+    left = Roles(roles.champion, None, roles.previous, roles.challenger)
+    return SetTraffic({roles.champion: 100}, left, action)
+
+
+def _roles(view: View) -> tuple[Roles, list[Step]]:
+    """The roles there are, and what must be done first."""
+    if view.endpoint is None:
+        raise Refusal(
+            f"{view.model} has no endpoint yet; its first weekly run makes it, if endpoint.create "
+            "says so"
+        )
+    standing = stand(view)
+    if standing.roles is None:
+        raise Refusal(f"{view.endpoint} has no champion yet; its first weekly run crowns one")
+    if standing.recorded:
+        return standing.roles, []
+    return standing.roles, [SetTraffic(view.split, standing.roles, "adopt")]
+
+
+def _absent(view: View, roles: Roles, challenger: str) -> Refusal:
+    if challenger == roles.champion:
+        what = f"{challenger} is champion of {view.endpoint} already"
+        todo = f"to undo that, use `python -m titleholder reinstate {view.model}`"
+    else:
+        now = f"it is {roles.challenger}" if roles.challenger else "there is none"
+        what = f"{challenger} is not the challenger on {view.endpoint} ({now})"
+        todo = f"look at `python -m titleholder status {view.model}`"
+    return Refusal(f"{what}; {todo}")

@@ -1,0 +1,91 @@
+"""What somebody wants of an endpoint. The ids pin it: repeated after a change it means the same."""
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Literal
+
+from titleholder.rollout.steps import NewVersion
+
+
+@dataclass(frozen=True)
+class SeatCandidate:
+    """The wish of the weekly run: its model in the registry, and on the endpoint as challenger
+    with `share` per cent, or as champion when nobody else is there.
+
+    `data_until` and `period` are the end and length of the interval it was trained on.
+    """
+
+    version: NewVersion
+    deployed_model_id: str
+    data_until: datetime
+    period: timedelta
+    share: int
+    endpoint: str
+    create_endpoint: bool
+
+
+@dataclass(frozen=True)
+class SetShare:
+    """The challenger answers `share` per cent of the requests, 1 to 99; one that was withdrawn and
+    is still deployed comes back."""
+
+    challenger: str
+    share: int
+
+
+@dataclass(frozen=True)
+class Promote:
+    """The challenger becomes champion with all requests."""
+
+    challenger: str
+
+
+@dataclass(frozen=True)
+class RollBack:
+    """The challenger leaves, the champion answers all requests."""
+
+    challenger: str
+
+
+@dataclass(frozen=True)
+class Abort:
+    """The champion answers all requests at once; the challenger stays deployed without any."""
+
+    challenger: str
+
+
+@dataclass(frozen=True)
+class Reinstate:
+    """The previous champion takes the title back."""
+
+    previous: str
+
+
+@dataclass(frozen=True)
+class Adopt:
+    """What somebody changed by hand is right: record it. `champion` says who it is where the
+    traffic does not tell."""
+
+    champion: str | None = None
+
+
+@dataclass(frozen=True)
+class Restore:
+    """What somebody changed by hand is wrong: go back to what was recorded."""
+
+
+Intent = SeatCandidate | SetShare | Promote | RollBack | Abort | Reinstate | Adopt | Restore
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How models are replaced.
+
+    recreate: never more than two are deployed, so the old challenger, and a previous champion that
+    is kept, leave before the new one comes. surge: the new one is up before they leave, so three
+    may be deployed meanwhile. `keep_previous`: after a promotion the previous champion stays
+    deployed without traffic until the next challenger needs its place.
+    """
+
+    replacement: Literal["recreate", "surge"] = "recreate"
+    keep_previous: bool = True

@@ -1,0 +1,72 @@
+"""Views to plan from: m1's weekly models, named by how many weeks ago their data ended."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from titleholder.interval import Interval
+from titleholder.rollout.intents import SeatCandidate
+from titleholder.rollout.roles import Roles, labels_of
+from titleholder.rollout.steps import NewVersion
+from titleholder.rollout.view import Seat, Version, View
+from titleholder.run import Run
+
+WEEK = timedelta(days=7)
+END = datetime(2026, 11, 16, 3, tzinfo=UTC)
+
+
+def run(weeks_ago: int = 0, generation: int = 0) -> Run:
+    end = END - weeks_ago * WEEK
+    return Run("m1", Interval(end - WEEK, end), generation)
+
+
+NEW, OLD, OLDER, OLDEST = (run(ago).deployed_model_id for ago in range(4))
+
+
+def new_version(weeks_ago: int = 0, generation: int = 0) -> NewVersion:
+    return NewVersion(run(weeks_ago, generation).name, "m1", "", "gs://b/m", "image")
+
+
+def wish(weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: Any) -> SeatCandidate:
+    of = run(weeks_ago, generation)
+    made = SeatCandidate(
+        version=new_version(weeks_ago, generation),
+        deployed_model_id=of.deployed_model_id,
+        data_until=of.interval.end,
+        period=WEEK,
+        share=share,
+        endpoint="m1",
+        create_endpoint=True,
+    )
+    return replace(made, **changes)
+
+
+def seat(weeks_ago: int, share: int = 0, role: str = "challenger") -> Seat:
+    of = run(weeks_ago)
+    return Seat(
+        of.deployed_model_id,
+        f"m1-{role}-model",
+        f"m1@{10 - weeks_ago}",
+        share,
+        of.interval.end,
+        of.interval.end,
+    )
+
+
+def foreign(name: str = "1234567890123456789", share: int = 100, **changes: Any) -> Seat:
+    """A model that somebody else deployed, long ago."""
+    made = Seat(name, "theirs", "x@1", share, None, END - 30 * WEEK)
+    return replace(made, **changes)
+
+
+# Weeks 0 to 3 are registered as versions 10 to 7.
+VERSIONS = tuple(Version(str(10 - ago), frozenset([run(ago).name])) for ago in range(4))
+EMPTY = View("m1", "e", versions=VERSIONS)
+
+
+def view(*seats: Seat, roles: Roles | None = None, **changes: Any) -> View:
+    """An endpoint with these models; with `roles`, as the last write of a rollout left it."""
+    made = replace(EMPTY, seats=seats, **changes)
+    if roles is None:
+        return made
+    return replace(made, labels=labels_of(roles, made.split, "seat-1"))

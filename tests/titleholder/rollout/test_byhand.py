@@ -1,0 +1,134 @@
+"""What somebody changed by hand is noticed, and then adopted or restored."""
+
+from dataclasses import replace
+
+import pytest
+
+from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, foreign, run, seat, view, wish
+from titleholder.errors import HandsOn, Refusal
+from titleholder.rollout.intents import (
+    Abort,
+    Adopt,
+    Promote,
+    Reinstate,
+    Restore,
+    RollBack,
+    SetShare,
+)
+from titleholder.rollout.plan import plan
+from titleholder.rollout.roles import Roles
+from titleholder.rollout.steps import Alias, Deploy, SetTraffic, Step, Undeploy
+from titleholder.rollout.view import Seat, View
+
+WRITTEN = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW))
+
+
+def now(*seats: Seat) -> View:
+    """The endpoint that a rollout left 90 to 10, as somebody changed it."""
+    return replace(WRITTEN, seats=seats)
+
+
+def live(steps: tuple[Step, ...]) -> tuple[Step, ...]:
+    return tuple(step for step in steps if not isinstance(step, Alias))
+
+
+HALVES = now(seat(1, 50), seat(0, 50))
+CHANGED = {
+    "split": (HALVES, f"the split is 50 % to {OLD} and 50 % to {NEW} instead of 90 %"),
+    "promoted": (now(seat(1), seat(0, 100)), f"the split is 100 % to {NEW} instead of"),
+    "challenger gone": (now(seat(1, 100)), f"the challenger {NEW} was undeployed"),
+    "champion gone": (now(seat(0, 100)), f"the champion {OLD} was undeployed"),
+    "one more": (now(seat(1, 90), seat(0, 10), foreign(share=0)), r"\(theirs\) was deployed"),
+    "all gone": (now(), "the split is empty instead of"),
+}
+
+
+@pytest.mark.parametrize(("found", "told"), CHANGED.values(), ids=CHANGED)
+@pytest.mark.parametrize(
+    "intent",
+    [
+        wish(generation=1),
+        Promote(NEW),
+        RollBack(NEW),
+        Abort(NEW),
+        SetShare(NEW, 20),
+        Reinstate(OLDER),
+    ],
+    ids=lambda intent: type(intent).__name__,
+)
+def test_nothing_is_planned_over_it(found: View, told: str, intent: object) -> None:
+    with pytest.raises(HandsOn, match=told) as refused:
+        plan(found, intent)  # type: ignore[arg-type]
+    assert "`python -m titleholder adopt m1`" in str(refused.value)
+    assert "`python -m titleholder restore m1`" in str(refused.value)
+
+
+def test_an_older_week_still_registers() -> None:
+    assert plan(HALVES, wish(weeks_ago=2)).outcome == "superseded"
+
+
+def test_adopt_records_what_is_there() -> None:
+    assert live(plan(HALVES, Adopt()).steps) == (
+        SetTraffic({OLD: 50, NEW: 50}, Roles(OLD, NEW), "adopt"),
+    )
+    # The traffic says who was promoted by hand.
+    assert live(plan(now(seat(1), seat(0, 100)), Adopt()).steps) == (
+        SetTraffic({NEW: 100}, Roles(NEW, None, OLD), "adopt"),
+    )
+    assert live(plan(now(seat(1, 100)), Adopt()).steps) == (
+        SetTraffic({OLD: 100}, Roles(OLD, withdrawn=NEW), "adopt"),
+    )
+    theirs = foreign("77", 30)
+    assert live(plan(now(seat(1, 70), seat(0), theirs), Adopt()).steps) == (
+        SetTraffic({OLD: 70, "77": 30}, Roles(OLD, "77", withdrawn=NEW), "adopt"),
+    )
+    assert live(plan(now(), Adopt()).steps) == (SetTraffic({}, None, "adopt"),)
+    assert plan(view(), Adopt()).steps == ()
+    assert live(plan(WRITTEN, Adopt()).steps) == ()
+
+
+def test_adopt_asks_who_is_champion_where_nothing_tells() -> None:
+    two = view(foreign("7", 60), foreign("8", 40))
+    with pytest.raises(Refusal, match=r"adopt m1 --champion 7"):
+        plan(two, Adopt())
+    assert plan(two, Adopt("8")).steps == (
+        SetTraffic({"7": 60, "8": 40}, Roles("8", "7"), "adopt"),
+    )
+    with pytest.raises(Refusal, match="9 has no traffic on e"):
+        plan(two, Adopt("9"))
+
+
+def test_adopt_refuses_what_no_rollout_knows() -> None:
+    with pytest.raises(Refusal, match="3 models on e have traffic"):
+        plan(now(seat(1, 60), seat(0, 20), foreign("7", 20)), Adopt())
+    with pytest.raises(Refusal, match="0 models on e have traffic"):
+        plan(now(seat(1), seat(0)), Adopt())
+    with pytest.raises(Refusal, match=r"7 \(theirs\) on e has neither traffic nor a role"):
+        plan(now(seat(1, 90), seat(0, 10), foreign("7", 0)), Adopt())
+    with pytest.raises(Refusal, match="m1 has no endpoint"):
+        plan(View("m1", None), Adopt())
+
+
+def test_restore_goes_back_to_what_was_recorded() -> None:
+    entry = SetTraffic({OLD: 90, NEW: 10}, Roles(OLD, NEW), "restore")
+    assert live(plan(HALVES, Restore()).steps) == (entry,)
+    assert live(plan(now(seat(0, 100)), Restore()).steps) == (
+        Deploy(OLD, "m1-champion-model", run(1).name),
+        entry,
+    )
+    theirs = foreign("7", 100)
+    assert live(plan(now(theirs), Restore()).steps) == (
+        Deploy(OLD, "m1-champion-model", run(1).name),
+        Deploy(NEW, "m1-challenger-model", run().name),
+        entry,
+        Undeploy("7"),
+    )
+    assert live(plan(WRITTEN, Restore()).steps) == ()
+
+
+def test_restore_refuses_what_it_cannot_do() -> None:
+    with pytest.raises(Refusal, match="no rollout has written to the endpoint of m1 yet"):
+        plan(view(foreign()), Restore())
+    gone = replace(now(), versions=())
+    with pytest.raises(Refusal, match=rf"the champion {OLD} is not deployed on e any more"):
+        plan(gone, Restore())

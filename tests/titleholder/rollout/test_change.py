@@ -1,0 +1,128 @@
+"""Promote, roll back, abort, share, reinstate; and each of them twice."""
+
+import pytest
+
+from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, VERSIONS, foreign, run, seat, view
+from titleholder.errors import Refusal
+from titleholder.rollout.intents import (
+    Abort,
+    Intent,
+    Policy,
+    Promote,
+    Reinstate,
+    RollBack,
+    SetShare,
+)
+from titleholder.rollout.plan import plan
+from titleholder.rollout.roles import Roles
+from titleholder.rollout.simulate import after
+from titleholder.rollout.steps import Alias, Deploy, SetTraffic, Step, Undeploy
+from titleholder.rollout.view import View
+
+PAIR = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW))
+
+
+def live(before: View, intent: Intent, policy: Policy | None = None) -> tuple[Step, ...]:
+    """The steps but for the registry's aliases, after a look that twice is as once."""
+    steps = plan(before, intent, policy).steps
+    now = before
+    for step in steps:
+        now = after(now, step)
+    assert plan(now, intent, policy).steps == ()
+    return tuple(step for step in steps if not isinstance(step, Alias))
+
+
+def test_promote_keeps_the_old_champion_warm() -> None:
+    crowned = SetTraffic({NEW: 100}, Roles(NEW, None, OLD), "promote")
+    assert live(PAIR, Promote(NEW)) == (crowned,)
+    assert live(PAIR, Promote(NEW), Policy(keep_previous=False)) == (crowned, Undeploy(OLD))
+    assert plan(PAIR, Promote(NEW)).steps[1:] == (Alias("champion", run().name),)
+
+
+def test_promote_takes_an_even_older_champion_down() -> None:
+    three = view(seat(1, 90), seat(0, 10), seat(2), roles=Roles(OLD, NEW, OLDER))
+    assert live(three, Promote(NEW))[0] == Undeploy(OLDER)
+
+
+def test_roll_back_and_abort() -> None:
+    back = Roles(OLD, withdrawn=NEW)
+    assert live(PAIR, Abort(NEW)) == (SetTraffic({OLD: 100}, back, "abort"),)
+    assert live(PAIR, RollBack(NEW)) == (SetTraffic({OLD: 100}, back, "rollback"), Undeploy(NEW))
+    aborted = view(seat(1, 100), seat(0), roles=back)
+    assert live(aborted, RollBack(NEW)) == (Undeploy(NEW),)
+    assert live(aborted, SetShare(NEW, 5)) == (
+        SetTraffic({OLD: 95, NEW: 5}, Roles(OLD, NEW), "share"),
+    )
+
+
+def test_a_role_takes_its_alias_along() -> None:
+    named = tuple(
+        type(v)(v.number, v.aliases | {"challenger"}) if v.number == "10" else v for v in VERSIONS
+    )
+    pair = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW), versions=named)
+    assert Alias("challenger", run().name, remove=True) in plan(pair, Abort(NEW)).steps
+
+
+@pytest.mark.parametrize("share", [1, 50, 99])
+def test_any_share(share: int) -> None:
+    changed = SetTraffic({OLD: 100 - share, NEW: share}, Roles(OLD, NEW), "share")
+    assert live(PAIR, SetShare(NEW, share)) == (changed,)
+
+
+def test_reinstate_is_one_write_while_the_previous_champion_is_warm() -> None:
+    warm = view(seat(0, 100), seat(1), roles=Roles(NEW, None, OLD))
+    assert live(warm, Reinstate(OLD)) == (
+        SetTraffic({OLD: 100}, Roles(OLD, None, NEW), "reinstate"),
+    )
+    beside = view(seat(1, 90), seat(0, 10), seat(2), roles=Roles(OLD, NEW, OLDER))
+    assert live(beside, Reinstate(OLDER)) == (
+        SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), "reinstate"),
+    )
+
+
+def test_reinstate_deploys_from_the_registry_what_left() -> None:
+    cold = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW, OLDER))
+    again = Deploy(OLDER, "m1-champion-model", run(2).name)
+    assert live(cold, Reinstate(OLDER)) == (
+        SetTraffic({OLD: 100}, Roles(OLD, None, OLDER, NEW), "withdraw"),
+        Undeploy(NEW),
+        again,
+        SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), "reinstate"),
+    )
+    assert live(cold, Reinstate(OLDER), Policy("surge"))[0] == again
+    with pytest.raises(Refusal, match="the registry has no version of m1"):
+        plan(view(seat(0, 100), roles=Roles(NEW, None, "77")), Reinstate("77"))
+
+
+def test_changes_to_an_endpoint_not_made_by_us_adopt_it_first() -> None:
+    named = view(
+        foreign("111", 90, display_name="linnerud-champion-model"),
+        foreign("222", 10, display_name="linnerud-challenger-model"),
+    )
+    assert live(named, Promote("222")) == (
+        SetTraffic({"111": 90, "222": 10}, Roles("111", "222"), "adopt"),
+        SetTraffic({"222": 100}, Roles("222", None, "111"), "promote"),
+    )
+
+
+@pytest.mark.parametrize("wish", [Promote, RollBack, Abort, lambda name: SetShare(name, 20)])
+def test_whoever_is_not_challenger_is_refused(wish: object) -> None:
+    with pytest.raises(Refusal, match=rf"{OLDER} is not the challenger on e \(it is {NEW}\)"):
+        plan(PAIR, wish(OLDER))  # type: ignore[operator]
+    alone = view(seat(0, 100), roles=Roles(NEW, None, OLD))
+    with pytest.raises(Refusal, match=r"is not the challenger on e \(there is none\)"):
+        plan(alone, wish(OLDER))  # type: ignore[operator]
+    if wish is not Promote:
+        with pytest.raises(Refusal, match="is champion of e already; to undo that, use"):
+            plan(alone, wish(NEW))  # type: ignore[operator]
+
+
+def test_refusals() -> None:
+    with pytest.raises(Refusal, match="1 to 99 per cent, not 100; use promote"):
+        plan(PAIR, SetShare(NEW, 100))
+    with pytest.raises(Refusal, match="m1 has no endpoint yet"):
+        plan(View("m1", None), Promote(NEW))
+    with pytest.raises(Refusal, match="e has no champion yet"):
+        plan(view(), Promote(NEW))
+    with pytest.raises(Refusal, match=rf"{OLDER} is not the previous champion of e \({OLD}\)"):
+        plan(view(seat(0, 100), roles=Roles(NEW, None, OLD)), Reinstate(OLDER))
