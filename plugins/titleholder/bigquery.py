@@ -1,16 +1,16 @@
-"""The only file that asks BigQuery: a table's metadata, and how its rows cover an interval."""
+"""What BigQuery says of a source: its metadata, and how its rows cover an interval."""
 
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
 
+from titleholder.bigquery_client import Fault, client_of, fault_of, said
 from titleholder.environment import Environment
 from titleholder.freshness import Coverage, Metadata
 from titleholder.interval import Interval
 
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPICallError
-    from google.cloud import bigquery
 
 
 class Unreadable(Exception):
@@ -35,7 +35,7 @@ class Tables:
         from google.api_core import exceptions
 
         try:
-            found = self._client().get_table(table)
+            found = client_of(self.environment).get_table(table)
         except exceptions.NotFound:
             raise Unreadable(
                 f"the table {table} does not exist; create and load it, or mend source.table in "
@@ -94,7 +94,7 @@ class Tables:
             labels={"tool": "titleholder"},
         )
         try:
-            (row,) = self._client().query(query, job_config=config).result()
+            (row,) = client_of(self.environment).query(query, job_config=config).result()
         except exceptions.GoogleAPICallError as error:
             raise _refused(table, timestamp, error) from None
         return Coverage(
@@ -105,34 +105,25 @@ class Tables:
             future=row["future"],
         )
 
-    def _client(self) -> "bigquery.Client":
-        from google.cloud import bigquery
-
-        return bigquery.Client(
-            project=self.environment.project, credentials=self.environment.credentials
-        )
-
 
 def _refused(table: str, timestamp: str, error: "GoogleAPICallError") -> Unreadable:
-    """What BigQuery's reason means for a person (https://cloud.google.com/bigquery/docs/error-messages)."""
-    said = str(error).strip().split("\n", 1)[0]
-    reasons = {details.get("reason") for details in error.errors if isinstance(details, dict)}
-    if "bytesBilledLimitExceeded" in reasons:
+    fault, why = fault_of(error), said(error)
+    if fault is Fault.TOO_MANY_BYTES:
         return Unreadable(
-            f"reading {table} would bill more than source.freshness.max_bytes ({said}); partition "
+            f"reading {table} would bill more than source.freshness.max_bytes ({why}); partition "
             f"the table by {timestamp}, or raise max_bytes in the model's YAML file",
             final=True,
         )
-    if "accessDenied" in reasons or (error.code == 403 and "quotaExceeded" not in reasons):
+    if fault is Fault.DENIED:
         return Unreadable(
-            f"{table} may not be read ({said}); grant the Airflow connection's account "
+            f"{table} may not be read ({why}); grant the Airflow connection's account "
             "roles/bigquery.dataViewer on it and roles/bigquery.jobUser on its project",
             final=True,
         )
-    if timestamp and reasons & {"invalidQuery", "invalid", "notFound"}:
+    if timestamp and fault is Fault.INVALID:
         return Unreadable(
-            f"{table}.{timestamp} cannot be read as a TIMESTAMP ({said}); mend source.timestamp in "
+            f"{table}.{timestamp} cannot be read as a TIMESTAMP ({why}); mend source.timestamp in "
             "the model's YAML file, or the table",
             final=True,
         )
-    return Unreadable(f"{table} cannot be read now ({said})", final=False)
+    return Unreadable(f"{table} cannot be read now ({why})", final=False)

@@ -1,0 +1,151 @@
+"""What happened to an endpoint, one event a change; who was champion when. No I/O."""
+
+import hashlib
+import json
+import math
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+# They say why nothing was changed: whoever was champion before them still is.
+UNCHANGING = frozenset({"refused", "superseded"})
+
+Roles = tuple[str | None, str | None, dict[str, int] | None]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Event:
+    """One change, refusal or supersession.
+
+    `id` is derived, see event_id: at most 63 of `[a-z0-9_-]`. `time` and the interval's ends are
+    aware, and kept in UTC. `action` is one word: seat, withdraw, promote, abort, rollback, share,
+    adopt, restore, reinstate, refused, superseded. Champion and challenger are deployed model ids,
+    None when there was none or it is not known; a split maps deployed model ids to per cent;
+    `versions` maps them to registered versions such as `linnerud@3`. `evidence` is what JSON can
+    hold: tuples become lists, keys text, and NaN and infinities the words for them, as JSON has no
+    such numbers. `reconstructed`: read from the endpoint's labels by a later actor, because the
+    one who made the change died before writing; what was before, evidence, run and actor are not
+    known then.
+
+    Raises ValueError for a wrong id, action or time, TypeError for evidence that is not JSON.
+    """
+
+    id: str
+    time: datetime
+    model: str
+    action: str
+    reason: str
+    endpoint: str = ""
+    champion_before: str | None = None
+    challenger_before: str | None = None
+    split_before: dict[str, int] | None = field(default=None, hash=False)
+    champion_after: str | None = None
+    challenger_after: str | None = None
+    split_after: dict[str, int] | None = field(default=None, hash=False)
+    versions: dict[str, str] = field(default_factory=dict, hash=False)
+    interval_start: datetime | None = None
+    interval_end: datetime | None = None
+    evidence: dict[str, Any] = field(default_factory=dict, hash=False)
+    run: str = ""
+    actor: str = ""
+    reconstructed: bool = False
+
+    def __post_init__(self) -> None:
+        if not re.fullmatch(r"[a-z0-9_-]{1,63}", self.id):
+            raise ValueError(f"an event's id must fit a label, at most 63 of a-z0-9_-: {self.id!r}")
+        if not re.fullmatch(r"[a-z]+", self.action):
+            raise ValueError(f"an event's action is one word of a-z, not {self.action!r}")
+        for name in ("time", "interval_start", "interval_end"):
+            moment = getattr(self, name)
+            if moment is not None:
+                if moment.tzinfo is None:
+                    raise ValueError(f"an event's {name} needs a time zone: {moment}")
+                object.__setattr__(self, name, moment.astimezone(UTC))
+        object.__setattr__(self, "evidence", _plain(self.evidence))
+
+    @property
+    def before(self) -> Roles:
+        """Champion, challenger and split that it found."""
+        return self.champion_before, self.challenger_before, self.split_before
+
+    @property
+    def after(self) -> Roles:
+        """Champion, challenger and split that it left."""
+        return self.champion_after, self.challenger_after, self.split_after
+
+
+def event_id(*parts: str | int | None) -> str:
+    """16 hexadecimal digits: the same for the same parts, in any process."""
+    text = json.dumps(parts, ensure_ascii=True)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def history(events: Iterable[Event]) -> list[Event]:
+    """Oldest first, each id once: the full event rather than the reconstructed one, else the
+    earlier. Those of the same microsecond are put so that each finds what the one before left."""
+    kept: dict[str, Event] = {}
+    for event in sorted(events, key=lambda event: (event.reconstructed, event.time)):
+        kept.setdefault(event.id, event)
+    ordered: list[Event] = []
+    by_time: dict[datetime, list[Event]] = {}
+    for event in sorted(kept.values(), key=lambda event: (event.time, event.id)):
+        by_time.setdefault(event.time, []).append(event)
+    for together in by_time.values():
+        ordered.extend(_chained(together, ordered[-1] if ordered else None))
+    return ordered
+
+
+def champion_at(events: Iterable[Event], time: datetime) -> Event | None:
+    """The event that made the champion at `time` (aware) the champion; None when there was none.
+
+    The events are those of one model, in any order. An event at `time` itself counts. It is the
+    last one that put somebody else on the throne, not a later one that left him there; where that
+    left no event, the first that saw him there. Refusals and supersessions change nothing.
+    """
+    made: Event | None = None
+    for event in history(events):
+        if event.time > time:
+            break
+        if event.action in UNCHANGING:
+            continue
+        if event.champion_after is None:
+            # Nobody afterwards is an end only where somebody was before; else it is unknown.
+            made = None if event.champion_before is not None else made
+        elif (
+            made is None
+            or made.champion_after != event.champion_after
+            # Somebody in between left no event.
+            or event.champion_before not in (None, event.champion_after)
+        ):
+            made = event
+    return made
+
+
+def _chained(together: list[Event], last: Event | None) -> Iterator[Event]:
+    left = list(together)
+    while left:
+        following = [event for event in left if last and event.before == last.after]
+        first = [
+            event
+            for event in left
+            if not any(event.before == other.after for other in left if other is not event)
+        ]
+        last = (following or first or left)[0]
+        left.remove(last)
+        yield last
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    if isinstance(value, float):
+        if math.isfinite(value):
+            return float(value)
+        return "NaN" if math.isnan(value) else "Infinity" if value > 0 else "-Infinity"
+    if value is None or isinstance(value, (str, int)):
+        return value
+    raise TypeError(f"evidence must be JSON, which has no {type(value).__name__}: {value!r}")
