@@ -15,6 +15,7 @@ help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(VENV)/lock ## create .venv from the lock (skipped until the lock changes)
+	@for packages in $(VENV)/lib/python3.*/site-packages; do echo '$(CURDIR)/plugins' > $$packages/titleholder.pth; done
 
 # The stamp is a copy of the lock that was installed. Bytecode is compiled here, whatever
 # PYTHONDONTWRITEBYTECODE says: without it every start of Airflow takes three times as long.

@@ -1,21 +1,25 @@
-"""The DAGs of Airflow: one `<model>__train` for each YAML file in `models`. Wiring only."""
+"""The DAGs of Airflow, for each YAML file in `models`: `<model>__train`, weekly, and
+`<model>__rollout`, for whoever wants to change the endpoint. Wiring only."""
 
-from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, get_parsing_context
+from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_context
 
 from titleholder.config import ModelConfig, load_models
 from titleholder.notifiers.cancel import CancelPipelines
 from titleholder.notifiers.log import LogNotifier
+from titleholder.operators.apply_wish import ApplyWishOperator
 from titleholder.operators.check_freshness import CheckFreshnessOperator
+from titleholder.operators.observe import ObserveOperator
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
+from titleholder.rollout.wishes import KINDS
 
 MODELS = Path(__file__).parent / "models"
 
-DOC = """
+TRAIN = """
 ### {config.model}: train and seat a challenger
 
 {config.description}
@@ -29,26 +33,40 @@ Running it again changes nothing. Clearing it trains anew. A backfill of a week 
 deployed trains and registers, and leaves live traffic alone.
 """
 
+ROLLOUT = """
+### {config.model}: change who answers
+
+Trigger it, and choose an intent for the endpoint `{config.endpoint.display_name}`:
+
+{intents}
+
+`observe` settles which deployed model is meant and logs the plan; `update_traffic` carries it out.
+The same from a terminal: `python -m titleholder plan {config.model} promote`, then `promote`.
+"""
+
+
+def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
+    """What both DAGs of a model have in common."""
+    notifier = LogNotifier(config.model)
+    return {
+        "description": config.description or None,
+        "start_date": config.start,
+        "catchup": False,
+        "max_active_runs": 1,
+        "tags": ["titleholder", config.model, *config.tags],
+        # A retry comes after Airflow's default_task_retry_delay, which is five minutes.
+        "default_args": {"owner": config.owner, "retries": 2, "on_failure_callback": notifier},
+        "on_failure_callback": [notifier, *also],
+    }
+
 
 def train(config: ModelConfig) -> DAG:
     """The weekly DAG of one model."""
-    notifier = LogNotifier(config.model)
     with DAG(
         dag_id=f"{config.model}__train",
-        description=config.description or None,
-        doc_md=DOC.format(config=config),
+        doc_md=TRAIN.format(config=config),
         schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
-        start_date=config.start,
-        catchup=False,
-        max_active_runs=1,
-        tags=["titleholder", config.model, *config.tags],
-        default_args={
-            "owner": config.owner,
-            "retries": 2,
-            "retry_delay": timedelta(minutes=5),
-            "on_failure_callback": notifier,
-        },
-        on_failure_callback=[notifier, CancelPipelines(config.connection)],
+        **common(config, CancelPipelines(config.connection)),
     ) as dag:
         (
             CheckFreshnessOperator(task_id="check_freshness", config=config)
@@ -64,7 +82,47 @@ def train(config: ModelConfig) -> DAG:
     return dag
 
 
+def rollout(config: ModelConfig) -> DAG:
+    """The DAG of one model through which a person changes its endpoint."""
+    intents = "\n".join(f"- **{kind}**: {what}" for kind, what in KINDS.items())
+    with DAG(
+        dag_id=f"{config.model}__rollout",
+        doc_md=ROLLOUT.format(config=config, intents=intents),
+        schedule=None,
+        params={
+            "intent": Param(
+                type="string",
+                title="Intent",
+                enum=list(KINDS),
+                values_display={kind: f"{kind}: {what}" for kind, what in KINDS.items()},
+            ),
+            "share": Param(
+                config.rollout.challenger_share,
+                type="integer",
+                title="Share",
+                description="For the intent share: per cent of the requests.",
+                minimum=1,
+                maximum=99,
+            ),
+            "deployed_model_id": Param(
+                "",
+                type="string",
+                title="Deployed model id",
+                description="Whom it is about, where that is not whoever has the role now.",
+                pattern="^[0-9]{0,20}$",
+            ),
+        },
+        **common(config),
+    ) as dag:
+        ObserveOperator(task_id="observe", config=config) >> ApplyWishOperator(
+            task_id="update_traffic", config=config
+        )
+    return dag
+
+
 # A task that starts needs one DAG, not those of all models.
-wanted = (get_parsing_context().dag_id or "").removesuffix("__train") or None
-for model in load_models(MODELS, only=wanted).configs:
-    globals()[f"{model.model}__train"] = train(model)
+asked = get_parsing_context().dag_id or ""
+for model in load_models(MODELS, only=asked.rpartition("__")[0] or None).configs:
+    for make in (train, rollout):
+        if asked in ("", f"{model.model}__{make.__name__}"):
+            globals()[f"{model.model}__{make.__name__}"] = make(model)

@@ -16,9 +16,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 def environment(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
     """What any `airflow` command needs to work on this project against the sandbox.
 
-    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's. The
-    connection says that Google is anonymous here, which is how the DAGs reach the sandbox without
-    knowing of it.
+    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's.
     """
     ui = f"http://{LOOPBACK}:{state.ports.get('airflow', 8080)}"
     return {
@@ -40,10 +38,6 @@ def environment(home: Path, state: State, dags: Path | None = None) -> dict[str,
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
         "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-        "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": (
-            '{"conn_type": "google_cloud_platform", "extra": {"is_anonymous": true, '
-            f'"project": "{state.project}"}}}}'
-        ),
         "TITLEHOLDER_PIPELINE_ROOT": f"gs://{bucket(state)}/pipelines",
         **_secrets(home),
     }

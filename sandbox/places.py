@@ -3,6 +3,7 @@
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from shlex import quote
 
 LOOPBACK = "127.0.0.1"
 
@@ -73,7 +74,7 @@ class Home:
         _replace(self._state_file, json.dumps(asdict(state), indent=2) + "\n")
         _replace(
             self.env_file,
-            "".join(f"{name}={value}\n" for name, value in addresses(state).items()),
+            "".join(f"{name}={quote(value)}\n" for name, value in addresses(state).items()),
         )
 
 
@@ -87,6 +88,10 @@ def addresses(state: State) -> dict[str, str]:
         "VERTEX_AI_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['vertex']}",
         "GOOGLE_CLOUD_PROJECT": state.project,
         "GOOGLE_CLOUD_LOCATION": state.location,
+        # To whom the command line and the DAGs are known here: to nobody.
+        "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": (
+            '{"conn_type":"google_cloud_platform","extra":{"is_anonymous":true}}'
+        ),
     }
 
 

@@ -2,6 +2,7 @@
 
 import atexit
 import os
+import shlex
 import shutil
 import subprocess
 import sys
@@ -66,7 +67,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     try:
         started = run_sandbox(var, "up", "--deploy-seconds", "0.2", "--faults")
         assert started.returncode == 0, started.stdout + started.stderr
-        lines = (var / "sandbox.env").read_text().split()
+        lines = shlex.split((var / "sandbox.env").read_text())
         yield Sandbox(var, dict(line.split("=", 1) for line in lines))
     finally:
         run_sandbox(var, "down")

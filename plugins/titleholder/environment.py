@@ -13,32 +13,41 @@ DAGS_FOLDER = Path(__file__).resolve().parents[2] / "dags"
 
 @dataclass(frozen=True)
 class Environment:
-    """Project, region, credentials and places, for one Airflow connection to Google Cloud.
+    """Project, region, credentials and places, for one Airflow connection to Google Cloud, or,
+    without one, for Google's application default credentials.
 
     Every property raises SettingError when its setting is missing.
     """
 
-    connection: str
+    connection: str | None
 
     @cached_property
-    def _hook(self) -> Any:
+    def _known(self) -> tuple[Any, str | None]:
+        """Credentials, and the project that they come with."""
+        if self.connection is None:
+            import google.auth
+
+            found = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+            return found[0], found[1]
         from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 
-        return GoogleBaseHook(gcp_conn_id=self.connection)
+        hook = GoogleBaseHook(gcp_conn_id=self.connection)
+        return hook.get_credentials(), hook.project_id
 
-    @cached_property
+    @property
     def credentials(self) -> Any:
         """The connection's google.auth credentials, impersonation included."""
-        return self._hook.get_credentials()
+        return self._known[0]
 
     @cached_property
     def project(self) -> str:
-        """The connection's project, else GOOGLE_CLOUD_PROJECT."""
-        project = self._hook.project_id or os.environ.get("GOOGLE_CLOUD_PROJECT")
+        """The connection's project, else GOOGLE_CLOUD_PROJECT, else the default credentials'."""
+        own, named = self._known[1], os.environ.get("GOOGLE_CLOUD_PROJECT")
+        project = (named or own) if self.connection is None else (own or named)
         if not project:
+            where = f"in the Airflow connection {self.connection!r} or " if self.connection else ""
             raise SettingError(
-                f"no Google Cloud project: set it in the Airflow connection {self.connection!r} "
-                "or in the environment as GOOGLE_CLOUD_PROJECT"
+                f"no Google Cloud project: set it {where}in the environment as GOOGLE_CLOUD_PROJECT"
             )
         return str(project)
 

@@ -7,16 +7,14 @@ import itertools
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from google.auth.credentials import AnonymousCredentials
 
 from sandbox.vertex.app import PROJECT_NUMBER
 from tests.faults import Faults
-from tests.sandbox.conftest import IMAGE, PROJECT, Storage, Vertex
+from tests.sandbox.conftest import IMAGE, Storage, Vertex
 from tests.sandbox.conftest import bucket as bucket
 from titleholder.candidate import candidate
 from titleholder.config import ModelConfig

@@ -4,8 +4,7 @@ import pytest
 
 from tests.faults import Faults, unsound
 from tests.rollouts.conftest import Scene, name
-from titleholder.errors import HandsOn
-from titleholder.rollout.intents import Abort, Adopt, Promote, Reinstate, RollBack, SetShare
+from titleholder.rollout.intents import Abort, Promote, Reinstate, RollBack, SetShare
 
 A, B, C = (name(week) for week in range(3))
 

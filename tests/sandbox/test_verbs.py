@@ -33,6 +33,7 @@ def test_addresses_are_told_in_a_file_that_a_shell_sources(sandbox: Sandbox) -> 
         "VERTEX_AI_EMULATOR_HOST",
         "GOOGLE_CLOUD_PROJECT",
         "GOOGLE_CLOUD_LOCATION",
+        "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT",
     }
     told = subprocess.run(
         ["sh", "-c", f". {sandbox.var}/sandbox.env; echo $VERTEX_AI_EMULATOR_HOST"],

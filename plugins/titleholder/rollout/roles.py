@@ -64,7 +64,11 @@ def record(view: View) -> tuple[Roles, dict[str, int]] | None:
     labels = view.labels
     if CHANGE not in labels or "champion" not in labels:
         return None
-    roles = Roles(labels["champion"], *(labels.get(name) for name in _NAMES[1:]))
+    # Whoever has a role has no lesser one as well, even if somebody wrote such labels.
+    held: list[str | None] = []
+    for name in _NAMES:
+        held.append(labels[name] if labels.get(name) not in (None, *held) else None)
+    roles = Roles(labels["champion"], *held[1:])
     share = labels.get(_SHARE, "0") if roles.challenger else "0"
     percent = int(share) if share.isdigit() and int(share) < 100 else 0
     split = {roles.champion: 100 - percent}

@@ -38,10 +38,14 @@ def seat(view: View, wish: SeatCandidate, policy: Policy) -> Plan:
             f"{view.endpoint} has {mine.id} already, serving {mine.model} instead of "
             f"{wish.version.alias}; undeploy it or give this model an endpoint of its own"
         )
-    if newer := [seat for seat in view.seats if _is_newer(seat, wish)]:
-        return _superseded(view, wish, newer[0], steps)
-    standing = stand(view)
-    return _seat(view, wish, policy, standing, steps)
+    newer = [seat for seat in view.seats if _is_newer(seat, wish)]
+    # A week that is too old needs nothing of the endpoint, so what somebody did there is no matter;
+    # but what others deployed must have a place there before it counts.
+    if not any(seat.data_until for seat in newer):
+        standing = stand(view)
+        if not newer:
+            return _seat(view, wish, policy, standing, steps)
+    return _superseded(view, wish, newer[0], steps)
 
 
 def _superseded(view: View, wish: SeatCandidate, newer: Seat, steps: list[Step]) -> Plan:

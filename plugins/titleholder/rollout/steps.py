@@ -102,3 +102,24 @@ class Alias:
 
 
 Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias
+
+
+def call_of(step: Step) -> str:
+    """The call of Google's that does the step: service, method and what it is given."""
+    match step:
+        case CreateEndpoint(display_name):
+            return f"EndpointService.CreateEndpoint(display_name={display_name!r})"
+        case Register(version):
+            return f"ModelService.UploadModel(version_aliases=[{version.alias!r}])"
+        case Deploy(name, display_name, version):
+            return (
+                f"EndpointService.DeployModel(id={name!r}, display_name={display_name!r}, "
+                f"version={version!r}, traffic_split={{}})"
+            )
+        case SetTraffic(split, _, _):
+            return f"EndpointService.UpdateEndpoint(traffic_split={split}, labels=..., etag=...)"
+        case Undeploy(name):
+            return f"EndpointService.UndeployModel(deployed_model_id={name!r})"
+        case Alias(role, version, remove):
+            sign = "-" if remove else ""
+            return f"ModelService.MergeVersionAliases({version!r}, [{sign + role!r}])"

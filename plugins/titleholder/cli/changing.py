@@ -1,0 +1,40 @@
+"""The verbs that change something."""
+
+import argparse
+import json
+import sys
+import time
+
+from titleholder.cli.desk import Desk
+from titleholder.reconcile import Waiting
+from titleholder.rollout.wishes import Wish, intent_of, pin
+
+LOOK_SECONDS = 5.0
+
+
+def change(desk: Desk, options: argparse.Namespace) -> int:
+    """Carry the wish out, however long its operations take; each step is told on stderr."""
+    asked = Wish(options.kind, options.deployed_model_id, options.share)
+    intent = intent_of(pin(asked, desk.endpoints.observe()))
+    engine = desk.engine()
+    waiting: Waiting | None = None
+    while True:
+        result = engine.run(intent, waiting)
+        if not isinstance(result, Waiting):
+            break
+        if waiting is None or waiting.operation != result.operation:
+            print(f"waiting for {result.operation}", file=sys.stderr)
+        waiting = result
+        time.sleep(LOOK_SECONDS)
+    if options.json:
+        view = result.view
+        answer = {
+            "summary": result.plan.summary,
+            "endpoint": view.endpoint,
+            "split": view.split,
+            "labels": view.labels,
+        }
+        print(json.dumps(answer))
+    else:
+        print(result.plan.summary)
+    return 0

@@ -1,0 +1,55 @@
+"""What every verb needs: one model, and the clients that reach its endpoint and its events."""
+
+import getpass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from titleholder.config import ModelConfig
+from titleholder.environment import Environment
+from titleholder.event_table import EventTable
+from titleholder.reconcile import Cause, Reconciler
+from titleholder.rollout.intents import Policy
+from titleholder.vertex.endpoints import Endpoints
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One model, from a person's terminal."""
+
+    config: ModelConfig
+    environment: Environment
+
+    @classmethod
+    def of(cls, config: ModelConfig, environ: Mapping[str, str]) -> "Desk":
+        """With the model's Airflow connection where the environment defines it, else with
+        Google's application default credentials."""
+        defined = f"AIRFLOW_CONN_{config.connection.upper()}" in environ
+        return cls(config, Environment(config.connection if defined else None))
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The model's endpoint and registry entry."""
+        return Endpoints(self.environment, self.config)
+
+    @property
+    def events(self) -> EventTable:
+        """Where what happens is written."""
+        return EventTable(self.environment, self.config.events)
+
+    @property
+    def policy(self) -> Policy:
+        """The model's."""
+        return Policy(self.config.rollout.replacement, self.config.rollout.keep_previous)
+
+    def engine(self) -> Reconciler:
+        """The rollout engine, on behalf of whoever sits here."""
+        return Reconciler(
+            self.endpoints,
+            self.events,
+            self.policy,
+            Cause(run="command line", actor=getpass.getuser()),
+            lambda: datetime.now(UTC),
+            time.sleep,
+        )

@@ -1,0 +1,148 @@
+"""The verbs that only look: status, plan, history."""
+
+import argparse
+import json
+from dataclasses import asdict
+from datetime import UTC, datetime
+from typing import Any
+
+from titleholder.cli.desk import Desk
+from titleholder.errors import Refusal
+from titleholder.events import Event, champion_at
+from titleholder.interval import Interval, last_complete
+from titleholder.rollout.intents import Intent, SeatCandidate
+from titleholder.rollout.plan import plan
+from titleholder.rollout.roles import record, stand
+from titleholder.rollout.simulate import after
+from titleholder.rollout.steps import NewVersion, call_of
+from titleholder.rollout.view import View
+from titleholder.rollout.wishes import Wish, intent_of, pin
+from titleholder.run import Run
+
+
+def status(desk: Desk, options: argparse.Namespace) -> int:
+    """Who is on the endpoint with which share; 1 when a person has to decide something."""
+    view = desk.endpoints.observe()
+    told = ""
+    try:
+        roles = stand(view).roles
+    except Refusal as refusal:
+        told = str(refusal)
+        recorded = record(view)
+        roles = recorded[0] if recorded else None
+    held = {seat: role for role, seat in (asdict(roles) if roles else {}).items() if seat}
+    seats = [
+        {
+            "role": held.get(seat.id),
+            "share": seat.share,
+            "id": seat.id,
+            "version": seat.model,
+            "display_name": seat.display_name,
+            "data_until": seat.data_until.isoformat() if seat.data_until else None,
+        }
+        for seat in sorted(view.seats, key=lambda seat: -seat.share)
+    ]
+    if options.json:
+        answer = {"model": view.model, "endpoint": view.endpoint, "deployed": seats}
+        print(json.dumps(answer | {"busy": view.busy, "refusal": told or None}))
+        return 1 if told else 0
+    print(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
+    for seat in seats:
+        until = f"data until {seat['data_until']:.16}" if seat["data_until"] else "not ours"
+        print(
+            f"  {seat['role'] or 'no role':10} {seat['share']:3} %  {seat['version']:20} "
+            f"id {seat['id']}  {until}"
+        )
+    if view.endpoint and not seats:
+        print("  no model is deployed")
+    for operation in view.busy:
+        print(f"  in the works: {operation}")
+    if told:
+        print(told)
+    return 1 if told else 0
+
+
+def plan_of(desk: Desk, options: argparse.Namespace) -> int:
+    """The exact calls that the intent comes to from here, and the split after each."""
+    view = desk.endpoints.observe()
+    intent = _intent(desk, options, view)
+    decided = plan(view, intent, desk.policy)
+    rows: list[dict[str, Any]] = []
+    now = view
+    for step in decided.steps:
+        now = after(now, step)
+        rows.append({"step": str(step), "call": call_of(step), "split": now.split})
+    if options.json:
+        print(json.dumps({"steps": rows, "summary": decided.summary}))
+        return 0
+    for number, row in enumerate(rows, 1):
+        shares = ", ".join(f"{seat} {share} %" for seat, share in row["split"].items())
+        print(f"{number}. {row['step']}\n   {row['call']}\n   split: {shares or 'empty'}")
+    print(f"{'Then' if rows else 'Nothing to do'}: {decided.summary}")
+    return 0
+
+
+def _intent(desk: Desk, options: argparse.Namespace, view: View) -> Intent:
+    if options.kind == "seat":
+        return _next_candidate(desk)
+    asked = Wish(options.kind, options.deployed_model_id, options.share)
+    return intent_of(pin(asked, view))
+
+
+def _next_candidate(desk: Desk) -> SeatCandidate:
+    """What the next weekly run will want, if its model passes the gate."""
+    from croniter import croniter
+
+    config = desk.config
+    last = last_complete(config.schedule, datetime.now(UTC))
+    end: datetime = croniter(config.schedule, last.end).get_next(datetime)
+    run = Run(config.model, Interval(last.end, end), 0)
+    return SeatCandidate(
+        version=NewVersion(run.name, config.model, "", "", ""),
+        deployed_model_id=run.deployed_model_id,
+        data_until=end,
+        period=run.interval.length,
+        share=config.rollout.challenger_share,
+        endpoint=config.endpoint.display_name,
+        create_endpoint=config.endpoint.create,
+    )
+
+
+def history(desk: Desk, options: argparse.Namespace) -> int:
+    """The events, or, with --at, who was champion at that time and why."""
+    events = desk.events.read(desk.config.model, until=options.at)
+    if options.at is None:
+        if options.json:
+            print(json.dumps([_plain(event) for event in events]))
+            return 0
+        for event in events:
+            print(_line(event))
+        if not events:
+            print(f"{desk.config.model}: nothing has happened yet")
+        return 0
+    found = champion_at(events, options.at)
+    if options.json:
+        print(json.dumps(_plain(found) if found else None))
+    elif found is None:
+        print(f"{desk.config.model} had no champion at {options.at:%Y-%m-%d %H:%M} UTC")
+    else:
+        version = found.versions.get(found.champion_after or "", "a version unknown")
+        print(
+            f"{found.champion_after} ({version}) was champion at {options.at:%Y-%m-%d %H:%M} UTC, "
+            f"since {found.time:%Y-%m-%d %H:%M} UTC\n  {_line(found)}"
+        )
+        for name, value in found.evidence.items():
+            print(f"    {name}: {value}")
+    return 0 if found else 1
+
+
+def _line(event: Event) -> str:
+    who = f"{event.actor or 'unknown'}, {event.run or 'unknown run'}"
+    return f"{event.time:%Y-%m-%d %H:%M:%S} {event.action:10} {event.reason} ({who})"
+
+
+def _plain(event: Event) -> dict[str, Any]:
+    return {
+        key: value.isoformat() if isinstance(value, datetime) else value
+        for key, value in asdict(event).items()
+    }

@@ -1,0 +1,139 @@
+"""`python -m titleholder VERB`: reads the arguments, and says in one sentence what went wrong."""
+
+import argparse
+import logging
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+
+from titleholder.cli import changing, looking
+from titleholder.cli.desk import Desk
+from titleholder.config import load_model
+from titleholder.environment import DAGS_FOLDER
+from titleholder.errors import ConfigError, TitleholderError
+from titleholder.rollout.wishes import KINDS
+from titleholder.vertex.clients import sentence
+
+INTERRUPTED = 130
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Do one verb. 0: done; 1: refused or failed, with one sentence on stderr; 2: wrong usage."""
+    options = _parser().parse_args(arguments)
+    try:
+        with _engine_heard():
+            return int(options.do(_desk(options), options))
+    except (TitleholderError, OSError) as error:
+        print(f"titleholder: {error}", file=sys.stderr)
+    except KeyboardInterrupt:
+        print("titleholder: stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    except Exception as error:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.auth.exceptions import GoogleAuthError
+        from requests.exceptions import RequestException
+
+        if not isinstance(error, GoogleAPIError | GoogleAuthError | RequestException):
+            raise
+        print(f"titleholder: Google did not do it: {sentence(error)}", file=sys.stderr)
+    return 1
+
+
+@contextmanager
+def _engine_heard() -> Iterator[None]:
+    """What the engine says it does goes to stderr, once and as it is: importing Airflow's hook
+    gives the root a handler of its own."""
+    log, handler = logging.getLogger("titleholder"), logging.StreamHandler()
+    level = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO)
+    log.propagate = False
+    try:
+        yield
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(level)
+        log.propagate = True
+
+
+def _desk(options: argparse.Namespace) -> Desk:
+    folder: Path = options.models
+    path = folder / f"{options.model}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
+        raise ConfigError(f"there is no model {options.model!r} in {folder}; there are {known}")
+    return Desk.of(load_model(path), os.environ)
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="python -m titleholder",
+        description="Who answers which share of the requests to a model's endpoint, and who did.",
+    )
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    common = argparse.ArgumentParser(add_help=False)
+    common.add_argument("model", help="the name of a YAML file in dags/models")
+    common.add_argument("--json", action="store_true", help="for machines: one JSON object")
+    common.add_argument(
+        "--models", type=Path, default=DAGS_FOLDER / "models", help="the folder of YAML files"
+    )
+
+    status = verbs.add_parser("status", parents=[common], help="who is there, and whether by hand")
+    status.set_defaults(do=looking.status)
+
+    history = verbs.add_parser(
+        "history", parents=[common], help="what happened, and who was champion"
+    )
+    history.add_argument(
+        "--at", type=_time, help="who was champion then, and why: 2026-11-16, 2026-11-16T03:00Z"
+    )
+    history.set_defaults(do=looking.history)
+
+    planned = verbs.add_parser(
+        "plan",
+        parents=[common],
+        help="the calls that an intent comes to, and the split after each; changes nothing",
+    )
+    planned.add_argument(
+        "kind",
+        nargs="?",
+        default="seat",
+        choices=["seat", *KINDS],
+        help="the intent; seat, by default: what the next weekly run will do",
+    )
+    planned.add_argument("share", nargs="?", type=int, help="for share: per cent")
+    _about(planned)
+    planned.set_defaults(do=looking.plan_of)
+
+    for kind, what in KINDS.items():
+        verb = verbs.add_parser(kind, parents=[common], help=what)
+        if kind == "share":
+            verb.add_argument("share", type=int, help="per cent of the requests, 1 to 99")
+        _about(verb)
+        verb.set_defaults(do=changing.change, kind=kind, share=None)
+    return parser
+
+
+def _about(verb: argparse.ArgumentParser) -> None:
+    for flag in ("--challenger", "--champion", "--id"):
+        verb.add_argument(
+            flag,
+            dest="deployed_model_id",
+            metavar="ID",
+            help=argparse.SUPPRESS
+            if flag != "--id"
+            else "the deployed model that is meant, where that is not whoever has the role now",
+        )
+
+
+def _time(text: str) -> datetime:
+    try:
+        found = datetime.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is no time; write 2026-11-16 or 2026-11-16T03:00Z"
+        ) from None
+    return found if found.tzinfo else found.replace(tzinfo=UTC)

@@ -1,0 +1,25 @@
+"""Does what a person asked for when triggering `<model>__rollout`."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from titleholder.operators.rollout import RolloutOperator, run_name
+from titleholder.reconcile import Cause
+from titleholder.rollout.intents import Intent
+from titleholder.rollout.wishes import Wish, intent_of
+
+
+class ApplyWishOperator(RolloutOperator):
+    """Applies the wish that `observe` pinned: a retry means the same model, whatever changed."""
+
+    def intent(self, context: Mapping[str, Any]) -> Intent:
+        """The wish's."""
+        return intent_of(Wish(**self.handed(context, "observe")))
+
+    def cause(self, context: Mapping[str, Any]) -> Cause:
+        """The person who triggered the run."""
+        return Cause(
+            run=run_name(context),
+            actor=context["dag_run"].triggering_user_name or "airflow",
+            evidence={"note": context["dag_run"].note} if context["dag_run"].note else {},
+        )

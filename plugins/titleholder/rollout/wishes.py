@@ -1,0 +1,94 @@
+"""What people ask for in a word, and the intent it comes to on the endpoint as it is."""
+
+from dataclasses import dataclass, replace
+from typing import Literal
+
+from titleholder.errors import Refusal
+from titleholder.rollout.intents import (
+    Abort,
+    Adopt,
+    Intent,
+    Promote,
+    Reinstate,
+    Restore,
+    RollBack,
+    SetShare,
+)
+from titleholder.rollout.roles import Roles, stand
+from titleholder.rollout.view import View
+
+Kind = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
+KINDS: dict[Kind, str] = {
+    "promote": "the challenger becomes champion with all requests",
+    "rollback": "the challenger leaves, the champion answers all requests",
+    "abort": "the champion answers all requests at once; the challenger stays deployed",
+    "share": "the challenger answers this many per cent of the requests",
+    "reinstate": "the previous champion takes the title back",
+    "adopt": "what somebody changed by hand is right: record it",
+    "restore": "what somebody changed by hand is wrong: go back to what was recorded",
+}
+
+
+@dataclass(frozen=True)
+class Wish:
+    """One of KINDS. `deployed_model_id` is whom it is about: the challenger, for reinstate the
+    previous champion, for adopt the champion; None for whoever it is now."""
+
+    kind: Kind
+    deployed_model_id: str | None = None
+    share: int | None = None
+
+
+def pin(wish: Wish, view: View) -> Wish:
+    """The wish with the model that it is about, so that it means the same when it is repeated.
+
+    Raises Refusal when there is none, or when nothing tells.
+    """
+    if wish.deployed_model_id is not None or wish.kind in ("adopt", "restore"):
+        return wish
+    if view.endpoint is None:
+        raise Refusal(
+            f"{view.model} has no endpoint yet; its first weekly run makes it, if endpoint.create "
+            "says so"
+        )
+    roles = stand(view).roles
+    found = _meant(wish.kind, roles, view) if roles is not None else None
+    if found is None:
+        whom = "previous champion" if wish.kind == "reinstate" else "challenger"
+        hint = (
+            f"; to bring the previous champion {roles.previous} back, use reinstate"
+            if wish.kind == "rollback" and roles is not None and roles.previous
+            else f"; look at `python -m titleholder status {view.model}`"
+        )
+        raise Refusal(f"there is no {whom} on {view.endpoint}{hint}")
+    return replace(wish, deployed_model_id=found)
+
+
+def _meant(kind: Kind, roles: Roles, view: View) -> str | None:
+    if kind == "reinstate":
+        return roles.previous
+    if roles.challenger is None and kind in ("rollback", "share") and view.seat(roles.withdrawn):
+        return roles.withdrawn
+    return roles.challenger
+
+
+def intent_of(wish: Wish) -> Intent:
+    """The intent of a wish that is pinned. Raises Refusal for a share that is missing."""
+    whom = wish.deployed_model_id or ""
+    match wish.kind:
+        case "promote":
+            return Promote(whom)
+        case "rollback":
+            return RollBack(whom)
+        case "abort":
+            return Abort(whom)
+        case "share":
+            if wish.share is None:
+                raise Refusal("the share is missing; say how many per cent, 1 to 99")
+            return SetShare(whom, wish.share)
+        case "reinstate":
+            return Reinstate(whom)
+        case "adopt":
+            return Adopt(wish.deployed_model_id)
+        case "restore":
+            return Restore()

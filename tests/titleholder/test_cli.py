@@ -1,0 +1,288 @@
+"""`python -m titleholder` against the sandbox, as a person at a terminal uses it."""
+
+import io
+import itertools
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+import yaml
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as v1
+from google.cloud import storage
+from google.protobuf.field_mask_pb2 import FieldMask
+from sklearn.dummy import DummyRegressor
+
+from tests.conftest import REPOSITORY, Sandbox
+from tests.faults import Faults
+from titleholder.candidate import candidate
+from titleholder.cli.desk import Desk
+from titleholder.cli.main import main
+from titleholder.config import load_model
+from titleholder.contract import Offer
+from titleholder.interval import Interval
+from titleholder.reconcile import Done
+from titleholder.run import Run
+
+NUMBERS = itertools.count(1)
+IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+FIRST = datetime(2026, 9, 7, 3, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+@dataclass
+class Terminal:
+    """Where a person types; one model with a champion and a challenger."""
+
+    models: Path
+    name: str
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, verb: str, *arguments: str, code: int = 0) -> str:
+        """What the verb prints on stdout, or on stderr when it is refused."""
+        self.capsys.readouterr()
+        got = main([verb, self.name, *arguments, "--models", str(self.models)])
+        said = self.capsys.readouterr()
+        assert got == code, said
+        return said.err if code else said.out
+
+    def json(self, verb: str, *arguments: str, code: int = 0) -> Any:
+        self.capsys.readouterr()
+        got = main([verb, self.name, *arguments, "--json", "--models", str(self.models)])
+        said = self.capsys.readouterr()
+        assert got == code, said
+        return json.loads(said.out)
+
+
+def run_of(name: str, week: int) -> Run:
+    end = FIRST + week * WEEK
+    return Run(name, Interval(end - WEEK, end), 0)
+
+
+@pytest.fixture(scope="module")
+def artifact(sandbox: Sandbox) -> str:
+    env = sandbox.env
+    file = io.BytesIO()
+    joblib.dump(DummyRegressor().fit([[0.0]], [1.0]), file)
+    bucket = storage.Client(
+        project=env["GOOGLE_CLOUD_PROJECT"],
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
+    ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
+    bucket.blob("tests/cli/model.joblib").upload_from_string(file.getvalue())
+    return f"gs://{bucket.name}/tests/cli"
+
+
+@pytest.fixture
+def terminal(
+    sandbox: Sandbox,
+    artifact: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Terminal:
+    for key, value in sandbox.env.items():
+        monkeypatch.setenv(key, value)
+    # Importing Airflow's hook gave the root a handler that keeps an earlier test's stderr.
+    monkeypatch.setattr(logging.getLogger("titleholder"), "propagate", False)
+    name = f"cli{next(NUMBERS)}"
+    raw = {
+        "model": name,
+        "owner": "tests",
+        "schedule": "0 3 * * 1",
+        "start_date": FIRST.date(),
+        "source": {"table": "tests.cli", "timestamp": "at"},
+        "pipeline": {"template": "tiny.yaml"},
+        "gate": {"minimum_score": 50},
+        "endpoint": {"display_name": name, "create": True},
+    }
+    (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
+    config = load_model(tmp_path / f"{name}.yaml")
+    for week in (0, 1):
+        offer = Offer(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
+        wish = candidate(config, run_of(name, week), offer, "fresh")
+        done = Desk.of(config, sandbox.env).engine().run(wish)
+        assert isinstance(done, Done)
+    return Terminal(tmp_path, name, capsys)
+
+
+@pytest.fixture
+def by_hand(terminal: Terminal, sandbox: Sandbox) -> Callable[[dict[str, int]], None]:
+    """Somebody at the console changes the split."""
+    env = sandbox.env
+    place = f"projects/{env['GOOGLE_CLOUD_PROJECT']}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
+    client = v1.EndpointServiceClient(
+        transport="rest",
+        client_options={"api_endpoint": env["VERTEX_AI_EMULATOR_HOST"]},
+        credentials=AnonymousCredentials(),
+    )
+
+    def change(split: dict[str, int]) -> None:
+        client.update_endpoint(
+            endpoint=v1.Endpoint(name=f"{place}/endpoints/{terminal.name}", traffic_split=split),
+            update_mask=FieldMask(paths=["traffic_split"]),
+        )
+
+    return change
+
+
+def seats(terminal: Terminal) -> dict[str, tuple[str | None, int]]:
+    return {
+        seat["id"]: (seat["role"], seat["share"]) for seat in terminal.json("status")["deployed"]
+    }
+
+
+def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    told = terminal("status")
+    assert f"champion    90 %  {terminal.name}@1" in told
+    assert f"challenger  10 %  {terminal.name}@2" in told
+    assert f"{b} is challenger with 50 % of the requests" in terminal("share", "50")
+    assert terminal("promote") == f"{b} is champion with 100 % of the requests\n"
+    assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
+    assert terminal("promote", "--id", b) == f"{b} is champion with 100 % of the requests\n"
+    refused = terminal("rollback", code=1)
+    assert "there is no challenger on projects/" in refused
+    assert f"to bring the previous champion {a} back, use reinstate" in refused
+    assert terminal.json("reinstate")["split"] == {a: 100}
+    assert seats(terminal) == {a: ("champion", 100), b: ("previous", 0)}
+
+
+def test_abort_and_rollback(terminal: Terminal) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("abort")
+    assert seats(terminal) == {a: ("champion", 100), b: ("withdrawn", 0)}
+    terminal("share", "20")
+    terminal("rollback")
+    assert seats(terminal) == {a: ("champion", 100)}
+
+
+@pytest.mark.parametrize(
+    "intent", [["promote"], ["rollback"], ["abort"], ["share", "33"], ["reinstate"]], ids=" ".join
+)
+def test_what_is_applied_equals_what_was_planned(
+    terminal: Terminal, faults: Faults, intent: list[str]
+) -> None:
+    if intent == ["reinstate"]:
+        terminal("promote")
+    planned = terminal.json("plan", *intent)
+    assert "Then: " in terminal("plan", *intent)
+    faults.clear()
+    terminal(*intent)
+    writes = [
+        call["method"]
+        for call in faults.calls()
+        if not call["method"].startswith(("get_", "list_"))
+    ]
+    methods = [re.match(r"\w+\.(\w+)\(", step["call"])[1] for step in planned["steps"]]  # type: ignore[index]
+    assert writes == [re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower() for method in methods]
+    splits = [entry["traffic_split"] for entry in faults.traffic()]
+    changes = [s["split"] for s in planned["steps"] if "UpdateEndpoint" in s["call"]]
+    assert splits[: len(changes)] == changes
+    assert terminal.json("status")["deployed"]
+    assert terminal.json("plan", "adopt")["steps"] == []
+
+
+def test_the_next_week_is_planned_by_default(terminal: Terminal) -> None:
+    b = run_of(terminal.name, 1).deployed_model_id
+    told = terminal("plan")
+    assert f"UndeployModel(deployed_model_id='{b}')" in told
+    assert "is challenger with 10 % of the requests" in told
+
+
+def test_a_split_changed_by_hand(
+    terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
+) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    by_hand({a: 50, b: 50})
+    told = terminal.json("status", code=1)["refusal"]
+    assert f"the split is 50 % to {a} and 50 % to {b} instead of 90 % to {a}" in told
+    assert "was changed by hand" in terminal("promote", code=1)
+    assert seats_unchecked(terminal) == {a: 50, b: 50}
+    terminal("adopt")
+    assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
+    by_hand({b: 100})
+    terminal("restore")
+    assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
+
+
+def seats_unchecked(terminal: Terminal) -> dict[str, int]:
+    return {seat["id"]: seat["share"] for seat in terminal.json("status", code=1)["deployed"]}
+
+
+def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    between = datetime.now(UTC)
+    terminal("promote")
+    events = terminal.json("history")
+    assert [event["action"] for event in events] == ["crown", "seat", "promote"]
+    assert events[2]["split_before"] == {a: 90, b: 10}
+    assert events[2]["split_after"] == {b: 100}
+    assert events[2]["actor"]
+    assert not any(event["reconstructed"] for event in events)
+    told = terminal("history", "--at", between.isoformat())
+    assert told.startswith(f"{a} ({terminal.name}@1) was champion at ")
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+    assert terminal("history", "--at", "2020-01-01", code=1) == ""
+    refused = terminal("rollback", code=1)
+    assert "there is no challenger" in refused
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["status", "nobody"], "there is no model 'nobody' in"),
+        (["share", "{}", "100"], "a challenger's share is 1 to 99 per cent, not 100"),
+        (["promote", "{}", "--id", "77"], "77 is not the challenger on"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    terminal: Terminal, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [argument.format(terminal.name) for argument in arguments]
+    assert main([*given, "--models", str(terminal.models)]) == 1
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("titleholder: ")
+    assert told in said
+    assert "\n" not in said
+
+
+def test_wrong_usage(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["crown", "m"], ["share", "m"], ["history", "m", "--at", "monday"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong)
+    assert "'monday' is no time; write 2026-11-16" in capsys.readouterr().err
+
+
+def test_google_that_does_not_answer(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, faults: Faults
+) -> None:
+    faults.answer("list_model_versions", "PERMISSION_DENIED")
+    assert "titleholder: Google did not do it: " in terminal("status", code=1)
+
+
+def test_the_command_itself(terminal: Terminal, sandbox: Sandbox) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "titleholder", "status", terminal.name),
+            *("--models", str(terminal.models)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | sandbox.env | {"PYTHONPATH": str(REPOSITORY / "plugins")},
+        cwd=REPOSITORY,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "champion    90 %" in done.stdout
+    assert done.stderr == ""
