@@ -1,0 +1,134 @@
+"""The SQL of the events table, and the jobs that run it."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any
+
+from titleholder.event_rows import COLUMNS, to_row
+from titleholder.events import Event
+
+if TYPE_CHECKING:
+    from google.cloud import bigquery
+
+# A query parameter's type, and its value; a list is an array of that type.
+Parameter = tuple[str, Any]
+
+# How far apart two tellings of one event may put it: one from the endpoint's labels can come days
+# later. It keeps the statement from reading every day that there is.
+APART = timedelta(days=31)
+
+_NAMES = [f"`{column.name}`" for column in COLUMNS]
+_MERGE = f"""
+    MERGE `{{table}}` AS T
+    USING (SELECT {", ".join(f"@{column.name} AS `{column.name}`" for column in COLUMNS)}) AS S
+    ON T.id = S.id AND T.time BETWEEN @earliest AND @latest
+    WHEN MATCHED AND T.reconstructed AND NOT S.reconstructed THEN
+      UPDATE SET {", ".join(f"{name} = S.{name}" for name in _NAMES)}
+    WHEN NOT MATCHED THEN
+      INSERT ({", ".join(_NAMES)}) VALUES ({", ".join(f"S.{name}" for name in _NAMES)})
+"""
+
+
+class Taken(Exception):
+    """The job id was used before."""
+
+
+@dataclass(frozen=True)
+class Statements:
+    """About `table` (project.dataset.table) in `location`. No value is ever part of the SQL.
+
+    Everything here raises google.api_core's GoogleAPIError, or concurrent.futures.TimeoutError
+    when `patience` seconds were not enough.
+    """
+
+    client: "bigquery.Client"
+    table: str
+    location: str
+    max_bytes: int
+    patience: float
+
+    @property
+    def limits(self) -> dict[str, Any]:
+        """`retry` and `timeout` of a call: those of the client go on for ten minutes."""
+        from google.cloud import bigquery
+
+        retry = bigquery.DEFAULT_RETRY.with_timeout(self.patience)
+        return {"retry": retry, "timeout": self.patience}
+
+    def merge(self, event: Event, job_id: str) -> None:
+        """Insert the event unless its id is there, or put it in place of a reconstructed row. One
+        job of that id. Taken: there was one before."""
+        from google.api_core.exceptions import Conflict
+
+        row = to_row(event)
+        config = self._config(
+            {column.name: (column.type, row[column.name]) for column in COLUMNS}
+            | {
+                "earliest": ("TIMESTAMP", event.time - APART),
+                "latest": ("TIMESTAMP", event.time + APART),
+            }
+        )
+        # What was given up on must not change the table hours later.
+        config.job_timeout_ms = int(self.patience * 1000)
+        try:
+            job = self.client.query(
+                _MERGE.format(table=self.table),
+                job_config=config,
+                job_id=job_id,
+                location=self.location,
+                job_retry=None,
+                **self.limits,
+            )
+        except Conflict:
+            raise Taken(job_id) from None
+        job.result(job_retry=None, **self.limits)
+
+    def outcome(self, job_id: str) -> bool | None:
+        """Wait for the end of a job: True when it did its work, False when it failed and so
+        changed nothing; None when it is another account's, which may not be looked at."""
+        from google.api_core import exceptions, retry
+
+        # One that was just refused as the second of its id can be unknown for a moment.
+        known = retry.Retry(
+            predicate=retry.if_exception_type(exceptions.NotFound), timeout=self.patience
+        )
+        try:
+            # Loosely typed, as the client's stubs know no job_retry for jobs of any kind.
+            job: Any = known(self.client.get_job)(job_id, location=self.location, **self.limits)
+        except exceptions.Forbidden:
+            return None
+        try:
+            job.result(job_retry=None, **self.limits)
+        except exceptions.GoogleAPICallError:
+            if job.done(**self.limits) and job.error_result:
+                return False
+            raise
+        return True
+
+    def select(self, columns: str, condition: str, **parameters: Parameter) -> Iterable[Any]:
+        """Rows of these columns that meet the condition, in any order."""
+        return self.client.query_and_wait(
+            f"SELECT {columns} FROM `{self.table}` WHERE {condition}",
+            job_config=self._config(parameters),
+            location=self.location,
+            retry=self.limits["retry"],
+            # Jobs are tried again for forty minutes otherwise.
+            job_retry=None,  # type: ignore[arg-type]
+            api_timeout=self.patience,
+            wait_timeout=self.patience,
+        )
+
+    def _config(self, parameters: Mapping[str, Parameter]) -> "bigquery.QueryJobConfig":
+        from google.cloud import bigquery
+
+        return bigquery.QueryJobConfig(
+            query_parameters=[
+                bigquery.ArrayQueryParameter(name, kind, value)
+                if isinstance(value, list)
+                else bigquery.ScalarQueryParameter(name, kind, value)
+                for name, (kind, value) in parameters.items()
+            ],
+            maximum_bytes_billed=self.max_bytes,
+            labels={"tool": "titleholder"},
+        )

@@ -1,0 +1,132 @@
+"""The sandbox's BigQuery with what the real one has and the emulator has not: job ids that can be
+used once, refusals, and answers that get lost."""
+
+import json
+import re
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+
+
+@dataclass(frozen=True)
+class Call:
+    """One request: `jobs.insert` is `POST jobs`, with its body."""
+
+    what: str
+    body: dict[str, Any]
+
+    @property
+    def sql(self) -> str:
+        """The statement that it runs."""
+        query = self.body.get("configuration", {}).get("query", self.body)
+        return " ".join(str(query.get("query", "")).split())
+
+    @property
+    def job(self) -> str:
+        """The id of the job that it starts."""
+        return str(self.body.get("jobReference", {}).get("jobId", ""))
+
+
+Rule = Callable[[Call], tuple[int, str, str] | str | None]
+
+
+@dataclass
+class StrictBigQuery:
+    """`url` is its address. A rule looks at each call and says how it is answered instead, with
+    status, reason and message; "lost" for a call that is done and not answered; None for as
+    usual. `place` is where the data is, which makes it unknown elsewhere."""
+
+    url: str
+    place: str = ""
+    calls: list[Call] = field(default_factory=list)
+    rules: list[Rule] = field(default_factory=list)
+    jobs: set[str] = field(default_factory=set)
+
+    def refuse(self, what: str, status: int, reason: str, times: int | None = None) -> None:
+        """Answer calls that match like this, so many times or always."""
+        left = [times]
+
+        def rule(call: Call) -> tuple[int, str, str] | None:
+            if not re.search(what, f"{call.what} {call.sql}".strip()) or left[0] == 0:
+                return None
+            left[0] = None if left[0] is None else left[0] - 1
+            return status, reason, f"{reason} it is"
+
+        self.rules.append(rule)
+
+    def answer(self, call: Call) -> tuple[int, str, str] | str | None:
+        """What becomes of a call; notes the job that it starts."""
+        fate = next((fate for rule in self.rules if (fate := rule(call))), None)
+        if fate is None and call.job:
+            if call.job in self.jobs:
+                return 409, "duplicate", f"Already Exists: Job {call.job}"
+            self.jobs.add(call.job)
+        asked = call.body.get("jobReference", call.body).get("location")
+        if fate is None and self.place and call.sql and asked != self.place:
+            return 404, "notFound", f"Not found: Dataset was not found in location {asked}"
+        return fate
+
+    def merges(self) -> list[str]:
+        """The ids of the jobs that were asked to MERGE, also of those that were not let in."""
+        return [call.job for call in self.calls if call.sql.startswith("MERGE")]
+
+
+@contextmanager
+def strict_bigquery(emulator: str) -> Iterator[StrictBigQuery]:
+    """In front of the emulator at that URL."""
+    lock = threading.Lock()
+    http = httpx.Client(base_url=emulator, trust_env=False, timeout=60)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do(self) -> None:
+            content = self.rfile.read(int(self.headers.get("Content-Length", 0)))
+            path = re.sub(r"^/bigquery/v2/projects/[^/]+/|\?.*", "", self.path)
+            call = Call(f"{self.command} {path}", json.loads(content) if content else {})
+            with lock:
+                strict.calls.append(call)
+                fate = strict.answer(call)
+            if isinstance(fate, tuple):
+                status, reason, message = fate
+                error = {"code": status, "message": message, "errors": [{"reason": reason}]}
+                self.answer(status, json.dumps({"error": error}).encode(), "application/json")
+                return
+            headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
+            done = http.request(self.command, self.path, content=content, headers=headers)
+            if fate == "lost":
+                self.close_connection = True
+                return
+            answer = done.content
+            if strict.place and re.fullmatch(r"GET datasets/\w+/tables/\w+", call.what):
+                answer = json.dumps({**done.json(), "location": strict.place}).encode()
+            self.answer(done.status_code, answer, done.headers.get("Content-Type", ""))
+
+        do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do
+
+        def answer(self, status: int, content: bytes, kind: str) -> None:
+            self.send_response(status)
+            self.send_header("Content-Type", kind)
+            self.send_header("Content-Length", str(len(content)))
+            self.end_headers()
+            self.wfile.write(content)
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    strict = StrictBigQuery(f"http://127.0.0.1:{server.server_address[1]}")
+    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield strict
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+        http.close()
