@@ -114,7 +114,7 @@ class Statements:
             location=self.location,
             retry=self.limits["retry"],
             # Jobs are tried again for forty minutes otherwise.
-            job_retry=None,
+            job_retry=None,  # type: ignore[arg-type]
             api_timeout=self.patience,
             wait_timeout=self.patience,
         )
