@@ -62,6 +62,14 @@ class Faults:
         """Every split that was ever live, oldest first; of one endpoint."""
         return self._get("traffic", **query)
 
+    def copy(self, location: str, to: str) -> None:
+        """All that is in one location, once more in another whose name is as long."""
+        self._http.post("/copies", json={"location": location, "to": to}).raise_for_status()
+
+    def disarm(self) -> None:
+        """Forget the faults that wait for their calls."""
+        self._http.delete("/faults").raise_for_status()
+
     def clear(self) -> None:
         """Forget faults, calls and traffic; calls that hang are let go."""
         for what in ("faults", "calls", "traffic"):

@@ -30,6 +30,7 @@ from sandbox.vertex.errors import (
     Unimplemented,
 )
 from sandbox.vertex.faults.book import disturbance, failing_tasks
+from sandbox.vertex.faults.copies import Copies
 from sandbox.vertex.faults.layer import FaultLayer
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.models.evaluations import EvaluationService
@@ -118,7 +119,7 @@ def create_app(
         return app
     traffic = TrafficHistory(store, clock, serving.loaded)
     changed.append(traffic.remember)
-    return FaultLayer(app, context.names, traffic)
+    return FaultLayer(app, context.names, traffic, Copies(store, context.names, traffic))
 
 
 class _Api:

@@ -13,6 +13,8 @@ from google.protobuf.message import DecodeError, Message
 # "ThVx": which program's the file is.
 _APPLICATION: Final = 0x54685678
 _COLUMNS: Final = ("sequence", "kind", "name", "body")
+# Greater than all that follows a prefix: so the index finds what has it, however much is kept.
+_LAST: Final = "\U0010ffff"
 
 M = TypeVar("M", bound=proto.Message | Message)
 
@@ -135,9 +137,9 @@ class Store:
         """All messages of that type whose name starts with `prefix`, newest first."""
         with self._lock:
             rows = self._db.execute(
-                "SELECT body FROM resource WHERE kind = ? AND substr(name, 1, ?) = ? "
+                "SELECT body FROM resource WHERE kind = ? AND name >= ? AND name < ? "
                 "ORDER BY sequence DESC",
-                (kind.__name__, len(prefix), prefix),
+                (kind.__name__, prefix, prefix + _LAST),
             ).fetchall()
         return [self._parse(kind, body) for (body,) in rows]
 
@@ -146,6 +148,26 @@ class Store:
         with self._lock:
             self._db.execute(
                 "DELETE FROM resource WHERE kind = ? AND name = ?", (kind.__name__, name)
+            )
+
+    def copy(self, source: str, target: str) -> None:
+        """Keep all that is below the name `source` below `target`, too, and what refers to it.
+
+        The names must be equally long, as the bodies are not parsed.
+        """
+        with self.transaction():
+            rows = self._db.execute(
+                "SELECT kind, name, body FROM resource WHERE name > ? AND name < ? "
+                "ORDER BY sequence",
+                (f"{source}/", f"{source}/{_LAST}"),
+            ).fetchall()
+            self._db.executemany(
+                "INSERT INTO resource (kind, name, body) VALUES (?, ?, ?)",
+                [
+                    (kind, target + name[len(source) :], body.replace(*map(str.encode, pair)))
+                    for kind, name, body in rows
+                    for pair in [(f"{source}/", f"{target}/")]
+                ],
             )
 
     def close(self) -> None:

@@ -335,3 +335,25 @@ def test_the_nth_and_the_next_times_are_hit(
     matching = [number for number, call in enumerate(calls) if call == ("a", "x/1")]
     assert hits == matching[nth - 1 : nth - 1 + times]
     assert bool(armed) == (len(matching) < nth - 1 + times)
+
+
+def test_a_location_is_copied(vertex: Any, faults: Faults, pair: Any) -> None:
+    endpoint, model = pair
+    here = vertex.parent.rpartition("/")[2]
+    there = "z" * len(here)
+    faults.copy(here, there)
+
+    def moved(name: str) -> str:
+        return name.replace(f"/{here}/", f"/{there}/")
+
+    copied = vertex.endpoints.get_endpoint(name=moved(endpoint))
+    assert {one.model for one in copied.deployed_models} == {moved(model)}
+    (entry,) = faults.traffic(endpoint=moved(endpoint))
+    assert entry["ready"] == entry["deployed"] == ["1", "2"]
+    assert vertex.predictions.predict(endpoint=moved(endpoint), instances=[[1, 0, 0]])
+    split(vertex, moved(endpoint), {"2": 100})
+    assert vertex.endpoints.get_endpoint(name=endpoint).traffic_split == {"1": 90, "2": 10}
+    with pytest.raises(httpx.HTTPStatusError):
+        faults.copy(here, here + "longer")
+    with pytest.raises(httpx.HTTPStatusError):  # It is not empty any more.
+        faults.copy(here, there)

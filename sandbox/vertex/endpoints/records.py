@@ -45,8 +45,8 @@ class EndpointRecords:
         self._context.store.delete(types.Endpoint, name)
         self._on_change(name)
 
-    def deployments(self) -> Iterator[tuple[Any, Any]]:
-        """Every endpoint of the project with every model deployed there."""
-        for endpoint in self._context.store.list(types.Endpoint, "projects/"):
+    def deployments(self, parent: str) -> Iterator[tuple[Any, Any]]:
+        """Every endpoint of a location with every model deployed there."""
+        for endpoint in self.list(parent):
             for deployed in endpoint.deployed_models:
                 yield endpoint, deployed

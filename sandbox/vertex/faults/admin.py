@@ -7,6 +7,7 @@ GET     /sandbox/calls      every call, oldest first; ?method= and ?resource= (a
 DELETE  /sandbox/calls
 GET     /sandbox/traffic    every split that was ever live, oldest first; ?endpoint=
 DELETE  /sandbox/traffic
+POST    /sandbox/copies     all of one location in another (see `copies`)
 """
 
 from collections.abc import Collection
@@ -19,6 +20,7 @@ from starlette.requests import Request
 
 from sandbox.vertex.errors import NotFound
 from sandbox.vertex.faults.book import Book
+from sandbox.vertex.faults.copies import Copies
 from sandbox.vertex.faults.rules import Armed, parse
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.transcode import parse_json
@@ -27,9 +29,12 @@ from sandbox.vertex.transcode import parse_json
 class Admin:
     """Answers those requests."""
 
-    def __init__(self, book: Book, traffic: TrafficHistory, methods: Collection[str]) -> None:
+    def __init__(
+        self, book: Book, traffic: TrafficHistory, copies: Copies, methods: Collection[str]
+    ) -> None:
         self._book = book
         self._traffic = traffic
+        self._copies = copies
         self._methods = methods
 
     async def answer(self, request: Request, body: bytes) -> dict[str, Any]:
@@ -57,9 +62,12 @@ class Admin:
                 return {"traffic": await run_in_threadpool(self._traffic.list, endpoint)}
             case "DELETE", "traffic":
                 await run_in_threadpool(self._traffic.forget)
+            case "POST", "copies":
+                await run_in_threadpool(self._copies.make, parse_json(body))
             case method, path:
                 raise NotFound(
-                    f"There is no {method} /sandbox/{path}; there are faults, calls and traffic."
+                    f"There is no {method} /sandbox/{path}; there are faults, calls, traffic and "
+                    "copies."
                 )
         return {}
 

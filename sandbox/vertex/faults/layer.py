@@ -13,6 +13,7 @@ from sandbox.vertex.callers import refuse_web_pages, until_gone
 from sandbox.vertex.errors import ApiError
 from sandbox.vertex.faults.admin import Admin
 from sandbox.vertex.faults.book import Book, Call, during
+from sandbox.vertex.faults.copies import Copies
 from sandbox.vertex.faults.rules import Fault
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.names import Names
@@ -25,12 +26,12 @@ _INSTEAD: Final = ("answer", "drop", "hang")
 class FaultLayer:
     """Passes calls on, except where a fault is armed; answers /sandbox/... itself."""
 
-    def __init__(self, app: ASGIApp, names: Names, traffic: TrafficHistory) -> None:
+    def __init__(self, app: ASGIApp, names: Names, traffic: TrafficHistory, copies: Copies) -> None:
         self._app = app
         self._names = names
         self._routes = google_routes()
         self._book = Book()
-        self._admin = Admin(self._book, traffic, self._routes.methods())
+        self._admin = Admin(self._book, traffic, copies, self._routes.methods())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one connection's request, or what else the server has to say."""

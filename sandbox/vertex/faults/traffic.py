@@ -25,11 +25,14 @@ class TrafficHistory:
         self._store = store
         self._clock = clock
         self._loaded = loaded
-        self._left_over = {
-            (endpoint.name, deployed.id, deployed.model, deployed.model_version_id)
-            for endpoint in store.list(types.Endpoint, "projects/")
-            for deployed in endpoint.deployed_models
-        }
+        self._left_over: set[tuple[str, str, str, str]] = set()
+        for endpoint in store.list(types.Endpoint, "projects/"):
+            self.count_as_ready(endpoint)
+
+    def count_as_ready(self, endpoint: Any) -> None:
+        """Say of the models on that endpoint that they can answer, loaded or not."""
+        for one in endpoint.deployed_models:
+            self._left_over.add((endpoint.name, one.id, one.model, one.model_version_id))
 
     def remember(self, name: str) -> None:
         """Keep what the endpoint is like from now on; call it in the transaction that makes it so.

@@ -11,6 +11,7 @@ from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.errors import InvalidArgument, NotFound
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
+from sandbox.vertex.names import parent_of
 
 SHARED_FIELDS: Final = ("display_name", "description")
 """Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""
@@ -83,7 +84,7 @@ class ModelRecords:
         model.etag = hashlib.sha256(f"{shared.etag} {record.etag}".encode()).hexdigest()[:24]
         model.deployed_models = [
             types.DeployedModelRef(endpoint=endpoint.name, deployed_model_id=deployed.id)
-            for endpoint, deployed in self._endpoints.deployments()
+            for endpoint, deployed in self._endpoints.deployments(parent_of(shared.name))
             if (deployed.model, deployed.model_version_id) == (shared.name, record.version_id)
         ]
         return model

@@ -1,0 +1,107 @@
+"""What a rollout may be about when something goes wrong: what there was, and what is wanted."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from tests.rollouts.conftest import Scene, name
+from titleholder.rollout.intents import (
+    Abort,
+    Adopt,
+    Intent,
+    Promote,
+    Reinstate,
+    Restore,
+    RollBack,
+    SetShare,
+)
+
+A, B, C = (name(week) for week in range(3))
+
+
+@dataclass(frozen=True)
+class Scenario:
+    """`prepare` makes what there was, without faults; `wish` is what is wanted then."""
+
+    prepare: Callable[[Scene], None]
+    wish: Callable[[Scene], Intent]
+    rollout: dict[str, Any] = field(default_factory=dict)
+
+
+def _weeks(*weeks: int) -> Callable[[Scene], None]:
+    def prepare(scene: Scene) -> None:
+        for week in weeks:
+            scene.play(scene.wish(week))
+
+    return prepare
+
+
+def _deposed(scene: Scene) -> None:
+    """A was champion and is warm, B is champion."""
+    _weeks(0, 1)(scene)
+    scene.play(Promote(B))
+
+
+def _cold(scene: Scene) -> None:
+    """A was champion and is gone, B is champion, C challenger."""
+    _weeks(0, 1)(scene)
+    scene.play(Promote(B), keep_previous=False)
+    scene.play(scene.wish(2))
+
+
+def _split_by_hand(scene: Scene) -> None:
+    _weeks(0, 1)(scene)
+    _shift(scene, {A: 40, B: 60})
+
+
+def _undeployed_by_hand(scene: Scene) -> None:
+    _weeks(0, 1)(scene)
+    _shift(scene, {A: 100})
+    vertex = scene.vertex
+    vertex.finish(vertex.endpoints.undeploy_model(endpoint=scene.endpoint, deployed_model_id=B))
+
+
+def _foreign(scene: Scene) -> None:
+    """An endpoint and a model that no rollout has touched."""
+    vertex = scene.vertex
+    vertex.parent = scene.parent
+    model = vertex.upload(scene.artifact, model_id="m1").model
+    endpoint = vertex.endpoint("theirs", display_name="m1").name
+    vertex.finish(
+        vertex.deploy(endpoint, model, {"0": 100}, id="7", display_name="m1-champion-model")
+    )
+
+
+def _shift(scene: Scene, split: dict[str, int]) -> None:
+    scene.vertex.endpoints.update_endpoint(
+        endpoint={"name": scene.endpoint, "traffic_split": split},
+        update_mask={"paths": ["traffic_split"]},
+    )
+
+
+def _week(number: int) -> Callable[[Scene], Intent]:
+    return lambda scene: scene.wish(number)
+
+
+def _just(intent: Intent) -> Callable[[Scene], Intent]:
+    return lambda scene: intent
+
+
+SCENARIOS = {
+    "first": Scenario(_weeks(), _week(0)),
+    "replace": Scenario(_weeks(0, 1), _week(2)),
+    "replace-surge": Scenario(_weeks(0, 1), _week(2), {"replacement": "surge"}),
+    "seat-warm-in-the-way": Scenario(_deposed, _week(2)),
+    "promote": Scenario(_weeks(0, 1), _just(Promote(B))),
+    "promote-keep-none": Scenario(_weeks(0, 1), _just(Promote(B)), {"keep_previous": False}),
+    "roll-back": Scenario(_weeks(0, 1), _just(RollBack(B))),
+    "abort": Scenario(_weeks(0, 1), _just(Abort(B))),
+    "share": Scenario(_weeks(0, 1), _just(SetShare(B, 50))),
+    "reinstate-warm": Scenario(_deposed, _just(Reinstate(A))),
+    "reinstate-cold": Scenario(_cold, _just(Reinstate(A))),
+    "adopt-split": Scenario(_split_by_hand, _just(Adopt())),
+    "restore-split": Scenario(_split_by_hand, _just(Restore())),
+    "restore-undeployed": Scenario(_undeployed_by_hand, _just(Restore())),
+    "foreign": Scenario(_foreign, _week(1)),
+    "superseded": Scenario(_weeks(0, 2), _week(1)),
+}
