@@ -62,8 +62,10 @@ def _seat(
     me, roles = wish.deployed_model_id, standing.roles
     tidy = undeploy(*(seat for seat in standing.leftovers if seat.id != me))
     if roles is None:
+        # The run that deployed a leftover may be about to crown it. Vertex AI undeploys a model
+        # that has traffic by then only if it is the last one there: so no leftover ever is.
         crown = SetTraffic({me: 100}, Roles(me), "crown")
-        steps += [*tidy, *_deploy(view, wish, "champion"), crown]
+        steps += [*tidy[:-1], *_deploy(view, wish, "champion"), crown, *tidy[-1:]]
         return Plan(tuple(steps), f"{me} is champion with 100 % of the requests")
     if not standing.recorded:
         steps.append(SetTraffic(view.split, roles, "adopt"))
