@@ -85,20 +85,23 @@ def _seat(
     old = None if seated else view.seat(roles.challenger)
     gone, previous = view.seat(roles.withdrawn), view.seat(roles.previous)
     surge = policy.replacement == "surge"
-    new = Roles(roles.champion, me, roles.previous, old.id if old is not None else roles.withdrawn)
-    coming = [
-        *_deploy(view, wish, "challenger"),
-        SetTraffic({roles.champion: 100 - share, me: share}, new, "seat"),
-    ]
     steps += tidy
     if seated:
         steps += undeploy(gone, previous) if surge else []
-    elif surge:
-        # Three are deployed meanwhile, never four.
-        steps += [*undeploy(gone, previous if old else None), *coming]
-        steps += undeploy(old, None if old else previous)
     else:
-        steps += [*undeploy(gone, previous), *_withdraw(roles, old), *coming]
+        new = Roles(
+            roles.champion, me, roles.previous, old.id if old is not None else roles.withdrawn
+        )
+        coming = [
+            *_deploy(view, wish, "challenger"),
+            SetTraffic({roles.champion: 100 - share, me: share}, new, "seat"),
+        ]
+        if surge:
+            # Three are deployed meanwhile, never four.
+            steps += [*undeploy(gone, previous if old else None), *coming]
+            steps += undeploy(old, None if old else previous)
+        else:
+            steps += [*undeploy(gone, previous), *_withdraw(roles, old), *coming]
     return Plan(
         tuple(steps),
         f"{me} is challenger with {share} % of the requests, {roles.champion} champion with "

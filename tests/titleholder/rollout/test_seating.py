@@ -175,6 +175,12 @@ def test_what_an_interrupted_run_left_is_taken_down() -> None:
     assert plan(before, wish()).steps[:3] == (Undeploy(OLD), ENTRY, seated(OLDER))
 
 
+def test_a_challenger_without_traffic_is_left_so() -> None:
+    alone = view(seat(1, 100), seat(0), roles=Roles(OLD, NEW))
+    assert plan(alone, wish()).summary.startswith(f"{NEW} is challenger with 0 %")
+    assert not any(isinstance(step, SetTraffic) for step in plan(alone, wish()).steps)
+
+
 def test_an_endpoint_not_made_by_us_is_adopted_first() -> None:
     theirs = foreign()
     assert plan(view(theirs), wish()).steps[:3] == (
