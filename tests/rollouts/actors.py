@@ -78,7 +78,9 @@ class Actor:
         if order == "lose" and writes:
             raise requests.ConnectionError("a test dropped the request")
         if writes and self.writing is not None:
+            _SELF.actor = None  # What the test asks meanwhile is not this actor's call.
             self.writing(self, request)
+            _SELF.actor = self
         response = answer(request)
         if order == "die after":
             raise Died(self.at)
