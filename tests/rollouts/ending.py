@@ -20,6 +20,8 @@ def settle(stage: Stage, adopts: bool) -> None:
     stage.scene.vertex.clock.advance(60)  # What a person began is over, too.
     newest = max(stage.weeks, default=1) + 1
     last = stage.run(newest)
+    refused = [str(one.refusal) for one in stage.actors if one.refusal and "week" in one.name]
+    assert stage.console.edits or not refused, refused
     if last.refusal is not None:
         assert stage.console.edits, f"nobody changed anything by hand: {last.refusal}"
         _decide(stage, adopts)
