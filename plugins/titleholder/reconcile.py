@@ -107,6 +107,7 @@ class Reconciler:
         told: tuple[Step, ...] = ()
         lost: Event | None = None
         fresh: Waiting | None = None  # somebody else's operation, first seen in this call
+        made: set[str] = set()
         seen = 0
         while True:
             view = self._endpoints.observe()
@@ -126,6 +127,11 @@ class Reconciler:
                     return waiting
                 self._pause(0.25)
                 continue
+            if str(step) in made:
+                raise Refusal(
+                    f"somebody else undid this: {step}; look at `python -m titleholder status "
+                    f"{view.model}` and agree with them on what is wanted, then repeat this"
+                )
             event = self._event(view, step, decided) if isinstance(step, SetTraffic) else None
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
@@ -139,6 +145,8 @@ class Reconciler:
             log.info("%s: %s", "begun" if operation else "done", step)
             if event is not None:
                 self._record(event)
+                # Done twice by one caller, it would be a fight over live traffic without an end.
+                made.add(str(step))
             if operation:
                 waiting = Waiting(operation, str(step), self._clock())
                 if self._runs_on(waiting, PATIENCE):

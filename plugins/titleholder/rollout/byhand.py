@@ -3,7 +3,7 @@
 from titleholder.errors import Refusal
 from titleholder.rollout.intents import Adopt
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import Roles, differences_to, record, strangers
+from titleholder.rollout.roles import Roles, differences_to, leftovers, record, strangers
 from titleholder.rollout.seating import undeploy
 from titleholder.rollout.steps import Deploy, SetTraffic, Step
 from titleholder.rollout.view import Seat, View
@@ -94,6 +94,9 @@ def restore(view: View) -> Plan:
                 f"has no version of {view.model} that belongs to it; adopt what is there instead"
             )
         steps.append(Deploy(name, f"{view.model}-{role}-model", version.reference))
+    if steps:
+        # In the place of what an interrupted run left, not beside it.
+        steps = [*undeploy(*leftovers(view)), *steps]
     if view.split != split:
         steps.append(SetTraffic(split, roles, "restore"))
     steps += undeploy(*strangers(view, roles))

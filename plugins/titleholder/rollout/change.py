@@ -100,7 +100,7 @@ def reinstate(view: View, wish: Reinstate, policy: Policy) -> Plan:
 
 
 def _make_place(view: View, roles: Roles, policy: Policy, steps: list[Step]) -> Roles:
-    steps += undeploy(view.seat(roles.withdrawn))
+    steps += undeploy(*stand(view).leftovers, view.seat(roles.withdrawn))
     if policy.replacement == "surge" or view.seat(roles.challenger) is None:
         return roles
     steps.append(_without_challenger(roles, "withdraw"))

@@ -85,11 +85,11 @@ def stand(view: View) -> Standing:
     model there is. Raises HandsOn when somebody changed what the last rollout recorded, Refusal
     when nothing tells who is champion.
     """
-    leftovers = tuple(seat for seat in view.seats if _is_leftover(view, seat))
+    left = leftovers(view)
     recorded = record(view)
     if recorded is None:
-        roles = _conclude(view, tuple(s for s in view.seats if s not in leftovers))
-        return Standing(roles, False, leftovers)
+        roles = _conclude(view, tuple(s for s in view.seats if s not in left))
+        return Standing(roles, False, left)
     if differences := differences_to(view, *recorded):
         raise HandsOn(
             f"{view.endpoint} was changed by hand: {'; '.join(differences)}; keep it as it is with "
@@ -97,7 +97,7 @@ def stand(view: View) -> Standing:
             f"`python -m titleholder restore {view.model}` (or trigger {view.model}__rollout with "
             "that intent), then clear this task"
         )
-    return Standing(recorded[0], True, leftovers)
+    return Standing(recorded[0], True, left)
 
 
 def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]:
@@ -119,6 +119,11 @@ def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]
 def strangers(view: View, roles: Roles) -> list[Seat]:
     """The deployed models that have no role and are no leftovers of ours."""
     return [s for s in view.seats if not roles.holds(s.id) and not _is_leftover(view, s)]
+
+
+def leftovers(view: View) -> tuple[Seat, ...]:
+    """The models of ours that an interrupted run deployed and never gave a role."""
+    return tuple(seat for seat in view.seats if _is_leftover(view, seat))
 
 
 def _is_leftover(view: View, seat: Seat) -> bool:

@@ -66,8 +66,10 @@ def _seat(
     me, roles = wish.deployed_model_id, standing.roles
     tidy = undeploy(*(seat for seat in standing.leftovers if seat.id != me))
     if roles is None:
+        # The run that deployed a leftover may be about to crown it. Vertex AI undeploys a model
+        # that has traffic by then only if it is the last one there: so no leftover ever is.
         crown = SetTraffic({me: 100}, Roles(me), "crown")
-        steps += [*tidy, *_deploy(view, wish, "champion"), crown]
+        steps += [*tidy[:-1], *_deploy(view, wish, "champion"), crown, *tidy[-1:]]
         return Plan(tuple(steps), f"{me} is champion with 100 % of the requests")
     if not standing.recorded:
         steps.append(SetTraffic(view.split, roles, "adopt"))
@@ -87,20 +89,23 @@ def _seat(
     old = None if seated else view.seat(roles.challenger)
     gone, previous = view.seat(roles.withdrawn), view.seat(roles.previous)
     surge = policy.replacement == "surge"
-    new = Roles(roles.champion, me, roles.previous, old.id if old is not None else roles.withdrawn)
-    coming = [
-        *_deploy(view, wish, "challenger"),
-        SetTraffic({roles.champion: 100 - share, me: share}, new, "seat"),
-    ]
     steps += tidy
     if seated:
         steps += undeploy(gone, previous) if surge else []
-    elif surge:
-        # Three are deployed meanwhile, never four.
-        steps += [*undeploy(gone, previous if old else None), *coming]
-        steps += undeploy(old, None if old else previous)
     else:
-        steps += [*undeploy(gone, previous), *_withdraw(roles, old), *coming]
+        new = Roles(
+            roles.champion, me, roles.previous, old.id if old is not None else roles.withdrawn
+        )
+        coming = [
+            *_deploy(view, wish, "challenger"),
+            SetTraffic({roles.champion: 100 - share, me: share}, new, "seat"),
+        ]
+        if surge:
+            # Three are deployed meanwhile, never four.
+            steps += [*undeploy(gone, previous if old else None), *coming]
+            steps += undeploy(old, None if old else previous)
+        else:
+            steps += [*undeploy(gone, previous), *_withdraw(roles, old), *coming]
     return Plan(
         tuple(steps),
         f"{me} is challenger with {share} % of the requests, {roles.champion} champion with "

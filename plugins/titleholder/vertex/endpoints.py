@@ -86,7 +86,8 @@ class Endpoints:
         except exceptions.TooManyRequests as error:
             raise TryAgain(f"there is no quota to {step} now: {sentence(error)}") from None
         except exceptions.BadRequest as error:
-            if status(error) == "FAILED_PRECONDITION":
+            # An alias that is to be taken away may be another's by now.
+            if status(error) == "FAILED_PRECONDITION" or isinstance(step, Alias):
                 raise LookAgain(sentence(error)) from None
             raise Refusal(f"Vertex AI refused to {step}: {sentence(error)}") from None
         except Exception as error:

@@ -126,6 +126,13 @@ def test_restore_goes_back_to_what_was_recorded() -> None:
     assert live(plan(WRITTEN, Restore()).steps) == ()
 
 
+def test_restore_takes_the_place_of_what_an_interrupted_run_left() -> None:
+    assert live(plan(now(seat(1, 100), seat(2)), Restore()).steps)[:2] == (
+        Undeploy(OLDER),
+        Deploy(NEW, "m1-challenger-model", run().name),
+    )
+
+
 def test_restore_refuses_what_it_cannot_do() -> None:
     with pytest.raises(Refusal, match="no rollout has written to the endpoint of m1 yet"):
         plan(view(foreign()), Restore())

@@ -80,6 +80,14 @@ def test_reinstate_is_one_write_while_the_previous_champion_is_warm() -> None:
     )
 
 
+def test_reinstate_takes_the_place_of_what_an_interrupted_run_left() -> None:
+    alone = view(seat(0, 100), seat(2), roles=Roles(NEW, None, OLD))
+    assert plan(alone, Reinstate(OLD)).steps[:2] == (
+        Undeploy(OLDER),
+        Deploy(OLD, "m1-champion-model", run(1).name),
+    )
+
+
 def test_reinstate_deploys_from_the_registry_what_left() -> None:
     cold = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW, OLDER))
     again = Deploy(OLDER, "m1-champion-model", run(2).name)

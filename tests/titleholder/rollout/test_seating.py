@@ -57,6 +57,17 @@ def test_nothing_there_yet() -> None:
     )
 
 
+def test_a_leftover_is_never_the_last_that_is_undeployed() -> None:
+    """Its own run may crown it meanwhile, and Vertex AI takes down the last one with traffic."""
+    crown = SetTraffic({NEW: 100}, Roles(NEW), "crown")
+    enter = replace(ENTRY, display_name="m1-champion-model")
+    tail = Alias("champion", run().name)
+    assert plan(view(seat(1)), wish()).steps == (enter, crown, Undeploy(OLD), tail)
+    assert plan(view(seat(2), seat(1)), wish()).steps == (
+        *(Undeploy(OLDER), enter, crown, Undeploy(OLD), tail),
+    )
+
+
 def test_the_second_model_is_challenger() -> None:
     before = view(seat(1, 100), roles=Roles(OLD))
     assert plan(before, wish(share=25)).steps == (
@@ -162,11 +173,12 @@ def test_who_has_had_its_turn_is_not_seated_again(roles: Roles) -> None:
 def test_what_an_interrupted_run_left_is_taken_down() -> None:
     before = view(seat(2, 100), seat(1), roles=Roles(OLDER))
     assert plan(before, wish()).steps[:3] == (Undeploy(OLD), ENTRY, seated(OLDER))
-    alone = view(seat(1))
-    assert plan(alone, wish()).steps[:2] == (
-        Undeploy(OLD),
-        Deploy(NEW, "m1-champion-model", run().name),
-    )
+
+
+def test_a_challenger_without_traffic_is_left_so() -> None:
+    alone = view(seat(1, 100), seat(0), roles=Roles(OLD, NEW))
+    assert plan(alone, wish()).summary.startswith(f"{NEW} is challenger with 0 %")
+    assert not any(isinstance(step, SetTraffic) for step in plan(alone, wish()).steps)
 
 
 def test_an_endpoint_not_made_by_us_is_adopted_first() -> None:
