@@ -168,6 +168,14 @@ def test_wrong_queries(vertex: Any, query: str, why: str) -> None:
     assert why in message
 
 
+@pytest.mark.parametrize("names", [None, "a", {"a": 1}])
+def test_a_list_in_the_query_and_something_else_in_the_body(vertex: Any, names: Any) -> None:
+    path = f"/v1/{vertex.parent}/pipelineJobs:batchCancel?names=x"
+    status, code, message = error_of(vertex.http.post(path, json={"names": names}))
+    assert (status, code) == (400, "INVALID_ARGUMENT")
+    assert "'names': set in the body, too" in message
+
+
 def test_query_parameters_have_two_spellings(vertex: Any) -> None:
     for name in ("a", "b"):
         vertex.endpoint(name)
