@@ -34,7 +34,7 @@ def main() -> None:
         outcome = _run(job, folder, channel)
     except StorageError as error:
         outcome = Outcome("FAILED", error=Problem(9, f"{error}."))
-    channel.tell(RunEvent(outcome.error))
+    channel.close(RunEvent(outcome.error))
 
 
 def _run(job: Job, folder: Path, channel: Channel) -> Outcome:

@@ -155,6 +155,8 @@ class Supervisor:
                     self._turns.give_back(name)
                 elif not isinstance(event, Question):
                     self._listener.on_event(name, event)
+                    if isinstance(event, RunEvent):
+                        answers.close()  # it waits for that
                 elif event.kind == TURN:
                     self._turns.ask(name, partial(answers.give, event, None))
                 else:
