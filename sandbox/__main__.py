@@ -6,7 +6,7 @@ import sys
 from pathlib import Path
 
 from sandbox import airflow, report
-from sandbox.arguments import seconds
+from sandbox.arguments import location, project_id, seconds
 from sandbox.parts import PORTS, Part, services
 from sandbox.places import LOOPBACK, Home, State
 from sandbox.processes import (
@@ -37,8 +37,7 @@ def up(home: Home, options: argparse.Namespace) -> int:
     if not home.owned and home.var.exists() and any(home.var.iterdir()):
         raise OSError(f"{home.var} holds things that are not the sandbox's; name an empty folder")
     state = home.load()
-    state.project = options.project or state.project
-    state.location = options.location or state.location
+    _settle(state, options)
     names = [*PORTS, "airflow"] if options.airflow else list(PORTS)
     for name in names:
         owner = "bigquery" if name == "bigquery-storage" else name
@@ -103,15 +102,30 @@ def status(home: Home, options: argparse.Namespace) -> int:
 
 
 def reset(home: Home, options: argparse.Namespace) -> int:
-    """`down`, then delete everything that the parts have stored."""
+    """`down`, then delete everything that the parts have stored; only the ports stay."""
     if not home.owned:
         print(f"sandbox: {home.var} holds no sandbox, so there is nothing to clear")
         return 0
     down(home, options)
     for folder in (home.var / "sandbox", home.var / "logs", home.var / "airflow"):
         shutil.rmtree(folder, ignore_errors=True)
+    home.save(State(ports=home.load().ports))
     print("sandbox: clean")
     return 0
+
+
+def _settle(state: State, options: argparse.Namespace) -> None:
+    """The project and region that are asked for; raises OSError while parts run with others."""
+    project = options.project or state.project
+    region = options.location or state.location
+    if (project, region) != (state.project, state.location):
+        if any(alive(running) for running in state.processes.values()):
+            raise OSError(
+                f"it is running as project {state.project} in {state.location}; run `python -m "
+                f"sandbox down`, or `reset` to delete its data too, before `up` as {project} in "
+                f"{region}"
+            )
+        state.project, state.location = project, region
 
 
 def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
@@ -131,8 +145,10 @@ def _parser() -> argparse.ArgumentParser:
         sub = verbs.add_parser(verb.__name__, help=verb.__doc__)
         sub.set_defaults(verb=verb)
         if verb is up:
-            sub.add_argument("--project", help="project id (default titleholder-local)")
-            sub.add_argument("--location", help="region (default us-central1)")
+            sub.add_argument(
+                "--project", type=project_id, help="its id (default titleholder-local)"
+            )
+            sub.add_argument("--location", type=location, help="region (default us-central1)")
             sub.add_argument("--airflow", action="store_true", help="a real Airflow as well")
             sub.add_argument("--dags", type=Path, help="another DAG folder for Airflow")
             sub.add_argument(

@@ -9,49 +9,68 @@ import contextlib
 import json
 import os
 import sys
-import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any, TextIO
 
 from sandbox import airflow, linnerud, report
 from sandbox.places import Home, State
+from sandbox.playing import NoSuchDag, find, play
 from sandbox.processes import inherited
 
+DAG_ID = "linnerud__train"
 INSTANCE = [86.6, 91.4, 50]
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Play `--weeks` weeks, the last of which ended last; 0 when every run succeeded."""
+    """Play `--weeks` weeks, the last of which ended last; 0 when every run succeeded.
+
+    1 with the import errors of the DAGs on stderr, and nothing done, when the DAG is not there.
+    """
     parser = argparse.ArgumentParser(prog="python -m sandbox.demo", description=__doc__)
     parser.add_argument("--var", type=Path, default=Path("var"))
     parser.add_argument("--weeks", type=int, default=2)
+    parser.add_argument("--dags", type=Path, help="another DAG folder")
     options = parser.parse_args(arguments)
     home = Home(options.var.resolve())
     state = home.load()
     if "vertex" not in state.processes:
         print("the sandbox is not up; run `python -m sandbox up` first", file=sys.stderr)
         return 1
-    environ = airflow.environment(home.var / "airflow", state)
+    environ = airflow.environment(home.var / "airflow", state, options.dags)
     kept = inherited()
     os.environ.clear()
     os.environ.update(kept | environ)
-    migration = airflow.migrate(environ)
-    _seed(state)
-    if migration.wait() != 0:
-        print("`airflow db migrate` failed; run it to see why", file=sys.stderr)
-        return 1
-    terminal = os.fdopen(os.dup(1), "w", buffering=1)
     log = home.log("run")
+    try:
+        return 0 if _demonstrate(state, options.weeks, environ, log) else 1
+    except NoSuchDag as error:
+        print(f"{error}\nMore is in {log}", file=sys.stderr)
+        return 1
+
+
+def _demonstrate(state: State, weeks: int, environ: dict[str, str], log: Path) -> bool:
+    """Whether all went well. Raises NoSuchDag, with nothing seeded when it is known before."""
+    terminal = os.fdopen(os.dup(1), "w", buffering=1)
+    migration = airflow.migrate(environ)
+    try:
+        if weeks:
+            with _output_to(log):
+                find(DAG_ID)
+        _seed(state)
+    finally:
+        migrated = migration.wait() == 0
+    if not migrated:
+        print("`airflow db migrate` failed; run it to see why", file=sys.stderr)
+        return False
     print(f"\nThe log of the runs: {log}")
     with _output_to(log):
         last = linnerud.last_end(datetime.now(UTC))
-        ends = [last - timedelta(weeks=back) for back in reversed(range(options.weeks))]
-        well = all(_play(end, terminal, log) for end in ends)
+        ends = [last - timedelta(weeks=back) for back in reversed(range(weeks))]
+        well = all(play(DAG_ID, end, terminal, log) for end in ends)
     _summary(state)
-    return 0 if well else 1
+    return well
 
 
 def _seed(state: State) -> None:
@@ -66,46 +85,6 @@ def _seed(state: State) -> None:
     table = f"{state.project}.linnerud.measurements"
     rows = linnerud.load(client, datetime.now(UTC), table)
     print(f"seeded {table}: {rows:,} rows, 12 past weeks and the present one")
-
-
-def _play(end: datetime, terminal: TextIO, log: Path) -> bool:
-    """One run of `linnerud__train` over the week that ended at `end`."""
-    from airflow.dag_processing.dagbag import DagBag
-
-    dag = DagBag(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]).dags["linnerud__train"]
-    started = time.monotonic()
-    print(
-        f"\n{dag.dag_id}, week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}", file=terminal
-    )
-
-    def tell(context: Any) -> None:
-        ti, error = context["ti"], context.get("exception")
-        value = error or ti.xcom_pull(task_ids=ti.task_id)
-        print(f"  {ti.task_id:18} {_words(value)}", file=terminal)
-
-    for task in dag.tasks:
-        for moment in ("on_success_callback", "on_skipped_callback", "on_failure_callback"):
-            setattr(task, moment, [tell, *getattr(task, moment)])
-    # Without a logical date: the scheduled run of that week stays free to come.
-    run = dag.test(run_after=end, logical_date=None)
-    print(f"  {run.state} after {time.monotonic() - started:.0f} s", file=terminal)
-    if run.state != "success":
-        print(f"  the reason is in {log}", file=terminal)
-    return bool(run.state == "success")
-
-
-def _words(value: Any) -> str:
-    match value:
-        case {"outcome": outcome, "reason": reason}:
-            return f"{outcome}: {reason}"
-        case {"job": job}:
-            return str(job).rsplit("/", 1)[-1]
-        case {"score": float(score), "offer": offer}:
-            return f"score {score:.2f}, {'offered' if offer else 'under the gate'}"
-        case {"summary": summary}:
-            return str(summary)
-        case _:
-            return str(value)
 
 
 def _summary(state: State) -> None:

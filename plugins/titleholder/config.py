@@ -2,7 +2,6 @@
 
 import json
 import re
-from collections.abc import Iterable
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
@@ -19,6 +18,9 @@ from pydantic import (
 )
 
 from titleholder.errors import ConfigError
+from titleholder.given import GIVEN
+from titleholder.reading import read
+from titleholder.sentences import Fault, sentences
 
 _UNITS = {
     "s": timedelta(seconds=1),
@@ -32,6 +34,8 @@ _UNITS = {
 def _duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
+    if isinstance(value, str) and re.fullmatch(r"0+[smhdw]", value):
+        raise ValueError("write more than 0")
     match = re.fullmatch(r"(\d+)([smhdw])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("write a number and a unit, such as 90m, 6h or 7d")
@@ -73,13 +77,16 @@ def _template(value: str) -> str:
     return value
 
 
-def _json(value: dict[str, Any]) -> dict[str, Any]:
+def _parameters(value: dict[str, Any]) -> dict[str, Any]:
+    if taken := sorted(GIVEN & value.keys()):
+        raise Fault(f"sets {', '.join(taken)}, which every run gets by itself; remove it")
     for name, parameter in value.items():
         try:
             json.dumps(parameter, allow_nan=False)
-        except (TypeError, ValueError):
-            raise ValueError(
-                f"write {name} as a string, number, list or mapping; quote a date"
+        except (TypeError, ValueError, RecursionError):
+            raise Fault(
+                f"has a {name} that is not JSON; write {name} as a string, number, list or "
+                "mapping, and quote a date"
             ) from None
     return value
 
@@ -90,8 +97,39 @@ def _date(value: date) -> date:
     return value
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration), Field(gt=timedelta(0))]
-Label = Annotated[str, Field(pattern=r"^[a-z0-9_-]{1,63}$")]
+def _text(pattern: str, told: str) -> AfterValidator:
+    """Text of that pattern; `told` says what to write where it is none."""
+
+    def check(value: str) -> str:
+        if not re.fullmatch(pattern, value):
+            raise ValueError(told)
+        return value
+
+    return AfterValidator(check)
+
+
+Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Label = Annotated[
+    str, _text(r"[a-z0-9_-]{1,63}", "write 1 to 63 lowercase letters, digits, _ and -")
+]
+LabelKey = Annotated[
+    str,
+    _text(
+        r"[a-z][a-z0-9_-]{0,62}",
+        "write 1 to 63 lowercase letters, digits, _ and -, a letter first",
+    ),
+]
+ModelName = Annotated[
+    str,
+    _text(
+        r"[a-z][a-z0-9-]{0,28}[a-z0-9]",
+        "write 2 to 30 lowercase letters, digits and hyphens, a letter first and no hyphen last",
+    ),
+]
+MachineType = Annotated[
+    str,
+    _text(r"[a-z0-9]+(-[a-z0-9]+)+", "write a machine type of Google's, such as n1-standard-4"),
+]
 
 
 class _Section(BaseModel):
@@ -111,7 +149,10 @@ class Freshness(_Section):
     @model_validator(mode="after")
     def _warn_before_error(self) -> "Freshness":
         if self.warn_after > self.error_after:
-            raise ValueError("write a warn_after that is not longer than error_after")
+            raise Fault(
+                "warn_after is longer than error_after; write one that is not longer than "
+                "error_after"
+            )
         return self
 
 
@@ -127,7 +168,7 @@ class Pipeline(_Section):
     """The compiled pipeline, and what it is given beyond the contract's parameters."""
 
     template: Annotated[str, AfterValidator(_template)]
-    parameters: Annotated[dict[str, Any], AfterValidator(_json)] = {}
+    parameters: Annotated[dict[str, Any], AfterValidator(_parameters)] = {}
     timeout: Duration = timedelta(hours=6)
     service_account: str | None = None
 
@@ -143,7 +184,7 @@ class Endpoint(_Section):
 
     display_name: str = Field(min_length=1, max_length=128)
     create: bool = False
-    machine_type: str = Field("n1-standard-4", pattern=r"^[a-z0-9]+(-[a-z0-9]+)+$")
+    machine_type: MachineType = "n1-standard-4"
     replicas: int = Field(1, ge=1)
     service_account: str | None = None
 
@@ -159,11 +200,11 @@ class Rollout(_Section):
 class ModelConfig(_Section):
     """One model: one YAML file under dags/models."""
 
-    model: str = Field(pattern=r"^[a-z][a-z0-9-]{0,28}[a-z0-9]$")
+    model: ModelName
     description: str = ""
     owner: str = Field(min_length=1, max_length=100)
     tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
-    labels: dict[Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]{0,62}$")], Label] = {}
+    labels: dict[LabelKey, Label] = {}
     schedule: Annotated[str, AfterValidator(_cron)]
     start_date: Annotated[date, AfterValidator(_date)]
     connection: str = "google_cloud_default"
@@ -196,21 +237,22 @@ def load_model(path: Path) -> ModelConfig:
     file must not stop the others.
     """
     try:
-        raw = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError) as error:
+        raw, wrong = read(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{path.name}: not readable as YAML ({problem}); mend it") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path.name}: holds no keys; write at least those of linnerud.yaml")
     try:
         config = ModelConfig.model_validate(raw)
+        if config.model != path.stem:
+            wrong.append(
+                f"model: is {config.model!r}; name it {path.stem!r} as its file, or rename the file"
+            )
     except ValidationError as error:
-        raise ConfigError("\n".join(_sentences(path, error))) from None
-    if config.model != path.stem:
-        raise ConfigError(
-            f"{path.name}: model: is {config.model!r}; name it {path.stem!r} as its file, "
-            "or rename the file"
-        )
+        wrong += sentences(error)
+    if wrong:
+        raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in wrong))
     return config
 
 
@@ -237,19 +279,3 @@ def load_models(folder: Path, only: str | None = None) -> Models:
         except ConfigError as error:
             errors.append(error)
     return Models(configs, errors)
-
-
-def _sentences(path: Path, error: ValidationError) -> Iterable[str]:
-    for fault in error.errors():
-        key = ".".join(str(part) for part in fault["loc"]) or "(top)"
-        match fault["type"]:
-            case "missing":
-                yield f"{path.name}: {key}: is missing; add it"
-            case "extra_forbidden":
-                yield f"{path.name}: {key}: is not a key; remove it or mend its spelling"
-            case _:
-                message = fault["msg"].removeprefix("Value error, ")
-                message = message[0].lower() + message[1:]
-                found = fault["input"]
-                what = "its keys disagree" if isinstance(found, dict) else f"is {found!r}"
-                yield f"{path.name}: {key}: {what}; {message}"

@@ -3,12 +3,13 @@
 import math
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from typing import Any
 
 from titleholder.config import ModelConfig
 from titleholder.errors import PipelineError
+from titleholder.given import GIVEN, Given
 from titleholder.interval import Interval
 
 EVALUATE, OFFER = "evaluate", "offer"
@@ -71,23 +72,23 @@ def parameters(
 ) -> dict[str, Any]:
     """The runtime parameters of one run: the contract's own, then those of the YAML file.
 
-    Raises PipelineError when the YAML file sets one that is the contract's.
+    Raises PipelineError when the latter sets one that is the contract's, as parsing it would.
     """
-    given: dict[str, Any] = {
-        "project": project,
-        "location": location,
-        "source_table": table,
-        "timestamp_column": config.source.timestamp,
-        "interval_start": f"{interval.start:%Y-%m-%dT%H:%M:%SZ}",
-        "interval_end": f"{interval.end:%Y-%m-%dT%H:%M:%SZ}",
-        "minimum_score": config.gate.minimum_score,
-    }
-    if taken := sorted(given.keys() & config.pipeline.parameters.keys()):
+    if taken := sorted(GIVEN & config.pipeline.parameters.keys()):
         raise PipelineError(
-            f"{config.model}.yaml: pipeline.parameters sets {', '.join(taken)}, which every run "
+            f"{config.model}.yaml: pipeline.parameters: sets {', '.join(taken)}, which every run "
             "gets by itself; remove it"
         )
-    return given | config.pipeline.parameters
+    given = Given(
+        project=project,
+        location=location,
+        source_table=table,
+        timestamp_column=config.source.timestamp,
+        interval_start=f"{interval.start:%Y-%m-%dT%H:%M:%SZ}",
+        interval_end=f"{interval.end:%Y-%m-%dT%H:%M:%SZ}",
+        minimum_score=config.gate.minimum_score,
+    )
+    return asdict(given) | config.pipeline.parameters
 
 
 def offer(job: Job, minimum_score: float) -> Offer | None:

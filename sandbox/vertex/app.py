@@ -46,7 +46,7 @@ from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.service import Prediction
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.prediction.tables import Tables
-from sandbox.vertex.routes import Route, google_routes
+from sandbox.vertex.routes import Route, google_routes, other_routes
 from sandbox.vertex.store import Store
 from sandbox.vertex.transcode import read_request, write_response
 
@@ -156,12 +156,16 @@ class _Api:
     def _answer(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         path = request.scope["path"]
         found = self._routes.match(request.method, path)
+        known = found is not None
+        found = found or other_routes().match(request.method, path)
         if found is None:
             raise _no_route(request.method, path)
         route, variables = found
         variables = {
             field: self._context.names.canonical(value) for field, value in variables.items()
         }
+        if not known:
+            raise _not_here(route)
         self._context.operations.settle()
         if route.rpc == "predict":
             return self._prediction.predict(variables["endpoint"], body)
@@ -176,10 +180,7 @@ class _Api:
             method = getattr(service, route.rpc, None)
             if method is not None:
                 return method  # type: ignore[no-any-return]
-        raise Unimplemented(
-            f"{route.service}.{route.rpc} is a method of Vertex AI that the sandbox does not have; "
-            "use the real service for it."
-        )
+        raise _not_here(route)
 
 
 async def _later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
@@ -198,6 +199,13 @@ async def _read(request: Request) -> bytes:
     return b"".join(chunks)
 
 
+def _not_here(route: Route) -> ApiError:
+    return Unimplemented(
+        f"{route.service}.{route.rpc} is a method of Vertex AI that the sandbox does not have; "
+        "use the real service for it."
+    )
+
+
 def _no_route(http_method: str, path: str) -> ApiError:
     version = path.split("/")[1]
     if version == "sandbox":
@@ -207,8 +215,7 @@ def _no_route(http_method: str, path: str) -> ApiError:
             f"The API version {version} is not in the sandbox, which has v1; use v1 clients."
         )
     return NotFound(
-        f"Method not found: Vertex AI v1 has no {http_method} {path} in the services that the "
-        "sandbox knows."
+        f"Method not found: Vertex AI v1 has no {http_method} {path}; mend the method or the path."
     )
 
 

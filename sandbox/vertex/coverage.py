@@ -16,9 +16,11 @@ import httpx
 from starlette.applications import Starlette
 
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
-from sandbox.vertex.routes import SERVICES, VARIABLE, Route, routes_of_services
+from sandbox.vertex.routes import SERVICES, VARIABLE, Route, other_services, routes_of
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "sandbox-coverage.md"
+Method = tuple[str, str]
+"""A service and a method of it, as Python writes them."""
 _COMMON: Final = "Operations, locations, policies (part of every service)"
 _TITLES: Final = {name: name.replace("_", " ").capitalize() for name in SERVICES}
 _OUT_OF_SCOPE: Final = """\
@@ -27,7 +29,7 @@ _OUT_OF_SCOPE: Final = """\
 | what | why |
 | --- | --- |
 | every other service of Vertex AI (training and custom jobs, batch prediction, datasets, \
-feature store, metadata, experiments, tuning, generative models): 404 | nothing in a rollout \
+feature store, metadata, experiments, tuning, generative models) | nothing in a rollout \
 calls them; a pipeline's own components do the training |
 | `v1beta1`: 501 | its methods change without notice; the clients that people ship with use `v1` |
 | gRPC | one machine has no use for it, and every client of Google's has a REST transport |
@@ -59,7 +61,7 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
-async def supported() -> frozenset[str]:
+async def supported() -> frozenset[Method]:
     """The methods that a server has, by asking it for each."""
     found = set()
     with tempfile.TemporaryDirectory() as home:
@@ -71,19 +73,19 @@ async def supported() -> frozenset[str]:
             app.router.lifespan_context(app),
             httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
-            for route in _first_routes().values():
+            for method, route in _first_routes([*SERVICES, *other_services()]).items():
                 answer = await client.request(route.http_method, _path(route))
                 if answer.status_code != 501:
-                    found.add(route.rpc)
+                    found.add(method)
     return frozenset(found)
 
 
-def render(have: Iterable[str]) -> str:
+def render(have: Iterable[Method]) -> str:
     """The page, for a server that has these methods."""
     have = frozenset(have)
     groups: dict[str, dict[str, Route]] = {title: {} for title in (*_TITLES.values(), _COMMON)}
     everywhere = _in_every_service()
-    for route in routes_of_services():
+    for route in routes_of(SERVICES):
         title = _COMMON if route.rpc in everywhere else _TITLES[route.service]
         groups[title].setdefault(route.rpc, route)
     lines = [
@@ -95,31 +97,55 @@ def render(have: Iterable[str]) -> str:
         "",
     ]
     for title, routes in groups.items():
-        count = sum(rpc in have for rpc in routes)
+        count = sum((route.service, rpc) in have for rpc, route in routes.items())
         lines += [
             f"## {title}: {count} of {len(routes)}",
             "",
             "| method | first path | |",
             "| --- | --- | --- |",
         ]
-        for rpc, route in sorted(routes.items(), key=lambda one: (one[0] not in have, one[0])):
+        rows = [((route.service, rpc) not in have, rpc, route) for rpc, route in routes.items()]
+        for refused, rpc, route in sorted(rows, key=lambda row: row[:2]):
             uri = VARIABLE.sub(lambda found: found[2], route.uri)
-            word = "supported" if rpc in have else "refused with 501"
+            word = "refused with 501" if refused else "supported"
             lines.append(f"| `{rpc}` | `{route.http_method} {uri}` | {word} |")
         lines.append("")
-    return "\n".join([*lines, _OUT_OF_SCOPE])
+    return "\n".join([*lines, *_others(have, everywhere), _OUT_OF_SCOPE])
 
 
-def _first_routes() -> dict[str, Route]:
-    first: dict[str, Route] = {}
-    for route in routes_of_services():
-        first.setdefault(route.rpc, route)
+def _others(have: frozenset[Method], everywhere: frozenset[str]) -> list[str]:
+    services: dict[str, list[str]] = {}
+    for service, rpc in _first_routes(other_services()):
+        if rpc not in everywhere:
+            services.setdefault(service, []).append(rpc)
+    counts = {
+        service: sum((service, rpc) in have for rpc in rpcs) for service, rpcs in services.items()
+    }
+    total = sum(len(rpcs) for rpcs in services.values())
+    return [
+        f"## Every other service: {sum(counts.values())} of {total}",
+        "",
+        "| service | supported | methods |",
+        "| --- | --- | --- |",
+        *(
+            f"| {service.replace('_', ' ').capitalize()} | {counts[service]} of {len(rpcs)} | "
+            f"{', '.join(f'`{rpc}`' for rpc in sorted(rpcs))} |"
+            for service, rpcs in services.items()
+        ),
+        "",
+    ]
+
+
+def _first_routes(services: Iterable[str]) -> dict[Method, Route]:
+    first: dict[Method, Route] = {}
+    for route in routes_of(services):
+        first.setdefault((route.service, route.rpc), route)
     return first
 
 
 def _in_every_service() -> frozenset[str]:
     services: dict[str, set[str]] = {}
-    for route in routes_of_services():
+    for route in routes_of(SERVICES):
         services.setdefault(route.rpc, set()).add(route.service)
     return frozenset(rpc for rpc, where in services.items() if len(where) == len(SERVICES))
 

@@ -87,13 +87,20 @@ def _add_query(fields: dict[str, Any], message: Message, query: Sequence[tuple[s
             descriptor = field.message_type
             place = place.setdefault(field.name, {})
             if not isinstance(place, dict):
-                raise InvalidArgument(f"Invalid query parameter {key!r}: set in the body, too.")
+                raise _set_twice(key)
         field = _field(descriptor, last, key)
         parsed = _scalar(field, value, key)
         if field.is_repeated:
-            place.setdefault(field.name, []).append(parsed)
+            many = place.setdefault(field.name, [])
+            if not isinstance(many, list):
+                raise _set_twice(key)
+            many.append(parsed)
         else:
             place[field.name] = parsed
+
+
+def _set_twice(key: str) -> InvalidArgument:
+    return InvalidArgument(f"Invalid query parameter {key!r}: set in the body, too.")
 
 
 def _field(descriptor: Any, name: str, key: str) -> FieldDescriptor:

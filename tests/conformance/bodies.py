@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from sandbox.vertex.coverage import PAGE
-from sandbox.vertex.routes import Route, routes_of_services
+from sandbox.vertex.routes import SERVICES, Route, other_services, routes_of
 from tests.conformance.seeds import BODIES, QUERIES
 
 _SEGMENT = re.compile(r"\*\*|\*")
@@ -34,7 +34,7 @@ _ANYTHING = st.recursive(
     max_leaves=6,
 )
 _METHODS: dict[str, list[Route]] = {}
-for _route in routes_of_services():
+for _route in routes_of([*SERVICES, *other_services()]):
     _METHODS.setdefault(_route.rpc, []).append(_route)
 _SUPPORTED = re.findall(r"\| `(\w+)` \|.*\| supported \|", PAGE.read_text(encoding="utf-8"))
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.vertex import coverage
-from sandbox.vertex.routes import google_routes
+from sandbox.vertex.routes import google_routes, other_routes
 from tests.conftest import REPOSITORY
 
 
@@ -31,6 +31,8 @@ def test_every_method_is_on_it_once() -> None:
     page = coverage.PAGE.read_text()
     for method in google_routes().methods():
         assert page.count(f"| `{method}` |") == 1
+    for method in other_routes().methods():
+        assert f"`{method}`" in page
     for line in page.splitlines():
         if line.startswith("| `") and " /" in line:
             assert line.endswith(("| supported |", "| refused with 501 |"))

@@ -14,6 +14,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, storage
 
 from sandbox import airflow
+from sandbox.__main__ import main
 from sandbox.places import Home, State
 from sandbox.processes import alive, free_port
 from tests.conftest import Sandbox, run_sandbox
@@ -97,10 +98,51 @@ def test_down_keeps_data_and_addresses_and_reset_clears_it(var: Path) -> None:
     assert buckets.bucket("my-project-titleholder").blob("kept").download_as_text() == "yes"
 
     assert run_sandbox(var, "reset").returncode == 0
+    assert Home(var).load() == State(ports=first.ports)
+    assert "GOOGLE_CLOUD_PROJECT=titleholder-local\n" in (var / "sandbox.env").read_text()
     assert run_sandbox(var, "up").returncode == 0
     assert list(tables.list_datasets()) == []
     log = (var / "logs" / "bigquery.log").read_text()
     assert "download" not in log
+
+
+@pytest.mark.parametrize(
+    "other", [("--project", "another-project"), ("--location", "europe-west4")]
+)
+def test_what_runs_keeps_its_project_and_region(sandbox: Sandbox, other: tuple[str, str]) -> None:
+    before, addresses = Home(sandbox.var).load(), (sandbox.var / "sandbox.env").read_text()
+    told = sandbox.cli("up", *other)
+    assert told.returncode == 1
+    assert told.stderr.startswith(
+        "sandbox: it is running as project titleholder-local in us-central1; run `python -m "
+        "sandbox down`"
+    )
+    assert other[1] in told.stderr
+    assert told.stderr.count("\n") == 1
+    assert Home(sandbox.var).load() == before
+    assert (sandbox.var / "sandbox.env").read_text() == addresses
+    same = sandbox.cli("up", "--project", before.project, "--location", before.location)
+    assert same.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--project", "My Project", "is not a project id: write 6 to 30"),
+        ("--project", "short", "is not a project id: write 6 to 30"),
+        ("--project", "", "is not a project id: write 6 to 30"),
+        ("--location", "Mars/North", "is not a region: write one as Google does"),
+        ("--location", "", "is not a region: write one as Google does"),
+    ],
+)
+def test_what_is_no_project_or_region(
+    tmp_path: Path, option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--var", str(tmp_path / "var"), "up", option, value])
+    assert raised.value.code == 2
+    assert f"argument {option}: {value!r} {says}" in capsys.readouterr().err
+    assert not (tmp_path / "var").exists()
 
 
 def test_a_part_that_died_is_seen_and_started_again(var: Path) -> None:

@@ -338,22 +338,23 @@ def test_the_largest_answers_in_batches(bq: bigquery.Client, sandbox: Any) -> No
 @pytest.mark.long
 def test_what_is_left_is_written_before_bigquery_ends(tmp_path: Path) -> None:
     """`down` right after the last prediction, in a sandbox of the test's own."""
+    project = "demo-project"
 
     def up() -> dict[str, str]:
-        started = run_sandbox(tmp_path, "up", "--project", PROJECT, "--deploy-seconds", "0")
+        started = run_sandbox(tmp_path, "up", "--project", project, "--deploy-seconds", "0")
         assert started.returncode == 0, started.stdout + started.stderr
         return dict(line.split("=", 1) for line in (tmp_path / "sandbox.env").read_text().split())
 
     try:
         env = up()
         storage = Storage(env["STORAGE_EMULATOR_HOST"])
-        storage.bucket = f"{PROJECT}-titleholder"
+        storage.bucket = f"{project}-titleholder"
         options: dict[str, Any] = {
             "transport": "rest",
             "credentials": AnonymousCredentials(),
             "client_options": {"api_endpoint": env["VERTEX_AI_EMULATOR_HOST"]},
         }
-        parent = f"projects/{PROJECT}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
+        parent = f"projects/{project}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
         with (
             aiplatform_v1.EndpointServiceClient(**options) as endpoints,
             aiplatform_v1.ModelServiceClient(**options) as models,
@@ -383,10 +384,10 @@ def test_what_is_left_is_written_before_bigquery_ends(tmp_path: Path) -> None:
         run_sandbox(tmp_path, "down")
         env = up()
         with bigquery.Client(
-            PROJECT,
+            project,
             AnonymousCredentials(),
             client_options={"api_endpoint": env["BIGQUERY_EMULATOR_HOST"]},
         ) as client:
-            assert len(rows(client, "demo.logging_one_one.request_response_logging")) == 50
+            assert len(rows(client, f"{project}.logging_one_one.request_response_logging")) == 50
     finally:
         run_sandbox(tmp_path, "down")

@@ -5,6 +5,8 @@ from typing import Any
 
 import pytest
 from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1.services.endpoint_service.transports import rest_base
 
 from sandbox.vertex.routes import google_routes
@@ -57,6 +59,9 @@ def test_routes(http_method: str, path: str, rpc: str) -> None:
         ("PUT", "/v1/projects/demo/locations/l/endpoints/e"),
         ("POST", "/v1/projects/demo/locations/l/endpoints/e:fly"),
         ("GET", "/v1/projects/demo/locations/l/hyperspace"),
+        ("PUT", "/v1/projects/demo/locations/l/customJobs"),
+        ("POST", "/v1/projects/demo/locations/l/customJobs/1:fly"),
+        ("GET", "/v1/projects/demo/locations/l/customJobs/1/2"),
     ],
 )
 def test_unknown_paths(vertex: Any, http_method: str, path: str) -> None:
@@ -82,6 +87,14 @@ def test_other_versions_say_so(vertex: Any, version: str) -> None:
         ("POST", "models/m:export", "export_model"),
         ("GET", "trainingPipelines", "list_training_pipelines"),
         ("POST", "schedules", "create_schedule"),
+        ("POST", "customJobs", "create_custom_job"),
+        ("POST", "customJobs/1:cancel", "cancel_custom_job"),
+        ("GET", "batchPredictionJobs", "list_batch_prediction_jobs"),
+        ("GET", "datasets/1", "get_dataset"),
+        ("POST", "featurestores/f/entityTypes/e:readFeatureValues", "read_feature_values"),
+        ("PATCH", "metadataStores/default/artifacts/a", "update_artifact"),
+        ("POST", "tuningJobs", "create_tuning_job"),
+        ("POST", "endpoints/e:countTokens", "count_tokens"),
     ],
 )
 def test_methods_that_are_not_there_say_so(
@@ -96,6 +109,21 @@ def test_methods_that_are_not_there_say_so(
 def test_googles_client_sees_them_as_such(vertex: Any) -> None:
     with pytest.raises(exceptions.MethodNotImplemented):
         vertex.models.export_model(name=f"{vertex.parent}/models/m", output_config={})
+
+
+def test_other_services_are_seen_as_such_too(vertex: Any) -> None:
+    jobs = aiplatform_v1.JobServiceClient(
+        transport="rest",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": vertex.url},
+    )
+    with jobs, pytest.raises(exceptions.MethodNotImplemented, match=r"job_service\.create_custom"):
+        jobs.create_custom_job(parent=vertex.parent, custom_job={"display_name": "train"})
+
+
+def test_other_services_of_other_projects(vertex: Any) -> None:
+    answer = vertex.http.get("/v1/projects/other/locations/l/customJobs")
+    assert error_of(answer)[:2] == (403, "PERMISSION_DENIED")
 
 
 @pytest.mark.parametrize(
@@ -138,6 +166,14 @@ def test_wrong_queries(vertex: Any, query: str, why: str) -> None:
     status, code, message = error_of(answer)
     assert (status, code) == (400, "INVALID_ARGUMENT")
     assert why in message
+
+
+@pytest.mark.parametrize("names", [None, "a", {"a": 1}])
+def test_a_list_in_the_query_and_something_else_in_the_body(vertex: Any, names: Any) -> None:
+    path = f"/v1/{vertex.parent}/pipelineJobs:batchCancel?names=x"
+    status, code, message = error_of(vertex.http.post(path, json={"names": names}))
+    assert (status, code) == (400, "INVALID_ARGUMENT")
+    assert "'names': set in the body, too" in message
 
 
 def test_query_parameters_have_two_spellings(vertex: Any) -> None:

@@ -1,10 +1,12 @@
-from datetime import date, timedelta
+from collections.abc import Iterator
+from datetime import date, datetime, timedelta
 from pathlib import Path
 
 import pytest
 import yaml
+from pydantic import BaseModel
 
-from titleholder.config import load_model, load_models
+from titleholder.config import ModelConfig, load_model, load_models
 from titleholder.errors import ConfigError
 
 LINNERUD = Path(__file__).parents[2] / "dags" / "models" / "linnerud.yaml"
@@ -48,8 +50,8 @@ def faulty(tmp_path: Path):
         ("source.table", ..., "source.table: is missing; add it"),
         ("gate", ..., "gate: is missing; add it"),
         ("rollout.challenger_share", 0, "rollout.challenger_share: is 0; "),
-        ("rollout.challenger_share", 100, "less than or equal to 99"),
-        ("rollout.challenger_share", 12.5, "rollout.challenger_share: is 12.5; "),
+        ("rollout.challenger_share", 100, "rollout.challenger_share: is 100; write 99 or less"),
+        ("rollout.challenger_share", 12.5, "challenger_share: is 12.5; write a whole number"),
         ("schedule", "every monday", "write five cron fields in UTC"),
         ("schedule", "0 25 * * 1", "schedule: is '0 25 * * 1'; write five cron fields"),
         ("source.table", "measurements", "write dataset.table or project.dataset.table"),
@@ -57,11 +59,24 @@ def faulty(tmp_path: Path):
         ("source.table", "d.t` UNION ALL SELECT 1 --", "as BigQuery names them"),
         ("source.timestamp", "a) OR (1=1", "write the name of one column"),
         ("source.freshness.wait", "soon", "write a number and a unit, such as 90m, 6h or 7d"),
-        ("source.freshness.wait", "0h", "source.freshness.wait: "),
-        ("source.freshness.warn_after", "48h", "not longer than error_after"),
-        ("gate.minimum_score", float("nan"), "gate.minimum_score: is nan; "),
+        ("source.freshness.wait", "0h", "source.freshness.wait: is '0h'; write more than 0"),
+        ("source.freshness.warn_after", "48h", "write one that is not longer than error_after"),
+        ("gate.minimum_score", float("nan"), "gate.minimum_score: is nan; write a number"),
+        ("gate.minimum_score", "good", "gate.minimum_score: is 'good'; write a number"),
         ("pipeline.template", "../secrets.yaml", "pipeline.template: "),
-        ("model", "Linnerud", "model: is 'Linnerud'; "),
+        ("model", "Linnerud", "model: is 'Linnerud'; write 2 to 30 lowercase letters, digits"),
+        ("owner", None, "owner: is empty; write text"),
+        ("owner", "", "owner: is ''; write 1 or more characters"),
+        ("owner", True, "owner: is True; write text, in quotes where YAML reads something else"),
+        ("source", "a.b", "source: is 'a.b'; write its keys below it, indented"),
+        ("tags", "a", "tags: is 'a'; write a list, such as [a, b]"),
+        ("labels", ["a"], "labels: is ['a']; write keys with their values below it"),
+        ("labels", {"Team": "a"}, "labels: has the key 'Team'; write 1 to 63 lowercase letters"),
+        ("labels", {1: "a"}, "labels: has the key 1; write text, in quotes"),
+        ("labels", {"team": "A B"}, "labels.team: is 'A B'; write 1 to 63 lowercase letters"),
+        ("endpoint.create", "maybe", "endpoint.create: is 'maybe'; write true or false"),
+        ("endpoint.machine_type", "big", "is 'big'; write a machine type of Google's, such as"),
+        ("start_date", "soon", "start_date: is 'soon'; write a date, such as 2026-08-03"),
         ("model", "m" * 31, "model: is 'mmmm"),
         ("schedule", "0 0 30 2 *", "write five cron fields"),
         ("schedule", "R R * * *", "write five cron fields"),
@@ -70,6 +85,11 @@ def faulty(tmp_path: Path):
         ("source.freshness.wait", "99999999999d", "write at most a year"),
         ("pipeline.parameters", {"since": date(2026, 1, 1)}, "quote a date"),
         ("pipeline.parameters", {"rate": float("nan")}, "write rate as a string, number"),
+        (
+            "pipeline.parameters",
+            {"project": "x", "location": "y", "rate": 1},
+            "pipeline.parameters: sets location, project, which every run gets by itself; remove",
+        ),
         ("model", "other", "name it 'linnerud' as its file"),
     ],
 )
@@ -88,7 +108,104 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     assert len(str(raised.value).splitlines()) == 3  # ownr, owner, challenger_share
 
 
-@pytest.mark.parametrize("text", ["", "- a list", "a: [", "\x00", "start_date: 2026-02-30"])
+def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{above}{name}"
+        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
+            yield from keys(field.annotation, f"{above}{name}.")
+
+
+@pytest.mark.parametrize("key", list(keys(ModelConfig)))
+def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
+    *parents, last = key.split(".")
+    path = tmp_path / "linnerud.yaml"
+    refused = 0
+    for value in (
+        *(None, [], {}, "", "x y", "é" * 3000, 0, -1, 1.5, 10**30, True, float("nan")),
+        *(date(2026, 1, 1), {"A B": 1}, {1: "x"}, ["", 3], [{}], datetime(2026, 1, 1, 5)),
+    ):
+        raw = yaml.safe_load(LINNERUD.read_text())
+        section = raw
+        for parent in parents:
+            section = section[parent]
+        section[last] = value
+        path.write_text(yaml.safe_dump(raw, allow_unicode=True))
+        try:
+            load_model(path)
+        except ConfigError as error:
+            refused += 1
+            for sentence in str(error).splitlines():
+                file, told, rest = sentence.split(": ", 2)
+                assert file == "linnerud.yaml"
+                assert told.startswith(key.split(".")[0])
+                what, remedy = rest.split("; ", 1)
+                assert what.startswith(("is ", "has ", "sets ", "warn_after is "))
+                assert len(what) < 150
+                assert remedy.startswith(("write ", "add it", "remove it", "name it "))
+    assert refused or key == "pipeline.parameters"
+
+
+TWICE = """
+owner: two
+source:
+  freshness:
+    wait: 6h
+    wait: 12h
+pipeline:
+  parameters:
+    columns: [{a: 1, b: 2, a: 3}]
+"""
+
+
+def test_a_key_that_is_written_twice(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(f"owner: one{TWICE}")
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    told = str(raised.value).splitlines()
+    assert told[:3] == [
+        "linnerud.yaml: owner: is written twice, in line 1 and in line 2; keep one",
+        "linnerud.yaml: source.freshness.wait: is written twice, in line 5 and in line 6; keep one",
+        "linnerud.yaml: pipeline.parameters.columns.0.a: is written twice, in line 9 and in line "
+        "9; keep one",
+    ]
+    assert "linnerud.yaml: model: is missing; add it" in told[3:]
+
+
+def test_a_key_that_is_written_twice_is_refused_though_all_is_well_else(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(f"{LINNERUD.read_text()}\nowner: ml-platform\n")
+    with pytest.raises(ConfigError, match=r"^linnerud\.yaml: owner: is written twice.*keep one$"):
+        load_model(path)
+
+
+def test_what_yaml_merges_is_not_written_twice(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    merged = "labels: &all {team: a, tier: b}\n"
+    path.write_text(
+        merged
+        + LINNERUD.read_text().replace("  parameters:", "  parameters:\n    x: {<<: *all, team: c}")
+    )
+    config = load_model(path)
+    assert config.labels == {"team": "a", "tier": "b"}
+    assert config.pipeline.parameters["x"] == {"team": "c", "tier": "b"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "- a list",
+            "a: [",
+            "\x00",
+            "start_date: 2026-02-30",
+            "[" * 5000,
+            "labels: &a {x: *a}",
+        ),
+        *("pipeline: {parameters: &a {x: *a}}", "{[a]: b}", "1: 2"),
+    ],
+)
 def test_a_file_that_is_no_mapping(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"^broken\.yaml: "):

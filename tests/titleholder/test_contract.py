@@ -7,6 +7,7 @@ import pytest
 from titleholder.config import load_model
 from titleholder.contract import Artifact, Job, Offer, Task, offer, parameters
 from titleholder.errors import PipelineError
+from titleholder.given import GIVEN
 from titleholder.interval import Interval
 from titleholder.operators.wait_for_pipeline import failure, progress
 
@@ -69,8 +70,9 @@ def test_parameters() -> None:
     assert given["interval_start"] == "2026-11-09T03:00:00Z"
     assert given["interval_end"] == "2026-11-16T03:00:00Z"
     assert given["feature_columns"] == ["weight_kg", "waist_cm", "pulse_bpm"]
+    assert given.keys() == GIVEN | CONFIG.pipeline.parameters.keys()
     pipeline = CONFIG.pipeline.model_copy(update={"parameters": {"project": "x"}})
-    with pytest.raises(PipelineError, match=r"pipeline\.parameters sets project"):
+    with pytest.raises(PipelineError, match=r"pipeline\.parameters: sets project"):
         parameters(CONFIG.model_copy(update={"pipeline": pipeline}), "p", "l", "t", week)
 
 

@@ -5,15 +5,17 @@ import json
 import os
 import subprocess
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
 from sandbox.vertex.pipelines import command, entry
+from sandbox.vertex.pipelines.channel import Channel
 from sandbox.vertex.pipelines.environment import EnvironmentFailed, interpreter_for
-from sandbox.vertex.pipelines.events import Problem
+from sandbox.vertex.pipelines.events import TURN, Problem, TurnOver
 from sandbox.vertex.pipelines.job import Job
 from sandbox.vertex.pipelines.logs import cause
 from sandbox.vertex.pipelines.mount import Mount, StorageError
@@ -21,22 +23,21 @@ from sandbox.vertex.pipelines.outputs import BadOutput, declared, read_outputs
 from sandbox.vertex.pipelines.resolve import Outcome
 from sandbox.vertex.pipelines.values import artifacts_of, parameters_of
 
-AT_ONCE = 2
-"""Components of a job that run at the same time, as many as the smallest machine has cores."""
-
 # File systems allow 255 bytes; what is added to a label is shorter than the rest.
 _LONGEST_NAME = 200
 
 
 class ComponentRunner:
-    """Starts components of one job, at most two at a time. Called from several threads."""
+    """Starts components of one job, each when the server says so. Called from several threads."""
 
-    def __init__(self, job: Job, folder: Path, environments: Path, mount: Mount) -> None:
+    def __init__(
+        self, job: Job, folder: Path, environments: Path, mount: Mount, channel: Channel
+    ) -> None:
         self._job = job
         self._folder = folder
         self._environments = environments
         self._mount = mount
-        self._slots = threading.BoundedSemaphore(AT_ONCE)
+        self._channel = channel
         self._stopping = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
 
@@ -53,7 +54,7 @@ class ComponentRunner:
 
         `begin` is called when it is its turn.
         """
-        with self._slots:
+        with self._turn():
             self._leave_if_stopping()
             begin()
             if self.must_fail(label):
@@ -82,6 +83,14 @@ class ComponentRunner:
         for process in list(self._running):
             process.terminate()  # it may have begun just after the signal
             process.wait()
+
+    @contextmanager
+    def _turn(self) -> Iterator[None]:
+        self._channel.ask(TURN, {})
+        try:
+            yield
+        finally:
+            self._channel.tell(TurnOver())
 
     def _start(self, *command: Any, **settings: Any) -> subprocess.Popen[bytes]:
         self._leave_if_stopping()

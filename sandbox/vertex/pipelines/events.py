@@ -55,6 +55,15 @@ class RunEvent:
 
 
 @dataclass(frozen=True)
+class TurnOver:
+    """A component is over that was told to begin: the answer to a Question of kind TURN."""
+
+
+TURN = "turn"
+"""The kind of the question that is answered, with null, when a component may begin."""
+
+
+@dataclass(frozen=True)
 class Question:
     """Something that only the server knows; it answers with `answer_line` and the same number."""
 
@@ -63,7 +72,7 @@ class Question:
     about: dict[str, Any]
 
 
-Event = TaskEvent | RunEvent | Question
+Event = TaskEvent | RunEvent | TurnOver | Question
 
 
 def to_line(event: Event) -> str:
@@ -79,6 +88,8 @@ def from_line(line: str) -> Event:
         content["error"] = Problem(**content["error"])
     if kind == "RunEvent":
         return RunEvent(**content)
+    if kind == "TurnOver":
+        return TurnOver()
     if kind == "Question":
         return Question(**content)
     if kind != "TaskEvent":

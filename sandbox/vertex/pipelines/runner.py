@@ -34,14 +34,14 @@ def main() -> None:
         outcome = _run(job, folder, channel)
     except StorageError as error:
         outcome = Outcome("FAILED", error=Problem(9, f"{error}."))
-    channel.tell(RunEvent(outcome.error))
+    channel.close(RunEvent(outcome.error))
 
 
 def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
     mount = Mount(folder / "gcs", job.project)
     mount.check_bucket(job.root)
     environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
-    components = ComponentRunner(job, folder, environments, mount)
+    components = ComponentRunner(job, folder, environments, mount, channel)
 
     def cancelled(*_: object) -> NoReturn:
         # The components got the signal too, and may take some time over it.

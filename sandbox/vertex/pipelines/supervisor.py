@@ -10,18 +10,22 @@ from collections import deque
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from sandbox.pids import started_at
 from sandbox.vertex.pipelines.events import (
+    TURN,
     Question,
     RunEvent,
     TaskEvent,
+    TurnOver,
     answer_line,
     from_line,
 )
 from sandbox.vertex.pipelines.processes import end_group
+from sandbox.vertex.pipelines.turns import Turns
 
 LOG = "runner.log"
 _LOG = logging.getLogger(__name__)
@@ -53,6 +57,7 @@ class Supervisor:
         self._environments = environments
         self._project = project
         self._at_once = at_once
+        self._turns = Turns()
         self._lock = threading.Lock()
         self._waiting: deque[tuple[str, Path]] = deque()
         self._running: dict[str, subprocess.Popen[str]] = {}
@@ -108,6 +113,7 @@ class Supervisor:
         except OSError:  # no process, or no folder any more
             self._listener.on_exit(name, 126)
         finally:
+            self._turns.forget(name)
             with self._lock:
                 self._busy.discard(threading.current_thread())
                 self._fill()
@@ -141,13 +147,20 @@ class Supervisor:
 
     def _follow(self, name: str, process: subprocess.Popen[str]) -> None:
         assert process.stdout is not None
+        answers = _Answers(process)
         for line in process.stdout:
             try:
                 event = from_line(line)
-                if isinstance(event, Question):
-                    self._answer(process, event, self._listener.on_question(name, event))
-                else:
+                if isinstance(event, TurnOver):
+                    self._turns.give_back(name)
+                elif not isinstance(event, Question):
                     self._listener.on_event(name, event)
+                    if isinstance(event, RunEvent):
+                        answers.close()  # it waits for that
+                elif event.kind == TURN:
+                    self._turns.ask(name, partial(answers.give, event, None))
+                else:
+                    answers.give(event, self._listener.on_question(name, event))
             except Exception:  # a line cut short by a kill, or a fault of ours: the job ends
                 _LOG.warning("%s: its runner said %r", name, line[:500], exc_info=True)
                 self.end(name)
@@ -159,22 +172,33 @@ class Supervisor:
             del self._running[name]
             end_group(process.pid, force=True)
         code = process.wait()
-        for pipe in (process.stdin, process.stdout):
-            if pipe is not None:
-                with suppress(BrokenPipeError):  # an answer that nobody waited for
-                    pipe.close()
+        answers.close()
+        process.stdout.close()
         self._listener.on_exit(name, code)
-
-    def _answer(self, process: subprocess.Popen[str], question: Question, answer: Any) -> None:
-        assert process.stdin is not None
-        with suppress(BrokenPipeError):  # it is being ended
-            process.stdin.write(answer_line(question, answer) + "\n")
-            process.stdin.flush()
 
     def _force(self, name: str, process: subprocess.Popen[str]) -> None:
         with self._lock:
             if self._running.get(name) is process:
                 end_group(process.pid, force=True)
+
+
+class _Answers:
+    """What a runner is answered, from several threads, as long as it is there to hear it."""
+
+    def __init__(self, process: subprocess.Popen[str]) -> None:
+        assert process.stdin is not None
+        self._pipe = process.stdin
+        self._lock = threading.Lock()
+
+    def give(self, question: Question, answer: Any) -> None:
+        with self._lock, suppress(BrokenPipeError):  # it is being ended
+            if not self._pipe.closed:
+                self._pipe.write(answer_line(question, answer) + "\n")
+                self._pipe.flush()
+
+    def close(self) -> None:
+        with self._lock, suppress(BrokenPipeError):  # an answer that nobody waited for
+            self._pipe.close()
 
 
 def end_left_over(folder: Path) -> None:

@@ -18,7 +18,6 @@ from typing import Any
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
 from sandbox.vertex.pipelines import condition
-from sandbox.vertex.pipelines.component import AT_ONCE
 from sandbox.vertex.pipelines.events import Problem, TaskEvent
 from sandbox.vertex.pipelines.job import Job
 from sandbox.vertex.pipelines.leaves import Leaves
@@ -31,6 +30,7 @@ from sandbox.vertex.pipelines.resolve import (
     task_inputs,
 )
 from sandbox.vertex.pipelines.spec import Spec, upstream
+from sandbox.vertex.pipelines.turns import AT_ONCE
 from sandbox.vertex.pipelines.values import ArtifactList, artifacts_of, parameters_of
 
 Report = Callable[[TaskEvent], None]

@@ -193,3 +193,15 @@ def stops_in_a_loop():
 @dsl.pipeline(name="retried-slowly")
 def retried_slowly(folder: str):
     count_to(folder=folder, enough=9).set_retry(1, backoff_duration="3600s")
+
+
+@dsl.pipeline(name="crowd")
+def crowd(folder: str, job: str):
+    for number in range(3):
+        overlap(folder=folder, name=f"{job}-{number}").set_display_name(f"member {number}")
+
+
+@dsl.pipeline(name="two-sleepers")
+def two_sleepers(pid_file: str):
+    sleep(pid_file=pid_file)
+    sleep(pid_file=f"{pid_file}.2")

@@ -35,6 +35,11 @@ def test_a_job_that_goes_well(weekly: Any) -> None:
     assert weekly.pipeline_spec["pipelineInfo"]["name"] == "weekly"
 
 
+def test_a_runner_that_ends_well_says_nothing(bench: Bench, weekly: Any) -> None:
+    folder = bench.home / "us-central1" / weekly.name.split("/")[-1]
+    assert (folder / "runner.log").read_text() == ""
+
+
 def test_the_job_is_the_root_of_its_tasks(weekly: Any) -> None:
     root = task(weekly, weekly.name.split("/")[-1])
     assert root.parent_task_id == 0

@@ -1,0 +1,47 @@
+"""YAML as safe_load reads it, except that a key written twice does not go unnoticed."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import yaml
+
+
+def read(text: str) -> tuple[Any, list[str]]:
+    """What the text holds, and a sentence for each key that is there twice.
+
+    Raises yaml.YAMLError, and ValueError for a value such as 2026-02-30.
+    """
+    loader = yaml.SafeLoader(text)
+    try:
+        node = loader.get_single_node()
+        if node is None:
+            return None, []
+        # Before it is made into Python objects, which merges `<<` into the keys.
+        twice = list(_twice(node, (), set()))
+        return loader.construct_document(node), twice
+    finally:
+        loader.dispose()
+
+
+def _twice(node: yaml.Node, path: tuple[str, ...], seen: set[int]) -> Iterator[str]:
+    if id(node) in seen:  # an alias, which may even contain itself
+        return
+    seen.add(id(node))
+    if isinstance(node, yaml.SequenceNode):
+        for number, item in enumerate(node.value):
+            yield from _twice(item, (*path, str(number)), seen)
+    if not isinstance(node, yaml.MappingNode):
+        return
+    lines: dict[tuple[str, str], int] = {}
+    for key, value in node.value:
+        if not isinstance(key, yaml.ScalarNode):
+            continue
+        here, line = (*path, key.value), key.start_mark.line + 1
+        name = (key.tag, key.value)
+        if name in lines:
+            yield (
+                f"{'.'.join(here)}: is written twice, in line {lines[name]} and in line {line}; "
+                "keep one"
+            )
+        lines.setdefault(name, line)
+        yield from _twice(value, here, seen)

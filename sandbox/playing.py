@@ -1,0 +1,82 @@
+"""A run of a model's weekly DAG by Airflow's own `dag.test()`, the end of each task told."""
+
+import os
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, TextIO
+
+
+class NoSuchDag(Exception):
+    """The DAG folder does not give it; the message says why, a sentence a line."""
+
+
+def find(dag_id: str) -> Any:
+    """That DAG of Airflow's DAG folder, parsed anew. Raises NoSuchDag."""
+    # What this package raises is written to be read alone; the log has the rest.
+    os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACKS"] = "False"
+    from airflow.dag_processing.dagbag import DagBag
+
+    folder = os.environ["AIRFLOW__CORE__DAGS_FOLDER"]
+    bag = DagBag(folder)
+    if dag_id in bag.dags:
+        return bag.dags[dag_id]
+    told = [f"{dag_id} is not there: {folder} has no file that makes it; add its YAML file"]
+    raise NoSuchDag("\n".join(bag.import_errors.values() or told))
+
+
+def play(dag_id: str, end: datetime, terminal: TextIO, log: Path) -> bool:
+    """One run over the week that ended at `end`, a line a task on `terminal`; whether it went well.
+
+    `log` is only named, as where the reason of a failure is. Raises NoSuchDag.
+    """
+    dag = find(dag_id)
+    started = time.monotonic()
+    print(f"\n{dag_id}, week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}", file=terminal)
+    reasons: dict[str, str] = {}
+
+    def tell(context: Any) -> None:
+        ti = context["ti"]
+        value = context.get("exception") or reasons.get(ti.task_id)
+        words = _words(value or ti.xcom_pull(task_ids=ti.task_id) or str(ti.state))
+        print(f"  {ti.task_id:18} {words}", file=terminal)
+
+    for task in dag.tasks:
+        task.execute = _noting(task.task_id, task.execute, reasons)
+        for moment in ("on_success_callback", "on_skipped_callback", "on_failure_callback"):
+            setattr(task, moment, [tell, *getattr(task, moment)])
+    # Without a logical date: the scheduled run of that week stays free to come.
+    run = dag.test(run_after=end, logical_date=None)
+    print(f"  {run.state} after {time.monotonic() - started:.0f} s", file=terminal)
+    if run.state != "success":
+        print(f"  the reason is in {log}", file=terminal)
+    return bool(run.state == "success")
+
+
+def _noting(task_id: str, execute: Callable[..., Any], reasons: dict[str, str]) -> Any:
+    """`execute`, and why it skips: Airflow's callbacks are not told that."""
+    from airflow.sdk.exceptions import AirflowSkipException
+
+    def noting(context: Any) -> Any:
+        try:
+            return execute(context)
+        except AirflowSkipException as skip:
+            reasons[task_id] = f"skipped: {skip}"
+            raise
+
+    return noting
+
+
+def _words(value: Any) -> str:
+    match value:
+        case {"outcome": outcome, "reason": reason}:
+            return f"{outcome}: {reason}"
+        case {"job": job}:
+            return str(job).rsplit("/", 1)[-1]
+        case {"score": float(score), "offer": offer}:
+            return f"score {score:.2f}, {'offered' if offer else 'under the gate'}"
+        case {"summary": summary}:
+            return str(summary)
+        case _:
+            return str(value)
