@@ -4,10 +4,10 @@ from collections import Counter
 from typing import Any
 
 from tests.faults import Faults, unsound
+from tests.rollouts.acting import Stage
 from tests.rollouts.conftest import name
 from tests.rollouts.console import BEGUN, FOREIGN
 from tests.rollouts.splits import by_hand, deposed, lost, overwritten, writes
-from tests.rollouts.acting import Stage
 from titleholder.events import UNCHANGING
 from titleholder.rollout.intents import Adopt, Intent, Policy, Restore
 from titleholder.rollout.plan import plan

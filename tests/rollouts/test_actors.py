@@ -17,11 +17,11 @@ from hypothesis.stateful import (
 from sandbox.vertex.context import Durations
 from tests.faults import Faults
 from tests.rollouts import actors
+from tests.rollouts.acting import Stage
 from tests.rollouts.conftest import Scene
 from tests.rollouts.console import BEGINNINGS
 from tests.rollouts.direct import DirectVertex, here
 from tests.rollouts.ending import settle, wrongs
-from tests.rollouts.acting import Stage
 from tests.sandbox.conftest import Storage
 from titleholder.rollout.intents import (
     Abort,
