@@ -16,6 +16,7 @@ _REMEDIES: Mapping[str, str] = {
     "string_type": "write text, in quotes where YAML reads something else",
     "string_too_short": "write {min_length} or more characters",
     "string_too_long": "write {max_length} characters or fewer",
+    "literal_error": "write {expected}",
     "list_type": "write a list, such as [a, b]",
     "dict_type": "write keys with their values below it, or {{}} for none",
     "model_type": "write its keys below it, indented",
