@@ -176,7 +176,6 @@ class Reconciler:
     def _done(self, decided: Plan, view: View) -> Done:
         if decided.outcome == "superseded":
             self._record(self._told("superseded", decided.summary, view, decided.summary))
-        log.info("%s", decided.summary)
         return Done(decided, view)
 
     def _catch_up(self, view: View, lost: Event | None) -> None:

@@ -48,6 +48,7 @@ class RolloutOperator(ModelOperator):
             context["ti"].xcom_push("waiting", {**asdict(result), "since": since})
             self.log.info("waiting for %s", result.operation)
             self.wake_in(next_look(self.clock() - result.since))
+        self.log.info("%s", result.plan.summary)
         view = result.view
         return {
             "summary": result.plan.summary,

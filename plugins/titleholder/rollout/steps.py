@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from titleholder.rollout.roles import Roles
+from titleholder.rollout.roles import Roles, labels_of
 
 
 @dataclass(frozen=True)
@@ -116,8 +116,9 @@ def call_of(step: Step) -> str:
                 f"EndpointService.DeployModel(id={name!r}, display_name={display_name!r}, "
                 f"version={version!r}, traffic_split={{}})"
             )
-        case SetTraffic(split, _, _):
-            return f"EndpointService.UpdateEndpoint(traffic_split={split}, labels=..., etag=...)"
+        case SetTraffic(split, roles, action):
+            labels = labels_of(roles, split, f"{action}-...")
+            return f"EndpointService.UpdateEndpoint(traffic_split={split}, labels={labels}, etag)"
         case Undeploy(name):
             return f"EndpointService.UndeployModel(deployed_model_id={name!r})"
         case Alias(role, version, remove):
