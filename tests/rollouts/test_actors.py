@@ -218,6 +218,7 @@ def play(theatre: Theatre, examples: int, steps: int, **more: Any) -> None:
     )
 
 
+@pytest.mark.long
 def test_actors_keep_the_promises_whatever_the_order(theatre: Theatre) -> None:
     play(theatre, 500, 11, derandomize=True)
     assert theatre.played >= 500
