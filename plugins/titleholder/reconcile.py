@@ -17,6 +17,7 @@ from titleholder.rollout.roles import CHANGE, record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import Alias, SetTraffic, Step
 from titleholder.rollout.view import View, serving
+from titleholder.rollout.wishes import Wish, intent_of, pin
 from titleholder.vertex.endpoints import Endpoints, LookAgain
 
 if TYPE_CHECKING:
@@ -100,6 +101,16 @@ class Reconciler:
                 f"not be recorded in {self._events.table}; repeat this when BigQuery answers"
             )
         return done
+
+    def pin(self, wish: Wish) -> tuple[Wish, Plan]:
+        """One look: whom the wish is about, and what it comes to. Raises Refusal."""
+        view = self._endpoints.observe()
+        try:
+            pinned = pin(wish, view)
+            return pinned, plan(view, intent_of(pinned), self._policy)
+        except Refusal as refusal:
+            self._record(self._refused(wish, refusal))
+            raise
 
     def _run(self, intent: Intent, waiting: Waiting | None) -> Done | Waiting:
         if waiting is not None and waiting.step and self._runs_on(waiting, timedelta(0)):
@@ -221,11 +232,11 @@ class Reconciler:
         the same run."""
         found, left = _roles(before or now), _roles(now)
         cause, interval = self._cause, self._cause.interval
-        today = f"{self._clock():%Y-%m-%d}"
+        when = f"{cause.run} {self._clock():%Y-%m-%d}"
         return Event(
             id=key
             if before is not None
-            else f"{action}-{event_id(now.model, now.endpoint, cause.run or today, key)}",
+            else f"{action}-{event_id(now.model, now.endpoint, when, key)}",
             time=self._clock(),
             model=now.model,
             endpoint=now.endpoint or "",
@@ -245,7 +256,7 @@ class Reconciler:
             actor=cause.actor,
         )
 
-    def _refused(self, intent: Intent, refusal: Refusal) -> Event:
+    def _refused(self, intent: Intent | Wish, refusal: Refusal) -> Event:
         view = View(self._endpoints.config.model, None)
         try:
             view = self._endpoints.observe()

@@ -236,6 +236,9 @@ def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
     assert terminal("history", "--at", "2020-01-01", code=1) == ""
     refused = terminal("rollback", code=1)
     assert "there is no challenger" in refused
+    last = terminal.json("history")[-1]
+    assert (last["action"], last["champion_after"]) == ("refused", b)
+    assert last["reason"] in refused
 
 
 @pytest.mark.parametrize(

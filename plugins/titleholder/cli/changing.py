@@ -7,16 +7,16 @@ import time
 
 from titleholder.cli.desk import Desk
 from titleholder.reconcile import Waiting
-from titleholder.rollout.wishes import Wish, intent_of, pin
+from titleholder.rollout.wishes import Wish, intent_of
 
 LOOK_SECONDS = 5.0
 
 
 def change(desk: Desk, options: argparse.Namespace) -> int:
     """Carry the wish out, however long its operations take; each step is told on stderr."""
-    asked = Wish(options.kind, options.deployed_model_id, options.share)
-    intent = intent_of(pin(asked, desk.endpoints.observe()))
     engine = desk.engine()
+    wish, _ = engine.pin(Wish(options.kind, options.deployed_model_id, options.share))
+    intent = intent_of(wish)
     waiting: Waiting | None = None
     while True:
         result = engine.run(intent, waiting)

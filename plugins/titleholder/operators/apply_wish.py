@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from typing import Any
 
-from titleholder.operators.rollout import RolloutOperator, run_name
+from titleholder.operators.rollout import RolloutOperator, person
 from titleholder.reconcile import Cause
 from titleholder.rollout.intents import Intent
 from titleholder.rollout.wishes import Wish, intent_of
@@ -18,8 +18,4 @@ class ApplyWishOperator(RolloutOperator):
 
     def cause(self, context: Mapping[str, Any]) -> Cause:
         """The person who triggered the run."""
-        return Cause(
-            run=run_name(context),
-            actor=context["dag_run"].triggering_user_name or "airflow",
-            evidence={"note": context["dag_run"].note} if context["dag_run"].note else {},
-        )
+        return person(context)

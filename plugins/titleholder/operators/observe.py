@@ -5,10 +5,8 @@ from dataclasses import asdict
 from typing import Any
 
 from titleholder.operators.base import ModelOperator
-from titleholder.rollout.intents import Policy
-from titleholder.rollout.plan import plan
-from titleholder.rollout.wishes import Wish, intent_of, pin
-from titleholder.vertex.endpoints import Endpoints
+from titleholder.operators.rollout import engine, person
+from titleholder.rollout.wishes import Wish
 
 
 class ObserveOperator(ModelOperator):
@@ -18,14 +16,9 @@ class ObserveOperator(ModelOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look; fails with one sentence when the wish cannot be met."""
         given = context["params"]
+        asked = Wish(given["intent"], given["deployed_model_id"], given["share"])
         with self.told():
-            view = Endpoints(self.environment, self.config).observe()
-            wish = pin(
-                Wish(given["intent"], given["deployed_model_id"] or None, given["share"]), view
-            )
-            rollout = self.config.rollout
-            policy = Policy(rollout.replacement, rollout.keep_previous)
-            decided = plan(view, intent_of(wish), policy)
+            wish, decided = engine(self, person(context)).pin(asked)
         for step in decided.steps:
             self.log.info("to do: %s", step)
         self.log.info("then: %s", decided.summary)

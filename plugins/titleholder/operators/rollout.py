@@ -32,15 +32,7 @@ class RolloutOperator(ModelOperator):
         """Apply one step after the other."""
         with self.told():
             intent = self.intent(context)
-            rollout = self.config.rollout
-            reconciler = Reconciler(
-                Endpoints(self.environment, self.config),
-                EventTable(self.environment, self.config.events),
-                Policy(rollout.replacement, rollout.keep_previous),
-                self.cause(context),
-                self.clock,
-            )
-            result = reconciler.run(intent, self._waiting(context))
+            result = engine(self, self.cause(context)).run(intent, self._waiting(context))
         if isinstance(result, Waiting):
             # An XCom outlives a deferral and is gone with the attempt: an attempt that takes over
             # sees what runs when it observes.
@@ -63,6 +55,28 @@ class RolloutOperator(ModelOperator):
         if not kept:
             return None
         return Waiting(kept["operation"], kept["step"], datetime.fromisoformat(kept["since"]))
+
+
+def engine(operator: ModelOperator, cause: Cause) -> Reconciler:
+    """The rollout engine of the operator's model."""
+    config, environment = operator.config, operator.environment
+    return Reconciler(
+        Endpoints(environment, config),
+        EventTable(environment, config.events),
+        Policy(config.rollout.replacement, config.rollout.keep_previous),
+        cause,
+        operator.clock,
+    )
+
+
+def person(context: Mapping[str, Any]) -> Cause:
+    """On behalf of whoever triggered the dag run, with the note that they left."""
+    dag_run = context["dag_run"]
+    return Cause(
+        run=run_name(context),
+        actor=dag_run.triggering_user_name or "airflow",
+        evidence={"note": dag_run.note} if dag_run.note else {},
+    )
 
 
 def run_name(context: Mapping[str, Any]) -> str:
