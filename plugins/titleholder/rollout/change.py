@@ -31,11 +31,7 @@ def promote(view: View, wish: Promote, policy: Policy) -> Plan:
 
 def abort(view: View, wish: Abort) -> Plan:
     """All requests go back to the champion in one write; the challenger stays deployed."""
-    roles, steps = _roles(view)
-    if roles.challenger == wish.challenger:
-        steps.append(_without_challenger(roles, "abort"))
-    elif roles.withdrawn != wish.challenger:
-        raise _absent(view, roles, wish.challenger)
+    roles, steps = _withdraw(view, wish.challenger, "abort")
     return Plan(
         tuple(steps),
         f"{wish.challenger} is withdrawn, {roles.champion} champion with 100 % of the requests",
@@ -44,11 +40,7 @@ def abort(view: View, wish: Abort) -> Plan:
 
 def roll_back(view: View, wish: RollBack) -> Plan:
     """As abort, and the challenger is undeployed."""
-    roles, steps = _roles(view)
-    if roles.challenger == wish.challenger:
-        steps.append(_without_challenger(roles, "rollback"))
-    elif roles.withdrawn != wish.challenger:
-        raise _absent(view, roles, wish.challenger)
+    roles, steps = _withdraw(view, wish.challenger, "rollback")
     steps += undeploy(view.seat(wish.challenger))
     return Plan(
         tuple(steps),
@@ -116,6 +108,16 @@ def _deploy_again(view: View, deployed_model_id: str) -> Deploy:
             f"has no version of {view.model} that belongs to it; seat another model instead"
         )
     return Deploy(deployed_model_id, f"{view.model}-champion-model", version.reference)
+
+
+def _withdraw(view: View, challenger: str, action: str) -> tuple[Roles, list[Step]]:
+    """The roles there are, and the steps after which that challenger has no traffic."""
+    roles, steps = _roles(view)
+    if roles.challenger == challenger:
+        steps.append(_without_challenger(roles, action))
+    elif roles.withdrawn != challenger:
+        raise _absent(view, roles, challenger)
+    return roles, steps
 
 
 def _without_challenger(roles: Roles, action: str) -> SetTraffic:
