@@ -3,18 +3,16 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from titleholder.errors import Refusal, TitleholderError, TryAgain
-from titleholder.events import Event, event_id
-from titleholder.interval import Interval
+from titleholder.errors import Refusal, TryAgain
+from titleholder.events import Event
+from titleholder.recorder import Cause, Recorder
 from titleholder.rollout.intents import Intent, Policy
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import CHANGE, record
-from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import Alias, SetTraffic, Step
 from titleholder.rollout.view import View, serving
 from titleholder.rollout.wishes import Wish, intent_of, pin
@@ -30,16 +28,6 @@ PATIENCE = timedelta(seconds=5)
 # Vertex AI is known to take half an hour to deploy; nothing sound takes this long.
 OPERATION_LIMIT = timedelta(hours=3)
 LOOK_AGAIN_LIMIT = 5
-
-
-@dataclass(frozen=True)
-class Cause:
-    """On whose behalf an endpoint is touched, and why; every event says it."""
-
-    run: str = ""
-    actor: str = ""
-    interval: Interval | None = None
-    evidence: dict[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
@@ -77,12 +65,10 @@ class Reconciler:
     ) -> None:
         self._endpoints = endpoints
         self._events = events
+        self._recorder = Recorder(events, cause, clock)
         self._policy = policy
-        self._cause = cause
         self._clock = clock
         self._pause = pause
-        self._known: set[str] = set()
-        self._unrecorded: list[Event] = []
 
     def run(self, intent: Intent, waiting: Waiting | None = None) -> Done | Waiting:
         """Apply one step after the other; stops at an operation that takes longer than some
@@ -93,12 +79,12 @@ class Reconciler:
         try:
             done = self._run(intent, waiting)
         except Refusal as refusal:
-            self._record(self._refused(intent, refusal))
+            self._refuse(intent, refusal)
             raise
-        if self._unrecorded and self._record():
+        if not self._recorder.flush() and isinstance(done, Done):
             raise TryAgain(
-                f"{self._unrecorded[0].reason} and the endpoint is as it should be, but it could "
-                f"not be recorded in {self._events.table}; repeat this when BigQuery answers"
+                f"{done.plan.summary}, but that could not be recorded in {self._events.table}; "
+                "repeat this when BigQuery answers"
             )
         return done
 
@@ -109,7 +95,7 @@ class Reconciler:
             pinned = pin(wish, view)
             return pinned, plan(view, intent_of(pinned), self._policy)
         except Refusal as refusal:
-            self._record(self._refused(wish, refusal))
+            self._refuse(wish, refusal)
             raise
 
     def _run(self, intent: Intent, waiting: Waiting | None) -> Done | Waiting:
@@ -122,7 +108,7 @@ class Reconciler:
         seen = 0
         while True:
             view = self._endpoints.observe()
-            self._catch_up(view, lost)
+            self._recorder.catch_up(view, lost)
             lost = None
             decided = plan(view, intent, self._policy)
             if not decided.steps:
@@ -143,7 +129,9 @@ class Reconciler:
                     f"somebody else undid this: {step}; look at `python -m titleholder status "
                     f"{view.model}` and agree with them on what is wanted, then repeat this"
                 )
-            event = self._event(view, step, decided) if isinstance(step, SetTraffic) else None
+            event = (
+                self._recorder.change(view, step, decided) if isinstance(step, SetTraffic) else None
+            )
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
             except LookAgain as change:
@@ -155,7 +143,7 @@ class Reconciler:
                 continue
             log.info("%s: %s", "begun" if operation else "done", step)
             if event is not None:
-                self._record(event)
+                self._recorder.note(event)
                 # Done twice by one caller, it would be a fight over live traffic without an end.
                 made.add(str(step))
             if operation:
@@ -186,106 +174,14 @@ class Reconciler:
 
     def _done(self, decided: Plan, view: View) -> Done:
         if decided.outcome == "superseded":
-            self._record(self._told("superseded", decided.summary, view, decided.summary))
+            self._recorder.superseded(view, decided)
         return Done(decided, view)
 
-    def _catch_up(self, view: View, lost: Event | None) -> None:
-        """Record the endpoint's last change if its maker may not have come to it. A write whose
-        answer was lost, `lost`, was done if the endpoint carries its name."""
-        change = view.labels.get(CHANGE)
-        if change is None or change in self._known:
-            return
-        if lost is not None and change == lost.id:
-            self._record(lost)
-            return
-        recorded = record(view)
-        if recorded is None:
-            return
-        roles, split = recorded
-        action = change.partition("-")[0]
-        self._record(
-            Event(
-                id=change,
-                time=view.updated or self._clock(),
-                model=view.model,
-                endpoint=view.endpoint or "",
-                action=action,
-                reason=f"{action}: read from the endpoint's labels",
-                champion_after=roles.champion,
-                challenger_after=roles.challenger,
-                split_after=split,
-                versions=_versions(view),
-                reconstructed=True,
-            )
-        )
-
-    def _event(self, view: View, step: SetTraffic, decided: Plan) -> Event:
-        """What the write will have been. Its id names the write among the endpoint's labels, and
-        differs for every state that it may find."""
-        name = f"{step.action}-{event_id(view.endpoint, view.etag, str(step))}"
-        return self._told(step.action, decided.summary, after(view, step), name, before=view)
-
-    def _told(
-        self, action: str, reason: str, now: View, key: str, before: View | None = None
-    ) -> Event:
-        """An event about the endpoint as it is `now`; `key` is its id, or tells it from others of
-        the same run."""
-        found, left = _roles(before or now), _roles(now)
-        cause, interval = self._cause, self._cause.interval
-        when = f"{cause.run} {self._clock():%Y-%m-%d}"
-        return Event(
-            id=key
-            if before is not None
-            else f"{action}-{event_id(now.model, now.endpoint, when, key)}",
-            time=self._clock(),
-            model=now.model,
-            endpoint=now.endpoint or "",
-            action=action,
-            reason=reason,
-            champion_before=found[0],
-            challenger_before=found[1],
-            split_before=(before or now).split,
-            champion_after=left[0],
-            challenger_after=left[1],
-            split_after=now.split,
-            versions=_versions(now) | (_versions(before) if before else {}),
-            interval_start=interval.start if interval else None,
-            interval_end=interval.end if interval else None,
-            evidence=cause.evidence,
-            run=cause.run,
-            actor=cause.actor,
-        )
-
-    def _refused(self, intent: Intent | Wish, refusal: Refusal) -> Event:
+    def _refuse(self, wish: Intent | Wish, refusal: Refusal) -> None:
         view = View(self._endpoints.config.model, None)
         try:
             view = self._endpoints.observe()
         except Exception as error:
             log.warning("could not look at the endpoint for the record: %s", error)
-        return self._told("refused", str(refusal), view, f"{type(intent).__name__}: {refusal}")
-
-    def _record(self, event: Event | None = None) -> bool:
-        """Write the event and those that could not be written before; whether some are left.
-
-        A rollout never waits for its record: what cannot be written now is tried again at the end,
-        and what an attempt loses is read off the endpoint by the next.
-        """
-        if event is not None:
-            self._unrecorded.append(event)
-        try:
-            self._events.append(self._unrecorded)
-        except Exception as error:
-            told = str(error) if isinstance(error, TitleholderError) else repr(error)
-            log.warning("could not record %s now: %s", self._unrecorded[-1].id, told)
-            return True
-        self._known |= {one.id for one in self._unrecorded}
-        self._unrecorded.clear()
-        return False
-
-
-def _roles(view: View) -> tuple[str | None, str | None]:
-    return view.labels.get("champion"), view.labels.get("challenger")
-
-
-def _versions(view: View) -> dict[str, str]:
-    return {seat.id: seat.model for seat in view.seats}
+        self._recorder.refused(view, wish, refusal)
+        self._recorder.flush()

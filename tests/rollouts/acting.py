@@ -9,7 +9,8 @@ from tests.rollouts.conftest import Notebook, Place, Scene
 from tests.rollouts.console import Console
 from titleholder.errors import TryAgain
 from titleholder.events import Event
-from titleholder.reconcile import Cause, Done, Reconciler, Waiting
+from titleholder.reconcile import Done, Reconciler, Waiting
+from titleholder.recorder import Cause
 from titleholder.rollout.intents import Intent, Policy
 from titleholder.vertex.endpoints import Endpoints
 

@@ -21,7 +21,8 @@ from titleholder.config import ModelConfig
 from titleholder.contract import Offer
 from titleholder.events import Event
 from titleholder.interval import Interval
-from titleholder.reconcile import Cause, Done, Reconciler, Waiting
+from titleholder.reconcile import Done, Reconciler, Waiting
+from titleholder.recorder import Cause
 from titleholder.rollout.intents import Intent, Policy, SeatCandidate
 from titleholder.rollout.view import View
 from titleholder.run import Run

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from titleholder.config import ModelConfig
 from titleholder.environment import Environment
 from titleholder.event_table import EventTable
-from titleholder.reconcile import Cause, Reconciler
+from titleholder.reconcile import Reconciler
+from titleholder.recorder import RECORD_SECONDS, Cause
 from titleholder.rollout.intents import Policy
 from titleholder.vertex.endpoints import Endpoints
 
@@ -36,7 +37,7 @@ class Desk:
     @property
     def events(self) -> EventTable:
         """Where what happens is written."""
-        return EventTable(self.environment, self.config.events)
+        return EventTable(self.environment, self.config.events, patience=RECORD_SECONDS)
 
     @property
     def policy(self) -> Policy:

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from titleholder.operators.rollout import RolloutOperator, person
-from titleholder.reconcile import Cause
+from titleholder.recorder import Cause
 from titleholder.rollout.intents import Intent
 from titleholder.rollout.wishes import Wish, intent_of
 

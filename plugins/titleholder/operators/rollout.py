@@ -8,7 +8,8 @@ from typing import Any
 
 from titleholder.event_table import EventTable
 from titleholder.operators.base import ModelOperator, next_look
-from titleholder.reconcile import Cause, Reconciler, Waiting
+from titleholder.reconcile import Reconciler, Waiting
+from titleholder.recorder import RECORD_SECONDS, Cause
 from titleholder.rollout.intents import Intent, Policy
 from titleholder.vertex.endpoints import Endpoints
 
@@ -62,7 +63,7 @@ def engine(operator: ModelOperator, cause: Cause) -> Reconciler:
     config, environment = operator.config, operator.environment
     return Reconciler(
         Endpoints(environment, config),
-        EventTable(environment, config.events),
+        EventTable(environment, config.events, patience=RECORD_SECONDS),
         Policy(config.rollout.replacement, config.rollout.keep_previous),
         cause,
         operator.clock,

@@ -8,7 +8,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from titleholder.candidate import candidate
 from titleholder.contract import Offer
 from titleholder.operators.rollout import RolloutOperator, run_name
-from titleholder.reconcile import Cause
+from titleholder.recorder import Cause
 from titleholder.rollout.intents import Intent
 from titleholder.run import Run
 

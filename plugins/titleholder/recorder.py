@@ -1,0 +1,146 @@
+"""What the rollout engine writes to the events table, and when."""
+
+import logging
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+from titleholder.errors import TitleholderError
+from titleholder.events import Event, event_id
+from titleholder.interval import Interval
+from titleholder.rollout.outcome import Plan
+from titleholder.rollout.roles import CHANGE, record
+from titleholder.rollout.simulate import after
+from titleholder.rollout.steps import SetTraffic
+from titleholder.rollout.view import View
+
+if TYPE_CHECKING:
+    from titleholder.event_table import EventTable
+
+log = logging.getLogger(__name__)
+
+# How long each call to BigQuery is waited for: somebody may want a bad model off the endpoint.
+RECORD_SECONDS = 20.0
+
+
+@dataclass(frozen=True)
+class Cause:
+    """On whose behalf an endpoint is touched, and why; every event says it."""
+
+    run: str = ""
+    actor: str = ""
+    interval: Interval | None = None
+    evidence: dict[str, Any] = field(default_factory=dict)
+
+
+class Recorder:
+    """Writes what one caller does to one endpoint.
+
+    A rollout never waits for its record: what cannot be written is kept for `flush`, and what a
+    caller loses is read off the endpoint by the next one, since every write of roles and split
+    carries the id of its event as a label.
+    """
+
+    def __init__(self, events: "EventTable", cause: Cause, clock: Callable[[], datetime]) -> None:
+        self._events = events
+        self._cause = cause
+        self._clock = clock
+        self._told: set[str] = set()
+        self._kept: list[Event] = []
+
+    def change(self, view: View, step: SetTraffic, decided: Plan) -> Event:
+        """What the write will have been. Its id names the write among the endpoint's labels, and
+        differs for every state that it may find."""
+        name = f"{step.action}-{event_id(view.endpoint, view.etag, str(step))}"
+        return self._event(name, step.action, decided.summary, view, after(view, step))
+
+    def superseded(self, view: View, decided: Plan) -> None:
+        """A newer model kept this one out."""
+        self._unchanged("superseded", decided.summary, view, decided.summary)
+
+    def refused(self, view: View, wish: object, why: Exception) -> None:
+        """Nothing was changed, and a person has to decide."""
+        self._unchanged("refused", str(why), view, f"{type(wish).__name__}: {why}")
+
+    def catch_up(self, view: View, lost: Event | None) -> None:
+        """Record the endpoint's last change if its maker may not have come to it. A write whose
+        answer was lost, `lost`, was done if the endpoint carries its name."""
+        change = view.labels.get(CHANGE)
+        if change is None or change in self._told:
+            return
+        recorded = record(view)
+        if lost is not None and change == lost.id:
+            self.note(lost)
+        elif recorded is not None:
+            roles, split = recorded
+            action = change.partition("-")[0]
+            self.note(
+                Event(
+                    id=change,
+                    time=view.updated or self._clock(),
+                    model=view.model,
+                    endpoint=view.endpoint or "",
+                    action=action,
+                    reason=f"{action}: read from the endpoint's labels",
+                    champion_after=roles.champion,
+                    challenger_after=roles.challenger,
+                    split_after=split,
+                    versions=_versions(view),
+                    reconstructed=True,
+                )
+            )
+
+    def note(self, event: Event) -> None:
+        """Write the event, unless BigQuery has failed this caller already: then at the end."""
+        self._told.add(event.id)
+        waits = bool(self._kept)
+        self._kept.append(event)
+        if not waits:
+            self.flush()
+
+    def flush(self) -> bool:
+        """Write what is kept; whether nothing is left."""
+        if not self._kept:
+            return True
+        try:
+            self._events.append(self._kept)
+        except Exception as error:
+            told = str(error) if isinstance(error, TitleholderError) else repr(error)
+            log.warning("could not record %s now: %s", self._kept[-1].id, told)
+            return False
+        self._kept.clear()
+        return True
+
+    def _unchanged(self, action: str, reason: str, view: View, key: str) -> None:
+        # The same thing on another day, or in another run, is another event.
+        when = f"{self._cause.run} {self._clock():%Y-%m-%d}"
+        name = f"{action}-{event_id(view.model, view.endpoint, when, key)}"
+        self.note(self._event(name, action, reason, view, view))
+
+    def _event(self, name: str, action: str, reason: str, before: View, now: View) -> Event:
+        cause, interval = self._cause, self._cause.interval
+        return Event(
+            id=name,
+            time=self._clock(),
+            model=now.model,
+            endpoint=now.endpoint or "",
+            action=action,
+            reason=reason,
+            champion_before=before.labels.get("champion"),
+            challenger_before=before.labels.get("challenger"),
+            split_before=before.split,
+            champion_after=now.labels.get("champion"),
+            challenger_after=now.labels.get("challenger"),
+            split_after=now.split,
+            versions=_versions(before) | _versions(now),
+            interval_start=interval.start if interval else None,
+            interval_end=interval.end if interval else None,
+            evidence=cause.evidence,
+            run=cause.run,
+            actor=cause.actor,
+        )
+
+
+def _versions(view: View) -> dict[str, str]:
+    return {seat.id: seat.model for seat in view.seats}
