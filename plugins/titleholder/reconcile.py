@@ -116,7 +116,7 @@ class Reconciler:
             if decided.steps != told:
                 log.info("plan: %s", "; ".join(str(step) for step in decided.steps))
             step, told = decided.steps[0], decided.steps[1:]
-            if view.busy and not isinstance(step, SetTraffic | Alias):
+            if view.busy and not _possible(view, step):
                 if waiting is None or waiting.operation != view.busy[0]:
                     waiting = fresh = Waiting(view.busy[0], "", self._clock())
                 self._check_limit(waiting)
@@ -185,3 +185,11 @@ class Reconciler:
             log.warning("could not look at the endpoint for the record: %s", error)
         self._recorder.refused(view, wish, refusal)
         self._recorder.flush()
+
+
+def _possible(view: View, step: Step) -> bool:
+    """Whether the step can be done while operations run: somebody may want a bad model off the
+    endpoint at once. But nobody who may be leaving is given traffic."""
+    if isinstance(step, SetTraffic):
+        return not (view.leaving and step.split.keys() - view.split.keys())
+    return isinstance(step, Alias)

@@ -137,6 +137,10 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
     adopt = f"`python -m titleholder adopt {view.model} --champion <deployed model id>`"
     if not seats:
         return None
+    # What a rollout wrote before somebody took its label `change` away still counts.
+    past = {view.labels.get(role): role for role in ("previous", "withdrawn")}
+    kept = {past[seat.id]: seat.id for seat in seats if seat.id in past and not seat.share}
+    seats = tuple(seat for seat in seats if seat.id not in kept.values())
     if len(seats) > 2:
         raise Refusal(
             f"{view.endpoint} holds {len(seats)} deployed models ({_listed(seats)}) and a rollout "
@@ -164,7 +168,7 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
             "clear this task"
         )
     others = [seat for seat in seats if seat != champion]
-    return Roles(champion.id, others[0].id if others else None)
+    return Roles(champion.id, others[0].id if others else None, **kept)
 
 
 def _named(seats: tuple[Seat, ...], role: str) -> Seat | None:

@@ -1,6 +1,6 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, assert_never
 
@@ -51,25 +51,30 @@ class Endpoints:
 
         Raises Refusal when several endpoints have the configured display name.
         """
-        # Operations first: one that ends between two reads is then seen by its effect.
+        # Operations first: one that ends between two reads is then seen by its effect. The registry
+        # last: whatever is on the endpoint by then is found in it.
         busy = self._busy(self._models, self._model_name)
-        versions = self._versions()
         name = self._endpoint_name()
-        if name is None:
-            # It may be in the making under the id that we give it.
-            busy += self._busy(self._endpoints, self._own_endpoint)
-            return View(self.config.model, None, versions=versions, busy=busy)
-        busy += self._busy(self._endpoints, name)
-        found = self._endpoints.get_endpoint(name=name, **reading())
-        return View(
+        # It may be in the making under the id that we give it.
+        busy += self._busy(self._endpoints, name or self._own_endpoint)
+        found = None
+        if name is not None:
+            found = self._endpoints.get_endpoint(name=name, **reading())
+        view = View(
             model=self.config.model,
             endpoint=name,
+            versions=self._versions(),
+            busy=tuple(operation.name for operation in busy),
+            leaving=any(map(_undeploys, busy)),
+        )
+        if found is None:
+            return view
+        return replace(
+            view,
             seats=tuple(_seat(found, deployed) for deployed in found.deployed_models),
             labels=dict(found.labels),
             etag=found.etag,
             updated=found.update_time,
-            versions=versions,
-            busy=busy,
         )
 
     def apply(self, step: Step, view: View, change: str = "") -> str:
@@ -105,7 +110,9 @@ class Endpoints:
         """
         found = self._endpoints.get_operation({"name": operation}, **reading())
         if found.HasField("error"):
-            kind = Refusal if found.error.code in _FINAL_CODES else TryAgain
+            # An undeployment fails when somebody gave that model traffic: that may change again.
+            final = found.error.code in _FINAL_CODES and not _undeploys(found)
+            kind = Refusal if final else TryAgain
             said = " ".join(found.error.message.split())
             raise kind(f"Vertex AI could not {step}: {said} (operation {operation})")
         return not found.done
@@ -221,19 +228,19 @@ class Endpoints:
         version = view.version(reference)
         return f"{self._model_name}@{version.number if version else reference}"
 
-    def _busy(self, service: Any, resource: str) -> tuple[str, ...]:
+    def _busy(self, service: Any, resource: str) -> list[Any]:
         from google.api_core import exceptions
 
-        running: list[str] = []
+        running: list[Any] = []
         request = {"name": resource}
         while True:
             try:
                 page = service.list_operations(request, **reading())
             except exceptions.NotFound:
-                return ()
-            running += [operation.name for operation in page.operations if not operation.done]
+                return []
+            running += [operation for operation in page.operations if not operation.done]
             if not page.next_page_token:
-                return tuple(running)
+                return running
             request["page_token"] = page.next_page_token
 
     @property
@@ -255,6 +262,10 @@ class Endpoints:
         from google.cloud.aiplatform_v1 import ModelServiceClient
 
         return client(ModelServiceClient, self.environment)
+
+
+def _undeploys(operation: Any) -> bool:
+    return str(operation.metadata.type_url).endswith(".UndeployModelOperationMetadata")
 
 
 def _seat(endpoint: Any, deployed: Any) -> Seat:

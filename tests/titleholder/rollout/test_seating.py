@@ -208,6 +208,18 @@ def test_an_endpoint_not_made_by_us_is_adopted_first() -> None:
     assert first == SetTraffic({"111": 40, "222": 60}, Roles("111", "222"), "adopt")
 
 
+def test_a_label_that_somebody_took_away_does_not_make_a_challenger_of_the_previous_champion() -> (
+    None
+):
+    written = view(seat(1, 100), seat(2), roles=Roles(OLD, None, OLDER))
+    labels = {role: one for role, one in written.labels.items() if role != "change"}
+    assert plan(replace(written, labels=labels), wish()).steps[:3] == (
+        SetTraffic({OLD: 100}, Roles(OLD, None, OLDER), "adopt"),
+        Undeploy(OLDER),
+        ENTRY,
+    )
+
+
 def test_a_model_that_was_deployed_lately_by_others_counts_as_newer() -> None:
     theirs = foreign(deployed_at=END + 2 * WEEK)
     assert plan(view(theirs), wish()).outcome == "superseded"
