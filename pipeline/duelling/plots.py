@@ -25,7 +25,7 @@ def losses_plot(e: dict[str, Any]) -> str:
             f"{number(day[f'{role}_loss'])} on {number(day['n'])} rows</title></circle>"
             for (px, py), day in zip(points, days, strict=True)
         )
-    upward = [(y(value), number(value)) for value in ticks(low, high)]
+    upward = [(y(value), f"{value:.6g}") for value in ticks(low, high)]
     return figure("Loss, day by day.", "Lower is better.", body, across, upward)
 
 
@@ -56,7 +56,7 @@ def differences_plot(e: dict[str, Any]) -> str:
         '<text class="side" x="700" y="22" text-anchor="end">challenger better ↑</text>'
         '<text class="side" x="700" y="208" text-anchor="end">champion better ↓</text>'
     )
-    upward = [(y(value), number(value)) for value in ticks(low - pad, high + pad)]
+    upward = [(y(value), f"{value:.6g}") for value in ticks(low - pad, high + pad)]
     note = (
         "Champion's loss minus challenger's on the same rows: each day's mean with its 95 % "
         "interval; the line is the mean so far."
@@ -84,8 +84,8 @@ def residuals_plot(e: dict[str, Any], residuals: dict[str, Any]) -> str:
         body += f'<polygon class="area {role}" points="{text}"/>' + line(points, role)
     if edges[0] < 0 < edges[-1]:
         body += f'<line class="zero" x1="{x(0):.1f}" x2="{x(0):.1f}" y1="12" y2="212"/>'
-    across = [(x(value), number(value)) for value in ticks(edges[0], edges[-1], 8)]
-    upward = [(y(value), f"{100 * value:g} %") for value in ticks(0.0, high)]
+    across = [(x(value), f"{value:.6g}") for value in ticks(edges[0], edges[-1], 8)]
+    upward = [(y(value), f"{100 * value:.6g} %") for value in ticks(0.0, high)]
     if classifier:
         title, note = "Probability given to what happened.", "Mass at the right is better."
     else:
@@ -122,7 +122,7 @@ def targets_plot(e: dict[str, Any]) -> str:
         )
         short = name if len(name) <= 10 else f"{name[:9]}…"
         upward.append((float(y), short))
-    across = [(x(value), f"{value:g} %") for value in ticks(low - pad, high + pad, 6)]
+    across = [(x(value), f"{value:.6g} %") for value in ticks(low - pad, high + pad, 6)]
     note = (
         "The difference as a share of the champion's loss, with its 95 % interval: right of zero "
         f"the challenger is better. {e['deciding_target']} decides."

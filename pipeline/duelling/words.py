@@ -34,8 +34,8 @@ def headline(e: dict[str, Any]) -> str:
 def warnings(e: dict[str, Any]) -> list[str]:
     """What should make a reader doubt, one sentence each."""
     found = [
-        f"The {role} gave {number(e[f'bad_{role}'])} predictions that are no finite number, or "
-        "a loss beyond all bounds; those rows are in no mean."
+        f"Rows where a prediction or loss of the {role} is no finite number, which are in no "
+        f"mean: {number(e[f'bad_{role}'])}."
         for role in ("champion", "challenger")
         if e[f"bad_{role}"]
     ]
@@ -50,8 +50,8 @@ def warnings(e: dict[str, Any]) -> list[str]:
         )
     if e["rows_unusable"]:
         found.append(
-            f"{number(e['rows_unusable'])} rows have a null, NaN or infinite feature and were not "
-            "scored."
+            "Rows with a null, NaN or infinite feature, which were not scored: "
+            f"{number(e['rows_unusable'])}."
         )
     return found
 

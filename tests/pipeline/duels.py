@@ -28,7 +28,8 @@ TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}
 def rows(count: int, labelled: float = 0.9) -> pa.Table:
     """`count` rows from a day before START to two days after END.
 
-    A share `labelled` has y = 3x - z + noise; w = x for all, and kind tells whether y > 0.
+    A share `labelled` has y = 3x - z + noise; w = x for all, and kind tells whether y > 20. One in
+    a hundred rows has no z.
     """
     rng = np.random.default_rng(7)
     x, z = rng.normal(10, 2, (2, count))
@@ -40,7 +41,7 @@ def rows(count: int, labelled: float = 0.9) -> pa.Table:
         {
             "y": pa.array(y, mask=unknown),
             "at": pa.array(at, pa.timestamp("us", tz="UTC")),
-            "z": z,
+            "z": pa.array(z, mask=rng.random(count) < 0.01),
             "kind": pa.array(np.where(y > 20, "high", "low"), mask=unknown),
             "w": x,
             "x": x,

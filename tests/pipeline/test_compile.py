@@ -33,7 +33,7 @@ def test_a_stale_pipeline_is_named(
 ) -> None:
     monkeypatch.setattr(compiling, "COMPILED", tmp_path)
     assert run(monkeypatch, "--check") == 1
-    shutil.copy(ROOT / "pipeline/compiled/linnerud.yaml", tmp_path)
+    shutil.copytree(ROOT / "pipeline/compiled", tmp_path, dirs_exist_ok=True)
     assert run(monkeypatch, "--check") == 0
     with (tmp_path / "linnerud.yaml").open("a") as file:
         file.write("# edited\n")

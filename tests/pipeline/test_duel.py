@@ -1,16 +1,19 @@
 """The compiled duel, submitted with Google's client to the sandbox's Vertex AI."""
 
+import json
 import re
 from typing import Any
 
 import numpy as np
 import pandas as pd
 import pytest
+import yaml
 from sklearn.compose import TransformedTargetRegressor
 from sklearn.dummy import DummyClassifier
 from sklearn.linear_model import LinearRegression
 from sklearn.naive_bayes import GaussianNB
 
+from pipeline.compile import COMPILED
 from tests.conftest import Sandbox
 from tests.pipeline.duels import END, START, Duels, Submitted, rows
 
@@ -21,7 +24,9 @@ PARAMETERS = {
 TABLE = rows(3_000)
 FRAME = TABLE.to_pandas()
 WINDOW = FRAME[(FRAME["at"] >= START) & (FRAME["at"] < END)]
-SEEN = FRAME[(FRAME["at"] < START) & FRAME["y"].notna()]
+USABLE = WINDOW[WINDOW["z"].notna()]
+LABELLED = USABLE[USABLE["y"].notna()]
+SEEN = FRAME[(FRAME["at"] < START) & FRAME["y"].notna() & FRAME["z"].notna()]
 
 
 def fitted(targets: list[str], rows_of: pd.DataFrame = SEEN) -> LinearRegression:
@@ -67,7 +72,7 @@ def ended(sandbox: Sandbox) -> dict[str, Submitted]:
 def by_hand(target: int) -> dict[str, Any]:
     """The statistics of one target as numpy and pandas have them."""
     name = ["y", "w"][target]
-    labelled = WINDOW[WINDOW[name].notna()]
+    labelled = USABLE[USABLE[name].notna()]
     features = labelled[["x", "z"]].to_numpy()
     champion, challenger = (
         np.abs(labelled[name].to_numpy() - model.predict(features)[:, target])
@@ -83,6 +88,27 @@ def by_hand(target: int) -> dict[str, Any]:
     }
 
 
+def test_the_contract_names_every_parameter_and_output() -> None:
+    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
+    given, _, returned = contract.partition("## Outputs")
+    spec = yaml.safe_load((COMPILED / "duel.yaml").read_text())
+    kinds = {"STRING": "string", "NUMBER_DOUBLE": "double", "NUMBER_INTEGER": "integer"}
+    kinds |= {"LIST": "list", "STRUCT": "struct"}
+    outputs = spec["components"]["comp-compare"]["outputDefinitions"]["parameters"]
+    for text, defined in (
+        (given, spec["root"]["inputDefinitions"]["parameters"]),
+        (returned.partition("## The evidence")[0], outputs),
+    ):
+        documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE))
+        assert documented == {name: kinds[d["parameterType"]] for name, d in defined.items()}
+
+
+def test_the_evidence_is_that_of_the_contract(ended: dict[str, Submitted]) -> None:
+    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
+    (example,) = re.findall(r"```json\n(.*?)```", contract, re.DOTALL)
+    assert json.loads(example).keys() == ended["good"].outputs["evidence"].keys()
+
+
 def test_the_statistics_are_those_of_numpy(ended: dict[str, Submitted]) -> None:
     job = ended["good"]
     assert job.state == "SUCCEEDED", job.error
@@ -94,8 +120,10 @@ def test_the_statistics_are_those_of_numpy(ended: dict[str, Submitted]) -> None:
     for number, target in enumerate(["y", "w"]):
         found = evidence["targets"][target]
         assert {n: found[n] for n in expected} == pytest.approx(by_hand(number), rel=1e-9), target
-    assert evidence["n"] == job.outputs["rows_labelled"] < job.outputs["rows"] == len(WINDOW)
-    assert job.outputs["coverage"] == pytest.approx(expected["n"] / len(WINDOW))
+    assert evidence["n"] < job.outputs["rows_labelled"] == WINDOW["y"].notna().sum()
+    assert evidence["rows_unusable"] == len(WINDOW) - len(USABLE) > 0
+    assert job.outputs["rows"] == len(WINDOW)
+    assert job.outputs["coverage"] == pytest.approx(WINDOW["y"].notna().mean())
     assert job.outputs["bad_champion"] == job.outputs["bad_challenger"] == 0
 
 
@@ -106,17 +134,16 @@ def test_the_window_begins_after_both_trainings_and_ends_at_the_label_age(
     assert evidence["window_start"] == ended["good"].outputs["window_start"]
     assert evidence["window_start"] == "2026-03-02T03:00:00Z"
     assert evidence["window_end"] == "2026-03-12T00:00:00Z"
-    used = WINDOW[WINDOW["y"].notna()]["at"]
+    used = LABELLED["at"]
     assert pd.Timestamp(evidence["first_row"]) == used.min()
     assert pd.Timestamp(evidence["last_row"]) == used.max()
 
 
 def test_each_day_has_its_own_statistics(ended: dict[str, Submitted]) -> None:
     days = ended["good"].outputs["evidence"]["days"]
-    labelled = WINDOW[WINDOW["y"].notna()]
-    expected = labelled.groupby(labelled["at"].dt.strftime("%Y-%m-%d")).size().to_dict()
+    expected = LABELLED.groupby(LABELLED["at"].dt.strftime("%Y-%m-%d")).size().to_dict()
     assert {day["day"]: day["n"] for day in days} == expected
-    assert sum(day["n"] * day["mean"] for day in days) / len(labelled) == pytest.approx(
+    assert sum(day["n"] * day["mean"] for day in days) / len(LABELLED) == pytest.approx(
         ended["good"].outputs["mean"], rel=1e-9
     )
 
@@ -150,14 +177,14 @@ def test_an_artifact_that_changed_is_refused(ended: dict[str, Submitted]) -> Non
 def test_predictions_that_are_no_numbers_are_counted(ended: dict[str, Submitted]) -> None:
     job = ended["blind"]
     assert job.state == "SUCCEEDED", job.error
-    labelled = WINDOW[WINDOW["y"].notna()]
     with np.errstate(invalid="ignore"):
-        blind = np.isnan(HALF_BLIND.predict(labelled[["x", "z"]].to_numpy()))
-    assert 0 < blind.sum() < len(labelled)
+        blind = np.isnan(HALF_BLIND.predict(LABELLED[["x", "z"]].to_numpy()))
+    assert 0 < blind.sum() < len(LABELLED)
     assert job.outputs["bad_challenger"] == blind.sum()
     assert job.outputs["bad_champion"] == 0
-    assert job.outputs["n"] == len(labelled) - blind.sum()
-    assert f"The challenger gave {blind.sum():,} predictions that are no finite" in job.report
+    assert job.outputs["n"] == len(LABELLED) - blind.sum()
+    said = "prediction or loss of the challenger is no finite number, which are in no mean: "
+    assert f"{said}{blind.sum():,}." in job.report
 
 
 def test_a_missing_column_is_named(ended: dict[str, Submitted]) -> None:
@@ -187,9 +214,8 @@ def test_rows_without_labels_are_counted_and_not_compared(ended: dict[str, Submi
 def test_classifiers_are_compared_by_log_loss(ended: dict[str, Submitted]) -> None:
     job = ended["kinds"]
     assert job.state == "SUCCEEDED", job.error
-    labelled = WINDOW[WINDOW["kind"].notna()]
     prior = SEEN["kind"].value_counts(normalize=True)
-    expected = -np.log(labelled["kind"].map(prior)).mean()
+    expected = -np.log(LABELLED["kind"].map(prior)).mean()
     assert job.outputs["champion_loss"] == pytest.approx(expected, rel=1e-9)
     assert 0 < job.outputs["challenger_loss"] < job.outputs["champion_loss"]
     assert "Probability given to what happened" in job.report
