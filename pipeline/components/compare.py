@@ -7,24 +7,15 @@ from kfp import dsl
 
 from pipeline.component import component
 from pipeline.components.create_dataset import storage_client
+from pipeline.duelling.arrays import arrays, present
 from pipeline.duelling.artifact import load_model
-from pipeline.duelling.book import add, bin_counts, bin_edges, enter, new_book
+from pipeline.duelling.book import enter, new_book
 from pipeline.duelling.evidence import make_evidence
-from pipeline.duelling.figures import day_marks, figure, line, scale, ticks
-from pipeline.duelling.histogram import bars
 from pipeline.duelling.losses import check_model, losses
-from pipeline.duelling.moments import merge, moments, variance
-from pipeline.duelling.page import page, style
-from pipeline.duelling.plots import differences_plot, losses_plot, residuals_plot, targets_plot
-from pipeline.duelling.rows import (
-    arrays,
-    check_duel_columns,
-    check_names,
-    duel_window,
-    present,
-    read_batches,
-)
-from pipeline.duelling.words import facts, headline, number, warnings
+from pipeline.duelling.names import check_duel_columns, check_names
+from pipeline.duelling.page import page
+from pipeline.duelling.parts import PARTS
+from pipeline.duelling.rows import duel_window, offered_schema, read_batches
 from pipeline.source import table_path, window_filter
 
 
@@ -35,14 +26,7 @@ from pipeline.source import table_path, window_filter
     "pyarrow",
     "google-cloud-bigquery-storage",
     "google-cloud-storage",
-    helpers=(
-        *(storage_client, table_path, window_filter),
-        *(duel_window, check_names, check_duel_columns, read_batches, arrays, present),
-        *(load_model, check_model, losses),
-        *(moments, merge, variance, new_book, enter, add, bin_edges, bin_counts, make_evidence),
-        *(number, headline, warnings, facts, scale, ticks, figure, line, day_marks, bars),
-        *(losses_plot, differences_plot, residuals_plot, targets_plot, style, page),
-    ),
+    helpers=PARTS,
 )
 def compare(
     project: str,
@@ -87,9 +71,6 @@ def compare(
     from pathlib import Path
 
     import numpy as np
-    from google.api_core.exceptions import NotFound
-    from google.cloud.bigquery_storage import DataFormat, ReadSession
-    from pyarrow import ipc, py_buffer
 
     if deciding_target not in target_columns:
         raise ValueError(
@@ -103,18 +84,7 @@ def compare(
     start, end = duel_window(champion_data_until, challenger_data_until, labels_until)
     path, client = table_path(source_table), storage_client()
     parent = f"projects/{project}"
-    try:
-        offered = client.create_read_session(
-            parent=parent,
-            read_session=ReadSession(table=path, data_format=DataFormat.ARROW),
-            max_stream_count=1,
-        )
-    except NotFound:
-        raise ValueError(
-            f"Table {source_table} does not exist: create it, or correct the table in the "
-            "model's YAML."
-        ) from None
-    schema = ipc.read_schema(py_buffer(offered.arrow_schema.serialized_schema))
+    schema = offered_schema(client, parent, path, source_table)
     check_duel_columns(
         schema, source_table, timestamp_column, feature_columns, target_columns, metric
     )

@@ -16,7 +16,7 @@ def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any
 
     import joblib
     from google.api_core.exceptions import NotFound
-    from google.cloud import storage  # type: ignore[attr-defined]
+    from google.cloud.storage import Client
 
     root, uri = root.rstrip("/"), uri.rstrip("/")
     if not re.fullmatch(r"gs://[^/]+(/[^/]+)*", root):
@@ -36,7 +36,7 @@ def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any
     bucket, _, folder = uri.removeprefix("gs://").partition("/")
     name = f"{folder}/model.joblib".lstrip("/")
     try:
-        content = storage.Client(project=project).bucket(bucket).blob(name).download_as_bytes()
+        content = Client(project=project).bucket(bucket).blob(name).download_as_bytes()
     except NotFound:
         raise ValueError(
             f"The {role}'s file gs://{bucket}/{name} does not exist: restore it, or retire that "
@@ -49,4 +49,11 @@ def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any
             f"The {role}'s file gs://{bucket}/{name} changed: its SHA-256 is {found} and {sha256} "
             "was recorded at registration; restore the file, or train and register the model anew."
         )
-    return joblib.load(io.BytesIO(content))
+    try:
+        return joblib.load(io.BytesIO(content))
+    except Exception as error:
+        first = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(
+            f"The {role}'s file gs://{bucket}/{name} cannot be loaded ({first}): train it with "
+            "the packages that requirements.txt pins."
+        ) from error

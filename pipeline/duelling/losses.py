@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.duelling.rows import present
+from pipeline.duelling.arrays import present
 
 
 def check_model(model: Any, role: str, metric: str, features: list[str]) -> None:
@@ -29,6 +29,17 @@ def check_model(model: Any, role: str, metric: str, features: list[str]) -> None
             f"The {role} was trained on {wanted} features and feature_columns names "
             f"{len(features)}: name those that it was trained on, in their order."
         )
+
+
+def ask(model: Any, role: str, method: str, features: Any) -> Any:
+    """What that method of the model says; a ValueError that names the role when it fails."""
+    try:
+        return getattr(model, method)(features)
+    except Exception as error:
+        first = f"{type(error).__name__}: {error}".splitlines()[0]
+        raise ValueError(
+            f"The {role} fails in {method} ({first}): retire it, or train and register it anew."
+        ) from error
 
 
 def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tuple[Any, Any, Any]:
@@ -58,14 +69,14 @@ def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tu
 
     if metric in ("absolute", "squared"):
         with np.errstate(over="ignore", invalid="ignore"):
-            predicted = shaped(model.predict(features), np.float64)
+            predicted = shaped(ask(model, role, "predict", features), np.float64)
             residual = labels - predicted
             loss = np.abs(residual) if metric == "absolute" else residual**2
         # Where a label is missing, so is the loss: no fault of the model's.
         bad = ~np.isfinite(predicted) | ~((loss < 1e100) | np.isnan(labels))
         return loss, residual, bad.any(axis=1)
 
-    tables, classes = model.predict_proba(features), model.classes_
+    tables, classes = ask(model, role, "predict_proba", features), model.classes_
     if not isinstance(tables, list):
         tables, classes = [tables], [classes]
     if len(tables) != shape[1]:
@@ -80,7 +91,7 @@ def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tu
     if metric == "log_loss":
         loss = -np.log(np.clip(given, 1e-15, 1.0))
     else:  # as `predict` says, for that is what the endpoint answers
-        loss = (shaped(model.predict(features), object) != labels).astype(np.float64)
+        loss = (shaped(ask(model, role, "predict", features), object) != labels).astype(np.float64)
         loss[bad] = np.nan
     loss[~present(labels)] = np.nan
     return loss, given, bad

@@ -2,8 +2,9 @@
 
 from typing import Any
 
-from pipeline.duelling.figures import day_marks, figure, line, scale, ticks
+from pipeline.duelling.figures import figure, line
 from pipeline.duelling.histogram import bars
+from pipeline.duelling.scales import day_marks, scale, ticks
 from pipeline.duelling.words import number
 
 

@@ -34,62 +34,23 @@ def duel_window(champion_until: str, challenger_until: str, labels_until: str) -
     return start_text, end_text
 
 
-def check_names(table: str, columns: list[str]) -> None:
-    """Refuse names that BigQuery does not have; these could be something else inside of a query."""
-    import re
+def offered_schema(client: Any, parent: str, path: str, table: str) -> Any:
+    """The table's Arrow schema, without reading a row. Raises ValueError when there is no table."""
+    from google.api_core.exceptions import NotFound
+    from google.cloud.bigquery_storage import DataFormat, ReadSession
+    from pyarrow import ipc, py_buffer
 
-    if not re.fullmatch(r"(bq://)?([a-z0-9.-]+:)?[\w-]+\.\w+\.[\w -]+", table):
-        raise ValueError(
-            f"source_table is {table!r}: name it project.dataset.table, with or without bq://."
+    try:
+        session = client.create_read_session(
+            parent=parent,
+            read_session=ReadSession(table=path, data_format=DataFormat.ARROW),
+            max_stream_count=1,
         )
-    for name in columns:
-        if not re.fullmatch(r"[^\W\d]\w{0,299}", name):
-            raise ValueError(
-                f"The column name {name!r} is none that BigQuery has: correct it in the model's "
-                "YAML."
-            )
-
-
-def check_duel_columns(
-    offered: Any, table: str, timestamp: str, features: list[str], targets: list[str], metric: str
-) -> None:
-    """Refuse a table (by its Arrow schema) that cannot give what the metric needs."""
-    from pyarrow import types
-
-    def numeric(kind: Any) -> bool:
-        return bool(types.is_integer(kind) or types.is_floating(kind) or types.is_decimal(kind))
-
-    def label(kind: Any) -> bool:
-        return bool(types.is_string(kind) or types.is_boolean(kind) or numeric(kind))
-
-    if not features or not targets:
-        raise ValueError("feature_columns or target_columns is empty: name at least one in each.")
-    for name in (timestamp, *features, *targets):
-        if name not in offered.names:
-            raise ValueError(
-                f"Table {table} has no column {name}: correct the name in the model's YAML or "
-                "add the column."
-            )
-    if len({timestamp, *features, *targets}) < 1 + len(features) + len(targets):
+    except NotFound:
         raise ValueError(
-            f"A column is named twice in {', '.join((timestamp, *features, *targets))}: each may "
-            "be the time, a feature or a target, once."
-        )
-    if not types.is_timestamp(kind := offered.field(timestamp).type) or kind.tz is None:
-        raise ValueError(
-            f"Column {timestamp} of {table} is {kind}, not a TIMESTAMP: name one that is as "
-            "timestamp_column."
-        )
-    fits, what = (
-        (numeric, "a number") if metric in ("absolute", "squared") else (label, "a label's type")
-    )
-    for name in (*features, *targets):
-        kind = offered.field(name).type
-        if not (fits if name in targets else numeric)(kind):
-            raise ValueError(
-                f"Column {name} of {table} is {kind}, not {what if name in targets else 'a number'}"
-                ": convert it in the table or name another."
-            )
+            f"Table {table} does not exist: create it, or correct the table in the model's YAML."
+        ) from None
+    return ipc.read_schema(py_buffer(session.arrow_schema.serialized_schema))
 
 
 def read_batches(
@@ -119,43 +80,3 @@ def read_batches(
             batch = pa.ipc.read_record_batch(raw, schema).select(columns)
             for begin in range(0, batch.num_rows, size):
                 yield batch.slice(begin, size)
-
-
-def arrays(
-    batch: Any, timestamp: str, features: list[str], targets: list[str], metric: str
-) -> tuple[Any, Any, Any]:
-    """Times (int64 microseconds since 1970), features and labels (rows x columns) of a batch.
-
-    Null becomes NaN, among a classifier's labels None; so do NaN and infinite labels, for they
-    tell no more.
-    """
-    import numpy as np
-    import pyarrow as pa
-
-    def floats(names: list[str]) -> Any:
-        cast = [batch[name].cast(pa.float64(), safe=False) for name in names]
-        return np.column_stack([one.to_numpy(zero_copy_only=False) for one in cast])
-
-    times = batch[timestamp].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    if metric in ("absolute", "squared"):
-        labels = floats(targets)
-        return times, floats(features), np.where(np.isfinite(labels), labels, np.nan)
-    labels = np.empty((batch.num_rows, len(targets)), object)
-    for column, name in enumerate(targets):
-        kind = batch[name].type
-        numeric = not (pa.types.is_string(kind) or pa.types.is_boolean(kind))
-        values = batch[name].cast(pa.float64(), safe=False) if numeric else batch[name]
-        labels[:, column] = [
-            None if value is None or (numeric and not np.isfinite(value)) else value
-            for value in values.to_pylist()
-        ]
-    return times, floats(features), labels
-
-
-def present(labels: Any) -> Any:
-    """Where (rows x targets, bool) there is a label."""
-    import numpy as np
-
-    if labels.dtype != object:
-        return ~np.isnan(labels)
-    return np.array([one is not None for one in labels.flat], bool).reshape(labels.shape)

@@ -4,11 +4,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
+from pipeline.duelling.arrays import arrays
 from pipeline.duelling.artifact import load_model
 from pipeline.duelling.book import new_book
 from pipeline.duelling.evidence import make_evidence
+from pipeline.duelling.names import check_duel_columns, check_names
 from pipeline.duelling.page import page
-from pipeline.duelling.rows import arrays, check_duel_columns, check_names, duel_window
+from pipeline.duelling.rows import duel_window
 
 MOMENT = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(

@@ -13,9 +13,9 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from pipeline.duelling.book import bin_counts, bin_edges, enter, new_book
+from pipeline.duelling.book import enter, new_book
 from pipeline.duelling.evidence import make_evidence
-from pipeline.duelling.histogram import bars
+from pipeline.duelling.histogram import bars, bin_counts, bin_edges
 from pipeline.duelling.losses import check_model, losses
 from pipeline.duelling.moments import merge, moments, variance
 
@@ -133,6 +133,13 @@ def test_a_classifier_without_probabilities_for_a_row_is_bad_there() -> None:
         )
         assert bad.all()
         assert np.isnan(loss).all()
+
+
+def test_a_model_that_fails_is_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"^The challenger fails in predict \(NotFittedError: This "
+    ):
+        losses(LinearRegression(), "challenger", "absolute", X, X)
 
 
 def test_other_shapes_are_refused() -> None:
