@@ -19,7 +19,7 @@ body { margin: 0 auto; padding: 24px 20px 48px; max-width: 820px; background: va
   color: var(--ink); font: 15px/1.5 system-ui, sans-serif }
 h1 { font-size: 24px; line-height: 1.25; margin: 0 0 4px }
 p.where, footer { color: var(--soft); margin: 0 0 20px; overflow-wrap: anywhere }
-.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(130px, 1fr)); gap: 10px;
+.facts { display: grid; grid-template-columns: repeat(auto-fit, minmax(115px, 1fr)); gap: 10px;
   margin: 0 0 20px }
 .facts div { background: var(--card); border-radius: 8px; padding: 10px 12px }
 .facts b { display: block; font-size: 21px; font-variant-numeric: tabular-nums }
@@ -39,7 +39,8 @@ circle.challenger { fill: var(--challenger) } .area { fill-opacity: .12 }
 .area.champion { fill: var(--champion) } .area.challenger { fill: var(--challenger) }
 .better circle { fill: var(--better) } .worse circle { fill: var(--worse) }
 .whisker { stroke-width: 2 } .better .whisker { stroke: var(--better) }
-.worse .whisker { stroke: var(--worse) }
+.worse .whisker { stroke: var(--worse) } .even circle { fill: var(--soft) }
+.even .whisker { stroke: var(--soft) }
 table { border-collapse: collapse; width: 100%; margin-top: 22px; font-size: 14px }
 th, td { text-align: right; padding: 5px 8px; border-bottom: 1px solid var(--grid);
   font-variant-numeric: tabular-nums } th:first-child, td:first-child { text-align: left }

@@ -14,7 +14,7 @@ from pipeline.duelling.page import page, style
 from pipeline.duelling.plots import differences_plot, losses_plot, residuals_plot, targets_plot
 from pipeline.duelling.rows import duel_window, offered_schema, read_batches
 from pipeline.duelling.scales import day_marks, scale, ticks
-from pipeline.duelling.words import facts, headline, number, warnings
+from pipeline.duelling.words import facts, headline, leaning, number, warnings
 from pipeline.source import table_path, window_filter
 
 PARTS = (
@@ -22,6 +22,6 @@ PARTS = (
     *(duel_window, offered_schema, read_batches, check_names, check_duel_columns),
     *(arrays, present, load_model, check_model, ask, losses),
     *(moments, merge, variance, bin_edges, bin_counts, new_book, enter, add, make_evidence),
-    *(number, headline, warnings, facts, scale, ticks, day_marks, figure, line, bars),
+    *(number, leaning, headline, warnings, facts, scale, ticks, day_marks, figure, line, bars),
     *(losses_plot, differences_plot, residuals_plot, targets_plot, style, page),
 )

@@ -5,7 +5,7 @@ from typing import Any
 from pipeline.duelling.figures import figure, line
 from pipeline.duelling.histogram import bars
 from pipeline.duelling.scales import day_marks, scale, ticks
-from pipeline.duelling.words import number
+from pipeline.duelling.words import leaning, number
 
 
 def losses_plot(e: dict[str, Any]) -> str:
@@ -44,7 +44,7 @@ def differences_plot(e: dict[str, Any]) -> str:
     for x, day, r in zip(places, days, reach, strict=True):
         rows, total = rows + day["n"], total + day["n"] * day["mean"]
         so_far.append((x, y(total / rows)))
-        kind = "better" if day["mean"] > 0 else "worse"
+        kind = leaning(day["mean"], r)
         top, bottom = y(day["mean"] + r), y(day["mean"] - r)
         body += (
             f'<g class="{kind}"><title>{day["day"]}: {number(day["mean"])} ± {number(r)} on '
@@ -60,7 +60,7 @@ def differences_plot(e: dict[str, Any]) -> str:
     upward = [(y(value), f"{value:.6g}") for value in ticks(low - pad, high + pad)]
     note = (
         "Champion's loss minus challenger's on the same rows: each day's mean with its 95 % "
-        "interval; the line is the mean so far."
+        "interval, grey where that holds zero; the line is the mean so far."
     )
     whole = zero + line(so_far, "so-far") + body + sides
     return figure("Paired differences.", note, whole, across, upward)
@@ -114,7 +114,7 @@ def targets_plot(e: dict[str, Any]) -> str:
     body, upward = "", []
     for place, (name, share, reach, t) in enumerate(rows):
         y = 28 + 34 * place
-        kind = "better" if share > 0 else "worse"
+        kind = leaning(share, reach)
         body += (
             f'<g class="{kind}"><title>{number(share)} % ± {number(reach)} % on '
             f"{number(t['n'])} rows</title>"

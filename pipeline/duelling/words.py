@@ -15,6 +15,13 @@ def number(value: float | None) -> str:
     return f"{value:,.{digits + (0 < abs(value) < 0.1)}f}"
 
 
+def leaning(mean: float, reach: float) -> str:
+    """Whom the interval mean ± reach favours: the challenger is better, worse, or neither: even."""
+    if reach <= 0 or abs(mean) <= reach:
+        return "even"
+    return "better" if mean > 0 else "worse"
+
+
 def headline(e: dict[str, Any]) -> str:
     """The result in one sentence."""
     if not e["n"]:

@@ -49,7 +49,8 @@ def ended(sandbox: Sandbox) -> dict[str, Submitted]:
     both = duels.put_model("champion", CHAMPION) | two
     both |= duels.put_model("challenger", CHALLENGER, "challenger")
     tampered = duels.put_model("tampered", CHALLENGER, "challenger")
-    duels.put_model("tampered", CHAMPION)
+    # Were it unpickled before it is checked, the sentence would be another.
+    duels.bucket().blob("duel-tests/tampered/model.joblib").upload_from_string(b"no pickle")
     blind = duels.put_model("blind", HALF_BLIND, "challenger")
     one = duels.put_model("one", fitted(["y"], SEEN[:5]))
     labelled = SEEN[["x", "z"]].to_numpy(), SEEN["kind"].to_numpy()

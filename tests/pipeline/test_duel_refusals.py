@@ -11,6 +11,7 @@ from pipeline.duelling.evidence import make_evidence
 from pipeline.duelling.names import check_duel_columns, check_names
 from pipeline.duelling.page import page
 from pipeline.duelling.rows import duel_window
+from pipeline.duelling.words import leaning
 
 MOMENT = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
@@ -110,6 +111,12 @@ def test_labels_that_are_no_numbers_count_as_missing() -> None:
     np.testing.assert_array_equal(labels, [[1], [nan], [nan], [nan]])
     _, _, labels = arrays(batch, "at", ["x"], ["y"], "zero_one")
     assert labels.tolist() == [[1.0], [None], [None], [None]]
+
+
+def test_a_colour_is_only_for_an_interval_without_zero() -> None:
+    assert [leaning(*pair) for pair in ((2, 1), (-2, 1), (1, 2), (1, 0))] == [
+        *("better", "worse", "even", "even"),
+    ]
 
 
 def test_names_are_escaped_in_the_report() -> None:
