@@ -1,7 +1,10 @@
+import builtins
+import dis
 import importlib
 import re
 import shutil
 from pathlib import Path
+from types import CodeType
 from typing import Any
 
 import pytest
@@ -33,7 +36,7 @@ def test_a_stale_pipeline_is_named(
 ) -> None:
     monkeypatch.setattr(compiling, "COMPILED", tmp_path)
     assert run(monkeypatch, "--check") == 1
-    shutil.copy(ROOT / "pipeline/compiled/linnerud.yaml", tmp_path)
+    shutil.copytree(ROOT / "pipeline/compiled", tmp_path, dirs_exist_ok=True)
     assert run(monkeypatch, "--check") == 0
     with (tmp_path / "linnerud.yaml").open("a") as file:
         file.write("# edited\n")
@@ -84,13 +87,31 @@ def test_the_contracts_smallest_pipeline_compiles(
     assert small == {name: kind for name, kind in ours.items() if name not in listed}
 
 
-def test_every_installed_package_is_pinned_as_in_the_lock() -> None:
-    pins = set(re.findall(r"'([\w-]+==[\w.]+)'", yaml.safe_dump(SPEC, width=10**6)))
+@pytest.mark.parametrize("name", ["linnerud", "duel"])
+def test_every_installed_package_is_pinned_as_in_the_lock(name: str) -> None:
+    spec = yaml.safe_load((compiling.COMPILED / f"{name}.yaml").read_text())
+    pins = set(re.findall(r"'([\w-]+==[\w.]+)'", yaml.safe_dump(spec, width=10**6)))
     assert {pin("scikit-learn"), pin("pyarrow"), pin("kfp")} <= pins
     assert pins <= {line.split(" ")[0] for line in LOCK}
-    assert {e["container"]["image"] for e in SPEC["deploymentSpec"]["executors"].values()} == {
+    assert {e["container"]["image"] for e in spec["deploymentSpec"]["executors"].values()} == {
         "python:3.11-slim"
     }
+
+
+@pytest.mark.parametrize("name", ["linnerud", "duel"])
+def test_every_step_ships_all_that_it_calls(name: str) -> None:
+    spec = yaml.safe_load((compiling.COMPILED / f"{name}.yaml").read_text())
+    for executor in spec["deploymentSpec"]["executors"].values():
+        source = executor["container"]["command"][-1]
+        assert len(source) < 100_000, "an argument of a process is 128 KiB at most"
+        names: dict[str, Any] = {}
+        exec(compile(source, name, "exec", dont_inherit=True), names)
+        codes = [f.__code__ for f in names.values() if getattr(f, "__code__", None)]
+        codes = [code for code in codes if code.co_filename == name]
+        for code in codes:  # grows by the functions inside of functions
+            codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
+            called = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
+            assert called <= names.keys() | vars(builtins).keys(), code.co_name
 
 
 def test_a_package_that_is_not_in_the_lock_is_refused() -> None:

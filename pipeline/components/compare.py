@@ -1,0 +1,137 @@
+"""The step that scores champion and challenger on the same rows, which neither was trained on."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+from kfp import dsl
+
+from pipeline.component import component
+from pipeline.components.create_dataset import storage_client
+from pipeline.duelling.arrays import arrays, present
+from pipeline.duelling.artifact import load_model
+from pipeline.duelling.book import enter, new_book
+from pipeline.duelling.evidence import make_evidence
+from pipeline.duelling.losses import check_model, losses
+from pipeline.duelling.names import check_duel_columns, check_names
+from pipeline.duelling.page import page
+from pipeline.duelling.parts import PARTS
+from pipeline.duelling.rows import duel_window, offered_schema, read_batches
+from pipeline.source import table_path, window_filter
+
+
+@component(
+    "scikit-learn",
+    "numpy",
+    "joblib",
+    "pyarrow",
+    "google-cloud-bigquery-storage",
+    "google-cloud-storage",
+    helpers=PARTS,
+)
+def compare(
+    project: str,
+    source_table: str,
+    timestamp_column: str,
+    feature_columns: list[str],
+    target_columns: list[str],
+    deciding_target: str,
+    metric: str,
+    champion_uri: str,
+    champion_sha256: str,
+    champion_data_until: str,
+    challenger_uri: str,
+    challenger_sha256: str,
+    challenger_data_until: str,
+    labels_until: str,
+    artifact_root: str,
+    batch_size: int,
+    report: dsl.Output[dsl.HTML],
+) -> NamedTuple(  # type: ignore[valid-type]
+    "Outputs",
+    [
+        ("n", int),
+        ("mean", float),
+        ("variance", float),
+        ("champion_loss", float),
+        ("challenger_loss", float),
+        ("rows", int),
+        ("rows_labelled", int),
+        ("coverage", float),
+        ("bad_champion", int),
+        ("bad_challenger", int),
+        ("window_start", str),
+        ("window_end", str),
+        ("evidence", dict),
+    ],
+):
+    """The evidence of docs/duel.md, and a page with plots of it.
+
+    Raises ValueError, in one sentence, for a table, window or artifact that cannot be judged by.
+    """
+    from pathlib import Path
+
+    import numpy as np
+
+    if deciding_target not in target_columns:
+        raise ValueError(
+            f"deciding_target is {deciding_target!r}: name one of the target_columns, "
+            f"{', '.join(target_columns)}."
+        )
+    if batch_size < 1:
+        raise ValueError(f"batch_size is {batch_size}: give the number of rows, at least 1.")
+    columns = [timestamp_column, *feature_columns, *target_columns]
+    check_names(source_table, columns)
+    start, end = duel_window(champion_data_until, challenger_data_until, labels_until)
+    path, client = table_path(source_table), storage_client()
+    parent = f"projects/{project}"
+    schema = offered_schema(client, parent, path, source_table)
+    check_duel_columns(
+        schema, source_table, timestamp_column, feature_columns, target_columns, metric
+    )
+
+    given = {
+        "champion": (champion_uri, champion_sha256),
+        "challenger": (challenger_uri, challenger_sha256),
+    }
+    models: dict[str, Any] = {}
+    for role, (uri, sha256) in given.items():
+        models[role] = load_model(role, uri, sha256, artifact_root, project)
+        check_model(models[role], role, metric, feature_columns)
+
+    book, deciding = new_book(target_columns), target_columns.index(deciding_target)
+    batches: Iterator[Any] = iter(())
+    if start != end:
+        restriction = window_filter(timestamp_column, start, end)
+        batches = read_batches(client, parent, path, columns, restriction, batch_size)
+    for batch in batches:
+        times, features, labels = arrays(
+            batch, timestamp_column, feature_columns, target_columns, metric
+        )
+        usable = np.isfinite(features).all(axis=1)
+        labelled = present(labels)
+        book["rows"] += len(times)
+        book["unusable"] += int((~usable).sum())
+        book["labelled"] += labelled.sum(axis=0)
+        scored = usable & labelled.any(axis=1)
+        if scored.any():
+            champion, challenger = (
+                losses(model, role, metric, features[scored], labels[scored])
+                for role, model in models.items()
+            )
+            enter(book, times[scored], champion, challenger, deciding)
+
+    evidence = make_evidence(book, target_columns, deciding_target, metric)
+    evidence |= {"window_start": start, "window_end": end, "source_table": source_table}
+    for role, (uri, sha256) in given.items():
+        evidence[role] = {"uri": uri, "sha256": sha256}
+    Path(report.path).write_text(page(evidence, book["residuals"]), encoding="utf-8")
+    report.metadata["evidence"] = evidence
+    # A parameter cannot be null: nothing is known where n is 0 (of the variance, below 2).
+    unknown_as_zero = ("mean", "variance", "champion_loss", "challenger_loss")
+    return (
+        evidence["n"],
+        *(evidence[name] or 0.0 for name in unknown_as_zero),
+        *(evidence[name] for name in ("rows", "rows_labelled", "coverage")),
+        *(evidence[name] for name in ("bad_champion", "bad_challenger")),
+        *(start, end, evidence),
+    )

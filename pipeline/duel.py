@@ -1,0 +1,49 @@
+"""The duel: champion and challenger on the same labelled rows that neither was trained on."""
+
+from kfp import dsl
+
+from pipeline.components.compare import compare
+
+
+@dsl.pipeline(  # type: ignore[untyped-decorator]
+    name="duel", description="Champion and challenger on the same rows, which neither has seen"
+)
+def duel(
+    project: str,
+    location: str,
+    source_table: str,
+    timestamp_column: str,
+    feature_columns: list[str],
+    target_columns: list[str],
+    deciding_target: str,
+    metric: str,
+    champion_uri: str,
+    champion_sha256: str,
+    champion_data_until: str,
+    challenger_uri: str,
+    challenger_sha256: str,
+    challenger_data_until: str,
+    labels_until: str,
+    artifact_root: str,
+    batch_size: int = 10_000,
+) -> None:
+    """Parameters and outputs are those of docs/duel.md."""
+    comparison = compare(
+        project=project,
+        source_table=source_table,
+        timestamp_column=timestamp_column,
+        feature_columns=feature_columns,
+        target_columns=target_columns,
+        deciding_target=deciding_target,
+        metric=metric,
+        champion_uri=champion_uri,
+        champion_sha256=champion_sha256,
+        champion_data_until=champion_data_until,
+        challenger_uri=challenger_uri,
+        challenger_sha256=challenger_sha256,
+        challenger_data_until=challenger_data_until,
+        labels_until=labels_until,
+        artifact_root=artifact_root,
+        batch_size=batch_size,
+    )
+    comparison.set_caching_options(False)  # labels of the same window may have come in since

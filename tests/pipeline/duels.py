@@ -1,0 +1,169 @@
+"""What duels are given in tests: tables, models in the sandbox's Cloud Storage, submitted jobs."""
+
+import hashlib
+import io
+import time
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import joblib
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import yaml
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery, storage
+from google.cloud.aiplatform_v1 import PipelineJob, PipelineServiceClient, PipelineState
+from google.protobuf import json_format
+
+from pipeline.compile import COMPILED
+from tests.conftest import Sandbox
+
+NOBODY = AnonymousCredentials()
+START, END = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
+TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}
+
+
+def rows(count: int, labelled: float = 0.9) -> pa.Table:
+    """`count` rows from a day before START to two days after END.
+
+    A share `labelled` has y = 3x - z + noise; w = x for all, and kind tells whether y > 20. One in
+    a hundred rows has no z.
+    """
+    rng = np.random.default_rng(7)
+    x, z = rng.normal(10, 2, (2, count))
+    y = 3 * x - z + rng.normal(0, 1, count)
+    unknown = rng.random(count) >= labelled
+    begin, whole = START - timedelta(days=1), END - START + timedelta(days=3)
+    at = [begin + whole * n / count for n in range(count)]
+    return pa.table(
+        {
+            "y": pa.array(y, mask=unknown),
+            "at": pa.array(at, pa.timestamp("us", tz="UTC")),
+            "z": pa.array(z, mask=rng.random(count) < 0.01),
+            "kind": pa.array(np.where(y > 20, "high", "low"), mask=unknown),
+            "w": x,
+            "x": x,
+        }
+    )
+
+
+@dataclass(frozen=True)
+class Submitted:
+    """How a job ended: its state, what the step `compare` says, its outputs and its report."""
+
+    state: str
+    error: str
+    outputs: dict[str, Any]
+    report: str
+    metadata: dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Duels:
+    """Submits and awaits duels in a sandbox."""
+
+    sandbox: Sandbox
+
+    @property
+    def project(self) -> str:
+        """The sandbox's project."""
+        return self.sandbox.env["GOOGLE_CLOUD_PROJECT"]
+
+    @property
+    def root(self) -> str:
+        """Where the models lie."""
+        return f"gs://{self.project}-titleholder/duel-tests"
+
+    def _options(self, service: str) -> dict[str, Any]:
+        endpoint = self.sandbox.env[f"{service}_EMULATOR_HOST"]
+        return {"client_options": {"api_endpoint": endpoint}, "credentials": NOBODY}
+
+    def put_table(self, table: pa.Table) -> str:
+        """Makes a table of these rows; gives its `project.dataset.table`."""
+        name = f"{self.project}.duel_tests.t{time.monotonic_ns()}"
+        schema = [
+            bigquery.SchemaField(column.name, TYPES.get(str(column.type), "TIMESTAMP"))
+            for column in table.schema
+        ]
+        parquet = io.BytesIO()
+        pq.write_table(table, parquet)
+        config = bigquery.LoadJobConfig(source_format="PARQUET")
+        with bigquery.Client(self.project, **self._options("BIGQUERY")) as client:
+            client.create_dataset(f"{self.project}.duel_tests", exists_ok=True)
+            client.create_table(bigquery.Table(name, schema))
+            client.load_table_from_file(parquet, name, rewind=True, job_config=config).result()
+        return name
+
+    def bucket(self) -> storage.Bucket:
+        """The sandbox's bucket."""
+        client = storage.Client(self.project, **self._options("STORAGE"))
+        return client.bucket(f"{self.project}-titleholder")
+
+    def put_model(self, name: str, model: Any, role: str = "champion") -> dict[str, str]:
+        """Stores a model; gives the parameters that tell of it in that role."""
+        file = io.BytesIO()
+        joblib.dump(model, file)
+        self.bucket().blob(f"duel-tests/{name}/model.joblib").upload_from_string(file.getvalue())
+        digest = hashlib.sha256(file.getvalue()).hexdigest()
+        return {f"{role}_uri": f"{self.root}/{name}", f"{role}_sha256": digest}
+
+    def parameters(self, table: str, **changes: Any) -> dict[str, Any]:
+        """What the step `compare` is given, but for the models."""
+        return {
+            "project": self.project,
+            "source_table": table,
+            "timestamp_column": "at",
+            "feature_columns": ["x", "z"],
+            "target_columns": ["y"],
+            "deciding_target": "y",
+            "metric": "absolute",
+            "champion_data_until": "2026-02-23T03:00:00Z",
+            "challenger_data_until": START.isoformat(),
+            "labels_until": END.isoformat(),
+            "artifact_root": self.root,
+        } | changes
+
+    def submit(self, name: str, table: str, **changes: Any) -> str:
+        """Start a job; gives its resource name."""
+        spec = yaml.safe_load((COMPILED / "duel.yaml").read_text())
+        values = self.parameters(table, **changes) | {"location": "us-central1"}
+        runtime = {"gcsOutputDirectory": f"{self.root}/runs", "parameterValues": values}
+        job = PipelineJob()
+        json_format.ParseDict({"pipelineSpec": spec, "runtimeConfig": runtime}, job._pb)
+        made = self._vertex().create_pipeline_job(
+            parent=f"projects/{self.project}/locations/us-central1",
+            pipeline_job=job,
+            pipeline_job_id=f"duel-tests-{name}",
+        )
+        return str(made.name)
+
+    def result(self, job: str) -> Submitted:
+        """How a job ended, once it has."""
+        client = self._vertex()
+        for _ in range(600):
+            found = client.get_pipeline_job(name=job)
+            if found.end_time:
+                break
+            time.sleep(0.2)
+        else:
+            raise TimeoutError(f"{job} has not ended")
+        (task,) = (t for t in found.job_detail.task_details if t.task_name == "compare")
+        said = json_format.MessageToDict(type(task.execution).pb(task.execution)).get("metadata")
+        outputs = {
+            name.removeprefix("output:"): value
+            for name, value in (said or {}).items()
+            if name.startswith("output:")
+        }
+        report, metadata = "", {}
+        if "report" in task.outputs:
+            artifact = task.outputs["report"].artifacts[0]
+            metadata = json_format.MessageToDict(type(artifact).pb(artifact)).get("metadata", {})
+            path = artifact.uri.split("/", 3)[3]
+            report = self.bucket().blob(path).download_as_bytes().decode()
+        state = PipelineState(found.state).name.removeprefix("PIPELINE_STATE_")
+        return Submitted(state, task.error.message, outputs, report, metadata)
+
+    def _vertex(self) -> PipelineServiceClient:
+        return PipelineServiceClient(transport="rest", **self._options("VERTEX_AI"))

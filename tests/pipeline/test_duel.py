@@ -1,0 +1,222 @@
+"""The compiled duel, submitted with Google's client to the sandbox's Vertex AI."""
+
+import json
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from sklearn.compose import TransformedTargetRegressor
+from sklearn.dummy import DummyClassifier
+from sklearn.linear_model import LinearRegression
+from sklearn.naive_bayes import GaussianNB
+
+from pipeline.compile import COMPILED
+from tests.conftest import Sandbox
+from tests.pipeline.duels import END, START, Duels, Submitted, rows
+
+PARAMETERS = {
+    *("n", "mean", "variance", "champion_loss", "challenger_loss", "rows", "rows_labelled"),
+    *("coverage", "bad_champion", "bad_challenger", "window_start", "window_end", "evidence"),
+}
+TABLE = rows(3_000)
+FRAME = TABLE.to_pandas()
+WINDOW = FRAME[(FRAME["at"] >= START) & (FRAME["at"] < END)]
+USABLE = WINDOW[WINDOW["z"].notna()]
+LABELLED = USABLE[USABLE["y"].notna()]
+SEEN = FRAME[(FRAME["at"] < START) & FRAME["y"].notna() & FRAME["z"].notna()]
+
+
+def fitted(targets: list[str], rows_of: pd.DataFrame = SEEN) -> LinearRegression:
+    return LinearRegression().fit(rows_of[["x", "z"]].to_numpy(), rows_of[targets].to_numpy())
+
+
+CHAMPION, CHALLENGER = fitted(["y", "w"], SEEN[:5]), fitted(["y", "w"])
+# Predicts log(y) beyond y's range for some rows only: NaN there, y elsewhere.
+HALF_BLIND = TransformedTargetRegressor(
+    LinearRegression(), func=np.exp, inverse_func=np.log, check_inverse=False
+).fit(SEEN[["x", "z"]].to_numpy(), SEEN["y"].to_numpy() / 10)
+
+
+@pytest.fixture(scope="module")
+def ended(sandbox: Sandbox) -> dict[str, Submitted]:
+    """Every job of these tests, by name; they run side by side."""
+    duels = Duels(sandbox)
+    table, unlabelled = duels.put_table(TABLE), duels.put_table(rows(300, labelled=0.0))
+    two = {"target_columns": ["y", "w"]}
+    both = duels.put_model("champion", CHAMPION) | two
+    both |= duels.put_model("challenger", CHALLENGER, "challenger")
+    tampered = duels.put_model("tampered", CHALLENGER, "challenger")
+    # Were it unpickled before it is checked, the sentence would be another.
+    duels.bucket().blob("duel-tests/tampered/model.joblib").upload_from_string(b"no pickle")
+    blind = duels.put_model("blind", HALF_BLIND, "challenger")
+    one = duels.put_model("one", fitted(["y"], SEEN[:5]))
+    labelled = SEEN[["x", "z"]].to_numpy(), SEEN["kind"].to_numpy()
+    kinds = {"target_columns": ["kind"], "deciding_target": "kind", "metric": "log_loss"}
+    kinds |= duels.put_model("prior", DummyClassifier().fit(*labelled))
+    kinds |= duels.put_model("bayes", GaussianNB().fit(*labelled), "challenger")
+    jobs = {
+        "good": duels.submit("good", table, **both),
+        "small": duels.submit("small", table, batch_size=97, **both),
+        "tampered": duels.submit("tampered", table, **both | tampered),
+        "blind": duels.submit("blind", table, **one | blind),
+        "column": duels.submit("column", table, **both | {"feature_columns": ["x", "waist"]}),
+        "young": duels.submit("young", table, **both | {"labels_until": "2026-03-01T00:00:00Z"}),
+        "unlabelled": duels.submit("unlabelled", unlabelled, **one | blind),
+        "kinds": duels.submit("kinds", table, **kinds),
+    }
+    return {name: duels.result(job) for name, job in jobs.items()}
+
+
+def by_hand(target: int) -> dict[str, Any]:
+    """The statistics of one target as numpy and pandas have them."""
+    name = ["y", "w"][target]
+    labelled = USABLE[USABLE[name].notna()]
+    features = labelled[["x", "z"]].to_numpy()
+    champion, challenger = (
+        np.abs(labelled[name].to_numpy() - model.predict(features)[:, target])
+        for model in (CHAMPION, CHALLENGER)
+    )
+    difference = champion - challenger
+    return {
+        "n": len(labelled),
+        "mean": difference.mean(),
+        "variance": difference.var(ddof=1),
+        "champion_loss": champion.mean(),
+        "challenger_loss": challenger.mean(),
+    }
+
+
+def test_the_contract_names_every_parameter_and_output() -> None:
+    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
+    given, _, returned = contract.partition("## Outputs")
+    spec = yaml.safe_load((COMPILED / "duel.yaml").read_text())
+    kinds = {"STRING": "string", "NUMBER_DOUBLE": "double", "NUMBER_INTEGER": "integer"}
+    kinds |= {"LIST": "list", "STRUCT": "struct"}
+    outputs = spec["components"]["comp-compare"]["outputDefinitions"]["parameters"]
+    for text, defined in (
+        (given, spec["root"]["inputDefinitions"]["parameters"]),
+        (returned.partition("## The evidence")[0], outputs),
+    ):
+        documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE))
+        assert documented == {name: kinds[d["parameterType"]] for name, d in defined.items()}
+
+
+def test_the_evidence_is_that_of_the_contract(ended: dict[str, Submitted]) -> None:
+    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
+    (example,) = re.findall(r"```json\n(.*?)```", contract, re.DOTALL)
+    assert json.loads(example).keys() == ended["good"].outputs["evidence"].keys()
+
+
+def test_the_statistics_are_those_of_numpy(ended: dict[str, Submitted]) -> None:
+    job = ended["good"]
+    assert job.state == "SUCCEEDED", job.error
+    assert job.outputs.keys() == PARAMETERS
+    expected = by_hand(0)
+    assert {name: job.outputs[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+    evidence = job.outputs["evidence"]
+    assert {name: evidence[name] for name in expected} == pytest.approx(expected, rel=1e-9)
+    for number, target in enumerate(["y", "w"]):
+        found = evidence["targets"][target]
+        assert {n: found[n] for n in expected} == pytest.approx(by_hand(number), rel=1e-9), target
+    assert evidence["n"] < job.outputs["rows_labelled"] == WINDOW["y"].notna().sum()
+    assert evidence["rows_unusable"] == len(WINDOW) - len(USABLE) > 0
+    assert job.outputs["rows"] == len(WINDOW)
+    assert job.outputs["coverage"] == pytest.approx(WINDOW["y"].notna().mean())
+    assert job.outputs["bad_champion"] == job.outputs["bad_challenger"] == 0
+
+
+def test_the_window_begins_after_both_trainings_and_ends_at_the_label_age(
+    ended: dict[str, Submitted],
+) -> None:
+    evidence = ended["good"].outputs["evidence"]
+    assert evidence["window_start"] == ended["good"].outputs["window_start"]
+    assert evidence["window_start"] == "2026-03-02T03:00:00Z"
+    assert evidence["window_end"] == "2026-03-12T00:00:00Z"
+    used = LABELLED["at"]
+    assert pd.Timestamp(evidence["first_row"]) == used.min()
+    assert pd.Timestamp(evidence["last_row"]) == used.max()
+
+
+def test_each_day_has_its_own_statistics(ended: dict[str, Submitted]) -> None:
+    days = ended["good"].outputs["evidence"]["days"]
+    expected = LABELLED.groupby(LABELLED["at"].dt.strftime("%Y-%m-%d")).size().to_dict()
+    assert {day["day"]: day["n"] for day in days} == expected
+    assert sum(day["n"] * day["mean"] for day in days) / len(LABELLED) == pytest.approx(
+        ended["good"].outputs["mean"], rel=1e-9
+    )
+
+
+def test_the_batch_size_changes_nothing(ended: dict[str, Submitted]) -> None:
+    small, large = (ended[name].outputs for name in ("small", "good"))
+    for name in PARAMETERS - {"evidence"}:
+        exact = isinstance(large[name], str)
+        assert small[name] == (large[name] if exact else pytest.approx(large[name], rel=1e-12))
+
+
+def test_the_report_stands_alone_and_carries_the_evidence(ended: dict[str, Submitted]) -> None:
+    job = ended["good"]
+    assert job.metadata["evidence"] == job.outputs["evidence"]
+    assert job.report.count("<svg") == 4
+    assert "<script" not in job.report
+    assert not re.findall(r"(?:src|href|url)\s*[=(]", job.report)
+    assert "lower than the champion&#x27;s" in job.report
+
+
+def test_an_artifact_that_changed_is_refused(ended: dict[str, Submitted]) -> None:
+    assert ended["tampered"].state == "FAILED"
+    assert re.search(
+        r"The challenger's file gs://\S+/tampered/model.joblib changed: its SHA-256 is \w{64} and "
+        r"\w{64} was recorded at registration; restore the file, or train",
+        ended["tampered"].error,
+    )
+    assert not ended["tampered"].outputs
+
+
+def test_predictions_that_are_no_numbers_are_counted(ended: dict[str, Submitted]) -> None:
+    job = ended["blind"]
+    assert job.state == "SUCCEEDED", job.error
+    with np.errstate(invalid="ignore"):
+        blind = np.isnan(HALF_BLIND.predict(LABELLED[["x", "z"]].to_numpy()))
+    assert 0 < blind.sum() < len(LABELLED)
+    assert job.outputs["bad_challenger"] == blind.sum()
+    assert job.outputs["bad_champion"] == 0
+    assert job.outputs["n"] == len(LABELLED) - blind.sum()
+    said = "prediction or loss of the challenger is no finite number, which are in no mean: "
+    assert f"{said}{blind.sum():,}." in job.report
+
+
+def test_a_missing_column_is_named(ended: dict[str, Submitted]) -> None:
+    assert ended["column"].state == "FAILED"
+    assert re.search(r"Table \S+ has no column waist: correct the name", ended["column"].error)
+
+
+def test_without_rows_there_is_no_evidence(ended: dict[str, Submitted]) -> None:
+    job = ended["young"]
+    assert job.state == "SUCCEEDED", job.error
+    assert (job.outputs["n"], job.outputs["rows"], job.outputs["coverage"]) == (0, 0, 0)
+    assert job.outputs["window_start"] == job.outputs["window_end"] == "2026-03-02T03:00:00Z"
+    assert job.outputs["mean"] == job.outputs["variance"] == 0
+    evidence = job.outputs["evidence"]
+    assert evidence["mean"] is evidence["variance"] is evidence["first_row"] is None
+    assert "The window is empty" in job.report
+
+
+def test_rows_without_labels_are_counted_and_not_compared(ended: dict[str, Submitted]) -> None:
+    job = ended["unlabelled"]
+    assert job.state == "SUCCEEDED", job.error
+    assert job.outputs["rows"] > 200
+    assert (job.outputs["n"], job.outputs["rows_labelled"], job.outputs["coverage"]) == (0, 0, 0)
+    assert "Nothing to compare" in job.report
+
+
+def test_classifiers_are_compared_by_log_loss(ended: dict[str, Submitted]) -> None:
+    job = ended["kinds"]
+    assert job.state == "SUCCEEDED", job.error
+    prior = SEEN["kind"].value_counts(normalize=True)
+    expected = -np.log(LABELLED["kind"].map(prior)).mean()
+    assert job.outputs["champion_loss"] == pytest.approx(expected, rel=1e-9)
+    assert 0 < job.outputs["challenger_loss"] < job.outputs["champion_loss"]
+    assert "Probability given to what happened" in job.report

@@ -1,0 +1,136 @@
+import re
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from pipeline.duelling.arrays import arrays
+from pipeline.duelling.artifact import load_model
+from pipeline.duelling.book import new_book
+from pipeline.duelling.evidence import make_evidence
+from pipeline.duelling.names import check_duel_columns, check_names
+from pipeline.duelling.page import page
+from pipeline.duelling.rows import duel_window
+from pipeline.duelling.words import leaning
+
+MOMENT = pa.timestamp("us", tz="UTC")
+SCHEMA = pa.schema(
+    [
+        ("at", MOMENT),
+        ("local", pa.timestamp("us")),
+        ("x", pa.float64()),
+        ("y", pa.decimal128(38, 9)),
+        ("name", pa.string()),
+        ("tags", pa.list_(pa.string())),
+    ]
+)
+ROOT = "gs://bucket/models"
+
+
+@pytest.mark.parametrize(
+    ("uri", "root", "sentence"),
+    [
+        ("gs://other/models/m", ROOT, "The champion's artifact gs://other/models/m is not under"),
+        ("gs://bucket/models-2/m", ROOT, "The champion's artifact gs://bucket/models-2/m is not"),
+        ("gs://bucket/models/../m", ROOT, "The champion's artifact gs://bucket/models/../m is not"),
+        ("/tmp/m", ROOT, "The champion's artifact /tmp/m is not under gs://bucket/models: models"),
+        ("gs://bucket/models/m", "", "artifact_root is '': name the gs:// folder"),
+        ("gs://bucket/models/m", "gs://", "artifact_root is 'gs:': name the gs:// folder"),
+        ("gs://bucket/models/m", ROOT, "champion_sha256 is 'abc', not 64 hexadecimal digits: give"),
+    ],
+)
+def test_what_is_not_surely_ours_is_not_even_read(uri: str, root: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
+        load_model("champion", uri, "abc", root, "project")
+
+
+def test_the_window_starts_at_the_later_training_and_may_be_empty() -> None:
+    late, early = "2026-03-09T04:00:00+01:00", "2026-03-02T03:00:00Z"
+    for both in ((late, early), (early, late)):
+        assert duel_window(*both, "2026-03-10T00:00:00Z") == (
+            "2026-03-09T03:00:00Z",
+            "2026-03-10T00:00:00Z",
+        )
+        assert duel_window(*both, early) == ("2026-03-09T03:00:00Z",) * 2
+
+
+@pytest.mark.parametrize("place", [0, 1, 2])
+def test_a_time_needs_its_zone(place: int) -> None:
+    name = ("champion_data_until", "challenger_data_until", "labels_until")[place]
+    times = ["2026-03-02T03:00:00Z"] * 3
+    times[place] = "2026-03-02T03:00:00"
+    with pytest.raises(ValueError, match=f"^{name} is '2026-03-02T03:00:00': give a time with its"):
+        duel_window(*times)
+
+
+@pytest.mark.parametrize("table", ["p.d.t", "bq://my-project.d.t_2", "example.com:p.d.my table"])
+def test_names_that_bigquery_has_pass(table: str) -> None:
+    check_names(table, ["at", "größe", "_x1"])
+
+
+@pytest.mark.parametrize("table", ["d.t", "p.d.t/../u", "p.d.t` --", "p.d'.t", "p.d.t\n"])
+def test_other_table_names_are_refused(table: str) -> None:
+    with pytest.raises(ValueError, match=r"^source_table is .*: name it project.dataset.table"):
+        check_names(table, ["at"])
+
+
+@pytest.mark.parametrize("column", ["", "1x", "at` OR TRUE --", "a.b", "a b", "at\n"])
+def test_other_column_names_are_refused(column: str) -> None:
+    with pytest.raises(ValueError, match=r"^The column name .* is none that BigQuery has: correct"):
+        check_names("p.d.t", ["at", column])
+
+
+@pytest.mark.parametrize(
+    ("timestamp", "features", "targets", "metric", "sentence"),
+    [
+        ("when", ["x"], ["y"], "absolute", "Table p.d.t has no column when: correct"),
+        ("at", ["x"], ["z"], "log_loss", "Table p.d.t has no column z: "),
+        ("local", ["x"], ["y"], "absolute", "Column local of p.d.t is timestamp[us], not a TIMES"),
+        ("at", ["x"], ["name"], "squared", "Column name of p.d.t is string, not a number: "),
+        ("at", ["name"], ["y"], "log_loss", "Column name of p.d.t is string, not a number: "),
+        ("at", ["x"], ["tags"], "log_loss", "Column tags of p.d.t is list<item: string>, not a l"),
+        ("at", ["x"], ["x"], "absolute", "A column is named twice in at, x, x: "),
+        ("at", [], ["y"], "absolute", "feature_columns or target_columns is empty: "),
+    ],
+)
+def test_columns_that_cannot_be_judged_by_are_refused(
+    timestamp: str, features: list[str], targets: list[str], metric: str, sentence: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
+        check_duel_columns(SCHEMA, "p.d.t", timestamp, features, targets, metric)
+
+
+def test_labels_that_are_no_numbers_count_as_missing() -> None:
+    nan = float("nan")
+    batch = pa.record_batch(
+        {"at": pa.array([1, 2, 3, 4], MOMENT), "x": [1, None, 3, 4], "y": [1.0, nan, None, 1e999]}
+    )
+    times, features, labels = arrays(batch, "at", ["x"], ["y"], "absolute")
+    assert times.tolist() == [1, 2, 3, 4]
+    np.testing.assert_array_equal(features, [[1], [nan], [3], [4]])
+    np.testing.assert_array_equal(labels, [[1], [nan], [nan], [nan]])
+    _, _, labels = arrays(batch, "at", ["x"], ["y"], "zero_one")
+    assert labels.tolist() == [[1.0], [None], [None], [None]]
+
+
+def test_a_colour_is_only_for_an_interval_without_zero() -> None:
+    assert [leaning(*pair) for pair in ((2, 1), (-2, 1), (1, 2), (1, 0))] == [
+        *("better", "worse", "even", "even"),
+    ]
+
+
+def test_names_are_escaped_in_the_report() -> None:
+    evil = '<img src=x onerror=alert(1)>"&'
+    evidence = make_evidence(new_book([evil, "b"]), [evil, "b"], evil, "absolute")
+    evidence |= {"window_start": evil, "window_end": evil, "source_table": evil}
+    evidence |= {role: {"uri": evil, "sha256": evil} for role in ("champion", "challenger")}
+    day = {"day": "2026-03-02", "n": 2, "mean": 0.5, "variance": 0.1}
+    day |= {"champion_loss": 1.0, "challenger_loss": 0.5}
+    evidence["days"] = [day]
+    evidence |= day
+    evidence["targets"] = {evil: day | {"rows_labelled": 2}, "b": day | {"rows_labelled": 2}}
+    residuals = {role: np.ones(4001, np.int64) for role in ("champion", "challenger")}
+    html = page(evidence, residuals)
+    assert html.count("<svg") == 4
+    assert "<img" not in html
+    assert html.count("&lt;img src=x") >= 6

@@ -1,0 +1,176 @@
+import json
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from sklearn.dummy import DummyRegressor
+from sklearn.linear_model import LinearRegression
+from sklearn.metrics import log_loss
+from sklearn.multioutput import MultiOutputClassifier
+from sklearn.naive_bayes import GaussianNB
+from sklearn.tree import DecisionTreeClassifier
+
+from pipeline.duelling.book import enter, new_book
+from pipeline.duelling.evidence import make_evidence
+from pipeline.duelling.histogram import bars, bin_counts, bin_edges
+from pipeline.duelling.losses import check_model, losses
+from pipeline.duelling.moments import merge, moments, variance
+
+RNG = np.random.default_rng(5)
+X = RNG.normal(size=(400, 2))
+NOON = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp() * 1e6)
+
+
+@settings(deadline=None, max_examples=60)
+@given(
+    st.lists(st.floats(-1e3, 1e3), min_size=2, max_size=60),
+    st.lists(st.integers(0, 60), max_size=4),
+    st.sampled_from([0.0, 1e9]),
+)
+def test_moments_merge_as_if_they_were_taken_at_once(
+    values: list[float], cuts: list[int], offset: float
+) -> None:
+    array = np.array(values) + offset
+    merged = (0, 0.0, 0.0)
+    for part in np.split(array, sorted(min(cut, len(array)) for cut in cuts)):
+        merged = merge(merged, moments(part))
+    assert merged[0] == len(array)
+    assert merged[1] == pytest.approx(array.mean(), rel=1e-12, abs=1e-9)
+    exact = array.var(ddof=1)
+    assert variance(merged) == pytest.approx(exact, rel=1e-6, abs=1e-12 * (1 + offset))
+
+
+def test_a_variance_needs_two_numbers() -> None:
+    assert variance(moments(np.array([]))) is None
+    assert variance(moments(np.array([4.0]))) is None
+    assert variance(moments(np.array([4.0, 4.0]))) == 0
+
+
+@pytest.mark.parametrize("metric", ["absolute", "squared"])
+def test_losses_of_regressors_are_in_the_targets_unit(metric: str) -> None:
+    labels = np.column_stack([X.sum(axis=1) + 1, X[:, 0] * 7])
+    model = LinearRegression().fit(X, labels[:, ::-1])
+    labels[5, 1] = np.nan
+    loss, residual, bad = losses(model, "champion", metric, X, labels)
+    expected = labels - model.predict(X)
+    np.testing.assert_array_equal(residual, expected)
+    np.testing.assert_allclose(loss, abs(expected) if metric == "absolute" else expected**2)
+    assert np.isnan(loss[5, 1])
+    assert not bad.any()
+
+
+def test_a_regressor_of_one_target_may_give_a_plain_list() -> None:
+    model = LinearRegression().fit(X, X[:, 0])
+    loss, _, _ = losses(model, "champion", "absolute", X, X[:, :1] + 1)
+    np.testing.assert_allclose(loss, np.ones((400, 1)))
+
+
+@pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e200])
+def test_what_is_no_sound_prediction_is_bad_and_in_no_mean(wrong: float) -> None:
+    model = LinearRegression().fit(X, X)
+    model.intercept_ = np.array([0.0, wrong])  # the deciding target's own predictions are sound
+    labels = np.column_stack([X[:, 0], np.full(400, np.nan)])
+    labels[:100, 1] = 1.0
+    result = losses(model, "challenger", "squared", X, labels)
+    assert result[2].sum() == (100 if wrong == 1e200 else 400)
+    sound = losses(LinearRegression().fit(X, X), "champion", "squared", X, labels)
+    book = new_book(["a", "b"])
+    book["rows"], book["labelled"] = 400, np.array([400, 100])
+    enter(book, np.full(400, NOON), sound, result, 0)
+    evidence = make_evidence(book, ["a", "b"], "a", "squared")
+    json.dumps(evidence, allow_nan=False)
+    assert evidence["bad_challenger"] == result[2].sum()
+    assert evidence["n"] == 400 - result[2].sum()
+    assert evidence["bad_champion"] == evidence["targets"]["b"]["n"] == 0
+    assert evidence["targets"]["b"]["mean"] is None
+
+
+def classes(of: Any) -> Any:
+    return np.array([["low", "high"][int(value > 0)] for value in of], object)
+
+
+def test_log_loss_is_that_of_scikit_learn_for_each_of_several_targets() -> None:
+    labels = np.column_stack([classes(X[:, 0] + RNG.normal(size=400)), classes(X[:, 1] * -1)])
+    model = MultiOutputClassifier(GaussianNB()).fit(X, labels)
+    loss, given_to_actual, bad = losses(model, "champion", "log_loss", X, labels)
+    for target, table in enumerate(model.predict_proba(X)):
+        expected = log_loss(labels[:, target].astype(str), table)
+        assert loss[:, target].mean() == pytest.approx(expected, rel=1e-9)
+    np.testing.assert_allclose(loss, -np.log(given_to_actual))
+    assert not bad.any()
+
+
+def test_a_class_that_the_model_never_saw_costs_much_but_not_infinitely() -> None:
+    model = DecisionTreeClassifier().fit(X, X[:, 0] > 0)
+    labels = np.array([[True], [None], [2.0]], object)
+    loss, _, bad = losses(model, "champion", "log_loss", X[:3], labels)
+    assert loss[2, 0] == pytest.approx(-np.log(1e-15))
+    assert np.isnan(loss[1, 0])
+    assert not bad.any()
+
+
+def test_zero_one_counts_what_predict_gets_wrong() -> None:
+    labels = classes(X[:, 0] + RNG.normal(size=400)).reshape(-1, 1)
+    model = GaussianNB().fit(X, labels[:, 0].astype(str))
+    labels[3] = None
+    loss, _, bad = losses(model, "champion", "zero_one", X, labels)
+    kept = np.arange(400) != 3
+    wrong = model.predict(X) != labels[:, 0]
+    np.testing.assert_array_equal(loss[kept, 0], wrong[kept].astype(float))
+    assert np.isnan(loss[3, 0])
+    assert not bad.any()
+
+
+def test_a_classifier_without_probabilities_for_a_row_is_bad_there() -> None:
+    model = GaussianNB().fit(X, X[:, 0] > 0)
+    model.theta_ = np.full_like(model.theta_, np.nan)
+    for metric in ("log_loss", "zero_one"):
+        loss, _, bad = losses(
+            model, "challenger", metric, X[:2], np.array([[True], [False]], object)
+        )
+        assert bad.all()
+        assert np.isnan(loss).all()
+
+
+def test_a_model_that_fails_is_named() -> None:
+    with pytest.raises(
+        ValueError, match=r"^The challenger fails in predict \(NotFittedError: This "
+    ):
+        losses(LinearRegression(), "challenger", "absolute", X, X)
+
+
+def test_other_shapes_are_refused() -> None:
+    model = LinearRegression().fit(X, X)
+    with pytest.raises(ValueError, match=r"^The challenger gives predictions of shape \(400, 2\)"):
+        losses(model, "challenger", "absolute", X, X[:, :1])
+
+
+@pytest.mark.parametrize(
+    ("model", "metric", "sentence"),
+    [
+        (DummyRegressor(), "mape", "metric is 'mape': name one of"),
+        (GaussianNB(), "squared", "The champion is a classifier, and squared is for regressors"),
+        (DummyRegressor(), "log_loss", "The champion has no predict_proba, which log_loss needs"),
+        (GaussianNB().fit(X, X[:, 0] > 0), "zero_one", "The champion was trained on 2 features"),
+    ],
+)
+def test_a_model_that_does_not_fit_is_refused(model: Any, metric: str, sentence: str) -> None:
+    with pytest.raises(ValueError, match=f"^{sentence}"):
+        check_model(model, "champion", metric, ["x"])
+
+
+def test_the_shown_histogram_is_nearly_that_of_the_values() -> None:
+    values = RNG.normal(3, 2, 50_000)
+    counts = sum(bin_counts(part) for part in np.array_split(values, 7))
+    np.testing.assert_array_equal(counts, bin_counts(values))
+    even, shares = bars({"champion": counts}, None, None)
+    low, high = np.quantile(values, [0.005, 0.995])
+    assert (even[0], even[-1]) == pytest.approx((low, high), rel=0.05)
+    expected = np.histogram(values, even)[0] / len(values)
+    np.testing.assert_allclose(shares["champion"], expected, atol=0.002)
+    wild = bin_counts(np.array([np.nan, 0.0, 1e300, -1e300]))
+    assert (wild.sum(), wild[0], wild[-1], wild[2000]) == (3, 1, 1, 1)
+    assert len(bin_edges()) == len(wild) + 1
