@@ -21,11 +21,7 @@ async def load(
     seconds) and models (answers by deployedModelId).
     """
     parts = urlsplit(url)
-    head = (
-        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
-        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
-    )
-    message = head.encode() + body
+    message = request(url, body)
     took: list[float] = []
     models: Counter[str] = Counter()
     failures: list[str] = []
@@ -40,7 +36,7 @@ async def load(
                 left -= 1
                 start = time.perf_counter()
                 writer.write(message)
-                status, answer = await _read(reader)
+                status, answer = await read(reader)
                 took.append(time.perf_counter() - start)
                 if status != 200:
                     failures.append(f"{status}: {answer.decode()}")
@@ -63,7 +59,18 @@ async def load(
     }
 
 
-async def _read(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+def request(url: str, body: bytes) -> bytes:
+    """The bytes of one call."""
+    parts = urlsplit(url)
+    head = (
+        f"POST {parts.path} HTTP/1.1\r\nHost: {parts.netloc}\r\n"
+        f"Content-Type: application/json\r\nContent-Length: {len(body)}\r\n\r\n"
+    )
+    return head.encode() + body
+
+
+async def read(reader: asyncio.StreamReader) -> tuple[int, bytes]:
+    """Status and body of the next answer."""
     head = await reader.readuntil(b"\r\n\r\n")
     lines = head.lower().split(b"\r\n")
     length = next(int(one[15:]) for one in lines if one.startswith(b"content-length:"))

@@ -1,92 +1,12 @@
 """The weekly DAG under a real Airflow: scheduler, triggerer, DAG processor and API server."""
 
-import os
-import time
-from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
+from datetime import datetime, timedelta
 
-import httpx
-import pytest
-
-from sandbox.processes import free_port
-from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
+from tests.conftest import DAGS_FOLDER
 from tests.dags.conftest import Google, Model
-from titleholder.interval import last_complete
-
-WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
-
-
-class Airflow:
-    """Airflow's public API; `wait` looks again until something is so."""
-
-    def __init__(self, base: str) -> None:
-        token = httpx.get(f"{base}/auth/token").json()["access_token"]
-        self.http = httpx.Client(
-            base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30
-        )
-
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        def ask() -> httpx.Response | None:
-            answer = self.http.request(method, path, json=body)
-            # Its database here is SQLite, and Airflow refuses some calls while that is written to.
-            return None if answer.status_code == 503 else answer
-
-        answer = self.wait(f"an answer to {method} {path}", ask)
-        assert answer.status_code < 400, f"{method} {path}: {answer.text}"
-        return answer.json() if answer.content else None
-
-    def wait(self, what: str, look: Callable[[], Any], seconds: float = 660) -> Any:
-        end = time.monotonic() + seconds
-        while time.monotonic() < end:
-            found = look()
-            if found not in (None, False, []):
-                return found
-            time.sleep(0.5)
-        raise AssertionError(f"{what} did not come about within {seconds:.0f} s")
-
-    def start(self, dag_id: str) -> None:
-        """Unpause the DAG as soon as the DAG processor has found it."""
-        self.wait(dag_id, lambda: self.http.get(f"/dags/{dag_id}").status_code == 200)
-        self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
-
-    def runs(self, dag_id: str) -> list[dict[str, Any]]:
-        return self.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
-
-    def run(self, dag_id: str, state: str = "success") -> dict[str, Any]:
-        """The DAG's only run, once it has reached that state."""
-
-        def look() -> Any:
-            found = [run for run in self.runs(dag_id) if run["state"] in (state, "failed")]
-            return found[0] if found else None
-
-        run = self.wait(f"a run of {dag_id} that is {state}", look)
-        assert run["state"] == state, self.tasks(dag_id, run["dag_run_id"])
-        return run
-
-    def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
-        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
-        return {ti["task_id"]: ti["state"] for ti in self.call("GET", path)["task_instances"]}
-
-
-@pytest.fixture(scope="module")
-def airflow(sandbox: Sandbox, airflow_home: Path) -> Iterator[Airflow]:
-    """A real Airflow beside the sandbox; it takes the templates from the environment."""
-    kept = {key: os.environ.pop(key) for key in list(os.environ) if key.startswith("AIRFLOW_")}
-    try:
-        started = run_sandbox(
-            sandbox.var,
-            *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
-            *("--port", f"airflow={free_port(None)}"),
-        )
-        assert started.returncode == 0, started.stdout + started.stderr
-        (line,) = (row for row in started.stdout.splitlines() if row.startswith("Airflow UI"))
-        api = Airflow(f"http://{line.split()[5]}")
-        with api.http:
-            yield api
-    finally:
-        os.environ |= kept
+from tests.dags.real_airflow import WEEK, Airflow
+from tests.dags.real_airflow import airflow as airflow
 
 
 def test_scheduled_cleared_and_backfilled(

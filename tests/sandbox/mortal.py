@@ -32,13 +32,13 @@ for line in sys.stdin:
 class Mortal:
     """A server in a process of its own, on one port, killed and started again."""
 
-    def __init__(self, home: Path, storage_host: str, *, forked: bool) -> None:
+    def __init__(self, home: Path, storage_host: str, *arguments: str, forked: bool) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = str(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{port}"
         times = [f"--{what}-seconds=0.02" for what in ("deploy", "undeploy", "other")]
         where = ["--port", port, "--home", str(home), "--project", PROJECT]
-        self._arguments = [*where, *times]
+        self._arguments = [*where, *times, *arguments]
         self._environment = {**os.environ, "STORAGE_EMULATOR_HOST": storage_host}
         self._nursery = self._popen("-c", NURSERY) if forked else None
         self._process: subprocess.Popen[str] | None = None

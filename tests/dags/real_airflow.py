@@ -1,0 +1,117 @@
+"""A real Airflow for tests: scheduler, triggerer, DAG processor and API server."""
+
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from sandbox.processes import free_port
+from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
+from titleholder.interval import last_complete
+
+WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
+# A dead worker is found, and a task tried again, in seconds instead of ten minutes. In a file,
+# since the sandbox's processes take none of Airflow's variables from outside.
+SETTINGS = """
+[core]
+default_task_retry_delay = 1
+[scheduler]
+task_instance_heartbeat_timeout = 10
+task_instance_heartbeat_timeout_detection_interval = 1
+"""
+
+
+class Airflow:
+    """Airflow's public API; `wait` looks again until something is so."""
+
+    def __init__(self, base: str) -> None:
+        token = httpx.get(f"{base}/auth/token").json()["access_token"]
+        self.http = httpx.Client(
+            base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30
+        )
+
+    def call(self, method: str, path: str, body: object = None) -> Any:
+        def ask() -> httpx.Response | None:
+            answer = self.http.request(method, path, json=body)
+            # Its database here is SQLite, and Airflow refuses some calls while that is written to.
+            return None if answer.status_code == 503 else answer
+
+        answer = self.wait(f"an answer to {method} {path}", ask)
+        assert answer.status_code < 400, f"{method} {path}: {answer.text}"
+        return answer.json() if answer.content else None
+
+    def wait(self, what: str, look: Callable[[], Any], seconds: float = 660) -> Any:
+        end = time.monotonic() + seconds
+        while time.monotonic() < end:
+            found = look()
+            if found not in (None, False, []):
+                return found
+            time.sleep(0.5)
+        raise AssertionError(f"{what} did not come about within {seconds:.0f} s")
+
+    def start(self, dag_id: str) -> None:
+        """Unpause the DAG as soon as the DAG processor has found it."""
+        self.wait(dag_id, lambda: self.http.get(f"/dags/{dag_id}").status_code == 200)
+        self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+
+    def trigger(self, dag_id: str, **params: object) -> httpx.Response:
+        """Airflow's answer to a person who fills in the DAG's form."""
+        body = {"logical_date": None, "conf": params}
+        return self.http.post(f"/dags/{dag_id}/dagRuns", json=body)
+
+    def runs(self, dag_id: str) -> list[dict[str, Any]]:
+        return self.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
+
+    def run(self, dag_id: str, state: str = "success") -> dict[str, Any]:
+        """The DAG's only run, once it has reached that state."""
+
+        def look() -> Any:
+            found = [run for run in self.runs(dag_id) if run["state"] in (state, "failed")]
+            return found[0] if found else None
+
+        run = self.wait(f"a run of {dag_id} that is {state}", look)
+        assert run["state"] == state, self.failures(dag_id, run["dag_run_id"])
+        return run
+
+    def instances(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
+        """What Airflow knows of every task of a run."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
+        return {ti["task_id"]: ti for ti in self.call("GET", path)["task_instances"]}
+
+    def tasks(self, dag_id: str, run_id: str) -> dict[str, str]:
+        return {task: ti["state"] for task, ti in self.instances(dag_id, run_id).items()}
+
+    def failures(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
+        """Which tasks failed, with their last attempt's log."""
+        return [
+            (task, self.log(dag_id, run_id, task, ti["try_number"]))
+            for task, ti in self.instances(dag_id, run_id).items()
+            if ti["state"] == "failed"
+        ]
+
+    def log(self, dag_id: str, run_id: str, task: str, attempt: int = 1) -> str:
+        """What that attempt of a task logged, as the UI shows it."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
+        return str(self.call("GET", path)["content"])
+
+
+@pytest.fixture(scope="module")
+def airflow(sandbox: Sandbox, airflow_home: Path) -> Iterator[Airflow]:
+    """A real Airflow beside the sandbox; it takes the templates from the environment."""
+    home = sandbox.var / "airflow"
+    home.mkdir(exist_ok=True)
+    (home / "airflow.cfg").write_text(SETTINGS)
+    started = run_sandbox(
+        sandbox.var,
+        *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
+        *("--port", f"airflow={free_port(None)}"),
+    )
+    assert started.returncode == 0, started.stdout + started.stderr
+    (line,) = (row for row in started.stdout.splitlines() if row.startswith("Airflow UI"))
+    api = Airflow(f"http://{line.split()[5]}")
+    with api.http:
+        yield api
