@@ -10,8 +10,8 @@ class Evidence:
 
     The differences are loss of the champion minus loss of the challenger on the same labelled row,
     so that more than 0 favours the challenger. `n` rows have that `mean` (in the loss's unit) and
-    that sample `variance` (divisor n - 1); `smallest` and `largest` are the extreme differences,
-    None where they were not kept. `coverage` is the share of the rows old enough to have a label
+    that sample `variance` (divisor n - 1); `smallest` and `largest` are the extreme differences.
+    `coverage` is the share of the rows old enough to have a label
     that have one, 0 to 1. `champion_rows` and `challenger_rows` count the labelled rows on which
     each gave a finite loss; n rows are those of both. `champion` and `challenger` are deployed
     model ids.
@@ -27,13 +27,13 @@ class Evidence:
     n: float
     mean: float
     variance: float
+    smallest: float
+    largest: float
     coverage: float
     champion_rows: float
     challenger_rows: float
     newest: datetime | None
     measured: datetime
-    smallest: float | None = None
-    largest: float | None = None
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
-from titleholder.rollout.rules import Rules
+from titleholder.rollout.rules import Rules, days
 
 # Clocks differ a little.
 SKEW = timedelta(minutes=5)
@@ -57,7 +57,11 @@ def _times(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Doubt
     elif measured < since:
         yield Doubt.STALE, "it was measured before the challenger got its present share"
     elif newest is not None and now - newest > rules.stale_after:
-        yield Doubt.STALE, f"its newest row is of {newest}, older than {rules.stale_after}"
+        yield (
+            Doubt.STALE,
+            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, older than "
+            f"{days(rules.stale_after)}",
+        )
 
 
 def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
@@ -111,11 +115,10 @@ def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]
 
 def _tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
     """The central limit theorem needs that no single row matters (Lindeberg and Feller): the
-    greatest squared deviation over the sum of all must become small."""
+    greatest squared deviation over the sum of all must become small. Where it is not yet, a rare
+    great loss may not have been seen at all, and what was seen looks better than it is."""
     deviation = math.sqrt(evidence.variance)
     for extreme in (evidence.smallest, evidence.largest):
-        if extreme is None:
-            continue
         far = (extreme - evidence.mean) / deviation
         weight = far * far / (evidence.n - 1)
         if not weight <= rules.heaviest_row:

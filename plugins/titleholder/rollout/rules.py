@@ -5,6 +5,12 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+
+def days(span: timedelta) -> str:
+    """The span for a person: `28 d`, `0.5 d`."""
+    return f"{span / timedelta(days=1):.3g} d"
+
+
 Metric = Literal["absolute", "squared", "log loss", "zero-one"]
 
 

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from titleholder.rollout.rules import days
 from titleholder.rollout.verdict import Outcome
 
 
@@ -49,7 +50,7 @@ def next_stage(stages: Sequence[Stage], share: int, live: timedelta, outcome: Ou
     reached = [stage for stage in ordered if stage.share <= share] or ordered[:1]
     bake = reached[-1].bake if reached else timedelta(0)
     if live < bake:
-        return Next("hold", f"{share} % bakes for {bake}, and has for {live}")
+        return Next("hold", f"{share} % bakes for {days(bake)}, and has for {days(live)}")
     greater = next((stage.share for stage in ordered if stage.share > share), None)
     if greater is not None:
         return Next("move on", f"{share} % is passed; {greater} % is next", greater)

@@ -6,7 +6,7 @@ from enum import StrEnum
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
 from titleholder.rollout.examine import Doubts, examine
-from titleholder.rollout.rules import Rules
+from titleholder.rollout.rules import Rules, days
 from titleholder.rollout.sequence import interval
 
 
@@ -106,7 +106,7 @@ def _decide(
         and rules.maximum_time is not None
         and duel.live >= rules.maximum_time
     ):
-        late = f"nothing was decided in {rules.maximum_time}{told}"
+        late = f"nothing was decided in {days(rules.maximum_time)}{told}"
         if rules.at_deadline == "roll back":
             return Outcome.ROLL_BACK, f"{late}; the champion keeps the title"
         return Outcome.INCONCLUSIVE, f"{late}; a person has to decide"
@@ -116,7 +116,10 @@ def _decide(
     if not earned:
         return Outcome.HOLD, f"not decided yet: {where}; the low end must get above {bar:g}"
     if duel.live < rules.minimum_time:
-        return Outcome.HOLD, f"good so far, but live for less than {rules.minimum_time}: {where}"
+        return (
+            Outcome.HOLD,
+            f"good so far, but live for less than {days(rules.minimum_time)}: {where}",
+        )
     better = "better" if bar == 0 else f"not worse by more than {rules.margin:g}"
     return Outcome.PROMOTE, f"the challenger is {better}: {where}"
 

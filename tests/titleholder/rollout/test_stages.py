@@ -57,7 +57,7 @@ def test_reasons() -> None:
     assert next_stage(THREE, 5, DAY, GOOD) == Next("move on", "5 % is passed; 25 % is next", 25)
     assert next_stage(THREE, 5, DAY, ASK).reason == "the verdict at 5 % is inconclusive"
     baking = next_stage(THREE, 25, DAY, GOOD).reason
-    assert baking == "25 % bakes for 2 days, 0:00:00, and has for 1 day, 0:00:00"
+    assert baking == "25 % bakes for 2 d, and has for 1 d"
 
 
 @pytest.mark.parametrize("wrong", [(0, DAY), (100, DAY), (10, -DAY)])
