@@ -124,8 +124,8 @@ def _tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
         if not weight <= rules.heaviest_row:
             yield (
                 Doubt.HEAVY,
-                f"one row, {extreme:g}, carries {weight:.0%} of the sum of squares, more than "
-                f"{rules.heaviest_row:.0%}",
+                f"one row, {extreme:g}, carries {weight:.2%} of the sum of squares, more than "
+                f"{rules.heaviest_row:.2%}",
             )
 
 

@@ -159,6 +159,37 @@ def test_no_cell_promotes(
     assert "\n" not in found.reason
 
 
+@pytest.mark.parametrize(
+    "edge",
+    [
+        {"coverage": 0.9},
+        {"coverage": 1},
+        {"newest": NOW - 8 * DAY},
+        {"measured": NOW + HOUR / 12},
+        {"newest": NOW - HOUR * 11 / 12},
+        {"measured": DUEL.since, "newest": DUEL.since},
+        # 3.1^2 is exactly a tenth of 0.1 * 961; one row more, as the last digit may be lost.
+        {"n": 963, "mean": 0.0, "largest": 3.1},
+    ],
+    ids=str,
+)
+def test_what_is_just_right_raises_no_doubt(edge: dict[str, Any]) -> None:
+    assert told(**{"mean": BETTER} | edge).doubt == ""
+
+
+def test_the_least_number_of_rows_and_of_time() -> None:
+    assert told(0.2, n=100, **light(0.2)).outcome is PROMOTE
+    assert told(BETTER, duel=replace(DUEL, since=NOW - DAY), measured=NOW).outcome is PROMOTE
+    # Just over: the heaviest row's part is 3.1^2 / (0.1 * 960).
+    heavy = told(0.0, n=961, largest=3.1)
+    assert (heavy.doubt, heavy.outcome) == (Doubt.HEAVY.word, HOLD)
+    assert heavy.reason == ("one row, 3.1, carries 10.01% of the sum of squares, more than 10.00%")
+    # Two rows are measured by two: a rule may ask for no more.
+    two = replace(RULES, minimum_n=2)
+    assert told(math.nan, two, n=2).doubt == Doubt.NOT_FINITE.word
+    assert told(math.nan, two, n=1).doubt == Doubt.TOO_FEW.word
+
+
 def test_evidence_of_before_the_present_share() -> None:
     """It may send home, and never moves on: each step is decided by rows seen since it began."""
     after = replace(DUEL, since=NOW - HOUR / 2)
