@@ -54,8 +54,9 @@ status: setup ## what is running, and the state of every endpoint
 test: setup ## pass every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup ## predictions a second, beside the model itself and a bare route
+bench: setup ## predictions a second, beside two baselines; how often a verdict is wrong
 	@$(BIN)/python -m tests.bench.predictions
+	$(BIN)/python -m tests.bench.verdicts
 
 check: setup ## ruff and mypy
 	@$(BIN)/ruff check .
