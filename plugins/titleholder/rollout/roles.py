@@ -64,17 +64,37 @@ def record(view: View) -> tuple[Roles, dict[str, int]] | None:
     labels = view.labels
     if CHANGE not in labels or "champion" not in labels:
         return None
-    # Whoever has a role has no lesser one as well, even if somebody wrote such labels.
-    held: list[str | None] = []
-    for name in _NAMES:
-        held.append(labels[name] if labels.get(name) not in (None, *held) else None)
-    roles = Roles(labels["champion"], *held[1:])
+    held = _held(labels)
+    roles = Roles(labels["champion"], *(held.get(name) for name in _NAMES[1:]))
     share = labels.get(_SHARE, "0") if roles.challenger else "0"
     percent = int(share) if share.isdigit() and int(share) < 100 else 0
     split = {roles.champion: 100 - percent}
     if roles.challenger and percent:
         split[roles.challenger] = percent
     return roles, split
+
+
+def _held(labels: dict[str, str]) -> dict[str, str]:
+    """Who has which role by its label. Whoever has a role has no lesser one as well, even if
+    somebody wrote such labels."""
+    held: dict[str, str] = {}
+    for name in _NAMES:
+        if name in labels and labels[name] not in held.values():
+            held[name] = labels[name]
+    return held
+
+
+def remembered(view: View, champion: str, challenger: str | None) -> Roles:
+    """These two, with what the labels tell of others. Whoever lost the title or the challenge to
+    them counts as previous or withdrawn."""
+    held = _held(view.labels)
+    left = {role: seat for role, seat in held.items() if seat not in (champion, challenger)}
+    return Roles(
+        champion,
+        challenger,
+        left.get("champion") or left.get("previous"),
+        left.get("challenger") or left.get("withdrawn"),
+    )
 
 
 def stand(view: View) -> Standing:
@@ -137,6 +157,10 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
     adopt = f"`python -m titleholder adopt {view.model} --champion <deployed model id>`"
     if not seats:
         return None
+    # Somebody may have taken away no more than the mark of a rollout: its other labels count.
+    held = _held(view.labels)
+    resting = (held.get("previous"), held.get("withdrawn"))
+    seats = tuple(seat for seat in seats if seat.share or seat.id not in resting) or seats
     if len(seats) > 2:
         raise Refusal(
             f"{view.endpoint} holds {len(seats)} deployed models ({_listed(seats)}) and a rollout "
@@ -164,7 +188,7 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
             "clear this task"
         )
     others = [seat for seat in seats if seat != champion]
-    return Roles(champion.id, others[0].id if others else None)
+    return remembered(view, champion.id, others[0].id if others else None)
 
 
 def _named(seats: tuple[Seat, ...], role: str) -> Seat | None:
