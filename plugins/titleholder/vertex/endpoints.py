@@ -51,14 +51,14 @@ class Endpoints:
 
         Raises Refusal when several endpoints have the configured display name.
         """
-        # Operations first: one that ends between two reads is then seen by its effect.
+        # Operations before what they work on: one that ends between two reads is then seen by its
+        # effect. Versions last: whatever is deployed was registered before.
         busy = self._busy(self._models, self._model_name)
-        versions = self._versions()
         name = self._endpoint_name()
         if name is None:
             # It may be in the making under the id that we give it.
             busy += self._busy(self._endpoints, self._own_endpoint)
-            return View(self.config.model, None, versions=versions, busy=busy)
+            return View(self.config.model, None, versions=self._versions(), busy=busy)
         busy += self._busy(self._endpoints, name)
         found = self._endpoints.get_endpoint(name=name, **reading())
         return View(
@@ -68,7 +68,7 @@ class Endpoints:
             labels=dict(found.labels),
             etag=found.etag,
             updated=found.update_time,
-            versions=versions,
+            versions=self._versions(),
             busy=busy,
         )
 
