@@ -32,7 +32,8 @@ from titleholder.vertex.jobs import MODEL_LABEL
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
 # PERMISSION_DENIED, FAILED_PRECONDITION.
-_FINAL_CODES = {3, 5, 7, 9}
+_FAILED_PRECONDITION = 9
+_FINAL_CODES = {3, 5, 7, _FAILED_PRECONDITION}
 
 
 class LookAgain(Exception):
@@ -105,7 +106,10 @@ class Endpoints:
         """
         found = self._endpoints.get_operation({"name": operation}, **reading())
         if found.HasField("error"):
-            kind = Refusal if found.error.code in _FINAL_CODES else TryAgain
+            # A model that was to leave may have been given traffic meanwhile: look at it anew.
+            seated = found.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
+            final = found.error.code in _FINAL_CODES and not seated
+            kind = Refusal if final else TryAgain
             said = " ".join(found.error.message.split())
             raise kind(f"Vertex AI could not {step}: {said} (operation {operation})")
         return not found.done

@@ -1,0 +1,106 @@
+"""What somebody else does between two calls of an actor, one case at a time."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import pytest
+import requests
+
+from tests.rollouts.conftest import Place, Scene
+from tests.rollouts.scenarios import A, B
+from titleholder.errors import Refusal, TryAgain
+from titleholder.reconcile import Done
+from titleholder.rollout.intents import Abort, RollBack, SetShare
+from titleholder.rollout.plan import plan
+from titleholder.rollout.roles import stand
+from titleholder.rollout.steps import Deploy
+from titleholder.vertex.endpoints import Endpoints
+
+READ = r"GET .*/endpoints/m1$"
+WRITE = r"PATCH .*/endpoints/m1$"
+Overtake = Callable[[str, Callable[[], object]], None]
+
+
+@pytest.fixture
+def overtake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overtake]:
+    """Have something done before the next call that matches; what it calls itself is not met."""
+    send = requests.Session.send
+    ahead: list[tuple[str, Callable[[], object]]] = []
+
+    def sent(session: requests.Session, request: requests.PreparedRequest, **more: object):
+        call = f"{request.method} {request.path_url.partition('?')[0]}"
+        if ahead and re.fullmatch(ahead[0][0], call):
+            ahead.pop(0)[1]()
+        return send(session, request, **more)
+
+    monkeypatch.setattr(requests.Session, "send", sent)
+    yield lambda call, do: ahead.append((call, do))
+    assert not ahead
+
+
+@pytest.fixture
+def challenged(scene: Scene) -> Scene:
+    """A is champion, B challenger."""
+    for week in range(2):
+        scene.play(scene.wish(week))
+    return scene
+
+
+def _deploy(scene: Scene, week: int) -> None:
+    """As far as the week's run comes before it gives its model a role."""
+    endpoints = Endpoints(Place(scene.location), scene.config())  # type: ignore[arg-type]
+    while True:
+        view = scene.view()
+        step = plan(view, scene.wish(week)).steps[0]
+        operation = endpoints.apply(step, view)
+        scene.vertex.clock.advance(60)
+        scene.vertex.endpoints.wait_operation({"name": operation})
+        if isinstance(step, Deploy):
+            return
+
+
+@pytest.mark.parametrize("call", [r"GET .*/models/m1:listVersions", r"GET .*/endpoints", READ])
+def test_whatever_is_seen_deployed_is_seen_registered(
+    scene: Scene, overtake: Overtake, call: str
+) -> None:
+    """Else a model of ours that came meanwhile looks like one that somebody deployed by hand."""
+    scene.play(scene.wish(0))
+    overtake(call, lambda: _deploy(scene, 1))
+    found = scene.view()
+    assert [seat.id for seat in stand(found).leftovers] == [s.id for s in found.seats if s.id != A]
+    assert plan(found, scene.wish(2)).steps
+
+
+def test_a_model_that_got_traffic_while_it_was_to_leave_is_looked_at_anew(
+    challenged: Scene,
+) -> None:
+    given = False
+
+    def pause(seconds: float) -> None:
+        nonlocal given
+        if not given:
+            given = True
+            challenged.play(SetShare(B, 20))
+        challenged.vertex.clock.advance(seconds)
+
+    with pytest.raises(TryAgain, match=rf"could not undeploy {B}: .*now goes 80 % to {A}"):
+        challenged.engine(pause).run(RollBack(B))
+    challenged.play(RollBack(B))
+    assert [seat.id for seat in challenged.view().seats] == [A]
+
+
+def test_two_who_want_the_contrary_do_not_fight(challenged: Scene, overtake: Overtake) -> None:
+    """The one who finds a change undone is told, and the other one's stands."""
+    overtake(WRITE, lambda: None)
+    overtake(READ, lambda: challenged.play(SetShare(B, 50)))
+    with pytest.raises(Refusal, match=rf"somebody else undid this: abort: 100 % to {A}"):
+        challenged.play(Abort(B))
+    assert challenged.now[0] == {A: 50, B: 50}
+
+
+def test_an_alias_that_another_actor_took_away_first_is_as_wanted(
+    challenged: Scene, overtake: Overtake
+) -> None:
+    overtake(r"POST .*:mergeVersionAliases", lambda: challenged.play(Abort(B)))
+    assert isinstance(challenged.play(Abort(B)), Done)
+    assert challenged.view().version("challenger") is None
