@@ -1,6 +1,6 @@
 """Several actors and a person at the console on one endpoint, interleaved call by call."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
@@ -14,15 +14,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from sandbox.vertex.context import Durations
-from tests.faults import Faults
 from tests.rollouts import actors
 from tests.rollouts.acting import Stage
-from tests.rollouts.conftest import Scene
 from tests.rollouts.console import BEGINNINGS
-from tests.rollouts.direct import DirectVertex, here
+from tests.rollouts.direct import Channel, DirectVertex
 from tests.rollouts.ending import settle, wrongs
-from tests.sandbox.conftest import Storage
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -62,7 +58,7 @@ class Rollouts(RuleBasedStateMachine):
         week=st.integers(1, 3),
     )
     def begin(self, beginning: str, replacement: str, keep: bool, week: int) -> None:
-        self.stage = Stage(self.theatre.scene(), replacement, keep)
+        self.stage = Stage(self.theatre.place(), replacement, keep)
         if beginning != "nothing":
             self.stage.console.begin(beginning)
         self.stage.weekly(week)
@@ -113,56 +109,15 @@ class Rollouts(RuleBasedStateMachine):
             return
         try:
             settle(self.stage, adopts=self.stage.console.edits % 2 == 0)
-            assert not wrongs(self.stage, self.theatre.faults)
+            assert not wrongs(self.stage)
         finally:
             self.stage.end()
-            self.theatre.count()
-
-
-class Theatre:
-    """Servers for many examples: a new one from time to time, as it keeps all that ever was."""
-
-    EXAMPLES = 20
-
-    def __init__(
-        self, start: Callable[[], DirectVertex], artifact: str, lead: Callable[[str], None]
-    ):
-        self._start, self._artifact, self._lead = start, artifact, lead
-        self._server: DirectVertex | None = None
-        self._left = 0
-        self.played = 0
-
-    def scene(self) -> Scene:
-        """An empty place."""
-        if not self._left:
-            self.close()
-            self._server = self._start()
-            self._lead(self._server.url)
-            self.faults = Faults(self._server.url)
-            self._left = self.EXAMPLES
-        self._left -= 1
-        self.faults.clear()
-        return Scene(self.server, self._artifact)
-
-    @property
-    def server(self) -> DirectVertex:
-        """The one that is on."""
-        assert self._server is not None
-        return self._server
-
-    def count(self) -> None:
-        self.played += 1
-
-    def close(self) -> None:
-        if self._server is not None:
-            self.faults.close()
-            self._server.stop()
-            self._server = None
+            self.theatre.played += 1
 
 
 class Inline:
-    """In place of the server's threads: a model is loaded when the call is answered, so that what
-    comes next does not depend on how fast this machine is."""
+    """In place of the threads that load models: one is loaded when the call is answered, so that
+    what comes next does not depend on how fast this machine is."""
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
 
@@ -172,32 +127,26 @@ class Inline:
     def shutdown(self, **_: Any) -> None: ...
 
 
+class Theatre:
+    """Where many examples are played, each in an empty place."""
+
+    def __init__(self) -> None:
+        self.channel = Channel()
+        self.played = 0
+
+    def place(self) -> DirectVertex:
+        """An empty one."""
+        return DirectVertex(self.channel)
+
+
 @pytest.fixture
-def theatre(
-    tmp_path_factory: pytest.TempPathFactory, bucket: Storage, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Theatre]:
+def theatre(monkeypatch: pytest.MonkeyPatch) -> Theatre:
+    found = Theatre()
     monkeypatch.setattr("sandbox.vertex.operations.lifecycle.ThreadPoolExecutor", Inline)
-    monkeypatch.setattr("sandbox.vertex.app.run_in_threadpool", here)
-    # One client of each kind for one server: to make it takes as long as a call.
     monkeypatch.setattr(
-        "titleholder.vertex.endpoints.client", lambda kind, _: found.server.client(kind)
+        "titleholder.vertex.endpoints.client", lambda kind, _: found.channel.client(kind)
     )
-
-    def start() -> DirectVertex:
-        home = tmp_path_factory.mktemp("actors")
-        return DirectVertex(
-            home, bucket.host, Durations(deploy=12, undeploy=3, other=1), faults=True
-        )
-
-    found = Theatre(
-        start,
-        bucket.put_constant(1),
-        lambda url: monkeypatch.setenv("VERTEX_AI_EMULATOR_HOST", url),
-    )
-    try:
-        yield found
-    finally:
-        found.close()
+    return found
 
 
 def play(theatre: Theatre, examples: int, steps: int, **more: Any) -> None:
