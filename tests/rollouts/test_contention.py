@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from tests.rollouts.conftest import Place, Scene
+from tests.rollouts.conftest import Place, Scene, name
 from tests.rollouts.scenarios import A, B
 from titleholder.errors import Refusal, TryAgain
 from titleholder.reconcile import Done
@@ -96,6 +96,15 @@ def test_two_who_want_the_contrary_do_not_fight(challenged: Scene, overtake: Ove
     with pytest.raises(Refusal, match=rf"somebody else undid this: abort: 100 % to {A}"):
         challenged.play(Abort(B))
     assert challenged.now[0] == {A: 50, B: 50}
+
+
+def test_a_run_withdraws_one_challenger_after_the_other(
+    challenged: Scene, overtake: Overtake
+) -> None:
+    """Both in the same words, but nobody undid the first."""
+    overtake(r"POST .*:deployModel", lambda: challenged.play(challenged.wish(2)))
+    challenged.play(challenged.wish(3))
+    assert challenged.now[0] == {A: 90, name(3): 10}
 
 
 def test_an_alias_that_another_actor_took_away_first_is_as_wanted(
