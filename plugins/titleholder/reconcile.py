@@ -119,7 +119,7 @@ class Reconciler:
             if decided.steps != told:
                 log.info("plan: %s", "; ".join(str(step) for step in decided.steps))
             step, told = decided.steps[0], decided.steps[1:]
-            if view.busy and not isinstance(step, SetTraffic | Alias):
+            if view.busy and _waits(step, view):
                 if waiting is None or waiting.operation != view.busy[0]:
                     waiting = fresh = Waiting(view.busy[0], "", self._clock())
                 self._check_limit(waiting)
@@ -271,6 +271,14 @@ class Reconciler:
         self._known |= {one.id for one in self._unrecorded}
         self._unrecorded.clear()
         return False
+
+
+def _waits(step: Step, view: View) -> bool:
+    """Whether the step has to wait for what is in flight. Taking requests from a model never
+    does; giving some to one that has none may be too late while a model is being undeployed."""
+    if isinstance(step, SetTraffic):
+        return view.leaving and not step.split.keys() <= view.split.keys()
+    return not isinstance(step, Alias)
 
 
 def _roles(view: View) -> tuple[str | None, str | None]:

@@ -16,6 +16,7 @@ from titleholder.rollout.roles import stand
 from titleholder.rollout.steps import Deploy
 from titleholder.vertex.endpoints import Endpoints
 
+MASK = {"paths": ["traffic_split"]}
 READ = r"GET .*/endpoints/m1$"
 WRITE = r"PATCH .*/endpoints/m1$"
 Overtake = Callable[[str, Callable[[], object]], None]
@@ -71,21 +72,37 @@ def test_whatever_is_seen_deployed_is_seen_registered(
     assert plan(found, scene.wish(2)).steps
 
 
+def _once(do: Callable[[], object], scene: Scene) -> Callable[[float], None]:
+    """A pause in which something is done, the first time."""
+    left = [do]
+
+    def pause(seconds: float) -> None:
+        if left:
+            left.pop()()
+        scene.vertex.clock.advance(seconds)
+
+    return pause
+
+
 def test_a_model_that_got_traffic_while_it_was_to_leave_is_looked_at_anew(
     challenged: Scene,
 ) -> None:
-    given = False
-
-    def pause(seconds: float) -> None:
-        nonlocal given
-        if not given:
-            given = True
-            challenged.play(SetShare(B, 20))
-        challenged.vertex.clock.advance(seconds)
-
+    """Somebody gave it some who had looked before."""
+    write = challenged.vertex.endpoints.update_endpoint
+    content = {"name": challenged.endpoint, "traffic_split": {A: 80, B: 20}}
+    pause = _once(lambda: write(endpoint=content, update_mask=MASK), challenged)
     with pytest.raises(TryAgain, match=rf"could not undeploy {B}: .*now goes 80 % to {A}"):
         challenged.engine(pause).run(RollBack(B))
-    challenged.play(RollBack(B))
+
+
+def test_a_model_that_is_leaving_gets_no_traffic(challenged: Scene) -> None:
+    challenged.play(Abort(B))
+
+    def share() -> None:
+        with pytest.raises(Refusal, match=f"{B} is not the challenger"):
+            challenged.play(SetShare(B, 20))
+
+    assert isinstance(challenged.engine(_once(share, challenged)).run(RollBack(B)), Done)
     assert [seat.id for seat in challenged.view().seats] == [A]
 
 

@@ -39,7 +39,7 @@ class View:
 
     `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None when
     it does not exist, and `updated` the time of its last change. `busy` names the operations in
-    flight on the endpoint or in the registry.
+    flight on the endpoint or in the registry; `leaving` tells whether one undeploys a model.
     """
 
     model: str
@@ -50,6 +50,7 @@ class View:
     updated: datetime | None = None
     versions: tuple[Version, ...] = ()
     busy: tuple[str, ...] = ()
+    leaving: bool = False
 
     def seat(self, deployed_model_id: str | None) -> Seat | None:
         """The seat of that id, if any."""

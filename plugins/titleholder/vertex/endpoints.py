@@ -34,6 +34,7 @@ from titleholder.vertex.jobs import MODEL_LABEL
 # PERMISSION_DENIED, FAILED_PRECONDITION.
 _FAILED_PRECONDITION = 9
 _FINAL_CODES = {3, 5, 7, _FAILED_PRECONDITION}
+_LEAVING = ".UndeployModelOperationMetadata"
 
 
 class LookAgain(Exception):
@@ -54,13 +55,13 @@ class Endpoints:
         """
         # Operations before what they work on: one that ends between two reads is then seen by its
         # effect. Versions last: whatever is deployed was registered before.
-        busy = self._busy(self._models, self._model_name)
+        running = self._running(self._models, self._model_name)
         name = self._endpoint_name()
+        # It may be in the making under the id that we give it.
+        running += self._running(self._endpoints, name or self._own_endpoint)
+        busy = tuple(operation.name for operation in running)
         if name is None:
-            # It may be in the making under the id that we give it.
-            busy += self._busy(self._endpoints, self._own_endpoint)
             return View(self.config.model, None, versions=self._versions(), busy=busy)
-        busy += self._busy(self._endpoints, name)
         found = self._endpoints.get_endpoint(name=name, **reading())
         return View(
             model=self.config.model,
@@ -71,6 +72,7 @@ class Endpoints:
             updated=found.update_time,
             versions=self._versions(),
             busy=busy,
+            leaving=any(operation.metadata.type_url.endswith(_LEAVING) for operation in running),
         )
 
     def apply(self, step: Step, view: View, change: str = "") -> str:
@@ -225,19 +227,19 @@ class Endpoints:
         version = view.version(reference)
         return f"{self._model_name}@{version.number if version else reference}"
 
-    def _busy(self, service: Any, resource: str) -> tuple[str, ...]:
+    def _running(self, service: Any, resource: str) -> list[Any]:
         from google.api_core import exceptions
 
-        running: list[str] = []
+        running: list[Any] = []
         request = {"name": resource}
         while True:
             try:
                 page = service.list_operations(request, **reading())
             except exceptions.NotFound:
-                return ()
-            running += [operation.name for operation in page.operations if not operation.done]
+                return []
+            running += [operation for operation in page.operations if not operation.done]
             if not page.next_page_token:
-                return tuple(running)
+                return running
             request["page_token"] = page.next_page_token
 
     @property
