@@ -89,6 +89,8 @@ def rollout(config: ModelConfig) -> DAG:
         dag_id=f"{config.model}__rollout",
         doc_md=ROLLOUT.format(config=config, intents=intents),
         schedule=None,
+        # It does nothing by itself, and who needs it needs it at once.
+        is_paused_upon_creation=False,
         params={
             "intent": Param(
                 type="string",

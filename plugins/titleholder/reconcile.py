@@ -115,7 +115,7 @@ class Reconciler:
                 return self._done(decided, view)
             if decided.steps != told:
                 log.info("plan: %s", "; ".join(str(step) for step in decided.steps))
-            step, told = decided.steps[0], decided.steps[1:]
+            step, told = decided.steps[0], decided.steps
             if view.busy and not _possible(view, step):
                 if waiting is None or waiting.operation != view.busy[0]:
                     waiting = fresh = Waiting(view.busy[0], "", self._clock())
@@ -124,6 +124,7 @@ class Reconciler:
                     return waiting
                 self._pause(0.25)
                 continue
+            told = decided.steps[1:]
             if repr(step) in made:
                 raise Refusal(
                     f"somebody else undid this: {step}; look at `python -m titleholder status "
@@ -169,7 +170,7 @@ class Reconciler:
         if self._clock() - waiting.since > OPERATION_LIMIT:
             raise Refusal(
                 f"the operation {waiting.operation} has not ended in {OPERATION_LIMIT}; cancel it "
-                "in the console, then clear this task"
+                "in the console, then repeat this"
             )
 
     def _done(self, decided: Plan, view: View) -> Done:

@@ -61,7 +61,7 @@ class Recorder:
 
     def refused(self, view: View, wish: object, why: Exception) -> None:
         """Nothing was changed, and a person has to decide."""
-        self._unchanged("refused", str(why), view, f"{type(wish).__name__}: {why}")
+        self._unchanged("refused", str(why), view, f"{wish!r}: {why}")
 
     def catch_up(self, view: View, lost: Event | None) -> None:
         """Record the endpoint's last change if its maker may not have come to it. A write whose

@@ -1,12 +1,13 @@
 """One endpoint with its actors and its console: who is started, let go, and ended."""
 
-import json
+from typing import Any
 
-import requests
+from google.cloud.aiplatform_v1 import DeployModelRequest
 
 from tests.rollouts.actors import Actor, Died
 from tests.rollouts.conftest import Notebook, Place, Scene
 from tests.rollouts.console import Console
+from tests.rollouts.direct import DirectVertex
 from titleholder.errors import TryAgain
 from titleholder.events import Event
 from titleholder.reconcile import Done, Reconciler, Waiting
@@ -40,15 +41,19 @@ class Gated:
 class Stage:
     """What a state machine acts on."""
 
-    def __init__(self, scene: Scene, replacement: str, keep: bool) -> None:
-        self.scene = scene
+    def __init__(self, vertex: DirectVertex, replacement: str, keep: bool) -> None:
+        self.vertex = vertex
+        self.scene = Scene(vertex, "gs://artifacts/any")  # type: ignore[arg-type]
         self.rollout = {"replacement": replacement, "keep_previous": keep}
-        self.console = Console(scene)
+        self.console = Console(self.scene)
         self.actors: list[Actor] = []
         self.weeks: set[int] = set()
         self.hasty: set[str] = set()
 
-    # Actors
+    @property
+    def traffic(self) -> list[dict[str, Any]]:
+        """Every split that was ever live, oldest first."""
+        return self.vertex.traffic.list(self.scene.endpoint)
 
     @property
     def alive(self) -> list[Actor]:
@@ -89,7 +94,7 @@ class Stage:
             if not any(actor.alive for actor in actors):
                 return
             for actor in actors:
-                if "/operations/" in actor.at:
+                if actor.at == "get_operation":
                     # It is asked for, so time passes: fewer calls until all are at their end.
                     self.scene.vertex.clock.advance(30)
                 if actor.alive:
@@ -101,6 +106,7 @@ class Stage:
         """Nobody is left behind."""
         for actor in self.actors:
             actor.end()
+        self.vertex.close()
 
     def _work(self, me: Actor, intent: Intent, cause: Cause) -> Done:
         waiting: Waiting | None = None
@@ -133,9 +139,9 @@ class Stage:
             me.stop("deferred")
             clock.advance(DEFERRED)
 
-    def _writing(self, actor: Actor, request: requests.PreparedRequest) -> None:
-        if actor.at.endswith(":deployModel"):
+    def _writing(self, actor: Actor, request: Any) -> None:
+        if isinstance(request, DeployModelRequest):
             endpoint = self.console.look()
             if endpoint is not None and endpoint.etag != actor.etag:
                 # Nothing protects this call: its plan is older than what another one did.
-                self.hasty.add(json.loads(request.body or "")["deployedModel"]["id"])
+                self.hasty.add(request.deployed_model.id)

@@ -1,93 +1,73 @@
-"""The local Vertex AI without a socket: half of what a call over one costs is the socket's.
+"""The local Vertex AI without a server around it: most of what a call costs is the way there."""
 
-All else is as over HTTP: Google's client writes the request and reads the answer.
-"""
-
-import asyncio
-from collections.abc import Callable
+import random
+from pathlib import Path
 from typing import Any
-from urllib.parse import unquote, urlsplit
 
-import requests
-from requests.structures import CaseInsensitiveDict
-
-from tests.rollouts.actors import gate
-from tests.sandbox.conftest import Vertex
-
-
-class DirectVertex(Vertex):
-    """A server that answers in the caller's thread, too; one caller at a time."""
-
-    def start(self) -> None:
-        self.app = self._start()
-        self.loop = asyncio.new_event_loop()
-        self._start = lambda: self.app
-        super().start()
-        self._clients: dict[Any, Any] = {
-            type(one): self._led(one) for one in (self.endpoints, self.models)
-        }
-
-    def client(self, kind: Any) -> Any:
-        """A client of that kind, always the same: to make one takes as long as some calls."""
-        return self._clients[kind]
-
-    def stop(self) -> None:
-        self.loop.run_until_complete(self.loop.shutdown_default_executor())
-        self.loop.close()
-        super().stop()
-
-    def _led(self, client: Any) -> Any:
-        session = client.transport._session
-        session.send = gate(self.answer)
-        session.trust_env = False  # Else proxies and passwords are looked for in every call.
-        return client
-
-    def answer(self, request: requests.PreparedRequest) -> requests.Response:
-        """As requests.Session.send, without what a test has no use for."""
-        url = urlsplit(request.url or "")
-        body = request.body or b""
-        headers = {**request.headers, "host": url.netloc}
-        scope = {
-            "type": "http",
-            "http_version": "1.1",
-            "method": request.method,
-            "scheme": "http",
-            "path": unquote(url.path),
-            "raw_path": url.path.encode(),
-            "root_path": "",
-            "query_string": url.query.encode(),
-            "headers": [(k.lower().encode(), _bytes(v)) for k, v in headers.items()],
-            "client": ("127.0.0.1", 1),
-            "server": (url.hostname, url.port),
-        }
-        messages = [{"type": "http.request", "body": _bytes(body), "more_body": False}]
-        response = requests.Response()
-        response.request, response.url = request, request.url or ""
-        content = b""
-
-        async def receive() -> dict[str, Any]:
-            if not messages:
-                await asyncio.Event().wait()  # Nobody hangs up.
-            return messages.pop()
-
-        async def send(message: dict[str, Any]) -> None:
-            nonlocal content
-            if message["type"] == "http.response.start":
-                response.status_code = message["status"]
-                response.headers = CaseInsensitiveDict(
-                    {k.decode(): v.decode() for k, v in message["headers"]}
-                )
-            content += message.get("body", b"")
-
-        self.loop.run_until_complete(self.app(scope, receive, send))
-        response._content = content
-        return response
+from sandbox.vertex.app import PROJECT_NUMBER
+from sandbox.vertex.context import Context, Durations
+from sandbox.vertex.endpoints.deployments import DeploymentService
+from sandbox.vertex.endpoints.records import EndpointRecords
+from sandbox.vertex.endpoints.service import EndpointService
+from sandbox.vertex.faults.traffic import TrafficHistory
+from sandbox.vertex.models.records import ModelRecords
+from sandbox.vertex.models.service import ModelService
+from sandbox.vertex.models.uploads import UploadService
+from sandbox.vertex.names import Names
+from sandbox.vertex.operations.lifecycle import Operations
+from sandbox.vertex.operations.service import OperationService
+from sandbox.vertex.prediction.serving import Serving
+from sandbox.vertex.store import Store
+from tests.rollouts.channel import Channel
+from tests.sandbox.conftest import PROJECT, HandClock
 
 
-async def here(work: Callable[..., Any], *arguments: Any) -> Any:
-    """In place of the server's run_in_threadpool."""
-    return work(*arguments)
+class DirectVertex:
+    """One local Vertex AI, in memory, to which `channel` leads from now on; `traffic` are the
+    splits that were ever live. It answers in the caller's thread, one caller at a time."""
+
+    def __init__(self, channel: Channel) -> None:
+        self.clock = HandClock()
+        store = Store(Path(":memory:"))
+        operations = Operations(store, self.clock)
+        durations = Durations(deploy=12, undeploy=3, other=1)
+        context = Context(store, self.clock, Names(PROJECT, PROJECT_NUMBER), operations, durations)
+        serving = Serving(store, Anything(), random.Random(0), PROJECT)  # type: ignore[arg-type]
+
+        def changed(name: str) -> None:
+            serving.forget(name)
+            self.traffic.remember(name)
+
+        endpoints = EndpointRecords(context, changed)
+        models = ModelRecords(context, endpoints, serving.forget_all)
+        self.traffic = TrafficHistory(store, self.clock, serving.loaded)
+        self._store, self._operations = store, operations
+        self._services: list[Any] = [
+            EndpointService(context, endpoints),
+            DeploymentService(context, endpoints, models, serving),
+            ModelService(context, models),
+            UploadService(context, models),
+            OperationService(operations),
+        ]
+        channel.vertex = self
+        self.endpoints, self.models = channel.endpoints, channel.models
+
+    def answer(self, method: str, request: Any) -> Any:
+        """As the server does; raises ApiError."""
+        self._operations.settle()
+        found = next(one for one in self._services if hasattr(one, method))
+        return getattr(found, method)(request)
+
+    def close(self) -> None:
+        self._operations.close()
+        self._store.close()
 
 
-def _bytes(text: Any) -> bytes:
-    return text if isinstance(text, bytes) else str(text).encode()
+class Anything:
+    """In place of the models in the storage, which nobody asks here: there is one everywhere."""
+
+    def load(self, *_: str) -> "Anything":
+        return self
+
+    def predict(self, instances: Any) -> Any:
+        return instances

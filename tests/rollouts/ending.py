@@ -3,7 +3,7 @@
 from collections import Counter
 from typing import Any
 
-from tests.faults import Faults, unsound
+from tests.faults import unsound
 from tests.rollouts.acting import Stage
 from tests.rollouts.conftest import name
 from tests.rollouts.console import BEGUN, FOREIGN
@@ -63,9 +63,9 @@ def _as_wanted(stage: Stage, newest: int) -> None:
     assert made == Counter(runs)
 
 
-def wrongs(stage: Stage, faults: Faults) -> list[str]:
+def wrongs(stage: Stage) -> list[str]:
     """Every promise that was broken at some time."""
-    traffic = faults.traffic(endpoint=stage.scene.endpoint)[stage.console.begun :]
+    traffic = stage.traffic[stage.console.begun :]
     events = stage.scene.notebook.events
     wrong = unsound(traffic)
     wrong += overwritten(traffic, events) + lost(traffic, events)

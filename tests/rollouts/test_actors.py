@@ -1,168 +1,18 @@
 """Several actors and a person at the console on one endpoint, interleaved call by call."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
-from hypothesis import strategies as st
-from hypothesis.stateful import (
-    RuleBasedStateMachine,
-    initialize,
-    precondition,
-    rule,
-    run_state_machine_as_test,
-)
+from hypothesis.stateful import run_state_machine_as_test
 
-from sandbox.vertex.context import Durations
-from tests.faults import Faults
-from tests.rollouts import actors
-from tests.rollouts.acting import Stage
-from tests.rollouts.conftest import Scene
-from tests.rollouts.console import BEGINNINGS
-from tests.rollouts.direct import DirectVertex, here
-from tests.rollouts.ending import settle, wrongs
-from tests.sandbox.conftest import Storage
-from titleholder.rollout.intents import (
-    Abort,
-    Adopt,
-    Intent,
-    Promote,
-    Reinstate,
-    Restore,
-    RollBack,
-    SetShare,
-)
-
-AT_ONCE = 3
-WISHES: dict[str, tuple[str, Callable[[str], Intent]]] = {
-    # What an operator wants, and about whom: the role that the model has when they say so.
-    "promote": ("challenger", Promote),
-    "rollback": ("challenger", RollBack),
-    "abort": ("challenger", Abort),
-    "share": ("challenger", lambda one: SetShare(one, 50)),
-    "share again": ("withdrawn", lambda one: SetShare(one, 20)),
-    "reinstate": ("previous", Reinstate),
-    "adopt": ("champion", lambda one: Adopt()),
-    "restore": ("champion", lambda one: Restore()),
-}
-EDITS = ("share", "move", "unlabel", "undeploy", "depose", "deploy_foreign")
-which = st.integers(0, 5)
-
-
-class Rollouts(RuleBasedStateMachine):
-    """Every rule is somebody who does something; they go on for as long as hypothesis lets them."""
-
-    theatre: "Theatre"
-
-    @initialize(
-        beginning=st.sampled_from(["nothing", *BEGINNINGS]),
-        replacement=st.sampled_from(["recreate", "surge"]),
-        keep=st.sampled_from([True, True, False]),
-        week=st.integers(1, 3),
-    )
-    def begin(self, beginning: str, replacement: str, keep: bool, week: int) -> None:
-        self.stage = Stage(self.theatre.scene(), replacement, keep)
-        if beginning != "nothing":
-            self.stage.console.begin(beginning)
-        self.stage.weekly(week)
-
-    def actor(self, pick: int) -> actors.Actor:
-        alive = self.stage.alive
-        return alive[pick % len(alive)]
-
-    @precondition(lambda self: self.stage.alive)
-    @rule(pick=which, calls=st.integers(1, 15))
-    def goes_on(self, pick: int, calls: int) -> None:
-        actor = self.actor(pick)
-        for _ in range(calls):
-            if not actor.alive:
-                return
-            actor.step()
-
-    @precondition(lambda self: self.stage.alive)
-    @rule(pick=which, order=st.sampled_from(["die", "die after", "lose", "lose after"]))
-    def fails(self, pick: int, order: Any) -> None:
-        self.actor(pick).step(order)
-
-    @precondition(lambda self: len(self.stage.alive) < AT_ONCE)
-    @rule(week=st.integers(0, 3))
-    def weekly_run(self, week: int) -> None:
-        self.stage.weekly(week)
-
-    @precondition(lambda self: len(self.stage.alive) < AT_ONCE)
-    @rule(wish=st.sampled_from([*WISHES]))
-    def operator(self, wish: str) -> None:
-        endpoint = self.stage.console.look()
-        role, intent = WISHES[wish]
-        about = endpoint.labels.get(role) if endpoint is not None else None
-        if about is not None:
-            title = wish.partition(" ")[0]
-            self.stage.start(f"{title} {len(self.stage.actors)}", title, intent(about))
-
-    @rule(kind=st.sampled_from(EDITS), pick=which)
-    def edited_by_hand(self, kind: str, pick: int) -> None:
-        self.stage.console.edit(kind, pick)
-
-    @rule(seconds=st.sampled_from([3, 30]))
-    def time_passes(self, seconds: float) -> None:
-        self.stage.scene.vertex.clock.advance(seconds)
-
-    def teardown(self) -> None:
-        if not hasattr(self, "stage"):
-            return
-        try:
-            settle(self.stage, adopts=self.stage.console.edits % 2 == 0)
-            assert not wrongs(self.stage, self.theatre.faults)
-        finally:
-            self.stage.end()
-            self.theatre.count()
-
-
-class Theatre:
-    """Servers for many examples: a new one from time to time, as it keeps all that ever was."""
-
-    EXAMPLES = 20
-
-    def __init__(
-        self, start: Callable[[], DirectVertex], artifact: str, lead: Callable[[str], None]
-    ):
-        self._start, self._artifact, self._lead = start, artifact, lead
-        self._server: DirectVertex | None = None
-        self._left = 0
-        self.played = 0
-
-    def scene(self) -> Scene:
-        """An empty place."""
-        if not self._left:
-            self.close()
-            self._server = self._start()
-            self._lead(self._server.url)
-            self.faults = Faults(self._server.url)
-            self._left = self.EXAMPLES
-        self._left -= 1
-        self.faults.clear()
-        return Scene(self.server, self._artifact)
-
-    @property
-    def server(self) -> DirectVertex:
-        """The one that is on."""
-        assert self._server is not None
-        return self._server
-
-    def count(self) -> None:
-        self.played += 1
-
-    def close(self) -> None:
-        if self._server is not None:
-            self.faults.close()
-            self._server.stop()
-            self._server = None
+from tests.rollouts.machine import Rollouts, Theatre
 
 
 class Inline:
-    """In place of the server's threads: a model is loaded when the call is answered, so that what
-    comes next does not depend on how fast this machine is."""
+    """In place of the threads that load models: one is loaded when the call is answered, so that
+    what comes next does not depend on how fast this machine is."""
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
 
@@ -173,31 +23,13 @@ class Inline:
 
 
 @pytest.fixture
-def theatre(
-    tmp_path_factory: pytest.TempPathFactory, bucket: Storage, monkeypatch: pytest.MonkeyPatch
-) -> Iterator[Theatre]:
+def theatre(monkeypatch: pytest.MonkeyPatch) -> Theatre:
+    found = Theatre()
     monkeypatch.setattr("sandbox.vertex.operations.lifecycle.ThreadPoolExecutor", Inline)
-    monkeypatch.setattr("sandbox.vertex.app.run_in_threadpool", here)
-    # One client of each kind for one server: to make it takes as long as a call.
     monkeypatch.setattr(
-        "titleholder.vertex.endpoints.client", lambda kind, _: found.server.client(kind)
+        "titleholder.vertex.endpoints.client", lambda kind, _: found.channel.client(kind)
     )
-
-    def start() -> DirectVertex:
-        home = tmp_path_factory.mktemp("actors")
-        return DirectVertex(
-            home, bucket.host, Durations(deploy=12, undeploy=3, other=1), faults=True
-        )
-
-    found = Theatre(
-        start,
-        bucket.put_constant(1),
-        lambda url: monkeypatch.setenv("VERTEX_AI_EMULATOR_HOST", url),
-    )
-    try:
-        yield found
-    finally:
-        found.close()
+    return found
 
 
 def play(theatre: Theatre, examples: int, steps: int, **more: Any) -> None:
@@ -218,7 +50,6 @@ def play(theatre: Theatre, examples: int, steps: int, **more: Any) -> None:
     )
 
 
-@pytest.mark.long
 def test_actors_keep_the_promises_whatever_the_order(theatre: Theatre) -> None:
     play(theatre, 500, 11, derandomize=True)
     assert theatre.played >= 500

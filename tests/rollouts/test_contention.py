@@ -1,91 +1,132 @@
-"""Two callers on one endpoint, at the worst moment."""
+"""What somebody else does between two calls of an actor, one case at a time."""
 
-from dataclasses import dataclass
-from typing import Any
+import re
+from collections.abc import Callable, Iterator
 
 import pytest
+import requests
 
-from tests.faults import Faults
-from tests.rollouts.conftest import Notebook, Scene, name
+from tests.rollouts.conftest import Place, Scene, name
+from tests.rollouts.scenarios import A, B
 from titleholder.errors import Refusal, TryAgain
-from titleholder.events import Event
-from titleholder.reconcile import Waiting
-from titleholder.rollout.intents import Abort, Promote, Reinstate, RollBack, SetShare
-from titleholder.rollout.steps import Alias
-from titleholder.vertex.endpoints import LookAgain
+from titleholder.reconcile import Done
+from titleholder.rollout.intents import Abort, RollBack, SetShare
+from titleholder.rollout.plan import plan
+from titleholder.rollout.roles import stand
+from titleholder.rollout.steps import Deploy
+from titleholder.vertex.endpoints import Endpoints
 
-A, B = name(0), name(1)
+MASK = {"paths": ["traffic_split"]}
+READ = r"GET .*/endpoints/m1$"
+WRITE = r"PATCH .*/endpoints/m1$"
+Overtake = Callable[[str, Callable[[], object]], None]
 
 
 @pytest.fixture
-def seated(scene: Scene) -> Scene:
-    scene.play(scene.wish(0))
-    scene.play(scene.wish(1))
+def overtake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overtake]:
+    """Have something done before the next call that matches; what it calls itself is not met."""
+    send = requests.Session.send
+    ahead: list[tuple[str, Callable[[], object]]] = []
+
+    def sent(session: requests.Session, request: requests.PreparedRequest, **more: object):
+        call = f"{request.method} {request.path_url.partition('?')[0]}"
+        if ahead and re.fullmatch(ahead[0][0], call):
+            ahead.pop(0)[1]()
+        return send(session, request, **more)
+
+    monkeypatch.setattr(requests.Session, "send", sent)
+    yield lambda call, do: ahead.append((call, do))
+    assert not ahead
+
+
+@pytest.fixture
+def challenged(scene: Scene) -> Scene:
+    """A is champion, B challenger."""
+    for week in range(2):
+        scene.play(scene.wish(week))
     return scene
 
 
-@dataclass
-class Contrary(Notebook):
-    """Whenever an abort is on record, somebody gives the challenger its share back."""
-
-    scene: Scene | None = None
-
-    def append(self, events: list[Event]) -> None:
-        super().append(events)
-        if any(event.action == "abort" for event in events):
-            assert self.scene is not None
-            other = Scene(self.scene.vertex, self.scene.artifact, location=self.scene.location)
-            other.play(SetShare(B, 20))
-
-
-def test_two_who_undo_each_others_writes_are_told_so(seated: Scene) -> None:
-    seated.notebook = Contrary(scene=seated)
-    with pytest.raises(Refusal, match=r"somebody else undid this: abort: 100 % to"):
-        seated.play(Abort(B))
-    assert seated.now[0] == {A: 80, B: 20}
+def _deploy(scene: Scene, week: int) -> None:
+    """As far as the week's run comes before it gives its model a role."""
+    endpoints = Endpoints(Place(scene.location), scene.config())  # type: ignore[arg-type]
+    while True:
+        view = scene.view()
+        step = plan(view, scene.wish(week)).steps[0]
+        operation = endpoints.apply(step, view)
+        scene.vertex.clock.advance(60)
+        scene.vertex.endpoints.wait_operation({"name": operation})
+        if isinstance(step, Deploy):
+            return
 
 
-def test_an_alias_that_another_took_away_is_looked_at_again(seated: Scene) -> None:
-    endpoints = seated.engine()._endpoints
-    view = endpoints.observe()
-    away = Alias("challenger", seated.wish(1).version.alias, remove=True)
-    endpoints.apply(away, view)
-    with pytest.raises(LookAgain):
-        endpoints.apply(away, view)
+@pytest.mark.parametrize("call", [r"GET .*/models/m1:listVersions", r"GET .*/endpoints", READ])
+def test_whatever_is_seen_deployed_is_seen_registered(
+    scene: Scene, overtake: Overtake, call: str
+) -> None:
+    """Else a model of ours that came meanwhile looks like one that somebody deployed by hand."""
+    scene.play(scene.wish(0))
+    overtake(call, lambda: _deploy(scene, 1))
+    found = scene.view()
+    assert [seat.id for seat in stand(found).leftovers] == [s.id for s in found.seats if s.id != A]
+    assert plan(found, scene.wish(2)).steps
 
 
-def begun(scene: Scene, intent: Any, **rollout: Any) -> Waiting:
-    """The intent as far as an operation that takes long."""
-    result = scene.engine(**rollout).run(intent)
-    assert isinstance(result, Waiting)
-    return result
+def _once(do: Callable[[], object], scene: Scene) -> Callable[[float], None]:
+    """A pause in which something is done, the first time."""
+    left = [do]
+
+    def pause(seconds: float) -> None:
+        if left:
+            left.pop()()
+        scene.vertex.clock.advance(seconds)
+
+    return pause
 
 
-def test_going_back_does_not_wait_for_a_deployment(seated: Scene, faults: Faults) -> None:
-    seated.play(Promote(B))
-    seated.play(Reinstate(A))
-    faults.delay_operation("deploy_model", 600)
-    begun(seated, seated.wish(2), replacement="surge")
-    # The warm previous champion is no operation's: one write brings it back meanwhile.
-    seated.engine().run(Reinstate(B))
-    assert seated.now[0] == {B: 100}
+def test_a_model_that_got_traffic_while_it_was_to_leave_is_looked_at_anew(
+    challenged: Scene,
+) -> None:
+    """Somebody gave it some who had looked before."""
+    write = challenged.vertex.endpoints.update_endpoint
+    content = {"name": challenged.endpoint, "traffic_split": {A: 80, B: 20}}
+    pause = _once(lambda: write(endpoint=content, update_mask=MASK), challenged)
+    with pytest.raises(TryAgain, match=rf"could not undeploy {B}: .*now goes 80 % to {A}"):
+        challenged.engine(pause).run(RollBack(B))
 
 
-def test_nobody_who_may_be_leaving_is_given_traffic(seated: Scene, faults: Faults) -> None:
-    seated.play(Abort(B))
-    faults.delay_operation("undeploy_model", 600)
-    begun(seated, RollBack(B))
-    waiting = begun(seated, SetShare(B, 20))
-    assert "/operations/" in waiting.operation
-    assert seated.now[0] == {A: 100}
-    seated.vertex.clock.advance(700)
-    with pytest.raises(Refusal, match=f"{B} is not the challenger"):
-        seated.play(SetShare(B, 20))
+def test_a_model_that_is_leaving_gets_no_traffic(challenged: Scene) -> None:
+    challenged.play(Abort(B))
+
+    def share() -> None:
+        with pytest.raises(Refusal, match=f"{B} is not the challenger"):
+            challenged.play(SetShare(B, 20))
+
+    assert isinstance(challenged.engine(_once(share, challenged)).run(RollBack(B)), Done)
+    assert [seat.id for seat in challenged.view().seats] == [A]
 
 
-def test_an_undeployment_that_fails_is_worth_another_attempt(seated: Scene, faults: Faults) -> None:
-    faults.fail_operation("undeploy_model", "FAILED_PRECONDITION")
-    with pytest.raises(TryAgain, match=f"could not undeploy {B}"):
-        seated.play(RollBack(B))
-    seated.play(RollBack(B))
-    assert [seat.id for seat in seated.view().seats] == [A]
+def test_two_who_want_the_contrary_do_not_fight(challenged: Scene, overtake: Overtake) -> None:
+    """The one who finds a change undone is told, and the other one's stands."""
+    overtake(WRITE, lambda: None)
+    overtake(READ, lambda: challenged.play(SetShare(B, 50)))
+    with pytest.raises(Refusal, match=rf"somebody else undid this: abort: 100 % to {A}"):
+        challenged.play(Abort(B))
+    assert challenged.now[0] == {A: 50, B: 50}
+
+
+def test_a_run_withdraws_one_challenger_after_the_other(
+    challenged: Scene, overtake: Overtake
+) -> None:
+    """Both in the same words, but nobody undid the first."""
+    overtake(r"POST .*:deployModel", lambda: challenged.play(challenged.wish(2)))
+    challenged.play(challenged.wish(3))
+    assert challenged.now[0] == {A: 90, name(3): 10}
+
+
+def test_an_alias_that_another_actor_took_away_first_is_as_wanted(
+    challenged: Scene, overtake: Overtake
+) -> None:
+    overtake(r"POST .*:mergeVersionAliases", lambda: challenged.play(Abort(B)))
+    assert isinstance(challenged.play(Abort(B)), Done)
+    assert challenged.view().version("challenger") is None

@@ -50,7 +50,11 @@ class Desk:
             self.endpoints,
             self.events,
             self.policy,
-            Cause(run="command line", actor=getpass.getuser()),
+            # Each command is a run of its own.
+            Cause(
+                run=f"command line {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+                actor=getpass.getuser(),
+            ),
             lambda: datetime.now(UTC),
             time.sleep,
         )

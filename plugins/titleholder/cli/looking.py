@@ -85,6 +85,8 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
 def _intent(desk: Desk, options: argparse.Namespace, view: View) -> Intent:
     if options.kind == "seat":
         return _next_candidate(desk)
+    if options.share is not None and options.kind != "share":
+        raise Refusal(f"{options.kind} takes no share; leave the {options.share} out")
     asked = Wish(options.kind, options.deployed_model_id, options.share)
     return intent_of(pin(asked, view))
 

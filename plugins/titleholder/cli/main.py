@@ -38,7 +38,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         if not isinstance(error, GoogleAPIError | GoogleAuthError | RequestException):
             raise
-        print(f"titleholder: Google did not do it: {sentence(error)}", file=sys.stderr)
+        hint = ""
+        if isinstance(error, GoogleAuthError):
+            hint = " (or, for the sandbox, source var/sandbox.env)"
+        print(f"titleholder: Google did not do it: {sentence(error)}{hint}", file=sys.stderr)
     return 1
 
 

@@ -24,6 +24,6 @@ class LogNotifier(BaseNotifier):
             self.model,
             getattr(ti, "task_id", "its dag run"),
             getattr(dag_run, "run_id", "unknown"),
-            getattr(dag_run, "data_interval_end", "unknown"),
+            getattr(dag_run, "data_interval_end", None) or "unknown",
             cause,
         )

@@ -3,7 +3,14 @@
 from titleholder.errors import Refusal
 from titleholder.rollout.intents import Adopt
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import Roles, differences_to, leftovers, record, strangers
+from titleholder.rollout.roles import (
+    Roles,
+    differences_to,
+    leftovers,
+    record,
+    remembered,
+    strangers,
+)
 from titleholder.rollout.seating import undeploy
 from titleholder.rollout.steps import Deploy, SetTraffic, Step
 from titleholder.rollout.view import Seat, View
@@ -18,16 +25,15 @@ def adopt(view: View, wish: Adopt) -> Plan:
     if view.endpoint is None:
         raise Refusal(f"{view.model} has no endpoint; there is nothing to adopt")
     recorded = record(view)
-    before = recorded[0] if recorded else None
     if not view.seats:
-        steps = (SetTraffic({}, None, "adopt"),) if before else ()
+        steps = (SetTraffic({}, None, "adopt"),) if recorded else ()
         return Plan(steps, f"{view.endpoint} holds no model; the next weekly run crowns one")
-    roles = _as_it_is(view, wish.champion, before)
+    roles = _as_it_is(view, wish.champion)
     if unknown := [seat for seat in strangers(view, roles) if not seat.share]:
         named = ", ".join(f"{seat.id} ({seat.display_name})" for seat in unknown)
         raise Refusal(
             f"{named} on {view.endpoint} has neither traffic nor a role; undeploy it or give it "
-            "traffic, then adopt"
+            "traffic, then adopt; or restore what was recorded"
         )
     steps = () if recorded == (roles, view.split) else (SetTraffic(view.split, roles, "adopt"),)
     share = view.split[roles.champion]
@@ -38,7 +44,7 @@ def adopt(view: View, wish: Adopt) -> Plan:
     )
 
 
-def _as_it_is(view: View, champion: str | None, before: Roles | None) -> Roles:
+def _as_it_is(view: View, champion: str | None) -> Roles:
     busy = [seat for seat in view.seats if seat.share]
     if not busy or len(busy) > 2:
         raise Refusal(
@@ -62,12 +68,7 @@ def _as_it_is(view: View, champion: str | None, before: Roles | None) -> Roles:
         )
     title = known or ids[0]
     challenger = next((seat for seat in ids if seat != title), None)
-    taken = (title, challenger)
-    deposed = before.champion if before and before.champion not in taken else None
-    lost = before.challenger if before and before.challenger not in taken else None
-    previous = deposed or (before.previous if before and before.previous not in taken else None)
-    withdrawn = lost or (before.withdrawn if before and before.withdrawn not in taken else None)
-    return Roles(title, challenger, previous, withdrawn)
+    return remembered(view, title, challenger)
 
 
 def restore(view: View) -> Plan:

@@ -16,6 +16,7 @@ def promote(view: View, wish: Promote, policy: Policy) -> Plan:
     leaves, by the policy."""
     roles, steps = _roles(view)
     new = wish.challenger
+    share = view.split.get(new, 0) if roles.champion == new else 100
     if roles.champion != new:
         if roles.challenger != new:
             raise _absent(view, roles, new)
@@ -26,7 +27,7 @@ def promote(view: View, wish: Promote, policy: Policy) -> Plan:
         roles = crowned
     if not policy.keep_previous:
         steps += undeploy(view.seat(roles.previous))
-    return Plan(tuple(steps), f"{new} is champion with 100 % of the requests")
+    return Plan(tuple(steps), f"{new} is champion with {share} % of the requests")
 
 
 def abort(view: View, wish: Abort) -> Plan:
@@ -75,6 +76,7 @@ def reinstate(view: View, wish: Reinstate, policy: Policy) -> Plan:
     after it has been deployed from the registry. The deposed one stays warm as the previous."""
     roles, steps = _roles(view)
     old = wish.previous
+    share = view.split.get(old, 0) if roles.champion == old else 100
     if roles.champion != old:
         if roles.previous != old:
             raise Refusal(
@@ -88,7 +90,7 @@ def reinstate(view: View, wish: Reinstate, policy: Policy) -> Plan:
         leaving = roles.challenger or roles.withdrawn
         crowned = Roles(old, None, roles.champion, leaving)
         steps.append(SetTraffic({old: 100}, crowned, "reinstate"))
-    return Plan(tuple(steps), f"{old} is champion again with 100 % of the requests")
+    return Plan(tuple(steps), f"{old} is champion again with {share} % of the requests")
 
 
 def _make_place(view: View, roles: Roles, policy: Policy, steps: list[Step]) -> Roles:

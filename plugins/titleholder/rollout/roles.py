@@ -64,17 +64,37 @@ def record(view: View) -> tuple[Roles, dict[str, int]] | None:
     labels = view.labels
     if CHANGE not in labels or "champion" not in labels:
         return None
-    # Whoever has a role has no lesser one as well, even if somebody wrote such labels.
-    held: list[str | None] = []
-    for name in _NAMES:
-        held.append(labels[name] if labels.get(name) not in (None, *held) else None)
-    roles = Roles(labels["champion"], *held[1:])
+    held = _held(labels)
+    roles = Roles(labels["champion"], *(held.get(name) for name in _NAMES[1:]))
     share = labels.get(_SHARE, "0") if roles.challenger else "0"
     percent = int(share) if share.isdigit() and int(share) < 100 else 0
     split = {roles.champion: 100 - percent}
     if roles.challenger and percent:
         split[roles.challenger] = percent
     return roles, split
+
+
+def _held(labels: dict[str, str]) -> dict[str, str]:
+    """Who has which role by its label. Whoever has a role has no lesser one as well, even if
+    somebody wrote such labels."""
+    held: dict[str, str] = {}
+    for name in _NAMES:
+        if name in labels and labels[name] not in held.values():
+            held[name] = labels[name]
+    return held
+
+
+def remembered(view: View, champion: str, challenger: str | None) -> Roles:
+    """These two, with what the labels tell of others. Whoever lost the title or the challenge to
+    them counts as previous or withdrawn."""
+    held = _held(view.labels)
+    left = {role: seat for role, seat in held.items() if seat not in (champion, challenger)}
+    return Roles(
+        champion,
+        challenger,
+        left.get("champion") or left.get("previous"),
+        left.get("challenger") or left.get("withdrawn"),
+    )
 
 
 def stand(view: View) -> Standing:
@@ -95,7 +115,7 @@ def stand(view: View) -> Standing:
             f"{view.endpoint} was changed by hand: {'; '.join(differences)}; keep it as it is with "
             f"`python -m titleholder adopt {view.model}`, or go back to what was recorded with "
             f"`python -m titleholder restore {view.model}` (or trigger {view.model}__rollout with "
-            "that intent), then clear this task"
+            "that intent), then repeat this"
         )
     return Standing(recorded[0], True, left)
 
@@ -137,14 +157,14 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
     adopt = f"`python -m titleholder adopt {view.model} --champion <deployed model id>`"
     if not seats:
         return None
-    # What a rollout wrote before somebody took its label `change` away still counts.
-    past = {view.labels.get(role): role for role in ("previous", "withdrawn")}
-    kept = {past[seat.id]: seat.id for seat in seats if seat.id in past and not seat.share}
-    seats = tuple(seat for seat in seats if seat.id not in kept.values())
+    # Somebody may have taken away no more than the mark of a rollout: its other labels count.
+    held = _held(view.labels)
+    resting = (held.get("previous"), held.get("withdrawn"))
+    seats = tuple(seat for seat in seats if seat.share or seat.id not in resting) or seats
     if len(seats) > 2:
         raise Refusal(
             f"{view.endpoint} holds {len(seats)} deployed models ({_listed(seats)}) and a rollout "
-            "knows two; undeploy all but the champion and the challenger, then clear this task"
+            "knows two; undeploy all but the champion and the challenger, then repeat this"
         )
     label = view.labels.get("champion")
     champion = view.seat(label) or _named(seats, "champion")
@@ -152,23 +172,23 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
         raise Refusal(
             f"the label champion={label} of {view.endpoint} names no deployed model, so somebody "
             f"took the champion down; say who is champion of {_listed(seats)} with {adopt}, then "
-            "clear this task"
+            "repeat this"
         )
     if champion is None and len(seats) == 1:
         champion = seats[0]
     if champion is None:
         raise Refusal(
             f"{view.endpoint} holds {_listed(seats)}, and neither a label nor a name says which is "
-            f"the champion; say so with {adopt}, then clear this task"
+            f"the champion; say so with {adopt}, then repeat this"
         )
     if not champion.share:
         raise Refusal(
             f"the champion {champion.id} of {view.endpoint} has no traffic "
             f"({_shares(view.split)}); give it some, or say who is champion with {adopt}, then "
-            "clear this task"
+            "repeat this"
         )
     others = [seat for seat in seats if seat != champion]
-    return Roles(champion.id, others[0].id if others else None, **kept)
+    return remembered(view, champion.id, others[0].id if others else None)
 
 
 def _named(seats: tuple[Seat, ...], role: str) -> Seat | None:

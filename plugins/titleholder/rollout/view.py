@@ -39,8 +39,7 @@ class View:
 
     `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None when
     it does not exist, and `updated` the time of its last change. `busy` names the operations in
-    flight on the endpoint or in the registry, `leaving` tells whether one of them undeploys a
-    model: it does not say which.
+    flight on the endpoint or in the registry; `leaving` tells whether one undeploys a model.
     """
 
     model: str

@@ -14,7 +14,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetShare,
 )
-from titleholder.rollout.roles import Roles, stand
+from titleholder.rollout.roles import CHANGE, Roles, stand
 from titleholder.rollout.view import View
 
 Kind = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
@@ -65,6 +65,12 @@ def pin(wish: Wish, view: View) -> Wish:
 
 
 def _meant(kind: Kind, roles: Roles, view: View) -> str | None:
+    # Said again after it was done, it means the same model, not the next one.
+    last = view.labels.get(CHANGE, "").partition("-")[0]
+    if last == kind and kind in ("promote", "reinstate"):
+        return roles.champion
+    if last == kind and kind in ("abort", "rollback"):
+        return roles.withdrawn
     if kind == "reinstate":
         return roles.previous
     if roles.challenger is None and kind in ("rollback", "share") and view.seat(roles.withdrawn):

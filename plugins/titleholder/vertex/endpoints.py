@@ -1,6 +1,6 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, assert_never
 
@@ -32,7 +32,9 @@ from titleholder.vertex.jobs import MODEL_LABEL
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
 # PERMISSION_DENIED, FAILED_PRECONDITION.
-_FINAL_CODES = {3, 5, 7, 9}
+_FAILED_PRECONDITION = 9
+_FINAL_CODES = {3, 5, 7, _FAILED_PRECONDITION}
+_LEAVING = ".UndeployModelOperationMetadata"
 
 
 class LookAgain(Exception):
@@ -51,30 +53,26 @@ class Endpoints:
 
         Raises Refusal when several endpoints have the configured display name.
         """
-        # Operations first: one that ends between two reads is then seen by its effect. The registry
-        # last: whatever is on the endpoint by then is found in it.
-        busy = self._busy(self._models, self._model_name)
+        # Operations before what they work on: one that ends between two reads is then seen by its
+        # effect. Versions last: whatever is deployed was registered before.
+        running = self._running(self._models, self._model_name)
         name = self._endpoint_name()
         # It may be in the making under the id that we give it.
-        busy += self._busy(self._endpoints, name or self._own_endpoint)
-        found = None
-        if name is not None:
-            found = self._endpoints.get_endpoint(name=name, **reading())
-        view = View(
+        running += self._running(self._endpoints, name or self._own_endpoint)
+        busy = tuple(operation.name for operation in running)
+        if name is None:
+            return View(self.config.model, None, versions=self._versions(), busy=busy)
+        found = self._endpoints.get_endpoint(name=name, **reading())
+        return View(
             model=self.config.model,
             endpoint=name,
-            versions=self._versions(),
-            busy=tuple(operation.name for operation in busy),
-            leaving=any(map(_undeploys, busy)),
-        )
-        if found is None:
-            return view
-        return replace(
-            view,
             seats=tuple(_seat(found, deployed) for deployed in found.deployed_models),
             labels=dict(found.labels),
             etag=found.etag,
             updated=found.update_time,
+            versions=self._versions(),
+            busy=busy,
+            leaving=any(operation.metadata.type_url.endswith(_LEAVING) for operation in running),
         )
 
     def apply(self, step: Step, view: View, change: str = "") -> str:
@@ -110,8 +108,9 @@ class Endpoints:
         """
         found = self._endpoints.get_operation({"name": operation}, **reading())
         if found.HasField("error"):
-            # An undeployment fails when somebody gave that model traffic: that may change again.
-            final = found.error.code in _FINAL_CODES and not _undeploys(found)
+            # A model that was to leave may have been given traffic meanwhile: look at it anew.
+            seated = found.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
+            final = found.error.code in _FINAL_CODES and not seated
             kind = Refusal if final else TryAgain
             said = " ".join(found.error.message.split())
             raise kind(f"Vertex AI could not {step}: {said} (operation {operation})")
@@ -209,7 +208,7 @@ class Endpoints:
             names = ", ".join(endpoint.name for endpoint in found)
             raise Refusal(
                 f"{len(found)} endpoints are named {display_name!r} ({names}); delete or rename "
-                "all but the one that applications call, then clear this task"
+                "all but the one that applications call, then repeat this"
             )
         return str(found[0].name) if found else None
 
@@ -228,7 +227,7 @@ class Endpoints:
         version = view.version(reference)
         return f"{self._model_name}@{version.number if version else reference}"
 
-    def _busy(self, service: Any, resource: str) -> list[Any]:
+    def _running(self, service: Any, resource: str) -> list[Any]:
         from google.api_core import exceptions
 
         running: list[Any] = []
@@ -262,10 +261,6 @@ class Endpoints:
         from google.cloud.aiplatform_v1 import ModelServiceClient
 
         return client(ModelServiceClient, self.environment)
-
-
-def _undeploys(operation: Any) -> bool:
-    return str(operation.metadata.type_url).endswith(".UndeployModelOperationMetadata")
 
 
 def _seat(endpoint: Any, deployed: Any) -> Seat:

@@ -139,3 +139,21 @@ def test_restore_refuses_what_it_cannot_do() -> None:
     gone = replace(now(), versions=())
     with pytest.raises(Refusal, match=rf"the champion {OLD} is not deployed on e any more"):
         plan(gone, Restore())
+
+
+def test_the_labels_that_are_left_count_when_the_mark_of_a_rollout_was_deleted() -> None:
+    roles = Roles(NEW, None, OLD, OLDER)
+    left = view(seat(0, 100), seat(1), seat(2), roles=roles)
+    left = replace(left, labels={k: v for k, v in left.labels.items() if k != "change"})
+    taken = SetTraffic({NEW: 100}, roles, "adopt")
+    assert live(plan(left, Adopt()).steps) == (taken,)
+    crowned = SetTraffic({OLD: 100}, Roles(OLD, None, NEW, OLDER), "reinstate")
+    assert live(plan(left, Reinstate(OLD)).steps) == (taken, crowned)
+    # A previous champion that has traffic again is at least challenger.
+    both = replace(left, seats=(seat(0, 60), seat(1, 40), seat(2)))
+    shared = SetTraffic({NEW: 60, OLD: 40}, Roles(NEW, OLD, None, OLDER), "adopt")
+    assert live(plan(both, Adopt()).steps) == (shared,)
+    assert live(plan(both, Abort(OLD)).steps)[0] == shared
+    nobody = replace(left, seats=(seat(1),), labels={"previous": OLD})
+    with pytest.raises(Refusal, match=f"the champion {OLD} of e has no traffic"):
+        plan(nobody, wish())
