@@ -104,7 +104,7 @@ class Reconciler:
         told: tuple[Step, ...] = ()
         lost: Event | None = None
         fresh: Waiting | None = None  # somebody else's operation, first seen in this call
-        made: set[str] = set()  # writes of roles and split, whole
+        made: set[Step] = set()
         seen = 0
         while True:
             view = self._endpoints.observe()
@@ -125,7 +125,7 @@ class Reconciler:
                 self._pause(0.25)
                 continue
             told = decided.steps[1:]
-            if repr(step) in made:
+            if step in made:
                 raise Refusal(
                     f"somebody else undid this: {step}; look at `python -m titleholder status "
                     f"{view.model}` and agree with them on what is wanted, then repeat this"
@@ -146,7 +146,7 @@ class Reconciler:
             if event is not None:
                 self._recorder.note(event)
                 # Done twice by one caller, it would be a fight over live traffic without an end.
-                made.add(repr(step))
+                made.add(step)
             if operation:
                 waiting = Waiting(operation, str(step), self._clock())
                 if self._runs_on(waiting, PATIENCE):

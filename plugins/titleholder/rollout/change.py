@@ -5,7 +5,7 @@ from dataclasses import replace
 from titleholder.errors import Refusal
 from titleholder.rollout.intents import Abort, Policy, Promote, Reinstate, RollBack, SetShare
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import Roles, stand
+from titleholder.rollout.roles import Roles, must_exist, stand
 from titleholder.rollout.seating import undeploy
 from titleholder.rollout.steps import Deploy, SetTraffic, Step
 from titleholder.rollout.view import View
@@ -129,11 +129,7 @@ def _without_challenger(roles: Roles, action: str) -> SetTraffic:
 
 def _roles(view: View) -> tuple[Roles, list[Step]]:
     """The roles there are, and what must be done first."""
-    if view.endpoint is None:
-        raise Refusal(
-            f"{view.model} has no endpoint yet; its first weekly run makes it, if endpoint.create "
-            "says so"
-        )
+    must_exist(view)
     standing = stand(view)
     if standing.roles is None:
         raise Refusal(f"{view.endpoint} has no champion yet; its first weekly run crowns one")

@@ -97,6 +97,15 @@ def remembered(view: View, champion: str, challenger: str | None) -> Roles:
     )
 
 
+def must_exist(view: View) -> None:
+    """Raise Refusal when there is no endpoint whose roles could be changed."""
+    if view.endpoint is None:
+        raise Refusal(
+            f"{view.model} has no endpoint yet; its first weekly run makes it, if endpoint.create "
+            "says so"
+        )
+
+
 def stand(view: View) -> Standing:
     """The roles on the endpoint.
 

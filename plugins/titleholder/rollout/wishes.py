@@ -14,7 +14,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetShare,
 )
-from titleholder.rollout.roles import CHANGE, Roles, stand
+from titleholder.rollout.roles import CHANGE, Roles, must_exist, stand
 from titleholder.rollout.view import View
 
 Kind = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
@@ -46,11 +46,7 @@ def pin(wish: Wish, view: View) -> Wish:
     """
     if wish.deployed_model_id is not None or wish.kind in ("adopt", "restore"):
         return wish
-    if view.endpoint is None:
-        raise Refusal(
-            f"{view.model} has no endpoint yet; its first weekly run makes it, if endpoint.create "
-            "says so"
-        )
+    must_exist(view)
     roles = stand(view).roles
     found = _meant(wish.kind, roles, view) if roles is not None else None
     if found is None:
