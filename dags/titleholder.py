@@ -1,5 +1,6 @@
 """The DAGs of Airflow, for each YAML file in `models`: `<model>__train`, weekly, and
-`<model>__rollout`, for whoever wants to change the endpoint. Wiring only."""
+`<model>__rollout`, for whoever wants to change the endpoint and, with a section `duel`, daily for
+what the challenger has earned. Wiring only."""
 
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,12 @@ from titleholder.notifiers.cancel import CancelPipelines
 from titleholder.notifiers.log import LogNotifier
 from titleholder.operators.apply_wish import ApplyWishOperator
 from titleholder.operators.check_freshness import CheckFreshnessOperator
-from titleholder.operators.observe import ObserveOperator
+from titleholder.operators.decide import DecideOperator
+from titleholder.operators.observe import JUDGE, ObserveOperator
+from titleholder.operators.submit_duel import SubmitDuelOperator
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
+from titleholder.operators.wait_for_duel import WaitForDuelOperator
 from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
 from titleholder.rollout.wishes import KINDS
 
@@ -42,6 +46,12 @@ Trigger it, and choose an intent for the endpoint `{config.endpoint.display_name
 
 `observe` settles which deployed model is meant and logs the plan; `update_traffic` carries it out.
 The same from a terminal: `python -m titleholder plan {config.model} promote`, then `promote`.
+"""
+
+JUDGED = """
+By itself it runs at `{config.duel.schedule}` (UTC) with the intent **judge**: champion and
+challenger are scored on the labelled rows that neither was trained on, and `decide` says by the
+rules of `duel` what the challenger has earned. Every verdict is an event, promoted or not.
 """
 
 
@@ -83,43 +93,71 @@ def train(config: ModelConfig) -> DAG:
 
 
 def rollout(config: ModelConfig) -> DAG:
-    """The DAG of one model through which a person changes its endpoint."""
+    """The DAG of one model through which its endpoint is changed: by a person, and daily by what
+    the challenger has earned if the model has duels."""
+    duel, doc = config.duel, ROLLOUT if config.duel is None else ROLLOUT + JUDGED
     intents = "\n".join(f"- **{kind}**: {what}" for kind, what in KINDS.items())
+    settings = common(config, *([CancelPipelines(config.connection)] if duel else []))
+    if duel is not None:
+        # Whoever wants a bad model off the endpoint does not wait until a duel is over.
+        settings["max_active_runs"] = 16
     with DAG(
         dag_id=f"{config.model}__rollout",
-        doc_md=ROLLOUT.format(config=config, intents=intents),
-        schedule=None,
-        # It does nothing by itself, and who needs it needs it at once.
-        is_paused_upon_creation=False,
-        params={
-            "intent": Param(
-                type="string",
-                title="Intent",
-                enum=list(KINDS),
-                values_display={kind: f"{kind}: {what}" for kind, what in KINDS.items()},
-            ),
-            "share": Param(
-                config.rollout.challenger_share,
-                type="integer",
-                title="Share",
-                description="For the intent share: per cent of the requests.",
-                minimum=1,
-                maximum=99,
-            ),
-            "deployed_model_id": Param(
-                None,
-                type=["null", "string"],
-                title="Deployed model id",
-                description="Whom it is about, where that is not whoever has the role now.",
-                pattern="^[0-9]{1,20}$",
-            ),
-        },
-        **common(config),
+        doc_md=doc.format(config=config, intents=intents),
+        schedule=CronDataIntervalTimetable(duel.schedule, timezone="UTC") if duel else None,
+        params=form(config),
+        # On request only, it does nothing by itself, and who needs it needs it at once.
+        is_paused_upon_creation=None if duel else False,
+        **settings,
     ) as dag:
-        ObserveOperator(task_id="observe", config=config) >> ApplyWishOperator(
-            task_id="update_traffic", config=config
+        observe = ObserveOperator(task_id="observe", config=config)
+        update = ApplyWishOperator(
+            task_id="update_traffic", config=config, trigger_rule="none_failed_min_one_success"
         )
+        # A person's wish goes this way alone: the tasks of the other skip themselves.
+        observe >> update
+        if duel is not None:
+            (
+                observe
+                >> SubmitDuelOperator(task_id="submit_duel", config=config, duel=duel)
+                >> WaitForDuelOperator(task_id="wait_for_duel", config=config, duel=duel)
+                >> DecideOperator(task_id="decide", config=config, duel=duel)
+                >> update
+            )
     return dag
+
+
+def form(config: ModelConfig) -> dict[str, Param]:
+    """What a person is asked who triggers the rollout."""
+    kinds: dict[str, str] = dict(KINDS.items())
+    default: dict[str, Any] = {}
+    if config.duel is not None:
+        kinds = {JUDGE: "what the challenger has earned, by a duel with the champion", **kinds}
+        default = {"default": JUDGE}
+    return {
+        "intent": Param(
+            **default,
+            type="string",
+            title="Intent",
+            enum=list(kinds),
+            values_display={kind: f"{kind}: {what}" for kind, what in kinds.items()},
+        ),
+        "share": Param(
+            config.rollout.challenger_share,
+            type="integer",
+            title="Share",
+            description="For the intent share: per cent of the requests.",
+            minimum=1,
+            maximum=99,
+        ),
+        "deployed_model_id": Param(
+            None,
+            type=["null", "string"],
+            title="Deployed model id",
+            description="Whom it is about, where that is not whoever has the role now.",
+            pattern="^[0-9]{1,20}$",
+        ),
+    }
 
 
 # A task that starts needs one DAG, not those of all models.

@@ -15,6 +15,9 @@ def new_book(targets: list[str]) -> dict[str, Any]:
         "unusable": 0,
         "labelled": np.zeros(len(targets), np.int64),
         "bad": {"champion": 0, "challenger": 0},
+        "finite": {"champion": 0, "challenger": 0},  # rows of the deciding target
+        "smallest": None,
+        "largest": None,
         "first": None,
         "last": None,
         "targets": {},  # (target's number, what) to moments
@@ -31,8 +34,9 @@ def enter(book: dict[str, Any], times: Any, champion: Any, challenger: Any, deci
     import numpy as np
 
     both = {"champion": champion, "challenger": challenger}
-    for role, (_, residual, bad) in both.items():
+    for role, (loss, residual, bad) in both.items():
         book["bad"][role] += int(bad.sum())
+        book["finite"][role] += int((~bad & ~np.isnan(loss[:, deciding])).sum())
         book["residuals"][role] += bin_counts(residual[:, deciding][~bad])
     sound = ~(champion[2] | challenger[2])
     values = {role: loss for role, (loss, _, _) in both.items()}
@@ -51,6 +55,10 @@ def enter(book: dict[str, Any], times: Any, champion: Any, challenger: Any, deci
             low, high = int(times[kept].min()), int(times[kept].max())
             book["first"] = low if book["first"] is None else min(low, book["first"])
             book["last"] = high if book["last"] is None else max(high, book["last"])
+            paired = values["difference"][kept, target]
+            least, most = float(paired.min()), float(paired.max())
+            book["smallest"] = least if book["smallest"] is None else min(least, book["smallest"])
+            book["largest"] = most if book["largest"] is None else max(most, book["largest"])
 
 
 def add(kept: dict[Any, Any], key: Any, values: Any) -> None:

@@ -42,6 +42,10 @@ def make_evidence(
         "coverage": labelled / rows if rows else 0.0,
         "bad_champion": book["bad"]["champion"],
         "bad_challenger": book["bad"]["challenger"],
+        "champion_rows": book["finite"]["champion"],
+        "challenger_rows": book["finite"]["challenger"],
+        "smallest": book["smallest"],
+        "largest": book["largest"],
         "first_row": moment(book["first"]),
         "last_row": moment(book["last"]),
         "targets": {

@@ -2,9 +2,10 @@
 
 from titleholder.config import ModelConfig
 from titleholder.contract import Offer
+from titleholder.digest import to_label
 from titleholder.rollout.intents import SeatCandidate
 from titleholder.rollout.steps import NewVersion
-from titleholder.run import Run, label_time
+from titleholder.run import DATA_UNTIL_LABEL, DIGEST_LABEL, Run, label_time
 
 
 def candidate(config: ModelConfig, run: Run, offer: Offer, freshness: str) -> SeatCandidate:
@@ -19,11 +20,12 @@ def candidate(config: ModelConfig, run: Run, offer: Offer, freshness: str) -> Se
             labels={
                 **config.labels,
                 "data-interval-start": label_time(run.interval.start),
-                "data-interval-end": label_time(run.interval.end),
+                DATA_UNTIL_LABEL: label_time(run.interval.end),
                 "pipeline-job": run.name,
                 "score": f"{offer.score:.2f}".replace(".", "_"),
                 "framework-version": offer.framework_version.replace(".", "_"),
                 "freshness": freshness,
+                DIGEST_LABEL: to_label(offer.digest),
             },
         ),
         deployed_model_id=run.deployed_model_id,
@@ -32,4 +34,5 @@ def candidate(config: ModelConfig, run: Run, offer: Offer, freshness: str) -> Se
         share=config.rollout.challenger_share,
         endpoint=config.endpoint.display_name,
         create_endpoint=config.endpoint.create,
+        wait=config.rollout.on_new_challenger == "wait",
     )

@@ -1,142 +1,34 @@
 """A model's YAML file, validated: errors name file, key and remedy."""
 
-import json
-import re
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
 import yaml
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    BeforeValidator,
-    ConfigDict,
-    Field,
-    ValidationError,
-    model_validator,
-)
+from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from titleholder.config_duel import Duel, WrittenStep, complete, starting_share
 from titleholder.errors import ConfigError
-from titleholder.given import GIVEN
+from titleholder.kinds import (
+    Column,
+    Cron,
+    Date,
+    Duration,
+    Label,
+    LabelKey,
+    MachineType,
+    ModelName,
+    Parameters,
+    Section,
+    Table,
+    Template,
+)
 from titleholder.reading import read
+from titleholder.rollout.stages import Stage
 from titleholder.sentences import Fault, sentences
 
-_UNITS = {
-    "s": timedelta(seconds=1),
-    "m": timedelta(minutes=1),
-    "h": timedelta(hours=1),
-    "d": timedelta(days=1),
-    "w": timedelta(weeks=1),
-}
 
-
-def _duration(value: Any) -> Any:
-    if isinstance(value, timedelta):
-        return value
-    if isinstance(value, str) and re.fullmatch(r"0+[smhdw]", value):
-        raise ValueError("write more than 0")
-    match = re.fullmatch(r"(\d+)([smhdw])", value) if isinstance(value, str) else None
-    if match is None:
-        raise ValueError("write a number and a unit, such as 90m, 6h or 7d")
-    if len(match[1]) > 8 or (span := _UNITS[match[2]] * int(match[1])) > timedelta(days=366):
-        raise ValueError("write at most a year")
-    return span
-
-
-def _cron(value: str) -> str:
-    from croniter import CroniterError, croniter
-
-    told = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
-    # R and H are croniter's own: a time drawn at random, another one at every look.
-    if len(value.split()) != 5 or re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value):
-        raise ValueError(told)
-    try:
-        croniter(value, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
-    except (CroniterError, ValueError, KeyError):
-        raise ValueError(told) from None
-    return value
-
-
-def _table(value: str) -> str:
-    name = value.removeprefix("bq://")
-    if not re.fullmatch(r"([a-z][a-z0-9-]{4,28}[a-z0-9]\.)?\w{1,1024}\.[\w-]{1,1024}", name):
-        raise ValueError("write dataset.table or project.dataset.table, as BigQuery names them")
-    return name
-
-
-def _column(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_]\w{0,299}", value):
-        raise ValueError("write the name of one column, letters, digits and _ only")
-    return value
-
-
-def _template(value: str) -> str:
-    if not re.fullmatch(r"(gs://[^/]+/)?[\w./-]+\.(yaml|json)", value) or ".." in value:
-        raise ValueError("write a file in pipeline/compiled, or a gs:// URI, that ends in .yaml")
-    return value
-
-
-def _parameters(value: dict[str, Any]) -> dict[str, Any]:
-    if taken := sorted(GIVEN & value.keys()):
-        raise Fault(f"sets {', '.join(taken)}, which every run gets by itself; remove it")
-    for name, parameter in value.items():
-        try:
-            json.dumps(parameter, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            raise Fault(
-                f"has a {name} that is not JSON; write {name} as a string, number, list or "
-                "mapping, and quote a date"
-            ) from None
-    return value
-
-
-def _date(value: date) -> date:
-    if not 2000 <= value.year <= 2100:
-        raise ValueError("write a date between 2000 and 2100")
-    return value
-
-
-def _text(pattern: str, told: str) -> AfterValidator:
-    """Text of that pattern; `told` says what to write where it is none."""
-
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(told)
-        return value
-
-    return AfterValidator(check)
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
-Label = Annotated[
-    str, _text(r"[a-z0-9_-]{1,63}", "write 1 to 63 lowercase letters, digits, _ and -")
-]
-LabelKey = Annotated[
-    str,
-    _text(
-        r"[a-z][a-z0-9_-]{0,62}",
-        "write 1 to 63 lowercase letters, digits, _ and -, a letter first",
-    ),
-]
-ModelName = Annotated[
-    str,
-    _text(
-        r"[a-z][a-z0-9-]{0,28}[a-z0-9]",
-        "write 2 to 30 lowercase letters, digits and hyphens, a letter first and no hyphen last",
-    ),
-]
-MachineType = Annotated[
-    str,
-    _text(r"[a-z0-9]+(-[a-z0-9]+)+", "write a machine type of Google's, such as n1-standard-4"),
-]
-
-
-class _Section(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Freshness(_Section):
+class Freshness(Section):
     """When the source covers a run's interval well enough to train on it."""
 
     warn_after: Duration = timedelta(hours=6)
@@ -156,30 +48,30 @@ class Freshness(_Section):
         return self
 
 
-class Source(_Section):
+class Source(Section):
     """The BigQuery table that the model learns from."""
 
-    table: Annotated[str, AfterValidator(_table)]
-    timestamp: Annotated[str, AfterValidator(_column)]
+    table: Table
+    timestamp: Column
     freshness: Freshness = Freshness()
 
 
-class Pipeline(_Section):
+class Pipeline(Section):
     """The compiled pipeline, and what it is given beyond the contract's parameters."""
 
-    template: Annotated[str, AfterValidator(_template)]
-    parameters: Annotated[dict[str, Any], AfterValidator(_parameters)] = {}
+    template: Template
+    parameters: Parameters = Field(default_factory=dict)
     timeout: Duration = timedelta(hours=6)
     service_account: str | None = None
 
 
-class Gate(_Section):
+class Gate(Section):
     """What a model must reach on held-out rows to be registered."""
 
     minimum_score: float = Field(allow_inf_nan=False)
 
 
-class Endpoint(_Section):
+class Endpoint(Section):
     """Where the model answers."""
 
     display_name: str = Field(min_length=1, max_length=128)
@@ -189,31 +81,64 @@ class Endpoint(_Section):
     service_account: str | None = None
 
 
-class Rollout(_Section):
+class Rollout(Section):
     """How a challenger comes in, and how models are replaced (see rollout.intents.Policy)."""
 
     challenger_share: int = Field(10, ge=1, le=99)
+    steps: list[WrittenStep] = Field(default_factory=list)
+    promotion: Literal["auto", "never"] = "auto"
+    on_new_challenger: Literal["replace", "wait"] = "replace"
     replacement: Literal["recreate", "surge"] = "recreate"
     keep_previous: bool = True
 
+    @model_validator(mode="before")
+    @classmethod
+    def _first_step(cls, raw: Any) -> Any:
+        return starting_share(raw)
 
-class ModelConfig(_Section):
+    @model_validator(mode="after")
+    def _steps_rise_from_the_first_share(self) -> "Rollout":
+        shares = [step.share for step in self.steps]
+        if shares != sorted(set(shares)):
+            raise Fault(f"has the steps {shares}, which do not rise; write greater shares later")
+        if shares and shares[0] != self.challenger_share:
+            raise Fault(
+                f"has the challenger_share {self.challenger_share} and steps from {shares[0]}; "
+                "write only the steps, or the same share first"
+            )
+        return self
+
+    @property
+    def stages(self) -> list[Stage]:
+        """The stages on the way to the title; without steps, the challenger's share is the only."""
+        return [Stage(one.share, one.bake) for one in self.steps] or [Stage(self.challenger_share)]
+
+
+class ModelConfig(Section):
     """One model: one YAML file under dags/models."""
 
     model: ModelName
     description: str = ""
     owner: str = Field(min_length=1, max_length=100)
-    tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = []
-    labels: dict[LabelKey, Label] = {}
-    schedule: Annotated[str, AfterValidator(_cron)]
-    start_date: Annotated[date, AfterValidator(_date)]
+    tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list)
+    labels: dict[LabelKey, Label] = Field(default_factory=dict)
+    schedule: Cron
+    start_date: Date
     connection: str = "google_cloud_default"
     source: Source
     pipeline: Pipeline
     gate: Gate
     endpoint: Endpoint
     rollout: Rollout = Rollout()
-    events: Annotated[str, AfterValidator(_table)] = "titleholder.events"
+    duel: Duel | None = None
+    events: Table = "titleholder.events"
+
+    @field_validator("duel")
+    @classmethod
+    def _columns(cls, duel: Duel | None, info: ValidationInfo) -> Duel | None:
+        pipeline = info.data.get("pipeline")
+        # Without a pipeline there is another fault, which is told.
+        return complete(duel, pipeline.parameters) if duel and pipeline else duel
 
     @property
     def start(self) -> datetime:

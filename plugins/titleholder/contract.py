@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.config import ModelConfig
+from titleholder.digest import is_digest
 from titleholder.errors import PipelineError
 from titleholder.given import GIVEN, Given
 from titleholder.interval import Interval
@@ -122,6 +123,11 @@ def offer(job: Job, minimum_score: float) -> Offer | None:
         raise _broken(
             job, f"the artifact 'model' of 'offer' lacks the metadata {', '.join(missing)}"
         )
+    digest = str(model.metadata["sha256"])
+    if not is_digest(digest):
+        raise _broken(
+            job, f"the sha256 {digest!r} of 'offer' is not 64 lower-case hexadecimal digits"
+        )
     image, version = str(model.metadata["serving_image"]), str(model.metadata["framework_version"])
     serves = re.search(r"/sklearn-[a-z]+\.(\d+)-(\d+)[:@]?", image)
     if serves and version.split(".")[:2] != list(serves.groups()):
@@ -135,7 +141,7 @@ def offer(job: Job, minimum_score: float) -> Offer | None:
         image=image,
         framework_version=version,
         score=score,
-        digest=str(model.metadata["sha256"]),
+        digest=digest,
     )
 
 

@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 # They say why nothing was changed: whoever was champion before them still is.
-UNCHANGING = frozenset({"refused", "superseded"})
+UNCHANGING = frozenset({"refused", "superseded", "waiting", "judged"})
 
 Roles = tuple[str | None, str | None, dict[str, int] | None]
 
@@ -21,8 +21,9 @@ class Event:
 
     `id` is derived, see event_id: at most 63 of `[a-z0-9_-]`. `time` and the interval's ends are
     aware, and kept in UTC. `action` is one word: seat, withdraw, promote, abort, rollback, share,
-    adopt, restore, reinstate, refused, superseded. Champion and challenger are deployed model ids,
-    None when there was none or it is not known; a split maps deployed model ids to per cent;
+    adopt, restore, reinstate, refused, superseded, waiting, judged.
+    Champion and challenger are deployed model ids, None when there was none or it is not known; a
+    split maps deployed model ids to per cent;
     `versions` maps them to registered versions such as `linnerud@3`. `evidence` is what JSON can
     hold: tuples become lists, keys text, and NaN and infinities the words for them, as JSON has no
     such numbers. `reconstructed`: read from the endpoint's labels by a later actor, because the

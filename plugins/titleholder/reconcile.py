@@ -5,7 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from titleholder.errors import Refusal, TryAgain
 from titleholder.events import Event
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from titleholder.event_table import EventTable
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
 
 # A resumed task costs more than this on a worker, so short operations are waited for in place.
 PATIENCE = timedelta(seconds=5)
@@ -90,13 +91,26 @@ class Reconciler:
 
     def pin(self, wish: Wish) -> tuple[Wish, Plan]:
         """One look: whom the wish is about, and what it comes to. Raises Refusal."""
-        view = self._endpoints.observe()
-        try:
+
+        def read(view: View) -> tuple[Wish, Plan]:
             pinned = pin(wish, view)
             return pinned, plan(view, intent_of(pinned), self._policy)
+
+        return self.look(wish, read)
+
+    def look(self, wish: object, read: Callable[[View], T]) -> T:
+        """What `read` makes of one look; its Refusal is recorded, as one of `wish`."""
+        view = self._endpoints.observe()
+        try:
+            return read(view)
         except Refusal as refusal:
             self._refuse(wish, refusal)
             raise
+
+    def judged(self, view: View, reason: str, job: str) -> bool:
+        """Record what was decided on the duel `job`; whether that could be written."""
+        self._recorder.judged(view, reason, job)
+        return self._recorder.flush()
 
     def _run(self, intent: Intent, waiting: Waiting | None) -> Done | Waiting:
         if waiting is not None and waiting.step and self._runs_on(waiting, timedelta(0)):
@@ -174,11 +188,11 @@ class Reconciler:
             )
 
     def _done(self, decided: Plan, view: View) -> Done:
-        if decided.outcome == "superseded":
-            self._recorder.superseded(view, decided)
+        if decided.outcome in ("superseded", "waiting"):
+            self._recorder.kept_out(view, decided)
         return Done(decided, view)
 
-    def _refuse(self, wish: Intent | Wish, refusal: Refusal) -> None:
+    def _refuse(self, wish: object, refusal: Refusal) -> None:
         view = View(self._endpoints.config.model, None)
         try:
             view = self._endpoints.observe()

@@ -55,9 +55,13 @@ class Recorder:
         name = f"{step.action}-{event_id(view.endpoint, view.etag, str(step))}"
         return self._event(name, step.action, decided.summary, view, after(view, step))
 
-    def superseded(self, view: View, decided: Plan) -> None:
-        """A newer model kept this one out."""
-        self._unchanged("superseded", decided.summary, view, decided.summary)
+    def kept_out(self, view: View, decided: Plan) -> None:
+        """A newer model, or one that is still being judged, kept this one out."""
+        self._unchanged(decided.outcome, decided.summary, view, decided.summary)
+
+    def judged(self, view: View, reason: str, job: str) -> None:
+        """What was decided on the evidence of that duel, which the cause carries."""
+        self._unchanged("judged", reason, view, f"{job} {reason}")
 
     def refused(self, view: View, wish: object, why: Exception) -> None:
         """Nothing was changed, and a person has to decide."""

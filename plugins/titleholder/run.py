@@ -17,6 +17,9 @@ from titleholder.interval import Interval, last_complete
 
 MAX_GENERATION = 99
 
+# Of a registered version: what a duel must know of it.
+DATA_UNTIL_LABEL, DIGEST_LABEL = "data-interval-end", "sha256"
+
 
 @dataclass(frozen=True)
 class Run:
@@ -103,3 +106,11 @@ def run_label(dag_id: str, run_id: str) -> str:
 def label_time(moment: datetime) -> str:
     """A moment in the characters that a label value may have: `20261116t030000z`."""
     return f"{moment.astimezone(UTC):%Y%m%dt%H%M%Sz}"
+
+
+def time_of_label(value: str) -> datetime | None:
+    """The moment, in UTC, that `label_time` wrote so; None for anything else."""
+    try:
+        return datetime.strptime(value, "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC)
+    except ValueError:
+        return None

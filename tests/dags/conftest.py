@@ -24,6 +24,7 @@ from sklearn.dummy import DummyRegressor
 from sandbox import airflow as sandbox_airflow
 from sandbox.places import Home
 from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
+from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from titleholder.interval import Interval, last_complete
 from titleholder.operators import base
@@ -42,8 +43,10 @@ def airflow_environ(sandbox: Sandbox) -> dict[str, str]:
     templates = AIRFLOW_HOME / "pipelines"
     templates.mkdir()
     compiler.Compiler().compile(tiny, str(templates / "tiny.yaml"))
-    committed = (REPOSITORY / "pipeline" / "compiled" / "linnerud.yaml").read_text()
-    (templates / "linnerud.yaml").write_text(committed)
+    compiler.Compiler().compile(tiny_duel, str(templates / "tiny_duel.yaml"))
+    for name in ("linnerud.yaml", "duel.yaml"):
+        committed = (REPOSITORY / "pipeline" / "compiled" / name).read_text()
+        (templates / name).write_text(committed)
     environ["TITLEHOLDER_PIPELINES"] = str(templates)
     assert sandbox_airflow.migrate(environ).wait() == 0
     return environ
@@ -182,9 +185,13 @@ class Model:
 
     def rewrite(self, **pipeline_parameters: object) -> None:
         """Give the pipeline these parameters from now on."""
+        self.change("pipeline", parameters=pipeline_parameters)
+
+    def change(self, section: str, **keys: object) -> None:
+        """Set these keys of a section of the YAML file from now on."""
         path = DAGS_FOLDER / "models" / f"{self.name}.yaml"
         raw = yaml.safe_load(path.read_text())
-        raw["pipeline"]["parameters"] = pipeline_parameters
+        raw[section] = {**raw.get(section, {}), **keys}
         path.write_text(yaml.safe_dump(raw))
 
     def play(
@@ -192,14 +199,17 @@ class Model:
         end: datetime | None = LAST_MONDAY,
         retries: int = 0,
         mark_success: str | None = None,
+        dag: str = "train",
+        **params: object,
     ) -> Played:
-        """One run over the week that ended at `end`, by `dag.test()`; None: no logical date."""
+        """One run over the week that ended at `end`, by `dag.test()`; None: no logical date.
+        `params` are those of the form."""
         from airflow.dag_processing.dagbag import DagBag
 
-        dag_id = f"{self.name}__train"
+        dag_id = f"{self.name}__{dag}"
         bag = DagBag(str(DAGS_FOLDER))
         assert dag_id in bag.dags, bag.import_errors
-        dag = bag.dags[dag_id]
+        found = bag.dags[dag_id]
         played = Played("", {}, {}, {})
 
         def note(context: Any) -> None:
@@ -208,11 +218,13 @@ class Model:
             if "exception" in context:
                 played.errors[ti.task_id] = str(context["exception"])
 
-        for task in dag.tasks:
+        for task in found.tasks:
             task.retries, task.retry_delay = retries, timedelta(0)
             for moment in ("on_success_callback", "on_failure_callback", "on_skipped_callback"):
                 setattr(task, moment, [note, *getattr(task, moment)])
-        run = dag.test(logical_date=end, mark_success_pattern=mark_success)
+        run = found.test(
+            logical_date=end, mark_success_pattern=mark_success, run_conf=params or None
+        )
         played.state = str(run.state)
         played.tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
         return played

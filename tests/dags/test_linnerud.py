@@ -2,6 +2,7 @@
 
 import math
 from collections import Counter
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform, bigquery
 
 from sandbox import linnerud
-from tests.conftest import Sandbox
+from tests.conftest import DAGS_FOLDER, Sandbox
 from tests.dags.conftest import Google, Model
 from titleholder.interval import last_complete
 
@@ -126,3 +127,31 @@ def test_the_high_level_sdk_sees_the_same(played: Any, sandbox: Sandbox, google:
     assert answer.deployed_model_id in endpoint.traffic_split
     registry = aiplatform.ModelRegistry("linnerud")
     assert {info.version_id for info in registry.list_versions()} == {"1", "2"}
+
+
+@pytest.fixture
+def cautious(tables: bigquery.Client) -> Iterator[Model]:
+    """The example with more rows asked for than it has: how many there are since Monday depends on
+    today, and so would the verdict."""
+    path = DAGS_FOLDER / "models" / "linnerud.yaml"
+    text = path.read_text()
+    example = Model("linnerud", "", tables)
+    example.change("duel", minimum_n=10**6)
+    yield example
+    path.write_text(text)
+
+
+def test_the_challenger_is_judged_by_the_real_duel(
+    played: Any, google: Google, cautious: Model
+) -> None:
+    before = google.endpoint("linnerud")
+    judged = cautious.play(None, dag="rollout")
+    assert judged.state == "success", judged.errors
+    assert judged.tasks["update_traffic"] == "skipped"
+    assert judged.returned["decide"]["outcome"] == "hold", judged.returned["decide"]["reason"]
+    evidence = judged.returned["wait_for_duel"]["evidence"]
+    assert evidence["deciding_target"] == "chins"
+    assert evidence["bad_champion"] == evidence["bad_challenger"] == 0
+    assert evidence["window_start"] == f"{WEEK.end:%Y-%m-%dT%H:%M:%SZ}"
+    assert evidence["champion"]["uri"] != evidence["challenger"]["uri"]
+    assert google.endpoint("linnerud") == before

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model
+from titleholder.digest import from_label
 from titleholder.interval import last_complete
 
 WEEK = timedelta(weeks=1)
@@ -69,6 +70,14 @@ def test_a_version_says_what_it_was_made_of(model: Callable[..., Model], google:
     assert version.labels["data-interval-end"] == f"{LAST_MONDAY:%Y%m%dt%H%M%Sz}"
     assert version.labels["score"] == "90_00"
     assert version.labels["freshness"] == "fresh"
+    (offered,) = (
+        detail.outputs["model"].artifacts[0].metadata["sha256"]
+        for detail in google.jobs.get_pipeline_job(
+            name=f"{google.parent}/pipelineJobs/{version.labels['pipeline-job']}"
+        ).job_detail.task_details
+        if detail.task_name == "offer"
+    )
+    assert from_label(version.labels["sha256"]) == offered
     assert version.labels["team"] == "one"
     (job,) = google.jobs_of(made.name)
     assert version.labels["pipeline-job"] == job.name.rsplit("/", 1)[-1]

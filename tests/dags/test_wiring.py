@@ -7,8 +7,10 @@ import sys
 from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
+import yaml
 from airflow.dag_processing.dagbag import DagBag
 
 from tests.conftest import DAGS_FOLDER, REPOSITORY
@@ -17,6 +19,13 @@ from tests.conftest import DAGS_FOLDER, REPOSITORY
 @pytest.fixture(scope="module")
 def bag() -> DagBag:
     return DagBag(str(DAGS_FOLDER))
+
+
+def scheduled(dag: Any) -> Any:
+    """The DAG as the scheduler knows it."""
+    from airflow.serialization.serialized_objects import DagSerialization
+
+    return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
 
 
 def test_the_example_is_there_and_nothing_is_broken(bag: DagBag) -> None:
@@ -40,12 +49,35 @@ def test_the_weekly_dag(bag: DagBag) -> None:
     assert dag.on_failure_callback
 
 
-def test_its_interval_is_seven_days_that_end_on_monday_at_three(bag: DagBag) -> None:
-    from airflow.serialization.serialized_objects import DagSerialization
+def test_the_rollout_of_a_model_with_duels(bag: DagBag) -> None:
+    dag = bag.dags["linnerud__rollout"]
+    order = ["observe", "submit_duel", "wait_for_duel", "decide", "update_traffic"]
+    assert [task.task_id for task in dag.topological_sort()] == order
+    assert dag.task_dict["observe"].downstream_task_ids == {"submit_duel", "update_traffic"}
+    assert dag.task_dict["update_traffic"].upstream_task_ids == {"observe", "decide"}
+    assert not dag.catchup
+    assert dag.max_active_runs > 1, "a person's wish does not wait for a duel"
+    assert dag.params["intent"] == "judge"
+    assert scheduled(dag).timetable.summary == "0 5 * * *"
 
-    dag = DagSerialization.deserialize_dag(
-        DagSerialization.serialize_dag(bag.dags["linnerud__train"])
-    )
+
+def test_the_rollout_of_a_model_without_duels() -> None:
+    raw = (DAGS_FOLDER / "models" / "linnerud.yaml").read_text()
+    without = yaml.safe_load(raw)
+    del without["duel"]
+    path = DAGS_FOLDER / "models" / "linnerud.yaml"
+    path.write_text(yaml.safe_dump(without))
+    try:
+        dag = DagBag(str(DAGS_FOLDER)).dags["linnerud__rollout"]
+    finally:
+        path.write_text(raw)
+    assert [task.task_id for task in dag.topological_sort()] == ["observe", "update_traffic"]
+    assert not scheduled(dag).timetable.can_be_scheduled
+    assert "judge" not in dag.params.get_param("intent").schema["enum"]
+
+
+def test_its_interval_is_seven_days_that_end_on_monday_at_three(bag: DagBag) -> None:
+    dag = scheduled(bag.dags["linnerud__train"])
     info = dag.next_dagrun_info(last_automated_run_info=None)
     assert info is not None
     assert info.data_interval.end - info.data_interval.start == timedelta(days=7)

@@ -198,6 +198,11 @@ def test_the_next_week_is_planned_by_default(terminal: Terminal) -> None:
     told = terminal("plan")
     assert f"UndeployModel(deployed_model_id='{b}')" in told
     assert "is challenger with 10 % of the requests" in told
+    file = terminal.models / f"{terminal.name}.yaml"
+    file.write_text(f"{file.read_text()}rollout: {{on_new_challenger: wait}}\n")
+    told = terminal("plan")
+    assert "Undeploy" not in told
+    assert f"({b}) is still being judged" in told
 
 
 def test_a_split_changed_by_hand(

@@ -1,6 +1,7 @@
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
@@ -8,6 +9,7 @@ from pydantic import BaseModel
 
 from titleholder.config import ModelConfig, load_model, load_models
 from titleholder.errors import ConfigError
+from titleholder.rollout.stages import Stage
 
 LINNERUD = Path(__file__).parents[2] / "dags" / "models" / "linnerud.yaml"
 
@@ -90,6 +92,46 @@ def faulty(tmp_path: Path):
             {"project": "x", "location": "y", "rate": 1},
             "pipeline.parameters: sets location, project, which every run gets by itself; remove",
         ),
+        ("duel.target", ..., "duel.target: is missing; add it"),
+        ("duel.target", "weight_kg", "duel: has the target 'weight_kg', which is no target column"),
+        (
+            "duel.target_columns",
+            ["a"],
+            "has the target 'chins', which is no target column; write o",
+        ),
+        (
+            "duel.feature_columns",
+            ["a b"],
+            "duel.feature_columns.0: is 'a b'; write the name of one",
+        ),
+        ("pipeline.parameters", {}, "duel: has no feature_columns, and pipeline.parameters has no"),
+        ("pipeline.parameters", {"feature_columns": 3}, "duel: has no feature_columns, and pipe"),
+        ("duel.metric", "log loss", "duel.metric: is 'log loss'; write 'absolute', 'squared', 'l"),
+        ("duel.alpha", 0.6, "duel.alpha: is 0.6; write 0.5 or less"),
+        ("duel.margin", float("inf"), "duel.margin: is inf; write a number"),
+        ("duel.minimum_n", 1, "duel.minimum_n: is 1; write 2 or more"),
+        ("duel.minimum_time", "30d", "has a minimum_time that is not shorter than maximum_time; w"),
+        ("duel.schedule", "daily", "duel.schedule: is 'daily'; write five cron fields in UTC"),
+        ("duel.promote", "x", "duel.promote: is not a key; remove it or mend its spelling"),
+        ("rollout.promotion", "ask", "rollout.promotion: is 'ask'; write 'auto' or 'never'"),
+        ("rollout.on_new_challenger", "x", "is 'x'; write 'replace' or 'wait'"),
+        (
+            "rollout.steps",
+            [10, 5],
+            "rollout: has the steps [10, 5], which do not rise; write great",
+        ),
+        (
+            "rollout.steps",
+            [5, 25],
+            "rollout: has the challenger_share 10 and steps from 5; write o",
+        ),
+        ("rollout.steps", ["x"], "rollout.steps.0: is 'x'; write a share such as 10, or {share:"),
+        ("rollout.steps", [{"share": 0}], "rollout.steps.0.share: is 0; write 1 or more"),
+        (
+            "rollout.steps",
+            [{"share": 9, "bake": 2}],
+            "rollout.steps.0.bake: is 2; write a number and",
+        ),
         ("model", "other", "name it 'linnerud' as its file"),
     ],
 )
@@ -98,6 +140,41 @@ def test_a_fault_names_file_key_and_remedy(faulty, key: str, value: object, says
     assert message.startswith("linnerud.yaml: ")
     assert says in message
     assert "\n" not in message
+
+
+def test_what_a_duel_is_given_comes_from_the_pipeline_or_from_itself(tmp_path: Path) -> None:
+    config = load_model(LINNERUD)
+    assert config.duel is not None
+    assert config.duel.feature_columns == ["weight_kg", "waist_cm", "pulse_bpm"]
+    assert config.duel.target_columns == ["chins", "situps", "jumps"]
+    raw = yaml.safe_load(LINNERUD.read_text())
+    raw["duel"]["target_columns"] = ["chins"]
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    duel = load_model(path).duel
+    assert duel is not None
+    assert duel.target_columns == ["chins"]
+    del raw["duel"]
+    path.write_text(yaml.safe_dump(raw))
+    assert load_model(path).duel is None
+
+
+@pytest.mark.parametrize(
+    ("rollout", "share", "stages"),
+    [
+        ({}, 10, [Stage(10)]),
+        ({"challenger_share": 7}, 7, [Stage(7)]),
+        ({"steps": [5, 25]}, 5, [Stage(5), Stage(25)]),
+        ({"steps": [{"share": 5, "bake": "2d"}, 50]}, 5, [Stage(5, timedelta(2)), Stage(50)]),
+        ({"steps": [5], "challenger_share": 5}, 5, [Stage(5)]),
+    ],
+)
+def test_steps(tmp_path: Path, rollout: dict[str, object], share: int, stages: list[Stage]) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text())
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
+    made = load_model(path).rollout
+    assert (made.challenger_share, made.stages) == (share, stages)
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
@@ -111,8 +188,10 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield f"{above}{name}"
-        if isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel):
-            yield from keys(field.annotation, f"{above}{name}.")
+        # A section that may be left out is one of two.
+        for kind in get_args(field.annotation) or (field.annotation,):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from keys(kind, f"{above}{name}.")
 
 
 @pytest.mark.parametrize("key", list(keys(ModelConfig)))
@@ -137,7 +216,8 @@ def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
             for sentence in str(error).splitlines():
                 file, told, rest = sentence.split(": ", 2)
                 assert file == "linnerud.yaml"
-                assert told.startswith(key.split(".")[0])
+                # What the pipeline is given may be missing for the duel.
+                assert told.startswith((parents[0] if parents else last, "duel"))
                 what, remedy = rest.split("; ", 1)
                 assert what.startswith(("is ", "has ", "sets ", "warn_after is "))
                 assert len(what) < 150

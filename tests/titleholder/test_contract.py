@@ -9,11 +9,11 @@ from titleholder.contract import Artifact, Job, Offer, Task, offer, parameters
 from titleholder.errors import PipelineError
 from titleholder.given import GIVEN
 from titleholder.interval import Interval
-from titleholder.operators.wait_for_pipeline import failure, progress
+from titleholder.operators.wait_for_job import failure, progress
 
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
-MODEL = {"serving_image": IMAGE, "framework_version": "1.6.1", "sha256": "ab"}
+MODEL = {"serving_image": IMAGE, "framework_version": "1.6.1", "sha256": "ab" * 32}
 CONFIG = load_model(Path(__file__).parents[2] / "dags" / "models" / "linnerud.yaml")
 
 
@@ -28,7 +28,12 @@ def job(
 
 
 def test_an_offered_model() -> None:
-    assert offer(job(), 60) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab")
+    assert offer(job(), 60) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32)
+
+
+def test_an_offer_whose_digest_is_none() -> None:
+    with pytest.raises(PipelineError, match=r"sha256 'ab' of 'offer' is not 64 lower-case hexa"):
+        offer(job(model=MODEL | {"sha256": "ab"}), 60)
 
 
 def test_no_offer_under_the_gate() -> None:
@@ -80,12 +85,13 @@ def test_what_the_log_says_of_a_job() -> None:
     tasks = (Task("create-dataset", "SUCCEEDED"), Task("train", "FAILED", "ValueError: no rows"))
     failed = Job("projects/p/j", "FAILED", NOW, "The DAG failed", tasks)
     assert progress(failed) == "done create-dataset; failed train"
-    assert failure(failed) == "projects/p/j failed in task train: ValueError: no rows"
+    assert failure(failed, "no model") == "projects/p/j failed in task train: ValueError: no rows"
     tree = (
         Task("j", "FAILED", "The DAG failed", id=7),
         Task("group", "FAILED", "The DAG failed", id=8, parent=7),
         Task("train", "FAILED", "ValueError: no rows", id=9, parent=8),
     )
-    assert failure(replace(failed, tasks=tree)) == failure(failed)
+    assert failure(replace(failed, tasks=tree), "no model") == failure(failed, "no model")
     assert progress(replace(failed, tasks=tree)) == "failed group, train"
-    assert "was cancelled" in failure(replace(failed, state="CANCELLED"))
+    cancelled = failure(replace(failed, state="CANCELLED"), "no evidence")
+    assert cancelled.endswith("was cancelled, so there is no evidence")

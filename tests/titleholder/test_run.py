@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from titleholder.errors import Refusal
 from titleholder.interval import Interval, last_complete
-from titleholder.run import Run, data_until, label_time, run_label, run_of
+from titleholder.run import Run, data_until, label_time, run_label, run_of, time_of_label
 
 WEEK = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), datetime(2026, 11, 16, 3, tzinfo=UTC))
 CRON = "0 3 * * 1"
@@ -23,6 +23,11 @@ def test_the_names_of_a_run() -> None:
     assert run.name == "linnerud-20261109t0300-20261116t0300-g2"
     assert run.deployed_model_id.endswith("02")
     assert data_until(run.deployed_model_id) == WEEK.end
+
+
+def test_a_time_in_a_label_is_read_again() -> None:
+    assert time_of_label(label_time(WEEK.end)) == WEEK.end
+    assert time_of_label("") is time_of_label("20261316t030000z") is None
 
 
 @given(

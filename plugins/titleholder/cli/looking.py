@@ -107,6 +107,7 @@ def _next_candidate(desk: Desk) -> SeatCandidate:
         share=config.rollout.challenger_share,
         endpoint=config.endpoint.display_name,
         create_endpoint=config.endpoint.create,
+        wait=config.rollout.on_new_challenger == "wait",
     )
 
 

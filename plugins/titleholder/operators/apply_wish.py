@@ -1,8 +1,12 @@
-"""Does what a person asked for when triggering `<model>__rollout`."""
+"""Does what a person asked for when triggering `<model>__rollout`, or what was decided."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
+from titleholder.operators.observe import JUDGE
 from titleholder.operators.rollout import RolloutOperator, person
 from titleholder.recorder import Cause
 from titleholder.rollout.intents import Intent
@@ -10,12 +14,25 @@ from titleholder.rollout.wishes import Wish, intent_of
 
 
 class ApplyWishOperator(RolloutOperator):
-    """Applies the wish that `observe` pinned: a retry means the same model, whatever changed."""
+    """Applies the wish that `observe` pinned, or the one of `decide`: a retry means the same model,
+    whatever changed. Skips when it was decided to do nothing."""
 
     def intent(self, context: Mapping[str, Any]) -> Intent:
         """The wish's."""
-        return intent_of(Wish(**self.handed(context, "observe")))
+        observed = self.handed(context, "observe")
+        if observed["kind"] != JUDGE:
+            return intent_of(Wish(**observed))
+        decided = self.handed(context, "decide")
+        if decided["wish"] is None:
+            raise AirflowSkipException(f"{self.config.model}: {decided['reason']}")
+        # A person may have withdrawn it since: only a person brings it back.
+        return intent_of(Wish(**decided["wish"]), only_seated=True)
 
     def cause(self, context: Mapping[str, Any]) -> Cause:
-        """The person who triggered the run."""
-        return person(context)
+        """The person who triggered the run; what was decided and why is its evidence."""
+        cause = person(context)
+        if self.handed(context, "observe")["kind"] != JUDGE:
+            return cause
+        decided = self.handed(context, "decide")
+        told = {name: decided[name] for name in ("outcome", "reason", "job", "report")}
+        return replace(cause, evidence=cause.evidence | told)

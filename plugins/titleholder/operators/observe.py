@@ -1,21 +1,32 @@
-"""Looks at the endpoint, and settles whom a wish is about before anything is changed."""
+"""Looks at the endpoint, and settles whom a run is about before anything is changed."""
 
 from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from airflow.sdk.exceptions import AirflowSkipException
+
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.rollout import engine, person
+from titleholder.rollout.contest import Contest, Contestant, Judge, contest
 from titleholder.rollout.wishes import Wish
+
+JUDGE = "judge"
 
 
 class ObserveOperator(ModelOperator):
     """Returns the wish of the run's parameters `intent`, `share` and `deployed_model_id`, pinned to
-    the model it is about, as `{"kind", "deployed_model_id", "share"}`; logs the plan."""
+    the model it is about, as `{"kind", "deployed_model_id", "share"}`; logs the plan.
+
+    For the intent judge `{"kind", "champion", "challenger"}`, see contest_of; skips without a
+    challenger.
+    """
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look; fails with one sentence when the wish cannot be met."""
         given = context["params"]
+        if given["intent"] == JUDGE:
+            return self._judge(context)
         asked = Wish(given["intent"], given["deployed_model_id"], given["share"])
         with self.told():
             wish, decided = engine(self, person(context)).pin(asked)
@@ -23,3 +34,19 @@ class ObserveOperator(ModelOperator):
             self.log.info("to do: %s", step)
         self.log.info("then: %s", decided.summary)
         return asdict(wish)
+
+    def _judge(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        with self.told():
+            between = engine(self, person(context)).look(Judge(), contest)
+        if between is None:
+            raise AirflowSkipException(
+                f"{self.config.model}: there is no challenger on "
+                f"{self.config.endpoint.display_name}, so nobody is judged"
+            )
+        self.log.info("%s challenges %s", between.challenger.id, between.champion.id)
+        return {"kind": JUDGE, **asdict(between)}
+
+
+def contest_of(observed: Mapping[str, Any]) -> Contest:
+    """Who is judged, as `observe` handed it on."""
+    return Contest(Contestant(**observed["champion"]), Contestant(**observed["challenger"]))

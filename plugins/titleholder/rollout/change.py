@@ -58,7 +58,8 @@ def set_share(view: View, wish: SetShare) -> Plan:
         )
     roles, steps = _roles(view)
     me, champion = wish.challenger, roles.champion
-    back = roles.challenger is None and roles.withdrawn == me and view.seat(me) is not None
+    may_return = roles.challenger is None and not wish.only_seated
+    back = may_return and roles.withdrawn == me and view.seat(me) is not None
     if not back and roles.challenger != me:
         raise _absent(view, roles, me)
     if view.split.get(me) != wish.share:

@@ -12,7 +12,8 @@ class SeatCandidate:
     """The wish of the weekly run: its model in the registry, and on the endpoint as challenger
     with `share` per cent, or as champion when nobody else is there.
 
-    `data_until` and `period` are the end and length of the interval it was trained on.
+    `data_until` and `period` are the end and length of the interval it was trained on. With `wait`
+    a challenger that is on the endpoint stays, and this model is only registered.
     """
 
     version: NewVersion
@@ -22,15 +23,17 @@ class SeatCandidate:
     share: int
     endpoint: str
     create_endpoint: bool
+    wait: bool = False
 
 
 @dataclass(frozen=True)
 class SetShare:
     """The challenger answers `share` per cent of the requests, 1 to 99; one that was withdrawn and
-    is still deployed comes back."""
+    is still deployed comes back, unless `only_seated`."""
 
     challenger: str
     share: int
+    only_seated: bool = False
 
 
 @dataclass(frozen=True)

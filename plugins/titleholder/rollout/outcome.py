@@ -10,10 +10,10 @@ from titleholder.rollout.steps import Step
 class Plan:
     """What to do, in order, and in one sentence what it comes to.
 
-    `outcome` is "superseded" when a newer model kept this one out, "withdrawn" when it has had its
-    turn, "done" otherwise.
+    `outcome` is "superseded" when a newer model kept this one out, "waiting" when a challenger did
+    that is still being judged, "withdrawn" when it has had its turn, "done" otherwise.
     """
 
     steps: tuple[Step, ...]
     summary: str
-    outcome: Literal["done", "superseded", "withdrawn"] = "done"
+    outcome: Literal["done", "superseded", "waiting", "withdrawn"] = "done"

@@ -83,6 +83,15 @@ def _seat(
             "seated again; to train anew, clear submit_pipeline with what follows it",
             "withdrawn",
         )
+    judged = view.seat(roles.challenger)
+    if wish.wait and judged is not None and judged.id != me:
+        steps += [*tidy, *undeploy(view.seat(me))]
+        return Plan(
+            tuple(steps),
+            f"waiting: {judged.display_name} ({judged.id}) is still being judged, so {me} is only "
+            "registered; to seat it once that one has left, clear update_traffic",
+            "waiting",
+        )
     # A challenger with its label is seated: its share may have been changed since, on purpose.
     seated = me == roles.challenger
     share = view.split.get(me, 0) if seated else wish.share

@@ -22,10 +22,18 @@ class Seat:
 
 @dataclass(frozen=True)
 class Version:
-    """A registered version of the model; `number` is Vertex AI's."""
+    """A registered version of the model; `number` is Vertex AI's.
+
+    `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal and
+    `data_until` the end of the interval it was trained on, as they were at registration: empty and
+    None where the version does not say.
+    """
 
     number: str
     aliases: frozenset[str] = frozenset()
+    uri: str = ""
+    digest: str = ""
+    data_until: datetime | None = None
 
     @property
     def reference(self) -> str:

@@ -74,8 +74,9 @@ def _meant(kind: Kind, roles: Roles, view: View) -> str | None:
     return roles.challenger
 
 
-def intent_of(wish: Wish) -> Intent:
-    """The intent of a wish that is pinned. Raises Refusal for a share that is missing."""
+def intent_of(wish: Wish, only_seated: bool = False) -> Intent:
+    """The intent of a wish that is pinned; with `only_seated` no share brings a withdrawn model
+    back. Raises Refusal for a share that is missing."""
     whom = wish.deployed_model_id or ""
     match wish.kind:
         case "promote":
@@ -87,7 +88,7 @@ def intent_of(wish: Wish) -> Intent:
         case "share":
             if wish.share is None:
                 raise Refusal("the share is missing; say how many per cent, 1 to 99")
-            return SetShare(whom, wish.share)
+            return SetShare(whom, wish.share, only_seated)
         case "reinstate":
             return Reinstate(whom)
         case "adopt":

@@ -5,6 +5,7 @@ from functools import cached_property
 from typing import Any, assert_never
 
 from titleholder.config import ModelConfig
+from titleholder.digest import from_label
 from titleholder.environment import Environment
 from titleholder.errors import Refusal, TryAgain
 from titleholder.rollout.roles import labels_of, other_labels
@@ -18,7 +19,7 @@ from titleholder.rollout.steps import (
     Undeploy,
 )
 from titleholder.rollout.view import Seat, Version, View
-from titleholder.run import data_until
+from titleholder.run import DATA_UNTIL_LABEL, DIGEST_LABEL, data_until, time_of_label
 from titleholder.vertex.clients import (
     client,
     parent,
@@ -220,7 +221,14 @@ class Endpoints:
         except exceptions.NotFound:
             return ()
         return tuple(
-            Version(version.version_id, frozenset(version.version_aliases)) for version in found
+            Version(
+                number=version.version_id,
+                aliases=frozenset(version.version_aliases),
+                uri=version.artifact_uri,
+                digest=from_label(version.labels.get(DIGEST_LABEL, "")),
+                data_until=time_of_label(version.labels.get(DATA_UNTIL_LABEL, "")),
+            )
+            for version in found
         )
 
     def _version_name(self, view: View, reference: str) -> str:

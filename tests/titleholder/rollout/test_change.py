@@ -134,3 +134,10 @@ def test_refusals() -> None:
         plan(view(), Promote(NEW))
     with pytest.raises(Refusal, match=rf"{OLDER} is not the previous champion of e \({OLD}\)"):
         plan(view(seat(0, 100), roles=Roles(NEW, None, OLD)), Reinstate(OLDER))
+
+
+def test_only_a_person_brings_a_withdrawn_model_back() -> None:
+    aborted = view(seat(1, 100), seat(0), roles=Roles(OLD, withdrawn=NEW))
+    assert plan(aborted, SetShare(NEW, 25)).steps
+    with pytest.raises(Refusal, match="is not the challenger on e"):
+        plan(aborted, SetShare(NEW, 25, only_seated=True))

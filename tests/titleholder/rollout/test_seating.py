@@ -258,3 +258,26 @@ def test_steps_and_summary_read_well() -> None:
     assert decided.summary == (
         f"{NEW} is challenger with 10 % of the requests, {OLD} champion with 90 %"
     )
+
+
+def test_a_challenger_that_is_being_judged_is_waited_for() -> None:
+    both = view(seat(2, 90), seat(1, 10), roles=Roles(OLDER, OLD), versions=VERSIONS[1:])
+    made = plan(both, wish(wait=True))
+    steps = [type(step) for step in made.steps if not isinstance(step, Alias)]
+    assert (made.outcome, steps) == ("waiting", [Register])
+    assert f"({OLD}) is still being judged, so {NEW} is only registered" in made.summary
+    assert plan(both, wish()).outcome == "done"
+
+
+def test_who_waits_for_nobody() -> None:
+    alone = view(seat(2, 100), roles=Roles(OLDER, withdrawn=OLD))
+    assert plan(alone, wish(wait=True)) == plan(alone, wish())
+    own = view(seat(2, 90), seat(0, 10), roles=Roles(OLDER, NEW))
+    assert plan(own, wish(wait=True)) == plan(own, wish())
+    assert plan(EMPTY, wish(wait=True)) == plan(EMPTY, wish())
+
+
+def test_what_was_deployed_before_it_had_to_wait_leaves() -> None:
+    three = view(seat(2, 90), seat(1, 10), seat(0), roles=Roles(OLDER, OLD))
+    made = plan(three, wish(wait=True))
+    assert (made.outcome, made.steps[:1]) == ("waiting", (Undeploy(NEW),))

@@ -1,0 +1,144 @@
+"""What a duel is given and what it gives back: docs/duel.md, as code. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from titleholder.config import ModelConfig
+from titleholder.config_duel import Duel
+from titleholder.contract import Job
+from titleholder.errors import PipelineError, Refusal
+from titleholder.rollout.contest import Contest, Contestant
+from titleholder.rollout.evidence import Evidence
+from titleholder.rollout.rules import Metric, Rules
+from titleholder.run import MAX_GENERATION
+
+COMPARE = "compare"
+_METRICS: Mapping[str, Metric] = {
+    "absolute": "absolute",
+    "squared": "squared",
+    "log_loss": "log loss",
+    "zero_one": "zero-one",
+}
+
+
+@dataclass(frozen=True)
+class DuelRun:
+    """One duel: of whom, and on rows before which time. `generation` counts those that had to be
+    started again."""
+
+    model: str
+    champion: str
+    challenger: str
+    at: datetime
+    generation: int = 0
+
+    @property
+    def name(self) -> str:
+        """The pipeline job's id, at most 90 of `[a-z0-9-]`: another pair has another."""
+        when = f"{self.at.astimezone(UTC):%Y%m%dt%H%M}"
+        return f"{self.model}-duel-{self.champion}-{self.challenger}-{when}-g{self.generation}"
+
+    def next_generation(self) -> "DuelRun":
+        """The same duel once more."""
+        if self.generation == MAX_GENERATION:
+            raise Refusal(f"{self.name} was the last of too many tries; delete old pipeline jobs")
+        return replace(self, generation=self.generation + 1)
+
+
+def rules_of(duel: Duel) -> Rules:
+    """The section's rules."""
+    return Rules(
+        metric=_METRICS[duel.metric],
+        target=duel.target,
+        promote_on=duel.promote_on,
+        margin=duel.margin,
+        alpha=duel.alpha,
+        minimum_n=duel.minimum_n,
+        tuned_for=duel.tuned_for,
+        minimum_coverage=duel.minimum_coverage,
+        stale_after=duel.stale_after,
+        minimum_time=duel.minimum_time,
+        maximum_time=duel.maximum_time,
+        at_deadline=duel.at_deadline,
+    )
+
+
+def duel_parameters(
+    config: ModelConfig,
+    duel: Duel,
+    places: Mapping[str, str],
+    between: Contest,
+    at: datetime,
+) -> dict[str, Any]:
+    """The runtime parameters of a duel on the rows that were old enough at `at`. `places` are its
+    `project`, `location`, `source_table` and `artifact_root`."""
+    given: dict[str, Any] = {
+        **places,
+        "timestamp_column": config.source.timestamp,
+        "feature_columns": duel.feature_columns,
+        "target_columns": duel.target_columns,
+        "deciding_target": duel.target,
+        "metric": duel.metric,
+        "labels_until": f"{(at - duel.label_age).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    for role, who in (("champion", between.champion), ("challenger", between.challenger)):
+        given |= {f"{role}_uri": who.uri, f"{role}_sha256": who.sha256}
+        given[f"{role}_data_until"] = who.data_until
+    return given
+
+
+def measured(job: Job) -> tuple[dict[str, Any], str]:
+    """The evidence of a finished job, as its report carries it, and the report's URI. Raises
+    PipelineError for a job that has none."""
+    for task in job.tasks:
+        report = task.artifacts.get("report") if task.name == COMPARE else None
+        if report is not None and isinstance(report.metadata.get("evidence"), dict):
+            return report.metadata["evidence"], report.uri
+    raise PipelineError(
+        f"{job.name} is no duel: its task 'compare' has no artifact 'report' with the metadata "
+        "'evidence'; see docs/duel.md"
+    )
+
+
+def evidence_of(raw: Mapping[str, Any], between: Contest, at: datetime) -> Evidence:
+    """What a duel measured at `at`, for a verdict, which believes none of it: a number that is
+    missing or no number is NaN, a model or loss that is another is not taken for ours."""
+    metric = raw.get("metric")
+    return Evidence(
+        champion=_whom(raw, "champion", between.champion),
+        challenger=_whom(raw, "challenger", between.challenger),
+        metric=_METRICS.get(metric, metric) if isinstance(metric, str) else "",
+        target=str(raw.get("deciding_target")),
+        n=_number(raw, "n"),
+        mean=_number(raw, "mean"),
+        variance=_number(raw, "variance"),
+        smallest=_number(raw, "smallest"),
+        largest=_number(raw, "largest"),
+        # Of no rows none lacks its label: there are only none yet.
+        coverage=1.0 if raw.get("rows") == 0 else _number(raw, "coverage"),
+        champion_rows=_number(raw, "champion_rows"),
+        challenger_rows=_number(raw, "challenger_rows"),
+        newest=_time(raw.get("last_row")),
+        measured=at,
+    )
+
+
+def _whom(raw: Mapping[str, Any], role: str, expected: Contestant) -> str:
+    said = raw.get(role)
+    if isinstance(said, dict) and said.get("sha256") == expected.sha256:
+        return expected.id
+    return "another model"
+
+
+def _number(raw: Mapping[str, Any], name: str) -> float:
+    value = raw.get(name)
+    return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

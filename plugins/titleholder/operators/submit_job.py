@@ -1,0 +1,85 @@
+"""Starts a pipeline job for a dag run, or takes up the one that the run has already."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+from titleholder.operators.base import ModelOperator
+from titleholder.run import run_label
+from titleholder.vertex.jobs import MODEL_LABEL, RUN_LABEL, Jobs
+
+
+class Named(Protocol):
+    """What a job is for: its `name` is the job's id, and derived, so that a retry finds the job."""
+
+    @property
+    def name(self) -> str:
+        """The job's id."""
+
+    @property
+    def generation(self) -> int:
+        """How often it had to be started anew."""
+
+    def next_generation(self) -> "Named":
+        """The same, once more; raises Refusal when that was too often."""
+
+
+@dataclass(frozen=True)
+class Order:
+    """A job to be submitted. `template` names a compiled pipeline."""
+
+    run: Named
+    template: str
+    parameters: dict[str, Any]
+
+
+class SubmitJobOperator(ModelOperator):
+    """Returns `{"job", "run", "generation", "created"}`: resource name, id and time of the job.
+
+    The job's id is the run's name, so a retry, or a worker that takes over from a dead one, finds
+    the job instead of starting a second. A cleared run has a new generation and so a new job.
+    """
+
+    @abstractmethod
+    def order(self, context: Mapping[str, Any]) -> Order:
+        """What to submit; raises AirflowSkipException when that is nothing."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Submit once; the same answer however often it is repeated."""
+        dag_run, config, jobs = context["dag_run"], self.config, Jobs(self.environment)
+        label = run_label(dag_run.dag_id, dag_run.run_id)
+        with self.told():
+            order = self.order(context)
+            run = self._generation(jobs, order.run, dag_run)
+            for old in jobs.running(label):
+                if not old.name.endswith(f"/{run.name}"):
+                    self.log.info("cancelling %s, which the cleared run left behind", old.name)
+                    jobs.cancel(old.name)
+            job = jobs.submit(
+                run.name,
+                self.environment.template(order.template),
+                order.parameters,
+                {**config.labels, MODEL_LABEL: config.model, RUN_LABEL: label},
+                config.pipeline.service_account,
+            )
+        self.log.info("pipeline job %s is %s", job.name, job.state)
+        return {
+            "job": job.name,
+            "run": run.name,
+            "generation": run.generation,
+            "created": job.created.isoformat(),
+        }
+
+    def _generation(self, jobs: Jobs, run: Named, dag_run: Any) -> Named:
+        """The run itself, unless its job is not this dag run's to take up: one that ended badly
+        before this attempt of the dag run began, or ended at all and the run was cleared since.
+        A job's id cannot be used again, so that is the next generation.
+        """
+        begun = dag_run.start_date or self.clock()
+        while (job := jobs.find(run.name)) is not None and job.ended and job.created < begun:
+            if job.state == "SUCCEEDED" and not dag_run.clear_number:
+                break
+            self.log.info("%s of an earlier run is %s; starting anew", job.name, job.state)
+            run = run.next_generation()
+        return run

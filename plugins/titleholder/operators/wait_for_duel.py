@@ -1,0 +1,39 @@
+"""Waits for the duel, and reads its evidence."""
+
+from datetime import timedelta
+from typing import Any
+
+from titleholder.config_duel import Duel
+from titleholder.contract import Job
+from titleholder.duel import measured
+from titleholder.operators.wait_for_job import WaitForJobOperator
+
+
+class WaitForDuelOperator(WaitForJobOperator):
+    """Returns `{"job", "measured", "evidence", "report"}`: the job's resource name, the time from
+    which its numbers are (RFC 3339), what docs/duel.md calls the evidence, and the page's URI."""
+
+    submitted_by = "submit_duel"
+    section = "duel"
+    lost = "no evidence"
+    remedy = "to measure anew, clear submit_duel with what follows it"
+
+    def __init__(self, *, duel: Duel, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.duel = duel
+
+    @property
+    def timeout(self) -> timedelta:
+        """The YAML file's `duel.timeout`."""
+        return self.duel.timeout
+
+    def result(self, job: Job) -> dict[str, Any]:
+        """What the duel measured."""
+        evidence, report = measured(job)
+        return {
+            "job": job.name,
+            # Rows that came in while it ran may be missing: it is as old as its start.
+            "measured": job.created.isoformat(),
+            "evidence": evidence,
+            "report": report,
+        }

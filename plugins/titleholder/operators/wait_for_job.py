@@ -1,0 +1,99 @@
+"""Waits for a pipeline job without a worker slot."""
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from datetime import datetime, timedelta
+from typing import Any, ClassVar
+
+from airflow.sdk.exceptions import AirflowFailException
+
+from titleholder.contract import Job
+from titleholder.operators.base import ModelOperator, next_look
+from titleholder.vertex.clients import sentence, transient
+from titleholder.vertex.jobs import Jobs
+
+
+class WaitForJobOperator(ModelOperator):
+    """Succeeds only when the job does that the task `submitted_by` started.
+
+    `section` is that of the YAML file whose `timeout` the job has, `lost` what there is not when it
+    fails, and `remedy` what a person can do then.
+    """
+
+    submitted_by: ClassVar[str]
+    section: ClassVar[str]
+    lost: ClassVar[str]
+    remedy: ClassVar[str]
+
+    @property
+    @abstractmethod
+    def timeout(self) -> timedelta:
+        """How old the job may get."""
+
+    @abstractmethod
+    def result(self, job: Job) -> dict[str, Any]:
+        """What the task returns of a job that succeeded; raises PipelineError."""
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """One look; defers while the job runs, fails when it failed, was cancelled or is late."""
+        submitted = self.handed(context, self.submitted_by)
+        jobs = Jobs(self.environment)
+        elapsed = self.clock() - datetime.fromisoformat(submitted["created"])
+        late = elapsed > self.timeout
+        with self.told():
+            try:
+                job = jobs.get(submitted["job"])
+            except Exception as error:
+                # A job that runs for hours must not fail because Vertex AI is away for a minute.
+                if late or not transient(error):
+                    raise
+                self.log.warning("%s cannot be read now: %s", submitted["job"], sentence(error))
+                self.wake_in(next_look(elapsed))
+        self.log.info("pipeline job %s is %s. %s", job.name, job.state, progress(job))
+        if job.ended:
+            return self._ended(job)
+        if not late:
+            self.wake_in(next_look(elapsed))
+        jobs.cancel(job.name)
+        raise AirflowFailException(
+            f"{self.config.model}: {job.name} ran longer than {self.section}.timeout "
+            f"{self.timeout} and was cancelled ({progress(job)}); {self.remedy}"
+        )
+
+    def _ended(self, job: Job) -> dict[str, Any]:
+        if job.state != "SUCCEEDED":
+            raise AirflowFailException(
+                f"{self.config.model}: {failure(job, self.lost)}; {self.remedy}"
+            )
+        with self.told():
+            return self.result(job)
+
+
+def progress(job: Job) -> str:
+    """Which tasks are done, running, failed: `done create-dataset; running train`."""
+    words = {
+        "SUCCEEDED": "done",
+        "SKIPPED": "done",
+        "RUNNING": "running",
+        "FAILED": "failed",
+        "CANCELLED": "cancelled",
+        "NOT_TRIGGERED": "not triggered",
+    }
+    groups: dict[str, list[str]] = {}
+    roots = {task.parent for task in job.tasks} - {0}
+    for task in job.tasks:
+        if task.parent == 0 and task.id in roots:
+            continue  # the job itself
+        groups.setdefault(words.get(task.state, task.state.lower()), []).append(task.name)
+    return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items())
+
+
+def failure(job: Job, lost: str) -> str:
+    """Which task failed and why, in one sentence; `lost` is what there is not for it."""
+    if job.state != "FAILED":
+        return f"{job.name} was {job.state.lower()}, so there is {lost}"
+    failed = [task for task in job.tasks if task.state == "FAILED"]
+    # A group fails because a task in it did: the task has the cause.
+    groups = {task.parent for task in failed if task.parent}
+    causes = [f"task {task.name}: {task.error}" for task in failed if task.id not in groups]
+    return f"{job.name} failed in {'; '.join(causes) or job.error or 'an unknown task'}"

@@ -1,0 +1,70 @@
+"""The smallest pipeline that keeps the contract of a duel: what it measures is chosen by the target
+that decides, which is the name of a case."""
+
+from kfp import dsl
+
+CASES = ["better", "worse", "equal", "silent"]
+
+
+@dsl.component(base_image="python:3.11")
+def compare(
+    case: str,
+    metric: str,
+    champion_sha256: str,
+    challenger_sha256: str,
+    challenger_data_until: str,
+    labels_until: str,
+    report: dsl.Output[dsl.HTML],
+):
+    import pathlib
+
+    mean = {"better": 0.5, "worse": -0.5}.get(case, 0.0)
+    if case == "silent":  # a challenger whose predictions are NaN on a few rows
+        mean = 0.5
+    silent = 40 if case == "silent" else 0
+    pathlib.Path(report.path).write_text("<p>tiny</p>")
+    report.metadata["evidence"] = {
+        "metric": metric,
+        "deciding_target": case,
+        "n": 1000,
+        "mean": mean,
+        "variance": 1.0,
+        "smallest": mean - 3,
+        "largest": mean + 3,
+        "coverage": 1.0,
+        "champion_rows": 1000 + silent,
+        "challenger_rows": 1000,
+        "last_row": labels_until,
+        "champion": {"sha256": champion_sha256},
+        "challenger": {"sha256": challenger_sha256},
+        "challenger_data_until": challenger_data_until,
+    }
+
+
+@dsl.pipeline(name="tiny-duel")
+def tiny_duel(
+    project: str,
+    location: str,
+    source_table: str,
+    timestamp_column: str,
+    feature_columns: list,
+    target_columns: list,
+    deciding_target: str,
+    metric: str,
+    champion_uri: str,
+    champion_sha256: str,
+    champion_data_until: str,
+    challenger_uri: str,
+    challenger_sha256: str,
+    challenger_data_until: str,
+    labels_until: str,
+    artifact_root: str,
+):
+    compare(
+        case=deciding_target,
+        metric=metric,
+        champion_sha256=champion_sha256,
+        challenger_sha256=challenger_sha256,
+        challenger_data_until=challenger_data_until,
+        labels_until=labels_until,
+    )

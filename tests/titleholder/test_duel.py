@@ -1,0 +1,162 @@
+import math
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from titleholder.config import load_model
+from titleholder.config_duel import Duel as Section
+from titleholder.contract import Artifact, Job, Task
+from titleholder.duel import DuelRun, duel_parameters, evidence_of, measured, rules_of
+from titleholder.errors import PipelineError, Refusal
+from titleholder.judging import Measured, judge
+from titleholder.rollout.contest import Contest, Contestant
+from titleholder.rollout.roles import Roles, labels_of
+from titleholder.rollout.rules import Rules
+from titleholder.rollout.verdict import Outcome
+from titleholder.rollout.view import Seat, View
+
+ROOT = Path(__file__).parents[2]
+CONFIG = load_model(ROOT / "dags" / "models" / "linnerud.yaml")
+NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
+PAIR = Contest(
+    Contestant("1", "linnerud@1", "gs://b/1", "1" * 64, "2026-11-09T03:00:00Z"),
+    Contestant("2", "linnerud@2", "gs://b/2", "2" * 64, "2026-11-16T03:00:00Z"),
+)
+PLACES = {"project": "p", "location": "l", "source_table": "p.d.t", "artifact_root": "gs://b"}
+RAW = {
+    "metric": "absolute",
+    "deciding_target": "chins",
+    "n": 2000,
+    "mean": 0.5,
+    "variance": 1.0,
+    "smallest": -3.0,
+    "largest": 4.0,
+    "coverage": 1.0,
+    "champion_rows": 2000,
+    "challenger_rows": 2000,
+    "last_row": "2026-11-19T23:00:00Z",
+    "champion": {"uri": "gs://b/1", "sha256": "1" * 64},
+    "challenger": {"uri": "gs://b/2", "sha256": "2" * 64},
+}
+
+
+def section() -> Section:
+    assert CONFIG.duel is not None
+    return CONFIG.duel
+
+
+def test_the_duel_is_given_what_it_asks_for() -> None:
+    given = duel_parameters(CONFIG, section(), PLACES, PAIR, NOW)
+    spec = yaml.safe_load((ROOT / "pipeline" / "compiled" / "duel.yaml").read_text())
+    asked = spec["root"]["inputDefinitions"]["parameters"]
+    assert given.keys() <= asked.keys()
+    assert {name for name, one in asked.items() if not one.get("isOptional")} <= given.keys()
+    assert given["labels_until"] == "2026-11-19T23:00:00Z", "six hours before"
+    assert given["challenger_sha256"] == "2" * 64
+    assert given["champion_data_until"] == "2026-11-09T03:00:00Z"
+
+
+def test_its_name_is_the_pair_and_the_day() -> None:
+    run = DuelRun("linnerud", "2990322000", "2991330000", NOW)
+    assert run.name == "linnerud-duel-2990322000-2991330000-20261120t0500-g0"
+    assert run.next_generation().name.endswith("-g1")
+    assert len(replace(run, model="m" * 30, champion="9" * 19, challenger="8" * 19).name) <= 128
+    with pytest.raises(Refusal):
+        replace(run, generation=99).next_generation()
+
+
+def test_every_rule_comes_from_the_file() -> None:
+    changed = section().model_copy(
+        update={
+            "metric": "log_loss",
+            "promote_on": "non-inferiority",
+            "margin": 0.5,
+            "alpha": 0.01,
+            "minimum_n": 7,
+            "tuned_for": 8,
+            "minimum_coverage": 0.5,
+            "stale_after": timedelta(1),
+            "minimum_time": timedelta(2),
+            "maximum_time": timedelta(3),
+            "at_deadline": "ask",
+            "target": "jumps",
+        }
+    )
+    assert rules_of(changed).metric == "log loss"
+    plain, made = Rules("absolute", "chins"), rules_of(changed)
+    same = {f.name for f in fields(Rules) if getattr(made, f.name) == getattr(plain, f.name)}
+    assert same == {"heaviest_row"}, "which is no key"
+
+
+def test_the_evidence_is_read_as_the_contract_has_it() -> None:
+    found = evidence_of(RAW, PAIR, NOW)
+    assert (found.champion, found.challenger, found.n, found.mean) == ("1", "2", 2000, 0.5)
+    assert found.newest == datetime(2026, 11, 19, 23, tzinfo=UTC)
+    for name in ("mean", "variance", "smallest", "n", "coverage"):
+        broken = evidence_of({**RAW, name: None}, PAIR, NOW)
+        assert math.isnan(getattr(broken, name))
+    other = evidence_of({**RAW, "challenger": {"sha256": "3" * 64}}, PAIR, NOW)
+    assert other.challenger != "2"
+    assert evidence_of({}, PAIR, NOW).newest is None
+
+
+def test_a_job_that_is_no_duel() -> None:
+    report = Artifact("gs://b/report", {"evidence": RAW})
+    job = Job("j", "SUCCEEDED", NOW, tasks=(Task("compare", "SUCCEEDED", "", {"report": report}),))
+    assert measured(job) == (RAW, "gs://b/report")
+    for tasks in ((), (replace(job.tasks[0], artifacts={"report": Artifact("", {})}),)):
+        with pytest.raises(PipelineError, match="j is no duel: its task 'compare' has no artifact"):
+            measured(replace(job, tasks=tasks))
+
+
+# The first days after a training, as the duel has it then.
+NO_ROWS: dict[str, object] = dict.fromkeys(("mean", "variance", "smallest", "largest", "last_row"))
+NO_ROWS |= dict.fromkeys(("n", "rows", "coverage", "champion_rows", "challenger_rows"), 0)
+
+VIEW = View(
+    "linnerud",
+    "e",
+    seats=(Seat("1", "", "linnerud@1", 90), Seat("2", "", "linnerud@2", 10)),
+    labels=labels_of(Roles("1", "2"), {"1": 90, "2": 10}, "seat-1"),
+    updated=NOW - timedelta(days=2),
+)
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "kind"),
+    [
+        ({}, Outcome.PROMOTE, "promote"),
+        ({"mean": -0.5}, Outcome.ROLL_BACK, "rollback"),
+        # An old source holds a promotion back, and no rollback.
+        ({"last_row": "2026-10-01T00:00:00Z"}, Outcome.INCONCLUSIVE, None),
+        ({"last_row": "2026-10-01T00:00:00Z", "mean": -0.5}, Outcome.ROLL_BACK, "rollback"),
+        ({"mean": 0.0}, Outcome.HOLD, None),
+        ({"mean": None}, Outcome.INCONCLUSIVE, None),
+        ({"mean": "NaN"}, Outcome.INCONCLUSIVE, None),
+        ({"champion_rows": 2030}, Outcome.INCONCLUSIVE, None),
+        ({"champion_rows": 2600}, Outcome.ROLL_BACK, "rollback"),
+        ({"challenger": None}, Outcome.INCONCLUSIVE, None),
+        ({"deciding_target": "jumps"}, Outcome.INCONCLUSIVE, None),
+        (NO_ROWS, Outcome.HOLD, None),
+        (NO_ROWS | {"rows": 100}, Outcome.INCONCLUSIVE, None),
+        (dict.fromkeys(RAW), Outcome.INCONCLUSIVE, None),
+    ],
+)
+def test_judged(changes: dict[str, object], outcome: Outcome, kind: str | None) -> None:
+    given = Measured("job", NOW, {**RAW, **changes})
+    made = judge(CONFIG, section(), PAIR, VIEW, [], given, NOW)
+    assert (made.verdict.outcome, made.decision.wish and made.decision.wish.kind) == (outcome, kind)
+    assert made.record["duel"] == given.evidence
+    assert made.record["verdict"]["looks"] == 1
+
+
+def test_a_challenger_is_never_thought_to_be_older_than_it_is() -> None:
+    """Where no event tells, the endpoint's last change does; where nothing does, it came now."""
+    for updated in (NOW - timedelta(hours=1), None):
+        young = replace(VIEW, updated=updated)
+        made = judge(CONFIG, section(), PAIR, young, [], Measured("job", NOW, RAW), NOW)
+        assert made.verdict.outcome is Outcome.HOLD
+        assert made.decision.wish is None
