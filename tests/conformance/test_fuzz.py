@@ -69,8 +69,12 @@ def check(server: Vertex) -> None:
             assert (endpoint.name, one.id) in {(r.endpoint, r.deployed_model_id) for r in refs}
         if endpoint.traffic_split:
             assert server.predictions.predict(endpoint=endpoint.name, instances=[ROW]).predictions
-    operations = server.endpoints.list_operations({"name": PARENT, "filter": "done=false"})
-    assert not operations.operations
+    unfinished = {"name": PARENT, "filter": "done=false"}
+    for operation in server.endpoints.list_operations(unfinished).operations:
+        # Models are loaded by threads, in real time.
+        wait = {"name": operation.name, "timeout": {"seconds": 20}}
+        server.endpoints.wait_operation(wait, timeout=30)
+    assert not server.endpoints.list_operations(unfinished).operations
     assert list(server.jobs.list_pipeline_jobs(parent=PARENT)) == []
 
 

@@ -429,15 +429,20 @@ def test_the_questions_of_the_page(table: EventTable, client: bigquery.Client, n
         champion_after="2991330000",
     )
     refused = replace(promoted, id="refused", time=datetime.now(UTC), action="refused")
-    table.append([SEATED, promoted, refused])
+    found = {"verdict": {"outcome": "hold", "n": 500, "estimate": 0.25}}
+    judged = replace(SEATED, id="judged", action="judged", reason="not yet", evidence=found)
+    table.append([SEATED, promoted, refused, judged])
     page = (REPOSITORY / "docs" / "events.md").read_text()
     questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    champion, refusals, promotions = (
+    champion, refusals, verdicts, promotions = (
         list(client.query_and_wait(question.replace("titleholder.events", name)))
         for question in questions
     )
     assert [row["champion_after"] for row in champion] == ["2991330000"]
     assert [row["times"] for row in refusals] == [1]
+    (said,) = verdicts
+    assert (said["challenger_after"], said["outcome"]) == (SEATED.challenger_after, "hold")
+    assert (float(said["n"]), float(said["estimate"])) == (500, 0.25)
     assert [row["time"] for row in promotions] == [promoted.time]
     assert all(f"`{column.name}`" in page for column in COLUMNS)
 
