@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from google.cloud.aiplatform_v1 import DeployModelRequest
+from google.cloud.aiplatform_v1 import DeployModelRequest, UndeployModelRequest
 
 from tests.rollouts.actors import Actor, Died
 from tests.rollouts.conftest import Notebook, Place, Scene
@@ -39,7 +39,11 @@ class Gated:
 
 
 class Stage:
-    """What a state machine acts on."""
+    """What a state machine acts on.
+
+    `hasty` are the models deployed, `late` those undeployed by a plan that is older than what
+    another one did: nothing at Vertex AI protects these two calls.
+    """
 
     def __init__(self, vertex: DirectVertex, replacement: str, keep: bool) -> None:
         self.vertex = vertex
@@ -49,6 +53,7 @@ class Stage:
         self.actors: list[Actor] = []
         self.weeks: set[int] = set()
         self.hasty: set[str] = set()
+        self.late: set[str] = set()
 
     @property
     def traffic(self) -> list[dict[str, Any]]:
@@ -140,8 +145,12 @@ class Stage:
             clock.advance(DEFERRED)
 
     def _writing(self, actor: Actor, request: Any) -> None:
+        if not isinstance(request, DeployModelRequest | UndeployModelRequest):
+            return
+        endpoint = self.console.look()
+        if endpoint is None or endpoint.etag == actor.etag:
+            return
         if isinstance(request, DeployModelRequest):
-            endpoint = self.console.look()
-            if endpoint is not None and endpoint.etag != actor.etag:
-                # Nothing protects this call: its plan is older than what another one did.
-                self.hasty.add(request.deployed_model.id)
+            self.hasty.add(request.deployed_model.id)
+        else:
+            self.late.add(request.deployed_model_id)

@@ -1,6 +1,7 @@
 """How it ends once everybody may go on, and what must have held until then."""
 
 from collections import Counter
+from itertools import pairwise
 from typing import Any
 
 from tests.faults import unsound
@@ -70,12 +71,8 @@ def wrongs(stage: Stage) -> list[str]:
     wrong = unsound(traffic)
     wrong += overwritten(traffic, events) + lost(traffic, events)
     wrong += deposed(traffic, stage.console.undeployed)
-    wrong += _crowded(stage, traffic) + _untold(stage, traffic)
-    crowned = False
+    wrong += _crowded(stage, traffic) + _untold(stage, traffic) + _silent(stage, traffic)
     for entry in traffic:
-        crowned = crowned or bool(entry["traffic_split"])
-        if crowned and not entry["traffic_split"]:
-            wrong.append("nobody answers")
         if not stage.console.edits and (found := by_hand(entry)):
             wrong.append(f"nobody changed anything by hand: {found}")
     return wrong
@@ -88,6 +85,19 @@ def _crowded(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
         for entry in traffic
         if len(set(entry["deployed"]) - {*FOREIGN, *stage.hasty}) > most
     ]
+
+
+def _silent(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
+    """Nobody is left to answer: to be excused only where a person undeployed the champion and gave
+    all requests to a model whose undeployment was under way."""
+    wrong = []
+    for found, left in pairwise(traffic):
+        if found["traffic_split"] and not left["traffic_split"]:
+            gone = set(found["deployed"]) - set(left["deployed"])
+            champion = found["labels"].get("champion")
+            if not (gone <= stage.late and champion in stage.console.undeployed):
+                wrong.append(f"nobody answers once {sorted(gone)} is gone")
+    return wrong
 
 
 def _untold(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
