@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import timedelta
+from itertools import product
 from typing import Any
 
 import psutil
@@ -28,14 +29,14 @@ DEPLOY_SECONDS = 15.0
 # A task whose supervisor lives is tried again at once; a worker that is gone is missed when its
 # heartbeats are; without its supervisor the task itself goes on until it needs it.
 VICTIMS = ("worker", "task", "supervisor")
+SHORT = {
+    ("submit_pipeline", "task"),
+    ("wait_for_pipeline", "task"),
+    ("update_traffic", "worker"),
+}
 CASES = [
-    pytest.param(
-        task,
-        victims,
-        marks=() if (task, victims) == ("update_traffic", "worker") else pytest.mark.long,
-    )
-    for task in MOMENTS
-    for victims in VICTIMS
+    pytest.param(*case, marks=() if case in SHORT else pytest.mark.long)
+    for case in product(MOMENTS, VICTIMS)
 ]
 
 

@@ -103,7 +103,12 @@ def _silent(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
 def _untold(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
     """Changes without an event, and events without a change."""
     changes = {left["labels"]["change"] for _, left in writes(traffic)}
-    told = {e.id for e in stage.scene.notebook.events.values() if e.action not in UNCHANGING}
+    # Whoever adopts an endpoint without a model takes all labels off it, that name among them.
+    told = {
+        e.id
+        for e in stage.scene.notebook.events.values()
+        if e.action not in UNCHANGING and e.after != (None, None, {})
+    }
     return [f"no event: {one}" for one in changes - told - stage.console.unlabelled] + [
         f"no change: {one}" for one in told - changes - {BEGUN}
     ]
