@@ -113,7 +113,7 @@ def faulty(tmp_path: Path):
         ("duel.minimum_time", "30d", "has a minimum_time that is not shorter than maximum_time; w"),
         ("duel.schedule", "daily", "duel.schedule: is 'daily'; write five cron fields in UTC"),
         ("duel.promote", "x", "duel.promote: is not a key; remove it or mend its spelling"),
-        ("rollout.promotion", "ask", "rollout.promotion: is 'ask'; write 'auto' or 'never'"),
+        ("rollout.promotion", "maybe", "rollout.promotion: is 'maybe'; write 'auto', 'ask' or 'never'"),
         ("rollout.on_new_challenger", "x", "is 'x'; write 'replace' or 'wait'"),
         (
             "rollout.steps",

@@ -13,14 +13,15 @@ from titleholder.operators.base import ModelOperator
 from titleholder.operators.observe import contest_of
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Judge, same
-from titleholder.rollout.verdict import Outcome
+from titleholder.rollout.verdict import Outcome, Verdict
 
 
 class DecideOperator(ModelOperator):
     """Records the verdict as an event, whatever it is, before anything is done.
 
-    Returns `{"outcome", "reason", "wish", "asks", "job", "report"}`; `wish` is None when nothing is
-    to be done. Fails when champion or challenger is another than was judged.
+    Returns `{"outcome", "reason", "wish", "asks", "champion", "verdict", "job", "report"}`; `wish`
+    is None when nothing is to be done, and `verdict` has the numbers of one that is promoted, else
+    None. Fails when champion or challenger is another than was judged.
     """
 
     def __init__(self, *, duel: Duel, **kwargs: Any) -> None:
@@ -47,6 +48,8 @@ class DecideOperator(ModelOperator):
             "reason": decision.reason,
             "wish": asdict(decision.wish) if decision.wish else None,
             "asks": decision.asks,
+            "champion": between.champion.id,
+            "verdict": _numbers(made.verdict),
             "job": measured.job,
             "report": handed["report"],
         }
@@ -55,8 +58,14 @@ class DecideOperator(ModelOperator):
         cause, decision = person(context), made.decision
         cause = replace(cause, evidence=cause.evidence | made.record)
         reason = f"{made.verdict.outcome}: {decision.reason}"
-        if engine(self, cause).judged(view, reason, made.record["job"]):
+        if engine(self, cause).note("judged", view, reason, made.record["job"]):
             return
         # Nobody gets the title off the record; nobody is kept on the endpoint for want of one.
         if decision.wish is None or decision.wish.kind != "rollback":
             raise TryAgain(f"{reason}, but that could not be recorded in {self.config.events}")
+
+
+def _numbers(found: Verdict) -> dict[str, float | None] | None:
+    if found.outcome is not Outcome.PROMOTE:
+        return None
+    return {"n": found.n, "estimate": found.estimate, "low": found.low, "high": found.high}
