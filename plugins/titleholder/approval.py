@@ -1,4 +1,4 @@
-"""What a person is asked before a challenger gets the title, and what an answer comes to. No I/O."""
+"""What a person is asked before a challenger gets the title, and what follows. No I/O."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -29,8 +29,7 @@ def question(
 | report | [{decided["report"]}]({_link(decided["report"])}) |
 | duel | {decided["job"]} |
 
-**Approve**: the challenger gets the title and all requests in one write, the old champion stays as \
-`rollout.keep_previous` says.
+**Approve**: the challenger gets the title and all requests in one write. \
 **Reject**, or no answer within {hours(answer_within)}: nothing is changed, and the next run asks \
 again if it is still earned.
 """

@@ -15,6 +15,7 @@ from titleholder.config_duel import (
     shortest_period,
     starting_share,
 )
+from titleholder.config_guardrails import Guardrails
 from titleholder.errors import ConfigError
 from titleholder.kinds import (
     Column,
@@ -98,6 +99,7 @@ class Rollout(Section):
     on_new_challenger: Literal["replace", "wait"] = "replace"
     replacement: Literal["recreate", "surge"] = "recreate"
     keep_previous: bool = True
+    guardrails: Guardrails | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -167,10 +169,11 @@ class ModelConfig(Section):
 def _needs_duel(rollout: Rollout, duel: Duel | None) -> None:
     """Raise Fault for a section that asks for what is done with a duel alone."""
     if duel is None:
-        if rollout.promotion == "ask":
+        if rollout.promotion == "ask" or rollout.guardrails:
+            given = "guardrails" if rollout.guardrails else "promotion: ask"
             raise Fault(
-                "is missing, and rollout.promotion is ask: without a duel there is nothing to ask "
-                "about; add the section, or leave promotion out"
+                f"is missing, and without it nobody is judged, so that rollout.{given} does "
+                "nothing; add it, or leave that out"
             )
         return
     within = rollout.answer_within

@@ -10,9 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 # They say why nothing was changed: whoever was champion before them still is.
-UNCHANGING = frozenset(
-    {"refused", "superseded", "waiting", "judged", "declined", "unchanged"}
-)
+UNCHANGING = frozenset({"refused", "superseded", "waiting", "judged", "declined", "unchanged"})
 
 Roles = tuple[str | None, str | None, dict[str, int] | None]
 

@@ -34,11 +34,12 @@ DUEL = {
 }
 
 
-def judge(made: Model, case: str, days_ago: int = 0) -> Played:
+def judge(made: Model, case: str, days_ago: int = 0, mark_success: str | None = None) -> Played:
     """A daily run whose duel comes out so. Each has a day of its own: of two on one day the second
     would take up the duel of the first."""
     made.change("duel", target=case)
-    return made.play(datetime.now(UTC) - timedelta(days=days_ago), dag="rollout")
+    day = datetime.now(UTC) - timedelta(days=days_ago)
+    return made.play(day, dag="rollout", mark_success=mark_success)
 
 
 def events_of(made: Model) -> list[Event]:

@@ -15,6 +15,9 @@ from fastapi.testclient import TestClient
 from tests.dags.conftest import Google, Model, Played
 from tests.dags.contested import contested as contested
 from tests.dags.contested import events_of, judge
+from tests.dags.real_airflow import Airflow
+from tests.dags.real_airflow import airflow as airflow
+from titleholder.operators.base import SHORTEST_DEFERRAL
 
 
 class Person:
@@ -77,20 +80,23 @@ def test_rejected_then_approved(
     assert (rejected.tasks["approve"], rejected.tasks["update_traffic"]) == ("success", "skipped")
     assert google.endpoint(made.name) == before
     asked = person.question
-    print(asked)
     assert asked["subject"] == f"{made.name}: promote the challenger {new}?"
     assert asked["defaults"] == ["Reject"]
+    report = rejected.returned["decide"]["report"]
     for told in (
-        "the challenger is better",
+        "the challenger is better: the absolute loss of better",
         f"| champion now | {old} |",
+        "| loss, champion's minus challenger's | 0.5 |",
+        "| interval | 0.3973 to 0.6027 |",
         "| rows | 1000 |",
-        "gs://",
+        f"[{report}](https://storage.cloud.google.com/{report.removeprefix('gs://')})",
+        "no answer within 20 h: nothing is changed",
     ):
         assert told in asked["body"]
     last = events_of(made)[-1]
     assert last.action == "declined"
-    assert f"{new} has earned the title and does not get it, as " in last.reason
-    print(last)
+    assert f"{new} has earned the title and does not get it, as Anonymous rejected" in last.reason
+    assert last.evidence["report"] == report
 
     approved = Person(api, made, "Approve").judge("better", 1)
     assert approved.state == "success", approved.errors
@@ -98,5 +104,81 @@ def test_rejected_then_approved(
     assert dict(endpoint.traffic_split) == {new: 100}
     assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
     promoted = events_of(made)[-1]
-    print(promoted)
     assert promoted.action == "promote"
+    assert promoted.evidence["approved_by"] == "Anonymous"
+    assert promoted.evidence["approved_at"] == approved.returned["approve"]["approved_at"]
+
+
+def test_what_nobody_is_asked_about(contested: Callable[..., Model], google: Google) -> None:
+    made = contested(rollout={"promotion": "ask", "steps": [10, 40]})
+    labels = google.endpoint(made.name).labels
+    champion, challenger = labels["champion"], labels["challenger"]
+    person = made.play(None, dag="rollout", intent="share", share=20)
+    assert person.state == "success", person.errors
+    assert (person.tasks["approve"], person.tasks["update_traffic"]) == ("skipped", "success")
+
+    moved = judge(made, "better", 2)
+    assert (moved.tasks["approve"], moved.tasks["update_traffic"]) == ("skipped", "success")
+    assert dict(google.endpoint(made.name).traffic_split) == {champion: 60, challenger: 40}
+
+    # Whoever marks the question as answered has not said what the answer is.
+    by_hand = judge(made, "better", mark_success="approve")
+    assert by_hand.tasks["update_traffic"] == "failed"
+    assert "the task approve left no result" in by_hand.errors["update_traffic"]
+    assert dict(google.endpoint(made.name).traffic_split) == {champion: 60, challenger: 40}
+
+    gone = judge(made, "worse", 90)
+    assert gone.state == "success", gone.errors
+    assert (gone.tasks["approve"], gone.tasks["update_traffic"]) == ("skipped", "success")
+    assert dict(google.endpoint(made.name).traffic_split) == {champion: 100}
+
+
+@pytest.mark.long
+def test_under_a_real_airflow(
+    contested: Callable[..., Model], airflow: Airflow, google: Google
+) -> None:
+    hasty = contested(
+        duel={"target": "better"}, rollout={"promotion": "ask", "answer_within": "1s"}
+    )
+    made = contested(duel={"target": "better"}, rollout={"promotion": "ask"})
+    champion, challenger = (
+        google.endpoint(made.name).labels[role] for role in ("champion", "challenger")
+    )
+
+    def over(model: Model, answer: str) -> dict[str, str]:
+        """The tasks of a run whose question was answered so."""
+        dag_id = f"{model.name}__rollout"
+        triggered = airflow.trigger(dag_id, intent="judge")
+        assert triggered.status_code == 200, triggered.text
+        run = triggered.json()["dag_run_id"]
+        if answer:
+            airflow.wait(
+                "a question", lambda: airflow.tasks(dag_id, run)["approve"] == "awaiting_input"
+            )
+            path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances/approve/-1/hitlDetails"
+            asked = datetime.fromisoformat(airflow.call("GET", path)["created_at"])
+            # Nobody has read it sooner, and Airflow takes a task for lost that is resumed before
+            # its worker has reported.
+            airflow.wait("a person", lambda: datetime.now(UTC) - asked > SHORTEST_DEFERRAL)
+            airflow.call("PATCH", path, {"chosen_options": [answer], "params_input": {}})
+        path = f"/dags/{dag_id}/dagRuns/{run}"
+        ends = ("success", "failed")
+        airflow.wait("its end", lambda: airflow.call("GET", path)["state"] in ends)
+        return airflow.tasks(dag_id, run)
+
+    for model in (hasty, made):
+        airflow.start(f"{model.name}__rollout")
+    for model, answer in ((hasty, ""), (made, "Reject")):
+        tasks = over(model, answer)
+        assert (tasks["approve"], tasks["update_traffic"]) == ("success", "skipped")
+        assert sorted(google.endpoint(model.name).traffic_split.values()) == [10, 90]
+    tasks = over(made, "Approve")
+    assert (tasks["approve"], tasks["update_traffic"]) == ("success", "success")
+    assert dict(google.endpoint(made.name).traffic_split) == {challenger: 100}
+    assert google.endpoint(made.name).labels["previous"] == champion
+
+    assert "as nobody answered within 0.000278 h" in events_of(hasty)[-1].reason
+    told = [event for event in events_of(made) if event.action in ("declined", "promote")]
+    assert [event.action for event in told] == ["declined", "promote"]
+    assert "as Anonymous rejected it" in told[0].reason
+    assert told[1].evidence["approved_by"] == "Anonymous"

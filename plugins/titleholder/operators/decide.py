@@ -8,12 +8,16 @@ from typing import Any
 from titleholder.config_duel import Duel
 from titleholder.errors import TryAgain
 from titleholder.event_table import EventTable
-from titleholder.judging import Judgement, Measured, judge
+from titleholder.judging import Judgement, Measured, judge, look_of
+from titleholder.live_traffic import LiveTraffic
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.observe import contest_of
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Judge, same
+from titleholder.rollout.evidence import Duel as Look
+from titleholder.rollout.guard import Observed
 from titleholder.rollout.verdict import Outcome, Verdict
+from titleholder.rollout.view import View
 
 
 class DecideOperator(ModelOperator):
@@ -37,8 +41,13 @@ class DecideOperator(ModelOperator):
         with self.told():
             events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
-            made = judge(self.config, self.duel, between, view, events, measured, self.clock())
+            look = look_of(between, view, events, measured.job, self.clock())
+            observed = self._observed(view, look)
+            share = view.split.get(look.challenger, 0)
+            made = judge(self.config, self.duel, between, look, share, measured, observed)
             self._record(context, made, view)
+        for told in observed.unread:
+            self.log.warning("%s", told)
         decision, outcome = made.decision, made.verdict.outcome
         earned_in_vain = outcome is Outcome.PROMOTE and decision.wish is None
         loud = outcome is Outcome.INCONCLUSIVE or earned_in_vain
@@ -54,7 +63,14 @@ class DecideOperator(ModelOperator):
             "report": handed["report"],
         }
 
-    def _record(self, context: Mapping[str, Any], made: Judgement, view: Any) -> None:
+    def _observed(self, view: View, look: Look) -> Observed:
+        guardrails = self.config.rollout.guardrails
+        if guardrails is None:
+            return Observed()
+        live = LiveTraffic(self.environment, guardrails)
+        return live.look(view, (look.champion, look.challenger), look.since, look.now)
+
+    def _record(self, context: Mapping[str, Any], made: Judgement, view: View) -> None:
         cause, decision = person(context), made.decision
         cause = replace(cause, evidence=cause.evidence | made.record)
         reason = f"{made.verdict.outcome}: {decision.reason}"

@@ -48,6 +48,7 @@ class View:
     `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None when
     it does not exist, and `updated` the time of its last change. `busy` names the operations in
     flight on the endpoint or in the registry; `leaving` tells whether one undeploys a model.
+    `request_log` is the BigQuery table to which the endpoint logs requests, empty for none.
     """
 
     model: str
@@ -59,6 +60,7 @@ class View:
     versions: tuple[Version, ...] = ()
     busy: tuple[str, ...] = ()
     leaving: bool = False
+    request_log: str = ""
 
     def seat(self, deployed_model_id: str | None) -> Seat | None:
         """The seat of that id, if any."""

@@ -30,6 +30,7 @@ from titleholder.vertex.clients import (
     writing,
 )
 from titleholder.vertex.jobs import MODEL_LABEL
+from titleholder.vertex.request_log import request_log
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
 # PERMISSION_DENIED, FAILED_PRECONDITION.
@@ -74,6 +75,7 @@ class Endpoints:
             versions=self._versions(),
             busy=busy,
             leaving=any(operation.metadata.type_url.endswith(_LEAVING) for operation in running),
+            request_log=request_log(found),
         )
 
     def apply(self, step: Step, view: View, change: str = "") -> str:
