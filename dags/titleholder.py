@@ -35,7 +35,8 @@ with {config.rollout.challenger_share} % of the requests beside the champion of 
 `{config.endpoint.display_name}`. The first model becomes champion.
 
 Running it again changes nothing. Clearing it trains anew. A backfill of a week older than what is
-deployed trains and registers, and leaves live traffic alone.
+deployed trains and registers, and leaves live traffic alone; one that reprocesses a week skips the
+training where rows, pipeline and parameters are the same, unless `train_anew` is set.
 """
 
 ROLLOUT = """
@@ -82,6 +83,15 @@ def train(config: ModelConfig) -> DAG:
         dag_id=f"{config.model}__train",
         doc_md=TRAIN.format(config=config),
         schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
+        params={
+            "train_anew": Param(
+                False,
+                type="boolean",
+                title="Train anew",
+                description="Also when a registered version was trained on the same rows, by the "
+                "same pipeline with the same parameters.",
+            )
+        },
         **common(config, CancelPipelines(config.connection)),
     ) as dag:
         (

@@ -69,6 +69,7 @@ class Pipeline(Section):
 
     template: Template
     parameters: Parameters = Field(default_factory=dict)
+    skip_unchanged: bool = True
     timeout: Duration = timedelta(hours=6)
     service_account: str | None = None
 

@@ -24,9 +24,9 @@ class Seat:
 class Version:
     """A registered version of the model; `number` is Vertex AI's.
 
-    `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal and
-    `data_until` the end of the interval it was trained on, as they were at registration: empty and
-    None where the version does not say.
+    `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal,
+    `data_until` the end of the interval it was trained on, and `fingerprint` that of all it learned
+    from, as they were at registration: empty and None where the version does not say.
     """
 
     number: str
@@ -34,6 +34,7 @@ class Version:
     uri: str = ""
     digest: str = ""
     data_until: datetime | None = None
+    fingerprint: str = ""
 
     @property
     def reference(self) -> str:
