@@ -102,10 +102,14 @@ class LiveTraffic:
             labels={"tool": "titleholder"},
         )
         try:
-            client = client_of(self.environment)
-            found = client.query(query, job_config=config, timeout=PATIENCE).result(
-                timeout=PATIENCE
-            )
+            # The client's own patience is ten minutes for a call, and forty for a job.
+            patience: dict[str, Any] = {
+                "retry": bigquery.DEFAULT_RETRY.with_timeout(PATIENCE),
+                "job_retry": None,
+                "timeout": PATIENCE,
+            }
+            job = client_of(self.environment).query(query, job_config=config, **patience)
+            found = job.result(**patience)
             return {row["model"]: dict(row) for row in found}
         except Exception as error:
             if not isinstance(error, GoogleAPIError | Late) and not transient(error):

@@ -61,9 +61,6 @@ def test_what_is_trained_all_the_same(
         forget_jobs(made, google)
     made.rewrite()
     assert made.play().tasks["update_traffic"] == "success"
-    # A job that is there is taken up, and trained anew only if somebody says so.
-    assert made.play().returned["submit_pipeline"]["generation"] == 0
-    assert made.play(train_anew=True).returned["submit_pipeline"]["generation"] == 1
     forget_jobs(made, google)
     assert made.play().tasks["submit_pipeline"] == "skipped"
     made.rewrite(score=91.0)
@@ -85,6 +82,16 @@ def test_what_is_trained_all_the_same(
 
     monkeypatch.setattr(Tables, "content", denied)
     assert made.play().tasks["wait_for_pipeline"] == "success"
+
+
+@pytest.mark.long
+def test_a_job_that_is_there_is_taken_up(model: Callable[..., Model], google: Google) -> None:
+    made = model()
+    made.load(WEEK.end - timedelta(minutes=5))
+    for anew, generation in ((False, 0), (False, 0), (True, 1)):
+        run = made.play(None, train_anew=anew)
+        assert run.state == "success", run.errors
+        assert run.returned["submit_pipeline"]["generation"] == generation
 
 
 @pytest.mark.long

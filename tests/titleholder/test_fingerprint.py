@@ -68,7 +68,7 @@ def source(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator["Sourc
     client = bigquery.Client(project=project, credentials=AnonymousCredentials())
     client.create_dataset("prints", exists_ok=True)
     client.query(
-        "CREATE OR REPLACE TABLE prints.rows (measured TIMESTAMP, value FLOAT64, tags ARRAY<STRING>)"
+        "CREATE OR REPLACE TABLE prints.rows (measured TIMESTAMP, x FLOAT64, tags ARRAY<STRING>)"
     ).result()
     yield Source(client, Tables(Place(project)), f"{project}.prints.rows")  # type: ignore[arg-type]
     client.close()
