@@ -109,7 +109,27 @@ def test_rejected_then_approved(
     assert promoted.evidence["approved_at"] == approved.returned["approve"]["approved_at"]
 
 
-def test_what_nobody_is_asked_about(contested: Callable[..., Model], google: Google) -> None:
+def test_a_rollback_asks_nobody_and_no_mark_is_an_answer(
+    contested: Callable[..., Model], google: Google
+) -> None:
+    made = contested(rollout__promotion="ask")
+    before = google.endpoint(made.name)
+    # Whoever marks the question as answered has not said what the answer is.
+    by_hand = judge(made, "better", 1, mark_success="approve")
+    assert by_hand.tasks["update_traffic"] == "failed"
+    assert "the task approve left no result" in by_hand.errors["update_traffic"]
+    assert google.endpoint(made.name) == before
+
+    gone = judge(made, "worse", 90)
+    assert gone.state == "success", gone.errors
+    assert (gone.tasks["approve"], gone.tasks["update_traffic"]) == ("skipped", "success")
+    assert dict(google.endpoint(made.name).traffic_split) == {before.labels["champion"]: 100}
+
+
+@pytest.mark.long
+def test_neither_does_a_person_nor_the_next_share(
+    contested: Callable[..., Model], google: Google
+) -> None:
     made = contested(rollout={"promotion": "ask", "steps": [10, 40]})
     labels = google.endpoint(made.name).labels
     champion, challenger = labels["champion"], labels["challenger"]
@@ -120,17 +140,6 @@ def test_what_nobody_is_asked_about(contested: Callable[..., Model], google: Goo
     moved = judge(made, "better", 2)
     assert (moved.tasks["approve"], moved.tasks["update_traffic"]) == ("skipped", "success")
     assert dict(google.endpoint(made.name).traffic_split) == {champion: 60, challenger: 40}
-
-    # Whoever marks the question as answered has not said what the answer is.
-    by_hand = judge(made, "better", mark_success="approve")
-    assert by_hand.tasks["update_traffic"] == "failed"
-    assert "the task approve left no result" in by_hand.errors["update_traffic"]
-    assert dict(google.endpoint(made.name).traffic_split) == {champion: 60, challenger: 40}
-
-    gone = judge(made, "worse", 90)
-    assert gone.state == "success", gone.errors
-    assert (gone.tasks["approve"], gone.tasks["update_traffic"]) == ("skipped", "success")
-    assert dict(google.endpoint(made.name).traffic_split) == {champion: 100}
 
 
 @pytest.mark.long
