@@ -11,6 +11,7 @@ from titleholder.config import ModelConfig, load_models
 from titleholder.notifiers.cancel import CancelPipelines
 from titleholder.notifiers.log import LogNotifier
 from titleholder.operators.apply_wish import ApplyWishOperator
+from titleholder.operators.approve import ApproveOperator
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.operators.decide import DecideOperator
 from titleholder.operators.observe import JUDGE, ObserveOperator
@@ -34,7 +35,8 @@ with {config.rollout.challenger_share} % of the requests beside the champion of 
 `{config.endpoint.display_name}`. The first model becomes champion.
 
 Running it again changes nothing. Clearing it trains anew. A backfill of a week older than what is
-deployed trains and registers, and leaves live traffic alone.
+deployed trains and registers, and leaves live traffic alone; one that reprocesses a week skips the
+training where rows, pipeline and parameters are the same, unless `train_anew` is set.
 """
 
 ROLLOUT = """
@@ -46,6 +48,11 @@ Trigger it, and choose an intent for the endpoint `{config.endpoint.display_name
 
 `observe` settles which deployed model is meant and logs the plan; `update_traffic` carries it out.
 The same from a terminal: `python -m titleholder plan {config.model} promote`, then `promote`.
+"""
+
+ASKED = """
+Before a challenger gets the title, the task `approve` asks a person: answer it under *Required
+actions*. Who does not answer has rejected it, and is asked again by the next run.
 """
 
 JUDGED = """
@@ -76,6 +83,15 @@ def train(config: ModelConfig) -> DAG:
         dag_id=f"{config.model}__train",
         doc_md=TRAIN.format(config=config),
         schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
+        params={
+            "train_anew": Param(
+                False,
+                type="boolean",
+                title="Train anew",
+                description="Also when a registered version was trained on the same rows, by the "
+                "same pipeline with the same parameters.",
+            )
+        },
         **common(config, CancelPipelines(config.connection)),
     ) as dag:
         (
@@ -96,6 +112,7 @@ def rollout(config: ModelConfig) -> DAG:
     """The DAG of one model through which its endpoint is changed: by a person, and daily by what
     the challenger has earned if the model has duels."""
     duel, doc = config.duel, ROLLOUT if config.duel is None else ROLLOUT + JUDGED
+    doc += ASKED if config.rollout.promotion == "ask" else ""
     intents = "\n".join(f"- **{kind}**: {what}" for kind, what in KINDS.items())
     settings = common(config, *([CancelPipelines(config.connection)] if duel else []))
     if duel is not None:
@@ -117,13 +134,21 @@ def rollout(config: ModelConfig) -> DAG:
         # A person's wish goes this way alone: the tasks of the other skip themselves.
         observe >> update
         if duel is not None:
+            decide = DecideOperator(task_id="decide", config=config, duel=duel)
             (
                 observe
                 >> SubmitDuelOperator(task_id="submit_duel", config=config, duel=duel)
                 >> WaitForDuelOperator(task_id="wait_for_duel", config=config, duel=duel)
-                >> DecideOperator(task_id="decide", config=config, duel=duel)
+                >> decide
                 >> update
             )
+            if config.rollout.promotion == "ask":
+                approve = ApproveOperator(
+                    task_id="approve", config=config, answer_within=config.answer_within
+                )
+                # It skips itself where there is nothing to ask, a rollback say. A rejection skips
+                # `update_traffic` whatever its trigger rule.
+                decide >> approve >> update
     return dag
 
 

@@ -100,5 +100,6 @@ def _secrets(home: Path) -> dict[str, str]:
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            file.writelines(f"{name}={secrets.token_urlsafe(32)}\n" for name in names)
+            # RFC 7518 wants 64 bytes for SHA-512, with which Airflow signs.
+            file.writelines(f"{name}={secrets.token_urlsafe(64)}\n" for name in names)
     return dict(line.split("=", 1) for line in path.read_text().split())

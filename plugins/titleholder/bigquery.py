@@ -2,10 +2,11 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from titleholder.bigquery_client import Fault, client_of, fault_of, said
 from titleholder.environment import Environment
+from titleholder.fingerprint import Content
 from titleholder.freshness import Coverage, Metadata
 from titleholder.interval import Interval
 
@@ -62,9 +63,6 @@ class Tables:
         as parameters. Raises Unreadable, among others when the timestamp column is missing or not
         a timestamp.
         """
-        from google.api_core import exceptions
-        from google.cloud import bigquery
-
         column = f"`{timestamp}`"
         inside = f"{column} >= @start AND {column} < @end"
         query = f"""
@@ -79,12 +77,53 @@ class Tables:
                OR {column} IS NULL
                OR {column} > @horizon
         """
-        parameters = {
-            "start": interval.start,
-            "end": interval.end,
-            "later": interval.end + interval.length,
-            "horizon": horizon,
-        }
+        row = self._ask(
+            *(query, table, timestamp, max_bytes),
+            start=interval.start,
+            end=interval.end,
+            later=interval.end + interval.length,
+            horizon=horizon,
+        )
+        return Coverage(
+            rows=row["inside"],
+            last=row["last"],
+            later=row["later"],
+            nulls=row["nulls"],
+            future=row["future"],
+        )
+
+    def content(self, table: str, timestamp: str, interval: Interval, max_bytes: int) -> Content:
+        """The rows of the interval, all their columns, digested in one query that bills the
+        partitions it reads, at most `max_bytes`. Raises Unreadable, as coverage does."""
+        column = f"`{timestamp}`"
+        # The XOR alone would not tell a row that is there twice from one that is not there; the
+        # remainders, and so their sum, stay far from what an INT64 holds.
+        query = f"""
+            SELECT
+              COUNT(*) AS inside,
+              MAX(moment) AS newest,
+              BIT_XOR(hashed) AS mixed,
+              SUM(MOD(hashed, 1000000007)) AS summed
+            FROM (
+              SELECT
+                {column} AS moment,
+                FARM_FINGERPRINT(TO_JSON_STRING(titleholder_row)) AS hashed
+              FROM `{table}` AS titleholder_row
+              WHERE {column} >= @start AND {column} < @end
+            )
+        """
+        row = self._ask(
+            *(query, table, timestamp, max_bytes), start=interval.start, end=interval.end
+        )
+        return Content(row["inside"], row["newest"], row["mixed"] or 0, row["summed"] or 0)
+
+    def _ask(
+        self, query: str, table: str, timestamp: str, max_bytes: int, **parameters: datetime
+    ) -> Any:
+        """The one row that the query has. Raises Unreadable."""
+        from google.api_core import exceptions
+        from google.cloud import bigquery
+
         config = bigquery.QueryJobConfig(
             maximum_bytes_billed=max_bytes,
             query_parameters=[
@@ -97,13 +136,7 @@ class Tables:
             (row,) = client_of(self.environment).query(query, job_config=config).result()
         except exceptions.GoogleAPICallError as error:
             raise _refused(table, timestamp, error) from None
-        return Coverage(
-            rows=row["inside"],
-            last=row["last"],
-            later=row["later"],
-            nulls=row["nulls"],
-            future=row["future"],
-        )
+        return row
 
 
 def _refused(table: str, timestamp: str, error: "GoogleAPICallError") -> Unreadable:

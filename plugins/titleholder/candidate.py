@@ -3,13 +3,17 @@
 from titleholder.config import ModelConfig
 from titleholder.contract import Offer
 from titleholder.digest import to_label
+from titleholder.fingerprint import fingerprint_labels
 from titleholder.rollout.intents import SeatCandidate
 from titleholder.rollout.steps import NewVersion
 from titleholder.run import DATA_UNTIL_LABEL, DIGEST_LABEL, Run, label_time
 
 
-def candidate(config: ModelConfig, run: Run, offer: Offer, freshness: str) -> SeatCandidate:
-    """The intent of `run`; `freshness` is the outcome of its check, for the version's labels."""
+def candidate(
+    config: ModelConfig, run: Run, offer: Offer, freshness: str, fingerprint: str = ""
+) -> SeatCandidate:
+    """The intent of `run`; for the version's labels `freshness` is the outcome of its check, and
+    `fingerprint` that of what it learned from, empty where that is not known."""
     return SeatCandidate(
         version=NewVersion(
             alias=run.name,
@@ -26,6 +30,7 @@ def candidate(config: ModelConfig, run: Run, offer: Offer, freshness: str) -> Se
                 "framework-version": offer.framework_version.replace(".", "_"),
                 "freshness": freshness,
                 DIGEST_LABEL: to_label(offer.digest),
+                **fingerprint_labels(fingerprint),
             },
         ),
         deployed_model_id=run.deployed_model_id,

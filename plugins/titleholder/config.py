@@ -7,7 +7,15 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from titleholder.config_duel import Duel, WrittenStep, complete, starting_share
+from titleholder.config_duel import (
+    Duel,
+    WrittenStep,
+    complete,
+    hours,
+    shortest_period,
+    starting_share,
+)
+from titleholder.config_guardrails import Guardrails
 from titleholder.errors import ConfigError
 from titleholder.kinds import (
     Column,
@@ -61,6 +69,7 @@ class Pipeline(Section):
 
     template: Template
     parameters: Parameters = Field(default_factory=dict)
+    skip_unchanged: bool = True
     timeout: Duration = timedelta(hours=6)
     service_account: str | None = None
 
@@ -86,10 +95,12 @@ class Rollout(Section):
 
     challenger_share: int = Field(10, ge=1, le=99)
     steps: list[WrittenStep] = Field(default_factory=list)
-    promotion: Literal["auto", "never"] = "auto"
+    promotion: Literal["auto", "ask", "never"] = "auto"
+    answer_within: Duration | None = None
     on_new_challenger: Literal["replace", "wait"] = "replace"
     replacement: Literal["recreate", "surge"] = "recreate"
     keep_previous: bool = True
+    guardrails: Guardrails | None = None
 
     @model_validator(mode="before")
     @classmethod
@@ -130,21 +141,48 @@ class ModelConfig(Section):
     gate: Gate
     endpoint: Endpoint
     rollout: Rollout = Rollout()
-    duel: Duel | None = None
+    duel: Duel | None = Field(None, validate_default=True)
     events: Table = "titleholder.events"
 
     @field_validator("duel")
     @classmethod
-    def _columns(cls, duel: Duel | None, info: ValidationInfo) -> Duel | None:
-        pipeline = info.data.get("pipeline")
-        # Without a pipeline there is another fault, which is told.
+    def _fits(cls, duel: Duel | None, info: ValidationInfo) -> Duel | None:
+        # Where one of them is not there, it has another fault, which is told.
+        pipeline, rollout = info.data.get("pipeline"), info.data.get("rollout")
+        if rollout is not None:
+            _needs_duel(rollout, duel)
         return complete(duel, pipeline.parameters) if duel and pipeline else duel
+
+    @property
+    def answer_within(self) -> timedelta:
+        """How long a person has to approve a promotion: less than until the next duel."""
+        period = shortest_period(self.duel.schedule) if self.duel else timedelta(days=1)
+        return self.rollout.answer_within or period * 5 / 6
 
     @property
     def start(self) -> datetime:
         """Midnight UTC of `start_date`."""
         return datetime(
             self.start_date.year, self.start_date.month, self.start_date.day, tzinfo=UTC
+        )
+
+
+def _needs_duel(rollout: Rollout, duel: Duel | None) -> None:
+    """Raise Fault for a section that asks for what is done with a duel alone."""
+    if duel is None:
+        if rollout.promotion == "ask" or rollout.guardrails:
+            given = "guardrails" if rollout.guardrails else "promotion: ask"
+            raise Fault(
+                f"is missing, and without it nobody is judged, so that rollout.{given} does "
+                "nothing; add it, or leave that out"
+            )
+        return
+    within = rollout.answer_within
+    if within is not None and within >= (period := shortest_period(duel.schedule)):
+        raise Fault(
+            f"comes again after {hours(period)} by its schedule, and rollout.answer_within is "
+            f"{hours(within)}; write a shorter answer_within, so that one question is over before "
+            "the next is asked"
         )
 
 

@@ -1,7 +1,8 @@
 """The sections of a model's YAML file that say how a challenger is judged, and how it rises."""
 
+import itertools
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
@@ -64,6 +65,23 @@ def complete(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
             f"{', '.join(found['target_columns'])}"[:200]
         )
     return duel.model_copy(update=found)
+
+
+def shortest_period(cron: str) -> timedelta:
+    """The shortest time between two fire times, of a hundred or of fifty years; a year where there
+    is only one."""
+    from croniter import croniter
+
+    # It ends where croniter looks no further, fifty years ahead.
+    fires = croniter(cron, datetime(2026, 1, 1, tzinfo=UTC)).all_next(datetime)
+    times = list(itertools.islice(fires, 100))
+    gaps = [later - earlier for earlier, later in itertools.pairwise(times)]
+    return min(gaps, default=timedelta(days=365))
+
+
+def hours(span: timedelta) -> str:
+    """The span for a person: `20 h`, `0.5 h`."""
+    return f"{span / timedelta(hours=1):.3g} h"
 
 
 def _step(value: Any) -> Any:

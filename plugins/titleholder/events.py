@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 # They say why nothing was changed: whoever was champion before them still is.
-UNCHANGING = frozenset({"refused", "superseded", "waiting", "judged"})
+UNCHANGING = frozenset({"refused", "superseded", "waiting", "judged", "declined", "unchanged"})
 
 Roles = tuple[str | None, str | None, dict[str, int] | None]
 
@@ -21,7 +21,7 @@ class Event:
 
     `id` is derived, see event_id: at most 63 of `[a-z0-9_-]`. `time` and the interval's ends are
     aware, and kept in UTC. `action` is one word: seat, withdraw, promote, abort, rollback, share,
-    adopt, restore, reinstate, refused, superseded, waiting, judged.
+    adopt, restore, reinstate, and those of UNCHANGING.
     Champion and challenger are deployed model ids, None when there was none or it is not known; a
     split maps deployed model ids to per cent;
     `versions` maps them to registered versions such as `linnerud@3`. `evidence` is what JSON can

@@ -7,11 +7,15 @@ from typing import Any
 
 from titleholder.config import ModelConfig
 from titleholder.config_duel import Duel as Section
+from titleholder.config_guardrails import Guardrails
 from titleholder.duel import evidence_of, rules_of
 from titleholder.events import Event
 from titleholder.rollout.contest import Contest
 from titleholder.rollout.decision import Decision, decide, looks, since
 from titleholder.rollout.evidence import Duel
+from titleholder.rollout.guard import Live, Observed, guard
+from titleholder.rollout.limits import check_limits
+from titleholder.rollout.split import check_split
 from titleholder.rollout.verdict import Verdict, verdict
 from titleholder.rollout.view import View
 
@@ -35,39 +39,61 @@ class Judgement:
     record: dict[str, Any]
 
 
-def judge(
-    config: ModelConfig,
-    section: Section,
-    between: Contest,
-    view: View,
-    events: Sequence[Event],
-    measured: Measured,
-    now: datetime,
-) -> Judgement:
-    """Judge the challenger of `view` at `now`.
+def look_of(between: Contest, view: View, events: Sequence[Event], job: str, now: datetime) -> Duel:
+    """The look at `now` on the challenger of `view`, with the duel `job`.
 
     `events` are the model's, oldest first: they tell how long the challenger has had its share and
     how often it was judged. Where they do not, the endpoint's last change is taken, which is no
     earlier: a challenger is never thought to be live for longer than it is.
     """
     challenger = between.challenger.id
-    share = view.split.get(challenger, 0)
-    begun = since(events, challenger, share) or view.updated or now
-    look = Duel(
-        between.champion.id, challenger, begun, now, looks(events, challenger, measured.job)
-    )
-    evidence = evidence_of(measured.evidence, between, measured.at)
-    found = verdict(evidence, rules_of(section), look)
-    rollout = config.rollout
-    decision = decide(found, rollout.stages, share, look.live, challenger, rollout.promotion)
+    begun = since(events, challenger, view.split.get(challenger, 0)) or view.updated or now
+    return Duel(between.champion.id, challenger, begun, now, looks(events, challenger, job))
+
+
+def judge(
+    config: ModelConfig,
+    section: Section,
+    between: Contest,
+    look: Duel,
+    share: int,
+    measured: Measured,
+    observed: Observed,
+) -> Judgement:
+    """Judge the challenger, which has `share` per cent of the requests, at that look."""
+    rules, rollout = rules_of(section), config.rollout
+    by_duel = verdict(evidence_of(measured.evidence, between, measured.at), rules, look)
+    live = _live(rollout.guardrails, observed, look, share)
+    found = guard(by_duel, live, rules, look)
+    decision = decide(found, rollout.stages, share, look.live, look.challenger, rollout.promotion)
     record = {
         "job": measured.job,
         "measured": measured.at.isoformat(),
         "verdict": asdict(found) | {"outcome": str(found.outcome)},
         "decision": asdict(decision),
         "share": share,
-        "since": begun.isoformat(),
+        "since": look.since.isoformat(),
         "rules": section.model_dump(mode="json"),
         "duel": dict(measured.evidence),
     }
+    if rollout.guardrails is not None:
+        record["by_duel"] = {"outcome": str(by_duel.outcome), "reason": by_duel.reason}
+        record["live"] = asdict(live) | {
+            "rules": rollout.guardrails.model_dump(mode="json"),
+            "requests": dict(observed.requests) if observed.requests is not None else None,
+            "metrics": {model: asdict(arm) for model, arm in (observed.arms or {}).items()},
+        }
     return Judgement(found, decision, record)
+
+
+def _live(guardrails: Guardrails | None, observed: Observed, look: Duel, share: int) -> Live:
+    pair = (look.champion, look.challenger)
+    split = limits = None
+    # An aborted challenger has no share that could be off.
+    if observed.requests is not None and 1 <= share <= 99:
+        champion_requests, challenger_requests = (observed.requests[model] for model in pair)
+        split = check_split(champion_requests, challenger_requests, share)
+    if guardrails and guardrails.metrics and observed.arms is not None:
+        champion, challenger = (observed.arms[model] for model in pair)
+        limits = check_limits(champion, challenger, guardrails.metrics.limits)
+    return Live(split, limits, observed.unread)

@@ -107,9 +107,10 @@ class Reconciler:
             self._refuse(wish, refusal)
             raise
 
-    def judged(self, view: View, reason: str, job: str) -> bool:
-        """Record what was decided on the duel `job`; whether that could be written."""
-        self._recorder.judged(view, reason, job)
+    def note(self, action: str, view: View, reason: str, about: str) -> bool:
+        """Record something that changed nothing, such as what was judged on the job `about`;
+        whether that could be written."""
+        self._recorder.unchanged(action, reason, view, f"{about} {reason}")
         return self._recorder.flush()
 
     def _run(self, intent: Intent, waiting: Waiting | None) -> Done | Waiting:

@@ -57,15 +57,18 @@ class Recorder:
 
     def kept_out(self, view: View, decided: Plan) -> None:
         """A newer model, or one that is still being judged, kept this one out."""
-        self._unchanged(decided.outcome, decided.summary, view, decided.summary)
-
-    def judged(self, view: View, reason: str, job: str) -> None:
-        """What was decided on the evidence of that duel, which the cause carries."""
-        self._unchanged("judged", reason, view, f"{job} {reason}")
+        self.unchanged(decided.outcome, decided.summary, view, decided.summary)
 
     def refused(self, view: View, wish: object, why: Exception) -> None:
         """Nothing was changed, and a person has to decide."""
-        self._unchanged("refused", str(why), view, f"{wish!r}: {why}")
+        self.unchanged("refused", str(why), view, f"{wish!r}: {why}")
+
+    def unchanged(self, action: str, reason: str, view: View, key: str) -> None:
+        """Something that changed nothing, of events.UNCHANGING; `key` tells it from another of the
+        same run and day."""
+        when = f"{self._cause.run} {self._clock():%Y-%m-%d}"
+        name = f"{action}-{event_id(view.model, view.endpoint, when, key)}"
+        self.note(self._event(name, action, reason, view, view))
 
     def catch_up(self, view: View, lost: Event | None) -> None:
         """Record the endpoint's last change if its maker may not have come to it. A write whose
@@ -115,12 +118,6 @@ class Recorder:
             return False
         self._kept.clear()
         return True
-
-    def _unchanged(self, action: str, reason: str, view: View, key: str) -> None:
-        # The same thing on another day, or in another run, is another event.
-        when = f"{self._cause.run} {self._clock():%Y-%m-%d}"
-        name = f"{action}-{event_id(view.model, view.endpoint, when, key)}"
-        self.note(self._event(name, action, reason, view, view))
 
     def _event(self, name: str, action: str, reason: str, before: View, now: View) -> Event:
         cause, interval = self._cause, self._cause.interval

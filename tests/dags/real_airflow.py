@@ -38,7 +38,8 @@ class Airflow:
         def ask() -> httpx.Response | None:
             answer = self.http.request(method, path, json=body)
             # Its database here is SQLite, and Airflow refuses some calls while that is written to.
-            return None if answer.status_code == 503 else answer
+            busy = answer.status_code == 503 or '"Database error"' in answer.text
+            return None if busy else answer
 
         answer = self.wait(f"an answer to {method} {path}", ask)
         assert answer.status_code < 400, f"{method} {path}: {answer.text}"

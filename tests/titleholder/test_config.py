@@ -113,7 +113,11 @@ def faulty(tmp_path: Path):
         ("duel.minimum_time", "30d", "has a minimum_time that is not shorter than maximum_time; w"),
         ("duel.schedule", "daily", "duel.schedule: is 'daily'; write five cron fields in UTC"),
         ("duel.promote", "x", "duel.promote: is not a key; remove it or mend its spelling"),
-        ("rollout.promotion", "ask", "rollout.promotion: is 'ask'; write 'auto' or 'never'"),
+        (
+            "rollout.promotion",
+            "maybe",
+            "rollout.promotion: is 'maybe'; write 'auto', 'ask' or 'never'",
+        ),
         ("rollout.on_new_challenger", "x", "is 'x'; write 'replace' or 'wait'"),
         (
             "rollout.steps",
@@ -133,6 +137,26 @@ def faulty(tmp_path: Path):
             "rollout.steps.0.bake: is 2; write a number and",
         ),
         ("model", "other", "name it 'linnerud' as its file"),
+        (
+            "rollout",
+            {"promotion": "ask", "answer_within": "24h"},
+            "duel: comes again after 24 h by its schedule, and rollout.answer_within is 24 h; wr",
+        ),
+        (
+            "rollout.guardrails",
+            {"split": False},
+            "rollout.guardrails: has nothing to look at; write metrics, or leave the section out",
+        ),
+        (
+            "rollout.guardrails",
+            {"metrics": {"table": "ops.serving"}},
+            "rollout.guardrails.metrics: has no limit; write error_rate, error_rate_above_champion",
+        ),
+        (
+            "rollout.guardrails",
+            {"metrics": {"table": "ops.serving", "error_rate": 5}},
+            "rollout.guardrails.metrics.error_rate: is 5; write 1.0 or less",
+        ),
     ],
 )
 def test_a_fault_names_file_key_and_remedy(faulty, key: str, value: object, says: str) -> None:
@@ -157,6 +181,37 @@ def test_what_a_duel_is_given_comes_from_the_pipeline_or_from_itself(tmp_path: P
     del raw["duel"]
     path.write_text(yaml.safe_dump(raw))
     assert load_model(path).duel is None
+
+
+@pytest.mark.parametrize(
+    ("rollout", "given"),
+    [({"promotion": "ask"}, "promotion: ask"), ({"guardrails": {}}, "guardrails")],
+)
+def test_what_needs_a_duel(tmp_path: Path, rollout: dict[str, object], given: str) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text())
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
+    assert load_model(path).answer_within == timedelta(hours=20)
+    del raw["duel"]
+    path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    assert str(raised.value) == (
+        f"linnerud.yaml: duel: is missing, and without it nobody is judged, so that "
+        f"rollout.{given} does nothing; add it, or leave that out"
+    )
+
+
+def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text())
+    path = tmp_path / "linnerud.yaml"
+    for schedule, hours in (("0 */6 * * *", 5), ("0 5 * * 1,4", 60), ("0 5,6 * * *", 5 / 6)):
+        raw["duel"]["schedule"] = schedule
+        path.write_text(yaml.safe_dump(raw))
+        assert load_model(path).answer_within == timedelta(hours=hours)
+    raw["rollout"]["answer_within"] = "10m"
+    path.write_text(yaml.safe_dump(raw))
+    assert load_model(path).answer_within == timedelta(minutes=10)
 
 
 @pytest.mark.parametrize(
@@ -204,6 +259,8 @@ def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
         *(date(2026, 1, 1), {"A B": 1}, {1: "x"}, ["", 3], [{}], datetime(2026, 1, 1, 5)),
     ):
         raw = yaml.safe_load(LINNERUD.read_text())
+        metrics = {"table": "ops.serving", "error_rate": 0.01}
+        raw["rollout"]["guardrails"] = {"metrics": metrics}
         section = raw
         for parent in parents:
             section = section[parent]

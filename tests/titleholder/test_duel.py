@@ -6,17 +6,20 @@ from pathlib import Path
 import pytest
 import yaml
 
-from titleholder.config import load_model
+from titleholder.config import ModelConfig, load_model
 from titleholder.config_duel import Duel as Section
 from titleholder.contract import Artifact, Job, Task
 from titleholder.duel import DuelRun, duel_parameters, evidence_of, measured, rules_of
 from titleholder.errors import PipelineError, Refusal
-from titleholder.judging import Measured, judge
+from titleholder.judging import Judgement, Measured, judge, look_of
 from titleholder.rollout.contest import Contest, Contestant
+from titleholder.rollout.guard import Observed
+from titleholder.rollout.limits import Arm
 from titleholder.rollout.roles import Roles, labels_of
 from titleholder.rollout.rules import Rules
 from titleholder.rollout.verdict import Outcome
 from titleholder.rollout.view import Seat, View
+from titleholder.rollout.wishes import Wish
 
 ROOT = Path(__file__).parents[2]
 CONFIG = load_model(ROOT / "dags" / "models" / "linnerud.yaml")
@@ -116,6 +119,7 @@ def test_a_job_that_is_no_duel() -> None:
 NO_ROWS: dict[str, object] = dict.fromkeys(("mean", "variance", "smallest", "largest", "last_row"))
 NO_ROWS |= dict.fromkeys(("n", "rows", "coverage", "champion_rows", "challenger_rows"), 0)
 
+NOTHING = Observed()
 VIEW = View(
     "linnerud",
     "e",
@@ -123,6 +127,13 @@ VIEW = View(
     labels=labels_of(Roles("1", "2"), {"1": 90, "2": 10}, "seat-1"),
     updated=NOW - timedelta(days=2),
 )
+
+
+def judged(
+    given: Measured, view: View = VIEW, config: ModelConfig = CONFIG, observed: Observed = NOTHING
+) -> Judgement:
+    look = look_of(PAIR, view, [], given.job, NOW)
+    return judge(config, section(), PAIR, look, 10, given, observed)
 
 
 @pytest.mark.parametrize(
@@ -147,7 +158,7 @@ VIEW = View(
 )
 def test_judged(changes: dict[str, object], outcome: Outcome, kind: str | None) -> None:
     given = Measured("job", NOW, {**RAW, **changes})
-    made = judge(CONFIG, section(), PAIR, VIEW, [], given, NOW)
+    made = judged(given)
     assert (made.verdict.outcome, made.decision.wish and made.decision.wish.kind) == (outcome, kind)
     assert made.record["duel"] == given.evidence
     assert made.record["verdict"]["looks"] == 1
@@ -157,6 +168,31 @@ def test_a_challenger_is_never_thought_to_be_older_than_it_is() -> None:
     """Where no event tells, the endpoint's last change does; where nothing does, it came now."""
     for updated in (NOW - timedelta(hours=1), None):
         young = replace(VIEW, updated=updated)
-        made = judge(CONFIG, section(), PAIR, young, [], Measured("job", NOW, RAW), NOW)
+        made = judged(Measured("job", NOW, RAW), young)
         assert made.verdict.outcome is Outcome.HOLD
         assert made.decision.wish is None
+
+
+def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -> None:
+    raw = yaml.safe_load((ROOT / "dags" / "models" / "linnerud.yaml").read_text())
+    metrics = {"table": "ops.serving", "error_rate": 0.01}
+    raw["rollout"]["guardrails"] = {"metrics": metrics}
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    config, given = load_model(path), Measured("job", NOW, RAW)
+    arms = {"1": Arm(9000, 10), "2": Arm(1000, 2)}
+    fine = judged(given, config=config, observed=Observed({"1": 9000, "2": 1000}, arms))
+    assert fine.verdict.outcome is Outcome.PROMOTE
+    assert fine.record["live"]["split"]["outcome"] == "fine"
+    assert fine.record["live"]["limits"]["outcome"] == "kept"
+    assert fine.record["live"]["requests"] == {"1": 9000, "2": 1000}
+    assert fine.record["live"]["metrics"]["2"]["errors"] == 2
+
+    off = judged(given, config=config, observed=Observed({"1": 9500, "2": 500}, arms))
+    assert off.verdict.outcome is Outcome.INCONCLUSIVE
+    assert off.record["by_duel"]["outcome"] == "promote"
+    broken = judged(given, config=config, observed=Observed(None, {**arms, "2": Arm(1000, 50)}))
+    assert broken.decision.wish == Wish("rollback", "2")
+    blind = judged(given, config=config, observed=Observed(unread=("no table",)))
+    assert blind.verdict.outcome is Outcome.INCONCLUSIVE
+    assert blind.record["live"]["unread"] == ("no table",)

@@ -25,6 +25,9 @@ class ApplyWishOperator(RolloutOperator):
         decided = self.handed(context, "decide")
         if decided["wish"] is None:
             raise AirflowSkipException(f"{self.config.model}: {decided['reason']}")
+        if decided["asks"]:
+            # Who marks `approve` as skipped or successful by hand has approved nothing.
+            self.handed(context, "approve")
         # A person may have withdrawn it since: only a person brings it back.
         return intent_of(Wish(**decided["wish"]), only_seated=True)
 
@@ -35,4 +38,6 @@ class ApplyWishOperator(RolloutOperator):
             return cause
         decided = self.handed(context, "decide")
         told = {name: decided[name] for name in ("outcome", "reason", "job", "report")}
+        if decided["asks"]:
+            told |= self.handed(context, "approve")
         return replace(cause, evidence=cause.evidence | told)

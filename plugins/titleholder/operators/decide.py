@@ -8,19 +8,24 @@ from typing import Any
 from titleholder.config_duel import Duel
 from titleholder.errors import TryAgain
 from titleholder.event_table import EventTable
-from titleholder.judging import Judgement, Measured, judge
+from titleholder.judging import Judgement, Measured, judge, look_of
+from titleholder.live_traffic import LiveTraffic
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.observe import contest_of
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Judge, same
-from titleholder.rollout.verdict import Outcome
+from titleholder.rollout.evidence import Duel as Look
+from titleholder.rollout.guard import Observed
+from titleholder.rollout.verdict import Outcome, Verdict
+from titleholder.rollout.view import View
 
 
 class DecideOperator(ModelOperator):
     """Records the verdict as an event, whatever it is, before anything is done.
 
-    Returns `{"outcome", "reason", "wish", "asks", "job", "report"}`; `wish` is None when nothing is
-    to be done. Fails when champion or challenger is another than was judged.
+    Returns `{"outcome", "reason", "wish", "asks", "champion", "verdict", "job", "report"}`; `wish`
+    is None when nothing is to be done, and `verdict` has the numbers of one that is promoted, else
+    None. Fails when champion or challenger is another than was judged.
     """
 
     def __init__(self, *, duel: Duel, **kwargs: Any) -> None:
@@ -36,8 +41,13 @@ class DecideOperator(ModelOperator):
         with self.told():
             events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
-            made = judge(self.config, self.duel, between, view, events, measured, self.clock())
+            look = look_of(between, view, events, measured.job, self.clock())
+            observed = self._observed(view, look)
+            share = view.split.get(look.challenger, 0)
+            made = judge(self.config, self.duel, between, look, share, measured, observed)
             self._record(context, made, view)
+        for told in observed.unread:
+            self.log.warning("%s", told)
         decision, outcome = made.decision, made.verdict.outcome
         earned_in_vain = outcome is Outcome.PROMOTE and decision.wish is None
         loud = outcome is Outcome.INCONCLUSIVE or earned_in_vain
@@ -47,16 +57,31 @@ class DecideOperator(ModelOperator):
             "reason": decision.reason,
             "wish": asdict(decision.wish) if decision.wish else None,
             "asks": decision.asks,
+            "champion": between.champion.id,
+            "verdict": _numbers(made.verdict),
             "job": measured.job,
             "report": handed["report"],
         }
 
-    def _record(self, context: Mapping[str, Any], made: Judgement, view: Any) -> None:
+    def _observed(self, view: View, look: Look) -> Observed:
+        guardrails = self.config.rollout.guardrails
+        if guardrails is None:
+            return Observed()
+        live = LiveTraffic(self.environment, guardrails)
+        return live.look(view, (look.champion, look.challenger), look.since, look.now)
+
+    def _record(self, context: Mapping[str, Any], made: Judgement, view: View) -> None:
         cause, decision = person(context), made.decision
         cause = replace(cause, evidence=cause.evidence | made.record)
         reason = f"{made.verdict.outcome}: {decision.reason}"
-        if engine(self, cause).judged(view, reason, made.record["job"]):
+        if engine(self, cause).note("judged", view, reason, made.record["job"]):
             return
         # Nobody gets the title off the record; nobody is kept on the endpoint for want of one.
         if decision.wish is None or decision.wish.kind != "rollback":
             raise TryAgain(f"{reason}, but that could not be recorded in {self.config.events}")
+
+
+def _numbers(found: Verdict) -> dict[str, float | None] | None:
+    if found.outcome is not Outcome.PROMOTE:
+        return None
+    return {"n": found.n, "estimate": found.estimate, "low": found.low, "high": found.high}

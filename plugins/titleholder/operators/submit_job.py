@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from titleholder.contract import Job
 from titleholder.operators.base import ModelOperator
 from titleholder.run import run_label
 from titleholder.vertex.jobs import MODEL_LABEL, RUN_LABEL, Jobs
@@ -41,6 +42,17 @@ class SubmitJobOperator(ModelOperator):
     the job instead of starting a second. A cleared run has a new generation and so a new job.
     """
 
+    def anew(self, context: Mapping[str, Any]) -> bool:
+        """Whether a job that succeeded already is not to be taken up."""
+        return bool(context["dag_run"].clear_number)
+
+    def labels(
+        self, context: Mapping[str, Any], order: Order, template: dict[str, Any]
+    ) -> dict[str, str]:
+        """More labels for a job that is about to be submitted; raises AirflowSkipException when it
+        is not worth it."""
+        return {}
+
     @abstractmethod
     def order(self, context: Mapping[str, Any]) -> Order:
         """What to submit; raises AirflowSkipException when that is nothing."""
@@ -51,16 +63,18 @@ class SubmitJobOperator(ModelOperator):
         label = run_label(dag_run.dag_id, dag_run.run_id)
         with self.told():
             order = self.order(context)
-            run = self._generation(jobs, order.run, dag_run)
+            run, known = self._generation(jobs, order.run, context)
+            template = self.environment.template(order.template)
+            labels = {} if known else self.labels(context, order, template)
             for old in jobs.running(label):
                 if not old.name.endswith(f"/{run.name}"):
                     self.log.info("cancelling %s, which the cleared run left behind", old.name)
                     jobs.cancel(old.name)
             job = jobs.submit(
                 run.name,
-                self.environment.template(order.template),
+                template,
                 order.parameters,
-                {**config.labels, MODEL_LABEL: config.model, RUN_LABEL: label},
+                {**config.labels, **labels, MODEL_LABEL: config.model, RUN_LABEL: label},
                 config.pipeline.service_account,
             )
         self.log.info("pipeline job %s is %s", job.name, job.state)
@@ -71,15 +85,17 @@ class SubmitJobOperator(ModelOperator):
             "created": job.created.isoformat(),
         }
 
-    def _generation(self, jobs: Jobs, run: Named, dag_run: Any) -> Named:
-        """The run itself, unless its job is not this dag run's to take up: one that ended badly
-        before this attempt of the dag run began, or ended at all and the run was cleared since.
-        A job's id cannot be used again, so that is the next generation.
+    def _generation(
+        self, jobs: Jobs, run: Named, context: Mapping[str, Any]
+    ) -> tuple[Named, Job | None]:
+        """The run itself, with its job if there is one, unless that is not this dag run's to take
+        up: one that ended badly before this attempt of the dag run began, or ended at all and is
+        wanted anew. A job's id cannot be used again, so that is the next generation.
         """
-        begun = dag_run.start_date or self.clock()
+        begun = context["dag_run"].start_date or self.clock()
         while (job := jobs.find(run.name)) is not None and job.ended and job.created < begun:
-            if job.state == "SUCCEEDED" and not dag_run.clear_number:
+            if job.state == "SUCCEEDED" and not self.anew(context):
                 break
             self.log.info("%s of an earlier run is %s; starting anew", job.name, job.state)
             run = run.next_generation()
-        return run
+        return run, job

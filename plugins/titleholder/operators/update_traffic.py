@@ -29,7 +29,11 @@ class UpdateTrafficOperator(RolloutOperator):
         run = Run(own.model, own.interval, self.handed(context, "submit_pipeline")["generation"])
         freshness = context["ti"].xcom_pull(task_ids="check_freshness") or {}
         return candidate(
-            self.config, run, Offer(**trained["offer"]), freshness.get("outcome", "unknown")
+            self.config,
+            run,
+            Offer(**trained["offer"]),
+            freshness.get("outcome", "unknown"),
+            trained["fingerprint"],
         )
 
     def cause(self, context: Mapping[str, Any]) -> Cause:

@@ -5,12 +5,13 @@ from datetime import timedelta
 from typing import Any
 
 from titleholder.contract import Job, evaluated_score, offer
+from titleholder.fingerprint import fingerprint_of
 from titleholder.operators.wait_for_job import WaitForJobOperator
 
 
 class WaitForPipelineOperator(WaitForJobOperator):
-    """Returns `{"score", "offer"}`; `offer` is None when the pipeline's own quality gate refused
-    the model."""
+    """Returns `{"score", "offer", "fingerprint"}`; `offer` is None when the pipeline's own quality
+    gate refused the model, and the fingerprint that of what it learned from, empty if unknown."""
 
     submitted_by = "submit_pipeline"
     section = "pipeline"
@@ -27,4 +28,8 @@ class WaitForPipelineOperator(WaitForJobOperator):
         score = evaluated_score(job)
         offered = offer(job, self.config.gate.minimum_score)
         self.log.info("score %.2f, %s", score, "offered" if offered else "under the gate")
-        return {"score": score, "offer": asdict(offered) if offered else None}
+        return {
+            "score": score,
+            "offer": asdict(offered) if offered else None,
+            "fingerprint": fingerprint_of(job.labels),
+        }

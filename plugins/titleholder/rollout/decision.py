@@ -63,6 +63,10 @@ def since(events: Sequence[Event], challenger: str, share: int) -> datetime | No
         ):
             break
         begun = event.time
+        before = event.split_before
+        if before is not None and before.get(challenger) != share:
+            # So it is where somebody had changed it by hand, and it was restored.
+            break
     return begun
 
 

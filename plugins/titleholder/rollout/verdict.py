@@ -64,6 +64,17 @@ def verdict(evidence: Evidence, rules: Rules, duel: Duel) -> Verdict:
     )
 
 
+def at_deadline(rules: Rules, duel: Duel, told: str) -> tuple[Outcome, str] | None:
+    """What becomes of a challenger that has not earned the title in time, and why, with `told` what
+    was against it; None before the deadline."""
+    if rules.maximum_time is None or duel.live < rules.maximum_time:
+        return None
+    late = f"nothing was decided in {days(rules.maximum_time)}{told}"
+    if rules.at_deadline == "roll back":
+        return Outcome.ROLL_BACK, f"{late}; the champion keeps the title"
+    return Outcome.INCONCLUSIVE, f"{late}; a person has to decide"
+
+
 # Who failed on how many rows is not known, or is not to be held against the challenger.
 _UNCOUNTED = {Doubt.CLOCK, Doubt.CHAMPION_SILENT, Doubt.OTHER, Doubt.COUNTS}
 # Without one of these the numbers bear an interval.
@@ -100,16 +111,10 @@ def _decide(
         return Outcome.ROLL_BACK, wrong[Doubt.CHALLENGER_SILENT]
     bar = 0.0 if rules.promote_on == "superiority" else 0.0 - rules.margin
     earned = ends is not None and ends[0] > bar and not wrong
-    if (
-        not earned
-        and all(doubt.may_end for doubt in wrong)
-        and rules.maximum_time is not None
-        and duel.live >= rules.maximum_time
-    ):
-        late = f"nothing was decided in {days(rules.maximum_time)}{told}"
-        if rules.at_deadline == "roll back":
-            return Outcome.ROLL_BACK, f"{late}; the champion keeps the title"
-        return Outcome.INCONCLUSIVE, f"{late}; a person has to decide"
+    if not earned and all(doubt.may_end for doubt in wrong):
+        late = at_deadline(rules, duel, told)
+        if late is not None:
+            return late
     if gravest:
         waits = all(doubt.waits for doubt in wrong)
         return (Outcome.HOLD if waits else Outcome.INCONCLUSIVE), wrong[gravest]

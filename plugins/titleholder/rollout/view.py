@@ -24,9 +24,9 @@ class Seat:
 class Version:
     """A registered version of the model; `number` is Vertex AI's.
 
-    `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal and
-    `data_until` the end of the interval it was trained on, as they were at registration: empty and
-    None where the version does not say.
+    `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal,
+    `data_until` the end of the interval it was trained on, and `fingerprint` that of all it learned
+    from, as they were at registration: empty and None where the version does not say.
     """
 
     number: str
@@ -34,6 +34,7 @@ class Version:
     uri: str = ""
     digest: str = ""
     data_until: datetime | None = None
+    fingerprint: str = ""
 
     @property
     def reference(self) -> str:
@@ -48,6 +49,7 @@ class View:
     `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None when
     it does not exist, and `updated` the time of its last change. `busy` names the operations in
     flight on the endpoint or in the registry; `leaving` tells whether one undeploys a model.
+    `request_log` is the BigQuery table to which the endpoint logs requests, empty for none.
     """
 
     model: str
@@ -59,6 +61,7 @@ class View:
     versions: tuple[Version, ...] = ()
     busy: tuple[str, ...] = ()
     leaving: bool = False
+    request_log: str = ""
 
     def seat(self, deployed_model_id: str | None) -> Seat | None:
         """The seat of that id, if any."""

@@ -8,6 +8,7 @@ from titleholder.config import ModelConfig
 from titleholder.digest import from_label
 from titleholder.environment import Environment
 from titleholder.errors import Refusal, TryAgain
+from titleholder.fingerprint import fingerprint_of
 from titleholder.rollout.roles import labels_of, other_labels
 from titleholder.rollout.steps import (
     Alias,
@@ -30,6 +31,7 @@ from titleholder.vertex.clients import (
     writing,
 )
 from titleholder.vertex.jobs import MODEL_LABEL
+from titleholder.vertex.request_log import request_log
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
 # PERMISSION_DENIED, FAILED_PRECONDITION.
@@ -62,7 +64,7 @@ class Endpoints:
         running += self._running(self._endpoints, name or self._own_endpoint)
         busy = tuple(operation.name for operation in running)
         if name is None:
-            return View(self.config.model, None, versions=self._versions(), busy=busy)
+            return View(self.config.model, None, versions=self.versions(), busy=busy)
         found = self._endpoints.get_endpoint(name=name, **reading())
         return View(
             model=self.config.model,
@@ -71,9 +73,10 @@ class Endpoints:
             labels=dict(found.labels),
             etag=found.etag,
             updated=found.update_time,
-            versions=self._versions(),
+            versions=self.versions(),
             busy=busy,
             leaving=any(operation.metadata.type_url.endswith(_LEAVING) for operation in running),
+            request_log=request_log(found),
         )
 
     def apply(self, step: Step, view: View, change: str = "") -> str:
@@ -213,7 +216,8 @@ class Endpoints:
             )
         return str(found[0].name) if found else None
 
-    def _versions(self) -> tuple[Version, ...]:
+    def versions(self) -> tuple[Version, ...]:
+        """The registered versions; none when the model is not registered."""
         from google.api_core import exceptions
 
         try:
@@ -227,6 +231,7 @@ class Endpoints:
                 uri=version.artifact_uri,
                 digest=from_label(version.labels.get(DIGEST_LABEL, "")),
                 data_until=time_of_label(version.labels.get(DATA_UNTIL_LABEL, "")),
+                fingerprint=fingerprint_of(version.labels),
             )
             for version in found
         )

@@ -113,6 +113,7 @@ def _job(message: Any) -> Job:
         created=message.create_time,
         error=message.error.message if message.error else "",
         tasks=tuple(_tasks(details)),
+        labels=dict(message.labels),
     )
 
 

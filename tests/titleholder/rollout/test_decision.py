@@ -69,6 +69,13 @@ def test_since_when_it_has_its_share() -> None:
     assert since(again, "2", 5) == NOW + 3 * DAY
 
 
+def test_a_share_that_was_changed_by_hand_and_restored_begins_anew() -> None:
+    by_hand = event(1, "restore", "2", 5, split_before={"1": 50, "2": 50})
+    assert since([event(0, "seat", "2", 5), by_hand], "2", 5) == NOW + DAY
+    untouched = event(1, "adopt", "2", 5, split_before={"1": 95, "2": 5})
+    assert since([event(0, "seat", "2", 5), untouched], "2", 5) == NOW
+
+
 def test_events_that_do_not_tell() -> None:
     assert since([], "2", 5) is None
     assert since([event(0, "seat", "2", 5)], "2", 10) is None, "the last change was lost"

@@ -1,0 +1,68 @@
+"""Asks a person whether the challenger that has earned the title gets it."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk.exceptions import AirflowSkipException
+
+from titleholder.approval import declined, named, question
+from titleholder.operators.base import ModelOperator
+from titleholder.operators.rollout import engine, person
+
+
+class ApproveOperator(ModelOperator, ApprovalOperator):
+    """Airflow's required action with Approve and Reject, which holds no worker slot; skips itself
+    where `decide` asks nothing. Returns `{"approved_by", "approved_at"}`.
+
+    On Reject, and when nobody answers within `answer_within`, what follows is skipped, and that is
+    an event.
+    """
+
+    def __init__(self, *, answer_within: timedelta, **kwargs: Any) -> None:
+        super().__init__(
+            subject="Promote the challenger?",
+            defaults=self.REJECT,
+            response_timeout=answer_within,
+            **kwargs,
+        )
+        self.answer_within = answer_within
+
+    def execute(self, context: Mapping[str, Any]) -> Any:
+        """Ask, and park until somebody answers."""
+        decided = self.handed(context, "decide")
+        if not decided["asks"]:
+            raise AirflowSkipException(f"{self.config.model}: nobody is asked: {decided['reason']}")
+        self.subject, self.body = question(self.config, decided, self.answer_within)
+        self.log.warning("%s It waits in Airflow's required actions.", self.subject)
+        return super().execute(context)  # type: ignore[arg-type]
+
+    def execute_complete(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
+        """Go on with whoever approved, or say who did not."""
+        if self.REJECT in event.get("chosen_options", ()):
+            self._declined(context, event)
+        answer = super().execute_complete(context, event)  # type: ignore[arg-type]
+        if self.REJECT in answer["chosen_options"]:
+            return None
+        return {
+            "approved_by": named(answer) or "somebody whom Airflow does not name",
+            "approved_at": answer["responded_at"].isoformat(),
+        }
+
+    def _declined(self, context: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        decided = self.handed(context, "decide")
+        told = declined(decided, answer, self.answer_within)
+        self.log.warning("%s: %s", self.config.model, told)
+        cause = person(context)
+        evidence = {name: decided[name] for name in ("reason", "job", "report")}
+        evidence["answered_by"] = named(answer) or None
+        cause = replace(cause, evidence=cause.evidence | evidence)
+        try:
+            rollout = engine(self, cause)
+            view = rollout.look("decline", lambda seen: seen)
+            rollout.note("declined", view, told, decided["job"])
+        except Exception as error:
+            # The answer is to change nothing, and nothing is changed.
+            self.log.warning("that could not be recorded: %s", error)
