@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_context
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from titleholder.config import ModelConfig, load_models
+from titleholder.notifiers.alert import AlertNotifier, notifier_arguments
 from titleholder.notifiers.cancel import CancelPipelines
-from titleholder.notifiers.log import LogNotifier
 from titleholder.operators.apply_wish import ApplyWishOperator
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.operators.decide import DecideOperator
@@ -57,7 +59,8 @@ rules of `duel` what the challenger has earned. Every verdict is an event, promo
 
 def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
     """What both DAGs of a model have in common."""
-    notifier = LogNotifier(config.model)
+    told = notifier_arguments(config)
+    notifier = AlertNotifier(**told)
     return {
         "description": config.description or None,
         "start_date": config.start,
@@ -67,6 +70,13 @@ def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
         # A retry comes after Airflow's default_task_retry_delay, which is five minutes.
         "default_args": {"owner": config.owner, "retries": 2, "on_failure_callback": notifier},
         "on_failure_callback": [notifier, *also],
+        # Of when it was queued: a backfilled week is late by its date from the start. Called on a
+        # worker, as Composer's triggerer has no plugins.
+        "deadline": DeadlineAlert(
+            reference=DeadlineReference.DAGRUN_QUEUED_AT,
+            interval=config.alerts.late_after,
+            callback=SyncCallback(AlertNotifier, told),
+        ),
     }
 
 

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from titleholder.config_alerts import Alerts
 from titleholder.config_duel import Duel, WrittenStep, complete, starting_share
 from titleholder.errors import ConfigError
 from titleholder.kinds import (
@@ -132,6 +133,7 @@ class ModelConfig(Section):
     rollout: Rollout = Rollout()
     duel: Duel | None = None
     events: Table = "titleholder.events"
+    alerts: Alerts = Alerts()
 
     @field_validator("duel")
     @classmethod

@@ -71,6 +71,11 @@ class Reconciler:
         self._clock = clock
         self._pause = pause
 
+    @property
+    def noted(self) -> tuple[Event, ...]:
+        """The events of this caller so far, written or not."""
+        return tuple(self._recorder.noted)
+
     def run(self, intent: Intent, waiting: Waiting | None = None) -> Done | Waiting:
         """Apply one step after the other; stops at an operation that takes longer than some
         seconds. Call it again, with what it returned, when that may be over.

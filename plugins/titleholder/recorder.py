@@ -46,7 +46,7 @@ class Recorder:
         self._events = events
         self._cause = cause
         self._clock = clock
-        self._told: set[str] = set()
+        self.noted: list[Event] = []  # all that this caller has told, in order
         self._kept: list[Event] = []
 
     def change(self, view: View, step: SetTraffic, decided: Plan) -> Event:
@@ -71,7 +71,7 @@ class Recorder:
         """Record the endpoint's last change if its maker may not have come to it. A write whose
         answer was lost, `lost`, was done if the endpoint carries its name."""
         change = view.labels.get(CHANGE)
-        if change is None or change in self._told:
+        if change is None or any(event.id == change for event in self.noted):
             return
         recorded = record(view)
         if lost is not None and change == lost.id:
@@ -97,7 +97,7 @@ class Recorder:
 
     def note(self, event: Event) -> None:
         """Write the event, unless BigQuery has failed this caller already: then at the end."""
-        self._told.add(event.id)
+        self.noted.append(event)
         waits = bool(self._kept)
         self._kept.append(event)
         if not waits:

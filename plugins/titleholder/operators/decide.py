@@ -5,11 +5,15 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from titleholder.alerts.alert import Link
+from titleholder.alerts.judgements import of_judgement
 from titleholder.config_duel import Duel
+from titleholder.console import object_page, pipeline_page
 from titleholder.errors import TryAgain
 from titleholder.event_table import EventTable
 from titleholder.judging import Judgement, Measured, judge
 from titleholder.operators.base import ModelOperator
+from titleholder.operators.links import ReportLink
 from titleholder.operators.observe import contest_of
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Judge, same
@@ -23,6 +27,8 @@ class DecideOperator(ModelOperator):
     to be done. Fails when champion or challenger is another than was judged.
     """
 
+    operator_extra_links = (ReportLink(),)
+
     def __init__(self, *, duel: Duel, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.duel = duel
@@ -33,11 +39,17 @@ class DecideOperator(ModelOperator):
         handed = self.handed(context, "wait_for_duel")
         when = datetime.fromisoformat(handed["measured"])
         measured = Measured(handed["job"], when, handed["evidence"])
+        ReportLink.keep(context, object_page(handed["report"]))
         with self.told():
             events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
-            made = judge(self.config, self.duel, between, view, events, measured, self.clock())
+            now = self.clock()
+            made = judge(self.config, self.duel, between, view, events, measured, now)
             self._record(context, made, view)
+        alert = of_judgement(self.config, self.duel, made, between.challenger, events, now)
+        if alert is not None:
+            pages = pipeline_page(measured.job), object_page(handed["report"])
+            self.tell(context, alert.linked(Link("Duel", pages[0]), Link("Report", pages[1])))
         decision, outcome = made.decision, made.verdict.outcome
         earned_in_vain = outcome is Outcome.PROMOTE and decision.wish is None
         loud = outcome is Outcome.INCONCLUSIVE or earned_in_vain

@@ -1,11 +1,15 @@
 """Starts a pipeline job for a dag run, or takes up the one that the run has already."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from airflow.sdk import BaseOperatorLink
+
+from titleholder.console import pipeline_page
 from titleholder.operators.base import ModelOperator
+from titleholder.operators.links import PipelineLink
 from titleholder.run import run_label
 from titleholder.vertex.jobs import MODEL_LABEL, RUN_LABEL, Jobs
 
@@ -41,6 +45,8 @@ class SubmitJobOperator(ModelOperator):
     the job instead of starting a second. A cleared run has a new generation and so a new job.
     """
 
+    operator_extra_links: Collection[BaseOperatorLink] = (PipelineLink(),)
+
     @abstractmethod
     def order(self, context: Mapping[str, Any]) -> Order:
         """What to submit; raises AirflowSkipException when that is nothing."""
@@ -63,6 +69,7 @@ class SubmitJobOperator(ModelOperator):
                 {**config.labels, MODEL_LABEL: config.model, RUN_LABEL: label},
                 config.pipeline.service_account,
             )
+        PipelineLink.keep(context, pipeline_page(job.name))
         self.log.info("pipeline job %s is %s", job.name, job.state)
         return {
             "job": job.name,
