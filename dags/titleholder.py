@@ -59,8 +59,7 @@ rules of `duel` what the challenger has earned. Every verdict is an event, promo
 
 def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
     """What both DAGs of a model have in common."""
-    told = notifier_arguments(config)
-    notifier = AlertNotifier(**told)
+    notifier = AlertNotifier(**notifier_arguments(config))
     return {
         "description": config.description or None,
         "start_date": config.start,
@@ -70,14 +69,22 @@ def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
         # A retry comes after Airflow's default_task_retry_delay, which is five minutes.
         "default_args": {"owner": config.owner, "retries": 2, "on_failure_callback": notifier},
         "on_failure_callback": [notifier, *also],
-        # Of when it was queued: a backfilled week is late by its date from the start. Called on a
-        # worker, as Composer's triggerer has no plugins.
-        "deadline": DeadlineAlert(
-            reference=DeadlineReference.DAGRUN_QUEUED_AT,
-            interval=config.alerts.late_after,
-            callback=SyncCallback(AlertNotifier, told),
-        ),
+        "deadline": deadline(config),
     }
+
+
+def deadline(config: ModelConfig) -> DeadlineAlert | None:
+    """When a run is late, if the YAML file says so. Counted from the run's creation, since by its
+    date a backfilled week is late from the start; and not from DAGRUN_QUEUED_AT, since Airflow 3.3
+    cannot clear a run with such a deadline (github.com/apache/airflow/issues/70368)."""
+    if config.alerts.late_after is None:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1),
+        interval=config.alerts.late_after,
+        # On a worker: Composer's triggerer has no plugins.
+        callback=SyncCallback(AlertNotifier, notifier_arguments(config)),
+    )
 
 
 def train(config: ModelConfig) -> DAG:

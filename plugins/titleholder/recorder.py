@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from titleholder.errors import TitleholderError
 from titleholder.events import Event, event_id
 from titleholder.interval import Interval
 from titleholder.rollout.outcome import Plan
@@ -14,6 +13,7 @@ from titleholder.rollout.roles import CHANGE, record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
+from titleholder.vertex.clients import sentence
 
 if TYPE_CHECKING:
     from titleholder.event_table import EventTable
@@ -110,8 +110,7 @@ class Recorder:
         try:
             self._events.append(self._kept)
         except Exception as error:
-            told = str(error) if isinstance(error, TitleholderError) else repr(error)
-            log.warning("could not record %s now: %s", self._kept[-1].id, told)
+            log.warning("could not record %s now: %s", self._kept[-1].id, sentence(error))
             return False
         self._kept.clear()
         return True

@@ -211,6 +211,8 @@ class Model:
         assert dag_id in bag.dags, bag.import_errors
         found = bag.dags[dag_id]
         played = Played("", {}, {}, {})
+        # `dag.test()` of Airflow 3.3 cannot end a run that has one.
+        found.deadline = None
 
         def note(context: Any) -> None:
             ti = context["ti"]

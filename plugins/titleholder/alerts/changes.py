@@ -29,11 +29,12 @@ def of_change(event: Event, judged: bool) -> Alert | None:
         kind, event.model, about, f"{what}{because}.{by}", shares(event.split_after, event), todo
     )
     version = event.versions.get(whom or "", "")
+    report = object_page(str(event.evidence.get("report", "")))
     return alert.linked(
         Link("Endpoint", endpoint_page(event.endpoint)),
         Link(f"Model {version}", version_page(event.endpoint, version)),
-        Link("Pipeline", pipeline_page(str(event.evidence.get("job", "")))),
-        Link("Report", object_page(str(event.evidence.get("report", "")))),
+        Link("Duel" if report else "Pipeline", pipeline_page(str(event.evidence.get("job", "")))),
+        Link("Report", report),
     )
 
 

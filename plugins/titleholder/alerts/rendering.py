@@ -5,7 +5,7 @@ import html
 from titleholder.alerts.alert import Alert
 
 # Google Chat takes 4,096 characters in all, Slack more.
-_LONGEST = 900
+_LONGEST = 600
 
 
 def line(alert: Alert) -> str:
