@@ -12,13 +12,18 @@ def stale(
 ) -> Alert:
     """The alert of a stale source that is waited for until `finding.wait_until`."""
     late = (now - interval.end) / timedelta(hours=1)
-    minutes = check_every / timedelta(minutes=1)
+    minute = timedelta(minutes=1)
+    every = (
+        f"{check_every / minute:g} min"
+        if check_every >= minute
+        else f"{check_every.total_seconds():g} s"
+    )
     return Alert(
         Kind.STALE,
         model,
         f"data of {interval}",
         f"{late:.1f} h after the end of the interval: {finding.sentence}.",
         "unchanged; this interval's model is not trained yet.",
-        f"Load the rows: the run looks every {minutes:g} min and goes on by itself; at "
+        f"Load the rows: the run looks every {every} and goes on by itself; at "
         f"{finding.wait_until:%Y-%m-%d %H:%M} UTC it fails.",
     )
