@@ -107,11 +107,14 @@ class Airflow:
 
 
 @pytest.fixture(scope="module")
-def airflow(sandbox: Sandbox, airflow_home: Path) -> Iterator[Airflow]:
-    """A real Airflow beside the sandbox; it takes the templates from the environment."""
+def airflow(
+    sandbox: Sandbox, airflow_home: Path, request: pytest.FixtureRequest
+) -> Iterator[Airflow]:
+    """A real Airflow beside the sandbox; it takes the templates from the environment, and what a
+    test module has as MORE_SETTINGS."""
     home = sandbox.var / "airflow"
     home.mkdir(exist_ok=True)
-    (home / "airflow.cfg").write_text(SETTINGS)
+    (home / "airflow.cfg").write_text(SETTINGS + getattr(request.module, "MORE_SETTINGS", ""))
     started = run_sandbox(
         sandbox.var,
         *("up", "--airflow", "--dags", str(DAGS_FOLDER)),

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from titleholder.alerts.alert import Alert, Kind
+from titleholder.alerts.alert import Alert, Kind, Link
 from titleholder.config import ModelConfig
 from titleholder.config_duel import Duel
 from titleholder.events import Event
@@ -24,6 +24,7 @@ def of_judgement(
     challenger: Contestant,
     events: Sequence[Event],
     now: datetime,
+    pages: Sequence[Link] = (),
 ) -> Alert | None:
     """The alert of a judgement, or None: an outcome that is acted on is told as a change.
 
@@ -51,12 +52,13 @@ def of_judgement(
     )
     if decision.asks:
         kind, todo = Kind.EARNED, "Approve or reject it in the run in Airflow."
-    elif earned and found.outcome is Outcome.PROMOTE:
+    elif earned:
         if last is not None and _told(last, "outcome") == found.outcome:
             return None
         kind, todo = Kind.EARNED, f"Decide: {by_hand}."
     elif found.outcome is Outcome.INCONCLUSIVE:
-        if last is not None and _told(last, "doubt") == found.doubt and _same(last, found.outcome):
+        before = [_told(last, name) for name in ("outcome", "doubt")] if last else []
+        if before == [found.outcome, found.doubt]:
             return None
         kind, todo = (
             Kind.HELD,
@@ -80,13 +82,9 @@ def of_judgement(
         f"Challenger with {share} % for {days(lived)}: {found.outcome}: {decision.reason}.",
         f"unchanged: {share} % of the requests go to the challenger {challenger.id}.",
         todo,
-    )
+    ).linked(*pages)
 
 
 def _told(event: Event, name: str) -> object:
     verdict = event.evidence.get("verdict")
     return verdict.get(name) if isinstance(verdict, dict) else None
-
-
-def _same(event: Event, outcome: Outcome) -> bool:
-    return _told(event, "outcome") == str(outcome)

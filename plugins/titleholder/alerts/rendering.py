@@ -27,7 +27,7 @@ def chat(alert: Alert) -> str:
     Nothing else in it is markup: what happened may quote a person or an error, who shall mention
     nobody and link nowhere.
     """
-    links = " · ".join(f"<{link.url}|{link.name}>" for link in alert.links)
+    links = " · ".join(f"<{link.url}|{_inert(link.name)}>" for link in alert.links)
     said = [
         f"*{_inert(alert.model)}: {alert.kind}* ({_inert(alert.about)})",
         _inert(alert.what),

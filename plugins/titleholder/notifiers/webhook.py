@@ -20,16 +20,26 @@ class Undelivered(Exception):
 def webhook_of(connection: str) -> str | None:
     """The address that the connection holds; None when there is no such connection.
 
-    Raises Undelivered for one that has none, or one that is not https (http may be loopback).
+    Raises Undelivered for one that has none, one that is not https (http may be loopback), and
+    where Airflow does not hand it out.
     """
     from airflow.sdk import Connection
-    from airflow.sdk.exceptions import AirflowNotFoundException
+    from airflow.sdk.exceptions import (
+        AirflowNotFoundException,
+        AirflowSecretsBackendAccessDenied,
+    )
     from airflow.sdk.log import mask_secret
 
     try:
         found = Connection.get(connection)
     except AirflowNotFoundException:
         return None
+    except AirflowSecretsBackendAccessDenied:
+        # github.com/apache/airflow/pull/66141
+        raise Undelivered(
+            "Airflow 3.3 lets no deadline's callback read a connection from its database; keep it "
+            f"in a secrets backend or in AIRFLOW_CONN_{connection.upper()}"
+        ) from None
     url = str(found.password or "")
     if not url:
         raise Undelivered("it has no password; put the whole address of the webhook there")

@@ -84,9 +84,15 @@ class ModelOperator(BaseOperator):
                 f"{self.config.model}: Google refused a call of {self.task_id}: {sentence(error)}"
             ) from None
 
-    def tell(self, context: Mapping[str, Any], alert: Alert) -> None:
-        """Alert people of what Airflow has no callback for; never raises."""
-        AlertNotifier(**notifier_arguments(self.config)).tell(alert, context)
+    def tell(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:
+        """Alert people of what Airflow has no callback for, if `make` makes an alert; never
+        raises."""
+        try:
+            alert = make()
+            if alert is not None:
+                AlertNotifier(**notifier_arguments(self.config)).tell(alert, context)
+        except Exception:
+            self.log.warning("titleholder: an alert could not be made", exc_info=True)
 
     def handed(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
         """What an earlier task returned; fails when it left nothing, as one does that a person

@@ -53,7 +53,8 @@ class CheckFreshnessOperator(ModelOperator):
             self.log.warning("Airflow's task state store does not answer: %s", sentence(error))
             return
         interval, every = self.run_of(context).interval, self.config.source.freshness.check_every
-        self.tell(context, stale(self.config.model, interval, finding, every, self.clock()))
+        now = self.clock()
+        self.tell(context, lambda: stale(self.config.model, interval, finding, every, now))
 
     def _look(self, context: Mapping[str, Any]) -> Finding:
         source, now = self.config.source, self.clock()

@@ -39,17 +39,21 @@ class DecideOperator(ModelOperator):
         handed = self.handed(context, "wait_for_duel")
         when = datetime.fromisoformat(handed["measured"])
         measured = Measured(handed["job"], when, handed["evidence"])
-        ReportLink.keep(context, object_page(handed["report"]))
+        report = object_page(handed["report"])
+        ReportLink.keep(context, report)
         with self.told():
             events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
             now = self.clock()
             made = judge(self.config, self.duel, between, view, events, measured, now)
             self._record(context, made, view)
-        alert = of_judgement(self.config, self.duel, made, between.challenger, events, now)
-        if alert is not None:
-            pages = pipeline_page(measured.job), object_page(handed["report"])
-            self.tell(context, alert.linked(Link("Duel", pages[0]), Link("Report", pages[1])))
+        pages = Link("Duel", pipeline_page(measured.job)), Link("Report", report)
+        self.tell(
+            context,
+            lambda: of_judgement(
+                self.config, self.duel, made, between.challenger, events, now, pages
+            ),
+        )
         decision, outcome = made.decision, made.verdict.outcome
         earned_in_vain = outcome is Outcome.PROMOTE and decision.wish is None
         loud = outcome is Outcome.INCONCLUSIVE or earned_in_vain

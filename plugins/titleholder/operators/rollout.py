@@ -4,6 +4,7 @@ from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperatorLink
@@ -75,10 +76,9 @@ class RolloutOperator(ModelOperator):
         }
 
     def _tell_changes(self, context: Mapping[str, Any], work: Reconciler) -> None:
+        judged = self.config.duel is not None
         for event in work.noted:
-            alert = of_change(event, judged=self.config.duel is not None)
-            if alert is not None:
-                self.tell(context, alert)
+            self.tell(context, partial(of_change, event, judged))
 
     def _waiting(self, context: Mapping[str, Any]) -> Waiting | None:
         kept = context["ti"].xcom_pull(task_ids=self.task_id, key="waiting")
