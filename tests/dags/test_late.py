@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from tests.conftest import AIRFLOW_HOME, Sandbox
-from tests.dags.conftest import Google, Model
+from tests.dags.conftest import Model
 from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
 from tests.sink import SECRET, Sink, sink
@@ -42,7 +42,7 @@ def no_connection_yet() -> None:
 
 @pytest.mark.long
 def test_late_and_cleared(
-    model: Callable[..., Model], airflow: Airflow, google: Google, hears: Sink, sandbox: Sandbox
+    model: Callable[..., Model], airflow: Airflow, hears: Sink, sandbox: Sandbox
 ) -> None:
     made = model(alerts={"late_after": "1s"})
     made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in range(2)))
