@@ -6,10 +6,12 @@ from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_context
+from airflow.sdk.definitions.callback import SyncCallback
+from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from titleholder.config import ModelConfig, load_models
+from titleholder.notifiers.alert import AlertNotifier, notifier_arguments
 from titleholder.notifiers.cancel import CancelPipelines
-from titleholder.notifiers.log import LogNotifier
 from titleholder.operators.apply_wish import ApplyWishOperator
 from titleholder.operators.approve import ApproveOperator
 from titleholder.operators.check_freshness import CheckFreshnessOperator
@@ -64,7 +66,7 @@ rules of `duel` what the challenger has earned. Every verdict is an event, promo
 
 def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
     """What both DAGs of a model have in common."""
-    notifier = LogNotifier(config.model)
+    notifier = AlertNotifier(**notifier_arguments(config))
     return {
         "description": config.description or None,
         "start_date": config.start,
@@ -74,7 +76,22 @@ def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
         # A retry comes after Airflow's default_task_retry_delay, which is five minutes.
         "default_args": {"owner": config.owner, "retries": 2, "on_failure_callback": notifier},
         "on_failure_callback": [notifier, *also],
+        "deadline": deadline(config),
     }
+
+
+def deadline(config: ModelConfig) -> DeadlineAlert | None:
+    """When a run is late, if the YAML file says so. Counted from the run's creation, since by its
+    date a backfilled week is late from the start; and not from DAGRUN_QUEUED_AT, since Airflow 3.3
+    cannot clear a run with such a deadline (github.com/apache/airflow/issues/70368)."""
+    if config.alerts.late_after is None:
+        return None
+    return DeadlineAlert(
+        reference=DeadlineReference.AVERAGE_RUNTIME(max_runs=10, min_runs=1),
+        interval=config.alerts.late_after,
+        # On a worker: Composer's triggerer has no plugins.
+        callback=SyncCallback(AlertNotifier, notifier_arguments(config)),
+    )
 
 
 def train(config: ModelConfig) -> DAG:

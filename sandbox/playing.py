@@ -35,6 +35,8 @@ def play(dag_id: str, end: datetime, terminal: TextIO, log: Path) -> bool:
     started = time.monotonic()
     print(f"\n{dag_id}, week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}", file=terminal)
     reasons: dict[str, str] = {}
+    # `dag.test()` of Airflow 3.3 cannot end a run that has one.
+    dag.deadline = None
 
     def tell(context: Any) -> None:
         ti = context["ti"]

@@ -46,5 +46,11 @@ def fault_of(error: "GoogleAPIError") -> Fault:
 
 
 def said(error: "GoogleAPIError") -> str:
-    """The first line of what BigQuery said."""
+    """The first line of what BigQuery said, or that it did not answer."""
+    from google.api_core.exceptions import RetryError
+
+    from titleholder.vertex.clients import sentence
+
+    if isinstance(error, RetryError):
+        return sentence(error)
     return str(error).strip().split("\n", 1)[0]

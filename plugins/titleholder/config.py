@@ -7,6 +7,7 @@ from typing import Annotated, Any, Literal, NamedTuple
 import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
+from titleholder.config_alerts import Alerts
 from titleholder.config_duel import (
     Duel,
     WrittenStep,
@@ -143,6 +144,7 @@ class ModelConfig(Section):
     rollout: Rollout = Rollout()
     duel: Duel | None = Field(None, validate_default=True)
     events: Table = "titleholder.events"
+    alerts: Alerts = Alerts()
 
     @field_validator("duel")
     @classmethod

@@ -29,7 +29,8 @@ class Task:
     """A pipeline task. `state` is Vertex AI's name of it: SUCCEEDED, RUNNING, NOT_TRIGGERED ...
 
     The job itself is the root of its tasks, and a group (a condition, say) the parent of its own:
-    `parent` is the `id` of another task, 0 for the root's.
+    `parent` is the `id` of another task, 0 for the root's. `job` is the resource name of the custom
+    job that ran it, "" when none did.
     """
 
     name: str
@@ -38,6 +39,7 @@ class Task:
     artifacts: Mapping[str, Artifact] = field(default_factory=dict)
     id: int = 0
     parent: int = 0
+    job: str = ""
 
 
 @dataclass(frozen=True)

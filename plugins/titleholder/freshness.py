@@ -53,6 +53,13 @@ class Coverage:
     nulls: int
     future: int
 
+    def __str__(self) -> str:
+        newest = f", the newest of {self.last:%Y-%m-%d %H:%M} UTC" if self.last else ""
+        return (
+            f"{self.rows} rows in the interval{newest}; {self.later} in the one after it, "
+            f"{self.nulls} without a time, {self.future} later than now"
+        )
+
 
 @dataclass(frozen=True)
 class Finding:

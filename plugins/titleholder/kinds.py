@@ -118,6 +118,12 @@ MachineType = Annotated[
     str,
     _text(r"[a-z0-9]+(-[a-z0-9]+)+", "write a machine type of Google's, such as n1-standard-4"),
 ]
+ConnectionId = Annotated[
+    str, _text(r"[\w.-]{1,200}", "write 1 to 200 letters, digits, _, . and -, as Airflow has them")
+]
+Email = Annotated[
+    str, _text(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+", "write one address, such as team@example.com")
+]
 Cron = Annotated[str, AfterValidator(_cron)]
 Table = Annotated[str, AfterValidator(_table)]
 Column = Annotated[str, AfterValidator(_column)]

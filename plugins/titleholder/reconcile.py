@@ -16,6 +16,7 @@ from titleholder.rollout.plan import plan
 from titleholder.rollout.steps import Alias, SetTraffic, Step
 from titleholder.rollout.view import View, serving
 from titleholder.rollout.wishes import Wish, intent_of, pin
+from titleholder.vertex.clients import sentence
 from titleholder.vertex.endpoints import Endpoints, LookAgain
 
 if TYPE_CHECKING:
@@ -70,6 +71,11 @@ class Reconciler:
         self._policy = policy
         self._clock = clock
         self._pause = pause
+
+    @property
+    def noted(self) -> tuple[Event, ...]:
+        """The events of this caller so far, written or not."""
+        return tuple(self._recorder.noted)
 
     def run(self, intent: Intent, waiting: Waiting | None = None) -> Done | Waiting:
         """Apply one step after the other; stops at an operation that takes longer than some
@@ -198,7 +204,7 @@ class Reconciler:
         try:
             view = self._endpoints.observe()
         except Exception as error:
-            log.warning("could not look at the endpoint for the record: %s", error)
+            log.warning("could not look at the endpoint for the record: %s", sentence(error))
         self._recorder.refused(view, wish, refusal)
         self._recorder.flush()
 

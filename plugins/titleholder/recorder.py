@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from titleholder.errors import TitleholderError
 from titleholder.events import Event, event_id
 from titleholder.interval import Interval
 from titleholder.rollout.outcome import Plan
@@ -14,6 +13,7 @@ from titleholder.rollout.roles import CHANGE, record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
+from titleholder.vertex.clients import sentence
 
 if TYPE_CHECKING:
     from titleholder.event_table import EventTable
@@ -46,7 +46,7 @@ class Recorder:
         self._events = events
         self._cause = cause
         self._clock = clock
-        self._told: set[str] = set()
+        self.noted: list[Event] = []  # all that this caller has told, in order
         self._kept: list[Event] = []
 
     def change(self, view: View, step: SetTraffic, decided: Plan) -> Event:
@@ -74,7 +74,7 @@ class Recorder:
         """Record the endpoint's last change if its maker may not have come to it. A write whose
         answer was lost, `lost`, was done if the endpoint carries its name."""
         change = view.labels.get(CHANGE)
-        if change is None or change in self._told:
+        if change is None or any(event.id == change for event in self.noted):
             return
         recorded = record(view)
         if lost is not None and change == lost.id:
@@ -100,7 +100,7 @@ class Recorder:
 
     def note(self, event: Event) -> None:
         """Write the event, unless BigQuery has failed this caller already: then at the end."""
-        self._told.add(event.id)
+        self.noted.append(event)
         waits = bool(self._kept)
         self._kept.append(event)
         if not waits:
@@ -113,8 +113,7 @@ class Recorder:
         try:
             self._events.append(self._kept)
         except Exception as error:
-            told = str(error) if isinstance(error, TitleholderError) else repr(error)
-            log.warning("could not record %s now: %s", self._kept[-1].id, told)
+            log.warning("could not record %s now: %s", self._kept[-1].id, sentence(error))
             return False
         self._kept.clear()
         return True

@@ -11,6 +11,7 @@ import pytest
 
 from sandbox.processes import free_port
 from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
+from tests.sink import Sink, sink
 from titleholder.interval import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
@@ -94,6 +95,12 @@ class Airflow:
             if ti["state"] == "failed"
         ]
 
+    def links(self, dag_id: str, run_id: str, task: str) -> dict[str, str | None]:
+        """The pages that the UI leads to from a task."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/links"
+        links: dict[str, str | None] = self.call("GET", path)["extra_links"]
+        return links
+
     def log(self, dag_id: str, run_id: str, task: str, attempt: int = 1) -> str:
         """What that attempt of a task logged, as the UI shows it."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
@@ -101,11 +108,14 @@ class Airflow:
 
 
 @pytest.fixture(scope="module")
-def airflow(sandbox: Sandbox, airflow_home: Path) -> Iterator[Airflow]:
-    """A real Airflow beside the sandbox; it takes the templates from the environment."""
+def airflow(
+    sandbox: Sandbox, airflow_home: Path, request: pytest.FixtureRequest
+) -> Iterator[Airflow]:
+    """A real Airflow beside the sandbox; it takes the templates from the environment, and what a
+    test module has as MORE_SETTINGS."""
     home = sandbox.var / "airflow"
     home.mkdir(exist_ok=True)
-    (home / "airflow.cfg").write_text(SETTINGS)
+    (home / "airflow.cfg").write_text(SETTINGS + getattr(request.module, "MORE_SETTINGS", ""))
     started = run_sandbox(
         sandbox.var,
         *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
@@ -116,3 +126,23 @@ def airflow(sandbox: Sandbox, airflow_home: Path) -> Iterator[Airflow]:
     api = Airflow(f"http://{line.split()[5]}")
     with api.http:
         yield api
+
+
+@pytest.fixture
+def hears(airflow: Airflow) -> Iterator[Sink]:
+    """The webhook of the connection that the DAGs look for, as a person makes it in the UI."""
+    with sink() as into:
+        name = "titleholder_alerts"
+        made = {"connection_id": name, "conn_type": "http", "password": into.url}
+        airflow.call("POST", "/connections", made)
+        try:
+            yield into
+        finally:
+            airflow.call("DELETE", f"/connections/{name}")
+
+
+def logs_of(sandbox: Sandbox) -> str:
+    """All that Airflow has logged: its own processes, tasks and callbacks."""
+    folders = sandbox.var / "logs", sandbox.var / "airflow" / "logs"
+    files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
+    return "\n".join(path.read_text(errors="replace") for path in files)

@@ -5,10 +5,11 @@ from collections.abc import Callable
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.contested import WEEK, events_of, judge
 from tests.dags.contested import contested as contested
+from tests.sink import Sink
 
 
 def test_held_then_promoted_then_nobody_is_left(
-    contested: Callable[..., Model], google: Google
+    contested: Callable[..., Model], google: Google, told: Sink
 ) -> None:
     made = contested()
     labels = google.endpoint(made.name).labels
@@ -31,21 +32,27 @@ def test_held_then_promoted_then_nobody_is_left(
     endpoint = google.endpoint(made.name)
     assert dict(endpoint.traffic_split) == {new: 100}
     assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
-    told = [event for event in events_of(made) if event.action in ("judged", "promote")]
-    assert [event.action for event in told] == ["judged"] * 3 + ["promote"]
-    assert [event.evidence["verdict"]["looks"] for event in told[:3]] == [1, 2, 3]
-    assert told[2].evidence["duel"]["mean"] == 0.5
-    assert told[2].evidence["decision"]["wish"]["deployed_model_id"] == new
-    assert told[3].evidence["job"] == told[2].evidence["job"]
-    assert told[3].evidence["report"].startswith("gs://")
+    written = [event for event in events_of(made) if event.action in ("judged", "promote")]
+    assert [event.action for event in written] == ["judged"] * 3 + ["promote"]
+    assert [event.evidence["verdict"]["looks"] for event in written[:3]] == [1, 2, 3]
+    assert written[2].evidence["duel"]["mean"] == 0.5
+    assert written[2].evidence["decision"]["wish"]["deployed_model_id"] == new
+    assert written[3].evidence["job"] == written[2].evidence["job"]
+    assert written[3].evidence["report"].startswith("gs://")
 
     alone = judge(made, "better")
     assert alone.state == "success", alone.errors
     assert set(alone.tasks.values()) == {"skipped"}
     assert google.endpoint(made.name) == endpoint
+    assert told.titles() == ["challenger held", "challenger promoted"]
+    assert "has no finite loss on 40 rows" in told.texts[0]
+    assert "|Duel>" in told.texts[1]
+    assert "|Report>" in told.texts[1]
 
 
-def test_rolled_back_and_a_persons_intent(contested: Callable[..., Model], google: Google) -> None:
+def test_rolled_back_and_a_persons_intent(
+    contested: Callable[..., Model], google: Google, told: Sink
+) -> None:
     made = contested(rollout__steps=[10, 40])
     labels = google.endpoint(made.name).labels
     champion, challenger = labels["champion"], labels["challenger"]
@@ -70,10 +77,13 @@ def test_rolled_back_and_a_persons_intent(contested: Callable[..., Model], googl
     assert dict(endpoint.traffic_split) == {champion: 100}
     assert endpoint.labels["withdrawn"] == challenger
     assert [seat.id for seat in endpoint.deployed_models] == [champion]
+    assert told.titles() == ["share moved", "share moved", "challenger rolled back"]
+    assert "from 10 % to 20 % of the requests" in told.texts[0]
+    assert f"{made.name}@2 ({challenger}" in told.texts[2]
 
 
 def test_never_promoted_and_the_next_one_waits(
-    contested: Callable[..., Model], google: Google
+    contested: Callable[..., Model], google: Google, told: Sink
 ) -> None:
     made = contested(rollout={"promotion": "never", "on_new_challenger": "wait"})
     before = google.endpoint(made.name)
@@ -81,6 +91,7 @@ def test_never_promoted_and_the_next_one_waits(
     assert kept.state == "success", kept.errors
     assert kept.returned["decide"]["outcome"] == "promote"
     assert "rollout.promotion is never" in kept.returned["decide"]["reason"]
+    assert told.titles() == ["challenger waits for a person"]
     assert google.endpoint(made.name) == before
 
     waits = made.play(LAST_MONDAY - WEEK)

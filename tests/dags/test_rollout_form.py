@@ -7,9 +7,13 @@ from typing import Any
 from tests.dags.conftest import Google, Model
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
+from tests.dags.real_airflow import hears as hears
+from tests.sink import Sink
 
 
-def test_promoted(model: Callable[..., Model], airflow: Airflow, google: Google) -> None:
+def test_promoted(
+    model: Callable[..., Model], airflow: Airflow, google: Google, hears: Sink
+) -> None:
     made = model()
     made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in range(2)))
     assert made.play(WEEK.start).state == "success"
@@ -42,6 +46,9 @@ def test_promoted(model: Callable[..., Model], airflow: Airflow, google: Google)
         "use reinstate" in airflow.log(dag_id, run, "observe")
     )
     assert google.endpoint(made.name) == before
+    assert hears.titles() == ["challenger seated", "challenger promoted", "task failed"]
+    assert "observe failed: there is no challenger on" in hears.texts[2]
+    assert f"/dags/{dag_id}/runs/" in hears.texts[2]
 
 
 def test_refused_by_the_form(model: Callable[..., Model], airflow: Airflow) -> None:

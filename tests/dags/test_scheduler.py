@@ -3,17 +3,22 @@
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from tests.conftest import DAGS_FOLDER
+from tests.conftest import DAGS_FOLDER, Sandbox
 from tests.dags.conftest import Google, Model
-from tests.dags.real_airflow import WEEK, Airflow
+from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
+from tests.dags.real_airflow import hears as hears
+from tests.sink import SECRET, Sink
+
+LINKED = ["submit_pipeline", "wait_for_pipeline", "update_traffic"]
 
 
 def test_scheduled_cleared_and_backfilled(
-    model: Callable[..., Model], airflow: Airflow, google: Google
+    model: Callable[..., Model], airflow: Airflow, google: Google, hears: Sink, sandbox: Sandbox
 ) -> None:
     made = model()
-    made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in range(5)))
+    # The fourth week before is empty.
+    made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in (0, 1, 2, 4)))
     dag_id = f"{made.name}__train"
     airflow.start(dag_id)
 
@@ -24,26 +29,35 @@ def test_scheduled_cleared_and_backfilled(
     champion = google.endpoint(made.name).labels["champion"]
     assert dict(google.endpoint(made.name).traffic_split) == {champion: 100}
     before = google.endpoint(made.name)
+    version = "versions/1/properties?project="
+    leads = {task: airflow.links(dag_id, run["dag_run_id"], task) for task in LINKED}
+    for task in LINKED[:2]:
+        assert f"/pipelines/runs/{made.name}-" in (leads[task]["Vertex AI pipeline"] or "")
+    assert f"/endpoints/{made.name}?project=" in (leads["update_traffic"]["Endpoint"] or "")
+    assert version in (leads["update_traffic"]["Model version"] or "")
 
     airflow.call(
         "POST",
         "/backfills",
         {
             "dag_id": dag_id,
-            "from_date": (WEEK.start - timedelta(weeks=2)).isoformat(),
+            "from_date": (WEEK.start - timedelta(weeks=3)).isoformat(),
             "to_date": (WEEK.start - timedelta(weeks=1)).isoformat(),
             "max_active_runs": 2,
             "dag_run_conf": {},
         },
     )
     done = airflow.wait(
-        "a backfill of two weeks",
+        "a backfill of three weeks",
         lambda: (
-            len([r for r in airflow.runs(dag_id) if r["state"] in ("success", "failed")]) == 3
+            len([r for r in airflow.runs(dag_id) if r["state"] in ("success", "failed")]) == 4
             and airflow.runs(dag_id)
         ),
     )
-    assert {r["state"] for r in done} == {"success"}
+    (empty,) = (r for r in done if r["state"] == "failed")
+    assert "load the missing interval" in airflow.log(
+        dag_id, empty["dag_run_id"], "check_freshness"
+    )
     assert {r["run_type"] for r in done} == {"scheduled", "backfill"}
     assert google.endpoint(made.name) == before
     assert len(google.versions(made.name)) == 3
@@ -57,7 +71,7 @@ def test_scheduled_cleared_and_backfilled(
         "a challenger of the cleared run",
         lambda: (
             "challenger" in google.endpoint(made.name).labels
-            and all(r["state"] == "success" for r in airflow.runs(dag_id))
+            and len([r for r in airflow.runs(dag_id) if r["state"] == "success"]) == 3
         ),
     )
     endpoint = google.endpoint(made.name)
@@ -66,6 +80,13 @@ def test_scheduled_cleared_and_backfilled(
     names = {job.name.rsplit("-", 1)[-1] for job in google.jobs_of(made.name)}
     assert len(google.jobs_of(made.name)) == 4
     assert names == {"g0", "g1"}
+
+    assert hears.titles() == ["first champion", "challenger seated"]
+    said = logs_of(sandbox)
+    assert "check_freshness failed: " in said, "the backfill's failure is in the log"
+    assert "told nobody: this is a backfill" in said
+    for part in SECRET.split("/"):
+        assert part not in said
 
 
 def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(
@@ -88,7 +109,10 @@ def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(
         "a deferred wait_for_pipeline",
         lambda: airflow.tasks(dag_id, run)["wait_for_pipeline"] == "deferred",
     )
+    page = airflow.links(dag_id, run, "wait_for_pipeline")["Vertex AI pipeline"]
+    assert page, "while it waits, not only when it has ended"
     (job,) = google.jobs_of(made.name)
+    assert f"/pipelines/runs/{job.name.rsplit('/', 1)[-1]}?" in page
     assert job.state.name in ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING")
     airflow.call(
         "PATCH",

@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -61,16 +62,36 @@ def test_the_rollout_of_a_model_with_duels(bag: DagBag) -> None:
     assert scheduled(dag).timetable.summary == "0 5 * * *"
 
 
-def test_the_rollout_of_a_model_without_duels() -> None:
-    raw = (DAGS_FOLDER / "models" / "linnerud.yaml").read_text()
-    without = yaml.safe_load(raw)
-    del without["duel"]
+@contextmanager
+def changed(**sections: Any) -> Iterator[DagBag]:
+    """The example with other sections; None leaves one out."""
     path = DAGS_FOLDER / "models" / "linnerud.yaml"
-    path.write_text(yaml.safe_dump(without))
+    raw = path.read_text()
+    path.write_text(yaml.safe_dump({**yaml.safe_load(raw), **sections}))
     try:
-        dag = DagBag(str(DAGS_FOLDER)).dags["linnerud__rollout"]
+        yield DagBag(str(DAGS_FOLDER))
     finally:
         path.write_text(raw)
+
+
+def test_a_deadline_only_where_the_file_has_one(bag: DagBag) -> None:
+    """`airflow dags test` cannot end a run of a DAG that has one."""
+    assert bag.dags["linnerud__train"].deadline is None
+    alerts = {"late_after": "2h", "email": ["a@example.com"]}
+    with changed(alerts=alerts) as other:
+        for name in ("linnerud__train", "linnerud__rollout"):
+            (alert,) = other.dags[name].deadline
+            assert alert.interval == timedelta(hours=2)
+            # Airflow clears no run whose deadline counts from when it was queued (#70368).
+            assert alert.reference.reference_name == "AverageRuntimeDeadline"
+            assert alert.callback.path == "titleholder.notifiers.alert.AlertNotifier"
+            assert alert.callback.kwargs["email"] == ["a@example.com"]
+            assert scheduled(other.dags[name]).deadline
+
+
+def test_the_rollout_of_a_model_without_duels() -> None:
+    with changed(duel=None) as other:
+        dag = other.dags["linnerud__rollout"]
     assert [task.task_id for task in dag.topological_sort()] == ["observe", "update_traffic"]
     assert not scheduled(dag).timetable.can_be_scheduled
     assert "judge" not in dag.params.get_param("intent").schema["enum"]

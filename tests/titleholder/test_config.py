@@ -30,7 +30,7 @@ def faulty(tmp_path: Path):
         *parents, last = key.split(".")
         section = raw
         for parent in parents:
-            section = section[parent]
+            section = section.setdefault(parent, {})
         if value is ...:
             del section[last]
         else:
@@ -118,6 +118,12 @@ def faulty(tmp_path: Path):
             "maybe",
             "rollout.promotion: is 'maybe'; write 'auto', 'ask' or 'never'",
         ),
+        ("alerts.connection", "a b", "alerts.connection: is 'a b'; write 1 to 200 letters, digits"),
+        ("alerts.email", "a@b.com", "alerts.email: is 'a@b.com'; write a list, such as [a, b]"),
+        ("alerts.email", ["a b@c.com"], "alerts.email.0: is 'a b@c.com'; write one address, such"),
+        ("alerts.email", ["a@b.com, c@d.com"], "alerts.email.0: is 'a@b.com, c@d.com'; write on"),
+        ("alerts.backfills", "loud", "alerts.backfills: is 'loud'; write true or false"),
+        ("alerts.late_after", "late", "alerts.late_after: is 'late'; write a number and a unit"),
         ("rollout.on_new_challenger", "x", "is 'x'; write 'replace' or 'wait'"),
         (
             "rollout.steps",
@@ -263,7 +269,7 @@ def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
         raw["rollout"]["guardrails"] = {"metrics": metrics}
         section = raw
         for parent in parents:
-            section = section[parent]
+            section = section.setdefault(parent, {})
         section[last] = value
         path.write_text(yaml.safe_dump(raw, allow_unicode=True))
         try:

@@ -3,13 +3,21 @@
 from pathlib import Path
 
 import pytest
+import requests
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from google.api_core import exceptions
+from google.api_core.retry import Retry, if_transient_error
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.aiplatform_v1 import EndpointServiceClient
 
+from titleholder.alerts.alert import Kind
 from titleholder.bigquery import _refused
+from titleholder.bigquery_client import said
 from titleholder.config import load_model
-from titleholder.errors import Refusal, TryAgain
+from titleholder.errors import HandsOn, Refusal, TryAgain
+from titleholder.notifiers.told import Told
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+from titleholder.vertex.clients import sentence
 
 CONFIG = load_model(Path(__file__).parents[2] / "dags" / "models" / "linnerud.yaml")
 
@@ -17,7 +25,8 @@ CONFIG = load_model(Path(__file__).parents[2] / "dags" / "models" / "linnerud.ya
 @pytest.mark.parametrize(
     ("error", "becomes"),
     [
-        (Refusal("no"), AirflowFailException),
+        (Refusal("no"), Told),
+        (HandsOn("by hand"), Told),
         (exceptions.Forbidden("no\nrights"), AirflowFailException),
         (exceptions.NotFound("gone"), AirflowFailException),
         (TryAgain("later"), AirflowException),
@@ -31,9 +40,31 @@ def test_what_is_final_and_what_is_tried_again(error: Exception, becomes: type[E
     with pytest.raises(becomes) as raised, task.told():
         raise error
     assert type(raised.value) is becomes
-    if becomes in (AirflowFailException, AirflowException):
+    if isinstance(raised.value, AirflowException):
         assert str(raised.value).startswith("linnerud: ")
         assert "\n" not in str(raised.value)
+    if isinstance(raised.value, Told):
+        assert isinstance(raised.value, AirflowFailException), "no retry would help"
+        assert raised.value.kind is (Kind.HANDS_ON if isinstance(error, HandsOn) else Kind.TASK)
+
+
+def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
+    """A connection is refused as it would be by Google: by the client, through every layer."""
+    client = EndpointServiceClient(
+        transport="rest",
+        client_options={"api_endpoint": "http://127.0.0.1:9"},
+        credentials=AnonymousCredentials(),
+    )
+    again = Retry(predicate=if_transient_error, initial=0.01, maximum=0.01, timeout=0.02)
+    for retry in (None, again):
+        with pytest.raises(Exception, match="Max retries exceeded with url") as raised:
+            client.get_endpoint(name="projects/p/locations/l/endpoints/e", retry=retry)
+        assert sentence(raised.value) == "127.0.0.1:9 cannot be reached (Connection refused)"
+        assert said(raised.value).count("127.0.0.1:9 cannot be reached") == (retry is again)
+    asked = requests.Request("GET", "https://bigquery.googleapis.com/x?y").prepare()
+    late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=asked)
+    assert sentence(late) == "bigquery.googleapis.com did not answer in time"
+    assert sentence(exceptions.ServiceUnavailable("busy\n now")) == "busy now"
 
 
 @pytest.mark.parametrize(

@@ -9,9 +9,12 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from titleholder.alerts.alert import Alert, Kind
 from titleholder.config import ModelConfig
 from titleholder.environment import Environment
-from titleholder.errors import TitleholderError, TryAgain
+from titleholder.errors import HandsOn, TitleholderError, TryAgain
+from titleholder.notifiers.alert import AlertNotifier, notifier_arguments
+from titleholder.notifiers.told import Told
 from titleholder.run import Run, run_of
 from titleholder.vertex.clients import sentence, transient
 
@@ -70,7 +73,8 @@ class ModelOperator(BaseOperator):
         except TryAgain as error:
             raise AirflowException(f"{self.config.model}: {error}") from None
         except TitleholderError as error:
-            raise AirflowFailException(f"{self.config.model}: {error}") from None
+            kind = Kind.HANDS_ON if isinstance(error, HandsOn) else Kind.TASK
+            raise Told(f"{self.config.model}: {error}", kind) from None
         except Exception as error:
             from google.api_core.exceptions import ClientError
 
@@ -79,6 +83,16 @@ class ModelOperator(BaseOperator):
             raise AirflowFailException(
                 f"{self.config.model}: Google refused a call of {self.task_id}: {sentence(error)}"
             ) from None
+
+    def tell(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:
+        """Alert people of what Airflow has no callback for, if `make` makes an alert; never
+        raises."""
+        try:
+            alert = make()
+            if alert is not None:
+                AlertNotifier(**notifier_arguments(self.config)).tell(alert, context)
+        except Exception:
+            self.log.warning("titleholder: an alert could not be made", exc_info=True)
 
     def handed(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
         """What an earlier task returned; fails when it left nothing, as one does that a person

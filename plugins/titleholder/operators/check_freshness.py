@@ -5,6 +5,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
+from titleholder.alerts.waiting import stale
 from titleholder.bigquery import Tables, Unreadable
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
@@ -15,6 +16,7 @@ from titleholder.freshness import (
     judge_metadata,
 )
 from titleholder.operators.base import ModelOperator
+from titleholder.vertex.clients import sentence
 
 
 class CheckFreshnessOperator(ModelOperator):
@@ -33,9 +35,26 @@ class CheckFreshnessOperator(ModelOperator):
             raise AirflowFailException(
                 f"{self.config.model}: {finding.outcome}: {finding.sentence}"
             )
-        self.log.warning("%s: %s", finding.outcome, finding.sentence)
+        self._tell_once(context, finding)
         left = finding.wait_until - self.clock()
         self.wake_in(min(self.config.source.freshness.check_every, left))
+
+    def _tell_once(self, context: Mapping[str, Any], finding: Finding) -> None:
+        """Alert at the first stale look of the run, or since it was cleared. The store outlives
+        deferrals and retries; it is a convenience, for which no run fails."""
+        self.log.warning("%s: %s", finding.outcome, finding.sentence)
+        key = f"told-stale-{context['dag_run'].clear_number or 0}"
+        try:
+            store = context["task_state_store"]
+            if store.get(key):
+                return
+            store.set(key, True)
+        except Exception as error:
+            self.log.warning("Airflow's task state store does not answer: %s", sentence(error))
+            return
+        interval, every = self.run_of(context).interval, self.config.source.freshness.check_every
+        now = self.clock()
+        self.tell(context, lambda: stale(self.config.model, interval, finding, every, now))
 
     def _look(self, context: Mapping[str, Any]) -> Finding:
         source, now = self.config.source, self.clock()

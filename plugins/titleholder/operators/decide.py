@@ -5,12 +5,16 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from titleholder.alerts.alert import Link
+from titleholder.alerts.judgements import of_judgement
 from titleholder.config_duel import Duel
+from titleholder.console import object_page, pipeline_page
 from titleholder.errors import TryAgain
 from titleholder.event_table import EventTable
 from titleholder.judging import Judgement, Measured, judge, look_of
 from titleholder.live_traffic import LiveTraffic
 from titleholder.operators.base import ModelOperator
+from titleholder.operators.links import ReportLink
 from titleholder.operators.observe import contest_of
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Judge, same
@@ -28,6 +32,8 @@ class DecideOperator(ModelOperator):
     None. Fails when champion or challenger is another than was judged.
     """
 
+    operator_extra_links = (ReportLink(),)
+
     def __init__(self, *, duel: Duel, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self.duel = duel
@@ -38,16 +44,26 @@ class DecideOperator(ModelOperator):
         handed = self.handed(context, "wait_for_duel")
         when = datetime.fromisoformat(handed["measured"])
         measured = Measured(handed["job"], when, handed["evidence"])
+        report = object_page(handed["report"])
+        ReportLink.keep(context, report)
         with self.told():
             events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
-            look = look_of(between, view, events, measured.job, self.clock())
+            now = self.clock()
+            look = look_of(between, view, events, measured.job, now)
             observed = self._observed(view, look)
             share = view.split.get(look.challenger, 0)
             made = judge(self.config, self.duel, between, look, share, measured, observed)
             self._record(context, made, view)
-        for told in observed.unread:
-            self.log.warning("%s", told)
+        for unread in observed.unread:
+            self.log.warning("%s", unread)
+        pages = Link("Duel", pipeline_page(measured.job)), Link("Report", report)
+        self.tell(
+            context,
+            lambda: of_judgement(
+                self.config, self.duel, made, between.challenger, events, now, pages
+            ),
+        )
         decision, outcome = made.decision, made.verdict.outcome
         earned_in_vain = outcome is Outcome.PROMOTE and decision.wish is None
         loud = outcome is Outcome.INCONCLUSIVE or earned_in_vain

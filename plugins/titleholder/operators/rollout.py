@@ -1,16 +1,32 @@
 """What every task has that touches an endpoint: the rollout engine, and how it waits."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
+from functools import partial
 from typing import Any
 
+from airflow.sdk import BaseOperatorLink
+
+from titleholder.alerts.changes import of_change
+from titleholder.console import endpoint_page, version_page
 from titleholder.event_table import EventTable
 from titleholder.operators.base import ModelOperator, next_look
+from titleholder.operators.links import EndpointLink, ModelLink
 from titleholder.reconcile import Reconciler, Waiting
 from titleholder.recorder import RECORD_SECONDS, Cause
-from titleholder.rollout.intents import Intent, Policy
+from titleholder.rollout.intents import (
+    Abort,
+    Intent,
+    Policy,
+    Promote,
+    Reinstate,
+    RollBack,
+    SeatCandidate,
+    SetShare,
+)
+from titleholder.rollout.view import View
 from titleholder.vertex.endpoints import Endpoints
 
 
@@ -18,8 +34,10 @@ class RolloutOperator(ModelOperator):
     """Makes the endpoint what its intent wants, and changes nothing when it is so already.
 
     Returns `{"summary", "outcome", "endpoint", "split", "labels"}`. Defers while a long operation
-    runs.
+    runs. Alerts people of each change, also when it fails afterwards.
     """
+
+    operator_extra_links: Collection[BaseOperatorLink] = (EndpointLink(), ModelLink())
 
     @abstractmethod
     def intent(self, context: Mapping[str, Any]) -> Intent:
@@ -33,7 +51,11 @@ class RolloutOperator(ModelOperator):
         """Apply one step after the other."""
         with self.told():
             intent = self.intent(context)
-            result = engine(self, self.cause(context)).run(intent, self._waiting(context))
+            work = engine(self, self.cause(context))
+            try:
+                result = work.run(intent, self._waiting(context))
+            finally:
+                self._tell_changes(context, work)
         if isinstance(result, Waiting):
             # An XCom outlives a deferral and is gone with the attempt: an attempt that takes over
             # sees what runs when it observes.
@@ -43,6 +65,8 @@ class RolloutOperator(ModelOperator):
             self.wake_in(next_look(self.clock() - result.since))
         self.log.info("%s", result.plan.summary)
         view = result.view
+        EndpointLink.keep(context, endpoint_page(view.endpoint or ""))
+        ModelLink.keep(context, version_page(view.endpoint or "", _version(intent, view)))
         return {
             "summary": result.plan.summary,
             "outcome": result.plan.outcome,
@@ -51,11 +75,31 @@ class RolloutOperator(ModelOperator):
             "labels": view.labels,
         }
 
+    def _tell_changes(self, context: Mapping[str, Any], work: Reconciler) -> None:
+        judged = self.config.duel is not None
+        for event in work.noted:
+            self.tell(context, partial(of_change, event, judged))
+
     def _waiting(self, context: Mapping[str, Any]) -> Waiting | None:
         kept = context["ti"].xcom_pull(task_ids=self.task_id, key="waiting")
         if not kept:
             return None
         return Waiting(kept["operation"], kept["step"], datetime.fromisoformat(kept["since"]))
+
+
+def _version(intent: Intent, view: View) -> str:
+    """The registered version that the intent is about, such as `linnerud@3`."""
+    match intent:
+        case SeatCandidate():
+            whom = intent.deployed_model_id
+        case Promote(whom) | RollBack(whom) | Abort(whom) | SetShare(whom) | Reinstate(whom):
+            pass
+        case _:
+            whom = view.labels.get("champion", "")
+    seat, version = view.seat(whom), view.version_of(whom)
+    if seat is not None:
+        return seat.model
+    return f"{view.model}@{version.number}" if version is not None else ""
 
 
 def engine(operator: ModelOperator, cause: Cause) -> Reconciler:

@@ -1,12 +1,16 @@
 """Starts a pipeline job for a dag run, or takes up the one that the run has already."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
+from airflow.sdk import BaseOperatorLink
+
+from titleholder.console import pipeline_page
 from titleholder.contract import Job
 from titleholder.operators.base import ModelOperator
+from titleholder.operators.links import PipelineLink
 from titleholder.run import run_label
 from titleholder.vertex.jobs import MODEL_LABEL, RUN_LABEL, Jobs
 
@@ -41,6 +45,8 @@ class SubmitJobOperator(ModelOperator):
     The job's id is the run's name, so a retry, or a worker that takes over from a dead one, finds
     the job instead of starting a second. A cleared run has a new generation and so a new job.
     """
+
+    operator_extra_links: Collection[BaseOperatorLink] = (PipelineLink(),)
 
     def anew(self, context: Mapping[str, Any]) -> bool:
         """Whether a job that succeeded already is not to be taken up."""
@@ -77,6 +83,7 @@ class SubmitJobOperator(ModelOperator):
                 {**config.labels, **labels, MODEL_LABEL: config.model, RUN_LABEL: label},
                 config.pipeline.service_account,
             )
+        PipelineLink.keep(context, pipeline_page(job.name))
         self.log.info("pipeline job %s is %s", job.name, job.state)
         return {
             "job": job.name,

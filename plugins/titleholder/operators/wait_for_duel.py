@@ -1,11 +1,14 @@
 """Waits for the duel, and reads its evidence."""
 
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
 from titleholder.config_duel import Duel
+from titleholder.console import object_page
 from titleholder.contract import Job
 from titleholder.duel import measured
+from titleholder.operators.links import PipelineLink, ReportLink
 from titleholder.operators.wait_for_job import WaitForJobOperator
 
 
@@ -17,6 +20,7 @@ class WaitForDuelOperator(WaitForJobOperator):
     section = "duel"
     lost = "no evidence"
     remedy = "to measure anew, clear submit_duel with what follows it"
+    operator_extra_links = (PipelineLink(), ReportLink())
 
     def __init__(self, *, duel: Duel, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -26,6 +30,12 @@ class WaitForDuelOperator(WaitForJobOperator):
     def timeout(self) -> timedelta:
         """The YAML file's `duel.timeout`."""
         return self.duel.timeout
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """As any job's, with a link to the report."""
+        found = super().execute(context)
+        ReportLink.keep(context, object_page(found["report"]))
+        return found
 
     def result(self, job: Job) -> dict[str, Any]:
         """What the duel measured."""

@@ -1,14 +1,18 @@
 """Waits for a pipeline job without a worker slot."""
 
 from abc import abstractmethod
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
 from typing import Any, ClassVar
 
-from airflow.sdk.exceptions import AirflowFailException
+from airflow.sdk import BaseOperatorLink
 
-from titleholder.contract import Job
+from titleholder.alerts.alert import Kind, Link
+from titleholder.console import logs_page, pipeline_page
+from titleholder.contract import Job, Task
+from titleholder.notifiers.told import Told
 from titleholder.operators.base import ModelOperator, next_look
+from titleholder.operators.links import PipelineLink
 from titleholder.vertex.clients import sentence, transient
 from titleholder.vertex.jobs import Jobs
 
@@ -24,6 +28,7 @@ class WaitForJobOperator(ModelOperator):
     section: ClassVar[str]
     lost: ClassVar[str]
     remedy: ClassVar[str]
+    operator_extra_links: Collection[BaseOperatorLink] = (PipelineLink(),)
 
     @property
     @abstractmethod
@@ -37,6 +42,7 @@ class WaitForJobOperator(ModelOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look; defers while the job runs, fails when it failed, was cancelled or is late."""
         submitted = self.handed(context, self.submitted_by)
+        PipelineLink.keep(context, pipeline_page(submitted["job"]))
         jobs = Jobs(self.environment)
         elapsed = self.clock() - datetime.fromisoformat(submitted["created"])
         late = elapsed > self.timeout
@@ -55,18 +61,27 @@ class WaitForJobOperator(ModelOperator):
         if not late:
             self.wake_in(next_look(elapsed))
         jobs.cancel(job.name)
-        raise AirflowFailException(
-            f"{self.config.model}: {job.name} ran longer than {self.section}.timeout "
-            f"{self.timeout} and was cancelled ({progress(job)}); {self.remedy}"
+        raise self._failed(
+            job,
+            f"{job.name} ran longer than {self.section}.timeout {self.timeout} and was cancelled "
+            f"({progress(job)})",
         )
 
     def _ended(self, job: Job) -> dict[str, Any]:
         if job.state != "SUCCEEDED":
-            raise AirflowFailException(
-                f"{self.config.model}: {failure(job, self.lost)}; {self.remedy}"
-            )
+            raise self._failed(job, failure(job, self.lost))
         with self.told():
             return self.result(job)
+
+    def _failed(self, job: Job, what: str) -> Told:
+        return Told(
+            f"{self.config.model}: {what}; {self.remedy}",
+            Kind.PIPELINE,
+            (
+                *(Link(f"Log of {step.name}", logs_page(step.job)) for step in failed_in(job)),
+                Link("Pipeline", pipeline_page(job.name)),
+            ),
+        )
 
 
 def progress(job: Job) -> str:
@@ -88,12 +103,16 @@ def progress(job: Job) -> str:
     return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items())
 
 
+def failed_in(job: Job) -> list[Task]:
+    """The tasks that failed themselves: a group fails because a task in it did."""
+    failed = [task for task in job.tasks if task.state == "FAILED"]
+    groups = {task.parent for task in failed if task.parent}
+    return [task for task in failed if task.id not in groups]
+
+
 def failure(job: Job, lost: str) -> str:
     """Which task failed and why, in one sentence; `lost` is what there is not for it."""
     if job.state != "FAILED":
         return f"{job.name} was {job.state.lower()}, so there is {lost}"
-    failed = [task for task in job.tasks if task.state == "FAILED"]
-    # A group fails because a task in it did: the task has the cause.
-    groups = {task.parent for task in failed if task.parent}
-    causes = [f"task {task.name}: {task.error}" for task in failed if task.id not in groups]
+    causes = [f"task {task.name}: {task.error}" for task in failed_in(job)]
     return f"{job.name} failed in {'; '.join(causes) or job.error or 'an unknown task'}"

@@ -2,6 +2,7 @@
 
 import os
 from typing import Any, TypeVar
+from urllib.parse import urlsplit
 
 from titleholder.environment import Environment
 
@@ -73,5 +74,24 @@ def status(error: Exception) -> str:
 
 
 def sentence(error: Exception) -> str:
-    """What Google said, on one line."""
-    return " ".join(str(getattr(error, "message", "") or error).split())
+    """What Google said, on one line; where it said nothing, who did not answer and why.
+
+    A client's own words for that quote every exception on the way.
+    """
+    from requests.exceptions import RequestException, Timeout
+
+    lost = getattr(error, "cause", None) or error  # the last of many tries
+    if not isinstance(lost, RequestException) or lost.response is not None:
+        return " ".join(str(getattr(error, "message", "") or error).split())
+    url = getattr(lost.request, "url", None)
+    whom = urlsplit(url).netloc if isinstance(url, str) else "Google"
+    if isinstance(lost, Timeout):
+        return f"{whom} did not answer in time"
+    return f"{whom} cannot be reached ({_root(lost)})"
+
+
+def _root(error: BaseException) -> str:
+    """The innermost cause, in the operating system's words where it has some."""
+    while (cause := error.__cause__ or error.__context__) is not None:
+        error = cause
+    return getattr(error, "strerror", None) or type(error).__name__

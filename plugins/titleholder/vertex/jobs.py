@@ -134,6 +134,7 @@ def _tasks(details: Iterable[Any]) -> Iterable[Task]:
             artifacts=artifacts,
             id=detail.task_id,
             parent=detail.parent_task_id,
+            job=detail.executor_detail.container_detail.main_job,
         )
 
 

@@ -1,0 +1,1 @@
+"""What people are told, and when. Facts in, a small message out: no I/O, and nothing of Airflow."""
