@@ -9,7 +9,7 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup lock compile run up down status test bench check
+.PHONY: help setup lock compile run up down status test bench check schema
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -34,6 +34,10 @@ lock: ## make requirements.txt anew from requirements.in
 
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
+
+schema: setup ## make the JSON Schema of the models' files anew
+	@$(BIN)/python -m titleholder schema > dags/models/schema.new
+	mv dags/models/schema.new dags/models/schema.json
 
 run: setup ## everything: a clean sandbox, two weeks of the DAG, one prediction, a summary
 	@echo "titleholder: starting from a clean sandbox"

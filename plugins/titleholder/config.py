@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from titleholder.config_duel import Duel, WrittenStep, complete, starting_share
@@ -13,6 +12,7 @@ from titleholder.kinds import (
     Column,
     Cron,
     Date,
+    DisplayName,
     Duration,
     Label,
     LabelKey,
@@ -23,7 +23,7 @@ from titleholder.kinds import (
     Table,
     Template,
 )
-from titleholder.reading import read
+from titleholder.layers import layered
 from titleholder.rollout.stages import Stage
 from titleholder.sentences import Fault, sentences
 
@@ -74,7 +74,7 @@ class Gate(Section):
 class Endpoint(Section):
     """Where the model answers."""
 
-    display_name: str = Field(min_length=1, max_length=128)
+    display_name: DisplayName
     create: bool = False
     machine_type: MachineType = "n1-standard-4"
     replicas: int = Field(1, ge=1)
@@ -118,6 +118,7 @@ class ModelConfig(Section):
     """One model: one YAML file under dags/models."""
 
     model: ModelName
+    based_on: ModelName | None = None
     description: str = ""
     owner: str = Field(min_length=1, max_length=100)
     tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list)
@@ -156,18 +157,12 @@ class Models(NamedTuple):
 
 
 def load_model(path: Path) -> ModelConfig:
-    """The model that `path` describes.
+    """The model that `path` describes, with what it takes from the file that it is based on.
 
     Raises ConfigError with one line for each fault, and nothing else: whatever is wrong with one
     file must not stop the others.
     """
-    try:
-        raw, wrong = read(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"{path.name}: not readable as YAML ({problem}); mend it") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path.name}: holds no keys; write at least those of linnerud.yaml")
+    raw, wrong = layered(path)
     try:
         config = ModelConfig.model_validate(raw)
         if config.model != path.stem:
