@@ -1,3 +1,4 @@
+import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
@@ -360,6 +361,18 @@ def test_a_model_that_is_based_on_another(tmp_path: Path) -> None:
     found = load_models(tmp_path)
     assert [config.model for config in found.configs] == ["linnerud", "staging"]
     assert load_models(tmp_path, only="staging").configs == [own]
+
+
+def test_the_staging_model_of_the_docs(tmp_path: Path) -> None:
+    page = (LINNERUD.parents[2] / "docs" / "models.md").read_text()
+    (text,) = re.findall(r"```yaml\n# dags/models/linnerud-staging\.yaml\n(.*?)```", page, re.S)
+    staged(tmp_path, text).rename(tmp_path / "linnerud-staging.yaml")
+    found = load_models(tmp_path)
+    assert found.errors == []
+    base, own = found.configs
+    assert (own.model, own.endpoint.display_name) == ("linnerud-staging", "linnerud-staging")
+    assert own.rollout.stages == [Stage(50)]
+    assert (own.pipeline, own.duel, own.gate) == (base.pipeline, base.duel, base.gate)
 
 
 @pytest.mark.parametrize(
