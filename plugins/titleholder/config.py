@@ -179,23 +179,28 @@ def load_model(path: Path) -> ModelConfig:
 def load_models(folder: Path, only: str | None = None) -> Models:
     """All models of a folder, or just the one named `only`, in the order of their names.
 
-    An endpoint belongs to one model: the second file that names it is an error.
+    An endpoint belongs to one model: another file that names it is an error, and rather the one
+    that is based on another.
     """
     configs: list[ModelConfig] = []
     errors = []
-    owners: dict[tuple[str, str], str] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
         if only is not None and path.stem != only:
             continue
         try:
-            config = load_model(path)
-            owner = owners.setdefault((config.connection, config.endpoint.display_name), path.name)
-            if owner != path.name:
-                raise ConfigError(
-                    f"{path.name}: endpoint.display_name: {config.endpoint.display_name!r} is the "
-                    f"endpoint of {owner}; name another one"
-                )
-            configs.append(config)
+            configs.append(load_model(path))
         except ConfigError as error:
             errors.append(error)
+    owners: dict[tuple[str, str], str] = {}
+    for config in sorted(configs, key=lambda config: config.based_on is not None):
+        name = config.endpoint.display_name
+        owner = owners.setdefault((config.connection, name), config.model)
+        if owner != config.model:
+            configs.remove(config)
+            errors.append(
+                ConfigError(
+                    f"{config.model}.yaml: endpoint.display_name: {name!r} is the endpoint of "
+                    f"{owner}.yaml; name another one"
+                )
+            )
     return Models(configs, errors)

@@ -372,6 +372,8 @@ def test_the_staging_model_of_the_docs(tmp_path: Path) -> None:
     base, own = found.configs
     assert (own.model, own.endpoint.display_name) == ("linnerud-staging", "linnerud-staging")
     assert own.rollout.stages == [Stage(50)]
+    (tmp_path / "linnerud-staging.yaml").write_text("model: linnerud-staging\nbased_on: linnerud\n")
+    assert load_models(tmp_path).configs == [base]
     assert (own.pipeline, own.duel, own.gate) == (base.pipeline, base.duel, base.gate)
 
 
