@@ -176,6 +176,15 @@ def load_model(path: Path) -> ModelConfig:
     return config
 
 
+def named_model(folder: Path, name: str) -> ModelConfig:
+    """The model of that name; raises ConfigError, also when the folder has none."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
+        raise ConfigError(f"there is no model {name!r} in {folder}; there are {known}")
+    return load_model(path)
+
+
 def load_models(folder: Path, only: str | None = None) -> Models:
     """All models of a folder, or just the one named `only`, in the order of their names.
 

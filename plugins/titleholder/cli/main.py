@@ -11,9 +11,9 @@ from pathlib import Path
 
 from titleholder.cli import changing, files, looking
 from titleholder.cli.desk import Desk
-from titleholder.config import load_model
+from titleholder.config import named_model
 from titleholder.environment import DAGS_FOLDER
-from titleholder.errors import ConfigError, TitleholderError
+from titleholder.errors import TitleholderError
 from titleholder.rollout.wishes import KINDS
 from titleholder.vertex.clients import sentence
 
@@ -69,12 +69,7 @@ def _of_a_model(
 
 
 def _desk(options: argparse.Namespace) -> Desk:
-    folder: Path = options.models
-    path = folder / f"{options.model}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
-        raise ConfigError(f"there is no model {options.model!r} in {folder}; there are {known}")
-    return Desk.of(load_model(path), os.environ)
+    return Desk.of(named_model(options.models, options.model), os.environ)
 
 
 def _parser() -> argparse.ArgumentParser:
