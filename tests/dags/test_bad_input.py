@@ -130,6 +130,13 @@ def test_another_scikit_learn_than_the_serving_images(
     assert "serves 1.5" in told
 
 
+def test_a_model_that_lies_elsewhere(model: Callable[..., Model], untouched) -> None:
+    made = model()
+    place = "gs://somebody-elses/models"
+    told = untouched(made, "wait_for_pipeline", lambda: made.rewrite(place=place))
+    assert f"the model {place} is not under gs://titleholder-local-titleholder/pipelines" in told
+
+
 def test_an_endpoint_that_does_not_exist(model: Callable[..., Model], google: Google) -> None:
     made = model(endpoint__create=False)
     played = made.play()
