@@ -34,6 +34,11 @@ def sentence(played: Played, task: str) -> str:
     return played.errors[task]
 
 
+def test_parameters_that_the_dag_does_not_have(model: Callable[..., Model]) -> None:
+    played = model().play(LAST_MONDAY, weeks=3)
+    assert "the run was given 'weeks', which its form" in sentence(played, "check_freshness")
+
+
 def test_a_missing_table(model: Callable[..., Model], untouched) -> None:
     made = model()
     told = untouched(made, "check_freshness", lambda: made.tables.delete_table(made.table))

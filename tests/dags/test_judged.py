@@ -113,8 +113,19 @@ def test_rolled_back_and_a_persons_intent(contested: Callable[..., Model], googl
     labels = google.endpoint(made.name).labels
     champion, challenger = labels["champion"], labels["challenger"]
 
-    person = made.play(None, dag="rollout", intent="share", share=20)
+    before = google.endpoint(made.name)
+    mistyped = made.play(None, dag="rollout", intent="share", shares=20)
+    assert mistyped.state == "failed"
+    assert (
+        "the run was given 'shares', which its form does not have; trigger it again with intent, "
+        "share, deployed_model_id, reason" in mistyped.errors["observe"]
+    )
+    assert google.endpoint(made.name) == before
+
+    why = "support has complaints"
+    person = made.play(None, dag="rollout", intent="share", share=20, reason=why)
     assert person.state == "success", person.errors
+    assert events_of(made)[-1].evidence == {"reason": why}
     assert person.tasks == {
         "observe": "success",
         **dict.fromkeys(("submit_duel", "wait_for_duel", "decide"), "skipped"),

@@ -9,11 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titleholder.cli import changing, files, looking
+from titleholder.cli import changing, files, looking, past
 from titleholder.cli.desk import Desk
 from titleholder.config import named_model
 from titleholder.environment import DAGS_FOLDER
 from titleholder.errors import TitleholderError
+from titleholder.recorder import LONGEST_REASON
 from titleholder.rollout.wishes import KINDS
 from titleholder.vertex.clients import sentence
 
@@ -95,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     history.add_argument(
         "--at", type=_time, help="who was champion then, and why: 2026-11-16, 2026-11-16T03:00Z"
     )
-    history.set_defaults(do=_of_a_model(looking.history))
+    history.add_argument("--limit", type=_number, metavar="N", help="only the last N events")
+    history.set_defaults(do=_of_a_model(past.history))
 
     planned = verbs.add_parser(
         "plan",
@@ -118,6 +120,7 @@ def _parser() -> argparse.ArgumentParser:
         if kind == "share":
             verb.add_argument("share", type=int, help="per cent of the requests, 1 to 99")
         _about(verb)
+        verb.add_argument("--reason", type=_reason, help="why; kept as evidence of the event")
         verb.set_defaults(do=_of_a_model(changing.change), kind=kind, share=None)
 
     check = verbs.add_parser("check", parents=[folder], help="whether the YAML files are right")
@@ -137,6 +140,18 @@ def _about(verb: argparse.ArgumentParser) -> None:
             if flag != "--id"
             else "the deployed model that is meant, where that is not whoever has the role now",
         )
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of events; write 1 or more")
+    return int(text)
+
+
+def _reason(text: str) -> str:
+    if not 0 < len(text.strip()) <= LONGEST_REASON:
+        raise argparse.ArgumentTypeError(f"write 1 to {LONGEST_REASON} characters")
+    return text.strip()
 
 
 def _time(text: str) -> datetime:

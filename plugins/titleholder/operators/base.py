@@ -11,7 +11,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from titleholder.config import ModelConfig
 from titleholder.environment import Environment
-from titleholder.errors import TitleholderError, TryAgain
+from titleholder.errors import Refusal, TitleholderError, TryAgain
 from titleholder.run import Run, run_of
 from titleholder.vertex.clients import sentence, transient
 
@@ -79,6 +79,16 @@ class ModelOperator(BaseOperator):
             raise AirflowFailException(
                 f"{self.config.model}: Google refused a call of {self.task_id}: {sentence(error)}"
             ) from None
+
+    def only_known(self, context: Mapping[str, Any]) -> None:
+        """Raises Refusal for a dag run with parameters that the DAG does not have: Airflow lets
+        them through, and a mistyped one would be as if it were not there."""
+        known = list(context["dag"].params)
+        if unknown := sorted(set(context["dag_run"].conf or {}) - set(known)):
+            raise Refusal(
+                f"the run was given {', '.join(map(repr, unknown))}, which its form does not have; "
+                f"trigger it again with {', '.join(known) or 'no parameters'}"
+            )
 
     def handed(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
         """What an earlier task returned; fails when it left nothing, as one does that a person
