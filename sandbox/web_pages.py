@@ -1,8 +1,8 @@
 """Web pages may not call the sandbox: nothing in it asks for credentials, and whoever may write a
 model may run code.
 
-`python -m sandbox.web_pages bigquery|storage ARGUMENTS` starts that emulator, which knows nothing
-of web pages, with this rule before it.
+`python -m sandbox.web_pages bigquery|storage|airflow ARGUMENTS` starts the emulators and Airflow,
+which know nothing of it, with this rule before them.
 """
 
 import sys
@@ -25,17 +25,21 @@ def sent_for_a_page(host: str | None, origin: str | None) -> bool:
 
 
 class RefuseWebPages:
-    """An application behind the rule."""
+    """An application behind the rule; with `own`, its own pages may call it."""
 
-    def __init__(self, app: ASGIApp) -> None:
+    def __init__(self, app: ASGIApp, own: bool = False) -> None:
         self._app = app
+        self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403, or let the application answer."""
         answer: ASGIApp = self._app
         if scope["type"] == "http":
             headers = Headers(scope=scope)
-            if sent_for_a_page(headers.get("host"), headers.get("origin")):
+            host, origin = headers.get("host"), headers.get("origin")
+            if self._own and origin == f"http://{host}":
+                origin = None
+            if sent_for_a_page(host, origin):
                 answer = PlainTextResponse(REFUSAL, 403)
         await answer(scope, receive, send)
 
@@ -71,5 +75,26 @@ def _storage(arguments: list[str]) -> None:
     main(arguments)
 
 
+def _airflow(arguments: list[str]) -> None:
+    import uvicorn
+    from airflow.__main__ import main
+
+    run = uvicorn.run
+
+    def run_guarded(_: Any, **options: Any) -> None:
+        run("sandbox.web_pages:airflow_app", factory=True, **options)
+
+    uvicorn.run = run_guarded  # type: ignore[assignment]
+    sys.argv[1:] = arguments
+    main()  # type: ignore[no-untyped-call]
+
+
+def airflow_app() -> ASGIApp:
+    """Airflow's API and UI behind the rule."""
+    from airflow.api_fastapi.main import app
+
+    return RefuseWebPages(app, own=True)
+
+
 if __name__ == "__main__":
-    {"bigquery": _bigquery, "storage": _storage}[sys.argv[1]](sys.argv[2:])
+    {"bigquery": _bigquery, "storage": _storage, "airflow": _airflow}[sys.argv[1]](sys.argv[2:])

@@ -82,6 +82,11 @@ def test_what_a_page_sent_was_not_stored(sandbox: Sandbox) -> None:
 
 
 def test_everything_listens_on_this_machine_only(sandbox: Sandbox) -> None:
+    assert listens_here_only(sandbox)
+
+
+def listens_here_only(sandbox: Sandbox) -> bool:
+    """Whether each port that the sandbox names is listened on, and nothing beyond this machine."""
     state = json.loads((sandbox.var / "sandbox.json").read_text())
     found = set()
     for running in state["processes"].values():
@@ -92,4 +97,4 @@ def test_everything_listens_on_this_machine_only(sandbox: Sandbox) -> None:
                     found.add(connection.laddr.port)
                     ip = ip_address(connection.laddr.ip.removeprefix("::ffff:"))
                     assert ip.is_loopback, member.cmdline()
-    assert set(state["ports"].values()) <= found
+    return set(state["ports"].values()) <= found
