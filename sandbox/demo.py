@@ -92,7 +92,7 @@ def _summary(state: State) -> None:
     print()
     for endpoint in found:
         print("\n".join(report.lines(state, endpoint)))
-        if not endpoint.get("trafficSplit"):
+        if not endpoint.get("trafficSplit") or endpoint["displayName"] != "linnerud":
             continue
         url = report.predict_url(state, endpoint)
         body = json.dumps({"instances": [INSTANCE]})

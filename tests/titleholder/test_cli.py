@@ -25,6 +25,7 @@ from sklearn.dummy import DummyRegressor
 
 from tests.conftest import REPOSITORY, Sandbox
 from tests.faults import Faults
+from tests.titleholder.test_schema import found_by_an_editor
 from titleholder.candidate import candidate
 from titleholder.cli.desk import Desk
 from titleholder.cli.main import main
@@ -106,6 +107,7 @@ def terminal(
         "gate": {"minimum_score": 50},
         "endpoint": {"display_name": name, "create": True},
     }
+    assert found_by_an_editor(raw) == []
     (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
     config = load_model(tmp_path / f"{name}.yaml")
     for week in (0, 1):
