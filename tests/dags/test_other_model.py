@@ -1,10 +1,11 @@
 """Another model than the example: another table, another pipeline, a classifier, text as labels."""
 
+import itertools
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -75,6 +76,35 @@ def test_the_file_of_the_page_is_a_model(tmp_path: Path) -> None:
     path = tmp_path / "wine.yaml"
     path.write_text(wine.file("dags/models/wine.yaml"))
     assert load_model(path).duel is not None
+
+
+@pytest.mark.long
+def test_staging_and_production_beside_each_other(
+    model: Callable[..., Model], google: Google
+) -> None:
+    production = model()
+    staging = Model(f"{production.name}-staging", production.table, production.tables)
+    path = DAGS_FOLDER / "models" / f"{staging.name}.yaml"
+    raw = {
+        "model": staging.name,
+        "based_on": production.name,
+        "endpoint": {"display_name": staging.name},
+        "rollout": {"challenger_share": 50},
+    }
+    path.write_text(yaml.safe_dump(raw))
+    try:
+        for made, end in itertools.product(
+            (production, staging), (LAST_MONDAY - WEEK, LAST_MONDAY)
+        ):
+            played = made.play(end)
+            assert played.state == "success", played.errors
+    finally:
+        path.unlink()
+    for made, share in ((production, 10), (staging, 50)):
+        endpoint = google.endpoint(made.name)
+        assert endpoint.traffic_split[endpoint.labels["challenger"]] == share
+        assert len(google.versions(made.name)) == len(google.jobs_of(made.name)) == 2
+    assert google.endpoint(production.name).name != google.endpoint(staging.name).name
 
 
 @pytest.mark.long
