@@ -9,7 +9,7 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup lock compile run up down status test bench check
+.PHONY: help setup lock compile run up down status test bench check audit schema
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -35,8 +35,13 @@ lock: ## make requirements.txt anew from requirements.in
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
 
+schema: setup ## make the JSON Schema of the models' files anew
+	@$(BIN)/python -m titleholder schema > dags/models/schema.new
+	mv dags/models/schema.new dags/models/schema.json
+
 run: setup ## everything: a clean sandbox, two weeks of the DAG, one prediction, a summary
-	@echo "titleholder: starting from a clean sandbox"
+	@$(BIN)/python -m titleholder check > /dev/null
+	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
 	$(BIN)/python -m pipeline.compile
@@ -58,7 +63,12 @@ bench: setup ## predictions a second, beside two baselines; how often a verdict 
 	@$(BIN)/python -m tests.bench.predictions
 	$(BIN)/python -m tests.bench.verdicts
 
-check: setup ## ruff and mypy
+check: setup ## ruff, mypy, the models' files, and whether the lock is what is installed
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m titleholder check
+	$(BIN)/python -m tests.audit --offline
+
+audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev
+	@$(BIN)/python -m tests.audit

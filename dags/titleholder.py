@@ -22,6 +22,7 @@ from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.operators.wait_for_duel import WaitForDuelOperator
 from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
+from titleholder.recorder import LONGEST_REASON, REASON
 from titleholder.rollout.wishes import KINDS
 
 MODELS = Path(__file__).parent / "models"
@@ -198,6 +199,13 @@ def form(config: ModelConfig) -> dict[str, Param]:
             title="Deployed model id",
             description="Whom it is about, where that is not whoever has the role now.",
             pattern="^[0-9]{1,20}$",
+        ),
+        REASON: Param(
+            None,
+            type=["null", "string"],
+            title="Reason",
+            description="Why; kept as evidence of the event.",
+            maxLength=LONGEST_REASON,
         ),
     }
 

@@ -52,7 +52,10 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
         Part(
             "airflow",
             "Airflow UI and API",
-            [*airflow, "api-server", "--host", LOOPBACK, "--port", port, "--workers", "1"],
+            [
+                *(sys.executable, "-m", "sandbox.web_pages", "airflow", "api-server"),
+                *("--host", LOOPBACK, "--port", port, "--workers", "1"),
+            ],
             [f"{ui}/version"],
             environ,
             lambda: _migrated(environ),

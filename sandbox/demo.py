@@ -56,7 +56,7 @@ def _demonstrate(state: State, weeks: int, environ: dict[str, str], log: Path) -
     migration = airflow.migrate(environ)
     try:
         if weeks:
-            with _output_to(log):
+            with output_to(log):
                 find(DAG_ID)
         _seed(state)
     finally:
@@ -65,7 +65,7 @@ def _demonstrate(state: State, weeks: int, environ: dict[str, str], log: Path) -
         print("`airflow db migrate` failed; run it to see why", file=sys.stderr)
         return False
     print(f"\nThe log of the runs: {log}")
-    with _output_to(log):
+    with output_to(log):
         last = linnerud.last_end(datetime.now(UTC))
         ends = [last - timedelta(weeks=back) for back in reversed(range(weeks))]
         well = all(play(DAG_ID, end, terminal, log) for end in ends)
@@ -92,7 +92,7 @@ def _summary(state: State) -> None:
     print()
     for endpoint in found:
         print("\n".join(report.lines(state, endpoint)))
-        if not endpoint.get("trafficSplit"):
+        if not endpoint.get("trafficSplit") or endpoint["displayName"] != "linnerud":
             continue
         url = report.predict_url(state, endpoint)
         body = json.dumps({"instances": [INSTANCE]})
@@ -106,7 +106,7 @@ def _summary(state: State) -> None:
 
 
 @contextlib.contextmanager
-def _output_to(path: Path) -> Iterator[None]:
+def output_to(path: Path) -> Iterator[None]:
     """Send what the process writes to stdout and stderr, Airflow's logs among it, to a file."""
     sys.stdout.flush()
     sys.stderr.flush()

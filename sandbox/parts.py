@@ -26,13 +26,13 @@ def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> l
     """The services in the order in which they start; `state.ports` holds a port for each."""
     ports = state.ports
     bigquery_home = home.data("bigquery")
-    scripts = Path(sys.executable).parent
+    guarded = [sys.executable, "-m", "sandbox.web_pages"]
     return [
         Part(
             name="bigquery",
             title="BigQuery",
             command=[
-                str(scripts / "bqemulator"), "start", "--persistent",
+                *guarded, "bigquery", "start", "--persistent",
                 "--rest-host", LOOPBACK, "--rest-port", str(ports["bigquery"]),
                 "--grpc-host", LOOPBACK, "--grpc-port", str(ports["bigquery-storage"]),
                 "--data-dir", str(bigquery_home / "data"), "--project", state.project,
@@ -55,7 +55,7 @@ def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> l
             name="storage",
             title="Cloud Storage",
             command=[
-                str(scripts / "gcp-storage-emulator"), "--data-dir", str(home.data("storage")),
+                *guarded, "storage", "--data-dir", str(home.data("storage")),
                 "start", "--host", LOOPBACK, "--port", str(ports["storage"]),
                 "--default-bucket", bucket(state),
             ],

@@ -26,14 +26,16 @@ def find(dag_id: str) -> Any:
     raise NoSuchDag("\n".join(bag.import_errors.values() or told))
 
 
-def play(dag_id: str, end: datetime, terminal: TextIO, log: Path) -> bool:
-    """One run over the week that ended at `end`, a line a task on `terminal`; whether it went well.
+def play(dag_id: str, end: datetime, terminal: TextIO, log: Path, about: str = "") -> bool:
+    """One run over the week that ended at `end`, or `about` something else, a line a task on
+    `terminal`; whether it went well.
 
     `log` is only named, as where the reason of a failure is. Raises NoSuchDag.
     """
     dag = find(dag_id)
     started = time.monotonic()
-    print(f"\n{dag_id}, week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}", file=terminal)
+    about = about or f"week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}"
+    print(f"\n{dag_id}, {about}", file=terminal)
     reasons: dict[str, str] = {}
     # `dag.test()` of Airflow 3.3 cannot end a run that has one.
     dag.deadline = None
@@ -74,6 +76,8 @@ def _words(value: Any) -> str:
     match value:
         case {"outcome": outcome, "reason": reason}:
             return f"{outcome}: {reason}"
+        case {"champion": {"id": champion}, "challenger": {"id": challenger}}:
+            return f"{challenger} challenges {champion}"
         case {"job": job}:
             return str(job).rsplit("/", 1)[-1]
         case {"score": float(score), "offer": offer}:

@@ -4,7 +4,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Annotated, Any, Literal, NamedTuple
 
-import yaml
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
 from titleholder.config_alerts import Alerts
@@ -22,6 +21,7 @@ from titleholder.kinds import (
     Column,
     Cron,
     Date,
+    DisplayName,
     Duration,
     Label,
     LabelKey,
@@ -32,7 +32,7 @@ from titleholder.kinds import (
     Table,
     Template,
 )
-from titleholder.reading import read
+from titleholder.layers import layered
 from titleholder.rollout.stages import Stage
 from titleholder.sentences import Fault, sentences
 
@@ -84,7 +84,7 @@ class Gate(Section):
 class Endpoint(Section):
     """Where the model answers."""
 
-    display_name: str = Field(min_length=1, max_length=128)
+    display_name: DisplayName
     create: bool = False
     machine_type: MachineType = "n1-standard-4"
     replicas: int = Field(1, ge=1)
@@ -130,6 +130,7 @@ class ModelConfig(Section):
     """One model: one YAML file under dags/models."""
 
     model: ModelName
+    based_on: ModelName | None = None
     description: str = ""
     owner: str = Field(min_length=1, max_length=100)
     tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list)
@@ -196,18 +197,12 @@ class Models(NamedTuple):
 
 
 def load_model(path: Path) -> ModelConfig:
-    """The model that `path` describes.
+    """The model that `path` describes, with what it takes from the file that it is based on.
 
     Raises ConfigError with one line for each fault, and nothing else: whatever is wrong with one
     file must not stop the others.
     """
-    try:
-        raw, wrong = read(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
-        problem = " ".join(str(error).split())
-        raise ConfigError(f"{path.name}: not readable as YAML ({problem}); mend it") from None
-    if not isinstance(raw, dict):
-        raise ConfigError(f"{path.name}: holds no keys; write at least those of linnerud.yaml")
+    raw, wrong = layered(path)
     try:
         config = ModelConfig.model_validate(raw)
         if config.model != path.stem:
@@ -221,26 +216,40 @@ def load_model(path: Path) -> ModelConfig:
     return config
 
 
+def named_model(folder: Path, name: str) -> ModelConfig:
+    """The model of that name; raises ConfigError, also when the folder has none."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
+        raise ConfigError(f"there is no model {name!r} in {folder}; there are {known}")
+    return load_model(path)
+
+
 def load_models(folder: Path, only: str | None = None) -> Models:
     """All models of a folder, or just the one named `only`, in the order of their names.
 
-    An endpoint belongs to one model: the second file that names it is an error.
+    An endpoint belongs to one model: another file that names it is an error, and rather the one
+    that is based on another.
     """
     configs: list[ModelConfig] = []
     errors = []
-    owners: dict[tuple[str, str], str] = {}
-    for path in sorted(folder.glob("*.yaml")):
+    for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
         if only is not None and path.stem != only:
             continue
         try:
-            config = load_model(path)
-            owner = owners.setdefault((config.connection, config.endpoint.display_name), path.name)
-            if owner != path.name:
-                raise ConfigError(
-                    f"{path.name}: endpoint.display_name: {config.endpoint.display_name!r} is the "
-                    f"endpoint of {owner}; name another one"
-                )
-            configs.append(config)
+            configs.append(load_model(path))
         except ConfigError as error:
             errors.append(error)
+    owners: dict[tuple[str, str], str] = {}
+    for config in sorted(configs, key=lambda config: config.based_on is not None):
+        name = config.endpoint.display_name
+        owner = owners.setdefault((config.connection, name), config.model)
+        if owner != config.model:
+            configs.remove(config)
+            errors.append(
+                ConfigError(
+                    f"{config.model}.yaml: endpoint.display_name: {name!r} is the endpoint of "
+                    f"{owner}.yaml; name another one"
+                )
+            )
     return Models(configs, errors)

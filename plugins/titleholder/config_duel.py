@@ -99,7 +99,14 @@ class Step(Section):
     bake: Duration = timedelta(0)
 
 
-WrittenStep = Annotated[Step, BeforeValidator(_step)]
+class _Written:
+    """A step's schema, of both forms in which it may be written."""
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 99}, handler(schema)]}
+
+
+WrittenStep = Annotated[Step, BeforeValidator(_step), _Written()]
 
 
 def starting_share(raw: Any) -> Any:

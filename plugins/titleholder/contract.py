@@ -95,11 +95,11 @@ def parameters(
     return asdict(given) | config.pipeline.parameters
 
 
-def offer(job: Job, minimum_score: float) -> Offer | None:
+def offer(job: Job, minimum_score: float, root: str) -> Offer | None:
     """The model that a finished job offers; None when it scored below the gate.
 
     Raises PipelineError when the job does not keep the contract: offering below the gate, or not
-    offering at or above it, breaks it too.
+    offering at or above it, breaks it too, as does a model elsewhere than under `root`.
     """
     score = evaluated_score(job)
     offered = next((t for t in job.tasks if t.name == OFFER and t.state == "SUCCEEDED"), None)
@@ -119,6 +119,7 @@ def offer(job: Job, minimum_score: float) -> Offer | None:
     model = offered.artifacts.get("model")
     if model is None or not model.uri.startswith("gs://"):
         raise _broken(job, "the task 'offer' has no output artifact 'model' with a gs:// URI")
+    require_under(root, model.uri)
     missing = [
         key for key in ("serving_image", "framework_version", "sha256") if key not in model.metadata
     ]
@@ -145,6 +146,19 @@ def offer(job: Job, minimum_score: float) -> Offer | None:
         framework_version=version,
         score=score,
         digest=digest,
+    )
+
+
+def require_under(root: str, uri: str) -> None:
+    """Raises PipelineError for an artifact that is not in the folder where models are taken from:
+    whoever may write elsewhere must not be able to have code of theirs loaded."""
+    if f"{uri.rstrip('/')}/".startswith(f"{root}/") and not {".", "..", ""} & {
+        *uri.rstrip("/")[len("gs://") :].split("/")
+    }:
+        return
+    raise PipelineError(
+        f"the model {uri} is not under {root}, and models are taken from there only; have the "
+        "pipeline write it to the path that it is given, or set the environment's pipeline root"
     )
 
 

@@ -1,6 +1,7 @@
 """What differs from one environment to the next, read when a task runs, never while parsing."""
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 
 from titleholder.errors import SettingError
 
+ROOT = "TITLEHOLDER_PIPELINE_ROOT"
 DAGS_FOLDER = Path(__file__).resolve().parents[2] / "dags"
 
 
@@ -22,17 +24,17 @@ class Environment:
     connection: str | None
 
     @cached_property
-    def _known(self) -> tuple[Any, str | None]:
-        """Credentials, and the project that they come with."""
+    def _known(self) -> tuple[Any, str | None, Mapping[str, Any]]:
+        """Credentials, the project that they come with, and the connection's extra."""
         if self.connection is None:
             import google.auth
 
             found = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
-            return found[0], found[1]
+            return found[0], found[1], {}
         from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 
         hook = GoogleBaseHook(gcp_conn_id=self.connection)
-        return hook.get_credentials(), hook.project_id
+        return hook.get_credentials(), hook.project_id, hook.extras
 
     @property
     def credentials(self) -> Any:
@@ -53,20 +55,24 @@ class Environment:
 
     @property
     def location(self) -> str:
-        """GOOGLE_CLOUD_LOCATION, else the region that Composer says it runs in."""
+        """The `location` of the connection's extra, else GOOGLE_CLOUD_LOCATION, else the region
+        that Composer says it runs in."""
+        found = self._extra("location")
         for name in ("GOOGLE_CLOUD_LOCATION", "COMPOSER_LOCATION"):
-            if value := os.environ.get(name):
-                return value
-        raise SettingError("no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1")
+            found = found or os.environ.get(name)
+        if not found:
+            raise SettingError("no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1")
+        return found
 
     @property
     def pipeline_root(self) -> str:
-        """TITLEHOLDER_PIPELINE_ROOT, a gs:// folder for what pipelines write; by default
-        `gs://PROJECT-titleholder/pipelines`."""
-        root = os.environ.get("TITLEHOLDER_PIPELINE_ROOT")
-        root = root or f"gs://{self.project}-titleholder/pipelines"
+        """The `pipeline_root` of the connection's extra, else TITLEHOLDER_PIPELINE_ROOT, a gs://
+        folder for what pipelines write; by default `gs://PROJECT-titleholder/pipelines`."""
+        where, root = "the connection's pipeline_root", self._extra("pipeline_root")
+        if not root:
+            where, root = ROOT, os.environ.get(ROOT) or f"gs://{self.project}-titleholder/pipelines"
         if not root.startswith("gs://"):
-            raise SettingError(f"TITLEHOLDER_PIPELINE_ROOT is {root!r}; begin it with gs://")
+            raise SettingError(f"{where} is {root!r}; begin it with gs://")
         return root.rstrip("/")
 
     def template(self, name: str) -> dict[str, Any]:
@@ -99,6 +105,15 @@ class Environment:
     def qualified(self, table: str) -> str:
         """`project.dataset.table` of a table that may lack its project."""
         return table if table.count(".") == 2 else f"{self.project}.{table}"
+
+    def _extra(self, name: str) -> str | None:
+        value = self._known[2].get(name)
+        if value is not None and not isinstance(value, str):
+            raise SettingError(
+                f"the extra of the Airflow connection {self.connection!r} has a {name} that is no "
+                f"text; write it in quotes"
+            )
+        return value
 
     def _download(self, uri: str) -> str:
         from google.api_core.exceptions import GoogleAPIError

@@ -2,15 +2,17 @@
 
 import json
 import re
+from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic_core import core_schema
 
 from titleholder.given import GIVEN
 from titleholder.sentences import Fault
 
-_UNITS = {
+UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
@@ -19,49 +21,60 @@ _UNITS = {
 }
 
 
+@dataclass(frozen=True)
+class _Text:
+    """Text that is `pattern` from end to end; `told` says what to write where it is not. Python
+    and the regular expressions of JSON Schema read the pattern alike, which is why \\w, always in
+    brackets, is written out for the latter."""
+
+    pattern: str
+    told: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        pattern = self.pattern.replace(r"\w", "A-Za-z0-9_\x80-\U0010ffff")
+        return {**handler(schema), "pattern": f"^(?:{pattern})$"}
+
+    def _checked(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(self.told)
+        return value
+
+
 def _duration(value: Any) -> Any:
     if isinstance(value, timedelta):
         return value
     if isinstance(value, str) and re.fullmatch(r"0+[smhdw]", value):
         raise ValueError("write more than 0")
-    match = re.fullmatch(r"(\d+)([smhdw])", value) if isinstance(value, str) else None
+    match = re.fullmatch(r"([0-9]+)([smhdw])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("write a number and a unit, such as 90m, 6h or 7d")
-    if len(match[1]) > 8 or (span := _UNITS[match[2]] * int(match[1])) > timedelta(days=366):
+    if len(match[1]) > 8 or (span := UNITS[match[2]] * int(match[1])) > timedelta(days=366):
         raise ValueError("write at most a year")
     return span
+
+
+_CRON = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
 
 
 def _cron(value: str) -> str:
     from croniter import CroniterError, croniter
 
-    told = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
     # R and H are croniter's own: a time drawn at random, another one at every look.
-    if len(value.split()) != 5 or re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value):
-        raise ValueError(told)
+    if re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value):
+        raise ValueError(_CRON)
     try:
         croniter(value, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
     except (CroniterError, ValueError, KeyError):
-        raise ValueError(told) from None
-    return value
-
-
-def _table(value: str) -> str:
-    name = value.removeprefix("bq://")
-    if not re.fullmatch(r"([a-z][a-z0-9-]{4,28}[a-z0-9]\.)?\w{1,1024}\.[\w-]{1,1024}", name):
-        raise ValueError("write dataset.table or project.dataset.table, as BigQuery names them")
-    return name
-
-
-def _column(value: str) -> str:
-    if not re.fullmatch(r"[A-Za-z_]\w{0,299}", value):
-        raise ValueError("write the name of one column, letters, digits and _ only")
+        raise ValueError(_CRON) from None
     return value
 
 
 def _template(value: str) -> str:
-    if not re.fullmatch(r"(gs://[^/]+/)?[\w./-]+\.(yaml|json)", value) or ".." in value:
-        raise ValueError("write a file in pipeline/compiled, or a gs:// URI, that ends in .yaml")
+    if ".." in value:
+        raise ValueError(_TEMPLATE)
     return value
 
 
@@ -79,60 +92,87 @@ def _parameters(value: dict[str, Any]) -> dict[str, Any]:
     return value
 
 
-def _date(value: date) -> date:
-    if not 2000 <= value.year <= 2100:
+def _date(value: Any) -> Any:
+    told = "write a date, such as 2026-08-03"
+    if isinstance(value, str):
+        try:
+            value = datetime.strptime(value, "%Y-%m-%d").date()
+        except ValueError:
+            raise ValueError(told) from None
+    if isinstance(value, date) and not 2000 <= value.year <= 2100:
         raise ValueError("write a date between 2000 and 2100")
     return value
 
 
-def _text(pattern: str, told: str) -> AfterValidator:
-    """Text of that pattern; `told` says what to write where it is none."""
+_TEMPLATE = "write a file in pipeline/compiled, or a gs:// URI, that ends in .yaml"
 
-    def check(value: str) -> str:
-        if not re.fullmatch(pattern, value):
-            raise ValueError(told)
-        return value
-
-    return AfterValidator(check)
-
-
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    WithJsonSchema({"type": "string", "pattern": "^0*[1-9][0-9]{0,7}[smhdw]$"}),
+]
 Label = Annotated[
-    str, _text(r"[a-z0-9_-]{1,63}", "write 1 to 63 lowercase letters, digits, _ and -")
+    str, _Text(r"[a-z0-9_-]{1,63}", "write 1 to 63 lowercase letters, digits, _ and -")
 ]
 LabelKey = Annotated[
     str,
-    _text(
+    _Text(
         r"[a-z][a-z0-9_-]{0,62}",
         "write 1 to 63 lowercase letters, digits, _ and -, a letter first",
     ),
 ]
 ModelName = Annotated[
     str,
-    _text(
+    _Text(
         r"[a-z][a-z0-9-]{0,28}[a-z0-9]",
         "write 2 to 30 lowercase letters, digits and hyphens, a letter first and no hyphen last",
     ),
 ]
 MachineType = Annotated[
     str,
-    _text(r"[a-z0-9]+(-[a-z0-9]+)+", "write a machine type of Google's, such as n1-standard-4"),
+    _Text(r"[a-z0-9]+(-[a-z0-9]+)+", "write a machine type of Google's, such as n1-standard-4"),
 ]
 ConnectionId = Annotated[
-    str, _text(r"[\w.-]{1,200}", "write 1 to 200 letters, digits, _, . and -, as Airflow has them")
+    str, _Text(r"[\w.-]{1,200}", "write 1 to 200 letters, digits, _, . and -, as Airflow has them")
 ]
 Email = Annotated[
-    str, _text(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+", "write one address, such as team@example.com")
+    str, _Text(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+", "write one address, such as team@example.com")
 ]
-Cron = Annotated[str, AfterValidator(_cron)]
-Table = Annotated[str, AfterValidator(_table)]
-Column = Annotated[str, AfterValidator(_column)]
-Template = Annotated[str, AfterValidator(_template)]
-Parameters = Annotated[dict[str, Any], AfterValidator(_parameters)]
-Date = Annotated[date, AfterValidator(_date)]
+# It becomes part of a filter, in which these would end the text.
+DisplayName = Annotated[
+    str,
+    _Text(
+        r"""[^"\\\x00-\x1f\x7f]{1,128}""",
+        "write 1 to 128 characters, no quotation mark, backslash or line break among them",
+    ),
+]
+Cron = Annotated[str, _Text(r"\s*\S+(\s+\S+){4}\s*", _CRON), AfterValidator(_cron)]
+Table = Annotated[
+    str,
+    _Text(
+        r"(bq://)?([a-z][a-z0-9-]{4,28}[a-z0-9]\.)?[\w]{1,1024}\.[\w-]{1,1024}",
+        "write dataset.table or project.dataset.table, as BigQuery names them",
+    ),
+    AfterValidator(lambda name: name.removeprefix("bq://")),
+]
+Column = Annotated[
+    str,
+    _Text(r"[A-Za-z_][\w]{0,299}", "write the name of one column, letters, digits and _ only"),
+]
+Template = Annotated[
+    str,
+    _Text(r"(gs://[^/]+/)?[\w./-]+\.(yaml|json)", _TEMPLATE),
+    AfterValidator(_template),
+]
+Parameters = Annotated[
+    dict[str, Any],
+    AfterValidator(_parameters),
+    WithJsonSchema({"type": "object", "propertyNames": {"not": {"enum": sorted(GIVEN)}}}),
+]
+Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 
 
 class Section(BaseModel):
-    """A section of the file: no other keys than its own."""
+    """A section of the file: no other keys than its own, and no value of another type."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

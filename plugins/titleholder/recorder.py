@@ -23,6 +23,10 @@ log = logging.getLogger(__name__)
 # How long each call to BigQuery is waited for: somebody may want a bad model off the endpoint.
 RECORD_SECONDS = 20.0
 
+# Among an event's evidence: why a person wanted it, in their own words.
+REASON = "reason"
+LONGEST_REASON = 1000
+
 
 @dataclass(frozen=True)
 class Cause:

@@ -58,10 +58,10 @@ def sentences(error: ValidationError) -> Iterator[str]:
             yield f"{key}: {raised}"
         elif last == "[key]":
             above = ".".join(str(part) for part in parents[:-1])
-            yield f"{above}: has the key {_shown(fault['input'])}; {_remedy(fault)}"
+            yield f"{above}: has the key {shown(fault['input'])}; {_remedy(fault)}"
         else:
             found = fault["input"]
-            what = "is empty" if found is None else f"is {_shown(found)}"
+            what = "is empty" if found is None else f"is {shown(found)}"
             yield f"{key}: {what}; {_remedy(fault)}"
 
 
@@ -75,6 +75,7 @@ def _remedy(fault: Any) -> str:
     return told.format(**fault.get("ctx", {}))
 
 
-def _shown(found: Any) -> str:
+def shown(found: Any) -> str:
+    """A value as a sentence names it, cut where it is long."""
     text = repr(found)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -8,17 +8,15 @@ from starlette.requests import Request
 from starlette.types import Receive
 
 from sandbox.vertex.errors import PermissionDenied
+from sandbox.web_pages import REFUSAL, sent_for_a_page
 
 T = TypeVar("T")
 
 
 def refuse_web_pages(request: Request) -> None:
     """Raise PermissionDenied for a request that a browser may have sent for a page."""
-    # There are no credentials to check, and whoever may upload a model may run code. Browsers
-    # send Origin along; a page that had its own name resolve to this machine, that name as Host.
-    host = request.headers.get("host", "").partition(":")[0]
-    if "origin" in request.headers or host not in ("127.0.0.1", "localhost"):
-        raise PermissionDenied("Web pages may not call the sandbox; use a client library.")
+    if sent_for_a_page(request.headers.get("host"), request.headers.get("origin")):
+        raise PermissionDenied(REFUSAL)
 
 
 async def until_gone(receive: Receive) -> None:

@@ -28,6 +28,7 @@ from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
+from tests.titleholder.test_schema import found_by_an_editor
 from titleholder.interval import Interval, last_complete
 from titleholder.operators import base
 from titleholder.run import Run
@@ -307,6 +308,7 @@ def model(
                 raw[section] = {**raw.get(section, {}), last: value}
             else:
                 raw[section] = value
+        assert found_by_an_editor(raw) == []
         path = DAGS_FOLDER / "models" / f"{name}.yaml"
         path.write_text(yaml.safe_dump(raw))
         written.append(path)

@@ -7,7 +7,10 @@ import pytest
 from google.cloud import aiplatform_v1 as v1
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, crown
+from tests.dags.tiny_pipeline import IMAGE
+from titleholder.contract import Offer
 from titleholder.interval import Interval
+from titleholder.operators import wait_for_pipeline
 
 WEEK = timedelta(weeks=1)
 
@@ -32,6 +35,11 @@ def untouched(google: Google):
 def sentence(played: Played, task: str) -> str:
     assert "\n" not in played.errors[task]
     return played.errors[task]
+
+
+def test_parameters_that_the_dag_does_not_have(model: Callable[..., Model]) -> None:
+    played = model().play(LAST_MONDAY, weeks=3)
+    assert "the run was given 'weeks', which its form" in sentence(played, "check_freshness")
 
 
 def test_a_missing_table(model: Callable[..., Model], untouched) -> None:
@@ -128,6 +136,28 @@ def test_another_scikit_learn_than_the_serving_images(
     told = untouched(made, "wait_for_pipeline", lambda: made.rewrite(image=image))
     assert "trained with scikit-learn 1.6.1" in told
     assert "serves 1.5" in told
+
+
+def test_a_model_that_lies_elsewhere(model: Callable[..., Model], untouched) -> None:
+    made = model()
+    place = "gs://somebody-elses/models"
+    told = untouched(made, "wait_for_pipeline", lambda: made.rewrite(place=place))
+    assert f"the model {place} is not under gs://titleholder-local-titleholder/pipelines" in told
+
+
+def test_a_model_from_elsewhere_that_is_handed_over_all_the_same(
+    model: Callable[..., Model], untouched, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As somebody would who writes the hand-over of another task."""
+
+    def somebody(*_: object) -> Offer:
+        return Offer("gs://evil/m", IMAGE, "1.6.1", 90.0, "0" * 64)
+
+    made = model()
+    told = untouched(
+        made, "update_traffic", lambda: monkeypatch.setattr(wait_for_pipeline, "offer", somebody)
+    )
+    assert "the model gs://evil/m is not under gs://titleholder-local-titleholder" in told
 
 
 def test_an_endpoint_that_does_not_exist(model: Callable[..., Model], google: Google) -> None:

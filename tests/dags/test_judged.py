@@ -57,8 +57,19 @@ def test_rolled_back_and_a_persons_intent(
     labels = google.endpoint(made.name).labels
     champion, challenger = labels["champion"], labels["challenger"]
 
-    person = made.play(None, dag="rollout", intent="share", share=20)
+    before = google.endpoint(made.name)
+    mistyped = made.play(None, dag="rollout", intent="share", shares=20)
+    assert mistyped.state == "failed"
+    assert (
+        "the run was given 'shares', which its form does not have; trigger it again with intent, "
+        "share, deployed_model_id, reason" in mistyped.errors["observe"]
+    )
+    assert google.endpoint(made.name) == before
+
+    why = "support has complaints"
+    person = made.play(None, dag="rollout", intent="share", share=20, reason=why)
     assert person.state == "success", person.errors
+    assert events_of(made)[-1].evidence == {"reason": why}
     assert person.tasks == {
         "observe": "success",
         **dict.fromkeys(("submit_duel", "wait_for_duel", "decide"), "skipped"),
@@ -77,9 +88,14 @@ def test_rolled_back_and_a_persons_intent(
     assert dict(endpoint.traffic_split) == {champion: 100}
     assert endpoint.labels["withdrawn"] == challenger
     assert [seat.id for seat in endpoint.deployed_models] == [champion]
-    assert told.titles() == ["share moved", "share moved", "challenger rolled back"]
-    assert "from 10 % to 20 % of the requests" in told.texts[0]
-    assert f"{made.name}@2 ({challenger}" in told.texts[2]
+    assert told.titles() == [
+        "task failed",
+        "share moved",
+        "share moved",
+        "challenger rolled back",
+    ]
+    assert "from 10 % to 20 % of the requests" in told.texts[1]
+    assert f"{made.name}@2 ({challenger}" in told.texts[3]
 
 
 def test_never_promoted_and_the_next_one_waits(

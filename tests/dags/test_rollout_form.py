@@ -4,10 +4,14 @@ from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 
+import httpx
+
+from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
+from tests.sandbox.test_web_pages import listens_here_only
 from tests.sink import Sink
 
 
@@ -60,9 +64,24 @@ def test_refused_by_the_form(model: Callable[..., Model], airflow: Airflow) -> N
         ({"intent": "crown"}, "'crown' is not one of ['promote', 'rollback'"),
         ({"intent": "promote", "deployed_model_id": "linnerud"}, "'linnerud' does not match"),
         ({}, "No value passed"),
+        ({"intent": "promote", "reason": "x" * 1001}, "is too long"),
     ]
     for given, reason in wrong:
         answer = airflow.trigger(dag_id, **given)
         assert answer.status_code == 400, answer.text
         assert reason in answer.json()["detail"]
     assert airflow.runs(dag_id) == []
+
+
+def test_airflow_is_for_this_machine_and_its_own_pages(airflow: Airflow, sandbox: Sandbox) -> None:
+    assert listens_here_only(sandbox)
+    base = airflow.http.base_url
+    own = f"http://{base.host}:{base.port}"
+    for path in ("/", "/auth/token", "/api/v2/dags"):
+        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+            for method in ("GET", "POST", "OPTIONS"):
+                answer = httpx.request(method, f"{own}{path}", headers=headers)
+                assert answer.status_code == 403
+                assert not [name for name in answer.headers if name.startswith("access-control")]
+        assert httpx.get(f"{own}{path}", headers={"Origin": own}).status_code != 403
+    assert airflow.http.get("/dags", headers={"Origin": own}).status_code == 200

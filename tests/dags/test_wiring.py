@@ -123,6 +123,23 @@ def test_a_broken_model_is_told_and_the_others_load(broken: Path) -> None:
     assert "broken.yaml: owner: is missing; add it" in told
 
 
+def test_staging_has_dags_of_its_own() -> None:
+    path = DAGS_FOLDER / "models" / "linnerud-staging.yaml"
+    path.write_text(
+        "model: linnerud-staging\nbased_on: linnerud\nendpoint: {display_name: staging}\nduel:\n"
+    )
+    try:
+        bag = DagBag(str(DAGS_FOLDER))
+    finally:
+        path.unlink()
+    assert bag.import_errors == {}
+    train = bag.dags["linnerud-staging__train"]
+    assert train.task_ids == bag.dags["linnerud__train"].task_ids
+    assert {task.config.endpoint.display_name for task in train.tasks} == {"staging"}
+    assert bag.dags["linnerud-staging__rollout"].task_ids == ["observe", "update_traffic"]
+    assert len(bag.dags) == 4
+
+
 def test_parsing_imports_no_heavy_library() -> None:
     """A task's start pays for every import of the DAG file."""
     code = (

@@ -22,7 +22,7 @@ def evaluate(ready: str, score: float, metrics: dsl.Output[dsl.Metrics]) -> floa
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=["scikit-learn==1.6.1"])
-def offer(ready: str, image: str, corrupt: bool, model: dsl.Output[dsl.Model]):
+def offer(ready: str, image: str, corrupt: bool, place: str, model: dsl.Output[dsl.Model]):
     import hashlib
     import pathlib
 
@@ -40,6 +40,7 @@ def offer(ready: str, image: str, corrupt: bool, model: dsl.Output[dsl.Model]):
     model.metadata["framework_version"] = sklearn.__version__
     digest = hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
     model.metadata["sha256"] = digest
+    model.uri = place or model.uri
 
 
 @dsl.pipeline(name="tiny")
@@ -56,8 +57,9 @@ def tiny(
     seconds: float = 0.0,
     corrupt: bool = False,
     image: str = IMAGE,
+    place: str = "",
 ):
     prepared = prepare(interval_end=interval_end, fail=fail, seconds=seconds)
     evaluated = evaluate(ready=prepared.output, score=score)
     with dsl.If(evaluated.outputs["Output"] >= minimum_score, name="quality-gate"):
-        offer(ready=prepared.output, image=image, corrupt=corrupt)
+        offer(ready=prepared.output, image=image, corrupt=corrupt, place=place)

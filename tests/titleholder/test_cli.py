@@ -25,6 +25,7 @@ from sklearn.dummy import DummyRegressor
 
 from tests.conftest import REPOSITORY, Sandbox
 from tests.faults import Faults
+from tests.titleholder.test_schema import found_by_an_editor
 from titleholder.candidate import candidate
 from titleholder.cli.desk import Desk
 from titleholder.cli.main import main
@@ -106,6 +107,7 @@ def terminal(
         "gate": {"minimum_score": 50},
         "endpoint": {"display_name": name, "create": True},
     }
+    assert found_by_an_editor(raw) == []
     (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
     config = load_model(tmp_path / f"{name}.yaml")
     for week in (0, 1):
@@ -246,6 +248,31 @@ def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
     assert last["reason"] in refused
 
 
+def test_a_person_says_why(terminal: Terminal) -> None:
+    terminal("share", "30", "--reason", "  fewer complaints ")
+    terminal("promote")
+    share, promote = terminal.json("history", "--limit", "2")
+    assert share["evidence"] == {"reason": "fewer complaints"}
+    assert promote["evidence"] == {}
+    first, second = terminal("history", "--limit", "2").splitlines()
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC share ", first)
+    assert first.endswith(', because "fewer complaints")')
+    assert "because" not in second
+    assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
+
+
+def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:
+    file = terminal.models / f"{terminal.name}.yaml"
+    assert terminal.json("status")["previous_not_deployed"] is None
+    file.write_text(f"{file.read_text()}rollout: {{keep_previous: false}}\n")
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("promote")
+    assert seats(terminal) == {b: ("champion", 100)}
+    gone = {"id": a, "version": f"{terminal.name}@1"}
+    assert terminal.json("status")["previous_not_deployed"] == gone
+    assert re.search(rf"  previous +- +{terminal.name}@1 +id {a}  not depl", terminal("status"))
+
+
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
@@ -265,8 +292,25 @@ def test_what_cannot_be_is_one_sentence(
     assert "\n" not in said
 
 
+def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = tmp_path / "linnerud.yaml"
+    good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+    assert main(["check", "--models", str(tmp_path)]) == 0
+    assert capsys.readouterr().out == f"{tmp_path}: linnerud\n"
+    (tmp_path / "broken.yaml").write_text("model: broken\n")
+    assert main(["check", "--models", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("titleholder: broken.yaml: owner: is missing; add it\n")
+    assert said.out == ""
+    assert main(["check", "--models", str(tmp_path / "none")]) == 1
+    assert "none holds no model; add a YAML file" in capsys.readouterr().err
+
+
 def test_wrong_usage(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in (["crown", "m"], ["share", "m"], ["history", "m", "--at", "monday"]):
+    for wrong in (["crown", "m"], ["share", "m"], ["history", "m", "--limit", "0"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong)
+    for wrong in (["promote", "m", "--reason", " "], ["history", "m", "--at", "monday"]):
         with pytest.raises(SystemExit, match="2"):
             main(wrong)
     assert "'monday' is no time; write 2026-11-16" in capsys.readouterr().err

@@ -1,3 +1,4 @@
+import re
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +12,7 @@ from titleholder.given import GIVEN
 from titleholder.interval import Interval
 from titleholder.operators.wait_for_job import failure, progress
 
+ROOT = "gs://b"
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 MODEL = {"serving_image": IMAGE, "framework_version": "1.6.1", "sha256": "ab" * 32}
@@ -28,45 +30,70 @@ def job(
 
 
 def test_an_offered_model() -> None:
-    assert offer(job(), 60) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32)
+    assert offer(job(), 60, ROOT) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32)
 
 
 def test_an_offer_whose_digest_is_none() -> None:
     with pytest.raises(PipelineError, match=r"sha256 'ab' of 'offer' is not 64 lower-case hexa"):
-        offer(job(model=MODEL | {"sha256": "ab"}), 60)
+        offer(job(model=MODEL | {"sha256": "ab"}), 60, ROOT)
 
 
 def test_no_offer_under_the_gate() -> None:
     made = job(score=59.99)
-    assert offer(replace(made, tasks=made.tasks[:1]), 60) is None
+    assert offer(replace(made, tasks=made.tasks[:1]), 60, ROOT) is None
     refused = Task("offer", "NOT_TRIGGERED")
-    assert offer(replace(made, tasks=(made.tasks[0], refused)), 60) is None
+    assert offer(replace(made, tasks=(made.tasks[0], refused)), 60, ROOT) is None
 
 
 def test_a_gate_that_is_not_kept_breaks_the_contract() -> None:
     with pytest.raises(PipelineError, match=r"'offer' ran though the score 59\.99 is below"):
-        offer(job(score=59.99), 60)
+        offer(job(score=59.99), 60, ROOT)
     made = job(score=60.0)
     renamed = replace(made.tasks[1], name="offer-model")
     with pytest.raises(PipelineError, match="reaches minimum_score 60, but no task 'offer'"):
-        offer(replace(made, tasks=(made.tasks[0], renamed)), 60)
+        offer(replace(made, tasks=(made.tasks[0], renamed)), 60, ROOT)
 
 
 @pytest.mark.parametrize("score", [None, float("nan"), float("inf"), "91"])
 def test_a_score_that_is_no_number_is_never_offered(score: object) -> None:
     with pytest.raises(PipelineError, match="instead of a number"):
-        offer(job(score=score), 60)
+        offer(job(score=score), 60, ROOT)
 
 
 def test_a_broken_contract() -> None:
     with pytest.raises(PipelineError, match="lacks the metadata sha256"):
-        offer(job(model={k: v for k, v in MODEL.items() if k != "sha256"}), 60)
+        offer(job(model={k: v for k, v in MODEL.items() if k != "sha256"}), 60, ROOT)
     with pytest.raises(PipelineError, match="no output artifact 'model'"):
-        offer(job(model=None), 60)
+        offer(job(model=None), 60, ROOT)
     with pytest.raises(PipelineError, match="gs:// URI"):
-        offer(job(uri="/tmp/model"), 60)
+        offer(job(uri="/tmp/model"), 60, ROOT)
     with pytest.raises(PipelineError, match=r"trained with scikit-learn 1\.5\.2.*serves 1\.6"):
-        offer(job(model={**MODEL, "framework_version": "1.5.2"}), 60)
+        offer(job(model={**MODEL, "framework_version": "1.5.2"}), 60, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("root", "uri"),
+    [
+        ("gs://ours/pipelines", "gs://theirs/pipelines/m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines-2/m"),
+        ("gs://ours/pipelines", "gs://ours/m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines/../m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines/./m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines//m"),
+        ("gs://ours", "gs://ours.evil.example/m"),
+        ("gs://ours", "gs://"),
+    ],
+)
+def test_a_model_from_elsewhere_is_not_taken(root: str, uri: str) -> None:
+    with pytest.raises(PipelineError, match=f"^the model {re.escape(uri)} is not under {root}, an"):
+        offer(job(uri=uri), 60, root)
+
+
+def test_a_model_from_the_pipeline_root() -> None:
+    for uri in ("gs://ours/pipelines/1/job/train/model", "gs://ours/pipelines/m/"):
+        offered = offer(job(uri=uri), 60, "gs://ours/pipelines")
+        assert offered is not None
+        assert offered.uri == uri
 
 
 def test_parameters() -> None:

@@ -7,7 +7,6 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from functools import cached_property
 from typing import Any
 
 import pytest
@@ -60,10 +59,7 @@ class Local(Environment):
     """The sandbox's project, without Airflow."""
 
     project = "titleholder-local"
-
-    @cached_property
-    def credentials(self) -> Any:
-        return AnonymousCredentials()
+    _known = AnonymousCredentials(), project, {}
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ LOOK_SECONDS = 5.0
 
 def change(desk: Desk, options: argparse.Namespace) -> int:
     """Carry the wish out, however long its operations take; each step is told on stderr."""
-    engine = desk.engine()
+    engine = desk.engine(options.reason)
     wish, _ = engine.pin(Wish(options.kind, options.deployed_model_id, options.share))
     intent = intent_of(wish)
     waiting: Waiting | None = None

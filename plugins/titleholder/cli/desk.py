@@ -10,7 +10,7 @@ from titleholder.config import ModelConfig
 from titleholder.environment import Environment
 from titleholder.event_table import EventTable
 from titleholder.reconcile import Reconciler
-from titleholder.recorder import RECORD_SECONDS, Cause
+from titleholder.recorder import REASON, RECORD_SECONDS, Cause
 from titleholder.rollout.intents import Policy
 from titleholder.vertex.endpoints import Endpoints
 
@@ -44,8 +44,8 @@ class Desk:
         """The model's."""
         return Policy(self.config.rollout.replacement, self.config.rollout.keep_previous)
 
-    def engine(self) -> Reconciler:
-        """The rollout engine, on behalf of whoever sits here."""
+    def engine(self, reason: str | None = None) -> Reconciler:
+        """The rollout engine, on behalf of whoever sits here, with the reason that they give."""
         return Reconciler(
             self.endpoints,
             self.events,
@@ -54,6 +54,7 @@ class Desk:
             Cause(
                 run=f"command line {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
                 actor=getpass.getuser(),
+                evidence={REASON: reason} if reason else {},
             ),
             lambda: datetime.now(UTC),
             time.sleep,

@@ -1,4 +1,4 @@
-"""The verbs that only look: status, plan, history."""
+"""The verbs that look at what is now: status, plan."""
 
 import argparse
 import json
@@ -8,11 +8,10 @@ from typing import Any
 
 from titleholder.cli.desk import Desk
 from titleholder.errors import Refusal
-from titleholder.events import Event, champion_at
 from titleholder.interval import Interval, last_complete
 from titleholder.rollout.intents import Intent, SeatCandidate
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import record, stand
+from titleholder.rollout.roles import Roles, record, stand
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import NewVersion, call_of
 from titleholder.rollout.view import View
@@ -42,8 +41,14 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
         }
         for seat in sorted(view.seats, key=lambda seat: -seat.share)
     ]
+    gone = _previous_gone(view, roles)
     if options.json:
-        answer = {"model": view.model, "endpoint": view.endpoint, "deployed": seats}
+        answer = {
+            "model": view.model,
+            "endpoint": view.endpoint,
+            "deployed": seats,
+            "previous_not_deployed": gone,
+        }
         print(json.dumps(answer | {"busy": view.busy, "refusal": told or None}))
         return 1 if told else 0
     print(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
@@ -53,6 +58,11 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
             f"  {seat['role'] or 'no role':10} {seat['share']:3} %  {seat['version']:20} "
             f"id {seat['id']}  {until}"
         )
+    if gone:
+        print(
+            f"  previous       -  {gone['version'] or 'unknown version':20} id {gone['id']}  not "
+            "deployed; reinstate deploys it again"
+        )
     if view.endpoint and not seats:
         print("  no model is deployed")
     for operation in view.busy:
@@ -60,6 +70,15 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
     if told:
         print(told)
     return 1 if told else 0
+
+
+def _previous_gone(view: View, roles: Roles | None) -> dict[str, str | None] | None:
+    """The previous champion and its version, where it is remembered and no longer deployed."""
+    previous = roles.previous if roles else None
+    if previous is None or view.seat(previous):
+        return None
+    version = view.version_of(previous)
+    return {"id": previous, "version": f"{view.model}@{version.number}" if version else None}
 
 
 def plan_of(desk: Desk, options: argparse.Namespace) -> int:
@@ -109,43 +128,3 @@ def _next_candidate(desk: Desk) -> SeatCandidate:
         create_endpoint=config.endpoint.create,
         wait=config.rollout.on_new_challenger == "wait",
     )
-
-
-def history(desk: Desk, options: argparse.Namespace) -> int:
-    """The events, or, with --at, who was champion at that time and why."""
-    events = desk.events.read(desk.config.model, until=options.at)
-    if options.at is None:
-        if options.json:
-            print(json.dumps([_plain(event) for event in events]))
-            return 0
-        for event in events:
-            print(_line(event))
-        if not events:
-            print(f"{desk.config.model}: nothing has happened yet")
-        return 0
-    found = champion_at(events, options.at)
-    if options.json:
-        print(json.dumps(_plain(found) if found else None))
-    elif found is None:
-        print(f"{desk.config.model} had no champion at {options.at:%Y-%m-%d %H:%M} UTC")
-    else:
-        version = found.versions.get(found.champion_after or "", "a version unknown")
-        print(
-            f"{found.champion_after} ({version}) was champion at {options.at:%Y-%m-%d %H:%M} UTC, "
-            f"since {found.time:%Y-%m-%d %H:%M} UTC\n  {_line(found)}"
-        )
-        for name, value in found.evidence.items():
-            print(f"    {name}: {value}")
-    return 0 if found else 1
-
-
-def _line(event: Event) -> str:
-    who = f"{event.actor or 'unknown'}, {event.run or 'unknown run'}"
-    return f"{event.time:%Y-%m-%d %H:%M:%S} {event.action:10} {event.reason} ({who})"
-
-
-def _plain(event: Event) -> dict[str, Any]:
-    return {
-        key: value.isoformat() if isinstance(value, datetime) else value
-        for key, value in asdict(event).items()
-    }

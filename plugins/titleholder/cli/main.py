@@ -4,16 +4,17 @@ import argparse
 import logging
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titleholder.cli import changing, looking
+from titleholder.cli import changing, files, looking, past
 from titleholder.cli.desk import Desk
-from titleholder.config import load_model
+from titleholder.config import named_model
 from titleholder.environment import DAGS_FOLDER
-from titleholder.errors import ConfigError, TitleholderError
+from titleholder.errors import TitleholderError
+from titleholder.recorder import LONGEST_REASON
 from titleholder.rollout.wishes import KINDS
 from titleholder.vertex.clients import sentence
 
@@ -25,7 +26,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         with _engine_heard():
-            return int(options.do(_desk(options), options))
+            return int(options.do(options))
     except (TitleholderError, OSError) as error:
         print(f"titleholder: {error}", file=sys.stderr)
     except KeyboardInterrupt:
@@ -62,13 +63,14 @@ def _engine_heard() -> Iterator[None]:
         log.propagate = True
 
 
+def _of_a_model(
+    verb: Callable[[Desk, argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    return lambda options: verb(_desk(options), options)
+
+
 def _desk(options: argparse.Namespace) -> Desk:
-    folder: Path = options.models
-    path = folder / f"{options.model}.yaml"
-    if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
-        raise ConfigError(f"there is no model {options.model!r} in {folder}; there are {known}")
-    return Desk.of(load_model(path), os.environ)
+    return Desk.of(named_model(options.models, options.model), os.environ)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -77,15 +79,16 @@ def _parser() -> argparse.ArgumentParser:
         description="Who answers which share of the requests to a model's endpoint, and who did.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
-    common = argparse.ArgumentParser(add_help=False)
-    common.add_argument("model", help="the name of a YAML file in dags/models")
-    common.add_argument("--json", action="store_true", help="for machines: one JSON object")
-    common.add_argument(
+    folder = argparse.ArgumentParser(add_help=False)
+    folder.add_argument(
         "--models", type=Path, default=DAGS_FOLDER / "models", help="the folder of YAML files"
     )
+    common = argparse.ArgumentParser(add_help=False, parents=[folder])
+    common.add_argument("model", help="the name of a YAML file in dags/models")
+    common.add_argument("--json", action="store_true", help="for machines: one JSON object")
 
     status = verbs.add_parser("status", parents=[common], help="who is there, and whether by hand")
-    status.set_defaults(do=looking.status)
+    status.set_defaults(do=_of_a_model(looking.status))
 
     history = verbs.add_parser(
         "history", parents=[common], help="what happened, and who was champion"
@@ -93,7 +96,8 @@ def _parser() -> argparse.ArgumentParser:
     history.add_argument(
         "--at", type=_time, help="who was champion then, and why: 2026-11-16, 2026-11-16T03:00Z"
     )
-    history.set_defaults(do=looking.history)
+    history.add_argument("--limit", type=_number, metavar="N", help="only the last N events")
+    history.set_defaults(do=_of_a_model(past.history))
 
     planned = verbs.add_parser(
         "plan",
@@ -109,14 +113,20 @@ def _parser() -> argparse.ArgumentParser:
     )
     planned.add_argument("share", nargs="?", type=int, help="for share: per cent")
     _about(planned)
-    planned.set_defaults(do=looking.plan_of)
+    planned.set_defaults(do=_of_a_model(looking.plan_of))
 
     for kind, what in KINDS.items():
         verb = verbs.add_parser(kind, parents=[common], help=what)
         if kind == "share":
             verb.add_argument("share", type=int, help="per cent of the requests, 1 to 99")
         _about(verb)
-        verb.set_defaults(do=changing.change, kind=kind, share=None)
+        verb.add_argument("--reason", type=_reason, help="why; kept as evidence of the event")
+        verb.set_defaults(do=_of_a_model(changing.change), kind=kind, share=None)
+
+    check = verbs.add_parser("check", parents=[folder], help="whether the YAML files are right")
+    check.set_defaults(do=files.check)
+    schema = verbs.add_parser("schema", help="the JSON Schema of a YAML file, for editors")
+    schema.set_defaults(do=files.schema)
     return parser
 
 
@@ -130,6 +140,18 @@ def _about(verb: argparse.ArgumentParser) -> None:
             if flag != "--id"
             else "the deployed model that is meant, where that is not whoever has the role now",
         )
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of events; write 1 or more")
+    return int(text)
+
+
+def _reason(text: str) -> str:
+    if not 0 < len(text.strip()) <= LONGEST_REASON:
+        raise argparse.ArgumentTypeError(f"write 1 to {LONGEST_REASON} characters")
+    return text.strip()
 
 
 def _time(text: str) -> datetime:

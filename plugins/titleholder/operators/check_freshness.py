@@ -26,6 +26,7 @@ class CheckFreshnessOperator(ModelOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, str]:
         """One look; defers while the source is stale and its deadline ahead."""
         with self.told():
+            self.only_known(context)
             finding = self._look(context)
         if finding.outcome in (Outcome.FRESH, Outcome.WARN):
             log = self.log.info if finding.outcome is Outcome.FRESH else self.log.warning

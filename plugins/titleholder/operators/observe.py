@@ -25,6 +25,8 @@ class ObserveOperator(ModelOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look; fails with one sentence when the wish cannot be met."""
         given = context["params"]
+        with self.told():
+            self.only_known(context)
         if given["intent"] == JUDGE:
             return self._judge(context)
         asked = Wish(given["intent"], given["deployed_model_id"], given["share"])

@@ -15,7 +15,7 @@ from titleholder.event_table import EventTable
 from titleholder.operators.base import ModelOperator, next_look
 from titleholder.operators.links import EndpointLink, ModelLink
 from titleholder.reconcile import Reconciler, Waiting
-from titleholder.recorder import RECORD_SECONDS, Cause
+from titleholder.recorder import REASON, RECORD_SECONDS, Cause
 from titleholder.rollout.intents import (
     Abort,
     Intent,
@@ -115,12 +115,13 @@ def engine(operator: ModelOperator, cause: Cause) -> Reconciler:
 
 
 def person(context: Mapping[str, Any]) -> Cause:
-    """On behalf of whoever triggered the dag run, with the note that they left."""
-    dag_run = context["dag_run"]
+    """On behalf of whoever triggered the dag run, with the reason and the note that they left."""
+    dag_run, reason = context["dag_run"], context["params"].get(REASON)
     return Cause(
         run=run_name(context),
         actor=dag_run.triggering_user_name or "airflow",
-        evidence={"note": dag_run.note} if dag_run.note else {},
+        evidence=({REASON: reason} if reason else {})
+        | ({"note": dag_run.note} if dag_run.note else {}),
     )
 
 

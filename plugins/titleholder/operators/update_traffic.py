@@ -6,7 +6,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.candidate import candidate
-from titleholder.contract import Offer
+from titleholder.contract import Offer, require_under
 from titleholder.operators.rollout import RolloutOperator, run_name
 from titleholder.recorder import Cause
 from titleholder.rollout.intents import Intent
@@ -25,13 +25,15 @@ class UpdateTrafficOperator(RolloutOperator):
                 f"{trained['score']:.2f}, under the gate of {self.config.gate.minimum_score:g}; "
                 f"nothing was registered and {self.config.endpoint.display_name} stays as it is"
             )
+        offered = Offer(**trained["offer"])
+        require_under(self.environment.pipeline_root, offered.uri)
         own = self.run_of(context)
         run = Run(own.model, own.interval, self.handed(context, "submit_pipeline")["generation"])
         freshness = context["ti"].xcom_pull(task_ids="check_freshness") or {}
         return candidate(
             self.config,
             run,
-            Offer(**trained["offer"]),
+            offered,
             freshness.get("outcome", "unknown"),
             trained["fingerprint"],
         )

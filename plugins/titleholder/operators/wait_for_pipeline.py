@@ -26,7 +26,7 @@ class WaitForPipelineOperator(WaitForJobOperator):
     def result(self, job: Job) -> dict[str, Any]:
         """Its score, and the model if it passed the gate."""
         score = evaluated_score(job)
-        offered = offer(job, self.config.gate.minimum_score)
+        offered = offer(job, self.config.gate.minimum_score, self.environment.pipeline_root)
         self.log.info("score %.2f, %s", score, "offered" if offered else "under the gate")
         return {
             "score": score,

@@ -1,0 +1,126 @@
+"""A model's file is written by somebody: none of its text is run as SQL, template or filter."""
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from airflow.dag_processing.dagbag import DagBag
+
+from tests.conftest import DAGS_FOLDER
+from tests.dags.conftest import Google, Model
+from tests.titleholder.test_schema import SCHEMA
+from titleholder.config import load_model
+from titleholder.errors import ConfigError
+
+EVIL = [
+    "x` WHERE TRUE; DROP TABLE `y",
+    "x'; DROP TABLE y; --",
+    'x" OR display_name="y',
+    "{{ 1 / 0 }}",
+    "{% raise %}",
+    "{{ var.value.secret }}",
+    "{config.__class__.__init__.__globals__}",
+    "${HOME} $(id) `id`",
+    "../../etc/passwd",
+    "x\ny",
+    "x\\",
+    "%(x)s",
+]
+# Text for people, and names that are looked up where they cannot do more than be unknown.
+FREE = {
+    *("description", "owner", "tags", "connection", "pipeline.parameters"),
+    *("pipeline.service_account", "endpoint.service_account", "endpoint.display_name"),
+}
+
+
+def texts(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Callable[[str], Any]]]:
+    """Every key that takes text, and how such a text is written there."""
+    for name, key in section["properties"].items():
+        path = f"{above}{name}"
+        match key:
+            case {"properties": _}:
+                yield from texts(key, f"{path}.")
+            case {"type": "array", "items": {"type": "string"}}:
+                yield path, lambda text: [text]
+            case {"type": "array"}:
+                yield path, lambda text: [{"share": 10, "bake": text}]
+            case {"type": "object"}:
+                yield path, lambda text: {"a": text}
+            case {"type": "string" | ["string", "null"]}:
+                yield path, lambda text: text
+
+
+KEYS = dict(texts(SCHEMA))
+
+
+def written(key: str, text: str) -> dict[str, Any]:
+    raw: dict[str, Any] = yaml.safe_load((DAGS_FOLDER / "models" / "linnerud.yaml").read_text())
+    *parents, last = key.split(".")
+    section = raw
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    made, was = KEYS[key](text), section.get(last)
+    section[last] = was | made if isinstance(was, dict) else made
+    return raw
+
+
+def value_of(found: Any, key: str) -> Any:
+    for part in key.split("."):
+        found = found[part] if isinstance(found, dict) else getattr(found, part)
+    return found
+
+
+def test_every_key_that_takes_text_is_tried() -> None:
+    assert len(KEYS) > 30
+    assert KEYS.keys() >= FREE | {"source.table", "source.timestamp", "events", "labels"}
+
+
+@pytest.mark.parametrize("key", list(KEYS))
+def test_hostile_text_is_refused_or_stays_text(key: str, tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    accepted = []
+    for text in EVIL:
+        raw = written(key, text)
+        path.write_text(yaml.safe_dump(raw))
+        try:
+            config = load_model(path)
+        except ConfigError:
+            continue
+        accepted.append(text)
+        assert value_of(config, key) == value_of(raw, key)
+    assert bool(accepted) == (key in FREE), accepted
+    if key == "endpoint.display_name":
+        assert not [text for text in accepted if set(text) & set('"\\\n')]
+
+
+def test_airflow_renders_nothing_of_it(airflow_home: Path) -> None:
+    path = DAGS_FOLDER / "models" / "linnerud.yaml"
+    before = path.read_text()
+    raw = yaml.safe_load(before)
+    for key in ("description", "owner", "connection"):
+        raw[key] = "{{ 1 / 0 }} {config}"
+    path.write_text(yaml.safe_dump(raw))
+    try:
+        bag = DagBag(str(DAGS_FOLDER))
+    finally:
+        path.write_text(before)
+    assert bag.import_errors == {}
+    for dag in bag.dags.values():
+        assert "{{ 1 / 0 }} {config}" in (dag.description or "")
+        for task in dag.tasks:
+            assert list(task.template_fields) == []
+            task.render_template_fields({"dag": dag})
+            assert task.config.owner == task.owner == "{{ 1 / 0 }} {config}"
+
+
+def test_a_run_passes_it_on_as_it_is(model: Callable[..., Model], google: Google) -> None:
+    evil = " ".join(EVIL)
+    made = model(description=evil, tags=[EVIL[0]], owner=EVIL[3])
+    made.rewrite(fail=True, image=evil)
+    played = made.play()
+    assert played.tasks["submit_pipeline"] == "success", played.errors
+    (job,) = google.jobs_of(made.name)
+    found = google.jobs.get_pipeline_job(name=job.name)
+    assert found.runtime_config.parameter_values["image"] == evil

@@ -1,0 +1,176 @@
+"""Another model than the example: another table, another pipeline, a classifier, text as labels."""
+
+import itertools
+import os
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+import yaml
+from google.cloud import bigquery
+
+from sandbox.load import load
+from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox, run_sandbox
+from tests.dags import wine
+from tests.dags.conftest import LAST_MONDAY, Google, Model
+from titleholder.config import load_model
+
+WEEK = timedelta(weeks=1)
+
+
+@pytest.fixture
+def cellar(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> Iterator[Model]:
+    """The page's model with four weeks of wines. In the first of the last two weeks that are
+    trained on, a third of the labels is wrong, so the first champion is the worse one."""
+    script = wine.file("var/samples.py").replace("var/samples.parquet", str(tmp_path / "s.parquet"))
+    subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
+    rows = pd.read_parquet(tmp_path / "s.parquet")
+    wrong = rows["sampled_at"] < LAST_MONDAY - WEEK
+    wrong &= np.random.default_rng(0).random(len(rows)) < 1 / 3
+    rows.loc[wrong, "cultivar"] = "barolo"
+    rows.to_parquet(tmp_path / "s.parquet", index=False)
+    table = f"{tables.project}.wine.samples"
+    assert load(tables, table, tmp_path / "s.parquet") == 28 * 48
+    wine.compile_pipeline(Path(os.environ["TITLEHOLDER_PIPELINES"]))
+    raw = yaml.safe_load(wine.file("dags/models/wine.yaml"))
+    raw["gate"]["minimum_score"] = 40
+    raw["duel"]["minimum_time"] = "1s"
+    path = DAGS_FOLDER / "models" / "wine.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    yield Model("wine", table, tables)
+    path.unlink()
+
+
+def test_a_classifier_is_trained_challenged_and_judged(cellar: Model, google: Google) -> None:
+    for end in (LAST_MONDAY - WEEK, LAST_MONDAY):
+        played = cellar.play(end)
+        assert played.state == "success", played.errors
+    labels = google.endpoint("wine").labels
+    old, new = labels["champion"], labels["challenger"]
+
+    judged = cellar.play(datetime.now(UTC), dag="rollout")
+    assert judged.state == "success", judged.errors
+    evidence = judged.returned["wait_for_duel"]["evidence"]
+    assert (evidence["metric"], evidence["deciding_target"]) == ("log_loss", "cultivar")
+    assert evidence["bad_champion"] == evidence["bad_challenger"] == 0
+    assert 0 < evidence["challenger_loss"] < evidence["champion_loss"] < 2
+    assert judged.returned["decide"]["outcome"] == "promote", judged.returned["decide"]
+    endpoint = google.endpoint("wine")
+    assert dict(endpoint.traffic_split) == {new: 100}
+    assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
+
+    answer = google.predictions.predict(
+        endpoint=endpoint.name, instances=[[13.2, 2.8, 5.1, 1.0, 1100], [12.3, 2.0, 2.8, 1.1, 500]]
+    )
+    assert list(answer.predictions) == ["barolo", "grignolino"]
+    assert answer.deployed_model_id == new
+
+
+def test_the_file_of_the_page_is_a_model(tmp_path: Path) -> None:
+    path = tmp_path / "wine.yaml"
+    path.write_text(wine.file("dags/models/wine.yaml"))
+    assert load_model(path).duel is not None
+
+
+@pytest.mark.long
+def test_staging_and_production_beside_each_other(
+    model: Callable[..., Model], google: Google
+) -> None:
+    production = model()
+    staging = Model(f"{production.name}-staging", production.table, production.tables)
+    path = DAGS_FOLDER / "models" / f"{staging.name}.yaml"
+    raw = {
+        "model": staging.name,
+        "based_on": production.name,
+        "endpoint": {"display_name": staging.name},
+        "rollout": {"challenger_share": 50},
+    }
+    path.write_text(yaml.safe_dump(raw))
+    try:
+        for made, end in itertools.product(
+            (production, staging), (LAST_MONDAY - WEEK, LAST_MONDAY)
+        ):
+            played = made.play(end)
+            assert played.state == "success", played.errors
+    finally:
+        path.unlink()
+    for made, share in ((production, 10), (staging, 50)):
+        endpoint = google.endpoint(made.name)
+        assert endpoint.traffic_split[endpoint.labels["challenger"]] == share
+        assert len(google.versions(made.name)) == len(google.jobs_of(made.name)) == 2
+    assert google.endpoint(production.name).name != google.endpoint(staging.name).name
+
+
+@pytest.mark.long
+def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
+    """In a copy of the repository; `make` would set up another environment."""
+    copy = tmp_path / "copy"
+    left_out = shutil.ignore_patterns(".git", ".venv", "var", ".*_cache", "__pycache__")
+    shutil.copytree(REPOSITORY, copy, ignore=left_out)
+    (copy / ".venv" / "bin").mkdir(parents=True)
+    python = copy / ".venv" / "bin" / "python"
+    python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
+    python.chmod(0o755)
+    environ = os.environ | {"PYTHONPATH": f"{copy / 'plugins'}:{copy}"}
+    said = ""
+    started = run_sandbox(copy / "var", "up", "--deploy-seconds", "0.2")
+    assert started.returncode == 0, started.stderr
+    try:
+        for path, text in wine.blocks():
+            if path:
+                (copy / path).write_text(text)
+                continue
+            commands = text.replace("make compile", ".venv/bin/python -m pipeline.compile")
+            done = subprocess.run(
+                ["bash", "-euo", "pipefail", "-c", commands],
+                cwd=copy,
+                env=environ,
+                capture_output=True,
+                text=True,
+                check=False,
+                timeout=300,
+            )
+            assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
+            said += done.stdout
+    finally:
+        run_sandbox(copy / "var", "down")
+    for told in (
+        "wine.samples: 1,344 rows",
+        "dags/models: linnerud, wine",
+        "  success after",
+        "  challenger  10 %  wine-challenger-model",
+        '{"predictions": ["barolo"]',
+    ):
+        assert told in said
+
+
+def test_a_model_without_a_duel_cannot_be_judged(sandbox: Sandbox, tmp_path: Path) -> None:
+    shutil.copytree(DAGS_FOLDER, tmp_path / "dags")
+    raw = yaml.safe_load(wine.file("dags/models/wine.yaml"))
+    del raw["duel"]
+    (tmp_path / "dags" / "models" / "wine.yaml").write_text(yaml.safe_dump(raw))
+    var = tmp_path / "var"
+    shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
+    for name, says in (
+        ("wine", "wine.yaml: duel: is missing; add it, or drop --judge\n"),
+        ("beer", "there is no model 'beer' in "),
+    ):
+        told = subprocess.run(
+            [
+                *(sys.executable, "-m", "sandbox.play", name, "--judge", "--var", str(var)),
+                *("--dags", str(tmp_path / "dags")),
+            ],
+            capture_output=True,
+            text=True,
+            check=False,
+            env=os.environ | {"PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}"},
+        )
+        assert told.returncode == 1
+        assert says in told.stderr
+        assert told.stdout == ""
