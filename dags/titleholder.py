@@ -76,6 +76,16 @@ def train(config: ModelConfig) -> DAG:
         dag_id=f"{config.model}__train",
         doc_md=TRAIN.format(config=config),
         schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
+        params={
+            "pipeline": Param(
+                None,
+                type=["null", "string"],
+                title="Pipeline version",
+                description="Another version of the compiled pipeline, such as that of an older "
+                "run: NAME-0123456789ab, as its submit_pipeline returned it.",
+                pattern=r"^\w[\w.-]*-[0-9a-f]{12}$",
+            )
+        },
         **common(config, CancelPipelines(config.connection)),
     ) as dag:
         (

@@ -49,6 +49,7 @@ class Job:
     created: datetime
     error: str = ""
     tasks: tuple[Task, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def ended(self) -> bool:

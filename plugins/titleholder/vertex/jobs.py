@@ -12,6 +12,8 @@ from titleholder.errors import PipelineError
 from titleholder.vertex.clients import client, parent, reading, sentence, writing
 
 RUN_LABEL, MODEL_LABEL = "titleholder-run", "titleholder-model"
+# Which version of the compiled pipeline it runs.
+PIPELINE_LABEL = "titleholder-pipeline"
 
 
 @dataclass(frozen=True)
@@ -113,6 +115,7 @@ def _job(message: Any) -> Job:
         created=message.create_time,
         error=message.error.message if message.error else "",
         tasks=tuple(_tasks(details)),
+        labels=dict(message.labels),
     )
 
 
