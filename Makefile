@@ -9,7 +9,7 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup lock compile run up down status test bench check
+.PHONY: help setup lock compile run up down status test bench check deploy
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -62,3 +62,9 @@ check: setup ## ruff and mypy
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+deploy: setup ## dags/, plugins/, pipelines into a Composer environment; DRY_RUN=1 only prints
+	@$(BIN)/python -m pipeline.compile --check
+	$(BIN)/python -m deploy --project '$(PROJECT)' --location '$(LOCATION)' \
+	  --environment '$(ENVIRONMENT)' $(if $(filter-out 0,$(DRY_RUN)),--dry-run) \
+	  $(if $(filter-out 0,$(FORCE)),--force)

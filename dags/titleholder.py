@@ -2,7 +2,6 @@
 `<model>__rollout`, for whoever wants to change the endpoint and, with a section `duel`, daily for
 what the challenger has earned. Wiring only."""
 
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_context
@@ -19,9 +18,10 @@ from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.operators.wait_for_duel import WaitForDuelOperator
 from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
+from titleholder.release import models_of
 from titleholder.rollout.wishes import KINDS
 
-MODELS = Path(__file__).parent / "models"
+MODELS = models_of(__file__)
 
 TRAIN = """
 ### {config.model}: train and seat a challenger

@@ -1,25 +1,18 @@
-"""Compiled pipelines: where they lie, which version of one is meant, and what a version is called.
+"""Compiled pipelines, and their versions.
 
 A version is `<name>-<first 12 hexadecimal digits of the SHA-256 of its text>`. `make deploy` keeps
-each under that name, and lists in `release.json` which of them belong to a release of this package.
+each under that name.
 """
 
 import hashlib
-import json
-import os
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
 
 from titleholder.errors import SettingError, TryAgain
+from titleholder.release import HERE, pipelines_of
 
-# Under the bucket of a Composer environment, which its workers see as /home/airflow/gcs.
-DEPLOYED = "data/titleholder/pipelines"
-RELEASE = "release.json"
-
-_HERE = Path(__file__).resolve().parent
 _VERSION = re.compile(r"(.+)-([0-9a-f]{12})")
 
 
@@ -57,18 +50,12 @@ def compiled(name: str, content: bytes) -> Compiled:
     return Compiled(version_of(name, content), spec)
 
 
-def read(name: str, release: Path = _HERE / RELEASE) -> bytes:
-    """The text of the file `name` in TITLEHOLDER_PIPELINES, by default where `make deploy` puts
-    the pipelines, or in a checkout `pipeline/compiled`.
+def read(name: str, package: Path = HERE) -> bytes:
+    """The text of the compiled pipeline `name`, a file or a version as one.
 
     Raises TryAgain for one of this release that is not there yet, SettingError for any other.
     """
-    names = _names(release)
-    # plugins/titleholder-<release>/titleholder, or plugins/titleholder of a checkout.
-    default = _HERE.parents[1] / "pipeline/compiled"
-    if names:
-        default = release.parents[3] / DEPLOYED
-    folder = Path(os.environ.get("TITLEHOLDER_PIPELINES", default))
+    folder, names = pipelines_of(package)
     own = names.get(name, name)
     for path in (folder / own, folder / name, folder / _unversioned(name)):
         try:
@@ -86,14 +73,6 @@ def read(name: str, release: Path = _HERE / RELEASE) -> bytes:
         f"no compiled pipeline at {folder / name}; compile it there, or set "
         "TITLEHOLDER_PIPELINES to the folder that holds it"
     )
-
-
-def _names(release: Path) -> Mapping[str, str]:
-    try:
-        names: dict[str, str] = json.loads(release.read_bytes())["pipelines"]
-    except FileNotFoundError:
-        return {}
-    return names
 
 
 def _unversioned(name: str) -> str:
