@@ -61,7 +61,7 @@ def _missing(asked: Asked, dags: Iterable[str], since: datetime) -> str:
     parsed = {}
     for row in asked.airflow("dags", "list", "--columns", COLUMNS):
         parsed[row.get("dag_id")] = _time(row.get("last_parsed_time"))
-    late = [dag for dag in dags if parsed.get(dag, datetime.min.replace(tzinfo=UTC)) < since]
+    late = [dag for dag in dags if dag not in parsed or parsed[dag] < since]
     return f"Airflow has not parsed {', '.join(late)} since" if late else ""
 
 

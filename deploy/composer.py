@@ -4,8 +4,7 @@ import json
 import os
 import re
 import time
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -16,6 +15,8 @@ from titleholder.errors import SettingError, TryAgain
 
 _SECONDS = 60.0
 _POLLS = 120
+# Seconds between two looks at a command that runs.
+BETWEEN = 1.0
 
 
 @dataclass(frozen=True)
@@ -33,7 +34,6 @@ class Composer:
 
     name: str
     credentials: Any
-    pause: Callable[[float], None] = field(default=time.sleep, repr=False)
 
     def find(self) -> Found:
         """What must be known of it. Raises SettingError when it is not there, not running, or older
@@ -87,13 +87,10 @@ class Composer:
             raise SettingError(f"{asked}: {_sentence(error)}") from None
         except GoogleAPICallError as error:
             raise TryAgain(f"{asked}: {_sentence(error)}") from None
-        # Whatever is logged comes before.
-        start = re.search(r"^\[", printed, re.MULTILINE)
-        try:
-            rows: list[dict[str, Any]] = json.loads(printed[start.start() :] if start else "")
-        except ValueError:
+        rows = _json(printed)
+        if rows is None:
             last = printed.strip().rpartition("\n")[2]
-            raise TryAgain(f"{asked} printed no JSON, but {last!r}") from None
+            raise TryAgain(f"{asked} printed no JSON, but {last!r}")
         return rows
 
     def _printed(self, begun: v1.ExecuteAirflowCommandResponse, asked: str) -> str:
@@ -115,7 +112,7 @@ class Composer:
                 following = line.line_number + 1
             if page.output_end:
                 return "\n".join(lines)
-            self.pause(1.0)
+            time.sleep(BETWEEN)
         raise TryAgain(f"{asked} did not end within {_POLLS} looks")
 
     @cached_property
@@ -132,3 +129,14 @@ class Composer:
 
 def _sentence(error: GoogleAPICallError) -> str:
     return " ".join(str(error.message).split())
+
+
+def _json(printed: str) -> list[dict[str, Any]] | None:
+    """The JSON list at the end; what is logged comes before it, and may begin with `[` too."""
+    for start in re.finditer(r"^\[", printed, re.MULTILINE):
+        try:
+            found: list[dict[str, Any]] = json.loads(printed[start.start() :])
+        except ValueError:
+            continue
+        return found
+    return None
