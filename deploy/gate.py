@@ -34,7 +34,7 @@ def use_release(release: str) -> None:
     lines = (
         f"{hashlib.sha256(path.read_bytes()).hexdigest()} {path.relative_to(folder).as_posix()}\n"
         for path in folder.rglob("*")
-        if path.is_file() and path.suffix != ".pyc"
+        if "__pycache__" not in path.parts and path.is_file()
     )
     if hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:12] != release:
         raise ImportError(f"plugins/{name} is not whole, or was changed by hand; {wait}")
