@@ -62,14 +62,15 @@ def _check(options: argparse.Namespace) -> None:
             )
         if given and not re.fullmatch(pattern, given):
             raise SettingError(f"{name.upper()} is {given!r}; write {what}")
+
+
+def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
+    """Raises SettingError when only one of the two services would be Google's."""
     if ("STORAGE_EMULATOR_HOST" in os.environ) != ("COMPOSER_EMULATOR_HOST" in os.environ):
         raise SettingError(
             "of STORAGE_EMULATOR_HOST and COMPOSER_EMULATOR_HOST only one is set; unset it (it may "
             "come from var/sandbox.env) to deploy to Google Cloud"
         )
-
-
-def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
     if "COMPOSER_EMULATOR_HOST" in os.environ:
         from google.auth.credentials import AnonymousCredentials
 

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from google.api_core.exceptions import GoogleAPICallError, PreconditionFailed
+from google.api_core.exceptions import GoogleAPIError, PreconditionFailed
 from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from deploy.plan import Delete, Object, Upload, md5_of
 from titleholder.errors import Refusal, SettingError
+from titleholder.vertex.clients import sentence
 
 # Under these lies everything that a deployment writes.
 PREFIXES = ("dags/", "plugins/titleholder-", "data/titleholder/")
@@ -81,8 +82,7 @@ class Bucket:
             raise Refusal(
                 f"cannot {what}: somebody else wrote it a moment ago; look who, then repeat this"
             ) from None
-        except GoogleAPICallError as error:
+        except GoogleAPIError as error:
             raise SettingError(
-                f"cannot {what}: {' '.join(str(error.message).split())}; docs/composer.md lists "
-                "what the deployer needs"
+                f"cannot {what}: {sentence(error)}; docs/composer.md lists what the deployer needs"
             ) from None

@@ -1,6 +1,6 @@
 """Carries a deployment out, one step after the other."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 
 from deploy.bucket import Bucket
 from deploy.checkout import Wanted
@@ -26,17 +26,22 @@ def carry_out(
                 bucket.delete(step)
             case Settle():
                 settle()
-            case Compare(md5s):
-                compare(md5s, bucket)
+            case Compare():
+                _compare(step, bucket)
 
 
-def compare(md5s: Mapping[str, str], bucket: Bucket) -> None:
-    """Refusal, unless the bucket has each object with that MD5."""
-    there = bucket.objects()
+def _compare(step: Compare, bucket: Bucket) -> None:
+    there, md5s = bucket.objects(), step.md5s
     wrong = [
         f"{name} is {'missing' if name not in there else 'another'}"
         for name, md5 in md5s.items()
         if name not in there or there[name].md5 != md5
+    ]
+    # The gate of a DAG file does not open for a folder with one file more.
+    wrong += [
+        f"{name} is not of this release"
+        for name in sorted(there.keys() - md5s.keys())
+        if name.startswith(step.folder) and not name.endswith("/")
     ]
     if wrong:
         raise Refusal(

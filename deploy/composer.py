@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
-from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.cloud.orchestration.airflow import service_v1 as v1
 
 from titleholder.errors import SettingError, TryAgain
+from titleholder.vertex.clients import sentence
 
 _SECONDS = 60.0
 _POLLS = 120
@@ -44,9 +45,9 @@ class Composer:
             raise SettingError(
                 f"there is no {self.name}; correct PROJECT, LOCATION or ENVIRONMENT"
             ) from None
-        except GoogleAPICallError as error:
+        except GoogleAPIError as error:
             raise SettingError(
-                f"{self.name} cannot be read: {_sentence(error)}; docs/composer.md lists what the "
+                f"{self.name} cannot be read: {sentence(error)}; docs/composer.md lists what the "
                 "deployer needs"
             ) from None
         if found.state != v1.Environment.State.RUNNING:
@@ -84,9 +85,9 @@ class Composer:
                 raise TryAgain(f"{asked}: {begun.error}")
             printed = self._printed(begun, asked)
         except Forbidden as error:
-            raise SettingError(f"{asked}: {_sentence(error)}") from None
-        except GoogleAPICallError as error:
-            raise TryAgain(f"{asked}: {_sentence(error)}") from None
+            raise SettingError(f"{asked}: {sentence(error)}") from None
+        except GoogleAPIError as error:
+            raise TryAgain(f"{asked}: {sentence(error)}") from None
         rows = _json(printed)
         if rows is None:
             last = printed.strip().rpartition("\n")[2]
@@ -125,10 +126,6 @@ class Composer:
             transport="rest",
             client_options={"api_endpoint": host},
         )
-
-
-def _sentence(error: GoogleAPICallError) -> str:
-    return " ".join(str(error.message).split())
 
 
 def _json(printed: str) -> list[dict[str, Any]] | None:

@@ -58,9 +58,11 @@ class Delete:
 
 @dataclass(frozen=True)
 class Compare:
-    """List the bucket, and go on only when each of these has that MD5 (base64)."""
+    """List the bucket, and go on only when each of these has that MD5 (base64), and `folder` holds
+    no other."""
 
     md5s: Mapping[str, str]
+    folder: str
 
     def __str__(self) -> str:
         return f"list the bucket and compare {len(self.md5s)} objects by MD5"
@@ -101,13 +103,17 @@ def plan(want: Wanted, there: Mapping[str, Object], *, force: bool = False) -> l
         uploads = list(_uploads(group, there))
         known |= group
         if uploads:
-            compare = Compare({name: md5_of(content) for name, content in known.items()})
-            steps += [*uploads, compare, Settle(what)]
+            steps += [*uploads, _compare(want, known), Settle(what)]
     stale = list(_stale(want, there))
     steps += stale
     if not steps or stale:
-        steps.append(Compare({name: md5_of(content) for name, content in want.objects.items()}))
+        steps.append(_compare(want, want.objects))
     return steps
+
+
+def _compare(want: Wanted, objects: Mapping[str, bytes]) -> Compare:
+    md5s = {name: md5_of(content) for name, content in objects.items()}
+    return Compare(md5s, f"{FOLDER}{want.release}/")
 
 
 def _uploads(group: Mapping[str, bytes], there: Mapping[str, Object]) -> Iterator[Upload]:

@@ -1,16 +1,17 @@
 """`make deploy` against the sandbox's Cloud Storage, through Google's own clients."""
 
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from google.api_core.exceptions import PreconditionFailed
+from google.api_core.exceptions import PreconditionFailed, RetryError
 from google.cloud import storage
 
 from deploy import __main__ as command
 from deploy.bucket import Bucket
 from deploy.checkout import wanted
-from deploy.plan import Upload
+from deploy.plan import Object, Upload
 from tests.conftest import REPOSITORY
 from tests.deploy.conftest import Deploy, FakeComposer
 
@@ -140,6 +141,19 @@ def test_a_difference_is_found_before_the_dag_files_are_touched(
     assert not any(name.startswith("dags/") for name in names(bucket))
 
 
+def test_a_file_too_many_is_found(
+    deploy: Deploy, bucket: storage.Bucket, checkout: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = f"plugins/titleholder-{wanted(checkout).release}"
+    bucket.blob(f"{folder}/extra.py").upload_from_string(b"theirs")
+    assert f"{folder}/extra.py is not of this release" in deploy(code=1)
+    bucket.blob(f"{folder}/extra.py").delete()
+    # What the console makes as a folder is no file. The emulator cannot hold one.
+    real, empty = Bucket.objects, Object("", 1, datetime.now(UTC))
+    monkeypatch.setattr(Bucket, "objects", lambda self: real(self) | {f"{folder}/": empty})
+    deploy()
+
+
 def test_two_who_deploy_at_once(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
     # The emulator knows no preconditions; Google answers 412.
     def refused(*_: object, if_generation_match: int, **__: object) -> None:
@@ -148,6 +162,16 @@ def test_two_who_deploy_at_once(deploy: Deploy, monkeypatch: pytest.MonkeyPatch)
 
     monkeypatch.setattr(storage.Blob, "upload_from_string", refused)
     assert "somebody else wrote it a moment ago" in deploy(code=1)
+
+
+def test_google_that_does_not_answer(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    def silent(*_: object, **__: object) -> None:
+        raise RetryError("Timeout of 120.0s exceeded", cause=None)
+
+    monkeypatch.setattr(storage.Blob, "upload_from_string", silent)
+    told = deploy(code=1)
+    assert "cannot write gs://" in told
+    assert "Timeout of 120.0s exceeded" in told
 
 
 @pytest.mark.parametrize(
