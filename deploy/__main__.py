@@ -43,7 +43,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except GoogleAuthError as error:
         told = " ".join(str(error).split())
         print(
-            f"deploy: no credentials: {told}; `gcloud auth application-default login` makes some",
+            f"deploy: no credentials that work: {told}; `gcloud auth application-default login` "
+            "makes some",
             file=sys.stderr,
         )
     except KeyboardInterrupt:

@@ -88,7 +88,7 @@ class Composer:
             raise SettingError(f"{asked}: {sentence(error)}") from None
         except GoogleAPIError as error:
             raise TryAgain(f"{asked}: {sentence(error)}") from None
-        rows = _json(printed)
+        rows = rows_of(printed)
         if rows is None:
             last = printed.strip().rpartition("\n")[2]
             raise TryAgain(f"{asked} printed no JSON, but {last!r}")
@@ -128,7 +128,7 @@ class Composer:
         )
 
 
-def _json(printed: str) -> list[dict[str, Any]] | None:
+def rows_of(printed: str) -> list[dict[str, Any]] | None:
     """The JSON list at the end; what is logged comes before it, and may begin with `[` too."""
     for start in re.finditer(r"^\[", printed, re.MULTILINE):
         try:

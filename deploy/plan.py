@@ -97,17 +97,16 @@ def plan(want: Wanted, there: Mapping[str, Object], *, force: bool = False) -> l
             f"{', '.join(foreign)} in the bucket was not written by `make deploy`, or was changed "
             "since; keep what you need of it, then repeat this with FORCE=1"
         )
-    steps: list[Step] = []
-    known: dict[str, bytes] = {}
-    for what, group in (("the release", want.ready), ("the DAG files", want.switch)):
-        uploads = list(_uploads(group, there))
-        known |= group
-        if uploads:
-            steps += [*uploads, _compare(want, known), Settle(what)]
+    ready, switch = (list(_uploads(group, there)) for group in (want.ready, want.switch))
+    steps: list[Step] = [*ready]
+    if switch:
+        # Also when all is there already: an interrupted deployment may just have brought it.
+        steps += [_compare(want, want.ready), Settle("the release"), *switch]
+    if steps:
+        steps += [_compare(want, want.objects), Settle("the DAG files")]
     stale = list(_stale(want, there))
-    steps += stale
-    if not steps or stale:
-        steps.append(_compare(want, want.objects))
+    if stale or not steps:
+        steps += [*stale, _compare(want, want.objects)]
     return steps
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from deploy.airflow import wait_until_parsed
 from deploy.checkout import wanted
-from deploy.composer import _json
+from deploy.composer import rows_of
 from tests.conftest import REPOSITORY
 from titleholder.errors import Refusal
 
@@ -43,7 +43,7 @@ class CommandLine:
 
     def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
         printed = self.run(command, subcommand, *parameters, "--output", "json")
-        rows = _json(printed)
+        rows = rows_of(printed)
         assert rows is not None, printed
         return rows
 
