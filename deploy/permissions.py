@@ -42,7 +42,7 @@ ROLES = {
     ),
     "pipeline": Role("pipeline", "the project", "`roles/bigquery.readSessionUser`"),
     "artifacts": Role("pipeline", "the pipelines' bucket", "`roles/storage.objectUser`"),
-    "deployer": Role("deployer", "the project", "`roles/composer.admin`, which grants far more"),
+    "deployer": Role("deployer", "the project", "`roles/composer.admin`"),
     "environment_bucket": Role(
         "deployer", "the environment's bucket", "`roles/storage.objectUser`"
     ),
@@ -51,8 +51,9 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Call:
-    """A method that the code in the folder `by` calls. `needs` are permissions by role; none where
-    nothing is needed beyond what made the thing that is asked about."""
+    """A method of a client that the code in the folder `by` calls; without a client, what somebody
+    else does for it. `needs` are permissions by role; none where nothing is needed beyond what made
+    the thing that is asked about."""
 
     by: str
     client: str
@@ -129,8 +130,8 @@ CALLS = (
     # Not called here: Google's launcher of each step reads its inputs and writes its outputs.
     Call(
         "Vertex AI",
-        "the launcher",
-        "of a step",
+        "",
+        "the launcher of each step",
         {
             "artifacts": tuple(
                 f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")
@@ -202,7 +203,8 @@ def _calls() -> Iterator[str]:
     for call in CALLS:
         needs = sorted({one for some in call.needs.values() for one in some})
         told = " ".join(f"`{one}`" for one in needs) or "nothing more, see below"
-        yield f"| {call.by} | `{call.client}.{call.method}` | {told} |"
+        what = f"`{call.client}.{call.method}`" if call.client else call.method
+        yield f"| {call.by} | {what} | {told} |"
 
 
 def main() -> int:
