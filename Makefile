@@ -9,7 +9,7 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup lock compile run up down status test bench check audit schema
+.PHONY: help setup lock compile run up down status test bench check audit schema deploy
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -72,3 +72,9 @@ check: setup ## ruff, mypy, the models' files, and whether the lock is what is i
 
 audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev
 	@$(BIN)/python -m tests.audit
+
+deploy: setup ## dags/, plugins/, pipelines into a Composer environment; DRY_RUN=1 only prints
+	@$(BIN)/python -m pipeline.compile --check
+	$(BIN)/python -m deploy --project '$(PROJECT)' --location '$(LOCATION)' \
+	  --environment '$(ENVIRONMENT)' $(if $(filter-out 0,$(DRY_RUN)),--dry-run) \
+	  $(if $(filter-out 0,$(FORCE)),--force)

@@ -4,11 +4,10 @@ A file of its own: Airflow stops scheduling all DAGs of a file that has an impor
 model's typing mistake must not stop the others.
 """
 
-from pathlib import Path
-
 from titleholder.config import load_models
 from titleholder.errors import ConfigError
+from titleholder.release import models_of
 
-errors = load_models(Path(__file__).parent / "models").errors
+errors = load_models(models_of(__file__)).errors
 if errors:
     raise ConfigError("\n".join(str(error) for error in errors))

@@ -2,7 +2,6 @@
 `<model>__rollout`, for whoever wants to change the endpoint and, with a section `duel`, daily for
 what the challenger has earned. Wiring only."""
 
-from pathlib import Path
 from typing import Any
 
 from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_context
@@ -23,9 +22,10 @@ from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.operators.wait_for_duel import WaitForDuelOperator
 from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
 from titleholder.recorder import LONGEST_REASON, REASON
+from titleholder.release import models_of
 from titleholder.rollout.wishes import KINDS
 
-MODELS = Path(__file__).parent / "models"
+MODELS = models_of(__file__)
 
 TRAIN = """
 ### {config.model}: train and seat a challenger
@@ -108,7 +108,15 @@ def train(config: ModelConfig) -> DAG:
                 title="Train anew",
                 description="Also when a registered version was trained on the same rows, by the "
                 "same pipeline with the same parameters.",
-            )
+            ),
+            "pipeline": Param(
+                None,
+                type=["null", "string"],
+                title="Pipeline version",
+                description="Another version of the compiled pipeline, such as that of an older "
+                "run: NAME-0123456789ab, as its submit_pipeline returned it.",
+                pattern=r"^\w[\w.-]*-[0-9a-f]{12}$",
+            ),
         },
         **common(config, CancelPipelines(config.connection)),
     ) as dag:

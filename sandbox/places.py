@@ -96,7 +96,7 @@ def addresses(state: State) -> dict[str, str]:
 
 
 def bucket(state: State) -> str:
-    """The bucket that exists from the start, named as `make deploy` would name it."""
+    """The bucket that exists from the start, named as the DAGs do by default."""
     return f"{state.project}-titleholder"
 
 

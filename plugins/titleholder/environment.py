@@ -7,6 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from titleholder.compiled import Compiled, compiled, read
 from titleholder.errors import SettingError
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
@@ -75,32 +76,9 @@ class Environment:
             raise SettingError(f"{where} is {root!r}; begin it with gs://")
         return root.rstrip("/")
 
-    def template(self, name: str) -> dict[str, Any]:
-        """The compiled pipeline `name`: a gs:// URI, or a file under TITLEHOLDER_PIPELINES (by
-        default `pipeline/compiled` beside the dags folder)."""
-        import yaml
-
-        if name.startswith("gs://"):
-            text = self._download(name)
-        else:
-            default = DAGS_FOLDER.parent / "pipeline" / "compiled"
-            path = Path(os.environ.get("TITLEHOLDER_PIPELINES", default)) / name
-            try:
-                text = path.read_text(encoding="utf-8")
-            except OSError:
-                raise SettingError(
-                    f"no compiled pipeline at {path}; compile it there, or set "
-                    "TITLEHOLDER_PIPELINES to the folder that holds it"
-                ) from None
-        # A compiled pipeline with Kubernetes settings has a second document: Vertex AI wants none.
-        loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-        try:
-            spec = next(yaml.load_all(text, Loader=loader), None)
-        except yaml.YAMLError:
-            spec = None
-        if not isinstance(spec, dict) or "root" not in spec:
-            raise SettingError(f"{name} is not a whole compiled pipeline; compile it anew")
-        return spec
+    def template(self, name: str) -> Compiled:
+        """The compiled pipeline `name`: a gs:// URI, or a file as `compiled.read` finds it."""
+        return compiled(name, self._download(name) if name.startswith("gs://") else read(name))
 
     def qualified(self, table: str) -> str:
         """`project.dataset.table` of a table that may lack its project."""
@@ -115,12 +93,12 @@ class Environment:
             )
         return value
 
-    def _download(self, uri: str) -> str:
+    def _download(self, uri: str) -> bytes:
         from google.api_core.exceptions import GoogleAPIError
         from google.cloud.storage import Blob, Client
 
         client = Client(project=self.project, credentials=self.credentials)
         try:
-            return str(Blob.from_uri(uri, client=client).download_as_text())
+            return bytes(Blob.from_uri(uri, client=client).download_as_bytes())
         except GoogleAPIError as error:
             raise SettingError(f"no compiled pipeline at {uri} ({error}); upload it") from None

@@ -1,10 +1,15 @@
 """`<model>__rollout` by itself: what a challenger earns in a duel happens to the endpoint."""
 
+import hashlib
+import os
 from collections.abc import Callable
+from pathlib import Path
 
+from deploy.permissions import CALLS
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.contested import WEEK, events_of, judge
 from tests.dags.contested import contested as contested
+from tests.faults import Faults
 from tests.sink import Sink
 
 
@@ -99,7 +104,7 @@ def test_rolled_back_and_a_persons_intent(
 
 
 def test_never_promoted_and_the_next_one_waits(
-    contested: Callable[..., Model], google: Google, told: Sink
+    contested: Callable[..., Model], google: Google, told: Sink, faults: Faults
 ) -> None:
     made = contested(rollout={"promotion": "never", "on_new_challenger": "wait"})
     before = google.endpoint(made.name)
@@ -110,7 +115,17 @@ def test_never_promoted_and_the_next_one_waits(
     assert told.titles() == ["challenger waits for a person"]
     assert google.endpoint(made.name) == before
 
-    waits = made.play(LAST_MONDAY - WEEK)
+    # The version may be named, as for a backfill that is to run what an older run did.
+    text = Path(os.environ["TITLEHOLDER_PIPELINES"], "tiny.yaml").read_bytes()
+    version = f"tiny-{hashlib.sha256(text).hexdigest()[:12]}"
+    waits = made.play(LAST_MONDAY - WEEK, pipeline=version)
+    # What was called all the while is what docs/composer.md asks permissions for; what was not is
+    # for a job to cancel, a model to send home, and an operation that takes long.
+    called = {call["method"] for call in faults.calls()}
+    listed = {call.method for call in CALLS if call.client.endswith("ServiceClient")}
+    assert called <= listed
+    assert listed - called <= {"cancel_pipeline_job", "undeploy_model", "get_operation"}
+
     assert waits.state == "success", waits.errors
     assert waits.returned["update_traffic"]["outcome"] == "waiting"
     assert google.endpoint(made.name) == before
@@ -118,3 +133,7 @@ def test_never_promoted_and_the_next_one_waits(
     last = events_of(made)[-1]
     assert last.action == "waiting"
     assert f"({before.labels['challenger']}) is still being judged" in last.reason
+    assert waits.returned["submit_pipeline"]["pipeline"] == version
+    assert last.evidence["pipeline"] == version
+    (job,) = (job for job in google.jobs_of(made.name) if job.name == last.evidence["job"])
+    assert version.endswith(f"-{job.labels['titleholder-pipeline']}")

@@ -7,12 +7,13 @@ from typing import Any, Protocol
 
 from airflow.sdk import BaseOperatorLink
 
+from titleholder.compiled import Compiled
 from titleholder.console import pipeline_page
 from titleholder.contract import Job
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import PipelineLink
 from titleholder.run import run_label
-from titleholder.vertex.jobs import MODEL_LABEL, RUN_LABEL, Jobs
+from titleholder.vertex.jobs import MODEL_LABEL, PIPELINE_LABEL, RUN_LABEL, Jobs
 
 
 class Named(Protocol):
@@ -32,7 +33,7 @@ class Named(Protocol):
 
 @dataclass(frozen=True)
 class Order:
-    """A job to be submitted. `template` names a compiled pipeline."""
+    """A job to be submitted. `template` names a compiled pipeline, or a version of one."""
 
     run: Named
     template: str
@@ -40,7 +41,8 @@ class Order:
 
 
 class SubmitJobOperator(ModelOperator):
-    """Returns `{"job", "run", "generation", "created"}`: resource name, id and time of the job.
+    """Returns `{"job", "run", "generation", "created", "pipeline"}`: resource name, id and time of
+    the job, and the version of the compiled pipeline that it runs.
 
     The job's id is the run's name, so a retry, or a worker that takes over from a dead one, finds
     the job instead of starting a second. A cleared run has a new generation and so a new job.
@@ -53,7 +55,7 @@ class SubmitJobOperator(ModelOperator):
         return bool(context["dag_run"].clear_number)
 
     def labels(
-        self, context: Mapping[str, Any], order: Order, template: dict[str, Any]
+        self, context: Mapping[str, Any], order: Order, template: Compiled
     ) -> dict[str, str]:
         """More labels for a job that is about to be submitted; raises AirflowSkipException when it
         is not worth it."""
@@ -76,20 +78,25 @@ class SubmitJobOperator(ModelOperator):
                 if not old.name.endswith(f"/{run.name}"):
                     self.log.info("cancelling %s, which the cleared run left behind", old.name)
                     jobs.cancel(old.name)
+            name, _, digest = template.version.rpartition("-")
+            own = {MODEL_LABEL: config.model, RUN_LABEL: label, PIPELINE_LABEL: digest}
             job = jobs.submit(
                 run.name,
-                template,
+                template.spec,
                 order.parameters,
-                {**config.labels, **labels, MODEL_LABEL: config.model, RUN_LABEL: label},
+                {**config.labels, **labels, **own},
                 config.pipeline.service_account,
             )
         PipelineLink.keep(context, pipeline_page(job.name))
-        self.log.info("pipeline job %s is %s", job.name, job.state)
+        # A job that was there already may be of an older version.
+        pipeline = f"{name}-{job.labels.get(PIPELINE_LABEL, 'unknown')}"
+        self.log.info("pipeline job %s is %s; it runs %s", job.name, job.state, pipeline)
         return {
             "job": job.name,
             "run": run.name,
             "generation": run.generation,
             "created": job.created.isoformat(),
+            "pipeline": pipeline,
         }
 
     def _generation(

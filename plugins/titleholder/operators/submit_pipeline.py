@@ -7,6 +7,7 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.bigquery import Tables, Unreadable
+from titleholder.compiled import Compiled
 from titleholder.contract import parameters
 from titleholder.fingerprint import fingerprint, fingerprint_labels, trained_on
 from titleholder.operators.rollout import engine, person
@@ -15,7 +16,8 @@ from titleholder.vertex.endpoints import Endpoints
 
 
 class SubmitPipelineOperator(SubmitJobOperator):
-    """The job's id is the model and the week.
+    """The job's id is the model and the week. The run's parameter `pipeline` names another version
+    of the compiled pipeline than the model's own.
 
     Skips when a registered version was trained on the same rows, by the same compiled pipeline,
     with the same parameters, unless somebody cleared the run or set `train_anew`.
@@ -25,9 +27,13 @@ class SubmitPipelineOperator(SubmitJobOperator):
         """The model's pipeline on the run's interval."""
         config, environment = self.config, self.environment
         run = self.run_of(context)
+        template = config.pipeline.template
+        if version := context["params"]["pipeline"]:
+            folder, slash, _ = template.rpartition("/")
+            template = f"{folder}{slash}{version}.yaml"
         return Order(
             run,
-            config.pipeline.template,
+            template,
             parameters(
                 config,
                 environment.project,
@@ -42,7 +48,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
         return super().anew(context) or bool(context["params"]["train_anew"])
 
     def labels(
-        self, context: Mapping[str, Any], order: Order, template: dict[str, Any]
+        self, context: Mapping[str, Any], order: Order, template: Compiled
     ) -> dict[str, str]:
         """The fingerprint of what it learns from, by which the next run knows it again."""
         source, environment = self.config.source, self.environment
@@ -56,7 +62,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
         except Unreadable as error:
             self.log.warning("training, whether the data changed or not: %s", error)
             return {}
-        found = fingerprint(content, template, order.parameters)
+        found = fingerprint(content, template.spec, order.parameters)
         version = trained_on(found, Endpoints(environment, self.config).versions())
         if version is not None and not self._wished(context):
             told = (

@@ -41,12 +41,15 @@ class UpdateTrafficOperator(RolloutOperator):
     def cause(self, context: Mapping[str, Any]) -> Cause:
         """The run, with the score of its model as evidence."""
         trained = self.handed(context, "wait_for_pipeline")
+        submitted = self.handed(context, "submit_pipeline")
         return Cause(
             run=run_name(context),
             actor=context["dag_run"].triggering_user_name or "airflow",
             interval=self.run_of(context).interval,
             evidence={
                 "score": trained["score"],
-                "job": self.handed(context, "submit_pipeline")["job"],
+                "job": submitted["job"],
+                # An older version of this package, before an upgrade, did not say.
+                "pipeline": submitted.get("pipeline", "unknown"),
             },
         )

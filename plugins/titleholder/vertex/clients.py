@@ -1,10 +1,12 @@
 """Google's own clients of Vertex AI, made in one place."""
 
 import os
+import re
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from titleholder.environment import Environment
+from titleholder.errors import SettingError
 
 C = TypeVar("C")
 CALL_SECONDS = 60.0
@@ -15,15 +17,23 @@ def client(kind: type[C], environment: Environment) -> C:
 
     VERTEX_AI_EMULATOR_HOST, a base URL, leads it elsewhere, as BIGQUERY_EMULATOR_HOST and
     STORAGE_EMULATOR_HOST do for the clients that know of such a variable.
+    TITLEHOLDER_VERTEX_ENDPOINT is a host of Google's API that has another name than the public
+    one, as behind Private Service Connect. Raises SettingError for what is no host.
     """
     host = os.environ.get("VERTEX_AI_EMULATOR_HOST")
     arguments: dict[str, Any] = {"credentials": environment.credentials}
     if host:
         arguments |= {"transport": "rest", "client_options": {"api_endpoint": host}}
     else:
-        arguments["client_options"] = {
-            "api_endpoint": f"{environment.location}-aiplatform.googleapis.com"
-        }
+        name = os.environ.get("TITLEHOLDER_VERTEX_ENDPOINT")
+        name = name or f"{environment.location}-aiplatform.googleapis.com"
+        # No scheme and no path: it is a TLS host, and the credentials go there.
+        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?", name):
+            raise SettingError(
+                f"TITLEHOLDER_VERTEX_ENDPOINT is {name!r}; write a host alone, such as "
+                "aiplatform-NAME.p.googleapis.com"
+            )
+        arguments["client_options"] = {"api_endpoint": name}
     return kind(**arguments)
 
 

@@ -12,6 +12,8 @@ from titleholder.errors import PipelineError
 from titleholder.vertex.clients import client, parent, reading, sentence, writing
 
 RUN_LABEL, MODEL_LABEL = "titleholder-run", "titleholder-model"
+# Which version of the compiled pipeline it runs.
+PIPELINE_LABEL = "titleholder-pipeline"
 
 
 @dataclass(frozen=True)

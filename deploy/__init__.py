@@ -1,0 +1,1 @@
+"""Puts dags/, plugins/ and the compiled pipelines into a Cloud Composer environment."""

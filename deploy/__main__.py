@@ -1,0 +1,145 @@
+"""`python -m deploy --project P --location L --environment E`: what `make deploy` calls."""
+
+import argparse
+import os
+import re
+import sys
+import time
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+from google.auth.exceptions import GoogleAuthError
+from requests.exceptions import RequestException
+
+from deploy.airflow import wait_until_parsed
+from deploy.bucket import Bucket
+from deploy.carry import carry_out
+from deploy.checkout import Wanted, wanted
+from deploy.composer import Composer
+from deploy.plan import plan
+from titleholder.errors import SettingError, TitleholderError
+
+REPOSITORY = Path(__file__).resolve().parents[1]
+INTERRUPTED = 130
+_NAMES = {
+    "project": (r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id, as my-project"),
+    "location": (r"[a-z]+-[a-z]+\d+", "a region, as us-central1"),
+    "environment": (r"[a-z]([a-z0-9-]{0,62}[a-z0-9])?", "an environment's name, as production"),
+}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """0: deployed and verified; 1: refused or failed, with one sentence on stderr; 130: stopped."""
+    options = _parser().parse_args(arguments)
+    try:
+        _check(options)
+        want = wanted(options.repository)
+        return _dry_run(options, want) if options.dry_run else _deploy(options, want)
+    except (TitleholderError, OSError, RequestException) as error:
+        print(f"deploy: {error}", file=sys.stderr)
+    except GoogleAuthError as error:
+        told = " ".join(str(error).split())
+        print(
+            f"deploy: no credentials that work: {told}; `gcloud auth application-default login` "
+            "makes some",
+            file=sys.stderr,
+        )
+    except KeyboardInterrupt:
+        print("deploy: stopped; the same command goes on from here", file=sys.stderr)
+        return INTERRUPTED
+    return 1
+
+
+def _check(options: argparse.Namespace) -> None:
+    for name, (pattern, what) in _NAMES.items():
+        given = getattr(options, name)
+        if not given and not options.dry_run:
+            raise SettingError(
+                f"{name.upper()} is missing; write make deploy PROJECT=my-project "
+                "LOCATION=us-central1 ENVIRONMENT=production"
+            )
+        if given and not re.fullmatch(pattern, given):
+            raise SettingError(f"{name.upper()} is {given!r}; write {what}")
+
+
+def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
+    """Raises SettingError when only one of the two services would be Google's."""
+    if ("STORAGE_EMULATOR_HOST" in os.environ) != ("COMPOSER_EMULATOR_HOST" in os.environ):
+        raise SettingError(
+            "of STORAGE_EMULATOR_HOST and COMPOSER_EMULATOR_HOST only one is set; unset it (it may "
+            "come from var/sandbox.env) to deploy to Google Cloud"
+        )
+    if "COMPOSER_EMULATOR_HOST" in os.environ:
+        from google.auth.credentials import AnonymousCredentials
+
+        credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]
+    else:
+        import google.auth
+
+        scope = "https://www.googleapis.com/auth/cloud-platform"
+        credentials = google.auth.default(scopes=[scope])[0]
+    place = f"projects/{options.project}/locations/{options.location}"
+    return Composer(f"{place}/environments/{options.environment}", credentials), credentials
+
+
+def _dry_run(options: argparse.Namespace, want: Wanted) -> int:
+    there, where = {}, "gs://BUCKET"
+    try:
+        if not (options.project and options.location and options.environment):
+            raise SettingError("PROJECT, LOCATION and ENVIRONMENT are not all given")
+        composer, credentials = _clients(options)
+    except (GoogleAuthError, SettingError) as error:
+        told = " ".join(str(error).split())
+        print(f"dry run for an environment in which nothing is yet ({told})")
+    else:
+        found = composer.find()
+        bucket = Bucket(found.bucket, options.project, credentials)
+        there, where = bucket.objects(), f"gs://{bucket.name}"
+        print(f"dry run for {composer.name}, {found.image}")
+    print(f"release {want.release}, names below {where}/; nothing is changed")
+    steps = [str(step) for step in plan(want, there, force=options.force)]
+    steps.append("ask Airflow for import errors, and until it has parsed the DAGs")
+    for number, step in enumerate(steps, 1):
+        print(f"{number}. {step}")
+    return 0
+
+
+def _deploy(options: argparse.Namespace, want: Wanted) -> int:
+    composer, credentials = _clients(options)
+    found = composer.find()
+    bucket = Bucket(found.bucket, options.project, credentials)
+    print(f"{composer.name}, {found.image}: release {want.release} to gs://{bucket.name}")
+    steps = plan(want, bucket.objects(), force=options.force)
+    carry_out(steps, want, bucket, partial(time.sleep, options.settle), print)
+    changed = len(steps) > 1
+    since = datetime.now(UTC) if changed else datetime.min.replace(tzinfo=UTC)
+    try:
+        told = wait_until_parsed(
+            composer, want.switch, want.models, since, lambda: datetime.now(UTC), time.sleep
+        )
+    except SettingError as error:
+        told = f"Airflow was not asked ({error}); look for import errors in its UI"
+    print(told)
+    return 0
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
+    for name, (_, what) in _NAMES.items():
+        parser.add_argument(f"--{name}", default="", help=what)
+    parser.add_argument("--dry-run", action="store_true", help="print the steps, change nothing")
+    parser.add_argument(
+        "--force", action="store_true", help="replace what others wrote in the same places"
+    )
+    parser.add_argument(
+        "--settle", type=float, default=60, help="seconds that Composer has to sync, each time"
+    )
+    parser.add_argument("--repository", type=Path, default=REPOSITORY, help=argparse.SUPPRESS)
+    return parser
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,88 @@
+"""The bucket of an environment, through Google's own client of Cloud Storage."""
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPIError, PreconditionFailed
+from google.cloud.storage import Client
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from deploy.plan import Delete, Object, Upload, md5_of
+from titleholder.errors import Refusal, SettingError
+from titleholder.vertex.clients import sentence
+
+# Under these lies everything that a deployment writes.
+PREFIXES = ("dags/", "plugins/titleholder-", "data/titleholder/")
+MARK, RELEASE = "titleholder-md5", "titleholder-release"
+_SECONDS = 60.0
+
+
+@dataclass(frozen=True)
+class Bucket:
+    """`name` without gs://. Raises SettingError for what Google refuses, Refusal when somebody else
+    writes at the same time; repeating is always safe."""
+
+    name: str
+    project: str
+    credentials: Any
+
+    def objects(self) -> dict[str, Object]:
+        """What is there now, below PREFIXES."""
+        found: dict[str, Object] = {}
+        for prefix in PREFIXES:
+            with self._told(f"list gs://{self.name}/{prefix}"):
+                for blob in self._client.list_blobs(self.name, prefix=prefix, timeout=_SECONDS):
+                    said = blob.metadata or {}
+                    found[blob.name] = Object(
+                        # An object that was composed has none.
+                        blob.md5_hash or "",
+                        blob.generation,
+                        blob.time_created,
+                        said.get(MARK, ""),
+                        said.get(RELEASE, ""),
+                    )
+        return found
+
+    def upload(self, step: Upload, release: str) -> None:
+        """Write one object, if what it replaces is still what was listed."""
+        blob = self._client.bucket(self.name).blob(step.name)
+        blob.metadata = {MARK: md5_of(step.content), RELEASE: release}
+        with self._told(f"write gs://{self.name}/{step.name}"):
+            # With the condition on the generation a second try cannot do harm.
+            blob.upload_from_string(
+                step.content,
+                content_type="text/plain; charset=utf-8",
+                if_generation_match=step.generation,
+                checksum="md5",
+                timeout=_SECONDS,
+                retry=DEFAULT_RETRY,
+            )
+
+    def delete(self, step: Delete) -> None:
+        """Remove one object, if it is still what was listed."""
+        blob = self._client.bucket(self.name).blob(step.name)
+        with self._told(f"delete gs://{self.name}/{step.name}"):
+            blob.delete(if_generation_match=step.generation, timeout=_SECONDS, retry=DEFAULT_RETRY)
+
+    @cached_property
+    def _client(self) -> Client:
+        host = os.environ.get("STORAGE_EMULATOR_HOST")
+        options = {"api_endpoint": host} if host else None
+        return Client(self.project, credentials=self.credentials, client_options=options)
+
+    @contextmanager
+    def _told(self, what: str) -> Iterator[None]:
+        try:
+            yield
+        except PreconditionFailed:
+            raise Refusal(
+                f"cannot {what}: somebody else wrote it a moment ago; look who, then repeat this"
+            ) from None
+        except GoogleAPIError as error:
+            raise SettingError(
+                f"cannot {what}: {sentence(error)}; docs/composer.md lists what the deployer needs"
+            ) from None

@@ -1,0 +1,139 @@
+"""The environment, through Google's own client of Cloud Composer."""
+
+import json
+import os
+import re
+import time
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
+from google.cloud.orchestration.airflow import service_v1 as v1
+
+from titleholder.errors import SettingError, TryAgain
+from titleholder.vertex.clients import sentence
+
+_SECONDS = 60.0
+_POLLS = 120
+# Seconds between two looks at a command that runs.
+BETWEEN = 1.0
+
+
+@dataclass(frozen=True)
+class Found:
+    """An environment: its bucket without gs://, and its image version."""
+
+    bucket: str
+    image: str
+
+
+@dataclass(frozen=True)
+class Composer:
+    """The environment `name` (projects/P/locations/L/environments/E). COMPOSER_EMULATOR_HOST, a
+    base URL, leads elsewhere, as STORAGE_EMULATOR_HOST does for Cloud Storage."""
+
+    name: str
+    credentials: Any
+
+    def find(self) -> Found:
+        """What must be known of it. Raises SettingError when it is not there, not running, or older
+        than Airflow 3.3."""
+        try:
+            found = self._client.get_environment(name=self.name, timeout=_SECONDS)
+        except NotFound:
+            raise SettingError(
+                f"there is no {self.name}; correct PROJECT, LOCATION or ENVIRONMENT"
+            ) from None
+        except GoogleAPIError as error:
+            raise SettingError(
+                f"{self.name} cannot be read: {sentence(error)}; docs/composer.md lists what the "
+                "deployer needs"
+            ) from None
+        if found.state != v1.Environment.State.RUNNING:
+            raise SettingError(f"{self.name} is {found.state.name}; repeat this when it is RUNNING")
+        image = found.config.software_config.image_version
+        version = re.fullmatch(r"composer-3-airflow-(\d+)\.(\d+)(\..*)?", image)
+        if version is None or (int(version[1]), int(version[2])) < (3, 3):
+            raise SettingError(
+                f"{self.name} has the image {image or 'unknown'}; upgrade it to "
+                "composer-3-airflow-3.3.1 or newer"
+            )
+        bucket = re.fullmatch(r"gs://([^/]+)/dags/?", found.config.dag_gcs_prefix)
+        if bucket is None:
+            raise SettingError(
+                f"{self.name} keeps its DAGs in {found.config.dag_gcs_prefix!r}, not in "
+                "gs://BUCKET/dags; deploy by hand"
+            )
+        return Found(bucket[1], image)
+
+    def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
+        """The rows that an Airflow command prints as JSON.
+
+        Raises SettingError when it may not be asked, TryAgain when it gave no such answer.
+        """
+        request = v1.ExecuteAirflowCommandRequest(
+            environment=self.name,
+            command=command,
+            subcommand=subcommand,
+            parameters=[*parameters, "--output", "json"],
+        )
+        asked = f"airflow {command} {subcommand}"
+        try:
+            begun = self._client.execute_airflow_command(request, timeout=_SECONDS)
+            if begun.error:
+                raise TryAgain(f"{asked}: {begun.error}")
+            printed = self._printed(begun, asked)
+        except Forbidden as error:
+            raise SettingError(f"{asked}: {sentence(error)}") from None
+        except GoogleAPIError as error:
+            raise TryAgain(f"{asked}: {sentence(error)}") from None
+        rows = rows_of(printed)
+        if rows is None:
+            last = printed.strip().rpartition("\n")[2]
+            raise TryAgain(f"{asked} printed no JSON, but {last!r}")
+        return rows
+
+    def _printed(self, begun: v1.ExecuteAirflowCommandResponse, asked: str) -> str:
+        lines: list[str] = []
+        following = 1
+        for _ in range(_POLLS):
+            page = self._client.poll_airflow_command(
+                v1.PollAirflowCommandRequest(
+                    environment=self.name,
+                    execution_id=begun.execution_id,
+                    pod=begun.pod,
+                    pod_namespace=begun.pod_namespace,
+                    next_line_number=following,
+                ),
+                timeout=_SECONDS,
+            )
+            for line in page.output:
+                lines.append(line.content.rstrip("\n"))
+                following = line.line_number + 1
+            if page.output_end:
+                return "\n".join(lines)
+            time.sleep(BETWEEN)
+        raise TryAgain(f"{asked} did not end within {_POLLS} looks")
+
+    @cached_property
+    def _client(self) -> v1.EnvironmentsClient:
+        host = os.environ.get("COMPOSER_EMULATOR_HOST")
+        if host is None:
+            return v1.EnvironmentsClient(credentials=self.credentials)
+        return v1.EnvironmentsClient(
+            credentials=self.credentials,
+            transport="rest",
+            client_options={"api_endpoint": host},
+        )
+
+
+def rows_of(printed: str) -> list[dict[str, Any]] | None:
+    """The JSON list at the end; what is logged comes before it, and may begin with `[` too."""
+    for start in re.finditer(r"^\[", printed, re.MULTILINE):
+        try:
+            found: list[dict[str, Any]] = json.loads(printed[start.start() :])
+        except ValueError:
+            continue
+        return found
+    return None

@@ -1,0 +1,221 @@
+"""Every method of Google's clients that is called, the IAM permissions it needs, and the roles that
+grant them: `python -m deploy.permissions` writes deploy/roles and the tables of docs/composer.md.
+
+The permissions are those of https://cloud.google.com/vertex-ai/docs/general/iam-permissions,
+https://cloud.google.com/bigquery/docs/access-control,
+https://cloud.google.com/storage/docs/access-control/iam-json and
+https://cloud.google.com/composer/docs/how-to/access-control.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+ROLES_FOLDER = Path(__file__).parent / "roles"
+PAGE = Path(__file__).parents[1] / "docs/composer.md"
+BEGIN, END = "<!-- made by python -m deploy.permissions -->\n", "<!-- end -->\n"
+
+
+@dataclass(frozen=True)
+class Role:
+    """A custom role: who gets it, on what, and Google's own role that includes it."""
+
+    account: str
+    on: str
+    instead: str
+
+
+ROLES = {
+    "worker": Role(
+        "worker", "the project", "`roles/aiplatform.user` and `roles/bigquery.jobUser`"
+    ),
+    "source": Role("worker and pipeline", "the source table", "`roles/bigquery.dataViewer`"),
+    "events": Role("worker", "the events dataset", "`roles/bigquery.dataEditor`"),
+    "act_as": Role(
+        "worker",
+        "the pipeline's account, and the endpoint's where a model names one",
+        "`roles/iam.serviceAccountUser`",
+    ),
+    "templates": Role(
+        "worker", "the bucket of a `gs://` template, if any", "`roles/storage.objectViewer`"
+    ),
+    "pipeline": Role("pipeline", "the project", "`roles/bigquery.readSessionUser`"),
+    "artifacts": Role("pipeline", "the pipelines' bucket", "`roles/storage.objectUser`"),
+    "deployer": Role("deployer", "the project", "`roles/composer.admin`"),
+    "environment_bucket": Role(
+        "deployer", "the environment's bucket", "`roles/storage.objectUser`"
+    ),
+}  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Call:
+    """A method of a client that the code in the folder `by` calls; without a client, what somebody
+    else does for it. `needs` are permissions by role; none where nothing is needed beyond what made
+    the thing that is asked about."""
+
+    by: str
+    client: str
+    method: str
+    needs: dict[str, tuple[str, ...]]
+
+
+_ENDPOINT, _MODEL, _JOB = "EndpointServiceClient", "ModelServiceClient", "PipelineServiceClient"
+_BIGQUERY, _READ, _COMPOSER = "bigquery.Client", "BigQueryReadClient", "EnvironmentsClient"
+_RUN = {"worker": ("bigquery.jobs.create",)}
+_ACT_AS = {"act_as": ("iam.serviceAccounts.actAs",)}
+_ROWS = ("bigquery.tables.get", "bigquery.tables.getData")
+
+
+def _vertex(*permissions: str) -> dict[str, tuple[str, ...]]:
+    return {"worker": tuple(f"aiplatform.{permission}" for permission in permissions)}
+
+
+CALLS = (
+    Call("plugins", _ENDPOINT, "list_endpoints", _vertex("endpoints.list")),
+    Call("plugins", _ENDPOINT, "get_endpoint", _vertex("endpoints.get")),
+    Call("plugins", _ENDPOINT, "create_endpoint", _vertex("endpoints.create")),
+    Call("plugins", _ENDPOINT, "update_endpoint", _vertex("endpoints.update")),
+    Call(
+        "plugins", _ENDPOINT, "deploy_model", _vertex("endpoints.deploy", "models.get") | _ACT_AS
+    ),
+    Call("plugins", _ENDPOINT, "undeploy_model", _vertex("endpoints.undeploy")),
+    Call("plugins", _ENDPOINT, "list_operations", _vertex("operations.list")),
+    # Whoever may read the resource may read its operations.
+    Call("plugins", _ENDPOINT, "get_operation", _vertex("endpoints.get", "models.get")),
+    Call("plugins", _MODEL, "list_model_versions", _vertex("models.list")),
+    Call("plugins", _MODEL, "upload_model", _vertex("models.upload")),
+    Call("plugins", _MODEL, "merge_version_aliases", _vertex("models.update")),
+    Call("plugins", _MODEL, "list_operations", _vertex("operations.list")),
+    Call("plugins", _MODEL, "get_operation", _vertex("endpoints.get", "models.get")),
+    Call("plugins", _JOB, "create_pipeline_job", _vertex("pipelineJobs.create") | _ACT_AS),
+    Call("plugins", _JOB, "get_pipeline_job", _vertex("pipelineJobs.get")),
+    Call("plugins", _JOB, "list_pipeline_jobs", _vertex("pipelineJobs.list")),
+    Call("plugins", _JOB, "cancel_pipeline_job", _vertex("pipelineJobs.cancel")),
+    Call(
+        "plugins",
+        _BIGQUERY,
+        "get_table",
+        {"source": ("bigquery.tables.get",), "events": ("bigquery.tables.get",)},
+    ),
+    Call(
+        "plugins",
+        _BIGQUERY,
+        "query",
+        _RUN
+        | {
+            "source": _ROWS,
+            # MERGE, and ALTER TABLE for a column that an older table lacks.
+            "events": (*_ROWS, "bigquery.tables.update", "bigquery.tables.updateData"),
+        },
+    ),
+    Call("plugins", _BIGQUERY, "query_and_wait", _RUN | {"events": _ROWS}),
+    Call("plugins", _BIGQUERY, "get_job", {}),
+    Call("plugins", "bigquery.QueryJob", "result", {}),
+    Call("plugins", "bigquery.QueryJob", "done", {}),
+    Call("plugins", _BIGQUERY, "get_dataset", {"events": ("bigquery.datasets.get",)}),
+    # Only while there is none; make it beforehand, and this is never called.
+    Call("plugins", _BIGQUERY, "create_dataset", {}),
+    Call("plugins", _BIGQUERY, "create_table", {"events": ("bigquery.tables.create",)}),
+    Call("plugins", "storage.Blob", "download_as_bytes", {"templates": ("storage.objects.get",)}),
+    Call(
+        "pipeline",
+        _READ,
+        "create_read_session",
+        {"pipeline": ("bigquery.readsessions.create",), "source": _ROWS},
+    ),
+    Call("pipeline", _READ, "read_rows", {"pipeline": ("bigquery.readsessions.getData",)}),
+    Call("pipeline", "storage.Blob", "download_as_bytes", {"artifacts": ("storage.objects.get",)}),
+    # Not called here: Google's launcher of each step reads its inputs and writes its outputs.
+    Call(
+        "Vertex AI",
+        "",
+        "the launcher of each step",
+        {
+            "artifacts": tuple(
+                f"storage.objects.{verb}" for verb in ("create", "delete", "get", "list")
+            )
+        },
+    ),
+    Call("deploy", _COMPOSER, "get_environment", {"deployer": ("composer.environments.get",)}),
+    Call(
+        "deploy",
+        _COMPOSER,
+        "execute_airflow_command",
+        {"deployer": ("composer.environments.executeAirflowCommand",)},
+    ),
+    Call(
+        "deploy",
+        _COMPOSER,
+        "poll_airflow_command",
+        {"deployer": ("composer.environments.executeAirflowCommand",)},
+    ),
+    Call(
+        "deploy", "storage.Client", "list_blobs", {"environment_bucket": ("storage.objects.list",)}
+    ),
+    Call(
+        "deploy",
+        "storage.Blob",
+        "upload_from_string",
+        # To write over an object is to delete it.
+        {"environment_bucket": ("storage.objects.create", "storage.objects.delete")},
+    ),
+    Call(
+        "deploy", "storage.Blob", "delete", {"environment_bucket": ("storage.objects.delete",)}
+    ),
+)  # fmt: skip
+
+
+def permissions(role: str) -> list[str]:
+    """Those of a role, sorted."""
+    return sorted({one for call in CALLS for one in call.needs.get(role, ())})
+
+
+def role_file(name: str) -> str:
+    """The role as `gcloud iam roles create --file` takes it."""
+    role = ROLES[name]
+    listed = "".join(f"- {permission}\n" for permission in permissions(name))
+    return (
+        f"# Made by `python -m deploy.permissions`. For the {role.account}, on {role.on}.\n"
+        f"title: Titleholder {name.replace('_', ' ')}\n"
+        "stage: GA\n"
+        f"includedPermissions:\n{listed}"
+    )
+
+
+def tables() -> str:
+    """The two tables of docs/composer.md."""
+    return "\n".join([*_roles(), "", *_calls(), ""])
+
+
+def _roles() -> Iterator[str]:
+    yield "| who | on | custom role | its permissions | or Google's, which grants more |"
+    yield "| --- | --- | --- | --- | --- |"
+    for name, role in ROLES.items():
+        listed = " ".join(f"`{permission}`" for permission in permissions(name))
+        yield f"| {role.account} | {role.on} | `{name}.yaml` | {listed} | {role.instead} |"
+
+
+def _calls() -> Iterator[str]:
+    yield "| code in | calls | needs |"
+    yield "| --- | --- | --- |"
+    for call in CALLS:
+        needs = sorted({one for some in call.needs.values() for one in some})
+        told = " ".join(f"`{one}`" for one in needs) or "nothing more, see below"
+        what = f"`{call.client}.{call.method}`" if call.client else call.method
+        yield f"| {call.by} | {what} | {told} |"
+
+
+def main() -> int:
+    """Write the roles and the page's tables anew."""
+    ROLES_FOLDER.mkdir(exist_ok=True)
+    for name in ROLES:
+        (ROLES_FOLDER / f"{name}.yaml").write_text(role_file(name))
+    before, _, rest = PAGE.read_text().partition(BEGIN)
+    PAGE.write_text(f"{before}{BEGIN}\n{tables()}\n{END}{rest.partition(END)[2]}")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

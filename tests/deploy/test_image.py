@@ -1,0 +1,155 @@
+"""dags/ and plugins/ need nothing but what the image of Cloud Composer has.
+
+The image is taken to be what Airflow and its google provider require: Composer's own lists name
+more packages, and other ones from version to version.
+"""
+
+import ast
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+
+from tests.conftest import REPOSITORY
+
+ROOTS = (
+    "apache-airflow",
+    "apache-airflow-providers-google",
+    "apache-airflow-providers-standard",
+    "apache-airflow-providers-http",
+    "apache-airflow-providers-common-sql",
+)
+
+
+def _plain(name: str) -> str:
+    return re.sub(r"[-_.]+", "-", name).lower()
+
+
+def image() -> set[str]:
+    """The top-level modules of all that ROOTS require, and of Python itself."""
+    todo: list[tuple[str, frozenset[str]]] = [(name, frozenset()) for name in ROOTS]
+    seen = set(todo)
+    while todo:
+        name, extras = todo.pop()
+        try:
+            requires = distribution(name).requires or []
+        except PackageNotFoundError:
+            continue
+        for asked in map(Requirement, requires):
+            wanted = [{"extra": extra} for extra in ("", *extras)]
+            if asked.marker is None or any(asked.marker.evaluate(one) for one in wanted):
+                # requirements.overrides says why not: it brings scikit-learn, among others.
+                more = _plain(asked.name), frozenset(asked.extras - {"evaluation"})
+                if more not in seen:
+                    seen.add(more)
+                    todo.append(more)
+    names = {name for name, _ in seen}
+    found = packages_distributions().items()
+    return set(sys.stdlib_module_names) | {
+        module for module, parts in found if names & set(map(_plain, parts))
+    }
+
+
+IMAGE = image()
+PARSE = """
+import importlib, json, pathlib, sys
+
+gcs, allowed = pathlib.Path(sys.argv[1]), {*json.loads(sys.argv[2]), "titleholder"}
+class Image:
+    def find_spec(self, name, path=None, target=None):
+        if name.partition(".")[0] not in allowed:
+            raise ModuleNotFoundError(f"the image has no {name}", name=name)
+sys.path = [entry for entry in sys.path if not entry.endswith("plugins")]
+sys.meta_path.insert(0, Image())
+
+from airflow.dag_processing.dagbag import DagBag
+bag = DagBag(str(gcs / "dags"))
+wrong = [error.strip().splitlines()[-1] for error in bag.import_errors.values()]
+files = sorted((gcs / "plugins/titleholder").rglob("*.py"))
+for path in files:
+    name = ".".join(path.relative_to(gcs / "plugins").with_suffix("").parts)
+    try:
+        assert importlib.import_module(name.removesuffix(".__init__")).__file__ == str(path)
+    except ImportError as error:
+        wrong.append(f"{name}: {error}")
+print("answer", json.dumps([sorted(bag.dags), len(files), wrong]))
+"""
+
+
+@pytest.fixture
+def gcs(tmp_path: Path) -> Path:
+    """The two folders alone, without the rest of the repository."""
+    for folder in ("dags", "plugins"):
+        shutil.copytree(
+            REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
+        )
+    return tmp_path
+
+
+def parse(gcs: Path) -> tuple[list[str], int, list[str]]:
+    """The DAGs that a real Airflow finds, how many modules the package has, and what is wrong, when
+    nothing outside IMAGE can be imported."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-c", PARSE, str(gcs), json.dumps(sorted(IMAGE))],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=gcs,
+        env=os.environ
+        | {
+            "AIRFLOW__CORE__DAGS_FOLDER": str(gcs / "dags"),
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(gcs / "plugins"),
+        },
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout.rpartition("answer ")[2])
+    return found[0], found[1], found[2]
+
+
+def outside(gcs: Path) -> set[tuple[str, str]]:
+    """Imports anywhere in the code, also inside functions, of modules that the image lacks: file
+    and module."""
+    found = set()
+    for path in gcs.rglob("*.py"):
+        for node in ast.walk(ast.parse(path.read_text())):
+            modules = []
+            if isinstance(node, ast.Import):
+                modules = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom):
+                assert node.level == 0, f"{path}: plugins have absolute imports only"
+                modules = [str(node.module)]
+            tops = {module.partition(".")[0] for module in modules}
+            found |= {(path.name, top) for top in tops - IMAGE - {"titleholder"}}
+    return found
+
+
+def test_the_image_is_what_we_think_it_is() -> None:
+    assert {"airflow", "google", "pydantic", "yaml", "croniter", "json"} <= IMAGE
+    assert not {"kfp", "sklearn", "joblib", "duckdb", "bqemulator", "sandbox", "pytest"} & IMAGE
+    assert not {"pipeline", "deploy", "titleholder"} & IMAGE
+
+
+def test_dags_and_plugins_import_with_the_image_alone(gcs: Path) -> None:
+    dags, modules, wrong = parse(gcs)
+    assert wrong == []
+    assert dags == ["linnerud__rollout", "linnerud__train"]
+    assert modules > 50
+    assert outside(gcs) == set()
+
+
+def test_a_violation_is_found(gcs: Path) -> None:
+    config, duel = (gcs / "plugins/titleholder" / name for name in ("config.py", "duel.py"))
+    config.write_text("import kfp\n" + config.read_text())
+    duel.write_text(duel.read_text() + "\n\ndef late() -> None:\n    import sklearn.tree\n")
+    assert outside(gcs) == {("config.py", "kfp"), ("duel.py", "sklearn")}
+    dags, _, wrong = parse(gcs)
+    assert dags == []
+    assert "ModuleNotFoundError: the image has no kfp" in wrong
+    assert "titleholder.config: the image has no kfp" in wrong
