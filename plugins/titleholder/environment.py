@@ -69,11 +69,11 @@ class Environment:
     def pipeline_root(self) -> str:
         """The `pipeline_root` of the connection's extra, else TITLEHOLDER_PIPELINE_ROOT, a gs://
         folder for what pipelines write; by default `gs://PROJECT-titleholder/pipelines`."""
-        where, root = "the connection's pipeline_root", self._extra("pipeline_root")
+        where, root = f"the connection {self.connection!r}", self._extra("pipeline_root")
         if not root:
             where, root = ROOT, os.environ.get(ROOT) or f"gs://{self.project}-titleholder/pipelines"
         if not root.startswith("gs://"):
-            raise SettingError(f"{where} is {root!r}; begin it with gs://")
+            raise SettingError(f"the pipeline root of {where} is {root!r}; begin it with gs://")
         return root.rstrip("/")
 
     def template(self, name: str) -> Compiled:
