@@ -35,7 +35,7 @@ lock: ## make requirements.txt anew from requirements.in
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
 
-run: setup ## everything: a clean sandbox, two weeks of the DAG, one prediction, a summary
+run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
 	@echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up

@@ -5,6 +5,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+import pytest
+
 from sandbox.chronicle import chronicle
 from sandbox.clock import SandboxClock
 from sandbox.places import Home
@@ -25,6 +27,7 @@ DUEL = {
 }
 
 
+@pytest.mark.long
 def test_weeks_are_played_in_their_own_time(
     model: Callable[..., Model],
     google: Google,
