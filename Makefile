@@ -39,7 +39,7 @@ schema: setup ## make the JSON Schema of the models' files anew
 	@$(BIN)/python -m titleholder schema > dags/models/schema.new
 	mv dags/models/schema.new dags/models/schema.json
 
-run: setup ## everything: a clean sandbox, two weeks of the DAG, one prediction, a summary
+run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
 	@$(BIN)/python -m titleholder check > /dev/null
 	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset

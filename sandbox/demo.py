@@ -9,17 +9,24 @@ import contextlib
 import json
 import os
 import sys
+import time
 import urllib.request
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from sandbox import airflow, linnerud, report
+from sandbox.chronicle import chronicle
 from sandbox.places import Home, State
 from sandbox.playing import NoSuchDag, find, play
 from sandbox.processes import inherited
+from sandbox.season import Season
+from sandbox.source import Source
+from titleholder.environment import Environment
+from titleholder.event_table import EventTable
 
-DAG_ID = "linnerud__train"
+MODEL, EVENTS = "linnerud", "titleholder.events"
+TRAIN = f"{MODEL}__train"
 INSTANCE = [86.6, 91.4, 50]
 
 
@@ -54,37 +61,58 @@ def _demonstrate(state: State, weeks: int, environ: dict[str, str], log: Path) -
     """Whether all went well. Raises NoSuchDag, with nothing seeded when it is known before."""
     terminal = os.fdopen(os.dup(1), "w", buffering=1)
     migration = airflow.migrate(environ)
+    now = datetime.now(UTC)
+    last = linnerud.last_end(now)
+    ends = [last - timedelta(weeks=back) for back in reversed(range(weeks))]
+    # Of two weeks the first crowns a champion and the second seats a challenger: nobody is judged
+    # in between, and both may be played now.
+    season = weeks > 2
+    source = Source(state)
     try:
         if weeks:
             with output_to(log):
-                find(DAG_ID)
-        _seed(state)
+                find(TRAIN)
+        rows = source.fill(ends[0] if season else now)
     finally:
         migrated = migration.wait() == 0
+    then = "each later row in its time" if season else "the present one"
+    print(f"seeded {source.table}: {rows:,} rows, 12 past weeks and {then}")
     if not migrated:
         print("`airflow db migrate` failed; run it to see why", file=sys.stderr)
         return False
     print(f"\nThe log of the runs: {log}")
     with output_to(log):
-        last = linnerud.last_end(datetime.now(UTC))
-        ends = [last - timedelta(weeks=back) for back in reversed(range(weeks))]
-        well = all(play(DAG_ID, end, terminal, log) for end in ends)
+        if season:
+            well = _season(Season(state, MODEL, source.fill, terminal, log), ends)
+            source.fill(datetime.now(UTC))
+        else:
+            well = all(play(TRAIN, end, terminal, log) for end in ends)
     _summary(state)
     return well
 
 
-def _seed(state: State) -> None:
-    from google.auth.credentials import AnonymousCredentials
-    from google.cloud import bigquery
-
-    client = bigquery.Client(
-        project=state.project,
-        credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        location=state.location,
+def _season(season: Season, ends: list[datetime]) -> bool:
+    print(
+        "The clock is moved to each run: the weekly one, then the daily one, from the first day\n"
+        "with rows to judge by until the challenger's fate is decided or the next week comes.\n"
+        "Without a challenger a day would only skip: none such is played, nor any after the last\n"
+        "weekly run.",
+        file=season.terminal,
     )
-    table = f"{state.project}.linnerud.measurements"
-    rows = linnerud.load(client, datetime.now(UTC), table)
-    print(f"seeded {table}: {rows:,} rows, 12 past weeks and the present one")
+    begun = time.monotonic()
+    weeks, well = season.play(ends)
+    took = time.monotonic() - begun
+    events = EventTable(Environment("google_cloud_default"), EVENTS).read(MODEL)
+    print(
+        "",
+        *chronicle(weeks, events),
+        "ahead by: the loss that decides, champion's minus challenger's, and its interval, at the "
+        "last verdict",
+        f"{len(weeks)} weeks in {took:.0f} s; the clock shows the time of day again",
+        sep="\n",
+        file=season.terminal,
+    )
+    return well
 
 
 def _summary(state: State) -> None:

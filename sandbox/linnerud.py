@@ -25,6 +25,7 @@ _STEP = _WEEK // ROWS_PER_WEEK
 _METRIC = np.array([0.45359237, 2.54, 1.0])  # pounds, inches, beats per minute
 _JITTER = np.array([0.36, 0.3, 0.45])  # kg, cm, bpm: small beside the people's differences
 _EFFORT = 0.05  # how much a person's result varies, as a share of it
+_SEASON = 13  # weeks
 _SCHEMA = pa.schema(
     [
         pa.field("id", pa.int64(), nullable=False),
@@ -32,15 +33,22 @@ _SCHEMA = pa.schema(
         *(pa.field(name, pa.float64()) for name in (*FEATURES, *TARGETS)),
     ]
 )
+_FIELDS = [
+    bigquery.SchemaField("id", "INT64", mode="REQUIRED"),
+    bigquery.SchemaField("measured_at", "TIMESTAMP"),
+    *(bigquery.SchemaField(name, "FLOAT64") for name in (*FEATURES, *TARGETS)),
+]
 
 
-def weeks(now: datetime, count: int = 12, drift: float = 0.02) -> pa.Table:
+def weeks(now: datetime, count: int = 12, drift: float = 0.08) -> pa.Table:
     """The last `count` complete weeks before `now` and the current week up to `now`.
 
     Weeks run from Monday 03:00 UTC to Monday 03:00 UTC; each complete one has 2,000 rows
     spread evenly over it, the last within some five minutes of its end. Columns: id INT64 (unique),
     measured_at TIMESTAMP, weight_kg, waist_cm, pulse_bpm, chins, situps, jumps FLOAT64.
-    The targets rise and fall by the share `drift` in half a year, as with a season's form.
+    The targets rise and fall by the share `drift` in a quarter of a year, as with a season's form:
+    mostly a model of the last week is better in this one than an older model, near the turning
+    points it is not.
     Raises ValueError for a `now` without a time zone.
     """
     if now.tzinfo is None:
@@ -61,26 +69,39 @@ def load(client: bigquery.Client, now: datetime, table: str | None = None, count
     Creates dataset and table (partitioned by day on measured_at) when missing; doing it twice
     gives the same table. The default is `linnerud.measurements` in the client's project.
     """
-    target = bigquery.TableReference.from_string(
-        table or f"{client.project}.linnerud.measurements", default_project=client.project
-    )
-    schema = [
-        bigquery.SchemaField("id", "INT64", mode="REQUIRED"),
-        bigquery.SchemaField("measured_at", "TIMESTAMP"),
-        *(bigquery.SchemaField(name, "FLOAT64") for name in (*FEATURES, *TARGETS)),
-    ]
-    partitioned = bigquery.Table(target, schema)
+    target = _reference(client, table)
+    partitioned = bigquery.Table(target, _FIELDS)
     partitioned.time_partitioning = bigquery.TimePartitioning(field="measured_at")
     client.create_dataset(f"{target.project}.{target.dataset_id}", exists_ok=True)
     client.create_table(partitioned, exists_ok=True)
+    return _write(client, target, weeks(now, count), bigquery.WriteDisposition.WRITE_TRUNCATE)
 
-    rows = weeks(now, count)
+
+def append(
+    client: bigquery.Client, since: datetime, now: datetime, table: str | None = None
+) -> int:
+    """Add the rows after `since` up to `now` to a table that `load` made with the `now` that is
+    `since` here, so that it is as if loaded now; returns how many they are."""
+    rows = weeks(now, count=(now - since) // _WEEK + 1)
+    rows = rows.filter(pc.greater(rows["measured_at"], pa.scalar(since)))
+    target = _reference(client, table)
+    return _write(client, target, rows, bigquery.WriteDisposition.WRITE_APPEND)
+
+
+def _reference(client: bigquery.Client, table: str | None) -> bigquery.TableReference:
+    name = table or f"{client.project}.linnerud.measurements"
+    return bigquery.TableReference.from_string(name, default_project=client.project)
+
+
+def _write(
+    client: bigquery.Client, target: bigquery.TableReference, rows: pa.Table, disposition: str
+) -> int:
     parquet = io.BytesIO()
     pq.write_table(rows, parquet)
     config = bigquery.LoadJobConfig(
         source_format=bigquery.SourceFormat.PARQUET,
-        write_disposition=bigquery.WriteDisposition.WRITE_TRUNCATE,
-        schema=schema,
+        write_disposition=disposition,
+        schema=_FIELDS,
     )
     client.load_table_from_file(parquet, target, rewind=True, job_config=config).result()
     return int(rows.num_rows)
@@ -92,11 +113,11 @@ def _week(number: int, drift: float) -> pa.Table:
     linnerud = load_linnerud()  # its `target` are the bodies, its `data` the exercises
     person = rng.integers(len(linnerud.data), size=ROWS_PER_WEEK)
     jitter, effort = rng.standard_normal((2, ROWS_PER_WEEK, 3))
-    form = 1 + drift * np.sin(2 * np.pi * number / 26)
-    bodies = linnerud.target[person] * _METRIC + jitter * _JITTER
-    results = linnerud.data[person] * form * (1 + effort * _EFFORT)
-
     index = np.arange(ROWS_PER_WEEK)
+    form = 1 + drift * np.sin(2 * np.pi * (number + index / ROWS_PER_WEEK) / _SEASON)
+    bodies = linnerud.target[person] * _METRIC + jitter * _JITTER
+    results = linnerud.data[person] * form[:, None] * (1 + effort * _EFFORT)
+
     step = _STEP // timedelta(microseconds=1)
     begin = (number * _WEEK + (_FIRST_WEEK - datetime.fromtimestamp(0, UTC))) // timedelta(
         microseconds=1

@@ -1,4 +1,4 @@
-"""A run of a model's weekly DAG by Airflow's own `dag.test()`, the end of each task told."""
+"""Runs of a model's DAGs by Airflow's own `dag.test()`, the end of each task told."""
 
 import os
 import time
@@ -6,6 +6,9 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any, TextIO
+
+Clock = Callable[[], datetime]
+Tell = Callable[[str, str], None]
 
 
 class NoSuchDag(Exception):
@@ -26,7 +29,14 @@ def find(dag_id: str) -> Any:
     raise NoSuchDag("\n".join(bag.import_errors.values() or told))
 
 
-def play(dag_id: str, end: datetime, terminal: TextIO, log: Path, about: str = "") -> bool:
+def play(
+    dag_id: str,
+    end: datetime,
+    terminal: TextIO,
+    log: Path,
+    about: str = "",
+    clock: Clock | None = None,
+) -> bool:
     """One run over the week that ended at `end`, or `about` something else, a line a task on
     `terminal`; whether it went well.
 
@@ -36,26 +46,42 @@ def play(dag_id: str, end: datetime, terminal: TextIO, log: Path, about: str = "
     started = time.monotonic()
     about = about or f"week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}"
     print(f"\n{dag_id}, {about}", file=terminal)
+
+    def tell(task_id: str, words: str) -> None:
+        print(f"  {task_id:18} {words}", file=terminal)
+
+    state = run(dag, end, tell, clock)
+    print(f"  {state} after {time.monotonic() - started:.0f} s", file=terminal)
+    if state != "success":
+        print(f"  the reason is in {log}", file=terminal)
+    return state == "success"
+
+
+def run(dag: Any, at: datetime, tell: Tell, clock: Clock | None = None) -> str:
+    """The state in which a run of `dag` ends that was due at `at`.
+
+    `tell` hears the id of each task that ends and what it came to. `clock` is the tasks' own, the
+    time of day when there is none. A DAG is good for one run: look for it anew.
+    """
     reasons: dict[str, str] = {}
     # `dag.test()` of Airflow 3.3 cannot end a run that has one.
     dag.deadline = None
 
-    def tell(context: Any) -> None:
+    def ended(context: Any) -> None:
         ti = context["ti"]
         value = context.get("exception") or reasons.get(ti.task_id)
-        words = _words(value or ti.xcom_pull(task_ids=ti.task_id) or str(ti.state))
-        print(f"  {ti.task_id:18} {words}", file=terminal)
+        tell(ti.task_id, _words(value or ti.xcom_pull(task_ids=ti.task_id) or str(ti.state)))
 
     for task in dag.tasks:
+        # `dag.test()` has no supervisor whose news could come late.
+        task.shortest_deferral = timedelta(0)
+        if clock is not None:
+            task.clock = clock
         task.execute = _noting(task.task_id, task.execute, reasons)
         for moment in ("on_success_callback", "on_skipped_callback", "on_failure_callback"):
-            setattr(task, moment, [tell, *getattr(task, moment)])
-    # Without a logical date: the scheduled run of that week stays free to come.
-    run = dag.test(run_after=end, logical_date=None)
-    print(f"  {run.state} after {time.monotonic() - started:.0f} s", file=terminal)
-    if run.state != "success":
-        print(f"  the reason is in {log}", file=terminal)
-    return bool(run.state == "success")
+            setattr(task, moment, [ended, *getattr(task, moment)])
+    # Without a logical date: the scheduled run of that time stays free to come.
+    return str(dag.test(run_after=at, logical_date=None).state)
 
 
 def _noting(task_id: str, execute: Callable[..., Any], reasons: dict[str, str]) -> Any:

@@ -35,16 +35,21 @@ os.environ |= {
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The counts of the crash matrix, which its tests record as `crashes`; also from workers."""
+    """The counts of the crash matrix, which its tests record as `crashes`, and what became of the
+    simulated challengers, recorded as `challenger`; also from workers."""
     counts: Counter[str] = Counter()
+    fates = []
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", "") == "call":
                 for name, value in report.user_properties:
                     counts += Counter(value if name == "crashes" else {})
+                    fates += [value] if name == "challenger" else []
     if counts:
         told = ", ".join(f"{number} {what}" for what, number in counts.items())
         terminalreporter.write_line(f"crash matrix: {told}")
+    if fates:
+        terminalreporter.write_line(f"simulated challengers: {'; '.join(fates)}")
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,7 @@ from titleholder.contract import Job
 from titleholder.errors import PipelineError, Refusal
 from titleholder.rollout.contest import Contest, Contestant
 from titleholder.rollout.evidence import Evidence
+from titleholder.rollout.lately import Part
 from titleholder.rollout.rules import Metric, Rules
 from titleholder.run import MAX_GENERATION
 
@@ -122,6 +123,7 @@ def evidence_of(raw: Mapping[str, Any], between: Contest, at: datetime) -> Evide
         challenger_rows=_number(raw, "challenger_rows"),
         newest=_time(raw.get("last_row")),
         measured=at,
+        days=_days(raw.get("days")),
     )
 
 
@@ -135,6 +137,20 @@ def _whom(raw: Mapping[str, Any], role: str, expected: Contestant) -> str:
 def _number(raw: Mapping[str, Any], name: str) -> float:
     value = raw.get(name)
     return float(value) if isinstance(value, int | float) else float("nan")
+
+
+def _days(value: object) -> tuple[Part, ...]:
+    """The days in their order; none of them where one has no date, or two have the same."""
+    found = value if isinstance(value, list) and all(isinstance(d, dict) for d in value) else []
+    dates = [_time(day.get("day")) for day in found]
+    known = [date for date in dates if date is not None]
+    if len(known) < len(found) or len(set(known)) < len(found) or known != sorted(known):
+        return ()
+    return tuple(
+        # The variance of a single row is not known, and of no weight.
+        Part(n, _number(day, "mean"), 0.0 if n == 1 else _number(day, "variance"))
+        for day, n in ((day, _number(day, "n")) for day in found)
+    )
 
 
 def _time(value: object) -> datetime | None:

@@ -16,8 +16,9 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.vertex import clock_admin
 from sandbox.vertex.callers import refuse_web_pages, while_connected
-from sandbox.vertex.clock import Clock, utc_now
+from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
 from sandbox.vertex.endpoints.records import EndpointRecords
@@ -73,13 +74,14 @@ def create_app(
     """The local Vertex AI of one project, with its state in `home`.
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
-    BigQuery, without which predictions are not logged. With `faults`, tests may ask for some at
-    /sandbox/... (see faults/admin.py). Raises ValueError for any other host, and for a file that
-    is not this server's to use.
+    BigQuery, without which predictions are not logged. Whoever calls may move `clock` (see
+    clock_admin.py) and, with `faults`, ask for some at /sandbox/... (see faults/admin.py). Raises
+    ValueError for any other host, and for a file that is not this server's to use.
     """
     artifacts = Artifacts(storage_host, project)
     log = RequestLog(Tables(bigquery_host, project) if bigquery_host else None)
     store = Store(home / "vertex.sqlite")
+    clock = MovableClock(clock)
     operations = Operations(store, clock, disturbance)
     context = Context(store, clock, Names(project, number), operations, durations or Durations())
     serving = Serving(store, artifacts, chance or random.Random(), project)
@@ -100,7 +102,7 @@ def create_app(
         OperationService(operations),
         PipelineService(context, home / "pipelines", failing_tasks),
     ]
-    api = _Api(services, Prediction(context.names, serving, log, clock), context)
+    api = _Api(services, Prediction(context.names, serving, log, clock), context, clock)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -123,10 +125,17 @@ def create_app(
 
 
 class _Api:
-    def __init__(self, services: list[Any], prediction: Prediction, context: Context) -> None:
+    def __init__(
+        self,
+        services: list[Any],
+        prediction: Prediction,
+        context: Context,
+        clock: MovableClock,
+    ) -> None:
         self._services = services
         self._prediction = prediction
         self._context = context
+        self._clock = clock
         self._routes = google_routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -155,6 +164,8 @@ class _Api:
 
     def _answer(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         path = request.scope["path"]
+        if path == clock_admin.PATH:
+            return clock_admin.answer(self._clock, request.method, body)
         found = self._routes.match(request.method, path)
         known = found is not None
         found = found or other_routes().match(request.method, path)

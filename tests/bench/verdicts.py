@@ -120,14 +120,37 @@ def naive(course: Course) -> Floats:
     return np.sqrt(course.variance / course.n) * Z
 
 
+def lately_worse(course: Course, margin: float) -> NDArray[np.bool_]:
+    """Where some stretch of newest days with MINIMUM_N rows is worse by more than the margin."""
+    sums = course.n * course.mean
+    squares = (course.n - 1) * course.variance + sums * course.mean
+    found = np.zeros(sums.shape, bool)
+    for days in range(math.ceil(MINIMUM_N / course.n[0]), DAYS):
+        n = course.n[0] * days
+        mean = (sums[:, days:] - sums[:, :-days]) / n
+        variance = (squares[:, days:] - squares[:, :-days] - n * mean * mean) / (n - 1)
+        found[:, days:] |= mean + Z * np.sqrt(variance / n) < -margin
+    return found & (course.mean >= -margin)
+
+
 def judge(
-    course: Course, half: Floats, margin: float, heaviest_row: float
+    course: Course,
+    half: Floats,
+    margin: float,
+    heaviest_row: float,
+    held: NDArray[np.bool_] | None = None,
+    first_day: int = 1,
 ) -> tuple[Floats, Floats]:
     """The first day, from 1, on which each rollout is promoted and rolled back; infinite where it
     is not, or where the other came first. `margin` is that of non-inferiority. No promotion while
-    one row carries more than `heaviest_row` of the sum of squares."""
+    one row carries more than `heaviest_row` of the sum of squares, where `held`, and before
+    `first_day`."""
     half = np.where(course.n < MINIMUM_N, np.inf, half)
-    up = _first((course.mean - half > -margin) & (course.heaviest <= heaviest_row))
+    earned = (course.mean - half > -margin) & (course.heaviest <= heaviest_row)
+    if held is not None:
+        earned &= ~held
+    earned[:, : first_day - 1] = False
+    up = _first(earned)
     down = _first(course.mean + half < -margin)
     return np.where(up < down, up, np.inf), np.where(down < up, down, np.inf)
 
@@ -139,8 +162,11 @@ def _first(said: NDArray[np.bool_]) -> Floats:
 def compare(what: str, course: Course, tuned_for: int = MINIMUM_N, margin: float = 0) -> Line:
     """Both tests on the same rows."""
     found: list[float | None] = []
-    for half, heaviest_row in ((ours(course, tuned_for), HEAVIEST_ROW), (naive(course), 1.0)):
-        up, down = judge(course, half, margin, heaviest_row)
+    held = lately_worse(course, margin)
+    for up, down in (
+        judge(course, ours(course, tuned_for), margin, HEAVIEST_ROW, held),
+        judge(course, naive(course), margin, 1.0),
+    ):
         # The day of what happens more often.
         day = min(float(np.median(up)), float(np.median(down)))
         found += [float(np.isfinite(up).mean()), float(np.isfinite(down).mean())]
@@ -178,6 +204,24 @@ def simulate(shape: Shape, tuned_for: int = MINIMUM_N, seed: int = 1) -> list[Li
     return lines
 
 
+def turned(shape: Shape, good: int, tuned_for: int, seed: int = 4) -> tuple[float, float]:
+    """A challenger that is 4 points better for that many days and then 4 points worse, and may be
+    promoted when it has been so for two: the share that is, without and with a look at the newest
+    days."""
+    rng = np.random.default_rng(seed)
+    chances = [0.08, 0.04, 0.88]
+    draws = np.moveaxis(rng.multinomial(shape.rows, chances, (shape.rollouts, DAYS)), 2, 0)
+    sign = np.where(np.arange(DAYS) < good, 1, -1)
+    ones = np.ones((shape.rollouts, DAYS))
+    course = _course(shape.rows, sign * (draws[0] - draws[1]), draws[0] + draws[1], -ones, ones)
+    half = ours(course, tuned_for)
+    promoted = [
+        float(np.isfinite(judge(course, half, 0, HEAVIEST_ROW, held, good + 2)[0]).mean())
+        for held in (None, lately_worse(course, 0))
+    ]
+    return promoted[0], promoted[1]
+
+
 def table(lines: list[Line]) -> str:
     """For people: per cent, and days."""
     rows = [
@@ -205,7 +249,13 @@ def main() -> None:
     print(f"{options.rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}")
     for rows, tuned_for in ((50, MINIMUM_N), (500, MINIMUM_N), (500, 2_500)):
         print(f"\n{rows} rows a day, tuned for {tuned_for:,}")
-        print(table(simulate(Shape(options.rollouts, rows), tuned_for)))
+        shape = Shape(options.rollouts, rows)
+        print(table(simulate(shape, tuned_for)))
+        without, with_it = turned(shape, 7, tuned_for)
+        print(
+            "4 points better for 7 days, then 4 points worse, promoted on the 9th or later: "
+            f"{with_it:.2%}; without a look at the newest days {without:.2%}"
+        )
 
 
 if __name__ == "__main__":

@@ -23,15 +23,25 @@ from kfp import compiler
 from sklearn.dummy import DummyRegressor
 
 from sandbox import airflow as sandbox_airflow
+from sandbox.clock import SandboxClock
 from sandbox.places import Home
 from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
 from tests.titleholder.test_schema import found_by_an_editor
+from titleholder.candidate import candidate
+from titleholder.config import load_model
+from titleholder.contract import Offer
+from titleholder.environment import Environment
+from titleholder.event_table import EventTable
 from titleholder.interval import Interval, last_complete
 from titleholder.operators import base
+from titleholder.reconcile import Done, Reconciler
+from titleholder.recorder import Cause
+from titleholder.rollout.intents import Policy
 from titleholder.run import Run
+from titleholder.vertex.endpoints import Endpoints
 
 # A week that ended long enough ago for every wait for its source to be over.
 LAST_MONDAY = last_complete("0 3 * * 1", datetime.now(UTC)).end - timedelta(weeks=1)
@@ -177,7 +187,15 @@ class Model:
         """Fill the source: `rows` rows for each of these times."""
         column = [stamp for stamp in stamps for _ in range(rows)]
         data = pa.table({"measured_at": pa.array(column, pa.timestamp("us", "UTC"))})
-        schema = [bigquery.SchemaField("measured_at", "TIMESTAMP")]
+        self.put(data)
+
+    def put(self, data: pa.Table) -> None:
+        """Fill the source with these rows; other columns than it has need an empty place."""
+        types = {"double": "FLOAT64"}
+        schema = [
+            bigquery.SchemaField(column.name, types.get(str(column.type), "TIMESTAMP"))
+            for column in data.schema
+        ]
         self.tables.create_table(bigquery.Table(self.table, schema=schema), exists_ok=True)
         file = io.BytesIO()
         pq.write_table(data, file)
@@ -203,10 +221,11 @@ class Model:
         retries: int = 0,
         mark_success: str | None = None,
         dag: str = "train",
+        clock: Callable[[], datetime] | None = None,
         **params: object,
     ) -> Played:
         """One run over the week that ended at `end`, by `dag.test()`; None: no logical date.
-        `params` are those of the form."""
+        `clock` is the tasks', `params` are those of the form."""
         from airflow.dag_processing.dagbag import DagBag
 
         dag_id = f"{self.name}__{dag}"
@@ -225,6 +244,7 @@ class Model:
 
         for task in found.tasks:
             task.retries, task.retry_delay = retries, timedelta(0)
+            task.clock = clock or task.clock
             for moment in ("on_success_callback", "on_failure_callback", "on_skipped_callback"):
                 setattr(task, moment, [note, *getattr(task, moment)])
         run = found.test(
@@ -242,6 +262,33 @@ def told(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
         held = json.dumps({"conn_type": "http", "password": into.url})
         monkeypatch.setenv("AIRFLOW_CONN_TITLEHOLDER_ALERTS", held)
         yield into
+
+
+def seat(
+    made: Model, end: datetime, offer: Offer, clock: Callable[[], datetime] = base.utc_now
+) -> None:
+    """Seat what the week before `end` offered, as a weekly run would."""
+    config = load_model(DAGS_FOLDER / "models" / f"{made.name}.yaml")
+    environment = Environment(config.connection)
+    engine = Reconciler(
+        Endpoints(environment, config),
+        EventTable(environment, config.events),
+        Policy(),
+        Cause(),
+        clock,
+    )
+    run = Run(made.name, Interval(end - timedelta(weeks=1), end), 0)
+    assert isinstance(engine.run(candidate(config, run, offer, "fresh")), Done)
+
+
+@pytest.fixture
+def clock(google: Google) -> Iterator[SandboxClock]:
+    """The sandbox's clock, which shows the time of day again after the test."""
+    found = SandboxClock(google.host)
+    try:
+        yield found
+    finally:
+        found.reset()
 
 
 def crown(google: Google, made: Model, end: datetime) -> None:

@@ -6,22 +6,13 @@ from typing import Any
 
 import pytest
 
-from tests.conftest import DAGS_FOLDER
-from tests.dags.conftest import LAST_MONDAY, Google, Model, Played
+from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
 from tests.dags.tiny_duel import CASES
 from tests.dags.tiny_pipeline import IMAGE
-from titleholder.candidate import candidate
-from titleholder.config import load_model
 from titleholder.contract import Offer
 from titleholder.environment import Environment
 from titleholder.event_table import EventTable
 from titleholder.events import Event
-from titleholder.interval import Interval
-from titleholder.reconcile import Done, Reconciler
-from titleholder.recorder import Cause
-from titleholder.rollout.intents import Policy
-from titleholder.run import Run
-from titleholder.vertex.endpoints import Endpoints
 
 WEEK = timedelta(weeks=1)
 DUEL = {
@@ -55,20 +46,9 @@ def contested(model: Callable[..., Model], google: Google) -> Callable[..., Mode
         ago: timedelta = timedelta(0), duel: dict[str, Any] | None = None, **changes: Any
     ) -> Model:
         made = model(duel={**DUEL, **(duel or {})}, **changes)
-        config = load_model(DAGS_FOLDER / "models" / f"{made.name}.yaml")
-        environment = Environment(config.connection)
-        engine = Reconciler(
-            Endpoints(environment, config),
-            EventTable(environment, config.events),
-            Policy(),
-            Cause(),
-            lambda: datetime.now(UTC) - ago,
-        )
         for weeks in (3, 2):
-            end = LAST_MONDAY - weeks * WEEK
             offer = Offer(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
-            run = Run(made.name, Interval(end - WEEK, end), 0)
-            assert isinstance(engine.run(candidate(config, run, offer, "fresh")), Done)
+            seat(made, LAST_MONDAY - weeks * WEEK, offer, lambda: datetime.now(UTC) - ago)
         return made
 
     return make

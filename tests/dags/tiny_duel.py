@@ -35,6 +35,7 @@ def compare(
         "champion_rows": 1000 + silent,
         "challenger_rows": 1000,
         "last_row": labels_until,
+        "days": [{"day": labels_until[:10], "n": 1000, "mean": mean, "variance": 1.0}],
         "champion": {"sha256": champion_sha256},
         "challenger": {"sha256": challenger_sha256},
         "challenger_data_until": challenger_data_until,

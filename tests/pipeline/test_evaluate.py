@@ -51,7 +51,7 @@ def test_every_week_of_the_example_passes_with_a_margin(tmp_path: Path) -> None:
         model, held_out = train_on(week, tmp_path)
         metrics = dsl.Metrics(uri=str(tmp_path / "metrics"))
         evaluate.python_func(model=model, held_out=held_out, metrics=metrics, **columns)
-        assert metrics.metadata["score"] > 92, number
+        assert metrics.metadata["score"] > 90, number
 
 
 def test_metrics_are_computed_by_target(tmp_path: Path) -> None:

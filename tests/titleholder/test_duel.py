@@ -41,6 +41,10 @@ RAW = {
     "champion_rows": 2000,
     "challenger_rows": 2000,
     "last_row": "2026-11-19T23:00:00Z",
+    "days": [
+        {"day": "2026-11-18", "n": 1999, "mean": 0.5, "variance": 1.0},
+        {"day": "2026-11-19", "n": 1, "mean": 0.5, "variance": None},
+    ],
     "champion": {"uri": "gs://b/1", "sha256": "1" * 64},
     "challenger": {"uri": "gs://b/2", "sha256": "2" * 64},
 }

@@ -61,7 +61,7 @@ def test_variables_say_it_for_a_connection_that_does_not(monkeypatch: pytest.Mon
 def test_what_a_connection_says_wrongly() -> None:
     with pytest.raises(SettingError, match="'wrong' has a location that is no text; write it in q"):
         _ = Environment("wrong").location
-    with pytest.raises(SettingError, match="root of the connection 'wrong' is '/tmp/x'; begin it with"):
+    with pytest.raises(SettingError, match="the connection 'wrong' is '/tmp/x'; begin it with"):
         _ = Environment("wrong").pipeline_root
 
 

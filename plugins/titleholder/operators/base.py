@@ -29,7 +29,8 @@ def utc_now() -> datetime:
 
 
 class ModelOperator(BaseOperator):
-    """A task about one model. Tests give it another `clock`."""
+    """A task about one model. Whoever plays another time gives it another `clock`, and where there
+    are no workers a `shortest_deferral` of its own."""
 
     ui_color = "#f3e5c3"
 
@@ -39,6 +40,7 @@ class ModelOperator(BaseOperator):
         super().__init__(**kwargs)
         self.config = config
         self.clock = clock
+        self.shortest_deferral = SHORTEST_DEFERRAL
 
     @cached_property
     def environment(self) -> Environment:
@@ -50,11 +52,12 @@ class ModelOperator(BaseOperator):
         return run_of(self.config.model, self.config.schedule, context)
 
     def wake_in(self, span: timedelta) -> NoReturn:
-        """Give the worker slot back and be resumed after `span`, at least 10 seconds, by a trigger
-        that ships with Airflow: Cloud Composer runs no others."""
+        """Give the worker slot back and be resumed after `span`, at least `shortest_deferral`, by a
+        trigger that ships with Airflow: Cloud Composer runs no others."""
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
-        self.defer(trigger=TimeDeltaTrigger(max(span, SHORTEST_DEFERRAL)), method_name="resume")
+        trigger = TimeDeltaTrigger(max(span, self.shortest_deferral))
+        self.defer(trigger=trigger, method_name="resume")
         raise AssertionError("defer does not return")
 
     def resume(self, context: Mapping[str, Any], event: Any = None) -> Any:

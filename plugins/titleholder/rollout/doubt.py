@@ -30,10 +30,13 @@ class Doubt(Enum):
     CHALLENGER_SILENT = ("challenger silent", False, True, True)
     GAPS = ("gaps", False, True, True)
     COVERAGE = ("low coverage", False, True, True)
+    NO_DAYS = ("no days", False, True, True)
     # Mostly there are only too few rows yet on which the models differ.
     HEAVY = ("heavy tail", True, True, True)
     # What was clear when it was measured is as true now.
     STALE = ("stale", False, True, True)
+    # A good one may have turned bad; if so, all rows together will tell, too.
+    LATELY = ("lately worse", True, True, True)
 
     def __init__(self, word: str, waits: bool, may_roll_back: bool, may_end: bool) -> None:
         self.word = word

@@ -3,6 +3,8 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from titleholder.rollout.lately import Part
+
 
 @dataclass(frozen=True)
 class Evidence:
@@ -17,7 +19,8 @@ class Evidence:
     model ids.
 
     `newest` is the time of the newest row (None without rows), `measured` when they were scored;
-    both are aware.
+    both are aware. `days` are the same n rows day by day, oldest first; empty where that is not
+    known.
     """
 
     champion: str
@@ -34,6 +37,7 @@ class Evidence:
     challenger_rows: float
     newest: datetime | None
     measured: datetime
+    days: tuple[Part, ...] = ()
 
 
 @dataclass(frozen=True)

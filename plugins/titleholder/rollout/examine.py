@@ -3,9 +3,11 @@
 import math
 from collections.abc import Iterator
 from datetime import timedelta
+from statistics import NormalDist
 
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
+from titleholder.rollout.lately import newest, sound
 from titleholder.rollout.rules import Rules, days
 
 # Clocks differ a little.
@@ -110,7 +112,27 @@ def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]
     elif variance == 0:
         yield Doubt.NO_VARIANCE, f"all {n:.0f} rows differ by the same {mean:g}"
     else:
+        yield from _lately(evidence, rules)
         yield from _tail(evidence, rules)
+
+
+def _lately(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
+    """A mean over all rows tells late that a challenger has turned bad. Any stretch of newest days
+    may tell it here, by an interval for one look: what can only hold back adds nothing to the
+    chance of a wrong promotion, however often it is asked."""
+    if not sound(evidence.days, evidence.n):
+        yield Doubt.NO_DAYS, f"its days are not those of its {evidence.n:.0f} rows"
+    elif evidence.mean >= -rules.margin:  # else all rows together say so, too
+        z = NormalDist().inv_cdf(1 - rules.alpha / 2)
+        for part in newest(evidence.days, rules.minimum_n):
+            half = z * math.sqrt(part.variance / part.n)
+            if not part.mean + half >= -rules.margin:
+                yield (
+                    Doubt.LATELY,
+                    f"lately the challenger is worse: {part.mean:.4g} ({part.mean - half:.4g} to "
+                    f"{part.mean + half:.4g}) on the newest {part.n:.0f} rows",
+                )
+                return
 
 
 def _tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:

@@ -135,7 +135,9 @@ class Operations:
         now = self._clock()
         # A copy is made in one step, so that this costs predictions no transaction.
         for name, running in self._running.copy().items():
-            if running.due <= now and running.prepared.done():
+            if now < running.begun:
+                self._begin_anew(running, now)
+            elif running.due <= now and running.prepared.done():
                 self._finish(name)
             elif running.stage is not None:
                 self._move_on(name, running.elapsed(now))
@@ -184,6 +186,12 @@ class Operations:
                 operation = self._stored(name)
                 running.stage = records.move_on(operation, elapsed, running.loaded, running.due)
                 self._store.put(name, operation)
+
+    def _begin_anew(self, running: _Running, now: datetime) -> None:
+        """The clock was set back: what runs takes its whole time from now on."""
+        with self._store.transaction():
+            if now < running.begun:  # else another thread was faster
+                running.begun, running.due = now, now + (running.due - running.begun)
 
     def _finish(self, name: str) -> None:
         try:

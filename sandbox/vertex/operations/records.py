@@ -45,7 +45,7 @@ def move_on(operation: Any, elapsed: float, loaded: bool, due: datetime) -> Any:
     for share, stage in stages(metadata.deployment_stage, elapsed, loaded):
         metadata.deployment_stage = advance(DEPLOYMENT, metadata.deployment_stage, stage)
         # When that was, whenever somebody looks.
-        metadata.generic_metadata.update_time = begin + share * (due - begin)
+        metadata.generic_metadata.update_time = max(begin, begin + share * (due - begin))
     operation.metadata.Pack(type(metadata).pb(metadata))
     return metadata.deployment_stage
 
@@ -71,7 +71,9 @@ def end(operation: Any, now: datetime, response: Any, error: ApiError | None) ->
                 OperationState.CANCELLED: Stage.DEPLOYMENT_TERMINATED,
             }[state],
         )
-    metadata.generic_metadata.update_time = now
+    # The clock may have been set back.
+    begun: Any = metadata.generic_metadata.create_time
+    metadata.generic_metadata.update_time = max(now, begun)
     operation.metadata.Pack(type(metadata).pb(metadata))
     operation.done = True
     if error is not None:

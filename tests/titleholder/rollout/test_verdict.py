@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
+from titleholder.rollout.lately import Part
 from titleholder.rollout.rules import Rules
 from titleholder.rollout.sequence import interval
 from titleholder.rollout.verdict import Outcome, Verdict, verdict
@@ -44,7 +45,10 @@ def evidence(mean: float, **changes: Any) -> Evidence:
     )
     if "n" in changes:
         made = replace(made, champion_rows=changes["n"], challenger_rows=changes["n"])
-    return replace(made, **changes)
+    made = replace(made, **changes)
+    if "days" not in changes:
+        made = replace(made, days=(Part(made.n, made.mean, made.variance),))
+    return made
 
 
 def told(mean: float, rules: Rules = RULES, duel: Duel = DUEL, **changes: Any) -> Verdict:
@@ -88,6 +92,12 @@ def test_time() -> None:
     assert told(BETTER, duel=LATE).outcome is PROMOTE
     assert told(EQUAL, replace(RULES, at_deadline="ask"), LATE).outcome is ASK
     assert told(EQUAL, replace(RULES, maximum_time=None), LATE).outcome is HOLD
+
+
+def turned(mean: float, variance: float = 0.1) -> tuple[Part, ...]:
+    """900 rows, and then 100 in two days with that mean and variance. An interval of these for one
+    look is 0.062 to either side."""
+    return (Part(900, 0.0777, 0.1), Part(40, mean, variance), Part(60, mean, variance))
 
 
 # What is wrong; the outcome on evidence that is otherwise for the challenger, and that is clearly
@@ -145,6 +155,14 @@ CELLS: list[tuple[Doubt, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Doubt.HEAVY, {"largest": 4.0}, HOLD, ROLL_BACK, ROLL_BACK),
     (Doubt.HEAVY, {"smallest": math.nan}, HOLD, ROLL_BACK, ROLL_BACK),
     (Doubt.STALE, {"newest": NOW - 8 * DAY - HOUR}, ASK, ROLL_BACK, ROLL_BACK),
+    (Doubt.LATELY, {"days": turned(-0.2)}, HOLD, ROLL_BACK, ROLL_BACK),
+    (Doubt.LATELY, {"days": turned(-0.2, 0)}, HOLD, ROLL_BACK, ROLL_BACK),
+    (Doubt.NO_DAYS, {"days": ()}, ASK, ROLL_BACK, ROLL_BACK),
+    (Doubt.NO_DAYS, {"days": turned(0.05)[1:]}, ASK, ROLL_BACK, ROLL_BACK),
+    (Doubt.NO_DAYS, {"days": turned(math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
+    (Doubt.NO_DAYS, {"days": turned(math.inf)}, ASK, ROLL_BACK, ROLL_BACK),
+    (Doubt.NO_DAYS, {"days": turned(0.05, math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
+    (Doubt.NO_DAYS, {"days": turned(0.05, -0.1)}, ASK, ROLL_BACK, ROLL_BACK),
 ]
 
 
@@ -175,6 +193,24 @@ def test_no_cell_promotes(
 )
 def test_what_is_just_right_raises_no_doubt(edge: dict[str, Any]) -> None:
     assert told(**{"mean": BETTER} | edge).doubt == ""
+
+
+def test_only_what_is_clearly_worse_lately_holds() -> None:
+    assert told(BETTER, days=turned(-0.061)).outcome is PROMOTE
+    held = told(BETTER, days=turned(-0.1))
+    assert (held.doubt, held.outcome) == (Doubt.LATELY.word, HOLD)
+    assert held.reason == (
+        "lately the challenger is worse: -0.1 (-0.1617 to -0.03833) on the newest 100 rows"
+    )
+    # As much worse as is allowed is no reason.
+    assert told(BETTER, MARGIN, days=turned(-0.081)).outcome is PROMOTE
+    assert told(BETTER, MARGIN, days=turned(-0.083)).outcome is HOLD
+    # A longer stretch may tell what a shorter one does not; fewer than minimum_n rows tell nothing.
+    slow = (Part(600, 0.12, 0.1), Part(300, -0.05, 0.1), Part(100, -0.05, 0.1))
+    assert "on the newest 400 rows" in told(BETTER, days=slow).reason
+    assert told(BETTER, days=(Part(901, 0.07, 0.1), Part(99, -0.2, 0.1))).outcome is PROMOTE
+    # Where all rows say so, it is no news.
+    assert told(-0.01, days=turned(-0.1)).doubt == ""
 
 
 def test_the_least_number_of_rows_and_of_time() -> None:
@@ -288,6 +324,7 @@ any_evidence = st.builds(
     counts,
     st.none() | times,
     times,
+    st.lists(st.builds(Part, counts, anything, anything), max_size=4).map(tuple),
 )
 # Mostly sound, with one to three things wrong, so that every corner of the table is met.
 bent = st.dictionaries(

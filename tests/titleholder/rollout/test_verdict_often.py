@@ -14,13 +14,16 @@ from tests.bench.verdicts import (
     Line,
     Shape,
     judge,
+    lately_worse,
     ours,
     simulate,
     skewed,
     table,
+    turned,
     zero_one,
 )
 from tests.titleholder.rollout.test_verdict import DUEL, RULES, evidence
+from titleholder.rollout.lately import Part
 from titleholder.rollout.verdict import Outcome, verdict
 
 ROLLOUTS = 2_000
@@ -67,7 +70,8 @@ def test_a_difference_is_found() -> None:
 def test_the_simulation_decides_as_the_verdict_does() -> None:
     rng = np.random.default_rng(3)
     for course in (zero_one(rng, Shape(40, 50), 0.03), skewed(rng, Shape(40, 50))):
-        up, down = judge(course, ours(course, MINIMUM_N), 0, HEAVIEST_ROW)
+        held = lately_worse(course, 0)
+        up, down = judge(course, ours(course, MINIMUM_N), 0, HEAVIEST_ROW, held)
         for rollout in range(40):
             met = first(course, rollout)
             assert met == (up[rollout], down[rollout])
@@ -79,13 +83,33 @@ def first(course: Course, rollout: int) -> tuple[float, float]:
         n, mean = float(course.n[day]), float(course.mean[rollout, day])
         variance = float(course.variance[rollout, day])
         far = math.sqrt(float(course.heaviest[rollout, day]) * variance * (n - 1))
-        given = evidence(mean, n=n, variance=variance, smallest=mean - far, largest=mean + far)
+        parts = tuple(_part(course, rollout, one) for one in range(day + 1))
+        given = evidence(
+            mean, n=n, variance=variance, smallest=mean - far, largest=mean + far, days=parts
+        )
         outcome = verdict(given, RULES, DUEL).outcome
         if outcome is Outcome.PROMOTE:
             return day + 1.0, math.inf
         if outcome is Outcome.ROLL_BACK:
             return math.inf, day + 1.0
     return math.inf, math.inf
+
+
+def _part(course: Course, rollout: int, day: int) -> Part:
+    """The rows of one day alone."""
+    n, mean = course.n, course.mean[rollout]
+    squares = (n - 1) * course.variance[rollout] + n * mean * mean
+    count, total, square = (
+        float(one[day] - (one[day - 1] if day else 0)) for one in (n, n * mean, squares)
+    )
+    return Part(count, total / count, (square - total * total / count) / (count - 1))
+
+
+def test_who_turns_bad_is_held() -> None:
+    without, with_it = turned(Shape(500, 500), 7, 2_500)
+    # Measured: 90 % against 3.5 %.
+    assert without > 0.8
+    assert with_it < 0.08
 
 
 def test_the_table_is_for_people(lines: dict[str, Line]) -> None:

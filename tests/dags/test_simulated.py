@@ -1,0 +1,179 @@
+"""Simulated challengers through the daily DAG and the real duel, day by day on a moved clock.
+
+`x` tells the label, but for what nobody can know; `whim` tells nothing; `turned` is 1 from the
+fourth day on. A day of simulated time costs some five seconds.
+"""
+
+import hashlib
+import io
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import joblib
+import numpy as np
+import pyarrow as pa
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from sklearn.linear_model import LinearRegression
+from sklearn.tree import DecisionTreeRegressor
+
+from sandbox.clock import SandboxClock
+from tests.conftest import Sandbox
+from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
+from tests.dags.tiny_pipeline import IMAGE
+from titleholder.contract import Offer
+
+DAY, A_DAY = timedelta(days=1), 300
+CAME = LAST_MONDAY - 2 * timedelta(weeks=1)
+FEATURES = ["x", "whim", "turned"]
+DUEL = {
+    "target": "y",
+    "metric": "absolute",
+    "feature_columns": FEATURES,
+    "target_columns": ["y"],
+    "label_age": "6h",
+    "minimum_n": 150,
+    "minimum_time": "1d",
+    "maximum_time": "6d",
+}
+
+
+def rows(until: datetime) -> pa.Table:
+    """The rows that came after the challenger, before `until`."""
+    rng, count = np.random.default_rng(8), 9 * A_DAY
+    x, unknown, whim = rng.standard_normal((3, count))
+    times = [CAME + DAY * number / A_DAY for number in range(count)]
+    turned = np.arange(count) >= 3 * A_DAY
+    columns = {"measured_at": pa.array(times, pa.timestamp("us", "UTC"))}
+    columns |= {"x": x, "whim": whim, "turned": turned.astype(float), "y": 3 * x + unknown}
+    return pa.table(columns).slice(0, sum(time < until for time in times))
+
+
+def linear(bias: float, whim: float = 0.0, turned: float = 0.0) -> Any:
+    """Predicts 3 x, and is off by that much."""
+    seen = np.vstack([np.zeros(3), np.eye(3)])
+    return LinearRegression().fit(seen, bias + seen @ [3, whim, turned])
+
+
+def silent() -> Any:
+    """Predicts well, and NaN for nearly every third row: those of x below -0.5."""
+    seen = np.column_stack([np.linspace(-4, 4, 801), *np.zeros((2, 801))])
+    tree = DecisionTreeRegressor(max_leaf_nodes=64).fit(seen, 3 * seen[:, 0])
+    low = np.unique(tree.apply(seen[seen[:, 0] < -0.5]))
+    tree.tree_.value[low] = np.nan
+    return tree
+
+
+CHAMPION = linear(1)
+CHALLENGERS: dict[str, Any] = {
+    "better": linear(0, whim=0.7),
+    "worse": linear(2),
+    "NaN": silent(),
+    "equal": linear(-1),
+    "degrading": linear(0, turned=1.6),
+}
+
+
+@dataclass
+class Trial:
+    """A champion and a challenger on an endpoint, where the challenger came at CAME."""
+
+    made: Model
+    google: Google
+    clock: SandboxClock
+
+    def day(self, number: int) -> Played:
+        """The daily run of that day after the challenger came, with the rows of until then."""
+        at = CAME + number * DAY + timedelta(hours=2, minutes=30)  # 05:30 UTC
+        self.clock.move(at)
+        self.made.put(rows(at))
+        played = self.made.play(at, dag="rollout", clock=self.clock)
+        assert played.state == "success", played.errors
+        return played
+
+    def fate(self) -> tuple[str, int, list[Played]]:
+        """What becomes of the challenger, on which day, and the runs until then."""
+        before = self.google.endpoint(self.made.name).labels
+        played: list[Played] = []
+        for number in range(1, 9):
+            played.append(self.day(number))
+            labels = self.google.endpoint(self.made.name).labels
+            if labels["champion"] == before["challenger"]:
+                return "promoted", number, played
+            if labels.get("withdrawn") == before["challenger"]:
+                return "rolled back", number, played
+        return "held", number, played
+
+
+@pytest.fixture
+def trial(
+    model: Callable[..., Model], google: Google, clock: SandboxClock, sandbox: Sandbox
+) -> Callable[..., Trial]:
+    """Makes one: the models as real artifacts, seated as two weekly runs would."""
+    env = sandbox.env
+    bucket = storage.Client(
+        project=env["GOOGLE_CLOUD_PROJECT"],
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
+    ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
+
+    def make(challenger: Any, **duel: Any) -> Trial:
+        made = model(duel=DUEL | duel)
+        made.tables.delete_table(made.table)
+        for name, estimator, end in (
+            ("champion", CHAMPION, CAME - timedelta(weeks=1)),
+            ("challenger", challenger, CAME),
+        ):
+            file = io.BytesIO()
+            joblib.dump(estimator, file)
+            folder = f"pipelines/{made.name}/{name}"
+            bucket.blob(f"{folder}/model.joblib").upload_from_string(file.getvalue())
+            digest = hashlib.sha256(file.getvalue()).hexdigest()
+            clock.move(end)
+            offer = Offer(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)
+            seat(made, end, offer, clock)
+        return Trial(made, google, clock)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("case", "rules", "fate", "days", "says"),
+    [
+        ("better", {}, "promoted", range(2, 4), "the challenger is better"),
+        ("worse", {}, "rolled back", range(1, 2), "the challenger is worse"),
+        ("NaN", {}, "rolled back", range(2, 4), "the challenger has no finite loss on"),
+        pytest.param(
+            *("equal", {}, "rolled back", range(6, 7), "nothing was decided in 6 d"),
+            marks=pytest.mark.long,
+        ),
+        # Whoever judged by the mean of all its rows alone would promote it on the fourth day.
+        pytest.param(
+            *("degrading", {"minimum_time": "4d"}, "rolled back", range(5, 7)),
+            "lately the challenger is worse",
+            marks=pytest.mark.long,
+        ),
+    ],
+    ids=CHALLENGERS,
+)
+def test_each_ends_as_it_should(
+    trial: Callable[..., Trial],
+    case: str,
+    rules: dict[str, Any],
+    fate: str,
+    days: range,
+    says: str,
+    record_property: Callable[[str, object], None],
+) -> None:
+    found, day, played = trial(CHALLENGERS[case], **rules).fate()
+    reasons = [one.returned["decide"]["reason"] for one in played]
+    record_property("challenger", f"{case} {found} on day {day}")
+    assert (found, day in days) == (fate, True), reasons
+    assert says in (reasons[3] if case == "degrading" else reasons[-1])
+    # Until then every day was held, on all rows that were six hours old.
+    assert all(one.tasks["update_traffic"] == "skipped" for one in played[:-1])
+    counts = [one.returned["wait_for_duel"]["evidence"]["rows"] for one in played]
+    assert counts == [A_DAY * number - A_DAY // 6 for number in range(1, day + 1)]
