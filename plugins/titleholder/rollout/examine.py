@@ -8,7 +8,7 @@ from statistics import NormalDist
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
 from titleholder.rollout.lately import newest, sound
-from titleholder.rollout.rules import Rules, days
+from titleholder.rollout.rules import Rules, days, loss
 
 # Clocks differ a little.
 SKEW = timedelta(minutes=5)
@@ -38,8 +38,8 @@ def _subject(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Dou
     if (evidence.metric, evidence.target) != (rules.metric, rules.target):
         yield (
             Doubt.OTHER,
-            f"it is about the {evidence.metric} loss of {evidence.target}, not the {rules.metric} "
-            f"loss of {rules.target}",
+            f"it is about the {loss(evidence.metric)} of {evidence.target}, not the "
+            f"{loss(rules.metric)} of {rules.target}",
         )
 
 

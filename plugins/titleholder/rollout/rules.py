@@ -14,6 +14,11 @@ def days(span: timedelta) -> str:
 Metric = Literal["absolute", "squared", "log loss", "zero-one"]
 
 
+def loss(metric: str) -> str:
+    """The metric for a person: `absolute loss`, `log loss`."""
+    return metric if metric.endswith("loss") else f"{metric} loss"
+
+
 @dataclass(frozen=True)
 class Rules:
     """How a duel is judged.

@@ -6,7 +6,7 @@ from enum import StrEnum
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
 from titleholder.rollout.examine import Doubts, examine
-from titleholder.rollout.rules import Rules, days
+from titleholder.rollout.rules import Rules, days, loss
 from titleholder.rollout.sequence import interval
 
 
@@ -131,6 +131,6 @@ def _decide(
 
 def _where(evidence: Evidence, ends: tuple[float, float]) -> str:
     return (
-        f"the {evidence.metric} loss of {evidence.target}, champion's minus challenger's, is "
+        f"the {loss(evidence.metric)} of {evidence.target}, champion's minus challenger's, is "
         f"{evidence.mean:.4g} ({ends[0]:.4g} to {ends[1]:.4g}) on {evidence.n:.0f} rows"
     )
