@@ -5,7 +5,7 @@ import re
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, PlainSerializer
 
 from titleholder.given import GIVEN
 from titleholder.sentences import Fault
@@ -30,6 +30,14 @@ def _duration(value: Any) -> Any:
     if len(match[1]) > 8 or (span := _UNITS[match[2]] * int(match[1])) > timedelta(days=366):
         raise ValueError("write at most a year")
     return span
+
+
+def _written(span: timedelta) -> str:
+    """The shortest way to write it, which is read back as the same span."""
+    unit, size = next(
+        (unit, size) for unit, size in reversed(_UNITS.items()) if not span % size
+    )
+    return f"{span // size}{unit}"
 
 
 def _cron(value: str) -> str:
@@ -96,7 +104,9 @@ def _text(pattern: str, told: str) -> AfterValidator:
     return AfterValidator(check)
 
 
-Duration = Annotated[timedelta, BeforeValidator(_duration)]
+Duration = Annotated[
+    timedelta, BeforeValidator(_duration), PlainSerializer(_written, when_used="json")
+]
 Label = Annotated[
     str, _text(r"[a-z0-9_-]{1,63}", "write 1 to 63 lowercase letters, digits, _ and -")
 ]

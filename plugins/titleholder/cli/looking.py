@@ -12,7 +12,7 @@ from titleholder.events import Event, champion_at
 from titleholder.interval import Interval, last_complete
 from titleholder.rollout.intents import Intent, SeatCandidate
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import record, stand
+from titleholder.rollout.seats import seated
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import NewVersion, call_of
 from titleholder.rollout.view import View
@@ -23,24 +23,17 @@ from titleholder.run import Run
 def status(desk: Desk, options: argparse.Namespace) -> int:
     """Who is on the endpoint with which share; 1 when a person has to decide something."""
     view = desk.endpoints.observe()
-    told = ""
-    try:
-        roles = stand(view).roles
-    except Refusal as refusal:
-        told = str(refusal)
-        recorded = record(view)
-        roles = recorded[0] if recorded else None
-    held = {seat: role for role, seat in (asdict(roles) if roles else {}).items() if seat}
+    holders, told = seated(view)
     seats = [
         {
-            "role": held.get(seat.id),
+            "role": role,
             "share": seat.share,
             "id": seat.id,
             "version": seat.model,
             "display_name": seat.display_name,
             "data_until": seat.data_until.isoformat() if seat.data_until else None,
         }
-        for seat in sorted(view.seats, key=lambda seat: -seat.share)
+        for seat, role in holders
     ]
     if options.json:
         answer = {"model": view.model, "endpoint": view.endpoint, "deployed": seats}

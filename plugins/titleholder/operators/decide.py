@@ -32,7 +32,7 @@ class DecideOperator(ModelOperator):
         between = contest_of(self.handed(context, "observe"))
         handed = self.handed(context, "wait_for_duel")
         when = datetime.fromisoformat(handed["measured"])
-        measured = Measured(handed["job"], when, handed["evidence"])
+        measured = Measured(handed["job"], when, handed["evidence"], handed["report"])
         with self.told():
             events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
