@@ -1,6 +1,7 @@
 """What a checkout puts into a bucket, object by object. Reads files, and nothing else."""
 
 import json
+import re
 from collections.abc import Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ from titleholder.release import NOTE, PIPELINES
 @dataclass(frozen=True)
 class Wanted:
     """Objects by name, in the order in which they must come. `ready`: pipelines, package and
-    models' files, under names that nobody uses yet. `switch`: the DAG files, each of which names
-    the release that it uses. `models` are the names of the models."""
+    models' files, under names that nobody uses yet. `switch`: the DAG files and Airflow's plugin,
+    each of which names the release that it uses. `models` are the names of the models."""
 
     release: str
     ready: dict[str, bytes]
@@ -44,6 +45,8 @@ def wanted(repository: Path) -> Wanted:
         for name, content in compiled.items()
     }
     files = _files(repository / "plugins")
+    # Each is a plugin of Airflow's, of which there may be one, whatever the number of releases.
+    plugins = {name: files.pop(name) for name in list(files) if re.fullmatch(r"\w+\.py", name)}
     files |= {name: dags.pop(name) for name in list(dags) if name.startswith("models/")}
     files[f"titleholder/{NOTE}"] = json.dumps({"pipelines": pipelines}).encode()
     release = digest(files)
@@ -58,6 +61,10 @@ def wanted(repository: Path) -> Wanted:
             if name.endswith(".py")
             else content
             for name, content in dags.items()
+        }
+        | {
+            f"plugins/{name}": gated(content.decode(), release).encode()
+            for name, content in plugins.items()
         },
         models=names,
     )

@@ -225,6 +225,18 @@ def named_model(folder: Path, name: str) -> ModelConfig:
     return load_model(path)
 
 
+def kept_model(text: str) -> ModelConfig:
+    """The model that was written as JSON, which only another version of this package does in a way
+    that is not understood: ConfigError."""
+    try:
+        return ModelConfig.model_validate_json(text)
+    except ValidationError:
+        raise ConfigError(
+            "its DAG was read by another version of titleholder; look again in a minute, and if "
+            "this stays, let Airflow read the DAG anew"
+        ) from None
+
+
 def load_models(folder: Path, only: str | None = None) -> Models:
     """All models of a folder, or just the one named `only`, in the order of their names.
 

@@ -57,14 +57,19 @@ class EventTable:
             with self._told(f"the event {event.id} ({event.action}) of {event.model}"):
                 self._place = write_once(self._statements, event, self.pause)
 
-    def read(self, model: str, until: datetime | None = None) -> list[Event]:
-        """The events of `model` up to and including `until` (aware), oldest first, each once; none
-        when there is no table yet."""
+    def read(
+        self, model: str, until: datetime | None = None, since: datetime | None = None
+    ) -> list[Event]:
+        """The events of `model` from `since` to `until` (aware, both included), oldest first, each
+        once; none when there is no table yet. `since` makes a long history cheaper to read."""
         parameters: dict[str, Parameter] = {"model": ("STRING", model)}
         condition = "model = @model"
         if until:
             parameters["until"] = ("TIMESTAMP", until)
             condition += " AND time <= @until"
+        if since:
+            parameters["since"] = ("TIMESTAMP", since)
+            condition += " AND time >= @since"
         with self._told(f"the events of {model}"):
             return history(from_row(dict(row)) for row in self._select("*", condition, parameters))
 

@@ -22,12 +22,13 @@ from titleholder.rollout.view import View
 
 @dataclass(frozen=True)
 class Measured:
-    """What a duel handed over: its job's resource name, since when its numbers are, and the
-    evidence as docs/duel.md has it."""
+    """What a duel handed over: its job's resource name, since when its numbers are, the evidence as
+    docs/duel.md has it, and the URI of its report."""
 
     job: str
     at: datetime
     evidence: Mapping[str, Any]
+    report: str = ""
 
 
 @dataclass(frozen=True)
@@ -68,6 +69,7 @@ def judge(
     decision = decide(found, rollout.stages, share, look.live, look.challenger, rollout.promotion)
     record = {
         "job": measured.job,
+        "report": measured.report,
         "measured": measured.at.isoformat(),
         "verdict": asdict(found) | {"outcome": str(found.outcome)},
         "decision": asdict(decision),

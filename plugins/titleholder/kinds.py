@@ -6,7 +6,14 @@ from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
 from typing import Annotated, Any
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    WithJsonSchema,
+)
 from pydantic_core import core_schema
 
 from titleholder.given import GIVEN
@@ -54,6 +61,12 @@ def _duration(value: Any) -> Any:
     if len(match[1]) > 8 or (span := UNITS[match[2]] * int(match[1])) > timedelta(days=366):
         raise ValueError("write at most a year")
     return span
+
+
+def written(span: timedelta) -> str:
+    """A duration as one writes it in the file, in the largest unit that fits."""
+    unit, size = next(pair for pair in reversed(UNITS.items()) if not span % pair[1])
+    return f"{span // size}{unit}"
 
 
 _CRON = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
@@ -109,6 +122,7 @@ _TEMPLATE = "write a file in pipeline/compiled, or a gs:// URI, that ends in .ya
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
+    PlainSerializer(written, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^0*[1-9][0-9]{0,7}[smhdw]$"}),
 ]
 Label = Annotated[

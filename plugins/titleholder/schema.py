@@ -13,7 +13,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
 from titleholder.config import ModelConfig
-from titleholder.kinds import UNITS
+from titleholder.kinds import written
 from titleholder.layers import BASED_ON
 
 _DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest that YAML's language server has
@@ -40,12 +40,6 @@ def meanings_in(page: str) -> dict[str, str]:
     """The third column of the page's table of keys, by its first, as plain text."""
     rows = re.findall(r"^\| `([a-z_.]+)` \|[^|]*\| (.+) \|$", page, re.MULTILINE)
     return {key: re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", said) for key, said in rows}
-
-
-def written(span: timedelta) -> str:
-    """A duration as one writes it in the file, in the largest unit that fits."""
-    unit, size = next(pair for pair in reversed(UNITS.items()) if not span % pair[1])
-    return f"{span // size}{unit}"
 
 
 class _Generator(GenerateJsonSchema):

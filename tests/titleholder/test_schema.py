@@ -18,7 +18,8 @@ from tests.conftest import REPOSITORY
 from tests.titleholder.test_config import FAULTS, LINNERUD, ODD, STAGING, keys, staged
 from titleholder.config import ModelConfig, load_model
 from titleholder.errors import ConfigError
-from titleholder.schema import meanings_in, written
+from titleholder.kinds import written
+from titleholder.schema import meanings_in
 
 COMMITTED = REPOSITORY / "dags" / "models" / "schema.json"
 SCHEMA = json.loads(COMMITTED.read_text())

@@ -2,7 +2,6 @@
 
 import argparse
 import json
-from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Any
 
@@ -11,7 +10,8 @@ from titleholder.errors import Refusal
 from titleholder.interval import Interval, last_complete
 from titleholder.rollout.intents import Intent, SeatCandidate
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import Roles, record, stand
+from titleholder.rollout.roles import Roles
+from titleholder.rollout.seats import seated
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import NewVersion, call_of
 from titleholder.rollout.view import View
@@ -22,24 +22,17 @@ from titleholder.run import Run
 def status(desk: Desk, options: argparse.Namespace) -> int:
     """Who is on the endpoint with which share; 1 when a person has to decide something."""
     view = desk.endpoints.observe()
-    told = ""
-    try:
-        roles = stand(view).roles
-    except Refusal as refusal:
-        told = str(refusal)
-        recorded = record(view)
-        roles = recorded[0] if recorded else None
-    held = {seat: role for role, seat in (asdict(roles) if roles else {}).items() if seat}
+    holders, roles, told = seated(view)
     seats = [
         {
-            "role": held.get(seat.id),
+            "role": role,
             "share": seat.share,
             "id": seat.id,
             "version": seat.model,
             "display_name": seat.display_name,
             "data_until": seat.data_until.isoformat() if seat.data_until else None,
         }
-        for seat in sorted(view.seats, key=lambda seat: -seat.share)
+        for seat, role in holders
     ]
     gone = _previous_gone(view, roles)
     if options.json:

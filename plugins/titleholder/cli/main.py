@@ -9,14 +9,13 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titleholder.cli import changing, files, looking, past
+from titleholder.cli import changing, files, looking, past, reporting
 from titleholder.cli.desk import Desk
 from titleholder.config import named_model
 from titleholder.environment import DAGS_FOLDER
-from titleholder.errors import TitleholderError
 from titleholder.recorder import LONGEST_REASON
 from titleholder.rollout.wishes import KINDS
-from titleholder.vertex.clients import sentence
+from titleholder.telling import told
 
 INTERRUPTED = 130
 
@@ -27,22 +26,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         with _engine_heard():
             return int(options.do(options))
-    except (TitleholderError, OSError) as error:
-        print(f"titleholder: {error}", file=sys.stderr)
     except KeyboardInterrupt:
         print("titleholder: stopped; the same command goes on from here", file=sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        from google.api_core.exceptions import GoogleAPIError
-        from google.auth.exceptions import GoogleAuthError
-        from requests.exceptions import RequestException
-
-        if not isinstance(error, GoogleAPIError | GoogleAuthError | RequestException):
+        said = told(error)
+        if said is None:
             raise
-        hint = ""
-        if isinstance(error, GoogleAuthError):
-            hint = " (or, for the sandbox, source var/sandbox.env)"
-        print(f"titleholder: Google did not do it: {sentence(error)}{hint}", file=sys.stderr)
+        print(f"titleholder: {said}", file=sys.stderr)
     return 1
 
 
@@ -122,6 +113,14 @@ def _parser() -> argparse.ArgumentParser:
         _about(verb)
         verb.add_argument("--reason", type=_reason, help="why; kept as evidence of the event")
         verb.set_defaults(do=_of_a_model(changing.change), kind=kind, share=None)
+
+    written = verbs.add_parser(
+        "report", parents=[folder], help="the page of Airflow's UI, as one HTML file"
+    )
+    written.add_argument("model", nargs="*", help="only these models (default: all)")
+    written.add_argument("--out", type=Path, default=Path("titleholder.html"), help="the file")
+    written.add_argument("--airflow", metavar="URL", help="where Airflow's UI is, for the links")
+    written.set_defaults(do=reporting.report)
 
     check = verbs.add_parser("check", parents=[folder], help="whether the YAML files are right")
     check.set_defaults(do=files.check)

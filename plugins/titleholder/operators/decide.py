@@ -43,7 +43,7 @@ class DecideOperator(ModelOperator):
         between = contest_of(self.handed(context, "observe"))
         handed = self.handed(context, "wait_for_duel")
         when = datetime.fromisoformat(handed["measured"])
-        measured = Measured(handed["job"], when, handed["evidence"])
+        measured = Measured(handed["job"], when, handed["evidence"], handed["report"])
         report = object_page(handed["report"])
         ReportLink.keep(context, report)
         with self.told():

@@ -19,8 +19,19 @@ class ObserveOperator(ModelOperator):
     the model it is about, as `{"kind", "deployed_model_id", "share"}`; logs the plan.
 
     For the intent judge `{"kind", "champion", "challenger"}`, see contest_of; skips without a
-    challenger.
+    challenger. With the DAG, Airflow keeps `model_file` for the page.
     """
+
+    @property
+    def model_file(self) -> str:
+        """The model's YAML file as JSON, which config.kept_model reads."""
+        return self.config.model_dump_json(exclude_defaults=True)
+
+    @classmethod
+    def get_serialized_fields(cls) -> frozenset[str]:
+        """The web server has neither dags/ nor the YAML files: only what Airflow keeps of a DAG."""
+        fields: frozenset[str] = super().get_serialized_fields()  # type: ignore[no-untyped-call]
+        return fields | {"model_file"}
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look; fails with one sentence when the wish cannot be met."""

@@ -39,7 +39,7 @@ class UpdateTrafficOperator(RolloutOperator):
         )
 
     def cause(self, context: Mapping[str, Any]) -> Cause:
-        """The run, with the score of its model as evidence."""
+        """The run, with the freshness of its week and the score of its model as evidence."""
         trained = self.handed(context, "wait_for_pipeline")
         submitted = self.handed(context, "submit_pipeline")
         return Cause(
@@ -47,6 +47,7 @@ class UpdateTrafficOperator(RolloutOperator):
             actor=context["dag_run"].triggering_user_name or "airflow",
             interval=self.run_of(context).interval,
             evidence={
+                "freshness": context["ti"].xcom_pull(task_ids="check_freshness"),
                 "score": trained["score"],
                 "job": submitted["job"],
                 # An older version of this package, before an upgrade, did not say.

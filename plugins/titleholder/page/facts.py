@@ -1,0 +1,34 @@
+"""All that a page says of one model. No I/O."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from titleholder.config import ModelConfig
+from titleholder.events import Event
+from titleholder.rollout.view import View
+
+DAYS = 90
+
+
+@dataclass(frozen=True)
+class Facts:
+    """One model as it was found at `now` (aware).
+
+    `view` and `events` (those of the last DAYS days, oldest first) are None when they could not be
+    read; then `away` says why, a sentence for each.
+    """
+
+    config: ModelConfig
+    now: datetime
+    view: View | None
+    events: Sequence[Event] | None
+    away: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True)
+class Unreadable:
+    """A model of which not even the configuration is known, and why in one sentence."""
+
+    model: str
+    why: str

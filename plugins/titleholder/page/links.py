@@ -1,0 +1,58 @@
+"""Where a reader can look further: Airflow's runs, and Google's console. No I/O.
+
+Every function gives "" for what it does not recognise: names and URIs come from outside, and no
+other scheme than https gets into a page by them.
+"""
+
+import re
+from urllib.parse import quote
+
+CONSOLE = "https://console.cloud.google.com"
+_RESOURCE = r"projects/([^/]+)/locations/([^/]+)/{kind}/([^/]+)"
+
+
+def dag(airflow: str | None, dag_id: str) -> str:
+    """A DAG in the UI at `airflow`: a base URL, "" on that server itself, None for nowhere."""
+    return "" if airflow is None else f"{airflow.rstrip('/')}/dags/{quote(dag_id, safe='')}"
+
+
+def run(airflow: str | None, name: str) -> str:
+    """A dag run, as an event names it: `<dag id>/<run id>`."""
+    dag_id, _, run_id = name.partition("/")
+    if not run_id or not re.fullmatch(r"[\w.-]+__(train|rollout)", dag_id):
+        return ""
+    base = dag(airflow, dag_id)
+    return base and f"{base}/runs/{quote(run_id, safe='')}"
+
+
+def job(name: str) -> str:
+    """A pipeline job's page, by its resource name."""
+    return _vertex("pipelineJobs", name, "locations/{place}/pipelines/runs/{id}")
+
+
+def endpoint(name: str) -> str:
+    """An endpoint's page, by its resource name."""
+    return _vertex("endpoints", name, "locations/{place}/endpoints/{id}")
+
+
+def version(endpoint_name: str, model: str) -> str:
+    """The page of `<model>@<version>` in the registry beside that endpoint."""
+    found = re.fullmatch(r"([a-z0-9-]+)@(\d+)", model)
+    if not found:
+        return ""
+    path = f"models/locations/{{place}}/models/{found[1]}/versions/{found[2]}/properties"
+    return _vertex("endpoints", endpoint_name, path)
+
+
+def stored(uri: str) -> str:
+    """An object in Cloud Storage, by its gs:// URI."""
+    found = re.fullmatch(r"gs://([a-z0-9._-]+)/(.+)", uri)
+    return f"{CONSOLE}/storage/browser/_details/{found[1]}/{quote(found[2])}" if found else ""
+
+
+def _vertex(kind: str, name: str, path: str) -> str:
+    found = re.fullmatch(_RESOURCE.format(kind=kind), name)
+    if not found:
+        return ""
+    project, place, identity = (quote(part, safe="") for part in found.groups())
+    return f"{CONSOLE}/vertex-ai/{path.format(place=place, id=identity)}?project={project}"

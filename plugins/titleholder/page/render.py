@@ -1,0 +1,111 @@
+"""Facts in, one HTML page out, which needs nothing else: no resource from elsewhere. No I/O but
+the reading of the templates beside this file."""
+
+import base64
+import hashlib
+from collections.abc import Sequence
+from datetime import datetime
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from titleholder.page import links
+from titleholder.page.facts import Facts, Unreadable
+from titleholder.page.telling import moment, tell
+
+if TYPE_CHECKING:
+    from jinja2 import Environment
+
+TEMPLATES = Path(__file__).parent / "templates"
+
+
+def page(
+    found: Sequence[Facts | Unreadable],
+    now: datetime,
+    airflow: str | None,
+    *,
+    framed: bool = False,
+    others: Sequence[str] = (),
+) -> str:
+    """The page about these models as of `now`.
+
+    `airflow` is where its runs are shown: a base URL, "" on the server that serves this page, None
+    where that is not known. `framed`: with the script that lets it live in Airflow's frame.
+    `others` are models that have a page of their own, at `?model=`.
+    """
+    return (
+        _templates()
+        .get_template("page.html")
+        .render(
+            models=[tell(one) for one in found if isinstance(one, Facts)],
+            unreadable=[one for one in found if isinstance(one, Unreadable)],
+            now=now,
+            airflow=airflow,
+            others=others,
+            style=_text("style.css"),
+            script=_text("frame.js") if framed else "",
+            policy=policy(framed=framed),
+        )
+    )
+
+
+def notice(title: str, text: str, link: tuple[str, str] | None = None) -> str:
+    """A page that says one thing; `link` is where to go on: address and words."""
+    return (
+        _templates()
+        .get_template("notice.html")
+        .render(
+            title=title, text=text, link=link, style=_text("style.css"), script="", policy=policy()
+        )
+    )
+
+
+def policy(*, framed: bool = False) -> str:
+    """The page's Content-Security-Policy: nothing is fetched, and nothing runs but our script,
+    even if something slipped into the page."""
+    script = f"; script-src {_hash('frame.js')}" if framed else ""
+    return (
+        f"default-src 'none'; style-src {_hash('style.css')}{script}; img-src data:; "
+        "base-uri 'none'; form-action 'none'"
+    )
+
+
+def _hash(name: str) -> str:
+    digest = hashlib.sha256(_text(name).encode()).digest()
+    return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@cache
+def _text(name: str) -> str:
+    return (TEMPLATES / name).read_text(encoding="utf-8")
+
+
+@cache
+def _templates() -> "Environment":
+    from jinja2 import Environment, FileSystemLoader, StrictUndefined
+
+    made = Environment(
+        loader=FileSystemLoader(TEMPLATES),
+        # Reasons, actors and names come from outside.
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    made.globals["links"] = links
+    made.filters |= {"moment": moment, "number": _number, "said": _said}
+    return made
+
+
+def _said(reason: str) -> str:
+    """Without a line's end between a number and its sign."""
+    return reason.replace(" %", "\u00a0%")
+
+
+def _number(value: float | None) -> str:
+    """Four significant digits, thousands apart; a dash for what is not known."""
+    if value is None:
+        return "–"
+    if abs(value) >= 1000:
+        return f"{value:,.0f}"
+    return f"{value:.4g}"

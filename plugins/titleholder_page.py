@@ -1,0 +1,34 @@
+"""The page "Titleholder" in Airflow's UI (docs/page.md). Airflow loads this file in every process,
+so it imports nothing until somebody looks."""
+
+from typing import Any
+from urllib.parse import urlsplit
+
+from airflow.configuration import conf
+from airflow.plugins_manager import AirflowPlugin
+
+BASE = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
+
+
+async def titleholder_page(scope: Any, receive: Any, send: Any) -> None:
+    """The page as an ASGI application, made when it is first asked for."""
+    from titleholder.page.app import app
+
+    await app()(scope, receive, send)
+
+
+class TitleholderPage(AirflowPlugin):
+    """An entry in the UI's navigation, and what it shows."""
+
+    name = "titleholder_page"
+    fastapi_apps: list[Any] = [  # noqa: RUF012
+        {"name": "Titleholder", "app": titleholder_page, "url_prefix": "/titleholder"}
+    ]
+    external_views: list[Any] = [  # noqa: RUF012
+        {
+            "name": "Titleholder",
+            "href": f"{BASE}/titleholder/",
+            "destination": "nav",
+            "url_route": "titleholder",
+        }
+    ]
