@@ -16,7 +16,7 @@ from titleholder.errors import Refusal, SettingError
 from titleholder.vertex.clients import sentence
 
 # Under these lies everything that a deployment writes.
-PREFIXES = ("dags/", "plugins/titleholder-", "data/titleholder/")
+PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")
 MARK, RELEASE = "titleholder-md5", "titleholder-release"
 _SECONDS = 60.0
 

@@ -57,14 +57,14 @@ def wanted(repository: Path) -> Wanted:
         # plugin of its own.
         | {f"{FOLDER}{release}/{name}": files[name] for name in sorted(files)},
         switch={
+            f"plugins/{name}": gated(content.decode(), release).encode()
+            for name, content in plugins.items()
+        }
+        | {
             f"dags/{name}": gated(content.decode(), release).encode()
             if name.endswith(".py")
             else content
             for name, content in dags.items()
-        }
-        | {
-            f"plugins/{name}": gated(content.decode(), release).encode()
-            for name, content in plugins.items()
         },
         models=names,
     )

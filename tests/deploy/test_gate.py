@@ -128,7 +128,7 @@ def test_airflow_parses_what_was_deployed(want: Wanted, tmp_path: Path) -> None:
     said = airflow(tmp_path)
     assert "['linnerud__rollout', 'linnerud__train']" in said
     assert f"/plugins/titleholder-{want.release}/titleholder/__init__.py" in said
-    assert "plugins [] {} False" in said, "no file of the package is taken for a plugin"
+    assert "plugins ['titleholder_page'] {} False" in said, "no file of the package is a plugin"
 
 
 def test_a_dag_file_that_comes_before_its_plugin(want: Wanted, tmp_path: Path) -> None:

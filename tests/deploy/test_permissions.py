@@ -47,6 +47,8 @@ OTHERS = {
     *((name, "cancel") for name in ("cancel.py", "submit_job.py", "wait_for_job.py")),
     *((name, "running") for name in ("cancel.py", "reconcile.py", "submit_job.py")),
     ("alert.py", "exception"),  # of a logger
+    ("gather.py", "exception"),  # of a future
+    *(("gather.py", name) for name in ("done", "result")),
     ("cancel.py", "exception"),
     ("webhook.py", "close"),  # of an answer
     ("wait_for_job.py", "result"),  # its own

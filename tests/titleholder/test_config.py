@@ -8,7 +8,7 @@ import pytest
 import yaml
 from pydantic import BaseModel
 
-from titleholder.config import ModelConfig, load_model, load_models
+from titleholder.config import ModelConfig, kept_model, load_model, load_models
 from titleholder.errors import ConfigError
 from titleholder.rollout.stages import Stage
 
@@ -461,3 +461,22 @@ def test_what_is_wrong_with_a_file_that_is_based_on_another(
     (tmp_path / "third.yaml").write_text(STAGING.replace("staging", "third"))
     (error,) = [one for one in load_models(tmp_path).errors if str(one).startswith("staging")]
     assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        {},
+        {"steps": [{"share": 5, "bake": "36h"}, 25], "promotion": "ask", "answer_within": "90m"},
+        {"guardrails": {"metrics": {"table": "ops.s", "window": "2d", "error_rate": 0.01}}},
+    ],
+)
+def test_what_airflow_keeps_of_a_file_is_the_file(tmp_path: Path, rollout: object) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text()) | {"rollout": rollout}
+    raw["alerts"] = {"late_after": "2h", "email": ["a@b.c"]}
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    config = load_model(path)
+    assert kept_model(config.model_dump_json(exclude_defaults=True)) == config
+    with pytest.raises(ConfigError, match="another version of titleholder; look again in a minute"):
+        kept_model('{"model": "linnerud", "colour": "red"}')
