@@ -1,13 +1,19 @@
-"""`<model>__rollout` under a real Airflow, triggered as its form in the UI does."""
+"""What people see and do in the UI of a real Airflow: the form of `<model>__rollout`, the page."""
 
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import httpx
+import pytest
+from playwright.sync_api import Page, sync_playwright
 
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
+from tests.dags.contested import contested as contested
+from tests.dags.contested import judge
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
@@ -85,3 +91,70 @@ def test_airflow_is_for_this_machine_and_its_own_pages(airflow: Airflow, sandbox
                 assert not [name for name in answer.headers if name.startswith("access-control")]
         assert httpx.get(f"{own}{path}", headers={"Origin": own}).status_code != 403
     assert airflow.http.get("/dags", headers={"Origin": own}).status_code == 200
+
+
+NAMES = ("chromium", "chromium-browser", "google-chrome")
+BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
+# Chromium's own, of the frame that Airflow makes.
+KNOWN = "An iframe which has both allow-scripts and allow-same-origin"
+
+
+@contextmanager
+def browser(base: str) -> Iterator[Callable[..., Page]]:
+    """Opens a page of Airflow's UI as a person has it who likes light or dark, on a screen of that
+    width; nothing may go wrong in it."""
+    wrong: list[str] = []
+
+    def note(message: Any) -> None:
+        text, kind = getattr(message, "text", str(message)), getattr(message, "type", "error")
+        if kind in ("error", "warning") and not text.startswith(KNOWN):
+            wrong.append(text)
+
+    with sync_playwright() as playwright:
+        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+
+        def opened(scheme: Any, width: int) -> Page:
+            page = chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+            page.on("console", note)
+            page.on("pageerror", note)
+            page.goto(base)
+            return page
+
+        yield opened
+        chromium.close()
+    assert wrong == []
+
+
+@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+def test_the_page(contested: Callable[..., Model], airflow: Airflow) -> None:
+    made = contested()
+    held = judge(made, "equal", 1)
+    assert held.state == "success", held.errors
+    dag_id = f"{made.name}__rollout"
+    airflow.wait(dag_id, lambda: airflow.http.get(f"/dags/{dag_id}").status_code == 200)
+    base = airflow.http.base_url
+    # On a desk, and on a phone.
+    with browser(f"http://{base.host}:{base.port}/") as look:
+        for scheme, width, paper in (
+            ("light", 1200, "rgb(255, 255, 255)"),
+            ("dark", 1200, "rgb(18, 22, 29)"),
+            ("light", 390, "rgb(255, 255, 255)"),
+        ):
+            page = look(scheme, width)
+            page.get_by_role("link", name="Titleholder").click()
+            inside = page.frame_locator("iframe")
+            section = inside.locator(f"section#{made.name}")
+            section.wait_for()
+            bar = section.locator("svg.bar")
+            assert bar.get_attribute("aria-label") == "champion 90 %, challenger 10 %"
+            assert "not decided yet: the absolute loss of equal" in section.inner_text()
+            wide, narrow = section.locator("figure svg").all()
+            assert (wide.is_visible(), narrow.is_visible()) == (width > 560, width <= 560)
+            body = inside.locator("body")
+            assert body.evaluate("body => getComputedStyle(body).backgroundColor") == paper
+            assert body.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+            section.locator("summary").click()
+            assert section.locator("tbody tr").count() == 1
+            section.get_by_role("link", name=dag_id).first.click()
+            page.wait_for_url(f"**/dags/{dag_id}")
+            page.close()

@@ -1,0 +1,124 @@
+"""Who sees which model on the page, by the rights that Airflow's auth manager knows of."""
+
+import json
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from sandbox.processes import free_port
+from tests.conftest import REPOSITORY
+from tests.dags.conftest import LAST_MONDAY, Google, Model
+
+WORDS = {"ann": "annspassword", "bob": "bobspassword"}
+
+
+@pytest.fixture
+def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, Model]:
+    """Three models that Airflow knows of; of the first a week has come."""
+    made = model(), model(), model()
+    assert made[0].play(LAST_MONDAY).state == "success"
+    told = [sys.executable, "-m", "airflow", "dags", "reserialize"]
+    subprocess.run(told, check=True, capture_output=True)
+    return made
+
+
+@pytest.fixture
+def server(
+    airflow_home: Path, models: tuple[Model, Model, Model], tmp_path: Path
+) -> Iterator[httpx.Client]:
+    """Airflow's API server, for ann and for bob, who may see the first model and one DAG of the
+    second."""
+    first, second, _ = models
+    passwords = tmp_path / "passwords.json"
+    passwords.write_text(json.dumps(WORDS))
+    port = free_port(None)
+    environ = os.environ | {
+        "AIRFLOW__CORE__AUTH_MANAGER": "tests.dags.two_users.TwoUsers",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ann:viewer,bob:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "BOBS_DAGS": f"{first.name}__train,{first.name}__rollout,{second.name}__rollout",
+        "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}",
+    }
+    with (tmp_path / "server.log").open("w") as log:
+        process = subprocess.Popen(
+            [
+                *(sys.executable, "-m", "airflow", "api-server", "--apps", "core"),
+                *("--host", "127.0.0.1", "--port", str(port), "--workers", "1"),
+            ],
+            env=environ,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+        )
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60) as client:
+            while not _answers(client):
+                assert process.poll() is None, (tmp_path / "server.log").read_text()
+                time.sleep(0.2)
+            yield client
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/api/v2/version").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def test_each_sees_what_is_theirs(server: httpx.Client, models: tuple[Model, Model, Model]) -> None:
+    first, second, third = models
+
+    def page(who: str | None, model: str = "") -> httpx.Response:
+        headers = {}
+        if who:
+            word = {"username": who, "password": WORDS[who]}
+            token = server.post("/auth/token", json=word).json()["access_token"]
+            # As the browser has it; a header would do as well.
+            headers["Cookie"] = f"_token={token}"
+        asked = {"model": model} if model else {}
+        return server.get("/titleholder/", params=asked, headers=headers)
+
+    def shown(answer: httpx.Response) -> list[str]:
+        return [one.name for one in models if f'<section id="{one.name}"' in answer.text]
+
+    ann, bob = page("ann"), page("bob")
+    assert (ann.status_code, bob.status_code) == (200, 200)
+    assert shown(ann) == [first.name, second.name, third.name]
+    assert shown(bob) == [first.name]
+    assert second.name not in bob.text, "one of its two DAGs is not bob's"
+    assert third.name not in bob.text
+    assert "champion 100 %" in bob.text
+    assert shown(page("ann", third.name)) == [third.name]
+
+    for named in (second.name, third.name, "nobody", "<script>"):
+        answer = page("bob", named)
+        assert answer.status_code == 404
+        assert shown(answer) == []
+        assert "<script>" not in answer.text
+
+    nobody = page(None)
+    assert nobody.status_code == 401
+    assert shown(nobody) == []
+    assert "/auth/login" in nobody.text
+    for wrong in ("_token=x", "_token=" + "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ."):
+        answer = server.get("/titleholder/", headers={"Cookie": wrong})
+        assert answer.status_code in (401, 403)
+        assert shown(answer) == []
+
+    policy = ann.headers["content-security-policy"]
+    assert policy.startswith("default-src 'none'; ")
+    assert policy.endswith("frame-ancestors 'self'")
+    assert ann.headers["cache-control"] == "no-store"
+    assert server.post("/titleholder/").status_code == 405
+    for path in ("docs", "redoc", "openapi.json", "../api/v2/dags"):
+        assert server.get(f"/titleholder/{path}").status_code in (401, 404)

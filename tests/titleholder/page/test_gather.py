@@ -1,0 +1,60 @@
+"""What is said of services that do not answer; those that do are in tests/dags/test_ui.py."""
+
+import time
+from collections.abc import Callable
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+
+from sandbox.processes import free_port
+from tests.titleholder.page.told import CONFIG, NOW
+from titleholder.environment import Environment
+from titleholder.page import gather as gathering
+from titleholder.page.gather import gather
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], Environment]:
+    """With that project, and nobody behind Google's addresses."""
+
+    def make(project: str | None) -> Environment:
+        for name in ("BIGQUERY_EMULATOR_HOST", "VERTEX_AI_EMULATOR_HOST"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{free_port(None)}")
+        monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
+        monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+        monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), project, {}))
+        monkeypatch.setattr(gathering, "SECONDS", 2)
+        return Environment("nobody")
+
+    return make
+
+
+def test_services_that_are_away(environment: Callable[[str | None], Environment]) -> None:
+    begun = time.monotonic()
+    found = gather(CONFIG, environment("titleholder-local"), NOW)
+    assert (found.view, found.events) == (None, None)
+    endpoint, events = found.away
+    assert endpoint.startswith("The endpoint could not be read: ")
+    assert events.startswith("The events could not be read: ")
+    assert time.monotonic() - begun < 60, "it does not wait for as long as the clients would"
+
+
+def test_a_setting_that_is_missing(environment: Callable[[str | None], Environment]) -> None:
+    found = gather(CONFIG, environment(None), NOW)
+    assert len(found.away) == 2
+    assert all("no Google Cloud project: set it in the Airflow con" in said for said in found.away)
+
+
+def test_a_mistake_of_ours_is_logged(
+    environment: Callable[[str | None], Environment],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def breaks(*_: object) -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    found = environment("titleholder-local")
+    monkeypatch.setattr(gathering, "Endpoints", breaks)
+    said = gather(CONFIG, found, NOW).away[0]
+    assert said.endswith("something went wrong that the log of the server has.")
+    assert "a secret detail" in caplog.text
