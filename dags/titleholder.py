@@ -101,23 +101,6 @@ def train(config: ModelConfig) -> DAG:
         dag_id=f"{config.model}__train",
         doc_md=TRAIN.format(config=config),
         schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
-        params={
-            "train_anew": Param(
-                False,
-                type="boolean",
-                title="Train anew",
-                description="Also when a registered version was trained on the same rows, by the "
-                "same pipeline with the same parameters.",
-            ),
-            "pipeline": Param(
-                None,
-                type=["null", "string"],
-                title="Pipeline version",
-                description="Another version of the compiled pipeline, such as that of an older "
-                "run: NAME-0123456789ab, as its submit_pipeline returned it.",
-                pattern=r"^\w[\w.-]*-[0-9a-f]{12}$",
-            ),
-        },
         **common(config, CancelPipelines(config.connection)),
     ) as dag:
         (
@@ -131,7 +114,7 @@ def train(config: ModelConfig) -> DAG:
                 max_active_tis_per_dag=1,
             )
         )
-    return dag
+    return asking(dag, week_form())
 
 
 def rollout(config: ModelConfig) -> DAG:
@@ -148,7 +131,6 @@ def rollout(config: ModelConfig) -> DAG:
         dag_id=f"{config.model}__rollout",
         doc_md=doc.format(config=config, intents=intents),
         schedule=CronDataIntervalTimetable(duel.schedule, timezone="UTC") if duel else None,
-        params=form(config),
         # On request only, it does nothing by itself, and who needs it needs it at once.
         is_paused_upon_creation=None if duel else False,
         **settings,
@@ -175,7 +157,36 @@ def rollout(config: ModelConfig) -> DAG:
                 # It skips itself where there is nothing to ask, a rollback say. A rejection skips
                 # `update_traffic` whatever its trigger rule.
                 decide >> approve >> update
+    return asking(dag, form(config))
+
+
+def asking(dag: DAG, params: dict[str, Param]) -> DAG:
+    """The DAG with a form. After its tasks, each of which would copy it, and unlike DAG(params=...)
+    without trying the defaults on their schema: half of what a model costs whenever the file is
+    parsed. The tests try them."""
+    dag.params.update(params)
     return dag
+
+
+def week_form() -> dict[str, Param]:
+    """What a person may say who triggers a weekly run."""
+    return {
+        "train_anew": Param(
+            False,
+            type="boolean",
+            title="Train anew",
+            description="Also when a registered version was trained on the same rows, by the "
+            "same pipeline with the same parameters.",
+        ),
+        "pipeline": Param(
+            None,
+            type=["null", "string"],
+            title="Pipeline version",
+            description="Another version of the compiled pipeline, such as that of an older "
+            "run: NAME-0123456789ab, as its submit_pipeline returned it.",
+            pattern=r"^\w[\w.-]*-[0-9a-f]{12}$",
+        ),
+    }
 
 
 def form(config: ModelConfig) -> dict[str, Param]:

@@ -74,6 +74,16 @@ def changed(**sections: Any) -> Iterator[DagBag]:
         path.write_text(raw)
 
 
+def test_the_default_of_every_field_is_one_that_its_form_takes(bag: DagBag) -> None:
+    forms = [dag.params for dag in bag.dags.values()]
+    fields = [form.get_param(name) for form in forms for name in form]
+    assert len(fields) >= 6
+    for field in fields:
+        field.resolve()  # by its schema, which is checked as well
+    tasks = [task for dag in bag.dags.values() for task in dag.tasks]
+    assert not any(task.params for task in tasks), "a copy of the form in each task"
+
+
 def test_a_deadline_only_where_the_file_has_one(bag: DagBag) -> None:
     """`airflow dags test` cannot end a run of a DAG that has one."""
     assert bag.dags["linnerud__train"].deadline is None
