@@ -2,7 +2,7 @@ import re
 from collections.abc import Iterator
 from datetime import date, datetime, timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -148,22 +148,27 @@ def test_the_example_is_valid() -> None:
     assert config.rollout.challenger_share == 10
 
 
+def changed(key: str, value: object) -> dict[str, Any]:
+    """linnerud.yaml with that key changed, or, with ..., removed."""
+    raw = yaml.safe_load(LINNERUD.read_text())
+    *parents, last = key.split(".")
+    section = raw
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return raw
+
+
 @pytest.fixture
 def faulty(tmp_path: Path):
     """Writes linnerud.yaml with one key changed (or, with ..., removed); gives back the error."""
 
     def write(key: str, value: object) -> str:
-        raw = yaml.safe_load(LINNERUD.read_text())
-        *parents, last = key.split(".")
-        section = raw
-        for parent in parents:
-            section = section.setdefault(parent, {})
-        if value is ...:
-            del section[last]
-        else:
-            section[last] = value
         path = tmp_path / "linnerud.yaml"
-        path.write_text(yaml.safe_dump(raw))
+        path.write_text(yaml.safe_dump(changed(key, value)))
         with pytest.raises(ConfigError) as raised:
             load_model(path)
         return str(raised.value)

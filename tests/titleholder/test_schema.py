@@ -15,7 +15,7 @@ import yaml
 from jsonschema import Draft7Validator
 
 from tests.conftest import REPOSITORY
-from tests.titleholder.test_config import FAULTS, LINNERUD, ODD, STAGING, keys, staged
+from tests.titleholder.test_config import FAULTS, LINNERUD, ODD, STAGING, changed, keys, staged
 from titleholder.config import ModelConfig, load_model
 from titleholder.errors import ConfigError
 from titleholder.kinds import written
@@ -79,20 +79,6 @@ def found_by_an_editor(raw: Any) -> list[str]:
                 return value
 
     return [error.message for error in Draft7Validator(SCHEMA).iter_errors(plain(raw))]
-
-
-def changed(key: str, value: object) -> dict[str, Any]:
-    """linnerud.yaml with that key changed, or, with ..., removed."""
-    raw = yaml.safe_load(LINNERUD.read_text())
-    *parents, last = key.split(".")
-    section = raw
-    for parent in parents:
-        section = section.setdefault(parent, {})
-    if value is ...:
-        del section[last]
-    else:
-        section[last] = value
-    return raw
 
 
 def loads(folder: Path, raw: object) -> bool:
