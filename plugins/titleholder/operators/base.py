@@ -120,7 +120,7 @@ class ModelOperator(BaseOperator):
 
 
 def next_look(elapsed: timedelta) -> timedelta:
-    """How long to wait for something that has taken `elapsed` so far: a third of it, between 2
-    seconds and 5 minutes, so that short waits end promptly and long ones cost little: 24 looks at
-    what takes half an hour, each of which starts a worker."""
-    return min(max(elapsed / 3, timedelta(seconds=2)), timedelta(minutes=5))
+    """How long to wait for something that has taken `elapsed` so far: half of it, between 2 seconds
+    and 5 minutes, so that short waits end promptly and long ones cost little: a worker is started
+    19 times for what takes half an hour."""
+    return min(max(elapsed / 2, timedelta(seconds=2)), timedelta(minutes=5))
