@@ -2,6 +2,7 @@
 
 import importlib.util
 from pathlib import Path
+from types import ModuleType
 
 ALTERNATIVES = Path(__file__).parent
 DAGS = ALTERNATIVES.parents[2] / "dags"
@@ -14,17 +15,19 @@ def bare() -> None:
 
 def ours() -> None:
     """This project's DAG file, with its one model."""
-    _execute(DAGS / "titleholder.py")
+    execute(DAGS / "titleholder.py")
 
 
 def providers() -> None:
     """The same four tasks by the google provider's own operators."""
-    _execute(ALTERNATIVES / "provider_dag.py")
+    execute(ALTERNATIVES / "provider_dag.py")
 
 
-def _execute(path: Path) -> None:
+def execute(path: Path) -> ModuleType:
     """As Airflow does: a module of its own, its bytecode cached."""
     spec = importlib.util.spec_from_file_location("measured", path)
     assert spec is not None
     assert spec.loader is not None
-    spec.loader.exec_module(importlib.util.module_from_spec(spec))
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
