@@ -18,7 +18,7 @@ FOREIGN = ("AIRFLOW", "GOOGLE_", "TITLEHOLDER_", "PYTHONDONTWRITEBYTECODE")
 @dataclass(frozen=True)
 class Options:
     """What the command line asks for: rounds of a short measurement, and whether the long tables
-    are to be small. `home` is a folder for what a table writes, `suite` the log of a `make test`."""
+    are to be small. `home` is a folder for what a table writes, `suite` a log of `make test`."""
 
     rounds: int
     quick: bool

@@ -67,7 +67,9 @@ class Table:
 def keep(name: str, table: Table, order: list[str], path: Path = RESULTS) -> None:
     """Put the table into the file, as its section `name`; the other sections stay as they are."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    kept = {part[0]: part[1] for part in re.findall(r"(?ms)^<!-- (\w+) -->\n(.*?)(?=^<!-- |\Z)", text)}
+    kept = {
+        part[0]: part[1] for part in re.findall(r"(?ms)^<!-- (\w+) -->\n(.*?)(?=^<!-- |\Z)", text)
+    }
     machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
     kept[name] = (
         f"## {table.title}\n\n`python -m tests.bench {name}`, "

@@ -2,10 +2,12 @@
 
 import os
 import shutil
+import time
 from pathlib import Path
 
 import yaml
 
+from tests.bench.alternatives.imports import execute
 from tests.bench.measuring import REPOSITORY
 
 _ASKED = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"  # how Airflow tells a task's process its DAG
@@ -26,10 +28,6 @@ def write(folder: Path, count: int) -> Path:
 def parse(file: str, asked: str = "") -> dict[str, float]:
     """The DAGs that the file gives, and the seconds of processor that its models take: a first
     parse, of no models, has imported what there is to import."""
-    import time
-
-    from tests.bench.alternatives.imports import execute
-
     empty = Path(file).parent.parent / "empty" / "titleholder.py"
     execute(empty)
     if asked:
@@ -37,4 +35,7 @@ def parse(file: str, asked: str = "") -> dict[str, float]:
     busy = time.process_time()
     module = execute(Path(file))
     cpu = time.process_time() - busy
-    return {"cpu": cpu, "dags": sum(name.endswith(("__train", "__rollout")) for name in vars(module))}
+    return {
+        "cpu": cpu,
+        "dags": sum(name.endswith(("__train", "__rollout")) for name in vars(module)),
+    }
