@@ -1,0 +1,33 @@
+"""Ways to come by the four tasks, each for a process of its own."""
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+ALTERNATIVES = Path(__file__).parent
+DAGS = ALTERNATIVES.parents[2] / "dags"
+
+
+def bare() -> None:
+    """What any DAG file imports at least."""
+    import airflow.sdk  # noqa: F401
+
+
+def ours() -> None:
+    """This project's DAG file, with its one model."""
+    execute(DAGS / "titleholder.py")
+
+
+def providers() -> None:
+    """The same four tasks by the google provider's own operators."""
+    execute(ALTERNATIVES / "provider_dag.py")
+
+
+def execute(path: Path) -> ModuleType:
+    """As Airflow does: a module of its own, its bytecode cached."""
+    spec = importlib.util.spec_from_file_location("measured", path)
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module

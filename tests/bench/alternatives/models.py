@@ -1,0 +1,41 @@
+"""DAG folders with many models."""
+
+import os
+import shutil
+import time
+from pathlib import Path
+
+import yaml
+
+from tests.bench.alternatives.imports import execute
+from tests.bench.measuring import REPOSITORY
+
+_ASKED = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"  # how Airflow tells a task's process its DAG
+
+
+def write(folder: Path, count: int) -> Path:
+    """A DAG folder with this project's DAG file and `count` models like the example."""
+    dags = REPOSITORY / "dags"
+    (folder / "models").mkdir(parents=True)
+    shutil.copy(dags / "titleholder.py", folder)
+    raw = yaml.safe_load((dags / "models" / "linnerud.yaml").read_text())
+    for number in range(count):
+        raw["model"] = raw["endpoint"]["display_name"] = name = f"m{number:03}"
+        (folder / "models" / f"{name}.yaml").write_text(yaml.safe_dump(raw))
+    return folder / "titleholder.py"
+
+
+def parse(file: str, asked: str = "") -> dict[str, float]:
+    """The DAGs that the file gives, and the seconds of processor that its models take: a first
+    parse, of no models, has imported what there is to import."""
+    empty = Path(file).parent.parent / "empty" / "titleholder.py"
+    execute(empty)
+    if asked:
+        os.environ[_ASKED] = asked
+    busy = time.process_time()
+    module = execute(Path(file))
+    cpu = time.process_time() - busy
+    return {
+        "cpu": cpu,
+        "dags": sum(name.endswith(("__train", "__rollout")) for name in vars(module)),
+    }

@@ -1,0 +1,48 @@
+"""`python -m tests.bench.child MODULE:FUNCTION [JSON]`: one call in a process of its own.
+
+Prints, as the last line, what the call returned and what it cost. Imports next to nothing: what
+is measured is often an import.
+"""
+
+import importlib
+import json
+import resource
+import sys
+import time
+from pathlib import Path
+
+
+def main() -> None:
+    """Call the function with the arguments of the JSON array."""
+    module, _, name = sys.argv[1].partition(":")
+    function = getattr(importlib.import_module(module), name)
+    arguments = json.loads(sys.argv[2]) if len(sys.argv) > 2 else []
+    begin = time.perf_counter()
+    busy = time.process_time()
+    result = function(*arguments)
+    cpu = time.process_time() - busy
+    seconds = time.perf_counter() - begin
+    # What it left to processes that it waited for: a grid search's workers, say.
+    others = resource.getrusage(resource.RUSAGE_CHILDREN)
+    cost = {
+        "seconds": seconds,
+        "cpu": cpu + others.ru_utime + others.ru_stime,
+        "peak": _peak(),
+        "result": result,
+    }
+    print(f"\n{json.dumps(cost)}", flush=True)
+
+
+def _peak() -> float:
+    """The most memory that this process has had, in MiB.
+
+    Not getrusage's: that begins with what the parent had when it forked.
+    """
+    for line in Path("/proc/self/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) / 1024
+    raise OSError("this system does not tell a process's peak memory")
+
+
+if __name__ == "__main__":
+    main()

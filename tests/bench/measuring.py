@@ -1,0 +1,88 @@
+"""How everything is measured: each thing in a process of its own, in turn, several times."""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Any
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+# Nothing of somebody's real Airflow or Google account reaches what is measured.
+FOREIGN = ("AIRFLOW", "GOOGLE_", "TITLEHOLDER_", "PYTHONDONTWRITEBYTECODE")
+
+
+@dataclass(frozen=True)
+class Options:
+    """What the command line asks for: rounds of a short measurement, and whether the long tables
+    are to be small. `home` is a folder for what a table writes, `suite` a log of `make test`."""
+
+    rounds: int
+    quick: bool
+    home: Path
+    suite: Path | None = None
+
+
+@dataclass(frozen=True)
+class Cost:
+    """Of one call: seconds by the clock, seconds of processor with those of its children, and the
+    peak memory of its process in MiB."""
+
+    seconds: float
+    cpu: float
+    peak: float
+
+
+def environment(home: Path, **also: str) -> dict[str, str]:
+    """The environment of a measured process: this project's folders, and an Airflow of its own."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    return {
+        **kept,
+        "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}",
+        "AIRFLOW_HOME": str(home / "airflow"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        **also,
+    }
+
+
+def call(function: str, *arguments: Any, env: Mapping[str, str]) -> tuple[Any, Cost]:
+    """What `module:function` of tests.bench returned in a process of its own, and what it cost.
+
+    Raises RuntimeError with what it wrote when it fails.
+    """
+    command = [sys.executable, "-m", "tests.bench.child", f"tests.bench.{function}"]
+    done = subprocess.run(
+        [*command, json.dumps(arguments)],
+        cwd=REPOSITORY,
+        env=dict(env),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=3_600,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"{function}: {done.stderr[-3_000:]}")
+    found = json.loads(done.stdout.splitlines()[-1])
+    return found.pop("result"), Cost(**found)
+
+
+def in_turn(rounds: int, ways: Mapping[str, Callable[[], Cost]]) -> dict[str, Cost]:
+    """The median cost of each way. A round measures each of them once, so that other work on the
+    machine meets all alike; a first round, not counted, fills caches."""
+    seen: dict[str, list[Cost]] = {name: [] for name in ways}
+    for number in range(rounds + 1):
+        for name, way in ways.items():
+            cost = way()
+            if number:
+                seen[name].append(cost)
+    return {name: middle(costs) for name, costs in seen.items()}
+
+
+def middle(costs: list[Cost]) -> Cost:
+    """The median of each field."""
+    return Cost(
+        *(statistics.median(getattr(c, field.name) for c in costs) for field in fields(Cost))
+    )

@@ -1,0 +1,71 @@
+"""A sandbox of its own for a table, always ended."""
+
+import shlex
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery, storage
+
+from tests.bench.measuring import REPOSITORY, environment
+
+NOBODY = AnonymousCredentials()
+
+
+@dataclass(frozen=True)
+class Sandbox:
+    """A running sandbox: its folder, and the variables of its `sandbox.env`."""
+
+    var: Path
+    env: dict[str, str]
+
+    @property
+    def project(self) -> str:
+        """Its project."""
+        return self.env["GOOGLE_CLOUD_PROJECT"]
+
+    def options(self, service: str) -> dict[str, Any]:
+        """What leads one of Google's clients to its BIGQUERY, STORAGE or VERTEX_AI."""
+        endpoint = self.env[f"{service}_EMULATOR_HOST"]
+        return {"client_options": {"api_endpoint": endpoint}, "credentials": NOBODY}
+
+    def bigquery(self) -> bigquery.Client:
+        """BigQuery's own client."""
+        return bigquery.Client(self.project, **self.options("BIGQUERY"))
+
+    def bucket(self) -> storage.Bucket:
+        """The bucket that is there from the start."""
+        name = f"{self.project}-titleholder"
+        return storage.Client(self.project, **self.options("STORAGE")).bucket(name)
+
+
+@contextmanager
+def running(home: Path, *arguments: str) -> Iterator[Sandbox]:
+    """`python -m sandbox up` with these arguments, in a folder of `home`."""
+    var = home / "var"
+    try:
+        _cli(home, var, "up", *arguments)
+        lines = shlex.split((var / "sandbox.env").read_text())
+        yield Sandbox(var, dict(line.split("=", 1) for line in lines))
+    finally:
+        _cli(home, var, "down")
+
+
+def _cli(home: Path, var: Path, *arguments: str) -> None:
+    command = [sys.executable, "-m", "sandbox", "--var", str(var), *arguments]
+    done = subprocess.run(
+        command,
+        cwd=REPOSITORY,
+        env=environment(home),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=240,
+    )
+    if done.returncode != 0:
+        raise RuntimeError(f"`{' '.join(command)}` failed: {done.stdout}{done.stderr}")

@@ -1,0 +1,89 @@
+"""What the pure rules cost: a verdict, and a plan. Called in this process, nothing to be loaded."""
+
+import statistics
+import timeit
+from collections.abc import Callable
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+from tests.bench.measuring import Options
+from tests.bench.results import Bar, Table
+from tests.titleholder.rollout.scenes import NEW, OLD, VERSIONS, Roles, seat, view, wish
+from titleholder.rollout.evidence import Duel, Evidence
+from titleholder.rollout.intents import Intent, Policy, Promote, RollBack
+from titleholder.rollout.plan import plan
+from titleholder.rollout.rules import Rules
+from titleholder.rollout.verdict import verdict
+from titleholder.rollout.view import Version, View
+
+NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
+DAY = timedelta(days=1)
+RULES = Rules("zero-one", "y")
+DUEL = Duel("old", "new", NOW - 3 * DAY, NOW, 3)
+CALLS = 500
+
+
+def evidence(mean: float) -> Evidence:
+    """A million rows, on a tenth of which the two models differ."""
+    return Evidence(
+        champion="old",
+        challenger="new",
+        metric="zero-one",
+        target="y",
+        n=1e6,
+        mean=mean,
+        variance=0.1,
+        coverage=0.97,
+        champion_rows=1e6,
+        challenger_rows=1e6,
+        newest=NOW - DAY,
+        measured=NOW,
+        smallest=-1,
+        largest=1,
+    )
+
+
+def of_years(found: View) -> View:
+    """The same with five years of weekly versions in the registry."""
+    older = tuple(Version(str(n), frozenset([f"m1-old{n}"])) for n in range(1_000, 1_260))
+    return replace(found, versions=VERSIONS + older)
+
+
+def measure(options: Options) -> Table:
+    """The median of several batches of calls, in microseconds."""
+    held = of_years(view(seat(1, 100, "champion"), roles=Roles(champion=OLD)))
+    both = of_years(
+        view(seat(1, 90, "champion"), seat(0, 10), roles=Roles(champion=OLD, challenger=NEW))
+    )
+
+    def planned(found: View, intent: Intent) -> Callable[[], object]:
+        return lambda: plan(found, intent, Policy())
+
+    ways: dict[str, Callable[[], object]] = {
+        "verdict: promote": lambda: verdict(evidence(0.05), RULES, DUEL),
+        "verdict: hold": lambda: verdict(evidence(0.0), RULES, DUEL),
+        "verdict: roll back": lambda: verdict(evidence(-0.05), RULES, DUEL),
+        "plan: seat a challenger, 264 versions registered": planned(held, wish()),
+        "plan: nothing to do": planned(both, wish()),
+        "plan: promote": planned(both, Promote(NEW)),
+        "plan: roll back": planned(both, RollBack(NEW)),
+    }
+    taken: dict[str, list[float]] = {what: [] for what in ways}
+    for _ in range(options.rounds):
+        for what, way in ways.items():
+            taken[what].append(timeit.timeit(way, number=CALLS) / CALLS)
+    found = {what: statistics.median(seen) * 1e6 for what, seen in taken.items()}
+    return Table(
+        "A verdict, and a plan",
+        ("", "µs"),
+        [(what, f"{micro:.0f}") for what, micro in found.items()],
+        [
+            Bar(
+                f"the slowest {kind}",
+                max(micro for what, micro in found.items() if what.startswith(kind)) / 1_000,
+                1,
+                " ms",
+            )
+            for kind in ("verdict", "plan")
+        ],
+    )
