@@ -59,9 +59,8 @@ status: setup ## what is running, and the state of every endpoint
 test: setup ## pass every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup ## predictions a second, beside two baselines; how often a verdict is wrong
-	@$(BIN)/python -m tests.bench.predictions
-	$(BIN)/python -m tests.bench.verdicts
+bench: setup ## every measurement of tests/bench/RESULTS.md anew: an hour on a quiet machine
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: setup ## ruff, mypy, the models' files, and whether the lock is what is installed
 	@$(BIN)/ruff check .

@@ -35,17 +35,6 @@ def read(text: str) -> tuple[Any, list[str]]:
         loader.dispose()
 
 
-class _Loader(Composer, SafeConstructor, Resolver, CParser):
-    """yaml.SafeLoader with the parser of libyaml, five times as fast. Not yaml.CSafeLoader, which
-    also composes in C and so dies of a text that is nested too deeply."""
-
-    def __init__(self, text: str) -> None:
-        CParser.__init__(self, text)
-        Composer.__init__(self)
-        SafeConstructor.__init__(self)
-        Resolver.__init__(self)
-
-
 def _twice(node: yaml.Node, path: tuple[str, ...], seen: set[int]) -> Iterator[str]:
     if id(node) in seen:  # an alias, which may even contain itself
         return

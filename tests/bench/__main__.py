@@ -11,7 +11,10 @@ from tests.bench.measuring import Options
 from tests.bench.results import keep
 
 # In this order: the short ones first.
-TABLES = ["imports", "parsing", "rules", "export", "training"]
+TABLES = [
+    *("imports", "parsing", "rules", "served", "verdicts", "export", "duel", "weekly", "training"),
+    *("night", "start", "suite"),
+]
 
 
 def main() -> int:

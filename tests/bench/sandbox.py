@@ -45,23 +45,23 @@ class Sandbox:
 
 
 @contextmanager
-def running(home: Path, *arguments: str) -> Iterator[Sandbox]:
-    """`python -m sandbox up` with these arguments, in a folder of `home`."""
+def running(home: Path, *arguments: str, **also: str) -> Iterator[Sandbox]:
+    """`python -m sandbox up` with these arguments and these variables, in a folder of `home`."""
     var = home / "var"
     try:
-        _cli(home, var, "up", *arguments)
+        _cli(home, var, "up", *arguments, **also)
         lines = shlex.split((var / "sandbox.env").read_text())
         yield Sandbox(var, dict(line.split("=", 1) for line in lines))
     finally:
         _cli(home, var, "down")
 
 
-def _cli(home: Path, var: Path, *arguments: str) -> None:
+def _cli(home: Path, var: Path, *arguments: str, **also: str) -> None:
     command = [sys.executable, "-m", "sandbox", "--var", str(var), *arguments]
     done = subprocess.run(
         command,
         cwd=REPOSITORY,
-        env=environment(home),
+        env=environment(home, **also),
         capture_output=True,
         text=True,
         check=False,

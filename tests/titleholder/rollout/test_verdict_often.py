@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.bench.verdicts import (
+from tests.bench.chances import (
     ALPHA,
     DAYS,
     HEAVIEST_ROW,
