@@ -31,11 +31,14 @@ def export(project: str, table: str, start: str, end: str, path: str) -> int:
 
 def train(path: str, folder: str) -> float:
     """R2 on the rows held out, a fifth."""
+    from pathlib import Path
+
     from kfp import dsl
 
     from pipeline.components.evaluate import evaluate
     from pipeline.components.train import train as component
 
+    Path(folder).mkdir(exist_ok=True)
     model, held_out = dsl.Model(uri=f"{folder}/model"), dsl.Dataset(uri=f"{folder}/held_out")
     component.python_func(dataset=dsl.Dataset(uri=path), model=model, held_out=held_out, **COLUMNS)
     score = evaluate.python_func(
