@@ -5,10 +5,10 @@ from datetime import timedelta
 
 from kfp import compiler
 
+from tests.bench.alternatives.nothing import nothing
 from tests.bench.desk import Desk, desk
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
-from tests.dags.tiny_pipeline import tiny
 from titleholder.operators.base import next_look
 
 EMPTY = """
@@ -30,10 +30,10 @@ HALF_HOUR = timedelta(minutes=30)
 def measure(options: Options) -> Table:
     """Runs of past weeks, oldest first, each in turn with an empty one."""
     rounds = 2 if options.quick else options.rounds
-    compiler.Compiler().compile(tiny, str(options.home / "tiny.yaml"))
+    compiler.Compiler().compile(nothing, str(options.home / "nothing.yaml"))
     with desk(options.home, rounds + 3, options.home) as at:
         (at.dags / "empty.py").write_text(EMPTY)
-        dag_id = at.add("weekly", pipeline={"template": "tiny.yaml"}, duel=None)
+        dag_id = at.add("weekly", pipeline={"template": "nothing.yaml"}, duel=None)
         for one in ("empty", dag_id):
             at.start(one)
         # The newest week is that of the scheduled run. The first makes the endpoint.
@@ -64,7 +64,7 @@ def measure(options: Options) -> Table:
             Bar("slots beside a worker that waits", 100 * waiting / whole, 2, " %"),
         ],
         [
-            "The pipeline's three steps do nothing. A slot is held from a worker's start to the "
+            "The pipeline trains nothing. A slot is held from a worker's start to the "
             "end or the deferral, by the executor's log."
         ],
     )
