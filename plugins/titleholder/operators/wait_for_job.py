@@ -1,5 +1,6 @@
 """Waits for a pipeline job without a worker slot."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Mapping
 from datetime import datetime, timedelta
@@ -8,9 +9,13 @@ from typing import Any, ClassVar
 from airflow.sdk.exceptions import AirflowFailException
 
 from titleholder.contract import Job
-from titleholder.operators.base import ModelOperator, next_look
+from titleholder.operators.base import SHORTEST_DEFERRAL, ModelOperator, next_look
 from titleholder.vertex.clients import sentence, transient
 from titleholder.vertex.jobs import Jobs
+
+# A task that defers is back after some 13 seconds at the earliest. A job that has just been
+# submitted is looked at this often first, for it may end within seconds: all its tasks are cached.
+LOOKS = 10
 
 
 class WaitForJobOperator(ModelOperator):
@@ -43,6 +48,11 @@ class WaitForJobOperator(ModelOperator):
         with self.told():
             try:
                 job = jobs.get(submitted["job"])
+                for _ in range(LOOKS if elapsed < SHORTEST_DEFERRAL else 0):
+                    if job.ended:
+                        break
+                    time.sleep(0.5)
+                    job = jobs.get(job.name)
             except Exception as error:
                 # A job that runs for hours must not fail because Vertex AI is away for a minute.
                 if late or not transient(error):
