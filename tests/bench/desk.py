@@ -103,8 +103,9 @@ def load(client: bigquery.Client, table: str, stamps: list[datetime]) -> None:
 
 
 @contextmanager
-def open_desk(home: Path, **files: str) -> Iterator[Desk]:
-    """A sandbox with Airflow in `home`; `files` are more DAG files, by name and text."""
+def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str) -> Iterator[Desk]:
+    """A sandbox with Airflow in `home`, whose processes have these variables; `files` are more DAG
+    files, by name and text."""
     dags, templates = home / "dags", home / "templates"
     (dags / "models").mkdir(parents=True)
     templates.mkdir()
@@ -113,5 +114,6 @@ def open_desk(home: Path, **files: str) -> Iterator[Desk]:
         (dags / f"{name}.py").write_text(text)
     compiler.Compiler().compile(tiny, str(templates / "tiny.yaml"))
     given = ("--airflow", "--dags", str(dags))
-    with running(home, *given, TITLEHOLDER_PIPELINES=str(templates)) as sandbox:
+    known = {"TITLEHOLDER_PIPELINES": str(templates), **(variables or {})}
+    with running(home, *given, **known) as sandbox:
         yield Desk(sandbox, Airflow(sandbox.airflow), dags)
