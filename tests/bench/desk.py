@@ -1,129 +1,119 @@
-"""A sandbox with a real Airflow, and models of one's own, for what is measured in both."""
+"""A real Airflow beside a sandbox, with models of the tables' own."""
 
-import json
-import re
-import shutil
-import time
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import httpx
-import psutil
+import pyarrow as pa
+import pyarrow.parquet as pq
 import yaml
+from google.cloud import bigquery
+from google.cloud.aiplatform_v1 import PipelineServiceClient
+from kfp import compiler
 
-from sandbox import linnerud
-from sandbox.processes import free_port
 from tests.bench.measuring import REPOSITORY
 from tests.bench.sandbox import Sandbox, running
-from titleholder.interval import last_complete
-
-MONDAY = last_complete("0 3 * * 1", datetime.now(UTC)).end
-WEEK = timedelta(weeks=1)
-SECONDS = 3_600
+from tests.dags.real_airflow import WEEK, Airflow
+from tests.dags.tiny_pipeline import tiny
 
 
 @dataclass(frozen=True)
 class Desk:
-    """A `sandbox` whose Airflow answers at `api` and has the DAG folder `dags`."""
+    """What a table works with; `dags` is the DAG folder."""
 
     sandbox: Sandbox
-    api: httpx.Client
+    airflow: Airflow
     dags: Path
 
-    def call(self, method: str, path: str, body: object = None) -> Any:
-        """Airflow's answer; asked again while its SQLite is being written to."""
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            answer = self.api.request(method, path, json=body)
-            if answer.status_code != 503 and '"Database error"' not in answer.text:
-                if answer.status_code >= 400:
-                    raise RuntimeError(f"{method} {path}: {answer.text}")
-                return answer.json() if answer.content else None
-            time.sleep(0.2)
-        raise TimeoutError(f"{method} {path}")
-
-    def wait(self, look: Callable[[], Any]) -> Any:
-        """What `look` finds, once it is something."""
-        end = time.monotonic() + SECONDS
-        while time.monotonic() < end:
-            if found := look():
-                return found
-            time.sleep(0.2)
-        raise TimeoutError("waited for an hour")
-
-    def add(self, name: str, **changes: Any) -> str:
-        """A model like the example's with those sections changed; the id of its weekly DAG."""
-        raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
-        endpoint = {"display_name": name, "create": True}
-        raw |= {"model": name, "endpoint": endpoint, "start_date": "2020-01-06", **changes}
-        (self.dags / "models" / f"{name}.yaml").write_text(yaml.safe_dump(raw))
+    def model(self, name: str, weeks: int, **changes: Any) -> str:
+        """Write a model of the tiny pipeline with data for that many past weeks, and start its
+        weekly DAG, of which Airflow then makes the last week's run; returns the DAG's id."""
+        table = f"{self.sandbox.project}.bench.{name}"
+        with self.sandbox.bigquery() as client:
+            load(client, table, [WEEK.end - timedelta(weeks=n, minutes=5) for n in range(weeks)])
+        raw = {
+            "model": name,
+            "owner": "bench",
+            "schedule": "0 3 * * 1",
+            "start_date": datetime(2026, 1, 5).date(),
+            "source": {"table": f"bench.{name}", "timestamp": "measured_at"},
+            "pipeline": {"template": "tiny.yaml"},
+            "gate": {"minimum_score": 50},
+            "endpoint": {"display_name": name, "create": True},
+        }
+        (self.dags / "models" / f"{name}.yaml").write_text(yaml.safe_dump(raw | changes))
+        self.airflow.start(f"{name}__train")
         return f"{name}__train"
 
-    def start(self, dag_id: str) -> None:
-        """Unpause the DAG, as soon as the DAG processor has it."""
-        self.wait(lambda: self.api.get(f"/dags/{dag_id}").status_code == 200)
-        self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
+    def trigger(self, dag_id: str) -> str:
+        """Start a run; its id."""
+        body = {"logical_date": None, "conf": {}}
+        return str(self.airflow.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
-    def trigger(self, dag_id: str, back: int | None = None) -> str:
-        """Start a run, of the week that began `back` weeks before the last Monday; its id."""
-        date = None if back is None else (MONDAY - back * WEEK).isoformat()
-        return str(
-            self.call("POST", f"/dags/{dag_id}/dagRuns", {"logical_date": date})["dag_run_id"]
-        )
+    def again(self, dag_id: str, run_id: str) -> None:
+        """Clear a run: it trains anew, and seats what comes of it."""
+        body = {"dry_run": False, "only_failed": False}
+        self.airflow.call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", body)
 
-    def ended(self, dag_id: str, run_id: str) -> float:
-        """The seconds that the run took, once it has succeeded."""
+    def ended(self, dag_id: str, run_id: str, seconds: float = 900) -> dict[str, Any]:
+        """What Airflow says of the run once it has succeeded; raises RuntimeError when it fails."""
 
         def look() -> Any:
-            run = self.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
+            run = self.airflow.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
             return run if run["state"] in ("success", "failed") else None
 
-        run = self.wait(look)
-        if run["state"] != "success":
-            raise RuntimeError(f"{run_id} of {dag_id} failed")
-        begun, ended = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
-        return (ended - begun).total_seconds()
+        run = self.airflow.wait(f"the end of {dag_id} {run_id}", look, seconds)
+        if run["state"] == "failed":
+            raise RuntimeError(f"{dag_id}: {self.airflow.failures(dag_id, run_id)}")
+        return dict(run)
 
-    def slots(self) -> list[float]:
-        """How long each start of a worker held its slot so far, in seconds, as the executor logs
-        it."""
-        log = (self.sandbox.var / "logs" / "airflow-scheduler.log").read_text()
-        return [
-            float(found) for found in re.findall(r"Workload finished .*?duration=([\d.]+)", log)
-        ]
+    def job_seconds(self, model: str) -> list[float]:
+        """How long each pipeline job of the model took, oldest first."""
+        options = {"transport": "rest", **self.sandbox.options("VERTEX_AI")}
+        place = self.sandbox.env["GOOGLE_CLOUD_LOCATION"]
+        found = PipelineServiceClient(**options).list_pipeline_jobs(
+            request={
+                "parent": f"projects/{self.sandbox.project}/locations/{place}",
+                "filter": f'labels.titleholder-model="{model}"',
+            }
+        )
+        jobs = sorted((job.create_time, job.end_time) for job in found)
+        return [(end - begin).total_seconds() for begin, end in jobs]
 
-    def cpu(self) -> float:
-        """Seconds of processor of every process of the sandbox's, and of those that they started
-        and waited for."""
-        state = json.loads((self.sandbox.var / "sandbox.json").read_text())
-        whole = 0.0
-        for part in state["processes"].values():
-            for process in (root := psutil.Process(part["pid"]), *root.children(recursive=True)):
-                try:
-                    whole += sum(process.cpu_times()[:4])
-                except psutil.NoSuchProcess:
-                    continue
-        return whole
+
+def seconds(run: dict[str, Any]) -> float:
+    """How long a run, or a task, took by Airflow's own times."""
+    begin, end = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
+    return (end - begin).total_seconds()
+
+
+def load(client: bigquery.Client, table: str, stamps: list[datetime]) -> None:
+    """A table with a row at each of these times."""
+    client.create_dataset(table.rpartition(".")[0], exists_ok=True)
+    schema = [bigquery.SchemaField("measured_at", "TIMESTAMP")]
+    client.create_table(bigquery.Table(table, schema=schema), exists_ok=True)
+    file = io.BytesIO()
+    pq.write_table(pa.table({"measured_at": pa.array(stamps, pa.timestamp("us", "UTC"))}), file)
+    config = bigquery.LoadJobConfig(source_format="PARQUET", write_disposition="WRITE_TRUNCATE")
+    client.load_table_from_file(file, table, rewind=True, job_config=config).result()
 
 
 @contextmanager
-def desk(home: Path, weeks: int, templates: Path | None = None) -> Iterator[Desk]:
-    """With the example's data of that many weeks; `templates` is a folder of compiled pipelines."""
-    dags = home / "dags"
-    shutil.copytree(REPOSITORY / "dags", dags, ignore=shutil.ignore_patterns("__pycache__"))
-    (dags / "models" / "linnerud.yaml").unlink()
-    port = free_port(None)
-    also = {"TITLEHOLDER_PIPELINES": str(templates)} if templates else {}
-    arguments = ("--airflow", "--dags", str(dags), "--port", f"airflow={port}")
-    with running(home, *arguments, **also) as sandbox:
-        with sandbox.bigquery() as client:
-            linnerud.load(client, datetime.now(UTC), count=weeks)
-        base = f"http://127.0.0.1:{port}"
-        token = httpx.get(f"{base}/auth/token").json()["access_token"]
-        headers = {"Authorization": f"Bearer {token}"}
-        with httpx.Client(base_url=f"{base}/api/v2", headers=headers, timeout=60) as api:
-            yield Desk(sandbox, api, dags)
+def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str) -> Iterator[Desk]:
+    """A sandbox with Airflow in `home`, whose processes have these variables; `files` are more DAG
+    files, by name and text."""
+    dags, templates = home / "dags", home / "templates"
+    (dags / "models").mkdir(parents=True)
+    templates.mkdir()
+    (dags / "titleholder.py").write_text((REPOSITORY / "dags" / "titleholder.py").read_text())
+    for name, text in files.items():
+        (dags / f"{name}.py").write_text(text)
+    compiler.Compiler().compile(tiny, str(templates / "tiny.yaml"))
+    given = ("--airflow", "--dags", str(dags))
+    known = {"TITLEHOLDER_PIPELINES": str(templates), **(variables or {})}
+    with running(home, *given, **known) as sandbox:
+        yield Desk(sandbox, Airflow(sandbox.airflow), dags)

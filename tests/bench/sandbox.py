@@ -1,5 +1,6 @@
 """A sandbox of its own for a table, always ended."""
 
+import json
 import shlex
 import subprocess
 import sys
@@ -29,6 +30,17 @@ class Sandbox:
         """Its project."""
         return self.env["GOOGLE_CLOUD_PROJECT"]
 
+    @property
+    def airflow(self) -> str:
+        """The address of its Airflow, if it was started with one."""
+        ports = json.loads((self.var / "sandbox.json").read_text())["ports"]
+        return f"http://127.0.0.1:{ports['airflow']}"
+
+    def pid(self, part: str) -> int:
+        """The process of that part."""
+        known = json.loads((self.var / "sandbox.json").read_text())["processes"]
+        return int(known[part]["pid"])
+
     def options(self, service: str) -> dict[str, Any]:
         """What leads one of Google's clients to its BIGQUERY, STORAGE or VERTEX_AI."""
         endpoint = self.env[f"{service}_EMULATOR_HOST"]
@@ -45,23 +57,23 @@ class Sandbox:
 
 
 @contextmanager
-def running(home: Path, *arguments: str, **also: str) -> Iterator[Sandbox]:
-    """`python -m sandbox up` with these arguments and these variables, in a folder of `home`."""
+def running(home: Path, *arguments: str, **variables: str) -> Iterator[Sandbox]:
+    """`python -m sandbox up` with these arguments and variables, in a folder of `home`."""
     var = home / "var"
     try:
-        _cli(home, var, "up", *arguments, **also)
+        _cli(home, var, variables, "up", *arguments)
         lines = shlex.split((var / "sandbox.env").read_text())
         yield Sandbox(var, dict(line.split("=", 1) for line in lines))
     finally:
-        _cli(home, var, "down")
+        _cli(home, var, {}, "down")
 
 
-def _cli(home: Path, var: Path, *arguments: str, **also: str) -> None:
+def _cli(home: Path, var: Path, variables: dict[str, str], *arguments: str) -> None:
     command = [sys.executable, "-m", "sandbox", "--var", str(var), *arguments]
     done = subprocess.run(
         command,
         cwd=REPOSITORY,
-        env=environment(home, **also),
+        env=environment(home, **variables),
         capture_output=True,
         text=True,
         check=False,

@@ -1,5 +1,6 @@
 """Waits for a pipeline job without a worker slot."""
 
+import time
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from datetime import datetime, timedelta
@@ -15,6 +16,10 @@ from titleholder.operators.base import ModelOperator, next_look
 from titleholder.operators.links import PipelineLink
 from titleholder.vertex.clients import sentence, transient
 from titleholder.vertex.jobs import Jobs
+
+# A task that defers is back after `shortest_deferral` and the start of a worker. A job that has just
+# been submitted may end before, when all its tasks are cached: it is looked at so often first.
+LOOKS, BETWEEN = 10, 0.5
 
 
 class WaitForJobOperator(ModelOperator):
@@ -49,6 +54,11 @@ class WaitForJobOperator(ModelOperator):
         with self.told():
             try:
                 job = jobs.get(submitted["job"])
+                for _ in range(LOOKS if elapsed < self.shortest_deferral else 0):
+                    if job.ended:
+                        break
+                    time.sleep(BETWEEN)
+                    job = jobs.get(job.name)
             except Exception as error:
                 # A job that runs for hours must not fail because Vertex AI is away for a minute.
                 if late or not transient(error):

@@ -1,0 +1,60 @@
+"""A weekly DAG whose clock is moved: a task that defers for five minutes is back after ten
+seconds, and finds that five minutes have gone by. All else is as in dags/titleholder.py.
+
+The folder MOVED holds `clock`, by how much, and `gate`, which ends the pipeline job.
+"""
+
+import os
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import NoReturn
+
+from airflow.sdk import DAG, CronDataIntervalTimetable
+
+from titleholder.config import load_model
+from titleholder.operators.base import SHORTEST_DEFERRAL, utc_now
+from titleholder.operators.check_freshness import CheckFreshnessOperator
+from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+from titleholder.operators.update_traffic import UpdateTrafficOperator
+from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
+
+FOLDER = Path(os.environ["MOVED"])
+CLOCK, BEGUN, GATE = FOLDER / "clock", FOLDER / "begun", FOLDER / "gate"
+PIPELINE = timedelta(minutes=30)
+
+
+def moved() -> datetime:
+    """The time of day, moved."""
+    by = float(CLOCK.read_text()) if CLOCK.exists() else 0.0
+    return utc_now() + timedelta(seconds=by)
+
+
+class Waiting(WaitForPipelineOperator):
+    """Waits as it always does, but that its waits are cut to the shortest."""
+
+    def wake_in(self, span: timedelta) -> NoReturn:
+        """Move the clock by what is cut; end the job when it is half an hour old by it."""
+        if not BEGUN.exists():
+            BEGUN.write_text(moved().isoformat())
+        cut = max(span, SHORTEST_DEFERRAL) - SHORTEST_DEFERRAL
+        CLOCK.write_text(str((moved() - utc_now() + cut).total_seconds()))
+        age = moved() + SHORTEST_DEFERRAL - datetime.fromisoformat(BEGUN.read_text())
+        if age >= PIPELINE:
+            GATE.touch()
+        super().wake_in(SHORTEST_DEFERRAL)
+
+
+config = load_model(Path(__file__).parent / "moved.yaml")
+with DAG(
+    dag_id="moved",
+    schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
+    start_date=datetime(2026, 1, 5, tzinfo=UTC),
+    catchup=False,
+    max_active_runs=1,
+) as dag:
+    (
+        CheckFreshnessOperator(task_id="check_freshness", config=config)
+        >> SubmitPipelineOperator(task_id="submit_pipeline", config=config)
+        >> Waiting(task_id="wait_for_pipeline", config=config, clock=moved)
+        >> UpdateTrafficOperator(task_id="update_traffic", config=config)
+    )
