@@ -17,7 +17,7 @@ from titleholder.operators.links import PipelineLink
 from titleholder.vertex.clients import sentence, transient
 from titleholder.vertex.jobs import Jobs
 
-# A task that defers is back after `shortest_deferral` and the start of a worker. A job that has just
+# A task that defers is back after `shortest_deferral` and a worker's start. A job that has just
 # been submitted may end before, when all its tasks are cached: it is looked at so often first.
 LOOKS, BETWEEN = 10, 0.5
 
