@@ -93,6 +93,6 @@ class ModelOperator(BaseOperator):
 
 
 def next_look(elapsed: timedelta) -> timedelta:
-    """How long to wait for something that has taken `elapsed` so far: a tenth of it, between 2
-    seconds and a minute, so that short waits end promptly and long ones cost little."""
-    return min(max(elapsed / 10, timedelta(seconds=2)), timedelta(minutes=1))
+    """How long to wait for something that has taken `elapsed` so far: half of that, between 2
+    seconds and 5 minutes. Each look starts a worker, some 15 of them in half an hour."""
+    return min(max(elapsed / 2, timedelta(seconds=2)), timedelta(minutes=5))

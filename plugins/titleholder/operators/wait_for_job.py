@@ -15,7 +15,7 @@ from titleholder.vertex.jobs import Jobs
 
 # A task that defers is back after some 13 seconds at the earliest. A job that has just been
 # submitted is looked at this often first, for it may end within seconds: all its tasks are cached.
-LOOKS = 10
+LOOKS = 6
 
 
 class WaitForJobOperator(ModelOperator):
