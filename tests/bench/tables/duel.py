@@ -1,0 +1,95 @@
+"""A duel beside scoring each of its models alone."""
+
+import hashlib
+import statistics
+from typing import Any
+
+import joblib
+
+from tests.bench.alternatives.duels import FEATURES, TARGETS
+from tests.bench.measuring import Cost, Options, call, environment, middle
+from tests.bench.predictions import model
+from tests.bench.results import Bar, Table
+from tests.bench.rows import WINDOW, put
+from tests.bench.sandbox import running
+
+SIZES = (100_000, 1_000_000)
+
+
+def measure(options: Options) -> Table:
+    """Seconds by the clock and peak memory: the step `compare` against the sum of two scripts that
+    read the rows, predict and average."""
+    file = options.home / "model.joblib"
+    joblib.dump(model(), file)
+    start, end = WINDOW
+    rounds = 1 if options.quick else min(3, options.rounds)
+    costs: dict[int, tuple[Cost, Cost]] = {}
+    ratios: dict[int, float] = {}
+    with running(options.home) as sandbox:
+        env = environment(options.home, **sandbox.env)
+        with sandbox.bigquery() as client:
+            tables = {size: put(client, size) for size in SIZES}
+        sandbox.bucket().blob("bench/model.joblib").upload_from_filename(str(file))
+        root = f"gs://{sandbox.project}-titleholder"
+        both = {"uri": f"{root}/bench", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        for size, table in tables.items():
+            given: dict[str, Any] = {
+                "project": sandbox.project,
+                "source_table": table,
+                "timestamp_column": "measured_at",
+                "feature_columns": FEATURES,
+                "target_columns": TARGETS,
+                "deciding_target": TARGETS[0],
+                "metric": "absolute",
+                "labels_until": end,
+                "artifact_root": root,
+                "batch_size": 10_000,
+            }
+            for role in ("champion", "challenger"):
+                given[f"{role}_data_until"] = start
+                given |= {f"{role}_{name}": value for name, value in both.items()}
+            report = str(options.home / "report.html")
+            by_hand = (sandbox.project, table, start, end, str(file))
+            seen: list[tuple[Cost, Cost, Cost]] = []
+            for _ in range(rounds):
+                duel, ours = call("alternatives.duels:compare", report, given, env=env)
+                one, first = call("alternatives.duels:alone", *by_hand, env=env)
+                _, second = call("alternatives.duels:alone", *by_hand, env=env)
+                if duel["n"] != one["n"] or abs(duel["loss"] - one["loss"]) > 1e-6 * one["loss"]:
+                    raise RuntimeError(f"the duel says {duel}, by hand it is {one}")
+                seen.append((ours, first, second))
+            ratios[size] = statistics.median(
+                ours.seconds / (first.seconds + second.seconds) for ours, first, second in seen
+            )
+            costs[size] = (
+                middle([ours for ours, _, _ in seen]),
+                middle(
+                    [
+                        Cost(a.seconds + b.seconds, a.cpu + b.cpu, max(a.peak, b.peak))
+                        for _, a, b in seen
+                    ]
+                ),
+            )
+    less, most = SIZES
+    rows = []
+    for size, (ours, two) in costs.items():
+        for what, cost, ratio in (
+            ("each model alone, by hand", two, 1.0),
+            ("the duel", ours, ratios[size]),
+        ):
+            cells = (f"{size:,}", f"{cost.seconds:.1f}", f"{ratio:.2f}", f"{cost.peak:.0f}")
+            rows.append((what, *cells))
+    return Table(
+        "A duel",
+        ("", "rows", "s", "ratio", "peak MiB"),
+        rows,
+        [
+            Bar(f"at {most:,} rows, beside the two alone", ratios[most], 1.2),
+            Bar(
+                f"peak memory at {most:,} rows beside {less:,}",
+                costs[most][0].peak / costs[less][0].peak,
+                1.25,
+            ),
+        ],
+        ["By hand: one script a model that reads the rows, predicts and averages the losses."],
+    )
