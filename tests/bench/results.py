@@ -64,16 +64,19 @@ class Table:
         return "\n".join([*text, *self.notes]).rstrip() + "\n"
 
 
-def keep(name: str, table: Table, order: list[str], path: Path = RESULTS) -> None:
+def keep(
+    name: str, table: Table, order: list[str], quick: bool = False, path: Path = RESULTS
+) -> None:
     """Put the table into the file, as its section `name`; the other sections stay as they are."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
     kept = {
         part[0]: part[1] for part in re.findall(r"(?ms)^<!-- (\w+) -->\n(.*?)(?=^<!-- |\Z)", text)
     }
-    machine = f"{os.cpu_count()} cores, Python {platform.python_version()}"
+    machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python "
+    machine += platform.python_version()
+    command = f"python -m tests.bench {name}{' --quick' if quick else ''}"
     kept[name] = (
-        f"## {table.title}\n\n`python -m tests.bench {name}`, "
-        f"{datetime.now(UTC):%Y-%m-%d}, {machine}\n\n{table}\n"
+        f"## {table.title}\n\n`{command}`, {datetime.now(UTC):%Y-%m-%d}, {machine}\n\n{table}\n"
     )
     known = [*order, *(other for other in kept if other not in order)]
     sections = [f"<!-- {one} -->\n{kept[one].rstrip()}\n" for one in known if one in kept]

@@ -38,8 +38,15 @@ class Sandbox:
 
     def pid(self, part: str) -> int:
         """The process of that part."""
-        known = json.loads((self.var / "sandbox.json").read_text())["processes"]
-        return int(known[part]["pid"])
+        return int(self._processes[part]["pid"])
+
+    def parts(self) -> list[str]:
+        """Every part that has a process."""
+        return list(self._processes)
+
+    @property
+    def _processes(self) -> dict[str, Any]:
+        return dict(json.loads((self.var / "sandbox.json").read_text())["processes"])
 
     def options(self, service: str) -> dict[str, Any]:
         """What leads one of Google's clients to its BIGQUERY, STORAGE or VERTEX_AI."""

@@ -1,112 +1,95 @@
-"""A duel, beside scoring each of the two models alone, as one does by hand."""
+"""A duel beside scoring each of its models alone."""
 
 import hashlib
-import io
-from datetime import timedelta
+import statistics
 from typing import Any
 
 import joblib
-from sklearn.compose import TransformedTargetRegressor
-from sklearn.neural_network import MLPRegressor
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import StandardScaler
 
-from sandbox.linnerud import weeks
-from tests.bench.alternatives.our_way import FEATURES, TARGETS
-from tests.bench.measuring import Cost, Options, call, environment, in_turn
+from tests.bench.alternatives.duels import FEATURES, TARGETS
+from tests.bench.measuring import Cost, Options, call, environment, middle
+from tests.bench.predictions import model
 from tests.bench.results import Bar, Table
-from tests.bench.rows import START, WEEK, put
-from tests.bench.sandbox import Sandbox, running
+from tests.bench.rows import WINDOW, put
+from tests.bench.sandbox import running
 
-SIZES = (100_000, 1_000_000, 3_000_000)
-BESIDE = 1_000_000
+SIZES = (100_000, 1_000_000)
 
 
 def measure(options: Options) -> Table:
-    """Time at a million rows, memory at fewer and more."""
-    rows, peaks, part = [], {}, 0.0
+    """Seconds by the clock and peak memory: the step `compare` against the sum of two scripts that
+    read the rows, predict and average."""
+    file = options.home / "model.joblib"
+    joblib.dump(model(), file)
+    start, end = WINDOW
+    rounds = 1 if options.quick else min(3, options.rounds)
+    costs: dict[int, tuple[Cost, Cost]] = {}
+    ratios: dict[int, float] = {}
     with running(options.home) as sandbox:
         env = environment(options.home, **sandbox.env)
-        models = put_models(sandbox)
-        for size in SIZES[:2] if options.quick else SIZES:
-            with sandbox.bigquery() as client:
-                given = parameters(sandbox, put(client, size)) | models
-
-            def duel(given: Any = given, size: int = size) -> Cost:
-                path = str(options.home / "report.html")
-                found, cost = call("alternatives.scoring:duel", given, path, env=env)
-                if found["n"] != size:
-                    raise RuntimeError(f"the duel scored {found['n']} of {size} rows")
-                return cost
-
-            def alone(role: str, given: Any = given) -> Cost:
-                return call("alternatives.scoring:alone", given, role, env=env)[1]
-
-            ways = {"duel": duel}
-            if size == BESIDE:
-                ways["the champion alone"] = lambda: alone("champion")
-                ways["the challenger alone"] = lambda: alone("challenger")
-            costs = in_turn(min(options.rounds, 3 if size == BESIDE else 1), ways)
-            peaks[size] = costs["duel"].peak
-            rows += [
-                (what, f"{size:,}", f"{cost.seconds:.2f}", f"{cost.peak:.0f}")
-                for what, cost in costs.items()
-            ]
-            if size == BESIDE:
-                ours, *others = (cost.seconds for cost in costs.values())
-                part = ours / sum(others)
+        with sandbox.bigquery() as client:
+            tables = {size: put(client, size) for size in SIZES}
+        sandbox.bucket().blob("bench/model.joblib").upload_from_filename(str(file))
+        root = f"gs://{sandbox.project}-titleholder"
+        both = {"uri": f"{root}/bench", "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}
+        for size, table in tables.items():
+            given: dict[str, Any] = {
+                "project": sandbox.project,
+                "source_table": table,
+                "timestamp_column": "measured_at",
+                "feature_columns": FEATURES,
+                "target_columns": TARGETS,
+                "deciding_target": TARGETS[0],
+                "metric": "absolute",
+                "labels_until": end,
+                "artifact_root": root,
+                "batch_size": 10_000,
+            }
+            for role in ("champion", "challenger"):
+                given[f"{role}_data_until"] = start
+                given |= {f"{role}_{name}": value for name, value in both.items()}
+            report = str(options.home / "report.html")
+            by_hand = (sandbox.project, table, start, end, str(file))
+            seen: list[tuple[Cost, Cost, Cost]] = []
+            for _ in range(rounds):
+                duel, ours = call("alternatives.duels:compare", report, given, env=env)
+                one, first = call("alternatives.duels:alone", *by_hand, env=env)
+                _, second = call("alternatives.duels:alone", *by_hand, env=env)
+                if duel["n"] != one["n"] or abs(duel["loss"] - one["loss"]) > 1e-6 * one["loss"]:
+                    raise RuntimeError(f"the duel says {duel}, by hand it is {one}")
+                seen.append((ours, first, second))
+            ratios[size] = statistics.median(
+                ours.seconds / (first.seconds + second.seconds) for ours, first, second in seen
+            )
+            costs[size] = (
+                middle([ours for ours, _, _ in seen]),
+                middle(
+                    [
+                        Cost(a.seconds + b.seconds, a.cpu + b.cpu, max(a.peak, b.peak))
+                        for _, a, b in seen
+                    ]
+                ),
+            )
+    less, most = SIZES
+    rows = []
+    for size, (ours, two) in costs.items():
+        for what, cost, ratio in (
+            ("each model alone, by hand", two, 1.0),
+            ("the duel", ours, ratios[size]),
+        ):
+            cells = (f"{size:,}", f"{cost.seconds:.1f}", f"{ratio:.2f}", f"{cost.peak:.0f}")
+            rows.append((what, *cells))
     return Table(
-        "A duel, and each model scored alone",
-        ("", "rows", "s", "peak MiB"),
+        "A duel",
+        ("", "rows", "s", "ratio", "peak MiB"),
         rows,
         [
-            Bar(f"the duel beside the two, {BESIDE:,} rows", part, 1.2),
+            Bar(f"at {most:,} rows, beside the two alone", ratios[most], 1.2),
             Bar(
-                f"its peak memory at {max(peaks):,} rows beside {min(peaks):,}",
-                peaks[max(peaks)] / peaks[min(peaks)],
+                f"peak memory at {most:,} rows beside {less:,}",
+                costs[most][0].peak / costs[less][0].peak,
                 1.25,
             ),
         ],
-        [
-            "With imports and the model's download. By hand: all rows in one data frame, the mean "
-            "absolute error. The duel also compares row by row and draws its report.",
-        ],
+        ["By hand: one script a model that reads the rows, predicts and averages the losses."],
     )
-
-
-def put_models(sandbox: Sandbox) -> dict[str, str]:
-    """Two networks in the bucket, the champion of half the rows; what a duel is told of them."""
-    week = weeks(START + WEEK, count=1)
-    features, targets = (week.select(names).to_pandas().to_numpy() for names in (FEATURES, TARGETS))
-    given = {}
-    for role, rows in (("champion", 1_000), ("challenger", 2_000)):
-        network = MLPRegressor(max_iter=500, early_stopping=True, random_state=0)
-        model = TransformedTargetRegressor(
-            Pipeline([("scale", StandardScaler()), ("network", network)]),
-            transformer=StandardScaler(),
-        ).fit(features[:rows], targets[:rows])
-        file = io.BytesIO()
-        joblib.dump(model, file)
-        blob = sandbox.bucket().blob(f"bench/{role}/model.joblib")
-        blob.upload_from_string(file.getvalue())
-        given[f"{role}_uri"] = f"gs://{sandbox.bucket().name}/bench/{role}"
-        given[f"{role}_sha256"] = hashlib.sha256(file.getvalue()).hexdigest()
-    return given
-
-
-def parameters(sandbox: Sandbox, table: str) -> dict[str, Any]:
-    """What the step `compare` is given, but for the models."""
-    return {
-        "project": sandbox.project,
-        "source_table": table,
-        "timestamp_column": "measured_at",
-        "feature_columns": FEATURES,
-        "target_columns": TARGETS,
-        "deciding_target": TARGETS[0],
-        "metric": "absolute",
-        "champion_data_until": (START - timedelta(weeks=1)).isoformat(),
-        "challenger_data_until": START.isoformat(),
-        "labels_until": (START + WEEK).isoformat(),
-        "artifact_root": f"gs://{sandbox.bucket().name}/bench",
-        "batch_size": 10_000,
-    }

@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from tests.bench.chances import (
+from tests.bench.verdicts import (
     ALPHA,
     DAYS,
     HEAVIEST_ROW,

@@ -1,4 +1,4 @@
-"""`python -m tests.bench.chances`: how often a verdict is wrong, and how long a right one takes.
+"""`python -m tests.bench.verdicts`: how often a verdict is wrong, and how long a right one takes.
 
 Rollouts of 28 days with as many new labelled rows each day, looked at every day, by our interval
 and, on the same rows, by the z test that most people would repeat daily. Rows are independent.

@@ -1,0 +1,55 @@
+"""Two models on the same rows: by the step `compare`, and each alone by hand."""
+
+from typing import Any
+
+FEATURES = ["weight_kg", "waist_cm", "pulse_bpm"]
+TARGETS = ["chins", "situps", "jumps"]
+
+
+def compare(report: str, given: dict[str, Any]) -> dict[str, float]:
+    """The step of the duel; rows, and both losses of the target that decides."""
+    from kfp import dsl
+
+    from pipeline.components.compare import compare as component
+
+    page = dsl.HTML(uri=report)
+    component.python_func(report=page, **given)
+    found = page.metadata["evidence"]
+    return {"n": found["n"], "loss": found["challenger_loss"]}
+
+
+def alone(project: str, table: str, start: str, end: str, model: str) -> dict[str, float]:
+    """What one writes by hand to know one model's loss: its rows, its predictions, their mean."""
+    import joblib
+    import numpy as np
+    import pyarrow as pa
+    from google.cloud.bigquery_storage import DataFormat, ReadSession
+
+    from pipeline.components.create_dataset import storage_client
+    from pipeline.source import table_path, window_filter
+
+    client, estimator = storage_client(), joblib.load(model)
+    session = client.create_read_session(
+        parent=f"projects/{project}",
+        read_session=ReadSession(
+            table=table_path(table),
+            data_format=DataFormat.ARROW,
+            read_options={
+                "selected_fields": [*FEATURES, *TARGETS],
+                "row_restriction": window_filter("measured_at", start, end),
+            },
+        ),
+        max_stream_count=1,
+    )
+    schema = pa.ipc.read_schema(pa.py_buffer(session.arrow_schema.serialized_schema))
+    rows, total = 0, np.zeros(len(TARGETS))
+    for message in client.read_rows(session.streams[0].name):
+        raw = pa.py_buffer(message.arrow_record_batch.serialized_record_batch)
+        batch = pa.ipc.read_record_batch(raw, schema)
+        features, labels = (
+            np.column_stack([batch[name].to_numpy() for name in names])
+            for names in (FEATURES, TARGETS)
+        )
+        total += np.abs(estimator.predict(features) - labels).sum(axis=0)
+        rows += batch.num_rows
+    return {"n": rows, "loss": total[0] / rows}
