@@ -54,9 +54,8 @@ status: setup ## what is running, and the state of every endpoint
 test: setup ## pass every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup ## predictions a second, beside two baselines; how often a verdict is wrong
-	@$(BIN)/python -m tests.bench.predictions
-	$(BIN)/python -m tests.bench.verdicts
+bench: setup ## measure speed and memory beside the alternatives (ARGS="TABLE ... --quick")
+	@$(BIN)/python -m tests.bench $(ARGS)
 
 check: setup ## ruff and mypy
 	@$(BIN)/ruff check .
