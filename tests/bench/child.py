@@ -27,13 +27,13 @@ def main() -> None:
     cost = {
         "seconds": seconds,
         "cpu": cpu + others.ru_utime + others.ru_stime,
-        "peak": _peak(),
+        "peak": peak(),
         "result": result,
     }
     print(f"\n{json.dumps(cost)}", flush=True)
 
 
-def _peak() -> float:
+def peak() -> float:
     """The most memory that this process has had, in MiB.
 
     Not getrusage's: that begins with what the parent had when it forked.

@@ -1,6 +1,7 @@
 """A real Airflow beside a sandbox, with models of the tables' own."""
 
 import io
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -33,8 +34,10 @@ class Desk:
         """Write a model of the tiny pipeline with data for that many past weeks, and start its
         weekly DAG, of which Airflow then makes the last week's run; returns the DAG's id."""
         table = f"{self.sandbox.project}.bench.{name}"
-        with self.sandbox.bigquery() as client:
-            load(client, table, [WEEK.end - timedelta(weeks=n, minutes=5) for n in range(weeks)])
+        if "source" not in changes:
+            stamps = [WEEK.end - timedelta(weeks=n, minutes=5) for n in range(weeks)]
+            with self.sandbox.bigquery() as client:
+                load(client, table, stamps)
         raw = {
             "model": name,
             "owner": "bench",
@@ -48,6 +51,12 @@ class Desk:
         (self.dags / "models" / f"{name}.yaml").write_text(yaml.safe_dump(raw | changes))
         self.airflow.start(f"{name}__train")
         return f"{name}__train"
+
+    def example(self, name: str) -> str:
+        """The same with the example's pipeline, on the table `bench.measurements`."""
+        example = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+        source = {"table": "bench.measurements", "timestamp": "measured_at"}
+        return self.model(name, 0, source=source, pipeline=example["pipeline"])
 
     def trigger(self, dag_id: str) -> str:
         """Start a run; its id."""
@@ -112,6 +121,7 @@ def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str)
     (dags / "titleholder.py").write_text((REPOSITORY / "dags" / "titleholder.py").read_text())
     for name, text in files.items():
         (dags / f"{name}.py").write_text(text)
+    shutil.copy(REPOSITORY / "pipeline" / "compiled" / "linnerud.yaml", templates)
     compiler.Compiler().compile(tiny, str(templates / "tiny.yaml"))
     given = ("--airflow", "--dags", str(dags))
     known = {"TITLEHOLDER_PIPELINES": str(templates), **(variables or {})}
