@@ -11,6 +11,7 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 
 from titleholder.errors import SettingError, TryAgain
+from titleholder.reading import first
 from titleholder.release import HERE, pipelines_of
 
 _VERSION = re.compile(r"(.+)-([0-9a-f]{12})")
@@ -40,9 +41,8 @@ def compiled(name: str, content: bytes) -> Compiled:
     if not _is(name, content):
         raise SettingError(f"{name} is not the version that its name says; deploy it again")
     # A compiled pipeline with Kubernetes settings has a second document: Vertex AI wants none.
-    loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
     try:
-        spec = next(yaml.load_all(content, Loader=loader), None)
+        spec = first(content)
     except (yaml.YAMLError, UnicodeDecodeError):
         spec = None
     if not isinstance(spec, dict) or "root" not in spec:

@@ -9,7 +9,7 @@ import yaml
 # many models costs.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # libyaml's loader recurses on the C stack, whose end is the end of the process.
-_DEEPEST = 50
+_DEEPEST = 100
 
 
 def read(text: str) -> tuple[Any, list[str]]:
@@ -17,13 +17,7 @@ def read(text: str) -> tuple[Any, list[str]]:
 
     Raises yaml.YAMLError, and ValueError for a value such as 2026-02-30.
     """
-    deep = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        deep += isinstance(event, yaml.CollectionStartEvent)
-        deep -= isinstance(event, yaml.CollectionEndEvent)
-        if deep > _DEEPEST:
-            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} levels deep")
-    loader = _Loader(text)
+    loader = _safe(text)
     try:
         node = loader.get_single_node()
         if node is None:
@@ -33,6 +27,26 @@ def read(text: str) -> tuple[Any, list[str]]:
         return loader.construct_document(node), twice
     finally:
         loader.dispose()
+
+
+def first(text: bytes) -> Any:
+    """What the first document of the text holds, None without one. Raises yaml.YAMLError, and
+    UnicodeDecodeError."""
+    loader = _safe(text)
+    try:
+        return loader.get_data() if loader.check_data() else None
+    finally:
+        loader.dispose()
+
+
+def _safe(text: str | bytes) -> Any:
+    deep = 0
+    for event in yaml.parse(text, Loader=_Loader):
+        deep += isinstance(event, yaml.CollectionStartEvent)
+        deep -= isinstance(event, yaml.CollectionEndEvent)
+        if deep > _DEEPEST:
+            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} levels deep")
+    return _Loader(text)
 
 
 def _twice(node: yaml.Node, path: tuple[str, ...], seen: set[int]) -> Iterator[str]:

@@ -67,7 +67,7 @@ def test_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_versions() -> None:
     assert version_of("tiny.yaml", OLD) == version_of(f"gs://b/c/{named(OLD)}.yaml", OLD)
     assert compiled("tiny.yaml", OLD + b"---\nplatforms: {}\n").spec == {"root": {}}
-    for text in (b"root: [", b"\xff", b"other: 1", b""):
+    for text in (b"root: [", b"\xff", b"other: 1", b"", b"[" * 100_000, b"{a: " * 100_000):
         with pytest.raises(SettingError, match="is not a whole compiled pipeline"):
             compiled("tiny.yaml", text)
     with pytest.raises(SettingError, match="is not the version that its name says"):
