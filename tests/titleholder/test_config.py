@@ -485,3 +485,11 @@ def test_what_airflow_keeps_of_a_file_is_the_file(tmp_path: Path, rollout: objec
     assert kept_model(config.model_dump_json(exclude_defaults=True)) == config
     with pytest.raises(ConfigError, match="another version of titleholder; look again in a minute"):
         kept_model('{"model": "linnerud", "colour": "red"}')
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])
+def test_a_file_that_is_nested_without_end_ends_no_process(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match="not readable as YAML .it is nested more than 100 level"):
+        load_model(path)
