@@ -32,10 +32,10 @@ def main() -> int:
     failed = []
     for name in options.tables or TABLES:
         begin = time.monotonic()
-        module = importlib.import_module(f"tests.bench.tables.{name}")
         with tempfile.TemporaryDirectory(prefix=f"titleholder-bench-{name}-") as home:
             given = Options(options.rounds, options.quick, Path(home), options.suite)
             try:
+                module = importlib.import_module(f"tests.bench.tables.{name}")
                 table = module.measure(given)
             except Exception as error:
                 # The other tables of an hour's work are not lost for it.

@@ -30,4 +30,4 @@ def gated(
     waited = wait(gate=gate)
     evaluated = evaluate(ready=waited.output, score=90.0)
     with dsl.If(evaluated.outputs["Output"] >= minimum_score, name="quality-gate"):
-        offer(ready=waited.output, image=IMAGE, corrupt=False)
+        offer(ready=waited.output, image=IMAGE, corrupt=False, place="")
