@@ -1,7 +1,8 @@
 """What is said of services that do not answer; those that do are in tests/dags/test_ui.py."""
 
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
@@ -11,10 +12,13 @@ from tests.titleholder.page.told import CONFIG, NOW
 from titleholder.environment import Environment
 from titleholder.page import gather as gathering
 from titleholder.page.gather import gather
+from titleholder.vertex import clients
 
 
 @pytest.fixture
-def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], Environment]:
+def environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[str | None], Environment]]:
     """With that project, and nobody behind Google's addresses."""
 
     def make(project: str | None) -> Environment:
@@ -24,9 +28,15 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> Callable[[str | None], Envir
         monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
         monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), project, {}))
         monkeypatch.setattr(gathering, "SECONDS", 2)
+        monkeypatch.setattr(clients, "CALL_SECONDS", 2.0)
         return Environment("nobody")
 
-    return make
+    yield make
+    # Nobody waits for them but this test: they would draw random waits while others run.
+    for thread in threading.enumerate():
+        if thread.name.startswith("titleholder-page"):
+            thread.join(60)
+            assert not thread.is_alive()
 
 
 def test_services_that_are_away(environment: Callable[[str | None], Environment]) -> None:
