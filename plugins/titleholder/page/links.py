@@ -7,8 +7,7 @@ other scheme than https gets into a page by them.
 import re
 from urllib.parse import quote
 
-CONSOLE = "https://console.cloud.google.com"
-_RESOURCE = r"projects/([^/]+)/locations/([^/]+)/{kind}/([^/]+)"
+from titleholder.console import CONSOLE, endpoint_page, pipeline_page, version_page
 
 
 def dag(airflow: str | None, dag_id: str) -> str:
@@ -25,34 +24,16 @@ def run(airflow: str | None, name: str) -> str:
     return base and f"{base}/runs/{quote(run_id, safe='')}"
 
 
-def job(name: str) -> str:
-    """A pipeline job's page, by its resource name."""
-    return _vertex("pipelineJobs", name, "locations/{place}/pipelines/runs/{id}")
-
-
-def endpoint(name: str) -> str:
-    """An endpoint's page, by its resource name."""
-    return _vertex("endpoints", name, "locations/{place}/endpoints/{id}")
+# By their resource names.
+job, endpoint = pipeline_page, endpoint_page
 
 
 def version(endpoint_name: str, model: str) -> str:
     """The page of `<model>@<version>` in the registry beside that endpoint."""
-    found = re.fullmatch(r"([a-z0-9-]+)@(\d+)", model)
-    if not found:
-        return ""
-    path = f"models/locations/{{place}}/models/{found[1]}/versions/{found[2]}/properties"
-    return _vertex("endpoints", endpoint_name, path)
+    return version_page(endpoint_name, model) if re.fullmatch(r"[a-z0-9-]+@\d+", model) else ""
 
 
 def stored(uri: str) -> str:
     """An object in Cloud Storage, by its gs:// URI."""
     found = re.fullmatch(r"gs://([a-z0-9._-]+)/(.+)", uri)
     return f"{CONSOLE}/storage/browser/_details/{found[1]}/{quote(found[2])}" if found else ""
-
-
-def _vertex(kind: str, name: str, path: str) -> str:
-    found = re.fullmatch(_RESOURCE.format(kind=kind), name)
-    if not found:
-        return ""
-    project, place, identity = (quote(part, safe="") for part in found.groups())
-    return f"{CONSOLE}/vertex-ai/{path.format(place=place, id=identity)}?project={project}"
