@@ -5,9 +5,6 @@ model's typing mistake must not stop the others.
 """
 
 from titleholder.config import load_models
-from titleholder.errors import ConfigError
 from titleholder.release import models_of
 
-errors = load_models(models_of(__file__)).errors
-if errors:
-    raise ConfigError("\n".join(str(error) for error in errors))
+load_models(models_of(__file__)).whole()

@@ -9,7 +9,7 @@ from pathlib import Path
 from deploy.gate import FOLDER, digest, gated
 from titleholder.compiled import version_of
 from titleholder.config import load_models
-from titleholder.errors import ConfigError, SettingError
+from titleholder.errors import SettingError
 from titleholder.release import NOTE, PIPELINES
 
 
@@ -71,10 +71,8 @@ def wanted(repository: Path) -> Wanted:
 
 
 def _models(folder: Path, compiled: Collection[str]) -> tuple[str, ...]:
-    found = load_models(folder)
-    if found.errors:
-        raise ConfigError("\n".join(str(error) for error in found.errors))
-    for config in found.configs:
+    found = load_models(folder).whole()
+    for config in found:
         for template in (
             config.pipeline.template,
             *([config.duel.template] if config.duel else []),
@@ -84,7 +82,7 @@ def _models(folder: Path, compiled: Collection[str]) -> tuple[str, ...]:
                     f"{config.model}.yaml: there is no pipeline/compiled/{template}; compile it "
                     "with `make compile`, or correct the name"
                 )
-    return tuple(config.model for config in found.configs)
+    return tuple(config.model for config in found)
 
 
 def _files(folder: Path) -> dict[str, bytes]:

@@ -195,6 +195,12 @@ class Models(NamedTuple):
     configs: list[ModelConfig]
     errors: list[ConfigError]
 
+    def whole(self) -> list[ModelConfig]:
+        """The models; raises ConfigError, a line a fault, when anything is wrong with a file."""
+        if self.errors:
+            raise ConfigError("\n".join(str(error) for error in self.errors))
+        return self.configs
+
 
 def load_model(path: Path) -> ModelConfig:
     """The model that `path` describes, with what it takes from the file that it is based on.

@@ -14,12 +14,10 @@ PAGE = DAGS_FOLDER.parent / "docs" / "models.md"
 def check(options: argparse.Namespace) -> int:
     """Whether every file of the folder is a model; raises ConfigError with a sentence a fault."""
     folder: Path = options.models
-    found = load_models(folder)
-    if found.errors:
-        raise ConfigError("\n".join(str(error) for error in found.errors))
-    if not found.configs:
+    found = load_models(folder).whole()
+    if not found:
         raise ConfigError(f"{folder} holds no model; add a YAML file")
-    print(f"{folder}: {', '.join(config.model for config in found.configs)}")
+    print(f"{folder}: {', '.join(config.model for config in found)}")
     return 0
 
 
