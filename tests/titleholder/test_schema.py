@@ -97,10 +97,12 @@ def test_the_models_of_the_repository(path: Path) -> None:
     assert path.read_text().startswith("# yaml-language-server: $schema=schema.json\n")
 
 
-@pytest.mark.parametrize(("key", "value"), [(key, value) for key, value, _ in FAULTS])
+# JSON has no NaN and no infinity.
+IN_JSON = [(k, v) for k, v, _ in FAULTS if not re.search(r"\b(nan|inf)\b", repr(v))]
+
+
+@pytest.mark.parametrize(("key", "value"), IN_JSON)
 def test_an_editor_finds_what_the_loader_finds(key: str, value: object) -> None:
-    if re.search(r"\b(nan|inf)\b", repr(value)):
-        pytest.skip("JSON has no NaN and no infinity")
     told = found_by_an_editor(changed(key, value))
     assert bool(told) != ((key, value) in LOADER_ONLY)
 
