@@ -1,4 +1,4 @@
-"""Waits for a pipeline job without a worker slot."""
+"""Waits for a pipeline job without a worker slot, but for its first seconds."""
 
 import time
 from abc import abstractmethod
@@ -45,7 +45,8 @@ class WaitForJobOperator(ModelOperator):
         """What the task returns of a job that succeeded; raises PipelineError."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """One look; defers while the job runs, fails when it failed, was cancelled or is late."""
+        """One look, more at a job that was just submitted; defers while the job runs, fails when
+        it failed, was cancelled or is late."""
         submitted = self.handed(context, self.submitted_by)
         PipelineLink.keep(context, pipeline_page(submitted["job"]))
         jobs = Jobs(self.environment)
