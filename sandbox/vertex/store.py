@@ -2,7 +2,7 @@
 
 import sqlite3
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final, TypeVar
@@ -34,6 +34,7 @@ class Store:
         """
         self._path = path
         self._lock = threading.RLock()
+        self._after: list[Callable[[], object]] = []
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._db = sqlite3.connect(
@@ -107,8 +108,23 @@ class Store:
                 yield
                 self._db.execute("COMMIT")
             except BaseException:
+                self._after.clear()
                 self._roll_back()
                 raise
+            after, self._after = self._after, []
+            for work in after:
+                work()
+
+    def after_commit(self, work: Callable[[], object]) -> None:
+        """Have that done once the transaction is on the disk, and before anybody sees its changes.
+
+        Outside a transaction it is done at once; it is dropped with a transaction that fails.
+        """
+        with self._lock:
+            if self._db.in_transaction:
+                self._after.append(work)
+            else:
+                work()
 
     def _roll_back(self) -> None:
         if self._db.in_transaction:  # A COMMIT that fails may have done so already.

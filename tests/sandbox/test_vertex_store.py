@@ -126,3 +126,24 @@ def test_a_full_disk_fails_the_change_and_not_the_store(tmp_path: Path) -> None:
         assert store.get(types.Endpoint, "large") == large
     finally:
         store.close()
+
+
+def test_what_waits_for_a_commit_is_done_once_it_is_there_and_dropped_when_it_fails(
+    tmp_path: Path,
+) -> None:
+    store, done = Store(tmp_path / "vertex.sqlite"), []
+    try:
+        store.after_commit(lambda: done.append("at once"))
+        with store.transaction():
+            with store.transaction():
+                store.after_commit(lambda: done.append("after it"))
+            assert done == ["at once"]
+        assert done == ["at once", "after it"]
+        with pytest.raises(KeyError), store.transaction():
+            store.after_commit(lambda: done.append("never"))
+            raise KeyError
+        with store.transaction():
+            store.put("one", types.Endpoint())
+        assert done == ["at once", "after it"]
+    finally:
+        store.close()

@@ -35,7 +35,10 @@ class _Table:
 
 
 class Serving:
-    """Picks by the traffic split. What it knows is rebuilt from the store whenever that changes."""
+    """Picks by the traffic split. What it knows is rebuilt from the store whenever that changes.
+
+    Until a change is on the disk what was true before it is: no prediction waits for the disk.
+    """
 
     def __init__(
         self, store: Store, artifacts: Artifacts, chance: random.Random, project: str
@@ -67,11 +70,11 @@ class Serving:
 
     def forget(self, endpoint: str) -> None:
         """The endpoint changed (call it inside the transaction that changes it)."""
-        self._tables.pop(endpoint, None)
+        self._store.after_commit(lambda: self._tables.pop(endpoint, None))
 
     def forget_all(self) -> None:
         """Models changed (call it inside the transaction that changes them)."""
-        self._tables.clear()
+        self._store.after_commit(self._tables.clear)
 
     def pick(self, endpoint: str) -> tuple[Seat, Estimator, Destination | None]:
         """Who answers the next request, at random by the traffic split, and where to log that.
