@@ -29,7 +29,7 @@ from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
-from tests.titleholder.test_schema import found_by_an_editor
+from tests.titleholder.editor import found_by_an_editor
 from titleholder.candidate import candidate
 from titleholder.config import load_model
 from titleholder.contract import Offer

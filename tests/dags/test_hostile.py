@@ -10,7 +10,7 @@ from airflow.dag_processing.dagbag import DagBag
 
 from tests.conftest import DAGS_FOLDER
 from tests.dags.conftest import Google, Model
-from tests.titleholder.test_schema import SCHEMA
+from tests.titleholder.editor import SCHEMA
 from titleholder.config import load_model
 from titleholder.errors import ConfigError
 

@@ -139,9 +139,14 @@ def test_what_waits_for_a_commit_is_done_once_it_is_there_and_dropped_when_it_fa
                 store.after_commit(lambda: done.append("after it"))
             assert done == ["at once"]
         assert done == ["at once", "after it"]
-        with pytest.raises(KeyError), store.transaction():
-            store.after_commit(lambda: done.append("never"))
-            raise KeyError
+
+        def fail() -> None:
+            with store.transaction():
+                store.after_commit(lambda: done.append("never"))
+                raise KeyError
+
+        with pytest.raises(KeyError):
+            fail()
         with store.transaction():
             store.put("one", types.Endpoint())
         assert done == ["at once", "after it"]

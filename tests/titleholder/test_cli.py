@@ -25,7 +25,7 @@ from sklearn.dummy import DummyRegressor
 
 from tests.conftest import REPOSITORY, Sandbox
 from tests.faults import Faults
-from tests.titleholder.test_schema import found_by_an_editor
+from tests.titleholder.editor import found_by_an_editor
 from titleholder.candidate import candidate
 from titleholder.cli.desk import Desk
 from titleholder.cli.main import main

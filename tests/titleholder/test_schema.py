@@ -1,7 +1,6 @@
 """dags/models/schema.json: what an editor finds is what the loader finds, and is explained."""
 
 import copy
-import json
 import re
 import subprocess
 import sys
@@ -15,14 +14,13 @@ import yaml
 from jsonschema import Draft7Validator
 
 from tests.conftest import REPOSITORY
-from tests.titleholder.test_config import FAULTS, LINNERUD, ODD, STAGING, changed, keys, staged
+from tests.titleholder.editor import COMMITTED, SCHEMA, found_by_an_editor
+from tests.titleholder.model_files import FAULTS, LINNERUD, ODD, STAGING, changed, keys, staged
 from titleholder.config import ModelConfig, load_model
 from titleholder.errors import ConfigError
 from titleholder.kinds import written
 from titleholder.schema import meanings_in
 
-COMMITTED = REPOSITORY / "dags" / "models" / "schema.json"
-SCHEMA = json.loads(COMMITTED.read_text())
 DOCS = (REPOSITORY / "docs" / "models.md").read_text()
 
 # What only the loader finds: it asks what a value means, or compares it with other keys.
@@ -60,25 +58,6 @@ def test_the_committed_schema_is_what_the_classes_and_the_docs_give() -> None:
     )
     assert made.stdout == COMMITTED.read_text(), "run `make schema` and commit what it writes"
     Draft7Validator.check_schema(SCHEMA)
-
-
-def found_by_an_editor(raw: Any) -> list[str]:
-    """What the schema says of a file; YAML's dates and times are text to an editor."""
-
-    def plain(value: Any) -> Any:
-        match value:
-            case dict():
-                return {
-                    str(key) if isinstance(key, int) else key: plain(v) for key, v in value.items()
-                }
-            case list():
-                return [plain(one) for one in value]
-            case date():
-                return value.isoformat()
-            case _:
-                return value
-
-    return [error.message for error in Draft7Validator(SCHEMA).iter_errors(plain(raw))]
 
 
 def loads(folder: Path, raw: object) -> bool:
