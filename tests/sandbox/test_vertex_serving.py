@@ -1,10 +1,14 @@
 """No request fails and none goes astray while models load, come, go and trade their traffic."""
 
 import json
+import random
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -16,6 +20,9 @@ from google.protobuf import struct_pb2
 from scipy.stats import binom
 from sklearn.linear_model import LinearRegression
 
+from sandbox.vertex.prediction.serving import Serving
+from sandbox.vertex.store import Store
+from tests.rollouts.direct import Anything
 from tests.sandbox.conftest import Vertex
 
 ROW = [86.6, 91.4, 50]
@@ -307,3 +314,35 @@ def test_what_is_like_predict_and_not_there(vertex: Vertex, pair: Any) -> None:
     raw = vertex.http.post(f"/v1/{endpoint}:rawPredict", content=b"\xff not JSON")
     assert raw.status_code == 501
     assert raw.json()["error"]["status"] == "UNIMPLEMENTED"
+
+
+def test_of_all_who_wait_for_a_changed_endpoint_one_reads_it() -> None:
+    arrived = threading.Semaphore(0)
+
+    class Waited(Store):
+        @contextmanager
+        def transaction(self) -> Iterator[None]:
+            arrived.release()
+            with super().transaction():
+                yield
+
+    store = Waited(Path(":memory:"))
+    try:
+        store.put("model", aiplatform_v1.types.Model())
+        store.put("model@1", aiplatform_v1.types.Model())
+        deployed = aiplatform_v1.types.DeployedModel(id="1", model="model", model_version_id="1")
+        endpoint = aiplatform_v1.types.Endpoint(
+            deployed_models=[deployed], traffic_split={"1": 100}
+        )
+        store.put("endpoint", endpoint)
+        serving = Serving(store, Anything(), random.Random(0), "project")  # type: ignore[arg-type]
+        serving.seat("endpoint", deployed, Anything())
+        with ThreadPoolExecutor(4) as pool:
+            with store.transaction():
+                picks = [pool.submit(serving.pick, "endpoint") for _ in range(4)]
+                for _ in range(5):
+                    assert arrived.acquire(timeout=SECONDS)
+            seats = [pick.result(SECONDS)[0] for pick in picks]
+        assert all(seat is seats[0] for seat in seats)
+    finally:
+        store.close()

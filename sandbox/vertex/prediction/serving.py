@@ -95,6 +95,8 @@ class Serving:
     def _build(self, name: str) -> _Table:
         # Inside a transaction, so that no writer can come between reading and remembering.
         with self._store.transaction():
+            if built := self._tables.get(name):  # by one of the others who waited for it, too
+                return built
             endpoint = self._store.get(types.Endpoint, name)
             if endpoint is None:
                 raise NotFound(f"Endpoint {name} is not found; list those of its location.")
