@@ -46,6 +46,8 @@ def environment(home: Path, state: State, dags: Path | None = None) -> dict[str,
 def parts(environ: dict[str, str], state: State) -> list[Part]:
     """Airflow's processes, the API server first: the others and every task talk to it."""
     airflow = [sys.executable, "-m", "airflow"]
+    # One that fails sooner than this cannot start.
+    again = [sys.executable, "-m", "sandbox.again", "10"]
     port = str(state.ports["airflow"])
     ui = f"http://{LOOPBACK}:{port}/api/v2"
     return [
@@ -64,15 +66,15 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
             Part(
                 f"airflow-{name}",
                 f"Airflow {name}",
-                [*airflow, name, *options],
+                command,
                 [f"{ui}/monitor/health#{name.replace('-', '_')}"],
                 environ,
             )
             # Else they serve their logs on every interface; the UI reads the files.
-            for name, options in (
-                ("scheduler", ["--skip-serve-logs"]),
-                ("dag-processor", []),
-                ("triggerer", ["--skip-serve-logs"]),
+            for name, command in (
+                ("scheduler", [*again, *airflow, "scheduler", "--skip-serve-logs"]),
+                ("dag-processor", [*airflow, "dag-processor"]),
+                ("triggerer", [*airflow, "triggerer", "--skip-serve-logs"]),
             )
         ),
     ]

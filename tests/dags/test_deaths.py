@@ -1,4 +1,4 @@
-"""Workers of a real Airflow die in the middle of a task, and the run ends well all the same."""
+"""Workers of a real Airflow, or its scheduler, die, and the run ends well all the same."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -103,3 +103,26 @@ def test_killed(
     for made_once in ("create_endpoint", "deploy_model"):
         assert len(faults.calls(method=made_once, resource=mine)) == 1, made_once
     assert not unsound(faults.traffic(endpoint=endpoint.name))
+
+
+def test_a_scheduler_that_dies_is_started_again(
+    model: Callable[..., Model], airflow: Airflow, sandbox: Sandbox, google: Google
+) -> None:
+    made = model()
+    made.load(WEEK.end - timedelta(minutes=5))
+    dag_id = f"{made.name}__train"
+    airflow.start(dag_id)
+    run_id = airflow.run(dag_id)["dag_run_id"]
+    keeper = psutil.Process(Home(sandbox.var).load().processes["airflow-scheduler"].pid)
+    (scheduler,) = keeper.children()
+    workers = scheduler.children(recursive=True)
+    scheduler.kill()
+    for one in workers:  # An exception would have ended them.
+        with suppress(psutil.NoSuchProcess):
+            one.kill()
+    body = {"dry_run": False, "only_failed": False}
+    airflow.call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", body)
+    airflow.run(dag_id)
+    assert len(google.versions(made.name)) == 2
+    (another,) = keeper.children()
+    assert another.pid != scheduler.pid

@@ -65,7 +65,7 @@ def _watching(desk: Desk) -> Iterator[Counter[str]]:
     """Meanwhile, how many seconds workers were busy, by what their titles say."""
     held: Counter[str] = Counter()
     over = threading.Event()
-    scheduler = psutil.Process(desk.sandbox.pid("airflow-scheduler"))
+    (scheduler,) = psutil.Process(desk.sandbox.pid("airflow-scheduler")).children()
 
     def watch() -> None:
         workers: list[psutil.Process] = []

@@ -1,0 +1,25 @@
+"""`python -m sandbox.again SECONDS COMMAND ...`: a command that is started again when it fails.
+
+For Airflow's scheduler. When SQLite is locked while a backfill is being created, Airflow's API
+takes the backfill's runs back, and the scheduler dies of those that it had found (Airflow 3.3,
+`_cleanup_partial_backfill`). Composer starts its scheduler again, too.
+"""
+
+import subprocess
+import sys
+import time
+
+
+def main() -> int:
+    """The command's exit code, once it ends well or fails before it ran for SECONDS."""
+    seconds, command = float(sys.argv[1]), sys.argv[2:]
+    while True:
+        begin = time.monotonic()
+        code = subprocess.call(command)
+        if code == 0 or time.monotonic() - begin < seconds:
+            return code
+        print(f"sandbox: ended with {code}, started again: {' '.join(command)}", flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
