@@ -23,6 +23,18 @@ def providers() -> None:
     execute(ALTERNATIVES / "provider_dag.py")
 
 
+def vertex() -> None:
+    """The client that three of the tasks import, of all of Vertex AI's services."""
+    bare()
+    import google.cloud.aiplatform_v1  # noqa: F401
+
+
+def bigquery() -> None:
+    """The client of the source and of the events table."""
+    bare()
+    import google.cloud.bigquery  # noqa: F401
+
+
 def execute(path: Path) -> ModuleType:
     """As Airflow does: a module of its own, its bytecode cached."""
     spec = importlib.util.spec_from_file_location("measured", path)

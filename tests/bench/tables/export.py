@@ -8,7 +8,7 @@ from tests.bench.rows import WINDOW, put
 from tests.bench.sandbox import running
 
 # Rows, and rounds of them.
-SIZES = {100_000: 3, 1_000_000: 2, 10_000_000: 1}
+SIZES = {100_000: 3, 1_000_000: 3, 10_000_000: 3}
 SEED_CAN = 1_000_000
 
 
