@@ -23,15 +23,21 @@ def providers() -> None:
     execute(ALTERNATIVES / "provider_dag.py")
 
 
-def vertex() -> None:
-    """The client that three of the tasks import, of all of Vertex AI's services."""
+def hook() -> None:
+    """What each of the tasks has its credentials from."""
     bare()
+    import airflow.providers.google.common.hooks.base_google  # noqa: F401
+
+
+def vertex() -> None:
+    """And the client that three of the tasks import, of all of Vertex AI's services."""
+    hook()
     import google.cloud.aiplatform_v1  # noqa: F401
 
 
 def bigquery() -> None:
-    """The client of the source and of the events table."""
-    bare()
+    """And the client of the source and of the events table, which three import."""
+    vertex()
     import google.cloud.bigquery  # noqa: F401
 
 
