@@ -5,9 +5,12 @@ takes the backfill's runs back, and the scheduler dies of those that it had foun
 `_cleanup_partial_backfill`). Composer starts its scheduler again, too.
 """
 
+import os
+import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 
 
 def main() -> int:
@@ -15,7 +18,10 @@ def main() -> int:
     seconds, command = float(sys.argv[1]), sys.argv[2:]
     while True:
         begin = time.monotonic()
-        code = subprocess.call(command)
+        process = subprocess.Popen(command, process_group=0)
+        code = process.wait()
+        with suppress(ProcessLookupError):  # workers that it left, and that nobody else would end
+            os.killpg(process.pid, signal.SIGKILL)
         if code == 0 or time.monotonic() - begin < seconds:
             return code
         print(f"sandbox: ended with {code}, started again: {' '.join(command)}", flush=True)
