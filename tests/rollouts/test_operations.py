@@ -126,7 +126,7 @@ def _attempt(found: Stage, scene: Scene, waiting: Waiting | None) -> Done | Wait
 def _ours(found: Stage, scene: Scene, method: str) -> Waiting:
     """What the attempt that started the operation says of it."""
     waiting: Done | Waiting | None = None
-    for _ in range(10):
+    for _ in range(1_000):  # What is loaded before it takes real time.
         waiting = _attempt(found, scene, waiting)
         assert isinstance(waiting, Waiting)
         if method.partition("_")[0].replace("upload", "register") in waiting.step:
