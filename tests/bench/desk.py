@@ -63,11 +63,6 @@ class Desk:
         body = {"logical_date": None, "conf": {}}
         return str(self.airflow.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
-    def again(self, dag_id: str, run_id: str) -> None:
-        """Clear a run: it trains anew, and seats what comes of it."""
-        body = {"dry_run": False, "only_failed": False}
-        self.airflow.call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", body)
-
     def ended(self, dag_id: str, run_id: str, seconds: float = 900) -> dict[str, Any]:
         """What Airflow says of the run once it has succeeded; raises RuntimeError when it fails."""
 

@@ -65,6 +65,11 @@ class Airflow:
         body = {"logical_date": None, "conf": params}
         return self.http.post(f"/dags/{dag_id}/dagRuns", json=body)
 
+    def clear(self, dag_id: str, run_id: str) -> None:
+        """Have all tasks of the run done again, as a person does in the UI."""
+        body = {"dry_run": False, "only_failed": False}
+        self.call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", body)
+
     def runs(self, dag_id: str) -> list[dict[str, Any]]:
         return self.call("GET", f"/dags/{dag_id}/dagRuns")["dag_runs"]
 

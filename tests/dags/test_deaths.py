@@ -40,12 +40,15 @@ CASES = [
 ]
 
 
+def keeper_of_the_scheduler(sandbox: Sandbox) -> psutil.Process:
+    return psutil.Process(Home(sandbox.var).load().processes["airflow-scheduler"].pid)
+
+
 def processes(sandbox: Sandbox, instance: dict[str, Any]) -> tuple[psutil.Process, psutil.Process]:
     """The supervisor and the process of a task instance that runs, by the titles that Airflow
     gives them; only the sandbox's own are looked at."""
-    scheduler = Home(sandbox.var).load().processes["airflow-scheduler"].pid
     titles = {}
-    for one in psutil.Process(scheduler).children(recursive=True):
+    for one in keeper_of_the_scheduler(sandbox).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             titles[" ".join(one.cmdline())] = one
     (supervisor,) = (one for title, one in titles.items() if f"Executor: {instance['id']}" in title)
@@ -113,13 +116,12 @@ def test_a_scheduler_that_dies_is_started_again(
     dag_id = f"{made.name}__train"
     airflow.start(dag_id)
     run_id = airflow.run(dag_id)["dag_run_id"]
-    keeper = psutil.Process(Home(sandbox.var).load().processes["airflow-scheduler"].pid)
+    keeper = keeper_of_the_scheduler(sandbox)
     (scheduler,) = keeper.children()
     workers = scheduler.children(recursive=True)
     assert workers
     scheduler.kill()
-    body = {"dry_run": False, "only_failed": False}
-    airflow.call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", body)
+    airflow.clear(dag_id, run_id)
     airflow.run(dag_id)
     assert len(google.versions(made.name)) == 2
     (another,) = keeper.children()

@@ -59,8 +59,7 @@ def test_late_and_cleared(
         "its first task", lambda: airflow.tasks(dag_id, slow)["check_freshness"] == "success"
     )
     # Its deadline is ahead, and it can be cleared: see apache/airflow#70368.
-    again = {"dry_run": False, "only_failed": False}
-    airflow.call("POST", f"/dags/{dag_id}/dagRuns/{slow}/clear", again)
+    airflow.clear(dag_id, slow)
     airflow.wait("an alert", lambda: "run is late" in hears.titles(), seconds=120)
     text = hears.texts[-1]
     assert f"{dag_id} ({slow}) goes on, and should have ended by " in text

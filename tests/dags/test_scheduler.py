@@ -62,11 +62,7 @@ def test_scheduled_cleared_and_backfilled(
     assert google.endpoint(made.name) == before
     assert len(google.versions(made.name)) == 3
 
-    airflow.call(
-        "POST",
-        f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}/clear",
-        {"dry_run": False, "only_failed": False},
-    )
+    airflow.clear(dag_id, run["dag_run_id"])
     airflow.wait(
         "a challenger of the cleared run",
         lambda: (

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import psutil
+import pytest
 
 from sandbox.pids import started_at
 from sandbox.places import Running
@@ -25,26 +26,27 @@ def again(seconds: str, *command: str) -> list[str]:
     return [sys.executable, "-m", "sandbox.again", seconds, sys.executable, "-c", *command]
 
 
-def test_what_fails_is_started_until_it_ends_well(tmp_path: Path) -> None:
+@pytest.mark.parametrize(
+    ("seconds", "code", "starts"),
+    [
+        pytest.param("0", 0, 3, id="until it ends well"),
+        pytest.param("600", 7, 1, id="not what cannot start"),
+    ],
+)
+def test_what_fails_is_started_again(tmp_path: Path, seconds: str, code: int, starts: int) -> None:
     path = tmp_path / "starts"
-    command = again("0", THRICE, str(path))
+    command = again(seconds, THRICE, str(path))
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
-    assert done.returncode == 0
-    assert path.read_text() == "xxx"
-    assert done.stdout.count("sandbox: ended with 7, started again: ") == 2
-
-
-def test_what_cannot_start_is_not_started_again(tmp_path: Path) -> None:
-    path = tmp_path / "starts"
-    command = again("600", THRICE, str(path))
-    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
-    assert done.returncode == 7
-    assert path.read_text() == "x"
+    assert done.returncode == code
+    assert path.read_text() == "x" * starts
+    assert done.stdout.count("sandbox: ended with 7, started again: ") == starts - 1
 
 
 def test_it_is_ended_and_its_command_with_it() -> None:
-    command = again("0", "import time; print('here', flush=True); time.sleep(600)")
-    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=REPOSITORY) as process:
+    # It would end by itself once the test is gone.
+    command = again("0", "import sys; print('here', flush=True); sys.stdin.read()")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY) as process:
         running = Running(process.pid, started_at(process.pid) or "")
         try:
             assert process.stdout is not None

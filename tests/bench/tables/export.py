@@ -7,14 +7,14 @@ from tests.bench.results import Bar, Table
 from tests.bench.rows import WINDOW, put
 from tests.bench.sandbox import running
 
-# Rows, and rounds of them.
-SIZES = {100_000: 3, 1_000_000: 3, 10_000_000: 3}
+SIZES = 100_000, 1_000_000, 10_000_000
+ROUNDS = 3
 SEED_CAN = 1_000_000
 
 
 def measure(options: Options) -> Table:
     """Rows a second and peak memory, ours and the seed's, in turn."""
-    sizes = list(SIZES)[:2] if options.quick else list(SIZES)
+    sizes = SIZES[:2] if options.quick else SIZES
     ours: dict[int, Cost] = {}
     seeds: dict[int, Cost] = {}
     ratios: dict[int, float] = {}
@@ -33,7 +33,7 @@ def measure(options: Options) -> Table:
 
         for size in sizes:
             both = []
-            for _ in range(min(options.rounds, SIZES[size])):
+            for _ in range(min(options.rounds, ROUNDS)):
                 seed = export("seed_way", size) if size <= SEED_CAN else None
                 both.append((export("our_way", size), seed))
             ours[size] = middle([own for own, _ in both])
