@@ -140,11 +140,11 @@ class _Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if scope["path"] == "/healthz":
-            await Response("ok", media_type="text/plain")(scope, receive, send)
-            return
         try:
             refuse_web_pages(request)
+            if scope["path"] == "/healthz":
+                await Response("ok", media_type="text/plain")(scope, receive, send)
+                return
             body = await _read(request)
             answer = await run_in_threadpool(self._answer, request, body)
             if isinstance(answer, bytes):
