@@ -5,23 +5,43 @@ model may run code.
 which know nothing of it, with this rule before them.
 """
 
+import re
 import sys
-from typing import Any
+from typing import Any, Protocol
 
-from starlette.datastructures import Headers
+from starlette.requests import HTTPConnection
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-REFUSAL = "Web pages may not call the sandbox; use a client library."
+REFUSAL = "Web pages may not call the sandbox; use a client library, or type the address."
 
 
-def sent_for_a_page(host: str | None, origin: str | None) -> bool:
-    """Whether a browser may have sent a request with these headers on behalf of a page.
+class Headers(Protocol):
+    """The headers of a request, by names in any case."""
 
-    Browsers send Origin along with what a page sends elsewhere; a page that had its own name
-    resolve to this machine (DNS rebinding) has that name as Host.
+    def get(self, name: str, /) -> str | None:
+        """The value of the first header of that name, None when there is none."""
+
+
+def sent_for_a_page(method: str, headers: Headers, own: bool = False) -> bool:
+    """Whether a browser may have sent a request with these headers on behalf of a page; with
+    `own`, of a page from elsewhere.
+
+    Browsers send Origin along with most of what a page sends elsewhere, and Sec-Fetch-Site also
+    with its images, scripts, links and no-cors requests (https://www.w3.org/TR/fetch-metadata/).
+    What a person typed or has as a bookmark is a navigation with Sec-Fetch-Site: none, which may
+    read. A page that had its own name resolve to this machine (DNS rebinding) has that name as
+    Host.
     """
-    return origin is not None or (host or "").partition(":")[0] not in ("127.0.0.1", "localhost")
+    host, origin, site = (headers.get(one) for one in ("host", "origin", "sec-fetch-site"))
+    if (host or "").partition(":")[0] not in ("127.0.0.1", "localhost"):
+        return True
+    if origin is not None and not (own and origin == f"http://{host}"):
+        return True
+    if site == "none":
+        return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
+    # Client libraries send none of these headers.
+    return site is not None and not (own and site == "same-origin")
 
 
 class RefuseWebPages:
@@ -34,12 +54,9 @@ class RefuseWebPages:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Answer 403, or let the application answer."""
         answer: ASGIApp = self._app
-        if scope["type"] == "http":
-            headers = Headers(scope=scope)
-            host, origin = headers.get("host"), headers.get("origin")
-            if self._own and origin == f"http://{host}":
-                origin = None
-            if sent_for_a_page(host, origin):
+        if scope["type"] in ("http", "websocket"):
+            request = HTTPConnection(scope)
+            if sent_for_a_page(scope.get("method", "GET"), request.headers, self._own):
                 answer = PlainTextResponse(REFUSAL, 403)
         await answer(scope, receive, send)
 
@@ -66,12 +83,14 @@ def _storage(arguments: list[str]) -> None:
         def parse_request(self) -> bool:
             if not super().parse_request():
                 return False
-            if sent_for_a_page(self.headers.get("Host"), self.headers.get("Origin")):
+            if sent_for_a_page(self.command, self.headers):
                 self.send_error(403, REFUSAL)
                 return False
             return True
 
     server.RequestHandler = Guarded
+    # It deletes all that there is, by GET, and Google's service has no such path.
+    server.HANDLERS = tuple(one for one in server.HANDLERS if not re.fullmatch(one[0], "/wipe"))
     main(arguments)
 
 

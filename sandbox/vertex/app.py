@@ -17,6 +17,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.vertex import clock_admin
+from sandbox.vertex.bodies import read_body, require_json, unpack
 from sandbox.vertex.callers import refuse_web_pages, while_connected
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.context import Context, Durations
@@ -26,7 +27,6 @@ from sandbox.vertex.endpoints.service import EndpointService
 from sandbox.vertex.errors import (
     ApiError,
     Internal,
-    InvalidArgument,
     NotFound,
     Unimplemented,
 )
@@ -54,9 +54,6 @@ from sandbox.vertex.transcode import read_request, write_response
 _LOG: Final = logging.getLogger(__name__)
 PROJECT_NUMBER: Final = "100000000001"
 """The number that the sandbox's project goes by unless another is given."""
-
-# Google's limit for a request that no other limit is written down for.
-_LARGEST_BODY: Final = 10_485_760
 
 
 def create_app(
@@ -140,12 +137,12 @@ class _Api:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         request = Request(scope, receive)
-        if scope["path"] == "/healthz":
-            await Response("ok", media_type="text/plain")(scope, receive, send)
-            return
         try:
             refuse_web_pages(request)
-            body = await _read(request)
+            if scope["path"] == "/healthz":
+                await Response("ok", media_type="text/plain")(scope, receive, send)
+                return
+            body = await read_body(request)
             answer = await run_in_threadpool(self._answer, request, body)
             if isinstance(answer, bytes):
                 content, status = answer, 200
@@ -164,6 +161,7 @@ class _Api:
 
     def _answer(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         path = request.scope["path"]
+        body = unpack(body, request.headers.get("content-encoding"))
         if path == clock_admin.PATH:
             return clock_admin.answer(self._clock, request.method, body)
         found = self._routes.match(request.method, path)
@@ -178,9 +176,11 @@ class _Api:
         if not known:
             raise _not_here(route)
         self._context.operations.settle()
-        if route.rpc == "predict":
+        method = None if route.rpc == "predict" else self._method(route)
+        if route.body is not None:
+            require_json(request.headers.get("content-type"), body)
+        if method is None:
             return self._prediction.predict(variables["endpoint"], body)
-        method = self._method(route)
         query = parse_qsl(request.url.query, keep_blank_values=True)
         result = method(read_request(route, variables, query, body))
         # A method that waits keeps no thread busy meanwhile.
@@ -196,18 +196,6 @@ class _Api:
 
 async def _later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
     return write_response(await result, query)
-
-
-async def _read(request: Request) -> bytes:
-    chunks, size = [], 0
-    async for chunk in request.stream():
-        size += len(chunk)
-        if size > _LARGEST_BODY:
-            raise InvalidArgument(
-                f"Request payload size exceeds the limit: {_LARGEST_BODY} bytes; send less."
-            )
-        chunks.append(chunk)
-    return b"".join(chunks)
 
 
 def _not_here(route: Route) -> ApiError:

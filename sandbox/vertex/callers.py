@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def refuse_web_pages(request: Request) -> None:
     """Raise PermissionDenied for a request that a browser may have sent for a page."""
-    if sent_for_a_page(request.headers.get("host"), request.headers.get("origin")):
+    if sent_for_a_page(request.method, request.headers):
         raise PermissionDenied(REFUSAL)
 
 

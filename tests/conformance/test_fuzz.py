@@ -13,6 +13,7 @@ from tests.conftest import Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
 
 PARENT = f"projects/{PROJECT_NUMBER}/locations/fuzz"
+JSON = {"Content-Type": "application/json"}
 KNOWN = {200, 400, 403, 404, 405, 409, 501}
 
 
@@ -36,7 +37,7 @@ def server(
 
 def answered(server: Vertex, request: tuple[str, str, bytes], seen: Counter[int]) -> None:
     method, path, content = request
-    answer = server.http.request(method, path, content=content)
+    answer = server.http.request(method, path, content=content, headers=JSON)
     seen[answer.status_code] += 1
     assert answer.status_code in KNOWN, (request, answer.text)
     if answer.status_code != 200:

@@ -1,6 +1,5 @@
 """What people see and do in the UI of a real Airflow: the form of `<model>__rollout`, the page."""
 
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
@@ -10,6 +9,7 @@ import httpx
 import pytest
 from playwright.sync_api import Page, sync_playwright
 
+from tests.browser import CHROMIUM
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
@@ -17,7 +17,7 @@ from tests.dags.contested import judge
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
-from tests.sandbox.test_web_pages import listens_here_only
+from tests.sandbox.test_web_pages import IMAGE, LINK, TYPED, listens_here_only
 from tests.sink import Sink
 
 
@@ -84,17 +84,22 @@ def test_airflow_is_for_this_machine_and_its_own_pages(airflow: Airflow, sandbox
     base = airflow.http.base_url
     own = f"http://{base.host}:{base.port}"
     for path in ("/", "/auth/token", "/api/v2/dags"):
-        for headers in ({"Origin": "http://evil.example"}, {"Host": "evil.example"}):
+        for headers in (
+            {"Origin": "http://evil.example"},
+            {"Host": "evil.example"},
+            {"Sec-Fetch-Site": "cross-site", **IMAGE},
+            {"Sec-Fetch-Site": "same-site", **LINK},
+        ):
             for method in ("GET", "POST", "OPTIONS"):
                 answer = httpx.request(method, f"{own}{path}", headers=headers)
                 assert answer.status_code == 403
                 assert not [name for name in answer.headers if name.startswith("access-control")]
-        assert httpx.get(f"{own}{path}", headers={"Origin": own}).status_code != 403
+        for headers in ({"Origin": own}, {"Sec-Fetch-Site": "same-origin", **IMAGE}, TYPED):
+            assert httpx.get(f"{own}{path}", headers=headers).status_code != 403
+        assert httpx.post(f"{own}{path}", headers=TYPED).status_code == 403
     assert airflow.http.get("/dags", headers={"Origin": own}).status_code == 200
 
 
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-BROWSER = next((found for name in NAMES if (found := shutil.which(name))), None)
 # Chromium's own, of the frame that Airflow makes.
 KNOWN = "An iframe which has both allow-scripts and allow-same-origin"
 
@@ -111,7 +116,7 @@ def browser(base: str) -> Iterator[Callable[..., Page]]:
             wrong.append(text)
 
     with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=BROWSER, args=["--no-sandbox"])
+        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
 
         def opened(scheme: Any, width: int) -> Page:
             page = chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
@@ -125,7 +130,7 @@ def browser(base: str) -> Iterator[Callable[..., Page]]:
     assert wrong == []
 
 
-@pytest.mark.skipif(BROWSER is None, reason="no Chromium here")
+@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
 def test_the_page(contested: Callable[..., Model], airflow: Airflow) -> None:
     made = contested()
     held = judge(made, "equal", 1)

@@ -13,11 +13,12 @@ from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
 ROW = [86.6, 91.4, 50]
+HEADERS = {"Content-Type": "application/json"}
 
 
 def predict(vertex: Any, endpoint: str, body: Any) -> Any:
     content = body if isinstance(body, (str, bytes)) else json.dumps(body)
-    return vertex.http.post(f"/v1/{endpoint}:predict", content=content)
+    return vertex.http.post(f"/v1/{endpoint}:predict", content=content, headers=HEADERS)
 
 
 def error_of(answer: Any) -> tuple[int, str]:

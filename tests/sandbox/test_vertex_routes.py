@@ -220,14 +220,14 @@ def test_names_in_the_body_cannot_point_elsewhere(vertex: Any) -> None:
 
 def test_a_body_where_none_belongs(vertex: Any) -> None:
     path = f"/v1/{vertex.endpoint().name}"
-    refused = vertex.http.request("GET", path, content=json.dumps({"a": 1}))
+    refused = vertex.http.request("GET", path, json={"a": 1})
     assert error_of(refused)[:2] == (400, "INVALID_ARGUMENT")
     assert vertex.http.request("GET", path, content="{}").status_code == 200
 
 
 def test_a_body_without_end(vertex: Any) -> None:
     body = json.dumps({"displayName": "x" * 11_000_000})
-    answer = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=body)
+    answer = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=body, headers=HEADERS)
     status, code, message = error_of(answer)
     assert (status, code) == (400, "INVALID_ARGUMENT")
     assert "10485760 bytes" in message

@@ -280,9 +280,9 @@ def test_instances_are_answered_in_their_order(vertex: Vertex, bucket: Any) -> N
     model = vertex.upload(bucket.put_model("same", same)).model
     vertex.finish(vertex.deploy(endpoint, model, {"0": 100}))
     for count in (1, 2, 100_000):
-        body = json.dumps({"instances": [[one] for one in range(count)]})
-        assert len(body) < 1_500_000
-        answer = vertex.http.post(f"/v1/{endpoint}:predict", content=body)
+        body = {"instances": [[one] for one in range(count)]}
+        assert len(json.dumps(body)) < 1_500_000
+        answer = vertex.http.post(f"/v1/{endpoint}:predict", json=body)
         assert answer.json()["predictions"] == pytest.approx(list(range(count)))
 
 

@@ -10,6 +10,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 from requests.exceptions import RequestException
 
+from sandbox.vertex.pipelines.fuse import file_of
+
 _PATIENCE = 20
 
 
@@ -35,8 +37,18 @@ class Mount:
         self._lock = threading.Lock()
 
     def path(self, uri: str) -> Path:
-        """Where the object or folder of that URI is, or would be."""
-        return self.folder / uri.removeprefix("gs://")
+        """Where the object or folder of that URI is, or would be; no `/` ends the URI.
+
+        Raises StorageError where a mounted bucket could not show it.
+        """
+        bucket, _, name = uri.removeprefix("gs://").partition("/")
+        found = file_of(self.folder, bucket, name)
+        if found is None:
+            raise StorageError(
+                f"{uri} cannot be a file of a mounted bucket: name it without empty parts, "
+                "`.` and `..`"
+            )
+        return found
 
     def check_bucket(self, root: str) -> None:
         """Raise StorageError when the bucket of that gs:// URI does not exist."""
@@ -72,7 +84,8 @@ class Mount:
         """Bring the object, or all objects whose name starts so, unless they are here.
 
         A prefix, not just a folder: components often write `model.path + ".joblib"`, which a
-        mounted bucket would show too. Raises StorageError.
+        mounted bucket would show too. Objects that it would not show are left out. Nothing is
+        written outside the mount. Raises StorageError.
         """
         if not uri.startswith("gs://"):
             return
@@ -82,15 +95,24 @@ class Mount:
             bucket, _, prefix = uri.removeprefix("gs://").partition("/")
             try:
                 for blob in self._client.list_blobs(bucket, prefix=prefix, timeout=_PATIENCE):
-                    target = self.folder / bucket / blob.name
-                    if blob.name.endswith("/") or target in self._known or ".." in target.parts:
+                    target = file_of(self.folder, bucket, blob.name)
+                    if target is None or target in self._known:
                         continue
+                    self._check_inside(target)
                     target.parent.mkdir(parents=True, exist_ok=True)
                     blob.download_to_filename(target, timeout=_PATIENCE)
                     self._known[target] = _mark(target)
             except (GoogleAPICallError, RequestException, OSError) as error:
                 raise StorageError(f"cannot read {uri}: {error}") from None
             self._fetched.add(uri)
+
+    def _check_inside(self, target: Path) -> None:
+        # A component may have made a link in the mount to a place outside.
+        if not target.resolve().is_relative_to(self.folder.resolve()):
+            raise StorageError(
+                f"{target} is behind a link that leads outside the mount, and nothing is written "
+                "there: have the component that made the link copy the files instead"
+            )
 
     def send(self) -> None:
         """Bring every file that is new or changed into its bucket. Raises StorageError.

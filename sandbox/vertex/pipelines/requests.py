@@ -61,11 +61,21 @@ def check_job(job: PipelineJob) -> None:
             f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} is not a path in "
             "a Cloud Storage bucket (gs://BUCKET/FOLDER)."
         )
+    if any(part in ("", ".", "..") for part in _folders(config.gcs_output_directory)):
+        raise InvalidArgument(
+            f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} has a folder "
+            "without a name or named `.` or `..`, which no mounted bucket can show; name each one."
+        )
     if config.parameters:
         raise InvalidArgument(
             "runtimeConfig.parameters is deprecated, and the sandbox does not have it: "
             "use parameterValues."
         )
+
+
+def _folders(root: str) -> list[str]:
+    _, _, name = root.removeprefix("gs://").rstrip("/").partition("/")
+    return name.split("/") if name else []
 
 
 def content_of(job: PipelineJob) -> dict[str, Any]:

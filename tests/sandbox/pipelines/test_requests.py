@@ -71,6 +71,13 @@ def test_a_parent_by_id_is_named_by_number(bench: Bench) -> None:
         ({"pipeline_spec": {}, "template_uri": "https://x/y"}, "no template registry"),
         ({"runtime_config": {}}, "gcsOutputDirectory is required"),
         ({"runtime_config": {"gcs_output_directory": "/tmp/x"}}, "not a path in a Cloud Storage"),
+        *(
+            (
+                {"runtime_config": {"gcs_output_directory": f"gs://bucket/{folder}"}},
+                "has a folder without a name or named `.` or `..`",
+            )
+            for folder in ("..", "../../x", "a/../../../x", "./a", "a/.", "a//b", "/etc")
+        ),
         (
             {
                 "runtime_config": {
