@@ -34,7 +34,7 @@ def wanted(repository: Path) -> Wanted:
     """What the checkout in the folder `repository` comes to.
 
     Raises ConfigError for a model's file that is wrong, SettingError for a pipeline that is named
-    and not compiled.
+    and not compiled, and for a DAG file that is no Python.
     """
     dags, compiled = _files(repository / "dags"), _files(repository / "pipeline/compiled")
     # It is for editors.
@@ -57,17 +57,24 @@ def wanted(repository: Path) -> Wanted:
         # plugin of its own.
         | {f"{FOLDER}{release}/{name}": files[name] for name in sorted(files)},
         switch={
-            f"plugins/{name}": gated(content.decode(), release).encode()
+            f"plugins/{name}": _gated(f"plugins/{name}", content, release)
             for name, content in plugins.items()
         }
         | {
-            f"dags/{name}": gated(content.decode(), release).encode()
+            f"dags/{name}": _gated(f"dags/{name}", content, release)
             if name.endswith(".py")
             else content
             for name, content in dags.items()
         },
         models=names,
     )
+
+
+def _gated(name: str, content: bytes, release: str) -> bytes:
+    try:
+        return gated(content, release)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise SettingError(f"{name} is no Python ({error}); correct it, or move it away") from None
 
 
 def _models(folder: Path, compiled: Collection[str]) -> tuple[str, ...]:
