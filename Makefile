@@ -76,4 +76,5 @@ deploy: setup ## dags/, plugins/, pipelines into a Composer environment; DRY_RUN
 	@$(BIN)/python -m pipeline.compile --check
 	$(BIN)/python -m deploy --project '$(PROJECT)' --location '$(LOCATION)' \
 	  --environment '$(ENVIRONMENT)' $(if $(filter-out 0,$(DRY_RUN)),--dry-run) \
-	  $(if $(filter-out 0,$(FORCE)),--force)
+	  $(if $(filter-out 0,$(FORCE)),--force) $(if $(filter-out 0,$(UNCOMMITTED)),--uncommitted) \
+	  $(if $(OWNER),--owner '$(OWNER)')

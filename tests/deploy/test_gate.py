@@ -12,6 +12,7 @@ import pytest
 from deploy.checkout import Wanted, wanted
 from deploy.gate import digest, gated, use_release
 from tests.conftest import REPOSITORY
+from tests.deploy.conftest import git
 from titleholder.errors import SettingError
 
 
@@ -72,7 +73,7 @@ def test_every_change_is_another_release(checkout: Path) -> None:
         path = checkout / name
         path.write_text(path.read_text() + "# changed\n")
         seen.add(wanted(checkout).release)
-    (checkout / "plugins/titleholder/config.py").rename(checkout / "plugins/titleholder/konfig.py")
+    git(checkout, "mv", "plugins/titleholder/config.py", "plugins/titleholder/konfig.py")
     seen.add(wanted(checkout).release)
     assert len(seen) == 5
     assert digest({"a": b"", "b": b"c"}) != digest({"a": b"c", "b": b""})
@@ -166,8 +167,8 @@ def airflow(gcs: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def want() -> Wanted:
-    return wanted(REPOSITORY)
+def want(whole: Path) -> Wanted:
+    return wanted(whole)
 
 
 def test_airflow_parses_what_was_deployed(want: Wanted, tmp_path: Path) -> None:
