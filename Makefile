@@ -30,7 +30,8 @@ $(VENV)/lock: requirements.txt
 	@echo "titleholder: setting up $(VENV) with $$($(PYTHON) --version), once until the lock changes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12), (3, 13)] and "titleholder: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=...")'
 	$(uv)
-	$(BIN)/uv pip sync --require-hashes --python $(BIN)/python --compile-bytecode requirements.txt
+	$(BIN)/uv pip sync --require-hashes --build-constraints requirements.txt \
+	  --python $(BIN)/python --compile-bytecode requirements.txt
 	cp requirements.txt $@
 
 lock: ## make requirements.txt anew from requirements.in; ARGS=--upgrade for newer versions

@@ -87,7 +87,7 @@ def make(checkout: Path, verb: str) -> subprocess.CompletedProcess[str]:
 def test_set_up_and_lock_take_the_locks_uv_by_its_hash(checkout: Path) -> None:
     assert (done := make(checkout, "setup")).returncode == 0, done.stderr
     called = (checkout / "called").read_text()
-    assert called.startswith("pip sync --require-hashes ")
+    assert called.startswith("pip sync --require-hashes --build-constraints requirements.txt ")
     assert called.endswith(" requirements.txt")
 
     newer = [str(checkout / ".venv/bin/python"), "-m", "pip", "install", "--quiet", "uv==2"]
@@ -95,6 +95,11 @@ def test_set_up_and_lock_take_the_locks_uv_by_its_hash(checkout: Path) -> None:
     assert (done := make(checkout, "lock")).returncode == 0, done.stderr
     assert " --generate-hashes " in (checkout / "called").read_text()
     assert [path.name for path in checkout.rglob("uv-*.dist-info")] == ["uv-1.dist-info"]
+
+
+def test_what_is_built_in_set_up_is_built_by_what_the_lock_pins() -> None:
+    # kfp-server-api is no wheel, and says nothing of how it is built: by setuptools.
+    assert "setuptools" in {pin.name for pin in _requirements("requirements.txt")}
 
 
 def test_a_uv_of_another_hash_is_not_installed(checkout: Path) -> None:
