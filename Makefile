@@ -9,6 +9,13 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
+# The uv of the lock into .venv, by its hashes; a shell's lines.
+define uv
+[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
+awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
+$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
+endef
+
 .PHONY: help setup lock compile run up down status test bench check audit schema deploy
 
 help: ## list the verbs
@@ -22,15 +29,16 @@ setup: $(VENV)/lock ## create .venv from the lock (skipped until the lock change
 $(VENV)/lock: requirements.txt
 	@echo "titleholder: setting up $(VENV) with $$($(PYTHON) --version), once until the lock changes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12), (3, 13)] and "titleholder: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=...")'
-	[ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check "$$(grep -oE '^uv==[^ ;]+' requirements.txt)"
-	$(BIN)/uv pip sync --python $(BIN)/python --compile-bytecode requirements.txt
+	$(uv)
+	$(BIN)/uv pip sync --require-hashes --build-constraints requirements.txt \
+	  --python $(BIN)/python --compile-bytecode requirements.txt
 	cp requirements.txt $@
 
-lock: ## make requirements.txt anew from requirements.in
-	[ -x $(BIN)/uv ] || { $(PYTHON) -m venv $(VENV); $(BIN)/python -m pip install --quiet uv; }
+lock: ## make requirements.txt anew from requirements.in; ARGS=--upgrade for newer versions
+	@$(uv)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --override requirements.overrides \
-	  --no-emit-index-url --custom-compile-command "make lock" requirements.in -o requirements.txt
+	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(ARGS) \
+	  requirements.in -o requirements.txt
 
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
@@ -69,11 +77,12 @@ check: setup ## ruff, mypy, the models' files, and whether the lock is what is i
 	$(BIN)/python -m titleholder check
 	$(BIN)/python -m tests.audit --offline
 
-audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev
-	@$(BIN)/python -m tests.audit
+audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev where it can be reached
+	@$(BIN)/python -m tests.audit --or-skip
 
 deploy: setup ## dags/, plugins/, pipelines into a Composer environment; DRY_RUN=1 only prints
 	@$(BIN)/python -m pipeline.compile --check
 	$(BIN)/python -m deploy --project '$(PROJECT)' --location '$(LOCATION)' \
 	  --environment '$(ENVIRONMENT)' $(if $(filter-out 0,$(DRY_RUN)),--dry-run) \
-	  $(if $(filter-out 0,$(FORCE)),--force)
+	  $(if $(filter-out 0,$(FORCE)),--force) $(if $(filter-out 0,$(UNCOMMITTED)),--uncommitted) \
+	  $(if $(OWNER),--owner '$(OWNER)')

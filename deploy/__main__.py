@@ -5,7 +5,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -19,7 +19,8 @@ from deploy.bucket import Bucket
 from deploy.carry import carry_out
 from deploy.checkout import Wanted, wanted
 from deploy.composer import Composer
-from deploy.plan import plan
+from deploy.objections import objections, uncommitted
+from deploy.plan import Object, plan
 from titleholder.errors import SettingError, TitleholderError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -36,7 +37,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _check(options)
-        want = wanted(options.repository)
+        want = wanted(options.repository, options.owner)
+        if want.left_out:
+            print(f"not uploaded: {', '.join(want.left_out)}")
         return _dry_run(options, want) if options.dry_run else _deploy(options, want)
     except (TitleholderError, OSError, RequestException) as error:
         print(f"deploy: {error}", file=sys.stderr)
@@ -86,7 +89,8 @@ def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
 
 
 def _dry_run(options: argparse.Namespace, want: Wanted) -> int:
-    there, where = {}, "gs://BUCKET"
+    there: Mapping[str, Object] = {}
+    where = "gs://BUCKET"
     try:
         if not (options.project and options.location and options.environment):
             raise SettingError("PROJECT, LOCATION and ENVIRONMENT are not all given")
@@ -99,20 +103,41 @@ def _dry_run(options: argparse.Namespace, want: Wanted) -> int:
         bucket = Bucket(found.bucket, options.project, credentials)
         there, where = bucket.objects(), f"gs://{bucket.name}"
         print(f"dry run for {composer.name}, {found.image}")
-    print(f"release {want.release}, names below {where}/; nothing is changed")
+    print(f"release {want.release} of {want.owner}, names below {where}/; nothing is changed")
     steps = [str(step) for step in plan(want, there, force=options.force)]
     steps.append("ask Airflow for import errors, and until it has parsed the DAGs")
     for number, step in enumerate(steps, 1):
         print(f"{number}. {step}")
-    return 0
+    return 1 if _refused(options, want, there) else 0
+
+
+def _refused(options: argparse.Namespace, want: Wanted, there: Mapping[str, Object]) -> bool:
+    """Whether anything speaks against it that the options do not override, a sentence on stderr
+    each; what they do override is said too."""
+    objected = [
+        *((one, options.uncommitted, "UNCOMMITTED=1") for one in uncommitted(want)),
+        *((one, options.force, "FORCE=1") for one in objections(want, there)),
+    ]
+    for one, overridden, by in objected:
+        if overridden:
+            print(f"overridden by {by}: {one.what}")
+        else:
+            print(f"deploy: {one}", file=sys.stderr)
+    return not all(overridden for _, overridden, _ in objected)
 
 
 def _deploy(options: argparse.Namespace, want: Wanted) -> int:
     composer, credentials = _clients(options)
     found = composer.find()
     bucket = Bucket(found.bucket, options.project, credentials)
-    print(f"{composer.name}, {found.image}: release {want.release} to gs://{bucket.name}")
-    steps = plan(want, bucket.objects(), force=options.force)
+    print(
+        f"{composer.name}, {found.image}: release {want.release} of {want.owner} to "
+        f"gs://{bucket.name}"
+    )
+    there = bucket.objects()
+    if _refused(options, want, there):
+        return 1
+    steps = plan(want, there, force=options.force)
     carry_out(steps, want, bucket, partial(time.sleep, options.settle), print)
     changed = len(steps) > 1
     since = datetime.now(UTC) if changed else datetime.min.replace(tzinfo=UTC)
@@ -132,7 +157,15 @@ def _parser() -> argparse.ArgumentParser:
         parser.add_argument(f"--{name}", default="", help=what)
     parser.add_argument("--dry-run", action="store_true", help="print the steps, change nothing")
     parser.add_argument(
-        "--force", action="store_true", help="replace what others wrote in the same places"
+        "--force",
+        action="store_true",
+        help="replace what others wrote in the same places, drop models that the checkout lacks",
+    )
+    parser.add_argument(
+        "--uncommitted", action="store_true", help="deploy the working tree, not the last commit"
+    )
+    parser.add_argument(
+        "--owner", default="", help="whose it is; by default what the remote origin is called"
     )
     parser.add_argument(
         "--settle", type=float, default=60, help="seconds that Composer has to sync, each time"

@@ -17,7 +17,7 @@ from titleholder.vertex.clients import sentence
 
 # Under these lies everything that a deployment writes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")
-MARK, RELEASE = "titleholder-md5", "titleholder-release"
+MARK, RELEASE, OWNER = "titleholder-md5", "titleholder-release", "titleholder-owner"
 _SECONDS = 60.0
 
 
@@ -44,13 +44,15 @@ class Bucket:
                         blob.time_created,
                         said.get(MARK, ""),
                         said.get(RELEASE, ""),
+                        said.get(OWNER, ""),
                     )
         return found
 
-    def upload(self, step: Upload, release: str) -> None:
-        """Write one object, if what it replaces is still what was listed."""
+    def upload(self, step: Upload, release: str, owner: str) -> None:
+        """Write one object as a part of that release and as that owner's, if what it replaces is
+        still what was listed."""
         blob = self._client.bucket(self.name).blob(step.name)
-        blob.metadata = {MARK: md5_of(step.content), RELEASE: release}
+        blob.metadata = {MARK: md5_of(step.content), RELEASE: release, OWNER: owner}
         with self._told(f"write gs://{self.name}/{step.name}"):
             # With the condition on the generation a second try cannot do harm.
             blob.upload_from_string(

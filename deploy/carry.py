@@ -21,7 +21,7 @@ def carry_out(
         say(f"{number}/{len(steps)} {step}")
         match step:
             case Upload():
-                bucket.upload(step, want.release)
+                bucket.upload(step, want.release, want.owner)
             case Delete():
                 bucket.delete(step)
             case Settle():

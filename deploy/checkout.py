@@ -1,28 +1,38 @@
-"""What a checkout puts into a bucket, object by object. Reads files, and nothing else."""
+"""What a checkout puts into a bucket, object by object. Reads files, and asks git."""
 
 import json
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from deploy.gate import FOLDER, digest, gated
+from deploy.owner import owner_of
+from deploy.tracked import FOLDERS, tracked
 from titleholder.compiled import version_of
 from titleholder.config import load_models
 from titleholder.errors import SettingError
 from titleholder.release import NOTE, PIPELINES
+
+# For editors, and nothing there reads it.
+_SCHEMA = "dags/models/schema.json"
 
 
 @dataclass(frozen=True)
 class Wanted:
     """Objects by name, in the order in which they must come. `ready`: pipelines, package and
     models' files, under names that nobody uses yet. `switch`: the DAG files and Airflow's plugin,
-    each of which names the release that it uses. `models` are the names of the models."""
+    each of which names the release that it uses. `models` are the names of the models, `owner` is
+    whose all this is. `uncommitted` and `left_out` are those of `Tracked`."""
 
     release: str
     ready: dict[str, bytes]
     switch: dict[str, bytes]
     models: tuple[str, ...]
+    owner: str
+    uncommitted: tuple[str, ...] = ()
+    left_out: tuple[str, ...] = ()
 
     @property
     def objects(self) -> dict[str, bytes]:
@@ -30,24 +40,29 @@ class Wanted:
         return self.ready | self.switch
 
 
-def wanted(repository: Path) -> Wanted:
-    """What the checkout in the folder `repository` comes to.
+def wanted(repository: Path, owner: str = "") -> Wanted:
+    """What the checkout in the folder `repository` comes to, as that of `owner` (see `owner_of`).
 
     Raises ConfigError for a model's file that is wrong, SettingError for a pipeline that is named
-    and not compiled.
+    and not compiled, for a DAG file that is no Python, and for a folder that is no checkout.
     """
-    dags, compiled = _files(repository / "dags"), _files(repository / "pipeline/compiled")
-    # It is for editors.
-    dags.pop("models/schema.json", None)
-    names = _models(repository / "dags/models", compiled)
+    found = tracked(repository)
+    dags, files, compiled = (
+        {
+            name.removeprefix(f"{folder}/"): content
+            for name, content in found.files.items()
+            if name.startswith(f"{folder}/") and name != _SCHEMA
+        }
+        for folder in FOLDERS
+    )
+    models = {name: dags.pop(name) for name in list(dags) if name.startswith("models/")}
     pipelines = {
         name: f"{version_of(name, content)}{Path(name).suffix}"
         for name, content in compiled.items()
     }
-    files = _files(repository / "plugins")
     # Each is a plugin of Airflow's, of which there may be one, whatever the number of releases.
     plugins = {name: files.pop(name) for name in list(files) if re.fullmatch(r"\w+\.py", name)}
-    files |= {name: dags.pop(name) for name in list(dags) if name.startswith("models/")}
+    files |= models
     files[f"titleholder/{NOTE}"] = json.dumps({"pipelines": pipelines}).encode()
     release = digest(files)
     return Wanted(
@@ -57,21 +72,37 @@ def wanted(repository: Path) -> Wanted:
         # plugin of its own.
         | {f"{FOLDER}{release}/{name}": files[name] for name in sorted(files)},
         switch={
-            f"plugins/{name}": gated(content.decode(), release).encode()
+            f"plugins/{name}": _gated(f"plugins/{name}", content, release)
             for name, content in plugins.items()
         }
         | {
-            f"dags/{name}": gated(content.decode(), release).encode()
+            f"dags/{name}": _gated(f"dags/{name}", content, release)
             if name.endswith(".py")
             else content
             for name, content in dags.items()
         },
-        models=names,
+        models=_models(models, compiled),
+        owner=owner_of(repository, owner),
+        uncommitted=tuple(name for name in found.uncommitted if name != _SCHEMA),
+        left_out=found.left_out,
     )
 
 
-def _models(folder: Path, compiled: Collection[str]) -> tuple[str, ...]:
-    found = load_models(folder).whole()
+def _gated(name: str, content: bytes, release: str) -> bytes:
+    try:
+        return gated(content, release)
+    except (SyntaxError, UnicodeDecodeError) as error:
+        raise SettingError(f"{name} is no Python ({error}); correct it, or move it away") from None
+
+
+def _models(files: Mapping[str, bytes], compiled: Collection[str]) -> tuple[str, ...]:
+    with TemporaryDirectory() as scratch:
+        # Not the checkout's folder, which may have more than is uploaded.
+        for name, content in files.items():
+            path = Path(scratch, name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        found = load_models(Path(scratch, "models")).whole()
     for config in found:
         for template in (
             config.pipeline.template,
@@ -79,17 +110,7 @@ def _models(folder: Path, compiled: Collection[str]) -> tuple[str, ...]:
         ):
             if not template.startswith("gs://") and template not in compiled:
                 raise SettingError(
-                    f"{config.model}.yaml: there is no pipeline/compiled/{template}; compile it "
-                    "with `make compile`, or correct the name"
+                    f"{config.model}.yaml: git tracks no pipeline/compiled/{template}; compile it "
+                    "with `make compile` and commit it, or correct the name"
                 )
     return tuple(config.model for config in found)
-
-
-def _files(folder: Path) -> dict[str, bytes]:
-    return {path.relative_to(folder).as_posix(): path.read_bytes() for path in _paths(folder)}
-
-
-def _paths(folder: Path) -> Iterator[Path]:
-    for path in sorted(folder.rglob("*")):
-        if path.is_file() and "__pycache__" not in path.parts:
-            yield path

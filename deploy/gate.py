@@ -5,9 +5,12 @@ models' files has a folder of its own, named by its content, and a DAG file name
 was deployed with: it works with that release whole, or it is an import error of one sentence.
 """
 
+import ast
 import hashlib
 import inspect
-from collections.abc import Mapping
+import io
+import tokenize
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
 FOLDER = "plugins/titleholder-"
 
@@ -44,13 +47,44 @@ def use_release(release: str) -> None:
     sys.path.insert(0, str(folder))
 
 
-def gated(source: str, release: str) -> str:
-    """The DAG file `source` as it is deployed: with the gate before all but its docstring."""
-    import ast
+def gated(source: bytes, release: str) -> bytes:
+    """The DAG file `source` as it is deployed: with the gate before its first statement, but after
+    what must come first: comments, docstring and `from __future__` imports.
 
-    first = ast.parse(source).body[0]
-    lines = source.splitlines(keepends=True)
-    at = first.end_lineno if isinstance(first, ast.Expr) and first.end_lineno else 0
+    Raises SyntaxError or UnicodeDecodeError for what is no Python.
+    """
+    encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
+    body = ast.parse(source).body
+    # Not str.splitlines: for that, but not for Python, a form feed ends a line.
+    lines = io.StringIO(source.decode(encoding), newline="").readlines()
+    at, rest = _after_comments(lines), ""
+    if first := list(_must_come_first(body)):
+        at = first[-1].end_lineno or at
+        following = body[len(first)] if len(first) < len(body) else None
+        if following and following.lineno == at:
+            # Both on one line, parted by a semicolon, which may end a line as well.
+            line = lines[at - 1].encode()
+            start, end = line[: following.col_offset], line[following.col_offset :]
+            lines[at - 1], rest = start.decode(), end.decode()
     gate = f'{inspect.getsource(use_release)}\n\nuse_release("{release}")\n'
     note = "# The next lines were put here by `make deploy`: docs/composer.md says why.\n"
-    return "".join([*lines[:at], f"\n\n{note}{gate}", *lines[at:]])
+    return "".join([*lines[:at], f"\n\n{note}{gate}", rest, *lines[at:]]).encode(encoding)
+
+
+def _must_come_first(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
+    for number, statement in enumerate(body):
+        match statement:
+            case ast.Expr(ast.Constant(str())) if number == 0:
+                yield statement
+            case ast.ImportFrom(module="__future__"):
+                yield statement
+            case _:
+                return
+
+
+def _after_comments(lines: Sequence[str]) -> int:
+    """How many lines there are before the first statement that are empty or a comment."""
+    return next(
+        (at for at, line in enumerate(lines) if line.strip() and not line.strip().startswith("#")),
+        len(lines),
+    )

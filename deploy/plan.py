@@ -3,13 +3,12 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from deploy.checkout import Wanted
 from deploy.gate import FOLDER
-from titleholder.errors import Refusal
 
 # How many releases stay beside the one in use: to go back to, and for tasks that still run.
 KEEP = 2
@@ -19,18 +18,23 @@ KEEP = 2
 class Object:
     """One that the bucket lists. `md5` is Cloud Storage's own (base64), `mark` what the deployment
     that wrote it said it was: they differ once somebody else has written it. `release` is the one
-    that was deployed with it."""
+    that was deployed with it, `owner` whose deployment that was."""
 
     md5: str
     generation: int
     created: datetime
     mark: str = ""
     release: str = ""
+    owner: str = ""
 
     @property
-    def ours(self) -> bool:
-        """Whether a deployment wrote it, and nobody has since."""
+    def deployed(self) -> bool:
+        """Whether a deployment wrote it, and nothing else has since."""
         return bool(self.mark) and self.mark == self.md5
+
+    def of(self, owner: str) -> bool:
+        """Whether a deployment of `owner` wrote it, and nothing else has since."""
+        return self.deployed and self.owner == owner
 
 
 @dataclass(frozen=True)
@@ -47,7 +51,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove an object of ours that this checkout has no longer."""
+    """Remove an object of this owner's that the checkout has no longer."""
 
     name: str
     generation: int
@@ -89,15 +93,11 @@ def md5_of(content: bytes) -> str:
 def plan(want: Wanted, there: Mapping[str, Object], *, force: bool = False) -> list[Step]:
     """The steps, in order: what nobody uses yet, the DAG files, the removal of what is stale.
 
-    Raises Refusal when an object that is to be written is somebody else's, unless `force`.
+    Whether they may be done, `objections` says. With `force` DAG files of others become those of
+    `want.owner`, also where their content is the same.
     """
-    foreign = [] if force else sorted(_foreign(want.objects, there))
-    if foreign:
-        raise Refusal(
-            f"{', '.join(foreign)} in the bucket was not written by `make deploy`, or was changed "
-            "since; keep what you need of it, then repeat this with FORCE=1"
-        )
-    ready, switch = (list(_uploads(group, there)) for group in (want.ready, want.switch))
+    ready = list(_uploads(want.ready, there))
+    switch = list(_uploads(want.switch, there, want.owner if force else None))
     steps: list[Step] = [*ready]
     if switch:
         # Also when all is there already: an interrupted deployment may just have brought it.
@@ -115,39 +115,39 @@ def _compare(want: Wanted, objects: Mapping[str, bytes]) -> Compare:
     return Compare(md5s, f"{FOLDER}{want.release}/")
 
 
-def _uploads(group: Mapping[str, bytes], there: Mapping[str, Object]) -> Iterator[Upload]:
+def _uploads(
+    group: Mapping[str, bytes], there: Mapping[str, Object], taking: str | None = None
+) -> Iterator[Upload]:
     for name, content in group.items():
         found = there.get(name)
-        if found is None or found.md5 != md5_of(content):
+        if (
+            found is None
+            or found.md5 != md5_of(content)
+            or (taking is not None and not found.of(taking))
+        ):
             yield Upload(name, content, found.generation if found else 0)
 
 
-def _foreign(objects: Mapping[str, bytes], there: Mapping[str, Object]) -> Iterable[str]:
-    for name, content in objects.items():
-        found = there.get(name)
-        if found and not found.ours and found.md5 != md5_of(content):
-            yield name
-
-
 def _stale(want: Wanted, there: Mapping[str, Object]) -> Iterator[Delete]:
-    """Ours, untouched and not wanted; of the releases all but the newest, and that of the DAG files
-    so far. Pipelines stay: a backfill may name any of them."""
+    """The owner's, untouched and not wanted; of its releases all but the newest, and that of the
+    DAG files so far. Pipelines stay: a backfill may name any of them."""
     kept = {want.release}
     releases: dict[str, datetime] = {}
     for name, found in there.items():
         if name.startswith("dags/"):
             kept.add(found.release)
-        if release := _release_of(name):
+        if (release := release_of(name)) and found.owner == want.owner:
             releases[release] = max(found.created, releases.get(release, found.created))
     releases.pop(want.release, None)
     kept |= {*sorted(releases, key=lambda one: releases[one])[-KEEP:]}
     for name, found in sorted(there.items()):
-        release = _release_of(name)
+        release = release_of(name)
         old = release not in kept if release else name.startswith("dags/")
-        if old and found.ours and name not in want.objects:
+        if old and found.of(want.owner) and name not in want.objects:
             yield Delete(name, found.generation)
 
 
-def _release_of(name: str) -> str:
+def release_of(name: str) -> str:
+    """The release in whose folder the object `name` lies; empty for none."""
     match = re.match(rf"{FOLDER}([0-9a-f]{{12}})/", name)
     return match[1] if match else ""

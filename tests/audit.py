@@ -1,14 +1,18 @@
 """`python -m tests.audit`: whether the locked packages have known vulnerabilities, by OSV.
 
-`--offline` asks nobody: whether the lock can be trusted to say what is installed. That is part of
-`make check`; the question to OSV, which needs the network, is `make audit`.
+`--offline` needs no network: whether the lock can be trusted to say what is installed. That is part
+of `make check`; the question to OSV is `make audit`.
 """
 
 import argparse
 import json
+import re
 import sys
+import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from http import HTTPStatus
+from http.client import HTTPException
 from importlib.metadata import distributions
 from pathlib import Path
 from typing import Any
@@ -20,25 +24,38 @@ ROOT = Path(__file__).parents[1]
 # https://google.github.io/osv.dev/post-v1-querybatch/
 OSV = "https://api.osv.dev/v1/querybatch"
 UNKNOWN = 2
+# Ids that OSV gives and that do not bear on what is done here, each with the reason.
+ACCEPTED: dict[str, str] = {}
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """0: nothing found; 1: something, a line each on stderr; 2: OSV could not be asked."""
+    """0: nothing found, or OSV not reached and `--or-skip`; 1: something, a line each on stderr; 2:
+    OSV not reached."""
     parser = argparse.ArgumentParser(prog="python -m tests.audit", description=__doc__)
     parser.add_argument("--offline", action="store_true", help="ask nobody")
+    parser.add_argument(
+        "--or-skip", action="store_true", help="it is no error if OSV is not reached"
+    )
     parser.add_argument("--service", default=OSV, help="who is asked")
     options = parser.parse_args(arguments)
     lock = (ROOT / "requirements.txt").read_text()
-    found = [*unpinned(lock), *inconsistent()] if options.offline else []
+    found = [*unpinned(lock), *unhashed(lock), *inconsistent()] if options.offline else []
     number = len(requirements(lock))
-    told = "pinned to one version of the package index, and installed as they require each other"
+    told = "pinned by version and hash, and installed as they require each other"
     if not options.offline:
         told = "without a known vulnerability"
         try:
             found = list(vulnerable(lock, options.service))
+        except Unreachable as error:
+            what = "audit skipped" if options.or_skip else "not audited"
+            print(
+                f"{what}: {error}, so it is not known whether the {number} locked packages have "
+                "known vulnerabilities; run `make audit` where it can be reached",
+                file=sys.stderr,
+            )
+            return 0 if options.or_skip else UNKNOWN
         except (OSError, ValueError, KeyError) as error:
-            print(f"not audited: {options.service} did not answer ({error})", file=sys.stderr)
-            return UNKNOWN
+            found = [f"not audited: {options.service} answered something else than OSV ({error!r})"]
     if found:
         print("\n".join(found), file=sys.stderr)
         return 1
@@ -46,9 +63,17 @@ def main(arguments: list[str] | None = None) -> int:
     return 0
 
 
+class Unreachable(Exception):
+    """OSV did not answer, or not now."""
+
+
 def requirements(lock: str) -> list[str]:
-    """The lock's lines that name a package."""
-    return [line for line in lock.splitlines() if line[:1].strip() and line[0] != "#"]
+    """What the lock's lines name, a package each, without hashes."""
+    return [
+        line.partition(" --hash=")[0].rstrip(" \\")
+        for line in lock.splitlines()
+        if line[:1].strip() and line[0] != "#"
+    ]
 
 
 def unpinned(lock: str) -> Iterator[str]:
@@ -62,6 +87,18 @@ def unpinned(lock: str) -> Iterator[str]:
         operators = [one.operator for one in wanted.specifier]
         if wanted.url or operators != ["=="] or "*" in str(wanted.specifier):
             yield f"{line}: is not pinned with ==; run `make lock`"
+
+
+def unhashed(lock: str) -> Iterator[str]:
+    """What the index could replace by another file of the same name and version."""
+    # Lines that end with a backslash go on in the next one.
+    for line in lock.replace("\\\n", "").splitlines():
+        if (
+            line[:1].strip()
+            and line[0] != "#"
+            and not re.search(r" --hash=sha256:[0-9a-f]{64}", line)
+        ):
+            yield f"{line}: has no hash; run `make lock`"
 
 
 def inconsistent() -> Iterator[str]:
@@ -81,8 +118,11 @@ def inconsistent() -> Iterator[str]:
 
 
 def vulnerable(lock: str, service: str) -> Iterator[str]:
-    """The packages that OSV knows a vulnerability of, with its ids. Raises OSError when it does not
-    answer, ValueError or KeyError when it answers something else."""
+    """The packages that OSV knows a vulnerability of that is not ACCEPTED, with its ids.
+
+    Raises Unreachable, OSError when it refuses the question, ValueError or KeyError when it answers
+    something else.
+    """
     pins = [Requirement(line) for line in requirements(lock)]
     versions = [next(iter(pin.specifier)).version for pin in pins]
     queries: list[Any] = [
@@ -91,10 +131,18 @@ def vulnerable(lock: str, service: str) -> Iterator[str]:
     ]
     body = json.dumps({"queries": queries}).encode()
     request = urllib.request.Request(service, body, {"Content-Type": "application/json"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        results = json.load(answer)["results"]
-    for pin, result in zip(pins, results, strict=True):
-        if ids := [one["id"] for one in result.get("vulns", ())]:
+    try:
+        with urllib.request.urlopen(request, timeout=30) as answer:
+            content = answer.read()
+    except urllib.error.HTTPError as error:
+        if error.code < 500 and error.code != HTTPStatus.TOO_MANY_REQUESTS:
+            raise
+        raise Unreachable(f"{service} answered {error.code}") from None
+    except (OSError, HTTPException) as error:
+        raise Unreachable(f"{service} did not answer ({error})") from None
+    for pin, result in zip(pins, json.loads(content)["results"], strict=True):
+        ids = [one["id"] for one in result.get("vulns", ()) if one["id"] not in ACCEPTED]
+        if ids:
             yield f"{pin.name}{pin.specifier}: {', '.join(ids)}"
 
 

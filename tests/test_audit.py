@@ -9,17 +9,19 @@ from typing import Any
 
 import pytest
 
-from tests.audit import main, unpinned
+from tests import audit
+from tests.audit import main, unhashed, unpinned
+from tests.conftest import REPOSITORY
 
 
 @contextmanager
-def service(answer: Callable[[Any], Any]) -> Iterator[str]:
+def service(answer: Callable[[Any], Any], code: int = 200) -> Iterator[str]:
     """A service that answers as OSV does, at this address."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-            self.send_response(200)
+            self.send_response(code)
             self.end_headers()
             self.wfile.write(json.dumps(answer(asked)).encode())
 
@@ -48,6 +50,14 @@ def test_what_is_not_pinned_is_told(line: str) -> None:
     assert len(list(unpinned(f"# a lock\nb==2\n    # via c\n{line}\n"))) == 1
 
 
+def test_a_pin_without_a_hash_is_found() -> None:
+    hashed = "a==1 ; x \\\n    --hash=sha256:" + "0" * 64 + "\n    # via b\n"
+    assert list(unhashed(f"# a lock\n{hashed}")) == []
+    assert list(unhashed(f"{hashed}b==2\n    # via c\n{hashed}")) == [
+        "b==2: has no hash; run `make lock`"
+    ]
+
+
 def test_a_known_vulnerability_is_told(capsys: pytest.CaptureFixture[str]) -> None:
     def answer(asked: Any) -> Any:
         names = [one["package"]["name"] for one in asked["queries"]]
@@ -68,12 +78,44 @@ def test_a_known_vulnerability_is_told(capsys: pytest.CaptureFixture[str]) -> No
     assert "without a known vulnerability" in capsys.readouterr().out
 
 
-def test_a_service_that_cannot_be_asked_is_no_clean_bill(
+def test_a_vulnerability_that_does_not_bear_on_this_can_be_accepted(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(audit, "ACCEPTED", {"PYSEC-1": "not used here"})
+    found = {"vulns": [{"id": "PYSEC-1"}]}
+    with service(lambda asked: {"results": [found for _ in asked["queries"]]}) as address:
+        assert main(["--service", address]) == 0
+    found["vulns"].append({"id": "PYSEC-2"})
+    with service(lambda asked: {"results": [found for _ in asked["queries"]]}) as address:
+        assert main(["--service", address]) == 1
+    assert all(line.endswith(": PYSEC-2") for line in capsys.readouterr().err.splitlines())
+
+
+def test_a_service_that_cannot_be_reached_is_no_clean_bill(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with service(lambda _: {"error": "no"}) as gone:
-        assert main(["--service", gone]) == 2
+    with service(lambda _: {}) as gone:
+        pass
     assert main(["--service", gone]) == 2
+    assert main(["--service", gone, "--or-skip"]) == 0
+    with service(lambda _: {}, code=503) as busy:
+        assert main(["--service", busy]) == 2
     said = capsys.readouterr()
-    assert said.err.count("not audited: ") == 2
+    first, second, third = said.err.splitlines()
+    assert first.startswith(f"not audited: {gone} did not answer (")
+    assert second.startswith(f"audit skipped: {gone} did not answer (")
+    assert third.startswith(f"not audited: {busy} answered 503, so it is not known whether")
     assert said.out == ""
+
+
+@pytest.mark.parametrize(("code", "answer"), [(200, {"error": "no"}), (400, {}), (404, {})])
+def test_a_service_that_answers_something_else_is_an_error(
+    code: int, answer: Any, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with service(lambda _: answer, code) as other:
+        assert main(["--service", other, "--or-skip"]) == 1
+    assert f"not audited: {other} answered something else than OSV" in capsys.readouterr().err
+
+
+def test_ci_audits() -> None:
+    assert "make audit" in (REPOSITORY / ".ci/run").read_text().splitlines()

@@ -3,7 +3,9 @@ Composer that Google's own client can talk to."""
 
 import itertools
 import json
+import os
 import shutil
+import subprocess
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -69,10 +71,11 @@ class FakeComposer:
         ]
         return 200, {"output": lines, "outputEnd": True, "exitInfo": {"exitCode": 1}}
 
-    def parsed(self, at: datetime) -> None:
-        """Airflow parsed the example's DAGs then."""
+    def parsed(self, at: datetime, *models: str) -> None:
+        """Airflow parsed the DAGs of the example and of these models then."""
         self.rows["list"] = [
-            {"dag_id": f"linnerud__{kind}", "last_parsed_time": str(at)}
+            {"dag_id": f"{model}__{kind}", "last_parsed_time": str(at)}
+            for model in ("linnerud", *models)
             for kind in ("train", "rollout")
         ]
 
@@ -84,7 +87,7 @@ def composer(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
         monkeypatch.setenv(name, value)
     made = client(sandbox).create_bucket(f"us-central1-production-{next(NUMBERS)}-bucket")
     fake = FakeComposer(made.name)
-    fake.parsed(datetime.now(UTC) + timedelta(days=1))
+    fake.parsed(datetime.now(UTC) + timedelta(days=1), "second", "third")
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
@@ -136,18 +139,57 @@ def listed(composer: FakeComposer) -> Bucket:
     return Bucket(composer.bucket, PROJECT, AnonymousCredentials())
 
 
+@pytest.fixture(scope="module", autouse=True)
+def own_git() -> Iterator[None]:
+    """Git as if on any machine: no settings of its user, and not inside of a hook."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in [name for name in os.environ if name.startswith("GIT_")]:
+            patch.delenv(name)
+        patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        for who in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{who}_NAME", "test")
+            patch.setenv(f"GIT_{who}_EMAIL", "test@example.com")
+        yield
+
+
+def git(folder: Path, *arguments: str) -> None:
+    subprocess.run(["git", "-C", str(folder), *arguments], check=True, capture_output=True)
+
+
+def commit(folder: Path) -> None:
+    """All that lies there, whatever git would ignore."""
+    git(folder, "add", "--all", "--force")
+    git(folder, "commit", "--allow-empty", "-m", "test")
+
+
+def committed(folder: Path, *copied: str) -> Path:
+    """A new repository in `folder`, of those of this one's folders and files."""
+    for name in copied:
+        source, target = REPOSITORY / name, folder / name
+        target.parent.mkdir(parents=True, exist_ok=True)
+        if source.is_dir():
+            shutil.copytree(source, target, ignore=shutil.ignore_patterns("__pycache__"))
+        else:
+            shutil.copy(source, target)
+    git(folder, "init")
+    commit(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def whole(own_git: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of all that is deployed, not to be changed."""
+    made = tmp_path_factory.mktemp("whole")
+    return committed(made, "dags", "pipeline/compiled", "plugins")
+
+
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A copy of what is deployed, to change; of the package only a few files."""
-    made = tmp_path / "checkout"
-    for folder in ("dags", "pipeline/compiled"):
-        shutil.copytree(
-            REPOSITORY / folder, made / folder, ignore=shutil.ignore_patterns("__pycache__")
-        )
-    (made / "plugins/titleholder").mkdir(parents=True)
-    for name in (".airflowignore", "titleholder/__init__.py", "titleholder/config.py"):
-        shutil.copy(REPOSITORY / "plugins" / name, made / "plugins" / name)
-    return made
+    """A checkout of what is deployed, to change; of the package only a few files."""
+    plugins = (".airflowignore", "titleholder/__init__.py", "titleholder/config.py")
+    names = (f"plugins/{name}" for name in plugins)
+    return committed(tmp_path / "checkout", "dags", "pipeline/compiled", *names)
 
 
 @dataclass
@@ -157,8 +199,10 @@ class Deploy:
     checkout: Path
     capsys: pytest.CaptureFixture[str]
 
-    def __call__(self, *more: str, code: int = 0) -> str:
-        """What it prints on stdout, or on stderr when it is refused."""
+    def __call__(self, *more: str, code: int = 0, first: bool = True) -> str:
+        """What it prints on stdout, or on stderr when it is refused. Commits `first`."""
+        if first:
+            commit(self.checkout)
         arguments = ["--project", PROJECT, "--location", LOCATION, "--environment", "production"]
         self.capsys.readouterr()
         got = command.main([*arguments, "--settle", "0", "--repository", str(self.checkout), *more])

@@ -12,7 +12,6 @@ from deploy import __main__ as command
 from deploy.bucket import Bucket
 from deploy.checkout import wanted
 from deploy.plan import Object, Upload
-from tests.conftest import REPOSITORY
 from tests.deploy.conftest import Deploy, FakeComposer
 
 MODEL = "dags/models/linnerud.yaml"
@@ -22,10 +21,12 @@ def names(bucket: storage.Bucket) -> set[str]:
     return {blob.name for blob in bucket.list_blobs()}
 
 
-def test_a_first_deployment(deploy: Deploy, composer: FakeComposer, bucket: storage.Bucket) -> None:
-    deploy.checkout = REPOSITORY
+def test_a_first_deployment(
+    deploy: Deploy, composer: FakeComposer, bucket: storage.Bucket, whole: Path
+) -> None:
+    deploy.checkout = whole
     said = deploy()
-    want = wanted(REPOSITORY)
+    want = wanted(whole)
     assert {blob.name: blob.download_as_bytes() for blob in bucket.list_blobs()} == want.objects
     blobs = sorted(bucket.list_blobs(), key=lambda blob: blob.time_created)
     assert [blob.name for blob in blobs] == list(want.objects), "in this order"
@@ -71,12 +72,12 @@ def test_interrupted_and_then_again(
 ) -> None:
     left, real = after, Bucket.upload
 
-    def stops(self: Bucket, step: Upload, release: str) -> None:
+    def stops(self: Bucket, step: Upload, release: str, owner: str) -> None:
         nonlocal left
         if not left:
             raise KeyboardInterrupt
         left -= 1
-        real(self, step, release)
+        real(self, step, release, owner)
 
     want = wanted(checkout)
     assert len(want.objects) == 9
@@ -129,8 +130,8 @@ def test_a_difference_is_found_before_the_dag_files_are_touched(
 ) -> None:
     real = Bucket.upload
 
-    def meddled(self: Bucket, step: Upload, release: str) -> None:
-        real(self, step, release)
+    def meddled(self: Bucket, step: Upload, release: str, owner: str) -> None:
+        real(self, step, release, owner)
         if step.name.endswith("/config.py"):
             bucket.blob(step.name).upload_from_string(b"another")
 
@@ -205,7 +206,7 @@ def test_one_of_two_emulators(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -
 def test_a_checkout_that_is_wrong(deploy: Deploy, bucket: storage.Bucket, checkout: Path) -> None:
     text = (checkout / MODEL).read_text()
     (checkout / MODEL).write_text(text.replace("linnerud.yaml #", "gone.yaml #"))
-    assert "there is no pipeline/compiled/gone.yaml; compile it" in deploy(code=1)
+    assert "git tracks no pipeline/compiled/gone.yaml; compile it" in deploy(code=1)
     (checkout / MODEL).write_text(text.replace("owner:", "ownr:"))
     assert "linnerud.yaml: ownr: is not a key" in deploy(code=1)
     assert names(bucket) == set()

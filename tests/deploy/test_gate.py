@@ -1,5 +1,6 @@
 """Whatever Composer has synced so far: a DAG file works with its own release whole, or says so."""
 
+import ast
 import os
 import subprocess
 import sys
@@ -11,6 +12,8 @@ import pytest
 from deploy.checkout import Wanted, wanted
 from deploy.gate import digest, gated, use_release
 from tests.conftest import REPOSITORY
+from tests.deploy.conftest import git
+from titleholder.errors import SettingError
 
 
 @pytest.fixture(autouse=True)
@@ -70,20 +73,65 @@ def test_every_change_is_another_release(checkout: Path) -> None:
         path = checkout / name
         path.write_text(path.read_text() + "# changed\n")
         seen.add(wanted(checkout).release)
-    (checkout / "plugins/titleholder/config.py").rename(checkout / "plugins/titleholder/konfig.py")
+    git(checkout, "mv", "plugins/titleholder/config.py", "plugins/titleholder/konfig.py")
     seen.add(wanted(checkout).release)
     assert len(seen) == 5
     assert digest({"a": b"", "b": b"c"}) != digest({"a": b"c", "b": b""})
 
 
+@pytest.mark.parametrize(
+    "source",
+    [
+        '"""Doc."""\nBEGUN\n',
+        '"""Doc."""',
+        "from __future__ import annotations\nBEGUN\n",
+        '"""Doc."""\n\n# Why.\nfrom __future__ import annotations\n'
+        "from __future__ import (\n    division,\n)\nBEGUN\n",
+        '"""Doc."""; from __future__ import annotations; BEGUN\n',
+        'from __future__ import annotations as \\\n    later; """Späte"""; BEGUN\n',
+        "from __future__ import annotations\r\nBEGUN\r\n",
+        "#!/usr/bin/env python\n# -*- coding: latin-1 -*-\n\n# Größe\nBEGUN\n",
+        '# coding: latin-1\n"""Größe."""\nBEGUN\n',
+        '\ufeff"""Doc."""\nBEGUN\n',
+        'f"""{BEGUN}"""\n',
+        "BEGUN()\n",
+        "@BEGUN\ndef dag(): ...\n",
+        '"""Form\x0cfeed."""\nfrom __future__ import annotations\nBEGUN\n',
+        "# Nothing but a comment.\n",
+        "",
+    ],
+)
+def test_nothing_of_a_dag_file_runs_before_its_gate(source: str) -> None:
+    content = source.encode("latin-1" if "latin-1" in source else "utf-8")
+    deployed = gated(content, "0123456789ab")
+    # Each file's own code would end with a NameError.
+    names: dict[str, object] = {"__name__": "dag"}
+    with pytest.raises(ImportError, match="titleholder-0123456789ab, which this DAG file needs"):
+        exec(compile(deployed, "dag.py", "exec", dont_inherit=True), names)
+    before = compile(content, "dag.py", "exec", dont_inherit=True)
+    after = compile(deployed, "dag.py", "exec", dont_inherit=True)
+    assert after.co_flags == before.co_flags, "the same __future__"
+    # None when a file has no docstring.
+    assert names.get("__doc__") == ast.get_docstring(ast.parse(content), clean=False)
+    head, _, rest = deployed.partition(b"\n\n# The next lines were put here by `make deploy`")
+    _, _, tail = rest.partition(b'use_release("0123456789ab")\n')
+    assert head + tail == content
+
+
 def test_a_deployed_dag_file_is_the_one_of_the_checkout_with_a_gate() -> None:
-    source = (REPOSITORY / "dags/titleholder.py").read_text()
+    source = (REPOSITORY / "dags/titleholder.py").read_bytes()
     deployed = gated(source, "0123456789ab")
-    before, _, rest = deployed.partition("\n\n# The next lines were put here by `make deploy`")
-    gate, _, after = rest.partition('use_release("0123456789ab")\n')
+    before, _, rest = deployed.partition(b"\n\n# The next lines were put here by `make deploy`")
+    gate, _, after = rest.partition(b'use_release("0123456789ab")\n')
     assert before + after == source
-    assert gate.count("import titleholder") == gate.count("from titleholder") == 0
-    assert gated("import os\n", "0").endswith("import os\n"), "a file without a docstring"
+    assert gate.count(b"import titleholder") == gate.count(b"from titleholder") == 0
+
+
+@pytest.mark.parametrize("content", [b"def (:\n", b"# coding: mars\n", b'"\xff"\n', b"a\0\n"])
+def test_a_dag_file_that_is_no_python_is_one_sentence(checkout: Path, content: bytes) -> None:
+    (checkout / "dags/broken_models.py").write_bytes(content)
+    with pytest.raises(SettingError, match=r"^dags/broken_models.py is no Python \(.*; correct it"):
+        wanted(checkout)
 
 
 PARSE = """
@@ -119,8 +167,8 @@ def airflow(gcs: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def want() -> Wanted:
-    return wanted(REPOSITORY)
+def want(whole: Path) -> Wanted:
+    return wanted(whole)
 
 
 def test_airflow_parses_what_was_deployed(want: Wanted, tmp_path: Path) -> None:

@@ -19,12 +19,16 @@ class Model:
         self.objects: dict[str, Object] = {}
         self.clock = START
 
-    def write(self, name: str, content: bytes, release: str = "", mark: bool = True) -> None:
+    def write(
+        self, name: str, content: bytes, release: str = "", owner: str = "", mark: bool = True
+    ) -> None:
         self.clock += timedelta(seconds=1)
         self.contents[name] = content
         md5 = md5_of(content)
         generation = int(self.clock.timestamp())
-        self.objects[name] = Object(md5, generation, self.clock, md5 if mark else "", release)
+        self.objects[name] = Object(
+            md5, generation, self.clock, md5 if mark else "", release, owner
+        )
 
     def carry_out(self, steps: list[Step], want: Wanted) -> None:
         for step in steps:
@@ -32,7 +36,7 @@ class Model:
                 case Upload(name, content, generation):
                     there = self.objects.get(name)
                     assert generation == (there.generation if there else 0)
-                    self.write(name, content, want.release)
+                    self.write(name, content, want.release, want.owner)
                 case Delete(name, generation):
                     assert self.objects.pop(name).generation == generation
                     del self.contents[name]
@@ -102,11 +106,21 @@ def test_the_release_of_the_dag_files_stays_until_the_next_deployment(checkout: 
     assert [bucket.whole(want) for want in wants[2:]] == [True, True]
 
 
-@pytest.mark.parametrize("mark", [True, False])
-def test_only_ours_is_deleted(checkout: Path, mark: bool) -> None:
+@pytest.mark.parametrize(
+    ("mark", "owner", "gone"), [(True, "", True), (True, "another", False), (False, "", False)]
+)
+def test_only_the_owners_own_is_deleted(checkout: Path, mark: bool, owner: str, gone: bool) -> None:
     bucket, want = Model(), wanted(checkout)
-    bucket.write("dags/gone.py", b"gone", mark=mark)
-    bucket.write("plugins/titleholder-000000000000/x.py", b"x", mark=mark)
+    for name in ("dags/gone.py", "plugins/titleholder-000000000000/x.py"):
+        bucket.write(name, b"x", owner=owner or want.owner, mark=mark)
     deleted = [str(step) for step in plan(want, bucket.objects) if isinstance(step, Delete)]
     # Of the releases two stay beside the one in use.
-    assert deleted == (["delete dags/gone.py"] if mark else [])
+    assert deleted == (["delete dags/gone.py"] if gone else [])
+
+
+def test_releases_of_others_push_none_of_the_owner_out(checkout: Path) -> None:
+    bucket, want = Model(), wanted(checkout)
+    for number in range(3):
+        owner = "another" if number else want.owner
+        bucket.write(f"plugins/titleholder-{number:012}/x.py", b"x", owner=owner)
+    assert not [step for step in plan(want, bucket.objects) if isinstance(step, Delete)]

@@ -12,7 +12,6 @@ import pytest
 from deploy.airflow import wait_until_parsed
 from deploy.checkout import wanted
 from deploy.composer import rows_of
-from tests.conftest import REPOSITORY
 from titleholder.errors import Refusal
 
 pytestmark = pytest.mark.long
@@ -56,8 +55,8 @@ def airflow(tmp_path: Path) -> CommandLine:
     return made
 
 
-def test_parsed_and_not_parsed(airflow: CommandLine, tmp_path: Path) -> None:
-    want = wanted(REPOSITORY)
+def test_parsed_and_not_parsed(airflow: CommandLine, tmp_path: Path, whole: Path) -> None:
+    want = wanted(whole)
 
     def ask(since: datetime) -> str:
         clock = iter((datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)))

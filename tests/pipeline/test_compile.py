@@ -1,8 +1,15 @@
+import ast
 import builtins
 import dis
 import importlib
+import os
 import re
+import shlex
 import shutil
+import subprocess
+import sys
+import venv
+from importlib.metadata import requires
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -10,10 +17,14 @@ from typing import Any
 import pytest
 import yaml
 from kfp import compiler
+from packaging.markers import default_environment
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 
 from pipeline import compile as compiling
-from pipeline.component import pin
+from pipeline.component import BASE_IMAGE, TARGET, pin
 from pipeline.serving import SERVING_IMAGE, require_same_minor
+from sandbox.vertex.pipelines import command, environment
 
 ROOT = Path(compiling.__file__).parents[1]
 LOCK = (ROOT / "requirements.txt").read_text().splitlines()
@@ -87,15 +98,105 @@ def test_the_contracts_smallest_pipeline_compiles(
     assert small == {name: kind for name, kind in ours.items() if name not in listed}
 
 
-@pytest.mark.parametrize("name", ["linnerud", "duel"])
-def test_every_installed_package_is_pinned_as_in_the_lock(name: str) -> None:
-    spec = yaml.safe_load((compiling.COMPILED / f"{name}.yaml").read_text())
-    pins = set(re.findall(r"'([\w-]+==[\w.]+)'", yaml.safe_dump(spec, width=10**6)))
-    assert {pin("scikit-learn"), pin("pyarrow"), pin("kfp")} <= pins
-    assert pins <= {line.split(" ")[0] for line in LOCK}
-    assert {e["container"]["image"] for e in spec["deploymentSpec"]["executors"].values()} == {
-        "python:3.11-slim"
+def steps() -> list[Any]:
+    """The container of each step of each pipeline, as committed."""
+    return [
+        pytest.param(executor["container"], id=f"{file.stem}-{name}")
+        for file in sorted(compiling.COMPILED.glob("*.yaml"))
+        for name, executor in yaml.safe_load(file.read_text())["deploymentSpec"][
+            "executors"
+        ].items()
+    ]
+
+
+def installed(container: dict[str, Any]) -> tuple[dict[str, Requirement], list[str]]:
+    """What the step has pip install, by name, and pip's options."""
+    script = container["command"][2]
+    (line,) = (line for line in script.splitlines() if "pip install" in line)
+    words = shlex.split(line.partition("pip install")[2].partition("&&")[0])
+    packages = [Requirement(word) for word in words if not word.startswith("-")]
+    assert len({one.name for one in packages}) == len(packages)
+    return {one.name: one for one in packages}, [word for word in words if word[0] == "-"]
+
+
+@pytest.mark.parametrize("container", steps())
+def test_every_step_installs_all_that_it_needs_as_locked_and_nothing_else(
+    container: dict[str, Any],
+) -> None:
+    packages, options = installed(container)
+    assert {"--no-deps", "--only-binary=:all:"} <= set(options)
+    assert packages["kfp"].specifier == Requirement(pin("kfp")).specifier
+    lock = {line.split(" ")[0] for line in LOCK}
+    for one in packages.values():
+        assert f"{one.name}{one.specifier}" in lock
+        assert one.marker is None or one.marker.evaluate(TARGET)
+    # By what is installed here, with the extras that it asks of each other: a step has all of it.
+    extras = {name: {""} for name in packages.keys() - {"kfp"}}
+    grown = True
+    while grown:
+        before = {name: set(some) for name, some in extras.items()}
+        for name, some in before.items():
+            for asked in map(Requirement, requires(name) or ()):
+                marker = asked.marker
+                if marker and not any(marker.evaluate(TARGET | {"extra": one}) for one in some):
+                    continue
+                needed = canonicalize_name(asked.name)
+                assert needed in packages, f"{name} requires {asked}"
+                (version,) = packages[needed].specifier
+                assert asked.specifier.contains(version.version), f"{name} requires {asked}"
+                extras[needed] |= asked.extras
+        grown = extras != before
+
+
+@pytest.mark.parametrize("container", steps())
+def test_the_sandbox_has_what_a_step_installs(container: dict[str, Any]) -> None:
+    asked = command.read(container["command"], container["args"])
+    assert len(asked.requirements) == len(installed(container)[0])
+    assert environment.missing(asked.requirements) == [], "it would ask the package index"
+
+
+@pytest.mark.parametrize("container", steps())
+def test_every_step_runs_in_an_image_that_stays_the_same(container: dict[str, Any]) -> None:
+    assert container["image"] == BASE_IMAGE
+    # By digest, or at least by a version that no newer release moves.
+    assert re.fullmatch(r"python(:3\.11\.\d+-slim-\w+|@sha256:[0-9a-f]{64})", BASE_IMAGE)
+
+
+@pytest.mark.long
+@pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="steps run in Python 3.11")
+@pytest.mark.parametrize("container", steps())
+def test_a_step_starts_in_a_python_that_has_nothing(
+    container: dict[str, Any], tmp_path: Path
+) -> None:
+    """Asks the package index."""
+    venv.create(tmp_path, with_pip=True)
+    source = ast.parse(container["command"][-1])
+    modules = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
+    modules |= {
+        alias.name
+        for node in ast.walk(source)
+        if isinstance(node, ast.Import)
+        for alias in node.names
     }
+    imports = "\n".join(f"import {name}" for name in ("kfp.dsl.executor_main", *modules))
+    path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
+    start = ["sh", "-c", container["command"][2], "python3", "-c", imports]
+    environ = os.environ | {"PATH": path, "_KFP_RUNTIME": "true"}
+    done = subprocess.run(start, env=environ, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    pip = [str(tmp_path / "bin/python"), "-m", "pip", "check"]
+    check = subprocess.run(pip, capture_output=True, text=True, check=False).stdout
+    lacking = [line for line in check.splitlines() if not line.startswith("kfp ")]
+    assert lacking in ([], ["No broken requirements found."])
+
+
+def test_the_lock_is_read_for_the_image_and_not_for_this_machine() -> None:
+    # Those that are left differ from one build of the image to the next; the lock has none.
+    left = default_environment().keys() - TARGET.keys()
+    assert left == {"implementation_version", "platform_release", "platform_version"}
+    assert not [line for line in LOCK if any(name in line for name in left)]
+    assert "\n".join(LOCK).count("\nnumpy==") > 1
+    assert pin("numpy") == "numpy==2.4.6"
 
 
 @pytest.mark.parametrize("name", ["linnerud", "duel"])
