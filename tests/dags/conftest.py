@@ -170,8 +170,8 @@ def google(sandbox: Sandbox) -> Google:
 def reserialize() -> None:
     """Have Airflow's database know the DAGs of all models that there are, as its DAG processor
     does."""
-    told = [sys.executable, "-m", "airflow", "dags", "reserialize"]
-    subprocess.run(told, check=True, capture_output=True)
+    command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @dataclass

@@ -47,7 +47,7 @@ class Asked:
         return [one for one in (self.view, self.events) if not one.done()]
 
     def facts(self, *, late: bool) -> Facts:
-        """What is known so far. What is not is told as one that could not be read when it is
+        """What is known so far. The rest counts as what could not be read when it is
         `late`, else as one that is being read."""
         asked: tuple[tuple[str, Future[Any]], ...] = (
             (ENDPOINT, self.view),

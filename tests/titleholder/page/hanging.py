@@ -1,4 +1,4 @@
-"""A Google that takes every request and answers none of them until it is told to."""
+"""A Google that takes every request and answers none of them before the end."""
 
 import threading
 from collections.abc import Iterator

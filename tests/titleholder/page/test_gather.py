@@ -79,7 +79,7 @@ def test_every_call_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
         known = (AnonymousCredentials(), "titleholder-local", {})
         monkeypatch.setattr(Environment, "_known", known)
         monkeypatch.setattr(gathering, "SECONDS", 1)
-        found = gather(CONFIG, Environment("nobody"), NOW)
+        found = gather(CONFIG, Environment("google_cloud_default"), NOW)
         assert len(found.away) == 2
         # Google never answers: what waits for it can only end by a deadline of its own, which is
         # a minute for whoever says nothing else.

@@ -49,7 +49,7 @@ class Google:
 
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Google:
-    """Nobody waits for it."""
+    """With readers that do not wait."""
     monkeypatch.setattr(readings, "PATIENCE", timedelta(0))
     return Google()
 
