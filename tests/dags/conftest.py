@@ -4,6 +4,8 @@ import io
 import itertools
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -163,6 +165,13 @@ def google(sandbox: Sandbox) -> Google:
     bucket.blob("tests/constant/model.joblib").upload_from_string(file.getvalue())
     artifact = f"gs://{bucket.name}/tests/constant"
     return Google(env["VERTEX_AI_EMULATOR_HOST"], place, artifact)
+
+
+def reserialize() -> None:
+    """Have Airflow's database know the DAGs of all models that there are, as its DAG processor
+    does."""
+    command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
+    subprocess.run(command, check=True, capture_output=True)
 
 
 @dataclass

@@ -13,7 +13,7 @@ import pytest
 
 from sandbox.processes import free_port
 from tests.conftest import REPOSITORY
-from tests.dags.conftest import LAST_MONDAY, Google, Model
+from tests.dags.conftest import LAST_MONDAY, Google, Model, reserialize
 
 WORDS = {"ann": "annspassword", "bob": "bobspassword"}
 
@@ -23,8 +23,7 @@ def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, M
     """Three models that Airflow knows of; of the first a week has come."""
     made = model(), model(), model()
     assert made[0].play(LAST_MONDAY).state == "success"
-    told = [sys.executable, "-m", "airflow", "dags", "reserialize"]
-    subprocess.run(told, check=True, capture_output=True)
+    reserialize()
     return made
 
 
@@ -86,7 +85,12 @@ def test_each_sees_what_is_theirs(server: httpx.Client, models: tuple[Model, Mod
             # As the browser has it; a header would do as well.
             headers["Cookie"] = f"_token={token}"
         asked = {"model": model} if model else {}
-        return server.get("/titleholder/", params=asked, headers=headers)
+        while True:
+            answer = server.get("/titleholder/", params=asked, headers=headers)
+            # As a browser does with a page that is not finished.
+            if 'http-equiv="refresh"' not in answer.text:
+                return answer
+            time.sleep(0.2)
 
     def shown(answer: httpx.Response) -> list[str]:
         return [one.name for one in models if f'<section id="{one.name}"' in answer.text]

@@ -1,9 +1,11 @@
 """What people see and do in the UI of a real Airflow: the form of `<model>__rollout`, the page."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
+from urllib.parse import unquote
 
 import httpx
 import pytest
@@ -39,6 +41,12 @@ def test_promoted(
     airflow.run(dag_id)
     endpoint = google.endpoint(made.name)
     assert dict(endpoint.traffic_split) == {new: 100}
+    # The first week was played by `dag.test()`, in a database of its own: no link leads there.
+    ids = f"{made.name}__train", dag_id
+    theirs = {(one, run["dag_run_id"]) for one in ids for run in airflow.runs(one)}
+    linked = links_to_runs(airflow, made.name)
+    assert {one for one, _ in linked} == set(ids)
+    assert linked <= theirs
     assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
 
     before = google.endpoint(made.name)
@@ -100,8 +108,36 @@ def test_airflow_is_for_this_machine_and_its_own_pages(airflow: Airflow, sandbox
     assert airflow.http.get("/dags", headers={"Origin": own}).status_code == 200
 
 
+def links_to_runs(airflow: Airflow, name: str) -> set[tuple[str, str]]:
+    """The dag runs that the page of that model leads to: DAG and run, unquoted."""
+    base = airflow.http.base_url
+
+    def look() -> str | None:
+        url = f"http://{base.host}:{base.port}/titleholder/"
+        answer = airflow.http.get(url, params={"model": name})
+        assert answer.status_code == 200
+        return None if 'http-equiv="refresh"' in answer.text else answer.text
+
+    found = re.findall(r'href="/dags/([^/"]+)/runs/([^/"]+)"', airflow.wait("the page", look))
+    return {(dag_id, unquote(run)) for dag_id, run in found}
+
+
 # Chromium's own, of the frame that Airflow makes.
 KNOWN = "An iframe which has both allow-scripts and allow-same-origin"
+
+
+# The dates that a line's end has taken apart.
+DATES = r"""body => {
+  const broken = [], texts = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
+  while (texts.nextNode())
+    for (const found of texts.currentNode.data.matchAll(/\d{4}-\d\d-\d\d( \d\d:\d\d)?/g)) {
+      const range = document.createRange();
+      range.setStart(texts.currentNode, found.index);
+      range.setEnd(texts.currentNode, found.index + found[0].length);
+      if (new Set([...range.getClientRects()].map(one => one.top)).size > 1) broken.push(found[0]);
+    }
+  return broken;
+}"""
 
 
 @contextmanager
@@ -158,8 +194,9 @@ def test_the_page(contested: Callable[..., Model], airflow: Airflow) -> None:
             body = inside.locator("body")
             assert body.evaluate("body => getComputedStyle(body).backgroundColor") == paper
             assert body.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
-            section.locator("summary").click()
+            section.get_by_text("1 verdict as a table").click()
             assert section.locator("tbody tr").count() == 1
+            assert body.evaluate(DATES) == []
             section.get_by_role("link", name=dag_id).first.click()
             page.wait_for_url(f"**/dags/{dag_id}")
             page.close()

@@ -2,6 +2,7 @@
 
 import argparse
 import os
+from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
@@ -12,6 +13,10 @@ from titleholder.errors import Refusal
 from titleholder.page.facts import Facts, Unreadable
 from titleholder.page.gather import gather
 from titleholder.page.render import page
+from titleholder.page.wording import count
+
+# As Airflow calls the user of `dag.test()`, which keeps no more than a DAG's last run.
+DAG_TEST = "dag_test"
 
 
 def report(options: argparse.Namespace) -> int:
@@ -33,7 +38,20 @@ def report(options: argparse.Namespace) -> int:
 
     with ThreadPoolExecutor(8) as threads:
         found += threads.map(known, configs)
-    options.out.write_text(page(found, now, options.airflow), encoding="utf-8")
+    html = page(found, now, options.airflow, runs=_runs(found))
+    options.out.write_text(html, encoding="utf-8")
     unread = [one for one in found if isinstance(one, Unreadable) or one.away]
-    print(f"{options.out}: {len(found)} models" + (f", {len(unread)} not whole" if unread else ""))
+    missing = f", {len(unread)} not whole" if unread else ""
+    print(f"{options.out}: {count(len(found), 'model')}{missing}")
     return 1 if unread else 0
+
+
+def _runs(found: Sequence[Facts | Unreadable]) -> set[str]:
+    """The runs that Airflow keeps, as far as the events tell it."""
+    return {
+        event.run
+        for one in found
+        if isinstance(one, Facts)
+        for event in one.events or ()
+        if event.actor != DAG_TEST
+    }

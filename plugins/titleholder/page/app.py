@@ -1,28 +1,33 @@
 """The page on Airflow's API server: who may see which model, and what is known of it."""
 
-from collections.abc import Callable, Iterable
+import asyncio
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
-from functools import cache
-from typing import Any
+from functools import cache, partial
+from typing import Any, TypeVar
 
-from titleholder.config import ModelConfig, kept_model
+from titleholder.config import kept_model
 from titleholder.environment import Environment
 from titleholder.errors import ConfigError
 from titleholder.page.facts import Facts, Unreadable
-from titleholder.page.gather import gather
+from titleholder.page.gather import ask
+from titleholder.page.readings import Readings
 from titleholder.page.render import notice, page, policy
 
 PREFIX = "/titleholder"
 # Of more models than this the page is a list, and each has a page of its own.
 MANY = 8
-# Whoever reloads does not ask Google again.
-KEPT_SECONDS = 30
+# The page's own threads, so that it never takes those by which the server answers anything else:
+# for Airflow's database and the HTML, and for Google, which may hang, two for each model of a page.
+AIRFLOW_THREADS, GOOGLE_THREADS = 4, 2 * MANY
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
     "X-Content-Type-Options": "nosniff",
 }
+
+T = TypeVar("T")
 
 
 def base_of(request: Any) -> str:
@@ -39,6 +44,15 @@ def app() -> Any:
     from fastapi.responses import HTMLResponse
 
     made = FastAPI(title="Titleholder", docs_url=None, redoc_url=None, openapi_url=None)
+    own = ThreadPoolExecutor(AIRFLOW_THREADS, thread_name_prefix="titleholder-airflow")
+    google = ThreadPoolExecutor(GOOGLE_THREADS, thread_name_prefix="titleholder-google")
+    readings = Readings(
+        lambda config, now: ask(config, Environment(config.connection), now, google),
+        lambda: datetime.now(UTC),
+    )
+
+    async def by_thread(do: Callable[..., T], *arguments: Any) -> T:
+        return await asyncio.get_running_loop().run_in_executor(own, do, *arguments)
 
     def answer(text: str, status: int = 200, *, framed: bool = False) -> HTMLResponse:
         security = f"{policy(framed=framed)}; frame-ancestors 'self'"
@@ -51,10 +65,10 @@ def app() -> Any:
         told = "This page is for users of Airflow who are signed in."
         return answer(notice("Titleholder", told, sign_in), error.status_code)
 
-    # Not async: what it asks blocks, and FastAPI gives it a thread.
+    # Async, as FastAPI would give it a thread of the server's else, for as long as Google takes.
     @made.get("/", response_class=HTMLResponse)
-    def models(request: Request, user: GetUserDep, model: str | None = None) -> HTMLResponse:
-        now, names = datetime.now(UTC), visible(user)
+    async def models(request: Request, user: GetUserDep, model: str | None = None) -> HTMLResponse:
+        names = await by_thread(visible, user)
         if model is not None and model not in names:
             told = f"There is no model {model!r} whose DAGs you may see."
             everything = f"{base_of(request)}{PREFIX}/", "All models"
@@ -62,8 +76,10 @@ def app() -> Any:
         shown = names if len(names) <= MANY else []
         shown = shown if model is None else [model]
         others = [name for name in names if name not in shown]
-        found = list(_all_known(shown))
-        return answer(page(found, now, base_of(request), framed=True, others=others), framed=True)
+        files = await by_thread(kept_files, shown)
+        found = await asyncio.gather(*(_known(readings, name, files.get(name)) for name in shown))
+        write = partial(_written, found, base_of(request), others)
+        return answer(await by_thread(write), framed=True)
 
     return made
 
@@ -96,33 +112,42 @@ def kept_files(names: Iterable[str]) -> dict[str, str | None]:
     return found
 
 
-def _all_known(names: list[str]) -> Iterable[Facts | Unreadable]:
-    files = kept_files(names)
-    with ThreadPoolExecutor(MANY) as threads:
-        yield from threads.map(lambda name: _known(name, files.get(name)), names)
+def runs_there(found: Iterable[Facts | Unreadable]) -> set[str]:
+    """The dag runs that the events of these name and that this Airflow has, as `<dag id>/<run id>`.
+    It lacks those that were deleted, and those of another Airflow or of `dag.test()`."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    named = {
+        tuple(event.run.split("/", 1))
+        for one in found
+        if isinstance(one, Facts)
+        for event in one.events or ()
+        if "/" in event.run
+    }
+    if not named:
+        return set()
+    dags, runs = (set(part) for part in zip(*named, strict=True))
+    asked = select(DagRun.dag_id, DagRun.run_id).where(
+        DagRun.dag_id.in_(dags), DagRun.run_id.in_(runs)
+    )
+    with create_session() as session:
+        return {f"{dag_id}/{run_id}" for dag_id, run_id in session.execute(asked)}
 
 
-def _known(name: str, file: str | None) -> Facts | Unreadable:
+def _written(found: Sequence[Facts | Unreadable], base: str, others: Sequence[str]) -> str:
+    runs = runs_there(found)
+    return page(found, datetime.now(UTC), base, runs=runs, framed=True, others=others)
+
+
+async def _known(readings: Readings, name: str, file: str | None) -> Facts | Unreadable:
     try:
         if file is None:
             raise ConfigError(
                 "its DAG was read by a version of titleholder that has no page; let Airflow read "
                 "the DAG anew"
             )
-        return _lately()(kept_model(file))
+        return await readings.facts(kept_model(file))
     except ConfigError as error:
         return Unreadable(name, str(error))
-
-
-@cache
-def _lately() -> Callable[[ModelConfig], Facts]:
-    from threading import Lock
-
-    from cachetools import TTLCache, cached
-
-    # The configuration, as JSON, is what it is kept by.
-    @cached(TTLCache(500, KEPT_SECONDS), key=ModelConfig.model_dump_json, lock=Lock())
-    def lately(config: ModelConfig) -> Facts:
-        return gather(config, Environment(config.connection), datetime.now(UTC))
-
-    return lately

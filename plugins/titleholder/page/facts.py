@@ -9,6 +9,8 @@ from titleholder.events import Event
 from titleholder.rollout.view import View
 
 DAYS = 90
+# What is read of a model, as the page calls it.
+ENDPOINT, EVENTS = "The endpoint", "The events"
 
 
 @dataclass(frozen=True)
@@ -16,7 +18,8 @@ class Facts:
     """One model as it was found at `now` (aware).
 
     `view` and `events` (those of the last DAYS days, oldest first) are None when they could not be
-    read; then `away` says why, a sentence for each.
+    read; then `away` says why, a sentence for each. `notes` say what is being read now, and what is
+    shown as it was read before; `unfinished`: a later look finds more.
     """
 
     config: ModelConfig
@@ -24,6 +27,8 @@ class Facts:
     view: View | None
     events: Sequence[Event] | None
     away: tuple[str, ...] = ()
+    notes: tuple[str, ...] = ()
+    unfinished: bool = False
 
 
 @dataclass(frozen=True)

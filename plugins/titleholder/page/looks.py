@@ -12,11 +12,13 @@ from titleholder.events import Event
 @dataclass(frozen=True)
 class Look:
     """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
-    challenger's; None where it bore none. `version` is the challenger's, else its id."""
+    challenger's; None where it bore none. `challenger` is the challenger's deployed model id, ""
+    where it is not known, and `version` its version, else that id."""
 
     time: datetime
     outcome: str
     reason: str
+    challenger: str
     version: str
     n: float | None
     estimate: float | None
@@ -52,6 +54,7 @@ def _look(event: Event) -> Look:
         time=event.time,
         outcome=str(verdict.get("outcome", "unknown")),
         reason=event.reason,
+        challenger=who,
         version=event.versions.get(who) or who or "unknown",
         n=_number(verdict.get("n")),
         estimate=_number(verdict.get("estimate")),

@@ -3,7 +3,7 @@ the reading of the templates beside this file."""
 
 import base64
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,12 +11,15 @@ from typing import TYPE_CHECKING
 
 from titleholder.page import links
 from titleholder.page.facts import Facts, Unreadable
-from titleholder.page.telling import moment, tell
+from titleholder.page.telling import tell
+from titleholder.page.wording import count, moment, ran, said
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
+# When a page that lacks what is being read is loaded anew.
+AGAIN_SECONDS = 5
 
 
 def page(
@@ -24,20 +27,29 @@ def page(
     now: datetime,
     airflow: str | None,
     *,
+    runs: Container[str] = (),
     framed: bool = False,
     others: Sequence[str] = (),
 ) -> str:
     """The page about these models as of `now`.
 
     `airflow` is where its runs are shown: a base URL, "" on the server that serves this page, None
-    where that is not known. `framed`: with the script that lets it live in Airflow's frame.
-    `others` are models that have a page of their own, at `?model=`.
+    where that is not known; `runs` are those that are there, as events name them: no other gets a
+    link. `framed`: with the script that lets it live in Airflow's frame. `others` are models that
+    have a page of their own, at `?model=`. A page that is not finished loads itself anew.
     """
+    models = [tell(one) for one in found if isinstance(one, Facts)]
+
+    def run(name: str) -> str:
+        return links.run(airflow, name) if name in runs else ""
+
     return (
         _templates()
         .get_template("page.html")
         .render(
-            models=[tell(one) for one in found if isinstance(one, Facts)],
+            models=models,
+            again=AGAIN_SECONDS if any(one.facts.unfinished for one in models) else 0,
+            run=run,
             unreadable=[one for one in found if isinstance(one, Unreadable)],
             now=now,
             airflow=airflow,
@@ -55,7 +67,13 @@ def notice(title: str, text: str, link: tuple[str, str] | None = None) -> str:
         _templates()
         .get_template("notice.html")
         .render(
-            title=title, text=text, link=link, style=_text("style.css"), script="", policy=policy()
+            title=title,
+            text=text,
+            link=link,
+            again=0,
+            style=_text("style.css"),
+            script="",
+            policy=policy(),
         )
     )
 
@@ -93,13 +111,8 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     made.globals["links"] = links
-    made.filters |= {"moment": moment, "number": _number, "said": _said}
+    made.filters |= {"moment": moment, "number": _number, "said": said, "ran": ran, "count": count}
     return made
-
-
-def _said(reason: str) -> str:
-    """Without a line's end between a number and its sign."""
-    return reason.replace(" %", "\u00a0%")
 
 
 def _number(value: float | None) -> str:

@@ -2,14 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime
 
-from titleholder.events import Event, champion_at
+from titleholder.events import UNCHANGING, Event, champion_at
 from titleholder.page import links
 from titleholder.page.chart import Chart, chart
+from titleholder.page.entries import Entry, entries
 from titleholder.page.facts import Facts
 from titleholder.page.looks import Look, looks
 from titleholder.page.week import Week, week
+from titleholder.page.wording import names_of
 from titleholder.rollout.seats import Seated, Standing, seated
 
 WIDE, NARROW = 760, 350
@@ -27,19 +28,27 @@ class Part:
 
 @dataclass(frozen=True)
 class Told:
-    """One model's part of the page; `charts` are the same one for a wide and a narrow screen."""
+    """One model's part of the page; `charts` are the same one for a wide and a narrow screen.
+
+    `names` are those of wording.names_of. Of the last verdict, `current` is one on the challenger
+    that is there, `past` one on an earlier challenger, whose role ended with the event `ended`.
+    """
 
     facts: Facts
+    names: dict[str, str]
     parts: list[Part]
     warnings: list[str]
     nobody: str
     champion: Event | None
     looks: list[Look]
+    current: Look | None
+    past: Look | None
+    ended: Event | None
     unjudged: str
     silence: str
     charts: list[Chart]
     week: Week | None
-    events: list[Event]
+    entries: list[Entry]
     endpoint: str
 
 
@@ -52,25 +61,28 @@ def tell(facts: Facts) -> Told:
     if view is not None:
         warnings += [f"In the works: {operation}" for operation in view.busy]
     judged = looks(events)
+    last = judged[-1] if judged else None
+    challenger = next((one.seat for one in holders if one.role == "challenger"), None)
+    current = last if last and challenger and last.challenger == challenger.id else None
+    past = None if current else last
     return Told(
         facts=facts,
+        names=names_of(view, events),
         parts=_parts(holders, events),
         warnings=warnings,
         nobody=_nobody(facts, holders),
         champion=champion_at(events, facts.now),
         looks=judged[::-1],
-        unjudged=_unjudged(holders, judged),
+        current=current,
+        past=past,
+        ended=_ended(past, events),
+        unjudged=challenger.model if challenger and past else "",
         silence=_silence(facts, judged),
         charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(judged, width))],
         week=None if facts.events is None else week(facts.config.schedule, events, facts.now),
-        events=list(events)[::-1][:LAST],
+        entries=entries(events, LAST),
         endpoint=links.endpoint(view.endpoint or "") if view else "",
     )
-
-
-def moment(time: datetime) -> str:
-    """In UTC, to the minute, without saying so."""
-    return f"{time:%Y-%m-%d %H:%M}"
 
 
 def _parts(holders: Sequence[Seated], events: Sequence[Event]) -> list[Part]:
@@ -103,10 +115,15 @@ def _nobody(facts: Facts, holders: Sequence[Seated]) -> str:
     return ""
 
 
-def _unjudged(holders: Sequence[Seated], judged: Sequence[Look]) -> str:
-    """The challenger that no verdict is about, where others were judged; else ""."""
-    challenger = next((one.seat.model for one in holders if one.role == "challenger"), "")
-    return challenger if judged and judged[-1].version != challenger else ""
+def _ended(past: Look | None, events: Sequence[Event]) -> Event | None:
+    """The change by which a challenger that was judged was one no longer; None when not known."""
+    if past is None:
+        return None
+    for event in events:
+        later = event.time >= past.time and event.action not in UNCHANGING
+        if later and event.challenger_after != past.challenger:
+            return event
+    return None
 
 
 def _silence(facts: Facts, judged: Sequence[Look]) -> str:

@@ -37,15 +37,17 @@ def client(kind: type[C], environment: Environment) -> C:
     return kind(**arguments)
 
 
-def reading() -> dict[str, Any]:
-    """Arguments for a call that only reads: tried again for a minute while Google cannot answer.
+def reading(patience: float | None = None) -> dict[str, Any]:
+    """Arguments for a call that only reads: tried again while Google cannot answer, for `patience`
+    seconds, by default a minute.
 
     The clients of Vertex AI come without retries and without time limits of their own.
     """
     from google.api_core.retry import Retry, if_transient_error
 
-    retry = Retry(predicate=if_transient_error, initial=0.5, maximum=10, timeout=CALL_SECONDS)
-    return {"retry": retry, "timeout": CALL_SECONDS}
+    seconds = CALL_SECONDS if patience is None else patience
+    retry = Retry(predicate=if_transient_error, initial=0.5, maximum=10, timeout=seconds)
+    return {"retry": retry, "timeout": seconds}
 
 
 def writing() -> dict[str, Any]:

@@ -46,10 +46,12 @@ class LookAgain(Exception):
 
 @dataclass(frozen=True)
 class Endpoints:
-    """One model's endpoint and registry entry, in one environment."""
+    """One model's endpoint and registry entry, in one environment. No call that reads is waited for
+    longer than `patience` seconds; None is the default of `reading`."""
 
     environment: Environment
     config: ModelConfig
+    patience: float | None = None
 
     def observe(self) -> View:
         """What is there now.
@@ -65,7 +67,7 @@ class Endpoints:
         busy = tuple(operation.name for operation in running)
         if name is None:
             return View(self.config.model, None, versions=self.versions(), busy=busy)
-        found = self._endpoints.get_endpoint(name=name, **reading())
+        found = self._endpoints.get_endpoint(name=name, **reading(self.patience))
         return View(
             model=self.config.model,
             endpoint=name,
@@ -110,7 +112,7 @@ class Endpoints:
         Raises, when it failed, Refusal if it would fail again and TryAgain if not; `step` says what
         it was to do.
         """
-        found = self._endpoints.get_operation({"name": operation}, **reading())
+        found = self._endpoints.get_operation({"name": operation}, **reading(self.patience))
         if found.HasField("error"):
             # A model that was to leave may have been given traffic meanwhile: look at it anew.
             seated = found.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
@@ -205,7 +207,7 @@ class Endpoints:
                     "parent": parent(self.environment),
                     "filter": f'display_name="{display_name}"',
                 },
-                **reading(),
+                **reading(self.patience),
             )
         )
         if len(found) > 1:
@@ -221,7 +223,9 @@ class Endpoints:
         from google.api_core import exceptions
 
         try:
-            found = list(self._models.list_model_versions(name=self._model_name, **reading()))
+            found = list(
+                self._models.list_model_versions(name=self._model_name, **reading(self.patience))
+            )
         except exceptions.NotFound:
             return ()
         return tuple(
@@ -247,7 +251,7 @@ class Endpoints:
         request = {"name": resource}
         while True:
             try:
-                page = service.list_operations(request, **reading())
+                page = service.list_operations(request, **reading(self.patience))
             except exceptions.NotFound:
                 return []
             running += [operation for operation in page.operations if not operation.done]

@@ -8,6 +8,7 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from sandbox.processes import free_port
+from tests.titleholder.page.hanging import hanging
 from tests.titleholder.page.told import CONFIG, NOW
 from titleholder.environment import Environment
 from titleholder.page import gather as gathering
@@ -60,7 +61,7 @@ def test_a_mistake_of_ours_is_logged(
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def breaks(*_: object) -> None:
+    def breaks(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a secret detail")
 
     found = environment("titleholder-local")
@@ -68,3 +69,22 @@ def test_a_mistake_of_ours_is_logged(
     said = gather(CONFIG, found, NOW).away[0]
     assert said.endswith("something went wrong that the log of the server has.")
     assert "a secret detail" in caplog.text
+
+
+def test_every_call_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hanging() as google:
+        for name in ("BIGQUERY_EMULATOR_HOST", "VERTEX_AI_EMULATOR_HOST"):
+            monkeypatch.setenv(name, google.url)
+        monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
+        known = (AnonymousCredentials(), "titleholder-local", {})
+        monkeypatch.setattr(Environment, "_known", known)
+        monkeypatch.setattr(gathering, "SECONDS", 1)
+        found = gather(CONFIG, Environment("google_cloud_default"), NOW)
+        assert len(found.away) == 2
+        # Google never answers: what waits for it can only end by a deadline of its own, which is
+        # a minute for whoever says nothing else.
+        for thread in threading.enumerate():
+            if thread.name.startswith("titleholder-page"):
+                thread.join(clients.CALL_SECONDS / 2)
+                assert not thread.is_alive()
+        assert not google.over.is_set()

@@ -4,11 +4,15 @@ needed or let in."""
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
+from typing import Any
 
 import pytest
 
-from tests.titleholder.page.told import CONFIG, ENDPOINT, NOW, event, facts, judged
+from tests.titleholder.page.told import CONFIG, DAY, ENDPOINT, NOW, event, facts, judged
+from titleholder.events import Event
+from titleholder.page import links
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy
 from titleholder.rollout.view import Seat, View
@@ -54,9 +58,10 @@ def test_who_answers_and_what_was_earned() -> None:
         evidence={"score": 96.5},
         versions={"1": "linnerud@1"},
     )
-    html = page([facts(came, judged(2, 0.01), judged(1, 0.1), view=VIEW)], NOW, "https://a.b")
+    found = facts(came, judged(2, 0.01), judged(1, 0.1), view=VIEW)
+    html = page([found], NOW, "https://a.b", runs={found.events[-1].run})
     seen = Seen(html)
-    for said in ("90 %", "champion", "10 %", "challenger", "score 96.5", "hold: not decided yet"):
+    for said in ("90 %", "champion", "10 %", "challenger", "score 96.5", "not decided yet"):
         assert said in seen.text.replace("\xa0", " "), said
     bar = next(one for one in seen.of("svg") if one.get("class") == "bar")
     assert bar["aria-label"] == "champion 90 %, challenger 10 %"
@@ -69,11 +74,108 @@ def test_who_answers_and_what_was_earned() -> None:
     assert any("report.html" in str(t) for t in targets)
 
 
+def text(*events: Event, view: View = VIEW, **options: Any) -> str:
+    """What a reader sees of a page with these events."""
+    seen = Seen(page([facts(*events, view=view)], NOW, "https://a.b", **options))
+    return " ".join(seen.text.replace("\xa0", " ").split())
+
+
 def test_a_challenger_that_no_verdict_is_about() -> None:
-    before = facts(judged(2, 0.1, who="0"), view=VIEW)
-    assert "linnerud@2 has not been judged yet." in Seen(page([before], NOW, None)).text
-    now = facts(judged(2, 0.1, who="2"), view=VIEW)
-    assert "has not been judged yet" not in Seen(page([now], NOW, None)).text
+    assert "linnerud@2 has not been judged yet." in text(judged(2, 0.1, who="0"))
+    assert "has not been judged yet" not in text(judged(2, 0.1, who="2"))
+
+
+def test_a_verdict_is_not_shown_of_a_challenger_that_has_gone() -> None:
+    alone = View("linnerud", ENDPOINT, SEATS[:1], {"champion": "1"})
+    gone = event(1, "rollback", challenger_before="2", champion_before="1", champion_after="1")
+    said = text(judged(2, 0.1), gone, view=alone)
+    last = "The last verdict was on linnerud@2, challenger until 2026-11-24 09:00 UTC (rollback)"
+    assert "There is no challenger" in said
+    assert f"What the challenger has earned {last} hold linnerud@2" in said
+    models = [facts(judged(2, 0.1), view=alone), facts(judged(2, 0.1), view=VIEW)]
+    chips = re.findall(r'<li><a href="#linnerud">linnerud</a>(.*)</li>', page(models, NOW, None))
+    assert chips == ["", ' <span class="chip">hold</span>']
+
+
+def test_a_run_has_a_link_only_where_it_is() -> None:
+    weekly = "linnerud__train/scheduled__2026-11-16T03:00:00+00:00"
+    week = {"interval_start": NOW - 9 * DAY, "interval_end": NOW - 2 * DAY}
+    came = event(2, "seat", run=weekly, champion_after="1", **week)
+    found, there = facts(came, judged(1, 0.1), view=VIEW), judged(1, 0.1).run
+    for runs in (set(), {there}, {there, weekly}):
+        html = page([found], NOW, "https://a.b", runs=runs)
+        linked = {str(one["href"]) for one in Seen(html).of("a") if "/runs/" in str(one["href"])}
+        assert {one for one in linked if "console" not in one} == {
+            links.run("https://a.b", run) for run in runs
+        }
+        assert f'<span title="{weekly}">' in html.replace("&#43;", "+")
+
+
+def test_words_are_said_once_and_apart() -> None:
+    fresh = {"outcome": "fresh", "reason": "it has rows until 2026-11-23 02:59 UTC"}
+    run, ends = (
+        "linnerud__train/r",
+        {"interval_start": NOW - 9 * DAY, "interval_end": NOW - 2 * DAY},
+    )
+    week = event(3, "seat", run=run, evidence={"freshness": fresh}, **ends)
+    late = event(2, "superseded", reason="superseded: a newer one is there")
+    said = text(week, late, judged(1, 0.1), runs={run, judged(1, 0.1).run})
+    assert "02:59 UTC run" in said
+    assert "hold linnerud@2, 2026-11-24 09:00 UTC: not decided yet run duel report" in said
+    assert "superseded a newer one is there" in said
+    for twice in ("hold hold", "hold: hold", "superseded superseded", "UTCrun", "runduel"):
+        assert twice not in said
+    assert "1 verdict as a table" in said
+    assert "All 2 verdicts as a table" in text(judged(2, 0.1), judged(1, 0.1))
+
+
+def test_people_read_versions_commands_and_whole_dates() -> None:
+    versions = {"2990322000": "linnerud@6", "2992338000": "linnerud@8"}
+    share = event(
+        2,
+        "share",
+        reason="2992338000 is challenger with 20 % of the requests since 2026-11-24 05:00",
+        versions=versions,
+        evidence={"reason": "more of them"},
+    )
+    no = event(
+        1,
+        "refused",
+        reason=f"2990322000 is not the challenger on {ENDPOINT} (it is 2992338000); look at "
+        "`python -m titleholder status --id 2992338000` or linnerud-duel-2992338000",
+        run="command line 2026-11-26T16:58:24Z",
+    )
+    html = page([facts(share, no, view=VIEW)], NOW, None)
+    said = text(share, no)
+    assert "linnerud@8 is challenger with 20 % of the requests" in said
+    assert '<span title="2992338000">linnerud@8</span> is challenger' in html
+    assert "“more of them”" in said
+    assert (
+        "linnerud@6 (2990322000) is not the challenger on the endpoint (it is linnerud@8 "
+        "(2992338000)); look at python -m titleholder status --id 2992338000 or "
+        "linnerud-duel-2992338000 unknown, command line" in said
+    )
+    assert "<code>python -m titleholder status --id 2992338000</code>" in html
+    assert "`" not in said
+    assert '<span class="whole">2026-11-24 05:00</span>' in html
+
+
+def test_refusals_do_not_crowd_out_what_happened() -> None:
+    changes = [event(30 - number, "share", reason=f"change {number}") for number in range(5)]
+    typed = [event(20 - number / 10, "refused", reason=f"typed {number}") for number in range(40)]
+    said = text(*changes, *typed, event(1, "promote", reason="the newest"))
+    assert all(f"change {number}" in said for number in range(5))
+    assert "the newest" in said
+    assert "typed 39" in said
+    assert "39 more “refused”, the first 2026-11-05 09:00" in said
+
+
+def test_a_page_that_is_not_finished_loads_itself_anew() -> None:
+    found = replace(facts(judged(2, 0.1)), notes=("The endpoint: being read now.",))
+    assert "The endpoint: being read now." in Seen(page([found], NOW, "")).text
+    assert "refresh" not in page([found], NOW, "")
+    again = page([replace(found, unfinished=True)], NOW, "", framed=True)
+    assert '<meta http-equiv="refresh" content="5">' in again
 
 
 @pytest.mark.parametrize(
