@@ -31,9 +31,11 @@ from titleholder.cli.desk import Desk
 from titleholder.cli.main import main
 from titleholder.config import load_model
 from titleholder.contract import Offer
+from titleholder.errors import Refusal
 from titleholder.interval import Interval
 from titleholder.reconcile import Done
 from titleholder.run import Run
+from titleholder.vertex.endpoints import Endpoints
 
 NUMBERS = itertools.count(1)
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
@@ -259,6 +261,40 @@ def test_a_person_says_why(terminal: Terminal) -> None:
     assert first.endswith(', because "fewer complaints")')
     assert "because" not in second
     assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
+
+
+FORGED = (
+    'fewer complaints")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r\x1b[1A\x1b[2K'
+    "\u2028\u202edegrof\u2066 \x9b2J"
+)
+
+
+def test_a_reason_forges_no_line_of_the_history(terminal: Terminal) -> None:
+    terminal("share", "30", "--reason", FORGED)
+    (event,) = terminal.json("history", "--limit", "1")
+    assert event["evidence"] == {"reason": FORGED}, "kept as it was written"
+    (line,) = terminal("history", "--limit", "1").split("\n")[:-1]
+    assert line.isprintable()
+    assert line.endswith(
+        r'because "fewer complaints\")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r'
+        r'\u001b[1A\u001b[2K \u202edegrof\u2066 \x9b2J")'
+    )
+    told = terminal("history", "--at", "2036-01-01").split("\n")[:-1]
+    assert all(line.isprintable() for line in told)
+    assert len(told) == 2
+
+
+def test_an_error_of_others_commands_no_terminal(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        logging.getLogger("titleholder.reconcile").info("a step of %s", FORGED)
+        raise Refusal(f"it says {FORGED}")
+
+    monkeypatch.setattr(Endpoints, "observe", broken)
+    said = terminal("status", code=1).split("\n")[:-1]
+    assert [line.partition(" fewer")[0] for line in said] == ["a step of", "titleholder: it says"]
+    assert all(line.isprintable() for line in said)
 
 
 def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:

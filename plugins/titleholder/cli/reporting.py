@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from titleholder.cli.desk import Desk
+from titleholder.cli.terminal import say
 from titleholder.config import ModelConfig, load_models, named_model
 from titleholder.errors import Refusal
 from titleholder.page.facts import Facts, Unreadable
@@ -35,5 +36,5 @@ def report(options: argparse.Namespace) -> int:
         found += threads.map(known, configs)
     options.out.write_text(page(found, now, options.airflow), encoding="utf-8")
     unread = [one for one in found if isinstance(one, Unreadable) or one.away]
-    print(f"{options.out}: {len(found)} models" + (f", {len(unread)} not whole" if unread else ""))
+    say(f"{options.out}: {len(found)} models" + (f", {len(unread)} not whole" if unread else ""))
     return 1 if unread else 0

@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseNotifier
 
 from titleholder.alerts.alert import Alert, Link
-from titleholder.alerts.rendering import chat, line, mail, subject
+from titleholder.alerts.rendering import line, mail, message, subject
 from titleholder.config import ModelConfig
 from titleholder.notifiers.facts import alert_of, is_backfill, run_page
 from titleholder.notifiers.webhook import Undelivered, post, webhook_of
@@ -64,7 +65,7 @@ class AlertNotifier(BaseNotifier):
     def _post(self, alert: Alert) -> None:
         url = webhook_of(self.connection)
         if url is not None:
-            post(url, chat(alert))
+            post(url, message(alert, urlsplit(url).hostname or ""))
 
     def _mail(self, alert: Alert) -> None:
         from airflow.utils.email import send_email
