@@ -58,6 +58,9 @@ def test_scheduled_cleared_and_backfilled(
     assert "load the missing interval" in airflow.log(
         dag_id, empty["dag_run_id"], "check_freshness"
     )
+    last = airflow.log_unfolded(dag_id, empty["dag_run_id"], "check_freshness")[-1]
+    assert last.startswith(f"titleholder: {made.name}: task failed (")
+    assert "load the missing interval" in last, "what to do is the last line that a person sees"
     assert {r["run_type"] for r in done} == {"scheduled", "backfill"}
     assert google.endpoint(made.name) == before
     assert len(google.versions(made.name)) == 3

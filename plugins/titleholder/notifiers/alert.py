@@ -46,17 +46,24 @@ class AlertNotifier(BaseNotifier):
         except Exception:
             self.log.exception("titleholder: %s: no alert could be made", self.model)
             return
-        if alert is not None:
-            self.tell(alert, context)
+        if alert is None:
+            return
+        if "ti" in context:
+            # Airflow's UI folds up what follows a task's error in its log. Behind the end of that
+            # group, the alert is the last line that a person sees.
+            self.log.info("::endgroup::")
+        self.tell(alert, context)
 
     def tell(self, alert: Alert, context: Any) -> None:
         """Send it everywhere, with a link to the run; a backfill only writes the log."""
         alert = alert.linked(Link("Airflow", run_page(context)))
         log = self.log.warning if alert.kind.asks else self.log.info
         log = self.log.error if alert.kind.bad else log
-        log("titleholder: %s", line(alert))
-        if is_backfill(context) and not self.backfills:
+        quiet = is_backfill(context) and not self.backfills
+        if quiet:
             self.log.info("titleholder: told nobody: this is a backfill, and alerts.backfills off")
+        log("titleholder: %s", line(alert))
+        if quiet:
             return
         self._send(f"the webhook of the connection {self.connection}", self._post, alert)
         if self.email:
