@@ -170,7 +170,7 @@ def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
         run_sandbox(copy / "var", "down")
     for told in (
         "wine.samples: 1,344 rows",
-        "dags/models: linnerud, wine",
+        "\nwine: its file is right, and fits wine-",
         "  success after",
         "  challenger  10 %  wine-challenger-model",
         '{"predictions": ["barolo"]',

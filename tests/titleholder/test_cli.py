@@ -29,7 +29,8 @@ from tests.titleholder.editor import found_by_an_editor
 from titleholder.candidate import candidate
 from titleholder.cli.desk import Desk
 from titleholder.cli.main import main
-from titleholder.config import load_model
+from titleholder.compiled import version_of
+from titleholder.config import load_model, load_models
 from titleholder.contract import Offer
 from titleholder.errors import Refusal
 from titleholder.interval import Interval
@@ -332,7 +333,19 @@ def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     good = tmp_path / "linnerud.yaml"
     good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     assert main(["check", "--models", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{tmp_path}: linnerud\n"
+    pipeline, duel = (
+        version_of(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
+        for name in ("linnerud.yaml", "duel.yaml")
+    )
+    assert capsys.readouterr().out == (
+        f"linnerud: its file is right, and fits {pipeline} and {duel}\n"
+        "  train     0 3 * * 1 (UTC): linnerud.measurements by measured_at, with linnerud.yaml; "
+        "scores from 60 pass\n"
+        "  deploy    endpoint linnerud (made when missing): a challenger gets 10 % of the "
+        "requests\n"
+        "  judge     0 5 * * * (UTC): by the metric absolute on chins; a better challenger is "
+        "promoted without asking\n"
+    )
     (tmp_path / "broken.yaml").write_text("model: broken\n")
     assert main(["check", "--models", str(tmp_path)]) == 1
     said = capsys.readouterr()
@@ -340,6 +353,35 @@ def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert said.out == ""
     assert main(["check", "--models", str(tmp_path / "none")]) == 1
     assert "none holds no model; add a YAML file" in capsys.readouterr().err
+
+
+def test_the_check_says_where_it_could_not_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+    raw["duel"]["template"] = "gs://b/duel.yaml"
+    raw["rollout"] = {"steps": [5, {"share": 20, "bake": "2d"}], "promotion": "ask"}
+    (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(tmp_path / "none"))
+    assert main(["check", "--models", str(tmp_path)]) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(
+        "linnerud: its file is right\n"
+        f"  unknown   linnerud.yaml was not looked at, as there is no {tmp_path}/none\n"
+        "  unknown   gs://b/duel.yaml was not looked at, as it is in Cloud Storage\n"
+    )
+    assert "a challenger gets 5 %, then 20 % for 2d of the requests" in told
+    assert "a better challenger is promoted once a person approves" in told
+
+
+def test_parsing_the_files_looks_at_no_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = (REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text()
+    (tmp_path / "linnerud.yaml").write_text(raw.replace("linnerud.yaml # in", "gone.yaml # in"))
+    monkeypatch.setattr(Path, "read_bytes", None)
+    (config,) = load_models(tmp_path).whole()
+    assert config.pipeline.template == "gone.yaml"
 
 
 def test_wrong_usage(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titleholder.cli import changing, files, looking, past, reporting
+from titleholder.cli import changing, checking, files, looking, past, reporting
 from titleholder.cli.desk import Desk
 from titleholder.cli.terminal import LineFormatter, say
 from titleholder.config import named_model
@@ -128,8 +128,12 @@ def _parser() -> argparse.ArgumentParser:
     written.add_argument("--airflow", metavar="URL", help="where Airflow's UI is, for the links")
     written.set_defaults(do=reporting.report)
 
-    check = verbs.add_parser("check", parents=[folder], help="whether the YAML files are right")
-    check.set_defaults(do=files.check)
+    check = verbs.add_parser(
+        "check",
+        parents=[folder],
+        help="whether the YAML files are right and fit their pipelines, and what they lead to",
+    )
+    check.set_defaults(do=checking.check)
     schema = verbs.add_parser("schema", help="the JSON Schema of a YAML file, for editors")
     schema.set_defaults(do=files.schema)
     return parser
