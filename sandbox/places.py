@@ -79,8 +79,9 @@ class Home:
         """Keep `state` and write `sandbox.env`, each file replaced in one step."""
         self.var.mkdir(parents=True, exist_ok=True)
         _replace(self._state_file, json.dumps(asdict(state), indent=2) + "\n")
-        told = addresses(state) | airflow_settings(self.airflow, state)
-        _replace(self.env_file, "".join(f"{name}={quote(value)}\n" for name, value in told.items()))
+        variables = addresses(state) | airflow_settings(self.airflow, state)
+        lines = (f"{name}={quote(value)}\n" for name, value in variables.items())
+        _replace(self.env_file, "".join(lines))
 
 
 def addresses(state: State) -> dict[str, str]:

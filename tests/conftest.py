@@ -89,9 +89,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         started = run_sandbox(var, "up", "--deploy-seconds", "0.2", "--faults")
         assert started.returncode == 0, started.stdout + started.stderr
         lines = shlex.split((var / "sandbox.env").read_text())
-        told = dict(line.split("=", 1) for line in lines)
+        written = dict(line.split("=", 1) for line in lines)
         settings = airflow_settings(Home(var).airflow, State())
-        yield Sandbox(var, {name: told[name] for name in told.keys() - settings.keys()})
+        yield Sandbox(var, {name: written[name] for name in written.keys() - settings.keys()})
     finally:
         run_sandbox(var, "down")
 

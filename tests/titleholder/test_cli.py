@@ -280,9 +280,9 @@ def test_a_reason_forges_no_line_of_the_history(terminal: Terminal) -> None:
         r'because "fewer complaints\")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r'
         r'\u001b[1A\u001b[2K \u202edegrof\u2066 \x9b2J")'
     )
-    told = terminal("history", "--at", "2036-01-01").split("\n")[:-1]
-    assert all(line.isprintable() for line in told)
-    assert len(told) == 2
+    lines = terminal("history", "--at", "2036-01-01").split("\n")[:-1]
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == 2
 
 
 def test_an_error_of_others_commands_no_terminal(
@@ -364,14 +364,14 @@ def test_the_check_says_where_it_could_not_look(
     (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
     monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(tmp_path / "none"))
     assert main(["check", "--models", str(tmp_path)]) == 0
-    told = capsys.readouterr().out
-    assert told.startswith(
+    said = capsys.readouterr().out
+    assert said.startswith(
         "linnerud: its file is right\n"
         f"  unknown   linnerud.yaml was not looked at, as there is no {tmp_path}/none\n"
         "  unknown   gs://b/duel.yaml was not looked at, as it is in Cloud Storage\n"
     )
-    assert "a challenger gets 5 %, then 20 % for 2d of the requests" in told
-    assert "a better challenger is promoted once a person approves" in told
+    assert "a challenger gets 5 %, then 20 % for 2d of the requests" in said
+    assert "a better challenger is promoted once a person approves" in said
 
 
 def test_parsing_the_files_looks_at_no_pipeline(

@@ -29,9 +29,9 @@ def subject(alert: Alert) -> str:
 def message(alert: Alert, host: str) -> dict[str, Any]:
     """What to post, as JSON, to the webhook at that host.
 
-    Whichever it is, our links are the only markup: what happened may quote a person or an error,
-    who shall mention nobody and link nowhere. Slack has blocks for text that is no markup; anywhere
-    else such text is made `inert`. Google Chat refuses a message with fields it does not know.
+    Whichever it is, our links are the only markup: what happened may quote a person or an error.
+    Slack has blocks for text that is no markup; anywhere else such text is made `inert`. Google
+    Chat refuses a message with fields it does not know.
     """
     text = {"text": chat(alert)}
     return text | _slack(alert) if host in _SLACK else text

@@ -46,7 +46,7 @@ def check(options: argparse.Namespace) -> int:
     if not models:
         raise ConfigError(f"{folder} holds no model; add a YAML file")
     for model in models:
-        for line in _told(model):
+        for line in _report(model):
             say(line)
     return 0
 
@@ -80,7 +80,7 @@ def _checked(config: ModelConfig) -> _Checked:
     return result
 
 
-def _told(model: _Checked) -> Iterator[str]:
+def _report(model: _Checked) -> Iterator[str]:
     """What was checked, and what will happen."""
     config = model.config
     versions = " and ".join(one.version for one in model.pipelines)
