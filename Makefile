@@ -48,11 +48,11 @@ schema: setup ## make the JSON Schema of the models' files anew
 	mv dags/models/schema.new dags/models/schema.json
 
 run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
-	@$(BIN)/python -m titleholder check > /dev/null
+	@$(BIN)/python -m pipeline.compile
+	$(BIN)/python -m titleholder check > /dev/null
 	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
-	$(BIN)/python -m pipeline.compile
 	$(BIN)/python -m sandbox.demo --weeks $(WEEKS)
 
 up: setup ## sandbox and a real Airflow, its UI on port 8080 or a free one

@@ -5,7 +5,7 @@ from kfp import dsl
 from pipeline.components.compare import compare
 
 
-@dsl.pipeline(  # type: ignore[untyped-decorator]
+@dsl.pipeline(
     name="duel", description="Champion and challenger on the same rows, which neither has seen"
 )
 def duel(

@@ -10,9 +10,7 @@ from pipeline.components.train import train
 from pipeline.serving import SERVING_IMAGE, require_same_minor
 
 
-@dsl.pipeline(  # type: ignore[untyped-decorator]
-    name="linnerud", description="Exercise results from weight, waist and pulse"
-)
+@dsl.pipeline(name="linnerud", description="Exercise results from weight, waist and pulse")
 def linnerud(
     project: str,
     location: str,

@@ -107,7 +107,7 @@ def reset(home: Home, options: argparse.Namespace) -> int:
         print(f"sandbox: {home.var} holds no sandbox, so there is nothing to clear")
         return 0
     down(home, options)
-    for folder in (home.var / "sandbox", home.var / "logs", home.var / "airflow"):
+    for folder in (home.var / "sandbox", home.var / "logs", home.airflow):
         shutil.rmtree(folder, ignore_errors=True)
     home.save(State(ports=home.load().ports))
     print("sandbox: clean")
@@ -131,7 +131,7 @@ def _settle(state: State, options: argparse.Namespace) -> None:
 def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
     result = services(home, state, options.deploy_seconds, options.faults)
     if options.airflow or "airflow" in state.processes:
-        environ = airflow.environment(home.var / "airflow", state, options.dags)
+        environ = airflow.environment(home.airflow, state, options.dags)
         result += airflow.parts(environ, state)
     return result
 

@@ -7,37 +7,19 @@ import sys
 from pathlib import Path
 
 from sandbox.parts import Part
-from sandbox.places import LOOPBACK, State, addresses, bucket
+from sandbox.places import LOOPBACK, State, addresses, airflow_settings, bucket
 from sandbox.processes import inherited
-
-REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 def environment(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
-    """What any `airflow` command needs to work on this project against the sandbox.
+    """What Airflow's processes, and DAG runs without them, need to work on this project against the
+    sandbox: the settings, and the keys that the processes share.
 
     `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's.
     """
-    ui = f"http://{LOOPBACK}:{state.ports.get('airflow', 8080)}"
     return {
         **addresses(state),
-        "AIRFLOW_HOME": str(home),
-        "AIRFLOW__CORE__DAGS_FOLDER": str(dags or REPOSITORY / "dags"),
-        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
-        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
-        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
-        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ui}/execution/",
-        "AIRFLOW__API__BASE_URL": ui,
-        # Workers report at once, not up to five seconds late.
-        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-        # A changed YAML file shows within seconds, as one expects at a desk.
-        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
-        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
-        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
-        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+        **airflow_settings(home, state, dags),
         "TITLEHOLDER_PIPELINE_ROOT": f"gs://{bucket(state)}/pipelines",
         **_secrets(home),
     }

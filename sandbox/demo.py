@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
     if "vertex" not in state.processes:
         print("the sandbox is not up; run `python -m sandbox up` first", file=sys.stderr)
         return 1
-    environ = airflow.environment(home.var / "airflow", state, options.dags)
+    environ = airflow.environment(home.airflow, state, options.dags)
     kept = inherited()
     os.environ.clear()
     os.environ.update(kept | environ)

@@ -6,6 +6,7 @@ from pathlib import Path
 from shlex import quote
 
 LOOPBACK = "127.0.0.1"
+REPOSITORY = Path(__file__).resolve().parent.parent
 
 
 @dataclass(frozen=True)
@@ -34,8 +35,14 @@ class Home:
 
     @property
     def env_file(self) -> Path:
-        """`sandbox.env`: the addresses, in the form that a shell sources."""
+        """`sandbox.env`: the addresses, and what Airflow's command line needs, in the form that a
+        shell sources."""
         return self.var / "sandbox.env"
+
+    @property
+    def airflow(self) -> Path:
+        """AIRFLOW_HOME."""
+        return self.var.resolve() / "airflow"
 
     def data(self, part: str) -> Path:
         """The folder in which that part keeps its state."""
@@ -69,13 +76,12 @@ class Home:
             ) from None
 
     def save(self, state: State) -> None:
-        """Keep `state` and the addresses in it, each file replaced in one step."""
+        """Keep `state` and write `sandbox.env`, each file replaced in one step."""
         self.var.mkdir(parents=True, exist_ok=True)
         _replace(self._state_file, json.dumps(asdict(state), indent=2) + "\n")
-        _replace(
-            self.env_file,
-            "".join(f"{name}={quote(value)}\n" for name, value in addresses(state).items()),
-        )
+        variables = addresses(state) | airflow_settings(self.airflow, state)
+        lines = (f"{name}={quote(value)}\n" for name, value in variables.items())
+        _replace(self.env_file, "".join(lines))
 
 
 def addresses(state: State) -> dict[str, str]:
@@ -92,6 +98,33 @@ def addresses(state: State) -> dict[str, str]:
         "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": (
             '{"conn_type":"google_cloud_platform","extra":{"is_anonymous":true}}'
         ),
+    }
+
+
+def airflow_settings(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
+    """What any `airflow` command needs to work on this project's Airflow, none of it secret.
+
+    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's.
+    """
+    ui = f"http://{LOOPBACK}:{state.ports.get('airflow', 8080)}"
+    return {
+        "AIRFLOW_HOME": str(home),
+        "AIRFLOW__CORE__DAGS_FOLDER": str(dags or REPOSITORY / "dags"),
+        "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
+        "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        "AIRFLOW__CORE__PARALLELISM": "4",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
+        "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ui}/execution/",
+        "AIRFLOW__API__BASE_URL": ui,
+        # Workers report at once, not up to five seconds late.
+        "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
+        # A changed YAML file shows within seconds, as one expects at a desk.
+        "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
+        "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
+        "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
+        "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     }
 
 

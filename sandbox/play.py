@@ -12,7 +12,7 @@ from pathlib import Path
 
 from sandbox import airflow, report
 from sandbox.demo import output_to
-from sandbox.places import Home, State
+from sandbox.places import REPOSITORY, Home, State
 from sandbox.playing import NoSuchDag, find, play
 from sandbox.processes import inherited
 from titleholder.config import ModelConfig, named_model
@@ -29,14 +29,14 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--runs", type=int, default=2, help="of how many intervals (default 2)")
     parser.add_argument("--judge", action="store_true", help="then let a duel judge the challenger")
     parser.add_argument("--var", type=Path, default=Path("var"))
-    parser.add_argument("--dags", type=Path, default=airflow.REPOSITORY / "dags")
+    parser.add_argument("--dags", type=Path, default=REPOSITORY / "dags")
     options = parser.parse_args(arguments)
     home = Home(options.var.resolve())
     state = home.load()
     if "vertex" not in state.processes:
         print("the sandbox is not up; run `python -m sandbox up` first", file=sys.stderr)
         return 1
-    environ = airflow.environment(home.var / "airflow", state, options.dags.resolve())
+    environ = airflow.environment(home.airflow, state, options.dags.resolve())
     kept = inherited()
     os.environ.clear()
     os.environ.update(kept | environ)

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sandbox.places import Home, State, airflow_settings
 from tests.faults import Faults
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -54,7 +55,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox: its folder and the variables of its `sandbox.env`."""
+    """A running sandbox: its folder and the variables of its `sandbox.env`, but for the settings of
+    its Airflow: the tests have an Airflow of their own."""
 
     var: Path
     env: dict[str, str]
@@ -87,7 +89,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         started = run_sandbox(var, "up", "--deploy-seconds", "0.2", "--faults")
         assert started.returncode == 0, started.stdout + started.stderr
         lines = shlex.split((var / "sandbox.env").read_text())
-        yield Sandbox(var, dict(line.split("=", 1) for line in lines))
+        written = dict(line.split("=", 1) for line in lines)
+        settings = airflow_settings(Home(var).airflow, State())
+        yield Sandbox(var, {name: written[name] for name in written.keys() - settings.keys()})
     finally:
         run_sandbox(var, "down")
 

@@ -111,6 +111,20 @@ class Airflow:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
         return str(self.call("GET", path)["content"])
 
+    def log_unfolded(self, dag_id: str, run_id: str, task: str, attempt: int = 1) -> list[str]:
+        """The lines of that log which the UI shows at first: those in no group."""
+        path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
+        shown, depth = [], 0
+        for entry in self.call("GET", path)["content"]:
+            event = str(entry["event"])
+            if "::endgroup::" in event:
+                depth = max(depth - 1, 0)
+            elif "::group::" in event:
+                depth += 1
+            elif depth == 0:
+                shown.append(event)
+        return shown
+
 
 @pytest.fixture(scope="module")
 def airflow(

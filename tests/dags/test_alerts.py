@@ -12,6 +12,7 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.test_judged import contested as contested
 from tests.faults import Faults
 from tests.sink import SECRET, Sink
+from titleholder.alerts.inert import inert
 from titleholder.interval import last_complete
 from titleholder.notifiers import webhook
 from titleholder.operators.check_freshness import CheckFreshnessOperator
@@ -120,6 +121,6 @@ def test_a_stale_source_is_told_once(
     assert made.play(week.end).state == "failed"
     assert len(waited) == 2
     assert told.titles() == ["source is stale", "task failed"]
-    assert f"h after the end of the interval: {made.table} " in told.texts[0]
+    assert f"h after the end of the interval: {inert(made.table)} " in told.texts[0]
     assert f"waiting until {week.end + timedelta(weeks=4):%Y-%m-%d %H:%M} UTC" in told.texts[0]
     assert "the run looks every 1 s and goes on by itself" in told.texts[0]

@@ -78,6 +78,25 @@ def test_the_file_of_the_page_is_a_model(tmp_path: Path) -> None:
     assert load_model(path).duel is not None
 
 
+@pytest.mark.parametrize(
+    "check", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join
+)
+def test_the_pipeline_of_the_page_passes_the_check(tmp_path: Path, check: list[str]) -> None:
+    """What `make check` says of the file that the page has its reader write; of the whole
+    repository with it, the page followed to the letter asks below."""
+    shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
+    shutil.copytree(REPOSITORY / "pipeline", tmp_path / "pipeline")
+    (tmp_path / "pipeline" / "wine.py").write_text(wine.file("pipeline/wine.py"))
+    done = subprocess.run(
+        [sys.executable, "-m", *check, "pipeline/wine.py"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
 @pytest.mark.long
 def test_staging_and_production_beside_each_other(
     model: Callable[..., Model], google: Google
@@ -138,11 +157,20 @@ def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
             )
             assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
             said += done.stdout
+        checked = subprocess.run(
+            ["make", "--assume-old=setup", f"BIN={Path(sys.executable).parent}", "check"],
+            cwd=copy,
+            env=environ,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert checked.returncode == 0, checked.stdout + checked.stderr
     finally:
         run_sandbox(copy / "var", "down")
     for told in (
         "wine.samples: 1,344 rows",
-        "dags/models: linnerud, wine",
+        "\nwine: its file is right, and fits wine-",
         "  success after",
         "  challenger  10 %  wine-challenger-model",
         '{"predictions": ["barolo"]',

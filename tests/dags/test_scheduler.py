@@ -1,9 +1,14 @@
 """The weekly DAG under a real Airflow: scheduler, triggerer, DAG processor and API server."""
 
+import re
+import subprocess
+import sys
 from collections.abc import Callable
 from datetime import datetime, timedelta
+from pathlib import Path
 
-from tests.conftest import DAGS_FOLDER, Sandbox
+from sandbox.processes import inherited
+from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
@@ -58,6 +63,9 @@ def test_scheduled_cleared_and_backfilled(
     assert "load the missing interval" in airflow.log(
         dag_id, empty["dag_run_id"], "check_freshness"
     )
+    last = airflow.log_unfolded(dag_id, empty["dag_run_id"], "check_freshness")[-1]
+    assert last.startswith(f"titleholder: {made.name}: task failed (")
+    assert "load the missing interval" in last, "what to do is the last line that a person sees"
     assert {r["run_type"] for r in done} == {"scheduled", "backfill"}
     assert google.endpoint(made.name) == before
     assert len(google.versions(made.name)) == 3
@@ -83,6 +91,32 @@ def test_scheduled_cleared_and_backfilled(
     assert "told nobody: this is a backfill" in said
     for part in SECRET.split("/"):
         assert part not in said
+
+
+def test_the_connection_of_the_alerts_is_made_as_the_page_says(
+    airflow: Airflow, sandbox: Sandbox
+) -> None:
+    page = (REPOSITORY / "docs" / "alerts.md").read_text()
+    (commands,) = re.findall(r"```sh\n(.*?connections add.*?)```", page, re.DOTALL)
+    for said, here in (
+        ("var/sandbox.env", sandbox.var / "sandbox.env"),
+        (".venv/bin/airflow", Path(sys.executable).with_name("airflow")),
+    ):
+        assert said in commands
+        commands = commands.replace(said, str(here))
+    done = subprocess.run(
+        ["bash", "-euo", "pipefail", "-c", commands],
+        env=inherited(),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "invalid" not in done.stdout + done.stderr
+    made = airflow.call("GET", "/connections/titleholder_alerts")
+    assert made["conn_type"] == "generic"
+    assert made["password"]
+    airflow.call("DELETE", "/connections/titleholder_alerts")
 
 
 def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(

@@ -1,6 +1,7 @@
 """`python -m sandbox`: what it starts, says, keeps and ends."""
 
 import os
+import shlex
 import stat
 import subprocess
 import sys
@@ -15,7 +16,7 @@ from google.cloud import bigquery, storage
 
 from sandbox import airflow
 from sandbox.__main__ import main
-from sandbox.places import Home, State
+from sandbox.places import Home, State, airflow_settings
 from sandbox.processes import alive, free_port
 from tests.conftest import Sandbox, run_sandbox
 
@@ -27,7 +28,9 @@ def var(tmp_path: Path) -> Iterator[Path]:
 
 
 def test_addresses_are_told_in_a_file_that_a_shell_sources(sandbox: Sandbox) -> None:
-    assert set(sandbox.env) == {
+    lines = shlex.split((sandbox.var / "sandbox.env").read_text())
+    written = dict(line.split("=", 1) for line in lines)
+    assert set(written) - set(airflow_settings(sandbox.var, State())) == {
         "BIGQUERY_EMULATOR_HOST",
         "BIGQUERY_STORAGE_EMULATOR_HOST",
         "STORAGE_EMULATOR_HOST",
@@ -37,12 +40,16 @@ def test_addresses_are_told_in_a_file_that_a_shell_sources(sandbox: Sandbox) -> 
         "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT",
     }
     told = subprocess.run(
-        ["sh", "-c", f". {sandbox.var}/sandbox.env; echo $VERTEX_AI_EMULATOR_HOST"],
+        ["sh", "-c", f". {sandbox.var}/sandbox.env; echo $VERTEX_AI_EMULATOR_HOST $AIRFLOW_HOME"],
         capture_output=True,
         text=True,
         check=True,
     )
-    assert told.stdout.strip() == sandbox.env["VERTEX_AI_EMULATOR_HOST"]
+    home = sandbox.var / "airflow"
+    assert told.stdout.split() == [sandbox.env["VERTEX_AI_EMULATOR_HOST"], str(home)]
+    whole = airflow.environment(home, Home(sandbox.var).load())
+    assert written.items() < whole.items(), "as Airflow's own processes have it"
+    assert not [name for name in written if "SECRET" in name]
 
 
 def test_everything_listens_on_loopback_only(sandbox: Sandbox) -> None:

@@ -29,11 +29,14 @@ from tests.titleholder.editor import found_by_an_editor
 from titleholder.candidate import candidate
 from titleholder.cli.desk import Desk
 from titleholder.cli.main import main
-from titleholder.config import load_model
+from titleholder.compiled import version_of
+from titleholder.config import load_model, load_models
 from titleholder.contract import Offer
+from titleholder.errors import Refusal
 from titleholder.interval import Interval
 from titleholder.reconcile import Done
 from titleholder.run import Run
+from titleholder.vertex.endpoints import Endpoints
 
 NUMBERS = itertools.count(1)
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
@@ -261,6 +264,40 @@ def test_a_person_says_why(terminal: Terminal) -> None:
     assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
 
 
+FORGED = (
+    'fewer complaints")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r\x1b[1A\x1b[2K'
+    "\u2028\u202edegrof\u2066 \x9b2J"
+)
+
+
+def test_a_reason_forges_no_line_of_the_history(terminal: Terminal) -> None:
+    terminal("share", "30", "--reason", FORGED)
+    (event,) = terminal.json("history", "--limit", "1")
+    assert event["evidence"] == {"reason": FORGED}, "kept as it was written"
+    (line,) = terminal("history", "--limit", "1").split("\n")[:-1]
+    assert line.isprintable()
+    assert line.endswith(
+        r'because "fewer complaints\")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r'
+        r'\u001b[1A\u001b[2K \u202edegrof\u2066 \x9b2J")'
+    )
+    lines = terminal("history", "--at", "2036-01-01").split("\n")[:-1]
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == 2
+
+
+def test_an_error_of_others_commands_no_terminal(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        logging.getLogger("titleholder.reconcile").info("a step of %s", FORGED)
+        raise Refusal(f"it says {FORGED}")
+
+    monkeypatch.setattr(Endpoints, "observe", broken)
+    said = terminal("status", code=1).split("\n")[:-1]
+    assert [line.partition(" fewer")[0] for line in said] == ["a step of", "titleholder: it says"]
+    assert all(line.isprintable() for line in said)
+
+
 def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:
     file = terminal.models / f"{terminal.name}.yaml"
     assert terminal.json("status")["previous_not_deployed"] is None
@@ -296,7 +333,19 @@ def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     good = tmp_path / "linnerud.yaml"
     good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     assert main(["check", "--models", str(tmp_path)]) == 0
-    assert capsys.readouterr().out == f"{tmp_path}: linnerud\n"
+    pipeline, duel = (
+        version_of(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
+        for name in ("linnerud.yaml", "duel.yaml")
+    )
+    assert capsys.readouterr().out == (
+        f"linnerud: its file is right, and fits {pipeline} and {duel}\n"
+        "  train     0 3 * * 1 (UTC): linnerud.measurements by measured_at, with linnerud.yaml; "
+        "scores from 60 pass\n"
+        "  deploy    endpoint linnerud (made when missing): a challenger gets 10 % of the "
+        "requests\n"
+        "  judge     0 5 * * * (UTC): by the metric absolute on chins; a better challenger is "
+        "promoted without asking\n"
+    )
     (tmp_path / "broken.yaml").write_text("model: broken\n")
     assert main(["check", "--models", str(tmp_path)]) == 1
     said = capsys.readouterr()
@@ -304,6 +353,35 @@ def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     assert said.out == ""
     assert main(["check", "--models", str(tmp_path / "none")]) == 1
     assert "none holds no model; add a YAML file" in capsys.readouterr().err
+
+
+def test_the_check_says_where_it_could_not_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+    raw["duel"]["template"] = "gs://b/duel.yaml"
+    raw["rollout"] = {"steps": [5, {"share": 20, "bake": "2d"}], "promotion": "ask"}
+    (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(tmp_path / "none"))
+    assert main(["check", "--models", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "linnerud: its file is right\n"
+        f"  unknown   linnerud.yaml was not looked at, as there is no {tmp_path}/none\n"
+        "  unknown   gs://b/duel.yaml was not looked at, as it is in Cloud Storage\n"
+    )
+    assert "a challenger gets 5 %, then 20 % for 2d of the requests" in said
+    assert "a better challenger is promoted once a person approves" in said
+
+
+def test_parsing_the_files_looks_at_no_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = (REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text()
+    (tmp_path / "linnerud.yaml").write_text(raw.replace("linnerud.yaml # in", "gone.yaml # in"))
+    monkeypatch.setattr(Path, "read_bytes", None)
+    (config,) = load_models(tmp_path).whole()
+    assert config.pipeline.template == "gone.yaml"
 
 
 def test_wrong_usage(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:

@@ -166,7 +166,7 @@ def test_a_bad_webhook_is_a_warning_without_the_secret(
 
 def test_no_exception_carries_the_secret(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(Undelivered) as raised:
-        post(bad(into, "is not there"), "text")
+        post(bad(into, "is not there"), {"text": "text"})
     assert SECRET not in repr(raised.value)
     assert raised.value.__cause__ is None
     connect(monkeypatch, f"http://hooks.example.com/{SECRET}")

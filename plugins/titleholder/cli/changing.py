@@ -6,6 +6,7 @@ import sys
 import time
 
 from titleholder.cli.desk import Desk
+from titleholder.cli.terminal import say
 from titleholder.reconcile import Waiting
 from titleholder.rollout.wishes import Wish, intent_of
 
@@ -23,7 +24,7 @@ def change(desk: Desk, options: argparse.Namespace) -> int:
         if not isinstance(result, Waiting):
             break
         if waiting is None or waiting.operation != result.operation:
-            print(f"waiting for {result.operation}", file=sys.stderr)
+            say(f"waiting for {result.operation}", sys.stderr)
         waiting = result
         time.sleep(LOOK_SECONDS)
     if options.json:
@@ -36,5 +37,5 @@ def change(desk: Desk, options: argparse.Namespace) -> int:
         }
         print(json.dumps(answer))
     else:
-        print(result.plan.summary)
+        say(result.plan.summary)
     return 0

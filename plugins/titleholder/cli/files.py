@@ -1,24 +1,12 @@
-"""The verbs about the YAML files themselves, which need nothing of Google's."""
+"""The verb that tells editors what a model's file may hold: schema."""
 
 import argparse
 import json
-from pathlib import Path
 
-from titleholder.config import load_models
 from titleholder.environment import DAGS_FOLDER
-from titleholder.errors import ConfigError, SettingError
+from titleholder.errors import SettingError
 
 PAGE = DAGS_FOLDER.parent / "docs" / "models.md"
-
-
-def check(options: argparse.Namespace) -> int:
-    """Whether every file of the folder is a model; raises ConfigError with a sentence a fault."""
-    folder: Path = options.models
-    found = load_models(folder).whole()
-    if not found:
-        raise ConfigError(f"{folder} holds no model; add a YAML file")
-    print(f"{folder}: {', '.join(config.model for config in found)}")
-    return 0
 
 
 def schema(options: argparse.Namespace) -> int:

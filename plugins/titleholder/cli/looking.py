@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from titleholder.cli.desk import Desk
+from titleholder.cli.terminal import say
 from titleholder.errors import Refusal
 from titleholder.interval import Interval, last_complete
 from titleholder.rollout.intents import Intent, SeatCandidate
@@ -44,24 +45,24 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
         }
         print(json.dumps(answer | {"busy": view.busy, "refusal": told or None}))
         return 1 if told else 0
-    print(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
+    say(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
     for seat in seats:
         until = f"data until {seat['data_until']:.16}" if seat["data_until"] else "not ours"
-        print(
+        say(
             f"  {seat['role'] or 'no role':10} {seat['share']:3} %  {seat['version']:20} "
             f"id {seat['id']}  {until}"
         )
     if gone:
-        print(
+        say(
             f"  previous       -  {gone['version'] or 'unknown version':20} id {gone['id']}  not "
             "deployed; reinstate deploys it again"
         )
     if view.endpoint and not seats:
-        print("  no model is deployed")
+        say("  no model is deployed")
     for operation in view.busy:
-        print(f"  in the works: {operation}")
+        say(f"  in the works: {operation}")
     if told:
-        print(told)
+        say(told)
     return 1 if told else 0
 
 
@@ -89,8 +90,10 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
         return 0
     for number, row in enumerate(rows, 1):
         shares = ", ".join(f"{seat} {share} %" for seat, share in row["split"].items())
-        print(f"{number}. {row['step']}\n   {row['call']}\n   split: {shares or 'empty'}")
-    print(f"{'Then' if rows else 'Nothing to do'}: {decided.summary}")
+        say(f"{number}. {row['step']}")
+        say(f"   {row['call']}")
+        say(f"   split: {shares or 'empty'}")
+    say(f"{'Then' if rows else 'Nothing to do'}: {decided.summary}")
     return 0
 
 

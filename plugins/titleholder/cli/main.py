@@ -9,10 +9,12 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titleholder.cli import changing, files, looking, past, reporting
+from titleholder.cli import changing, checking, files, looking, past, reporting
 from titleholder.cli.desk import Desk
+from titleholder.cli.terminal import LineFormatter, say
 from titleholder.config import named_model
 from titleholder.environment import DAGS_FOLDER
+from titleholder.errors import ConfigError
 from titleholder.recorder import LONGEST_REASON
 from titleholder.rollout.wishes import KINDS
 from titleholder.telling import told
@@ -27,13 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _engine_heard():
             return int(options.do(options))
     except KeyboardInterrupt:
-        print("titleholder: stopped; the same command goes on from here", file=sys.stderr)
+        say("titleholder: stopped; the same command goes on from here", sys.stderr)
         return INTERRUPTED
     except Exception as error:
         said = told(error)
         if said is None:
             raise
-        print(f"titleholder: {said}", file=sys.stderr)
+        # A file has a line for each of its faults; anything else is one sentence.
+        lines = said.split("\n") if isinstance(error, ConfigError) else [said]
+        for number, line in enumerate(lines):
+            say(line if number else f"titleholder: {line}", sys.stderr)
     return 1
 
 
@@ -42,6 +47,7 @@ def _engine_heard() -> Iterator[None]:
     """What the engine says it does goes to stderr, once and as it is: importing Airflow's hook
     gives the root a handler of its own."""
     log, handler = logging.getLogger("titleholder"), logging.StreamHandler()
+    handler.setFormatter(LineFormatter())
     level = log.level
     log.addHandler(handler)
     log.setLevel(logging.INFO)
@@ -122,8 +128,12 @@ def _parser() -> argparse.ArgumentParser:
     written.add_argument("--airflow", metavar="URL", help="where Airflow's UI is, for the links")
     written.set_defaults(do=reporting.report)
 
-    check = verbs.add_parser("check", parents=[folder], help="whether the YAML files are right")
-    check.set_defaults(do=files.check)
+    check = verbs.add_parser(
+        "check",
+        parents=[folder],
+        help="whether the YAML files are right and fit their pipelines, and what they lead to",
+    )
+    check.set_defaults(do=checking.check)
     schema = verbs.add_parser("schema", help="the JSON Schema of a YAML file, for editors")
     schema.set_defaults(do=files.schema)
     return parser

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.cli.desk import Desk
+from titleholder.cli.terminal import say
 from titleholder.events import Event, champion_at
 from titleholder.recorder import REASON
 
@@ -20,30 +21,32 @@ def history(desk: Desk, options: argparse.Namespace) -> int:
             print(json.dumps([_plain(event) for event in events]))
             return 0
         for event in events:
-            print(_line(event))
+            say(_line(event))
         if not events:
-            print(f"{desk.config.model}: nothing has happened yet")
+            say(f"{desk.config.model}: nothing has happened yet")
         return 0
     found = champion_at(events, options.at)
     if options.json:
         print(json.dumps(_plain(found) if found else None))
     elif found is None:
-        print(f"{desk.config.model} had no champion at {options.at:%Y-%m-%d %H:%M} UTC")
+        say(f"{desk.config.model} had no champion at {options.at:%Y-%m-%d %H:%M} UTC")
     else:
         version = found.versions.get(found.champion_after or "", "a version unknown")
-        print(
+        say(
             f"{found.champion_after} ({version}) was champion at {options.at:%Y-%m-%d %H:%M} UTC, "
-            f"since {found.time:%Y-%m-%d %H:%M} UTC\n  {_line(found)}"
+            f"since {found.time:%Y-%m-%d %H:%M} UTC"
         )
+        say(f"  {_line(found)}")
         for name, value in found.evidence.items():
-            print(f"    {name}: {value}")
+            say(f"    {name}: {value}")
     return 0 if found else 1
 
 
 def _line(event: Event) -> str:
     who = f"{event.actor or 'unknown'}, {event.run or 'unknown run'}"
     said = event.evidence.get(REASON)
-    why = f', because "{said}"' if said else ""
+    # In quotes that nothing in it can close.
+    why = f", because {json.dumps(str(said), ensure_ascii=False)}" if said else ""
     return f"{event.time:%Y-%m-%d %H:%M:%S} UTC {event.action:10} {event.reason} ({who}{why})"
 
 

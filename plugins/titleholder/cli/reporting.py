@@ -8,6 +8,7 @@ from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
 from titleholder.cli.desk import Desk
+from titleholder.cli.terminal import say
 from titleholder.config import ModelConfig, load_models, named_model
 from titleholder.errors import Refusal
 from titleholder.page.facts import Facts, Unreadable
@@ -42,7 +43,7 @@ def report(options: argparse.Namespace) -> int:
     options.out.write_text(html, encoding="utf-8")
     unread = [one for one in found if isinstance(one, Unreadable) or one.away]
     missing = f", {len(unread)} not whole" if unread else ""
-    print(f"{options.out}: {count(len(found), 'model')}{missing}")
+    say(f"{options.out}: {count(len(found), 'model')}{missing}")
     return 1 if unread else 0
 
 

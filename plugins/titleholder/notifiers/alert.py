@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from typing import Any
+from urllib.parse import urlsplit
 
 from airflow.sdk import BaseNotifier
 
 from titleholder.alerts.alert import Alert, Link
-from titleholder.alerts.rendering import chat, line, mail, subject
+from titleholder.alerts.rendering import line, mail, message, subject
 from titleholder.config import ModelConfig
 from titleholder.notifiers.facts import alert_of, is_backfill, run_page
 from titleholder.notifiers.webhook import Undelivered, post, webhook_of
@@ -45,17 +46,24 @@ class AlertNotifier(BaseNotifier):
         except Exception:
             self.log.exception("titleholder: %s: no alert could be made", self.model)
             return
-        if alert is not None:
-            self.tell(alert, context)
+        if alert is None:
+            return
+        if "ti" in context:
+            # Airflow's UI folds up what follows a task's error in its log. Behind the end of that
+            # group, the alert is the last line that a person sees.
+            self.log.info("::endgroup::")
+        self.tell(alert, context)
 
     def tell(self, alert: Alert, context: Any) -> None:
         """Send it everywhere, with a link to the run; a backfill only writes the log."""
         alert = alert.linked(Link("Airflow", run_page(context)))
         log = self.log.warning if alert.kind.asks else self.log.info
         log = self.log.error if alert.kind.bad else log
-        log("titleholder: %s", line(alert))
-        if is_backfill(context) and not self.backfills:
+        quiet = is_backfill(context) and not self.backfills
+        if quiet:
             self.log.info("titleholder: told nobody: this is a backfill, and alerts.backfills off")
+        log("titleholder: %s", line(alert))
+        if quiet:
             return
         self._send(f"the webhook of the connection {self.connection}", self._post, alert)
         if self.email:
@@ -64,7 +72,7 @@ class AlertNotifier(BaseNotifier):
     def _post(self, alert: Alert) -> None:
         url = webhook_of(self.connection)
         if url is not None:
-            post(url, chat(alert))
+            post(url, message(alert, urlsplit(url).hostname or ""))
 
     def _mail(self, alert: Alert) -> None:
         from airflow.utils.email import send_email

@@ -1,4 +1,4 @@
-"""Sends a text to the incoming webhook of an Airflow connection.
+"""Sends a message to the incoming webhook of an Airflow connection.
 
 The address is a secret, as whoever has it may post: it is the connection's password, which Airflow
 encrypts, hides and masks, and it is in no message, log or exception of this file.
@@ -6,8 +6,9 @@ encrypts, hides and masks, and it is in no message, log or exception of this fil
 
 import ipaddress
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from typing import Any
 from urllib.parse import urlsplit
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
@@ -58,15 +59,15 @@ def webhook_of(connection: str) -> str | None:
     return url
 
 
-def post(url: str, text: str) -> None:
-    """Post `{"text": ...}`, as Slack and Google Chat want it. Raises Undelivered."""
+def post(url: str, message: Mapping[str, Any]) -> None:
+    """Post the message as JSON: `{"text": ...}`. Raises Undelivered."""
     import requests
 
     try:
         with _unlogged():
             answer = requests.post(
                 url,
-                json={"text": text},
+                json=message,
                 timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
                 # Another host is nobody whom the connection names.
                 allow_redirects=False,
