@@ -30,7 +30,7 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
             "id": seat.id,
             "version": seat.model,
             "display_name": seat.display_name,
-            "data_until": seat.data_until.isoformat() if seat.data_until else None,
+            "data_until": end.isoformat() if (end := view.data_until(seat)) else None,
         }
         for seat, role in holders
     ]
@@ -82,8 +82,9 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     now = view
     for step in decided.steps:
+        call = call_of(step, now)
         now = after(now, step)
-        rows.append({"step": str(step), "call": call_of(step), "split": now.split})
+        rows.append({"step": str(step), "call": call, "split": now.split})
     if options.json:
         print(json.dumps({"steps": rows, "summary": decided.summary}))
         return 0
@@ -114,7 +115,7 @@ def _next_candidate(desk: Desk) -> SeatCandidate:
     return SeatCandidate(
         version=NewVersion(run.name, config.model, "", "", ""),
         deployed_model_id=run.deployed_model_id,
-        data_until=end,
+        recency=run.recency,
         period=run.interval.length,
         share=config.rollout.challenger_share,
         endpoint=config.endpoint.display_name,

@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from titleholder.errors import Refusal
+from titleholder.labels import CHANGE
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -14,7 +15,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetShare,
 )
-from titleholder.rollout.roles import CHANGE, Roles, must_exist, stand
+from titleholder.rollout.roles import Roles, must_exist, stand
 from titleholder.rollout.view import View
 
 Kind = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
