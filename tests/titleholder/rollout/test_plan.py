@@ -133,7 +133,10 @@ labels = st.fixed_dictionaries(
     optional={
         **dict.fromkeys(("champion", "challenger", "previous", "withdrawn"), anybody),
         "change": st.just("seat-1"),
-        "challenger-share": st.sampled_from(["0", "10", "90", "100", "x", ""]),
+        "challenger-share": st.sampled_from(["0", "10", "90", "100", "x", "", "²", "٣", "-1"]),
+        "newest-data": st.sampled_from(
+            ["", "x", "²", "20261109t030000z-g0", "20261316t030000z-g²"]
+        ),
     },
 )
 
