@@ -31,10 +31,10 @@ UNITS = {
 
 @dataclass(frozen=True)
 class _Keys:
-    """A mapping without these keys; `told` says why not."""
+    """A mapping without these keys; `reason` says why not."""
 
     taken: frozenset[str]
-    told: str
+    reason: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
@@ -46,7 +46,7 @@ class _Keys:
 
     def _checked(self, value: dict[str, Any]) -> dict[str, Any]:
         if taken := sorted(self.taken & value.keys()):
-            raise Fault(f"sets {', '.join(taken)}, {self.told}")
+            raise Fault(f"sets {', '.join(taken)}, {self.reason}")
         return value
 
 

@@ -86,12 +86,12 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
         now = after(now, step)
         rows.append({"step": str(step), "call": call, "split": now.split})
     if options.json:
-        print(json.dumps({"steps": rows, "summary": decided.summary}))
+        print(json.dumps({"steps": rows, "summary": decided.answer}))
         return 0
     for number, row in enumerate(rows, 1):
         shares = ", ".join(f"{seat} {share} %" for seat, share in row["split"].items())
         print(f"{number}. {row['step']}\n   {row['call']}\n   split: {shares or 'empty'}")
-    print(f"{'Then' if rows else 'Nothing to do'}: {decided.summary}")
+    print(f"{'Then' if rows else 'Nothing to do'}: {decided.answer}")
     return 0
 
 

@@ -75,7 +75,7 @@ def record(view: View) -> tuple[Roles, dict[str, int]] | None:
 
 def high_water(view: View) -> Recency | None:
     """How new the newest data is of a model that a rollout ever gave traffic to, by the endpoint's
-    label; None where there is no such label, or somebody made something else of it."""
+    label; None where there is no such label, or it was changed to another form."""
     return recency_of_label(view.labels.get(NEWEST, ""))
 
 
@@ -124,7 +124,7 @@ def stand(view: View) -> Standing:
     if recorded is None:
         roles = _conclude(view, tuple(s for s in view.seats if s not in left))
         return Standing(roles, False, left)
-    if differences := differences_to(view, *recorded):
+    if differences := drift(view):
         raise HandsOn(
             f"{view.endpoint} was changed by hand: {'; '.join(differences)}; keep it as it is with "
             f"`python -m titleholder adopt {view.model}`, or go back to what was recorded with "
@@ -132,6 +132,13 @@ def stand(view: View) -> Standing:
             "that intent), then repeat this"
         )
     return Standing(recorded[0], True, left)
+
+
+def drift(view: View) -> list[str]:
+    """In words, how the endpoint differs from what the last write recorded; empty when it does
+    not, and where nothing is recorded."""
+    recorded = record(view)
+    return differences_to(view, *recorded) if recorded is not None else []
 
 
 def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]:
