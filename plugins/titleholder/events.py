@@ -12,6 +12,10 @@ from typing import Any
 # They say why nothing was changed: whoever was champion before them still is.
 UNCHANGING = frozenset({"refused", "superseded", "waiting", "judged", "declined", "unchanged"})
 
+# Among the evidence of a change to an endpoint that was changed by hand before: how it differed
+# from the record, and how it still does, each a list of phrases.
+BY_HAND, OWED = "changed_by_hand", "still_differs"
+
 Roles = tuple[str | None, str | None, dict[str, int] | None]
 
 
@@ -24,7 +28,8 @@ class Event:
     adopt, restore, reinstate, and those of UNCHANGING.
     Champion and challenger are deployed model ids, None when there was none or it is not known; a
     split maps deployed model ids to per cent;
-    `versions` maps them to registered versions such as `linnerud@3`. `evidence` is what JSON can
+    `versions` maps them to registered versions such as `linnerud@3`, `data_until` to the end of
+    the data that they were trained on, where that is known (RFC 3339). `evidence` is what JSON can
     hold: tuples become lists, keys text, and NaN and infinities the words for them, as JSON has no
     such numbers. `reconstructed`: read from the endpoint's labels by a later actor, because the
     one who made the change died before writing; what was before, evidence, run and actor are not
@@ -46,6 +51,7 @@ class Event:
     challenger_after: str | None = None
     split_after: dict[str, int] | None = field(default=None, hash=False)
     versions: dict[str, str] = field(default_factory=dict, hash=False)
+    data_until: dict[str, str] = field(default_factory=dict, hash=False)
     interval_start: datetime | None = None
     interval_end: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict, hash=False)

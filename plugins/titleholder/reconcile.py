@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -126,6 +126,7 @@ class Reconciler:
         lost: Event | None = None
         fresh: Waiting | None = None  # somebody else's operation, first seen in this call
         made: set[Step] = set()
+        acted = waiting is not None and bool(waiting.step)
         seen = 0
         while True:
             view = self._endpoints.observe()
@@ -133,7 +134,7 @@ class Reconciler:
             lost = None
             decided = plan(view, intent, self._policy)
             if not decided.steps:
-                return self._done(decided, view)
+                return self._done(decided, view, acted)
             if decided.steps != told:
                 log.info("plan: %s", "; ".join(str(step) for step in decided.steps))
             step, told = decided.steps[0], decided.steps
@@ -154,6 +155,7 @@ class Reconciler:
             event = (
                 self._recorder.change(view, step, decided) if isinstance(step, SetTraffic) else None
             )
+            acted = True
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
             except LookAgain as change:
@@ -194,7 +196,9 @@ class Reconciler:
                 "in the console, then repeat this"
             )
 
-    def _done(self, decided: Plan, view: View) -> Done:
+    def _done(self, decided: Plan, view: View, acted: bool) -> Done:
+        if not acted:
+            decided = replace(decided, summary=decided.answer)
         if decided.outcome in ("superseded", "waiting"):
             self._recorder.kept_out(view, decided)
         return Done(decided, view)

@@ -2,14 +2,15 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from titleholder.events import Event, event_id
+from titleholder.events import BY_HAND, OWED, Event, event_id
 from titleholder.interval import Interval
+from titleholder.labels import CHANGE
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import CHANGE, record
+from titleholder.rollout.roles import record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
@@ -55,9 +56,16 @@ class Recorder:
 
     def change(self, view: View, step: SetTraffic, decided: Plan) -> Event:
         """What the write will have been. Its id names the write among the endpoint's labels, and
-        differs for every state that it may find."""
+        differs for every state that it may find; where the labels record another split than the
+        write leaves, it ends with a digest of the latter."""
         name = f"{step.action}-{event_id(view.endpoint, view.etag, str(step))}"
-        return self._event(name, step.action, decided.summary, view, after(view, step))
+        if step.recorded is not None:
+            name = f"{name}-{event_id(*_flat(step.split))}"
+        event = self._event(name, step.action, decided.summary, view, after(view, step))
+        if not decided.by_hand:
+            return event
+        differed = {BY_HAND: decided.by_hand, OWED: decided.owed}
+        return replace(event, evidence=event.evidence | differed)
 
     def kept_out(self, view: View, decided: Plan) -> None:
         """A newer model, or one that is still being judged, kept this one out."""
@@ -96,8 +104,9 @@ class Recorder:
                     reason=f"{action}: read from the endpoint's labels",
                     champion_after=roles.champion,
                     challenger_after=roles.challenger,
-                    split_after=split,
+                    split_after=_left_by(change, view, split),
                     versions=_versions(view),
+                    data_until=_data_until(view),
                     reconstructed=True,
                 )
             )
@@ -138,6 +147,7 @@ class Recorder:
             challenger_after=now.labels.get("challenger"),
             split_after=now.split,
             versions=_versions(before) | _versions(now),
+            data_until=_data_until(before) | _data_until(now),
             interval_start=interval.start if interval else None,
             interval_end=interval.end if interval else None,
             evidence=cause.evidence,
@@ -148,3 +158,20 @@ class Recorder:
 
 def _versions(view: View) -> dict[str, str]:
     return {seat.id: seat.model for seat in view.seats}
+
+
+def _left_by(change: str, view: View, recorded: dict[str, int]) -> dict[str, int] | None:
+    """The split that the write of that name left: the recorded one, unless the name has a digest of
+    another one. That is only known while it is there."""
+    if change.count("-") < 2:
+        return recorded
+    return view.split if change.endswith(event_id(*_flat(view.split))) else None
+
+
+def _flat(split: dict[str, int]) -> list[str]:
+    return [f"{seat} {share}" for seat, share in sorted(split.items())]
+
+
+def _data_until(view: View) -> dict[str, str]:
+    ends = {seat.id: view.data_until(seat) for seat in view.seats}
+    return {one: f"{end:%Y-%m-%dT%H:%M:%SZ}" for one, end in ends.items() if end}

@@ -49,30 +49,90 @@ def _cold(scene: Scene) -> None:
     scene.play(scene.wish(2))
 
 
+def _rolled_back(scene: Scene) -> None:
+    """A is champion, and C, two weeks newer, was rolled back."""
+    _weeks(0, 2)(scene)
+    scene.play(RollBack(C))
+
+
+def _reinstated(scene: Scene) -> None:
+    """A is champion again, and C, which had the title meanwhile, is gone."""
+    _weeks(0, 2)(scene)
+    scene.play(Promote(C))
+    scene.play(Reinstate(A))
+    _undeploy(scene, C)
+
+
+def _deleted(scene: Scene) -> None:
+    """A is champion, C was rolled back, and its version deleted from the registry."""
+    _rolled_back(scene)
+    (version,) = (v for v in scene.view().versions if scene.wish(2).version.alias in v.aliases)
+    vertex = scene.vertex
+    vertex.finish(
+        vertex.models.delete_model_version(name=f"{scene.parent}/models/m1@{version.number}")
+    )
+
+
+def _made_again(scene: Scene) -> None:
+    """A and C were on an endpoint that is gone with its labels."""
+    _rolled_back(scene)
+    _undeploy(scene, A)
+    vertex = scene.vertex
+    vertex.finish(vertex.endpoints.delete_endpoint(name=scene.endpoint))
+
+
 def _split_by_hand(scene: Scene) -> None:
     _weeks(0, 1)(scene)
-    _shift(scene, {A: 40, B: 60})
+    shift(scene, {A: 40, B: 60})
+
+
+def _three_by_hand(scene: Scene) -> None:
+    """A third model, of others, has a share of the traffic as well."""
+    _weeks(0, 1)(scene)
+    _bring(scene, {"0": 20, A: 50, B: 30})
+
+
+def _promoted_by_hand(scene: Scene) -> None:
+    """B has nearly all requests, another model the rest, and A, the champion, is gone."""
+    _weeks(0, 1)(scene)
+    _bring(scene, {"0": 10, B: 90})
+    _undeploy(scene, A)
+
+
+def _bring(scene: Scene, split: dict[str, int]) -> None:
+    vertex = scene.vertex
+    vertex.parent = scene.parent
+    model = vertex.upload(scene.artifact, model_id="other").model
+    vertex.finish(vertex.deploy(scene.endpoint, model, split, id="7", display_name="theirs"))
 
 
 def _undeployed_by_hand(scene: Scene) -> None:
     _weeks(0, 1)(scene)
-    _shift(scene, {A: 100})
-    vertex = scene.vertex
-    vertex.finish(vertex.endpoints.undeploy_model(endpoint=scene.endpoint, deployed_model_id=B))
+    shift(scene, {A: 100})
+    _undeploy(scene, B)
+
+
+def _undeploy(scene: Scene, deployed_model_id: str) -> None:
+    undeploy = scene.vertex.endpoints.undeploy_model
+    operation = undeploy(endpoint=scene.endpoint, deployed_model_id=deployed_model_id)
+    scene.vertex.finish(operation)
 
 
 def _foreign(scene: Scene) -> None:
-    """An endpoint and a model that no rollout has touched."""
+    """An endpoint and a model that no rollout has touched, with an id such as those of ours."""
     vertex = scene.vertex
     vertex.parent = scene.parent
     model = vertex.upload(scene.artifact, model_id="m1").model
     endpoint = vertex.endpoint("theirs", display_name="m1").name
     vertex.finish(
-        vertex.deploy(endpoint, model, {"0": 100}, id="7", display_name="m1-champion-model")
+        vertex.deploy(
+            endpoint, model, {"0": 100}, id="9999999999", display_name="m1-champion-model"
+        )
     )
 
 
-def _shift(scene: Scene, split: dict[str, int]) -> None:
+def shift(scene: Scene, split: dict[str, int]) -> None:
+    """As the console does: a split without an etag, and without labels."""
     scene.vertex.endpoints.update_endpoint(
         endpoint={"name": scene.endpoint, "traffic_split": split},
         update_mask={"paths": ["traffic_split"]},
@@ -99,9 +159,17 @@ SCENARIOS = {
     "share": Scenario(_weeks(0, 1), _just(SetShare(B, 50))),
     "reinstate-warm": Scenario(_deposed, _just(Reinstate(A))),
     "reinstate-cold": Scenario(_cold, _just(Reinstate(A))),
+    "abort-split-by-hand": Scenario(_split_by_hand, _just(Abort(B))),
+    "roll-back-three-by-hand": Scenario(_three_by_hand, _just(RollBack(B))),
+    "roll-back-theirs-by-hand": Scenario(_three_by_hand, _just(RollBack("7"))),
+    "abort-without-champion": Scenario(_promoted_by_hand, _just(Abort(B))),
     "adopt-split": Scenario(_split_by_hand, _just(Adopt())),
     "restore-split": Scenario(_split_by_hand, _just(Restore())),
     "restore-undeployed": Scenario(_undeployed_by_hand, _just(Restore())),
     "foreign": Scenario(_foreign, _week(1)),
     "superseded": Scenario(_weeks(0, 2), _week(1)),
+    "superseded-by-rolled-back": Scenario(_rolled_back, _week(1)),
+    "superseded-by-deposed": Scenario(_reinstated, _week(1)),
+    "superseded-by-deleted": Scenario(_deleted, _week(1)),
+    "superseded-without-endpoint": Scenario(_made_again, _week(1)),
 }

@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults import Faults
 from tests.rollouts.conftest import Notebook, Scene, name
+from tests.rollouts.scenarios import shift
 from titleholder.errors import Refusal, TryAgain
 from titleholder.events import Event
 from titleholder.rollout.intents import Abort, Promote
@@ -94,3 +95,25 @@ def test_refusals_and_supersessions_are_on_record_once(scene: Scene) -> None:
     assert sorted(actions(scene)) == ["crown", "refused", "refused", "superseded"]
     (superseded,) = (e for e in scene.notebook.events.values() if e.action == "superseded")
     assert superseded.champion_after == superseded.champion_before == B
+
+
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_lost_event_has_the_split_that_was_changed_by_hand_if_it_is_known(
+    seated: Scene, touched: bool
+) -> None:
+    """The labels record another split than the write left, which adopt or restore settles."""
+    vertex = seated.vertex
+    vertex.parent = seated.parent
+    theirs = vertex.upload(seated.artifact, model_id="other").model
+    vertex.finish(vertex.deploy(seated.endpoint, theirs, {"0": 20, A: 50, B: 30}, id="7"))
+    with pytest.raises(TryAgain, match="still differs from what was recorded"):
+        seated.play(Abort(B))
+    if touched:
+        shift(seated, {A: 70, "7": 30})
+    seated.notebook = Notebook(events=seated.notebook.events)
+    with pytest.raises(Refusal, match="was changed by hand"):
+        seated.play(seated.wish(2))
+    (abort,) = (e for e in seated.notebook.events.values() if e.action == "abort")
+    assert abort.reconstructed
+    assert (abort.champion_after, abort.challenger_after) == (A, None)
+    assert abort.split_after == (None if touched else {A: 80, "7": 20})

@@ -1,11 +1,11 @@
 """What is told of a change to the endpoint, by its event."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from titleholder.alerts.alert import Alert, Kind, Link
 from titleholder.console import endpoint_page, object_page, pipeline_page, version_page
-from titleholder.events import Event
-from titleholder.run import data_until
+from titleholder.events import OWED, Event
 
 _WATCH = "Nothing now."
 
@@ -43,8 +43,8 @@ def named(event: Event, deployed_model_id: str | None) -> str:
     if deployed_model_id is None:
         return "nobody"
     version = event.versions.get(deployed_model_id)
-    until = data_until(deployed_model_id)
-    trained = f", data until {until:%Y-%m-%d %H:%M} UTC" if until else ""
+    until = event.data_until.get(deployed_model_id)
+    trained = f", data until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC" if until else ""
     return f"{version or 'deployed model'} ({deployed_model_id}{trained})"
 
 
@@ -95,18 +95,43 @@ def _promote(event: Event, judged: bool) -> _Told:
 
 
 def _leave(event: Event, judged: bool) -> _Told:
-    gone = event.challenger_before
-    todo = "Nothing: the next weekly model is the next challenger."
-    return Kind.ROLLED_BACK, gone, f"{named(event, gone)} is challenger no more", todo
+    gone = _withdrawn(event)
+    todo = _owed(event) or "Nothing: the next weekly model is the next challenger."
+    return Kind.ROLLED_BACK, gone, f"{_named_as(event, gone)} no more", todo
 
 
 def _abort(event: Event, judged: bool) -> _Told:
     kind, gone, what, _ = _leave(event, judged)
-    todo = (
+    todo = _owed(event) or (
         f"Trigger {event.model}__rollout with the intent share to bring it back, or rollback to "
         "undeploy it."
     )
     return kind, gone, f"{what}, and stays deployed without traffic", todo
+
+
+def _withdrawn(event: Event) -> str | None:
+    """The challenger, unless it is still there: on an endpoint that was changed by hand another
+    model may have lost its traffic."""
+    before, now = event.challenger_before, event.challenger_after
+    if before is not None and before != now:
+        return before
+    left = (event.split_before or {}).keys() - (event.split_after or {}).keys()
+    return next(iter(left), before)
+
+
+def _named_as(event: Event, gone: str | None) -> str:
+    challenger = gone is None or gone == event.challenger_before
+    return f"{named(event, gone)} {'is challenger' if challenger else 'has traffic'}"
+
+
+def _owed(event: Event) -> str:
+    owed = event.evidence.get(OWED)
+    return (
+        f"The endpoint was changed by hand and still differs from the record ({'; '.join(owed)}): "
+        f"trigger {event.model}__rollout with the intent adopt or restore."
+        if owed
+        else ""
+    )
 
 
 def _reinstate(event: Event, judged: bool) -> _Told:

@@ -31,7 +31,7 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
             "id": seat.id,
             "version": seat.model,
             "display_name": seat.display_name,
-            "data_until": seat.data_until.isoformat() if seat.data_until else None,
+            "data_until": end.isoformat() if (end := view.data_until(seat)) else None,
         }
         for seat, role in holders
     ]
@@ -83,17 +83,18 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     now = view
     for step in decided.steps:
+        call = call_of(step, now)
         now = after(now, step)
-        rows.append({"step": str(step), "call": call_of(step), "split": now.split})
+        rows.append({"step": str(step), "call": call, "split": now.split})
     if options.json:
-        print(json.dumps({"steps": rows, "summary": decided.summary}))
+        print(json.dumps({"steps": rows, "summary": decided.answer}))
         return 0
     for number, row in enumerate(rows, 1):
         shares = ", ".join(f"{seat} {share} %" for seat, share in row["split"].items())
         say(f"{number}. {row['step']}")
         say(f"   {row['call']}")
         say(f"   split: {shares or 'empty'}")
-    say(f"{'Then' if rows else 'Nothing to do'}: {decided.summary}")
+    say(f"{'Then' if rows else 'Nothing to do'}: {decided.answer}")
     return 0
 
 
@@ -117,7 +118,7 @@ def _next_candidate(desk: Desk) -> SeatCandidate:
     return SeatCandidate(
         version=NewVersion(run.name, config.model, "", "", ""),
         deployed_model_id=run.deployed_model_id,
-        data_until=end,
+        recency=run.recency,
         period=run.interval.length,
         share=config.rollout.challenger_share,
         endpoint=config.endpoint.display_name,

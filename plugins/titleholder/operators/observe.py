@@ -45,7 +45,7 @@ class ObserveOperator(ModelOperator):
             wish, decided = engine(self, person(context)).pin(asked)
         for step in decided.steps:
             self.log.info("to do: %s", step)
-        self.log.info("then: %s", decided.summary)
+        self.log.info("then: %s", decided.answer)
         return asdict(wish)
 
     def _judge(self, context: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,7 +2,10 @@
 
 from dataclasses import dataclass, field
 
-from titleholder.rollout.roles import Roles, labels_of
+from titleholder.labels import NEWEST
+from titleholder.rollout.roles import Roles, high_water, labels_of, lasting_labels
+from titleholder.rollout.view import View
+from titleholder.run import label_recency
 
 
 @dataclass(frozen=True)
@@ -55,24 +58,45 @@ class Deploy:
 @dataclass(frozen=True)
 class SetTraffic:
     """Change split and roles in one write. `split` sums to 100 and holds the champion; both it and
-    the roles are empty only where no model is left. `action` says in one word why."""
+    the roles are empty only where no model is left. `action` says in one word why.
+
+    On an endpoint that was changed by hand `recorded` is the split that the labels go on to record,
+    while `split` keeps what was found: it may miss the champion, or be empty.
+    """
 
     split: dict[str, int] = field(hash=False)
     roles: Roles | None
     action: str
+    recorded: dict[str, int] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         if self.roles is None:
-            sound = not self.split
+            sound = not self.split and self.recorded is None
         else:
-            sound = sum(self.split.values()) == 100 and self.roles.champion in self.split
+            record = self.split if self.recorded is None else self.recorded
+            sound = sum(record.values()) == 100 and self.roles.champion in record
+            sound = sound and (not self.split or sum(self.split.values()) == 100)
         if not sound or not all(0 < share <= 100 for share in self.split.values()):
             raise ValueError(f"a split must sum to 100 and hold the champion, not {self}")
+
+    def labels(self, view: View, change: str) -> dict[str, str]:
+        """All labels of the endpoint after this write, named `change`, to what the view shows.
+
+        The high-water mark is carried along, and raised to the newest data of those that get
+        traffic: what was deleted from the registry since was newer all the same.
+        """
+        served = [view.served_by(seat) for seat in view.seats if seat.id in self.split]
+        known = [high_water(view), *(view.recency(one) for one in served if one is not None)]
+        newest = max((one for one in known if one is not None), default=None)
+        mark = {NEWEST: label_recency(newest)} if newest else {}
+        record = self.split if self.recorded is None else self.recorded
+        return lasting_labels(view.labels) | labels_of(self.roles, record, change) | mark
 
     def __str__(self) -> str:
         if self.roles is None:
             return f"{self.action}: nobody has a role or traffic"
         shares = " and ".join(f"{share} % to {seat}" for seat, share in self.split.items())
+        shares = shares or "no traffic"
         challenger = self.roles.challenger or "none"
         return f"{self.action}: {shares} (champion {self.roles.champion}, challenger {challenger})"
 
@@ -104,8 +128,9 @@ class Alias:
 Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias
 
 
-def call_of(step: Step) -> str:
-    """The call of Google's that does the step: service, method and what it is given."""
+def call_of(step: Step, view: View) -> str:
+    """The call of Google's that does the step to what the view shows: service, method and what it
+    is given."""
     match step:
         case CreateEndpoint(display_name):
             return f"EndpointService.CreateEndpoint(display_name={display_name!r})"
@@ -116,8 +141,8 @@ def call_of(step: Step) -> str:
                 f"EndpointService.DeployModel(id={name!r}, display_name={display_name!r}, "
                 f"version={version!r}, traffic_split={{}})"
             )
-        case SetTraffic(split, roles, action):
-            labels = labels_of(roles, split, f"{action}-...")
+        case SetTraffic(split, _, action):
+            labels = step.labels(view, f"{action}-...")
             return f"EndpointService.UpdateEndpoint(traffic_split={split}, labels={labels}, etag)"
         case Undeploy(name):
             return f"EndpointService.UndeployModel(deployed_model_id={name!r})"

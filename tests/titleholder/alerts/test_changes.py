@@ -26,6 +26,7 @@ def event(action: str, **given: Any) -> Event:
         reason="",
         endpoint=ENDPOINT,
         versions={OLD: "linnerud@1", NEW: "linnerud@2"},
+        data_until={OLD: "2026-11-09T03:00:00Z", NEW: "2026-11-16T03:00:00Z"},
         **given,
     )
 
@@ -92,6 +93,32 @@ def event(action: str, **given: Any) -> Event:
             "100 % of the requests go to the champion 2990322000.",
             "Trigger linnerud__rollout with the intent share to bring it back, or rollback to "
             "undeploy it.",
+        ),
+        (
+            "abort",
+            {
+                **MOVE,
+                "challenger_before": NEW,
+                "split_before": {OLD: 50, NEW: 30, "7": 20},
+                "split_after": {OLD: 80, "7": 20},
+                "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
+            },
+            Kind.ROLLED_BACK,
+            "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "stays deployed without traffic.",
+            "80 % of the requests go to the champion 2990322000, 20 % of the requests go to a "
+            "model without a role 7.",
+            "The endpoint was changed by hand and still differs from the record (the split is off; "
+            "7 was deployed): trigger linnerud__rollout with the intent adopt or restore.",
+        ),
+        (
+            "rollback",
+            {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
+            Kind.ROLLED_BACK,
+            "deployed model (7) has traffic no more.",
+            "90 % of the requests go to the champion 2990322000, 10 % of the requests go to the "
+            "challenger 2991330000.",
+            "Nothing: the next weekly model is the next challenger.",
         ),
         (
             "reinstate",

@@ -12,7 +12,6 @@ from titleholder.rollout.intents import (
     Promote,
     Reinstate,
     Restore,
-    RollBack,
     SetShare,
 )
 from titleholder.rollout.plan import plan
@@ -49,8 +48,6 @@ CHANGED = {
     [
         wish(generation=1),
         Promote(NEW),
-        RollBack(NEW),
-        Abort(NEW),
         SetShare(NEW, 20),
         Reinstate(OLDER),
     ],
