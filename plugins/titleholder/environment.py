@@ -9,6 +9,7 @@ from typing import Any
 
 from titleholder.compiled import Compiled, compiled, read
 from titleholder.errors import SettingError
+from titleholder.table_name import full_name
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
 DAGS_FOLDER = Path(__file__).resolve().parents[2] / "dags"
@@ -81,8 +82,9 @@ class Environment:
         return compiled(name, self._download(name) if name.startswith("gs://") else read(name))
 
     def qualified(self, table: str) -> str:
-        """`project.dataset.table` of a table that may lack its project."""
-        return table if table.count(".") == 2 else f"{self.project}.{table}"
+        """`project.dataset.table` of a table that may lack its project; SettingError for what is
+        no name of a table, and must not become part of a query."""
+        return full_name(table, self.project)
 
     def _extra(self, name: str) -> str | None:
         value = self._known[2].get(name)

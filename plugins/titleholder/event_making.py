@@ -113,7 +113,7 @@ def _lacking(found: "bigquery.Table") -> list[Column]:
 
 def _refused(statements: Statements, error: "GoogleAPIError") -> SettingError | TryAgain:
     table, location, fault = statements.table, statements.location, fault_of(error)
-    project, dataset, _ = table.split(".")
+    project, dataset, _ = table.rsplit(".", 2)
     if fault is Fault.DENIED:
         return SettingError(
             f"the events table {table} may not be made ({said(error)}); make the dataset {dataset} "

@@ -10,6 +10,7 @@ from typing import Any
 from titleholder.bigquery_client import Fault, client_of, fault_of, said
 from titleholder.config_guardrails import Guardrails, Metrics
 from titleholder.environment import Environment
+from titleholder.errors import SettingError
 from titleholder.rollout.guard import SETTLING, Observed
 from titleholder.rollout.limits import Arm
 from titleholder.rollout.view import View
@@ -55,7 +56,14 @@ class LiveTraffic:
                 f"{span.view.endpoint} does not log its requests, so nobody can count them; turn "
                 f"its request-response logging to BigQuery on, or set {_SPLIT} to false"
             )
-        table = self.environment.qualified(span.view.request_log)
+        try:
+            # Whoever may change the endpoint named it, and what they wrote becomes part of a query.
+            table = self.environment.qualified(span.view.request_log)
+        except SettingError as error:
+            raise _Unread(
+                f"the requests that {span.view.endpoint} logs are not read: {error}, in its "
+                f"request-response logging, or set {_SPLIT} to false"
+            ) from None
         rows = self._query(_SPLIT, table, "COUNT(*) AS requests", "logging_time", span)
         return {model: rows[model]["requests"] if model in rows else 0 for model in span.models}
 
