@@ -9,6 +9,7 @@ from typing import Any
 
 from titleholder.compiled import Compiled, compiled, read
 from titleholder.errors import SettingError
+from titleholder.loopback import STORAGE, credentials_for
 from titleholder.table_name import full_name
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
@@ -99,7 +100,7 @@ class Environment:
         from google.api_core.exceptions import GoogleAPIError
         from google.cloud.storage import Blob, Client
 
-        client = Client(project=self.project, credentials=self.credentials)
+        client = Client(project=self.project, credentials=credentials_for(STORAGE, self))
         try:
             return bytes(Blob.from_uri(uri, client=client).download_as_bytes())
         except GoogleAPIError as error:
