@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.bigquery_client import Fault, client_of, fault_of, said
+from titleholder.bigquery_job import run
 from titleholder.config_guardrails import Guardrails, Metrics
 from titleholder.environment import Environment
 from titleholder.errors import SettingError
@@ -110,14 +111,7 @@ class LiveTraffic:
             labels={"tool": "titleholder"},
         )
         try:
-            # The client's own patience is ten minutes for a call, and forty for a job.
-            patience: dict[str, Any] = {
-                "retry": bigquery.DEFAULT_RETRY.with_timeout(PATIENCE),
-                "job_retry": None,
-                "timeout": PATIENCE,
-            }
-            job = client_of(self.environment).query(query, job_config=config, **patience)
-            found = job.result(**patience)
+            found = run(client_of(self.environment), query, config, PATIENCE)
             return {row["model"]: dict(row) for row in found}
         except Exception as error:
             if not isinstance(error, GoogleAPIError | Late) and not transient(error):
