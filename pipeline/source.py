@@ -17,9 +17,18 @@ def table_path(table: str) -> str:
 
 
 def window_filter(column: str, start: str, end: str) -> str:
-    """The row restriction start <= column < end; both ends are RFC 3339 times."""
+    """The row restriction start <= column < end; both ends are RFC 3339 times.
+
+    Raises ValueError for what is no name of a column, as it becomes part of the restriction.
+    """
+    import re
     from datetime import UTC, datetime
 
+    if not re.fullmatch(r"[^\W\d]\w{0,299}", column):
+        raise ValueError(
+            f"timestamp_column is {column!r}, which is no name of a column: correct it in the "
+            "model's YAML."
+        )
     times = []
     for name, text in (("interval_start", start), ("interval_end", end)):
         try:

@@ -9,26 +9,26 @@ from typing import Any
 from kfp import dsl
 
 from pipeline.component import component
+from pipeline.emulator import emulator
 from pipeline.source import check_columns, table_path, window_filter
 
 
 def storage_client() -> Any:
     """A BigQuery Storage client; against BIGQUERY_STORAGE_EMULATOR_HOST if that is set.
 
-    The variable is `host:port`, with or without `http://`: Google's client has none of its own.
+    The variable is `host:port` on this machine, with or without `http://`: Google's client has none
+    of its own.
     """
-    import os
-
     from google.cloud.bigquery_storage import BigQueryReadClient
 
-    host = os.environ.get("BIGQUERY_STORAGE_EMULATOR_HOST", "").removeprefix("http://")
+    host = emulator("BIGQUERY_STORAGE_EMULATOR_HOST")
     if not host:
         return BigQueryReadClient()  # type: ignore[no-untyped-call]
     import grpc  # type: ignore[import-untyped]
     from google.cloud.bigquery_storage_v1.services.big_query_read import transports
 
     unlimited = [("grpc.max_receive_message_length", -1)]
-    channel = grpc.insecure_channel(host.rstrip("/"), options=unlimited)
+    channel = grpc.insecure_channel(host, options=unlimited)
     transport = transports.BigQueryReadGrpcTransport(channel=channel)  # without credentials
     return BigQueryReadClient(transport=transport)  # type: ignore[no-untyped-call]
 
@@ -36,7 +36,7 @@ def storage_client() -> Any:
 @component(
     "google-cloud-bigquery-storage",
     "pyarrow",
-    helpers=(storage_client, table_path, window_filter, check_columns),
+    helpers=(emulator, storage_client, table_path, window_filter, check_columns),
 )
 def create_dataset(
     project: str,

@@ -1,17 +1,25 @@
 """What BigQuery says of a source: its metadata, and how its rows cover an interval."""
 
+import hashlib
+from collections.abc import Collection
+from concurrent.futures import TimeoutError as Late
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from titleholder.bigquery_client import Fault, client_of, fault_of, said
+from titleholder.bigquery_job import limits, once, run
 from titleholder.environment import Environment
 from titleholder.fingerprint import Content
 from titleholder.freshness import Coverage, Metadata
 from titleholder.interval import Interval
 
 if TYPE_CHECKING:
-    from google.api_core.exceptions import GoogleAPICallError
+    from google.api_core.exceptions import GoogleAPIError
+    from google.cloud import bigquery
+
+# A worker's slot is held meanwhile.
+PATIENCE = 300.0
 
 
 class Unreadable(Exception):
@@ -24,27 +32,24 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True)
 class Tables:
-    """Reads tables with the credentials of one environment."""
+    """Reads tables with the credentials of one environment, and waits at most `patience` seconds
+    for a call or query: what takes longer, as in a long queue, is cancelled, and Unreadable.
+
+    The same query of a table that did not change is billed once an hour (`now` is by whose clock),
+    also when a worker is lost while it runs. Of a view, or a table with a streaming buffer, nothing
+    says whether it changed.
+    """
 
     environment: Environment
+    now: datetime
+    patience: float = PATIENCE
 
     def metadata(self, table: str) -> Metadata:
         """`tables.get`, which costs nothing.
 
         Raises Unreadable when the table does not exist or may not be read.
         """
-        from google.api_core import exceptions
-
-        try:
-            found = client_of(self.environment).get_table(table)
-        except exceptions.NotFound:
-            raise Unreadable(
-                f"the table {table} does not exist; create and load it, or mend source.table in "
-                "the model's YAML file",
-                final=True,
-            ) from None
-        except exceptions.GoogleAPICallError as error:
-            raise _refused(table, "", error) from None
+        found = self._table(client_of(self.environment), table)
         # A view has no rows of its own, and its time of change is that of its definition.
         table_itself = found.table_type == "TABLE"
         return Metadata(
@@ -83,6 +88,8 @@ class Tables:
             end=interval.end,
             later=interval.end + interval.length,
             horizon=horizon,
+            # In an unchanged table, rows that lay beyond it still do, or there were none.
+            moving=("horizon",),
         )
         return Coverage(
             rows=row["inside"],
@@ -118,28 +125,70 @@ class Tables:
         return Content(row["inside"], row["newest"], row["mixed"] or 0, row["summed"] or 0)
 
     def _ask(
-        self, query: str, table: str, timestamp: str, max_bytes: int, **parameters: datetime
+        self,
+        query: str,
+        table: str,
+        timestamp: str,
+        max_bytes: int,
+        moving: Collection[str] = (),
+        **parameters: datetime,
     ) -> Any:
-        """The one row that the query has. Raises Unreadable."""
-        from google.api_core import exceptions
+        """The one row that the query has; `moving` parameters make no other question of it. Raises
+        Unreadable."""
+        from google.api_core.exceptions import GoogleAPIError
         from google.cloud import bigquery
 
-        config = bigquery.QueryJobConfig(
-            maximum_bytes_billed=max_bytes,
-            query_parameters=[
-                bigquery.ScalarQueryParameter(name, "TIMESTAMP", value)
-                for name, value in parameters.items()
-            ],
-            labels={"tool": "titleholder"},
-        )
+        def config() -> bigquery.QueryJobConfig:
+            return bigquery.QueryJobConfig(
+                maximum_bytes_billed=max_bytes,
+                query_parameters=[
+                    bigquery.ScalarQueryParameter(name, "TIMESTAMP", value)
+                    for name, value in parameters.items()
+                ],
+                labels={"tool": "titleholder"},
+            )
+
+        client = client_of(self.environment)
+        found = self._table(client, table)
+        fixed = {name: value for name, value in parameters.items() if name not in moving}
         try:
-            (row,) = client_of(self.environment).query(query, job_config=config).result()
-        except exceptions.GoogleAPICallError as error:
+            if found.table_type == "TABLE" and found.streaming_buffer is None:
+                state = f"{found.created} {found.modified} {found.num_rows} {self.now:%Y-%m-%dT%H}"
+                asked = f"{query} {sorted(fixed.items())} {max_bytes} {state}"
+                job_id = f"titleholder-source-{hashlib.sha256(asked.encode()).hexdigest()[:32]}"
+                place = {"job_id": job_id, "location": found.location}
+                (row,) = once(client, query, config, self.patience, **place)
+            else:
+                (row,) = run(client, query, config(), self.patience)
+        except Late:
+            raise self._late(table) from None
+        except GoogleAPIError as error:
             raise _refused(table, timestamp, error) from None
         return row
 
+    def _table(self, client: "bigquery.Client", table: str) -> "bigquery.Table":
+        from google.api_core.exceptions import GoogleAPIError, NotFound
 
-def _refused(table: str, timestamp: str, error: "GoogleAPICallError") -> Unreadable:
+        try:
+            return client.get_table(table, **limits(self.patience))
+        except NotFound:
+            raise Unreadable(
+                f"the table {table} does not exist; create and load it, or mend source.table in "
+                "the model's YAML file",
+                final=True,
+            ) from None
+        except GoogleAPIError as error:
+            raise _refused(table, "", error) from None
+
+    def _late(self, table: str) -> Unreadable:
+        return Unreadable(
+            f"BigQuery did not finish a query of {table} within {self.patience:g} s, and it was "
+            "cancelled; repeat this when fewer queries of the project run or queue",
+            final=False,
+        )
+
+
+def _refused(table: str, timestamp: str, error: "GoogleAPIError") -> Unreadable:
     fault, why = fault_of(error), said(error)
     if fault is Fault.TOO_MANY_BYTES:
         return Unreadable(

@@ -4,6 +4,7 @@ from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from titleholder.environment import Environment
+from titleholder.loopback import BIGQUERY, credentials_for
 
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPIError
@@ -20,10 +21,12 @@ class Fault(Enum):
 
 
 def client_of(environment: Environment) -> "bigquery.Client":
-    """A client with the project and credentials of `environment`."""
+    """A client with the project and credentials of `environment`; for an emulator on this machine,
+    which the client finds by itself, without them. Raises SettingError for one elsewhere."""
     from google.cloud import bigquery
 
-    return bigquery.Client(project=environment.project, credentials=environment.credentials)
+    credentials = credentials_for(BIGQUERY, environment)
+    return bigquery.Client(project=environment.project, credentials=credentials)
 
 
 def fault_of(error: "GoogleAPIError") -> Fault:

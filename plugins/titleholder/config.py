@@ -222,12 +222,17 @@ def load_model(path: Path) -> ModelConfig:
 
 
 def named_model(folder: Path, name: str) -> ModelConfig:
-    """The model of that name; raises ConfigError, also when the folder has none."""
+    """The model of that name; raises ConfigError, also when the folder has none, or another of its
+    files has the endpoint."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
         raise ConfigError(f"there is no model {name!r} in {folder}; there are {known}")
-    return load_model(path)
+    config = load_model(path)
+    # Other files may be wrong in any way, but none may have this one's endpoint.
+    if (error := _clashes(_loaded(folder)[0]).get(name)) is not None:
+        raise error
+    return config
 
 
 def kept_model(text: str) -> ModelConfig:
@@ -245,9 +250,17 @@ def kept_model(text: str) -> ModelConfig:
 def load_models(folder: Path, only: str | None = None) -> Models:
     """All models of a folder, or just the one named `only`, in the order of their names.
 
-    An endpoint belongs to one model: another file that names it is an error, and rather the one
-    that is based on another.
+    An endpoint belongs to one model: another file that names it, by the same connection, is an
+    error, and rather the one that is based on another. Whether two connections lead to the same
+    endpoint is only known at run time, when the endpoint itself says whose it is.
     """
+    configs, errors = _loaded(folder, only)
+    clashes = _clashes(configs)
+    kept = [config for config in configs if config.model not in clashes]
+    return Models(kept, [*errors, *clashes.values()])
+
+
+def _loaded(folder: Path, only: str | None = None) -> tuple[list[ModelConfig], list[ConfigError]]:
     configs: list[ModelConfig] = []
     errors = []
     for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
@@ -257,16 +270,19 @@ def load_models(folder: Path, only: str | None = None) -> Models:
             configs.append(load_model(path))
         except ConfigError as error:
             errors.append(error)
+    return configs, errors
+
+
+def _clashes(configs: list[ModelConfig]) -> dict[str, ConfigError]:
+    """What is wrong with each model that names an endpoint of another's."""
     owners: dict[tuple[str, str], str] = {}
+    found = {}
     for config in sorted(configs, key=lambda config: config.based_on is not None):
         name = config.endpoint.display_name
         owner = owners.setdefault((config.connection, name), config.model)
         if owner != config.model:
-            configs.remove(config)
-            errors.append(
-                ConfigError(
-                    f"{config.model}.yaml: endpoint.display_name: {name!r} is the endpoint of "
-                    f"{owner}.yaml; name another one"
-                )
+            found[config.model] = ConfigError(
+                f"{config.model}.yaml: endpoint.display_name: {name!r} is the endpoint of "
+                f"{owner}.yaml; name another one"
             )
-    return Models(configs, errors)
+    return found

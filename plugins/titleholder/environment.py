@@ -9,6 +9,8 @@ from typing import Any
 
 from titleholder.compiled import Compiled, compiled, read
 from titleholder.errors import SettingError
+from titleholder.loopback import STORAGE, credentials_for
+from titleholder.table_name import full_name
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
 DAGS_FOLDER = Path(__file__).resolve().parents[2] / "dags"
@@ -81,8 +83,9 @@ class Environment:
         return compiled(name, self._download(name) if name.startswith("gs://") else read(name))
 
     def qualified(self, table: str) -> str:
-        """`project.dataset.table` of a table that may lack its project."""
-        return table if table.count(".") == 2 else f"{self.project}.{table}"
+        """`project.dataset.table` of a table that may lack its project; SettingError for what is
+        no name of a table, and must not become part of a query."""
+        return full_name(table, self.project)
 
     def _extra(self, name: str) -> str | None:
         value = self._known[2].get(name)
@@ -97,7 +100,7 @@ class Environment:
         from google.api_core.exceptions import GoogleAPIError
         from google.cloud.storage import Blob, Client
 
-        client = Client(project=self.project, credentials=self.credentials)
+        client = Client(project=self.project, credentials=credentials_for(STORAGE, self))
         try:
             return bytes(Blob.from_uri(uri, client=client).download_as_bytes())
         except GoogleAPIError as error:

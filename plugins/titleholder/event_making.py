@@ -1,6 +1,7 @@
 """The events table itself: made when it is missing, given the columns that it lacks."""
 
 from contextlib import suppress
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from titleholder.bigquery_client import Fault, fault_of, said
@@ -24,19 +25,18 @@ def make_ready(statements: Statements) -> str:
     cannot be done now.
     """
     from google.api_core.exceptions import GoogleAPIError
+    from google.cloud.bigquery import QueryJobConfig
 
     try:
         found = _made(statements)
         place = str(found.location or statements.location)
         for column in _lacking(found):
             # Not a patch of the schema: two who both find a column missing undo nothing.
-            statements.client.query(
+            alter = (
                 f"ALTER TABLE `{statements.table}` ADD COLUMN IF NOT EXISTS `{column.name}` "
-                f'{column.type} OPTIONS (description="{column.description}")',
-                location=place,
-                job_retry=None,
-                **statements.limits,
-            ).result(job_retry=None, **statements.limits)
+                f'{column.type} OPTIONS (description="{column.description}")'
+            )
+            replace(statements, location=place).run(alter, QueryJobConfig())
     except GoogleAPIError as error:
         raise _refused(statements, error) from None
     return place
@@ -113,7 +113,7 @@ def _lacking(found: "bigquery.Table") -> list[Column]:
 
 def _refused(statements: Statements, error: "GoogleAPIError") -> SettingError | TryAgain:
     table, location, fault = statements.table, statements.location, fault_of(error)
-    project, dataset, _ = table.split(".")
+    project, dataset, _ = table.rsplit(".", 2)
     if fault is Fault.DENIED:
         return SettingError(
             f"the events table {table} may not be made ({said(error)}); make the dataset {dataset} "

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
+from titleholder.bigquery_job import limits, run, take_up
 from titleholder.event_rows import COLUMNS, to_row
 from titleholder.events import Event
 
@@ -30,10 +31,6 @@ _MERGE = f"""
 """
 
 
-class Taken(Exception):
-    """The job id was used before."""
-
-
 @dataclass(frozen=True)
 class Statements:
     """About `table` (project.dataset.table) in `location`. No value is ever part of the SQL.
@@ -50,17 +47,21 @@ class Statements:
 
     @property
     def limits(self) -> dict[str, Any]:
-        """`retry` and `timeout` of a call: those of the client go on for ten minutes."""
-        from google.cloud import bigquery
+        """`retry` and `timeout` of a call."""
+        return limits(self.patience)
 
-        retry = bigquery.DEFAULT_RETRY.with_timeout(self.patience)
-        return {"retry": retry, "timeout": self.patience}
+    def run(self, query: str, config: "bigquery.QueryJobConfig", job_id: str | None = None) -> None:
+        """One job, which ends itself when `patience` is over: what was given up on must not change
+        the table hours later."""
+        run(
+            *(self.client, query, config, self.patience),
+            job_id=job_id,
+            location=self.location,
+        )
 
     def merge(self, event: Event, job_id: str) -> None:
         """Insert the event unless its id is there, or put it in place of a reconstructed row. One
         job of that id. Taken: there was one before."""
-        from google.api_core.exceptions import Conflict
-
         row = to_row(event)
         config = self._config(
             {column.name: (column.type, row[column.name]) for column in COLUMNS}
@@ -69,48 +70,26 @@ class Statements:
                 "latest": ("TIMESTAMP", event.time + APART),
             }
         )
-        # What was given up on must not change the table hours later.
-        config.job_timeout_ms = int(self.patience * 1000)
-        try:
-            job = self.client.query(
-                _MERGE.format(table=self.table),
-                job_config=config,
-                job_id=job_id,
-                location=self.location,
-                job_retry=None,
-                **self.limits,
-            )
-        except Conflict:
-            raise Taken(job_id) from None
-        job.result(job_retry=None, **self.limits)
+        self.run(_MERGE.format(table=self.table), config, job_id)
 
     def outcome(self, job_id: str) -> bool | None:
         """Wait for the end of a job: True when it did its work, False when it failed and so
         changed nothing; None when it is another account's, which may not be looked at."""
-        from google.api_core import exceptions, retry
+        from google.api_core.exceptions import Forbidden
 
-        # One that was just refused as the second of its id can be unknown for a moment.
-        known = retry.Retry(
-            predicate=retry.if_exception_type(exceptions.NotFound), timeout=self.patience
-        )
         try:
-            # Loosely typed, as the client's stubs know no job_retry for jobs of any kind.
-            job: Any = known(self.client.get_job)(job_id, location=self.location, **self.limits)
-        except exceptions.Forbidden:
+            return take_up(self.client, job_id, self.location, self.patience) is not None
+        except Forbidden:
             return None
-        try:
-            job.result(job_retry=None, **self.limits)
-        except exceptions.GoogleAPICallError:
-            if job.done(**self.limits) and job.error_result:
-                return False
-            raise
-        return True
 
     def select(self, columns: str, condition: str, **parameters: Parameter) -> Iterable[Any]:
         """Rows of these columns that meet the condition, in any order."""
+        config = self._config(parameters)
+        config.job_timeout_ms = int(self.patience * 1000)
+        # One call where `run` takes two; it cancels by itself what it gives up on.
         return self.client.query_and_wait(
             f"SELECT {columns} FROM `{self.table}` WHERE {condition}",
-            job_config=self._config(parameters),
+            job_config=config,
             location=self.location,
             retry=self.limits["retry"],
             # Jobs are tried again for forty minutes otherwise.

@@ -1,6 +1,5 @@
 """The events table in BigQuery: append, read, and say which events are missing."""
 
-import re
 import time
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import TimeoutError as Late
@@ -18,6 +17,7 @@ from titleholder.event_rows import from_row
 from titleholder.event_statements import Parameter, Statements
 from titleholder.event_writing import write_once
 from titleholder.events import Event, history
+from titleholder.table_name import WRITE_A_TABLE, is_table
 
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPIError
@@ -42,13 +42,8 @@ class EventTable:
     _place: str | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
-        # It becomes part of SQL, which takes no table as a parameter.
-        name = r"([a-z][a-z0-9-]{4,28}[a-z0-9]\.)?\w{1,1024}\.[\w-]{1,1024}"
-        if not re.fullmatch(name, self.table):
-            raise SettingError(
-                f"the events table is named {self.table!r}; write dataset.table or "
-                "project.dataset.table"
-            )
+        if not is_table(self.table):
+            raise SettingError(f"the events table is named {self.table!r}; {WRITE_A_TABLE}")
 
     def append(self, events: Iterable[Event]) -> None:
         """Write each event once, and make dataset and table when missing. A row that is there

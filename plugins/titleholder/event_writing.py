@@ -12,8 +12,9 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from titleholder.bigquery_client import Fault, fault_of
+from titleholder.bigquery_job import Taken
 from titleholder.event_making import make_ready
-from titleholder.event_statements import APART, Statements, Taken
+from titleholder.event_statements import APART, Statements
 from titleholder.events import Event
 
 # Looks at the table while another account's job, which may not be looked at, is given its time.

@@ -19,6 +19,7 @@ from pydantic_core import core_schema
 from titleholder.given import GIVEN
 from titleholder.labels import RESERVED
 from titleholder.sentences import Fault
+from titleholder.table_name import TABLE, WRITE_A_TABLE
 
 UNITS = {
     "s": timedelta(seconds=1),
@@ -188,8 +189,8 @@ Cron = Annotated[str, _Text(r"\s*\S+(\s+\S+){4}\s*", _CRON), AfterValidator(_cro
 Table = Annotated[
     str,
     _Text(
-        r"(bq://)?([a-z][a-z0-9-]{4,28}[a-z0-9]\.)?[\w]{1,1024}\.[\w-]{1,1024}",
-        "write dataset.table or project.dataset.table, as BigQuery names them",
+        rf"(bq://)?{TABLE}",
+        WRITE_A_TABLE,
     ),
     AfterValidator(lambda name: name.removeprefix("bq://")),
 ]

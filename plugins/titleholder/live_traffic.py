@@ -8,8 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.bigquery_client import Fault, client_of, fault_of, said
+from titleholder.bigquery_job import run
 from titleholder.config_guardrails import Guardrails, Metrics
 from titleholder.environment import Environment
+from titleholder.errors import SettingError
 from titleholder.rollout.guard import SETTLING, Observed
 from titleholder.rollout.limits import Arm
 from titleholder.rollout.view import View
@@ -55,7 +57,14 @@ class LiveTraffic:
                 f"{span.view.endpoint} does not log its requests, so nobody can count them; turn "
                 f"its request-response logging to BigQuery on, or set {_SPLIT} to false"
             )
-        table = self.environment.qualified(span.view.request_log)
+        try:
+            # Whoever may change the endpoint named it, and what they wrote becomes part of a query.
+            table = self.environment.qualified(span.view.request_log)
+        except SettingError as error:
+            raise _Unread(
+                f"the requests that {span.view.endpoint} logs are not read: {error}, in its "
+                f"request-response logging, or set {_SPLIT} to false"
+            ) from None
         rows = self._query(_SPLIT, table, "COUNT(*) AS requests", "logging_time", span)
         return {model: rows[model]["requests"] if model in rows else 0 for model in span.models}
 
@@ -102,14 +111,7 @@ class LiveTraffic:
             labels={"tool": "titleholder"},
         )
         try:
-            # The client's own patience is ten minutes for a call, and forty for a job.
-            patience: dict[str, Any] = {
-                "retry": bigquery.DEFAULT_RETRY.with_timeout(PATIENCE),
-                "job_retry": None,
-                "timeout": PATIENCE,
-            }
-            job = client_of(self.environment).query(query, job_config=config, **patience)
-            found = job.result(**patience)
+            found = run(client_of(self.environment), query, config, PATIENCE)
             return {row["model"]: dict(row) for row in found}
         except Exception as error:
             if not isinstance(error, GoogleAPIError | Late) and not transient(error):

@@ -10,6 +10,7 @@ from pathlib import Path
 from sandbox.processes import inherited
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.conftest import Google, Model
+from tests.dags.contested import contested as contested
 from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
@@ -156,6 +157,50 @@ def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(
         ),
     )
     assert google.endpoint(made.name) is None
+
+
+def test_the_duel_of_two_runs_goes_on_until_neither_waits_for_it(
+    contested: Callable[..., Model], airflow: Airflow, google: Google, sandbox: Sandbox
+) -> None:
+    made = contested(duel={"target": "slow"})
+    dag_id = f"{made.name}__rollout"
+    airflow.start(dag_id)
+    runs = [airflow.run(dag_id, "running")["dag_run_id"]]
+
+    def waits(run: str) -> None:
+        airflow.wait(
+            f"a deferred wait_for_duel of {run}",
+            lambda: airflow.tasks(dag_id, run)["wait_for_duel"] == "deferred",
+        )
+
+    def kill(run: str) -> None:
+        path = f"/dags/{dag_id}/dagRuns/{run}/taskInstances/wait_for_duel"
+        airflow.call("PATCH", path, {"new_state": "failed"})
+
+    waits(runs[0])
+    # Two who want to know before the schedule does: the same duel.
+    for _ in range(2):
+        answer = airflow.trigger(dag_id, intent="judge")
+        assert answer.status_code == 200, answer.text
+        runs.append(answer.json()["dag_run_id"])
+        waits(runs[-1])
+    (job,) = (job for job in google.jobs_of(made.name) if "-duel-" in job.name)
+    submitter, second, third = runs
+    for failing in (second, submitter):
+        kill(failing)
+        airflow.wait(
+            "a job that goes on",
+            lambda failing=failing: f"{failing} failed: {job.name} goes on" in logs_of(sandbox),
+        )
+        assert google.jobs.get_pipeline_job(name=job.name).state.name == "PIPELINE_STATE_RUNNING"
+        assert airflow.tasks(dag_id, third)["wait_for_duel"] == "deferred"
+    kill(third)
+    airflow.wait(
+        "a cancelled duel",
+        lambda: (
+            google.jobs.get_pipeline_job(name=job.name).state.name == "PIPELINE_STATE_CANCELLED"
+        ),
+    )
 
 
 def test_a_broken_model_is_an_import_error_and_stops_no_other(

@@ -3,7 +3,7 @@ that decides, which is the name of a case."""
 
 from kfp import dsl
 
-CASES = ["better", "worse", "equal", "silent"]
+CASES = ["better", "worse", "equal", "silent", "slow"]
 
 
 @dsl.component(base_image="python:3.11")
@@ -17,7 +17,9 @@ def compare(
     report: dsl.Output[dsl.HTML],
 ):
     import pathlib
+    import time
 
+    time.sleep(600 if case == "slow" else 0)
     mean = {"better": 0.5, "worse": -0.5}.get(case, 0.0)
     if case == "silent":  # a challenger whose predictions are NaN on a few rows
         mean = 0.5

@@ -46,6 +46,12 @@ def test_a_time_needs_its_zone(time: str) -> None:
         window_filter("at", time, "2026-01-12T03:00:00Z")
 
 
+@pytest.mark.parametrize("column", ["at` IS NULL OR `at", "a t", "1st", "", "at\n", "a" * 301])
+def test_the_name_of_a_column_is_checked_before_it_stands_in_a_restriction(column: str) -> None:
+    with pytest.raises(ValueError, match=r"timestamp_column is .*, which is no name of a column"):
+        window_filter(column, "2026-01-05T03:00:00Z", "2026-01-12T03:00:00Z")
+
+
 def test_an_empty_interval_is_refused() -> None:
     with pytest.raises(ValueError, match=r"interval_end .* is not after interval_start"):
         window_filter("at", "2026-01-12T03:00:00Z", "2026-01-12T03:00:00Z")

@@ -32,14 +32,15 @@ class Call:
         return str(self.body.get("jobReference", {}).get("jobId", ""))
 
 
-Rule = Callable[[Call], tuple[int, str, str] | str | None]
+Fate = tuple[int, str, str] | dict[str, Any] | str | None
+Rule = Callable[[Call], Fate]
 
 
 @dataclass
 class StrictBigQuery:
     """`url` is its address. A rule looks at each call and says how it is answered instead, with
-    status, reason and message; "lost" for a call that is done and not answered; None for as
-    usual. `place` is where the data is, which makes it unknown elsewhere."""
+    status, reason and message; a JSON object to answer with; "lost" for a call that is done and not
+    answered; None for as usual. `place` is where the data is, which makes it unknown elsewhere."""
 
     url: str
     place: str = ""
@@ -59,7 +60,39 @@ class StrictBigQuery:
 
         self.rules.append(rule)
 
-    def answer(self, call: Call) -> tuple[int, str, str] | str | None:
+    def queue(self, sql: str, times: int | None = None) -> set[str]:
+        """Let the jobs of statements that match, so many or all, wait in the queue until they are
+        cancelled; those that do."""
+        queued: set[str] = set()
+        seen: set[str] = set()
+
+        def rule(call: Call) -> Fate:
+            verb, _, path = call.what.partition(" ")
+            kind, *job = path.split("/")
+            if not job and re.search(sql, call.sql):
+                named = call.job or f"queued-{len(self.calls)}"
+                if named in seen:
+                    return 409, "duplicate", f"Already Exists: Job {named}"
+                if len(seen) == times:
+                    return None
+                seen.add(named)
+                queued.add(named)
+            elif job and job[0] in seen:
+                named = job[0]
+            else:
+                return None
+            if job[1:] == ["cancel"]:
+                queued.discard(named)
+            return _shown(named, kind, verb, done=named not in queued)
+
+        self.rules.append(rule)
+        return queued
+
+    def cancelled(self) -> list[str]:
+        """The ids of the jobs that were asked to end."""
+        return [call.what.split("/")[1] for call in self.calls if call.what.endswith("/cancel")]
+
+    def answer(self, call: Call) -> Fate:
         """What becomes of a call; notes the job that it starts."""
         fate = next((fate for rule in self.rules if (fate := rule(call))), None)
         if fate is None and call.job:
@@ -74,6 +107,23 @@ class StrictBigQuery:
     def merges(self) -> list[str]:
         """The ids of the jobs that were asked to MERGE, also of those that were not let in."""
         return [call.job for call in self.calls if call.sql.startswith("MERGE")]
+
+
+def _shown(job: str, kind: str, verb: str, *, done: bool) -> dict[str, Any]:
+    """What the API says of a job that waits, or was cancelled, to a call of that kind."""
+    named = {"projectId": "titleholder-local", "jobId": job, "location": "US"}
+    if kind == "queries":
+        return {"jobReference": named, "jobComplete": False}
+    status: dict[str, Any] = {"state": "DONE" if done else "PENDING"}
+    if done:
+        status["errorResult"] = {"reason": "stopped", "message": "Job execution was cancelled"}
+    query = {"query": "SELECT 1", "useLegacySql": False}
+    resource = {
+        "jobReference": named,
+        "status": status,
+        "configuration": {"jobType": "QUERY", "query": query},
+    }
+    return {"job": resource} if verb == "POST" and done else resource
 
 
 @contextmanager
@@ -96,6 +146,9 @@ def strict_bigquery(emulator: str) -> Iterator[StrictBigQuery]:
                 status, reason, message = fate
                 error = {"code": status, "message": message, "errors": [{"reason": reason}]}
                 self.answer(status, json.dumps({"error": error}).encode(), "application/json")
+                return
+            if isinstance(fate, dict):
+                self.answer(200, json.dumps(fate).encode(), "application/json")
                 return
             headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
             done = http.request(self.command, self.path, content=content, headers=headers)

@@ -65,6 +65,24 @@ def test_what_a_connection_says_wrongly() -> None:
         _ = Environment("wrong").pipeline_root
 
 
+@pytest.mark.parametrize(
+    "table",
+    ["wine.samples` --", "wine`.samples", "acme-a.wine.samples.more", "samples", "wine.sam ples"],
+)
+def test_every_name_of_a_table_is_checked_before_it_stands_in_a_query(table: str) -> None:
+    with pytest.raises(SettingError, match=r"is no name of a BigQuery table; write dataset\.table"):
+        Environment("staging").qualified(table)
+
+
+def test_the_project_is_part_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme`.x")
+    with pytest.raises(SettingError, match="is no name of a BigQuery table"):
+        Environment("bare").qualified("wine.samples")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "example.com:acme-old")
+    assert Environment("bare").qualified("wine.samples") == "example.com:acme-old.wine.samples"
+    assert Environment("bare").qualified("example.com:acme-new.w.s") == "example.com:acme-new.w.s"
+
+
 # Looks a connection or variable up by leaving its name in a file, and has none.
 BACKEND = """
 from airflow.secrets import BaseSecretsBackend

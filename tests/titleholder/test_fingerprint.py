@@ -70,7 +70,7 @@ def source(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator["Sourc
     client.query(
         "CREATE OR REPLACE TABLE prints.rows (measured TIMESTAMP, x FLOAT64, tags ARRAY<STRING>)"
     ).result()
-    yield Source(client, Tables(Place(project)), f"{project}.prints.rows")  # type: ignore[arg-type]
+    yield Source(client, Tables(Place(project), END), f"{project}.prints.rows")  # type: ignore[arg-type]
     client.close()
 
 

@@ -15,6 +15,7 @@ from tests.conftest import Sandbox
 from tests.titleholder.strict_bigquery import StrictBigQuery, strict_bigquery
 from titleholder import live_traffic
 from titleholder.config_guardrails import Guardrails
+from titleholder.environment import Environment
 from titleholder.live_traffic import LiveTraffic
 from titleholder.rollout.guard import SETTLING, Observed
 from titleholder.rollout.limits import Arm
@@ -43,7 +44,7 @@ class Place:
     credentials: Any = field(default_factory=AnonymousCredentials)
 
     def qualified(self, table: str) -> str:
-        return table if table.count(".") == 2 else f"{self.project}.{table}"
+        return Environment.qualified(self, table)  # type: ignore[arg-type]
 
 
 @pytest.fixture(scope="module")
@@ -162,6 +163,35 @@ def test_one_is_read_though_the_other_is_not(strict: StrictBigQuery) -> None:
         f"{ENDPOINT} does not log its requests, so nobody can count them; turn its "
         "request-response logging to BigQuery on, or set rollout.guardrails.split to false",
     )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "bq://acme-logs.live.log` UNION ALL SELECT * FROM `acme-hr.pay.rolls",
+        "bq://acme-logs.live`.log",
+        "bq://acme`logs.live.log",
+        "bq://acme-logs.live.log\n",
+        "bq://acme-logs.live.log.more",
+    ],
+)
+def test_the_name_of_a_request_log_is_checked_before_it_stands_in_a_query(
+    strict: StrictBigQuery, uri: str
+) -> None:
+    endpoint = v1.Endpoint(
+        name=ENDPOINT,
+        predict_request_response_logging_config={
+            "enabled": True,
+            "bigquery_destination": {"output_uri": uri},
+        },
+    )
+    found = look(SPLIT, replace(VIEW, request_log=request_log(endpoint)))
+    assert [call.sql for call in strict.calls] == []
+    assert found.requests is None
+    (told,) = found.unread
+    assert told.startswith(f"the requests that {ENDPOINT} logs are not read: ")
+    assert "is no name of a BigQuery table; write dataset.table" in told
+    assert told.endswith("request-response logging, or set rollout.guardrails.split to false")
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from typing import Any
 
 from titleholder.environment import Environment
 from titleholder.run import run_label
+from titleholder.shared_jobs import cancel_unshared, own_jobs
 from titleholder.vertex.jobs import Jobs
 
 log = logging.getLogger(__name__)
@@ -12,20 +13,26 @@ log = logging.getLogger(__name__)
 
 class CancelPipelines:
     """A DAG's failure callback: whoever marks the waiting task as failed wants the pipeline to
-    stop, and a deferred task has no worker on which its `on_kill` could run."""
+    stop, and a deferred task has no worker on which its `on_kill` could run.
+
+    A job that another run waits for goes on, whichever of them submitted it.
+    """
 
     def __init__(self, connection: str) -> None:
         self.connection = connection
 
     def __call__(self, context: Any) -> None:
-        """Cancel what still runs for the dag run; a failure to do so is logged, never raised."""
+        """Cancel what still runs for the dag run alone; a failure to do so is logged, never raised,
+        and where Airflow does not tell who waits, nothing is cancelled."""
         dag_run = context.get("dag_run")
         if dag_run is None:
             return
         try:
             jobs = Jobs(Environment(self.connection))
-            for job in jobs.running(run_label(dag_run.dag_id, dag_run.run_id)):
-                log.warning("titleholder: %s failed; cancelling %s", dag_run.run_id, job.name)
-                jobs.cancel(job.name)
+            names = {job.name for job in jobs.running(run_label(dag_run.dag_id, dag_run.run_id))}
+            # One that another run submitted has that run's label.
+            taken_up = (jobs.find(name.rpartition("/")[2]) for name in own_jobs(context))
+            names |= {job.name for job in taken_up if job is not None and not job.ended}
+            cancel_unshared(jobs, names, context, f"titleholder: {dag_run.run_id} failed", log)
         except Exception:
             log.exception("titleholder: could not cancel the pipeline of %s", dag_run.run_id)

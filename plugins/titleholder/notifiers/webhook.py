@@ -4,12 +4,13 @@ The address is a secret, as whoever has it may post: it is the connection's pass
 encrypts, hides and masks, and it is in no message, log or exception of this file.
 """
 
-import ipaddress
 import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
 from urllib.parse import urlsplit
+
+from titleholder.loopback import is_loopback
 
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 
@@ -54,7 +55,7 @@ def webhook_of(connection: str) -> str | None:
     for secret in (parts.path, parts.query):
         if len(secret) > 8:
             mask_secret(secret)
-    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and _loopback(host))):
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
         raise Undelivered("its password is no https address")
     return url
 
@@ -95,10 +96,3 @@ def _unlogged() -> Iterator[None]:
         yield
     finally:
         log.disabled = before
-
-
-def _loopback(host: str) -> bool:
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"

@@ -21,6 +21,9 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
     an event.
     """
 
+    # Airflow's operator has two, and the text of both comes from a model's file and its duel.
+    template_fields = ()
+
     def __init__(self, *, answer_within: timedelta, **kwargs: Any) -> None:
         super().__init__(
             subject="Promote the challenger?",

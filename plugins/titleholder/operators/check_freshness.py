@@ -69,7 +69,7 @@ class CheckFreshnessOperator(ModelOperator):
             wait=source.freshness.wait,
             min_rows=source.freshness.min_rows,
         )
-        tables = Tables(self.environment)
+        tables = Tables(self.environment, now)
         try:
             finding = judge_metadata(rule, tables.metadata(table), interval, now)
             if finding.outcome is not Outcome.FRESH:

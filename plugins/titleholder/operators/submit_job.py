@@ -2,8 +2,8 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
-from typing import Any, Protocol
+from dataclasses import dataclass, replace
+from typing import Any, Protocol, cast
 
 from airflow.sdk import BaseOperatorLink
 
@@ -14,6 +14,7 @@ from titleholder.labels import MODEL, PIPELINE, RUN
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import PipelineLink
 from titleholder.run import run_label
+from titleholder.shared_jobs import cancel_unshared
 from titleholder.vertex.jobs import Jobs
 
 
@@ -75,10 +76,7 @@ class SubmitJobOperator(ModelOperator):
             run, known = self._generation(jobs, order.run, context)
             template = self.environment.template(order.template)
             labels = {} if known else self.labels(context, order, template)
-            for old in jobs.running(label):
-                if not old.name.endswith(f"/{run.name}"):
-                    self.log.info("cancelling %s, which the cleared run left behind", old.name)
-                    jobs.cancel(old.name)
+            self._cancel_left_behind(context, jobs, label, run)
             name, _, digest = template.version.rpartition("-")
             own = {MODEL: config.model, RUN: label, PIPELINE: digest}
             job = jobs.submit(
@@ -100,17 +98,37 @@ class SubmitJobOperator(ModelOperator):
             "pipeline": pipeline,
         }
 
+    def _cancel_left_behind(
+        self, context: Mapping[str, Any], jobs: Jobs, label: str, run: Named
+    ) -> None:
+        """Cancel the jobs of the run before it was cleared that still run, unless another run waits
+        for one."""
+        names = {job.name for job in jobs.running(label)}
+        for generation in range(run.generation):
+            # It may be one that another run submitted, which has ended since.
+            job = jobs.find(replace(cast(Any, run), generation=generation).name)
+            names |= {job.name} if job is not None and not job.ended else set()
+        names = {name for name in names if not name.endswith(f"/{run.name}")}
+        cancel_unshared(jobs, names, context, "this run was cleared", self.log)
+
     def _generation(
         self, jobs: Jobs, run: Named, context: Mapping[str, Any]
     ) -> tuple[Named, Job | None]:
         """The run itself, with its job if there is one, unless that is not this dag run's to take
         up: one that ended badly before this attempt of the dag run began, or ended at all and is
-        wanted anew. A job's id cannot be used again, so that is the next generation.
+        wanted anew. Nor is one that another run submitted and that was cancelled since. A job's id
+        cannot be used again, so that is the next generation.
         """
-        begun = context["dag_run"].start_date or self.clock()
-        while (job := jobs.find(run.name)) is not None and job.ended and job.created < begun:
-            if job.state == "SUCCEEDED" and not self.anew(context):
-                break
+        dag_run = context["dag_run"]
+        begun = dag_run.start_date or self.clock()
+        label = run_label(dag_run.dag_id, dag_run.run_id)
+        while (job := jobs.find(run.name)) is not None:
+            foreign = job.labels.get(RUN) != label
+            if not (foreign and job.state in ("CANCELLING", "CANCELLED")):
+                if not job.ended or job.created >= begun:
+                    break
+                if job.state == "SUCCEEDED" and not self.anew(context):
+                    break
             self.log.info("%s of an earlier run is %s; starting anew", job.name, job.state)
             run = run.next_generation()
         return run, job

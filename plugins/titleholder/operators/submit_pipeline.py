@@ -56,7 +56,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
             return {}
         table, interval = environment.qualified(source.table), self.run_of(context).interval
         try:
-            content = Tables(environment).content(
+            content = Tables(environment, self.clock()).content(
                 table, source.timestamp, interval, source.freshness.max_bytes
             )
         except Unreadable as error:

@@ -7,6 +7,7 @@ from urllib.parse import urlsplit
 
 from titleholder.environment import Environment
 from titleholder.errors import SettingError
+from titleholder.loopback import VERTEX_AI, credentials_for, emulator
 
 C = TypeVar("C")
 CALL_SECONDS = 60.0
@@ -15,13 +16,13 @@ CALL_SECONDS = 60.0
 def client(kind: type[C], environment: Environment) -> C:
     """A client of `aiplatform_v1` for the environment's region and credentials.
 
-    VERTEX_AI_EMULATOR_HOST, a base URL, leads it elsewhere, as BIGQUERY_EMULATOR_HOST and
-    STORAGE_EMULATOR_HOST do for the clients that know of such a variable.
+    VERTEX_AI_EMULATOR_HOST, a base URL on this machine, leads it there, without credentials. The
+    clients of BigQuery and Cloud Storage know of such a variable themselves.
     TITLEHOLDER_VERTEX_ENDPOINT is a host of Google's API that has another name than the public
-    one, as behind Private Service Connect. Raises SettingError for what is no host.
+    one, as behind Private Service Connect. Raises SettingError for what is no such host.
     """
-    host = os.environ.get("VERTEX_AI_EMULATOR_HOST")
-    arguments: dict[str, Any] = {"credentials": environment.credentials}
+    host = emulator(VERTEX_AI)
+    arguments: dict[str, Any] = {"credentials": credentials_for(VERTEX_AI, environment)}
     if host:
         arguments |= {"transport": "rest", "client_options": {"api_endpoint": host}}
     else:

@@ -55,7 +55,8 @@ class Endpoints:
     def observe(self) -> View:
         """What is there now.
 
-        Raises Refusal when several endpoints have the configured display name.
+        Raises Refusal when several endpoints have the configured display name, and when the one
+        that has it is another model's by its label.
         """
         # Operations before what they work on: one that ends between two reads is then seen by its
         # effect. Versions last: whatever is deployed was registered before.
@@ -67,6 +68,7 @@ class Endpoints:
         if name is None:
             return View(self.config.model, None, versions=self.versions(), busy=busy)
         found = self._endpoints.get_endpoint(name=name, **reading(self.patience))
+        self._check_owner(found)
         return View(
             model=self.config.model,
             endpoint=name,
@@ -178,7 +180,7 @@ class Endpoints:
                         name=view.endpoint,
                         etag=view.etag,
                         traffic_split=split,
-                        labels=step.labels(view, change),
+                        labels=step.labels(view, change) | {MODEL: self.config.model},
                     ),
                     update_mask=FieldMask(paths=["traffic_split", "labels"]),
                     **writing(),
@@ -216,6 +218,17 @@ class Endpoints:
                 "all but the one that applications call, then repeat this"
             )
         return str(found[0].name) if found else None
+
+    def _check_owner(self, endpoint: Any) -> None:
+        """The first write of a rollout marks an endpoint as its model's. What two files call their
+        connections does not tell whether they mean one endpoint; its own label does."""
+        owner, model = endpoint.labels.get(MODEL, ""), self.config.model
+        if owner not in ("", model):
+            raise Refusal(
+                f"{endpoint.name} is the endpoint of the model {owner}, as its label {MODEL} "
+                f"says; name another endpoint in {model}.yaml, or, if nothing manages {owner} any "
+                "more, remove that label"
+            )
 
     def versions(self) -> tuple[Version, ...]:
         """The registered versions; none when the model is not registered."""

@@ -1,0 +1,72 @@
+"""An endpoint belongs to one model, whatever the models' Airflow connections are called."""
+
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.conftest import DAGS_FOLDER
+from tests.dags.conftest import LAST_MONDAY, Google, Model, crown
+from titleholder.cli.main import main
+from titleholder.config import load_models
+
+MODELS = DAGS_FOLDER / "models"
+
+
+@pytest.fixture
+def rival(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> str:
+    """A connection of another name that leads to the same project and region."""
+    same = os.environ.get("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT")
+    assert same, "the sandbox's connection"
+    monkeypatch.setenv("AIRFLOW_CONN_RIVAL_CLOUD", same)
+    return "rival_cloud"
+
+
+def test_two_models_never_manage_one_endpoint_whatever_their_connections_are_called(
+    model: Callable[..., Model], google: Google, rival: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner = model()
+    # Made by hand, as an endpoint is that was there before: the first write marks it.
+    crown(google, owner, LAST_MONDAY)
+    second = model(connection=rival, endpoint__display_name=owner.name)
+    assert not any(second.name in str(error) for error in load_models(MODELS).errors)
+    for command in ("adopt", "status"):
+        assert main([command, owner.name, "--models", str(MODELS)]) == 0, capsys.readouterr()
+    before = google.endpoint(owner.name)
+    assert before.labels["titleholder-model"] == owner.name
+
+    run = second.play()
+    says = (
+        f"{before.name} is the endpoint of the model {owner.name}, as its label titleholder-model "
+        f"says; name another endpoint in {second.name}.yaml, or, if nothing manages {owner.name} "
+        "any more, remove that label"
+    )
+    assert run.tasks["update_traffic"] == "failed"
+    assert says in run.errors["update_traffic"]
+    assert google.endpoint(owner.name) == before
+    for command in (["promote"], ["plan"], ["restore"], ["adopt"], ["status"]):
+        capsys.readouterr()
+        assert main([*command, second.name, "--models", str(MODELS)]) == 1
+        assert says in capsys.readouterr().err
+    assert google.endpoint(owner.name) == before
+
+
+def test_the_command_line_refuses_what_the_dags_refuse(
+    model: Callable[..., Model], google: Google, capsys: pytest.CaptureFixture[str]
+) -> None:
+    owner = model()
+    second = model(endpoint__display_name=owner.name)
+    for name, code in ((owner.name, 0), (second.name, 1)):
+        capsys.readouterr()
+        assert main(["status", name, "--models", str(MODELS)]) == code
+    assert capsys.readouterr().err == (
+        f"titleholder: {second.name}.yaml: endpoint.display_name: {owner.name!r} is the endpoint "
+        f"of {owner.name}.yaml; name another one\n"
+    )
+    # A file that is wrong in another way is of no concern to a command about this one.
+    path = MODELS / f"{second.name}.yaml"
+    raw = yaml.safe_load(path.read_text())
+    path.write_text(yaml.safe_dump({**raw, "ownr": "nobody"}))
+    assert main(["status", owner.name, "--models", str(MODELS)]) == 0
