@@ -40,6 +40,12 @@ RAW = {
     "coverage": 1.0,
     "champion_rows": 2000,
     "challenger_rows": 2000,
+    "rows": 2000,
+    "rows_labelled": 2000,
+    "rows_unusable": 0,
+    "bad_champion": 0,
+    "bad_challenger": 0,
+    "targets": {"chins": {"n": 2000, "rows_labelled": 2000}},
     "last_row": "2026-11-19T23:00:00Z",
     "days": [
         {"day": "2026-11-18", "n": 1999, "mean": 0.5, "variance": 1.0},
@@ -121,7 +127,19 @@ def test_a_job_that_is_no_duel() -> None:
 
 # The first days after a training, as the duel has it then.
 NO_ROWS: dict[str, object] = dict.fromkeys(("mean", "variance", "smallest", "largest", "last_row"))
-NO_ROWS |= dict.fromkeys(("n", "rows", "coverage", "champion_rows", "challenger_rows"), 0)
+NO_ROWS |= dict.fromkeys(("n", "rows", "rows_labelled", "coverage"), 0)
+NO_ROWS |= dict.fromkeys(("champion_rows", "challenger_rows"), 0)
+NO_ROWS |= {"targets": {"chins": {"n": 0, "rows_labelled": 0}}}
+
+
+def silent(rows: int) -> dict[str, object]:
+    """So many more rows that the champion answered and the challenger did not."""
+    return {
+        **dict.fromkeys(("rows", "rows_labelled", "champion_rows"), 2000 + rows),
+        "bad_challenger": rows,
+        "targets": {},
+    }
+
 
 NOTHING = Observed()
 VIEW = View(
@@ -151,12 +169,20 @@ def judged(
         ({"mean": 0.0}, Outcome.HOLD, None),
         ({"mean": None}, Outcome.INCONCLUSIVE, None),
         ({"mean": "NaN"}, Outcome.INCONCLUSIVE, None),
-        ({"champion_rows": 2030}, Outcome.INCONCLUSIVE, None),
-        ({"champion_rows": 2600}, Outcome.ROLL_BACK, "rollback"),
+        (silent(30), Outcome.INCONCLUSIVE, None),
+        (silent(600), Outcome.ROLL_BACK, "rollback"),
+        # Whatever the coverage is: no row is no evidence.
+        *[({"rows": 0, "coverage": share}, Outcome.INCONCLUSIVE, None) for share in (0, 0.5, 1)],
+        ({"rows": None}, Outcome.INCONCLUSIVE, None),
+        ({"rows": True}, Outcome.INCONCLUSIVE, None),
+        ({"rows": 10**400}, Outcome.INCONCLUSIVE, None),
+        ({"targets": {"chins": {"n": 1999, "rows_labelled": 2000}}}, Outcome.INCONCLUSIVE, None),
+        ({"targets": {"chins": {"rows_labelled": None}}}, Outcome.INCONCLUSIVE, None),
         ({"challenger": None}, Outcome.INCONCLUSIVE, None),
         ({"deciding_target": "jumps"}, Outcome.INCONCLUSIVE, None),
         (NO_ROWS, Outcome.HOLD, None),
         (NO_ROWS | {"rows": 100}, Outcome.INCONCLUSIVE, None),
+        (NO_ROWS | {"coverage": 1}, Outcome.INCONCLUSIVE, None),
         (dict.fromkeys(RAW), Outcome.INCONCLUSIVE, None),
     ],
 )

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from statistics import NormalDist
 
+from titleholder.rollout.counts import contradiction
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
 from titleholder.rollout.lately import newest, sound
@@ -12,8 +13,6 @@ from titleholder.rollout.rules import Rules, days, loss
 
 # Clocks differ a little.
 SKEW = timedelta(minutes=5)
-# Beyond it a float does not hold every whole number.
-_MOST_ROWS = 2.0**53
 
 Doubts = dict[Doubt, str]
 
@@ -68,13 +67,8 @@ def _times(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Doubt
 
 def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
     n, champion, challenger = evidence.n, evidence.champion_rows, evidence.challenger_rows
-    whole = _whole(n) and _whole(champion) and _whole(challenger)
-    if not (whole and n <= min(champion, challenger) and 0 <= evidence.coverage <= 1):
-        yield (
-            Doubt.COUNTS,
-            f"{n} pairs of {champion} rows of the champion and {challenger} of the challenger with "
-            f"a coverage of {evidence.coverage} cannot be",
-        )
+    if wrong := contradiction(evidence):
+        yield Doubt.COUNTS, wrong
         return
     # As many failures as rows are needed to decide anything: the model is broken. A champion that
     # answers nothing at all is so at once, for nobody must be sent back to it.
@@ -86,7 +80,11 @@ def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
             broken = silent >= rules.minimum_n or champion == 0
             told = f"the {who} has no finite loss on {silent:.0f} rows that the other answered"
             yield (doubt if broken else Doubt.GAPS), told
-    if evidence.coverage < rules.minimum_coverage:
+    if evidence.bad_challenger:
+        told = f"the challenger's prediction is not sound on {evidence.bad_challenger:.0f} rows"
+        yield Doubt.GAPS, told
+    # Of no rows none lacks its label: there are only none yet.
+    if evidence.rows and evidence.coverage < rules.minimum_coverage:
         yield (
             Doubt.COVERAGE,
             f"only {evidence.coverage:.1%} of the rows are labelled, less than the "
@@ -149,7 +147,3 @@ def _tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
                 f"one row, {extreme:g}, carries {weight:.2%} of the sum of squares, more than "
                 f"{rules.heaviest_row:.2%}",
             )
-
-
-def _whole(count: float) -> bool:
-    return 0 <= count <= _MOST_ROWS and count == math.floor(count)
