@@ -9,7 +9,7 @@ from titleholder.config import ModelConfig
 from titleholder.config_duel import Duel as Section
 from titleholder.config_guardrails import Guardrails
 from titleholder.duel import evidence_of, rules_of
-from titleholder.events import Event
+from titleholder.events import Event, of_endpoint
 from titleholder.rollout.contest import Contest
 from titleholder.rollout.decision import Decision, decide, looks, since
 from titleholder.rollout.evidence import Duel
@@ -43,13 +43,18 @@ class Judgement:
 def look_of(between: Contest, view: View, events: Sequence[Event], job: str, now: datetime) -> Duel:
     """The look at `now` on the challenger of `view`, with the duel `job`.
 
-    `events` are the model's, oldest first: they tell how long the challenger has had its share and
-    how often it was judged. Where they do not, the endpoint's last change is taken, which is no
-    earlier: a challenger is never thought to be live for longer than it is.
+    `events` are the model's, oldest first: those of this endpoint tell how long the challenger has
+    had its share and how often it was judged. Where they do not, the endpoint's last change is
+    taken, which is no earlier, and nobody has a share before being deployed: a challenger is never
+    thought to be live for longer than it is.
     """
     challenger = between.challenger.id
-    begun = since(events, challenger, view.split.get(challenger, 0)) or view.updated or now
-    return Duel(between.champion.id, challenger, begun, now, looks(events, challenger, job))
+    own = of_endpoint(events, view.endpoint, view.created)
+    begun = since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
+    seat = view.seat(challenger)
+    if seat is not None and seat.deployed_at is not None:
+        begun = max(begun, seat.deployed_at)
+    return Duel(between.champion.id, challenger, begun, now, looks(own, challenger, job))
 
 
 def judge(

@@ -265,14 +265,19 @@ def told(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
 
 
 def seat(
-    made: Model, end: datetime, offer: Offer, clock: Callable[[], datetime] = base.utc_now
+    made: Model,
+    end: datetime,
+    offer: Offer,
+    clock: Callable[[], datetime] = base.utc_now,
+    events: str | None = None,
 ) -> None:
-    """Seat what the week before `end` offered, as a weekly run would."""
+    """Seat what the week before `end` offered, as a weekly run would; `events` is another table
+    than the model's."""
     config = load_model(DAGS_FOLDER / "models" / f"{made.name}.yaml")
     environment = Environment(config.connection)
     engine = Reconciler(
         Endpoints(environment, config),
-        EventTable(environment, config.events),
+        EventTable(environment, events or config.events),
         Policy(),
         Cause(),
         clock,

@@ -11,6 +11,7 @@ from titleholder.config_duel import Duel
 from titleholder.console import object_page, pipeline_page
 from titleholder.errors import TryAgain
 from titleholder.event_table import EventTable
+from titleholder.events import Event, of_endpoint
 from titleholder.judging import Judgement, Measured, judge, look_of
 from titleholder.live_traffic import LiveTraffic
 from titleholder.operators.base import ModelOperator
@@ -47,8 +48,8 @@ class DecideOperator(ModelOperator):
         report = object_page(handed["report"])
         ReportLink.keep(context, report)
         with self.told():
-            events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
+            events = self._events(view)
             now = self.clock()
             look = look_of(between, view, events, measured.job, now)
             observed = self._observed(view, look)
@@ -78,6 +79,12 @@ class DecideOperator(ModelOperator):
             "job": measured.job,
             "report": handed["report"],
         }
+
+    def _events(self, view: View) -> list[Event]:
+        """Those of this endpoint, since it is there."""
+        table = EventTable(self.environment, self.config.events)
+        found = table.read(self.config.model, since=view.created, endpoint=view.endpoint)
+        return of_endpoint(found, view.endpoint, view.created)
 
     def _observed(self, view: View, look: Look) -> Observed:
         guardrails = self.config.rollout.guardrails

@@ -10,6 +10,7 @@ from titleholder.config import ModelConfig
 from titleholder.environment import Environment
 from titleholder.event_table import EventTable
 from titleholder.page.facts import DAYS, Facts
+from titleholder.rollout.view import View
 from titleholder.telling import told
 from titleholder.vertex.endpoints import Endpoints
 
@@ -24,19 +25,36 @@ def gather(config: ModelConfig, environment: Environment, now: datetime) -> Fact
     service that is away leaves the rest of the page. Raises nothing."""
     since = now - timedelta(days=DAYS)
     threads = ThreadPoolExecutor(2, thread_name_prefix="titleholder-page")
-    view = threads.submit(lambda: Endpoints(environment, config).observe())
+    endpoint = threads.submit(_endpoint, config, environment)
     events = threads.submit(
         lambda: EventTable(environment, config.events, patience=SECONDS).read(
             config.model, since=since
         )
     )
-    running: tuple[Future[Any], ...] = view, events
+    running: tuple[Future[Any], ...] = endpoint, events
     wait_for(running, SECONDS)
     # Whatever hangs ends by itself; nobody waits for it.
     threads.shutdown(wait=False, cancel_futures=True)
-    asked = (("The endpoint", view), ("The events", events))
+    asked = (("The endpoint", endpoint), ("The events", events))
     away = tuple(f"{what} could not be read: {why}" for what, one in asked if (why := _why(one)))
-    return Facts(config, now, _found(view), _found(events), away)
+    view, name = _found(endpoint) or (None, None)
+    read = _found(events)
+    if read is not None and name is not None:
+        # Several environments may share a table; without an endpoint yet, none is named.
+        read = [event for event in read if event.endpoint in ("", name)]
+    elif read is not None:
+        away += (
+            "It is not known which of these events are of this endpoint: they are all that "
+            f"{config.events} has of {config.model}.",
+        )
+    return Facts(config, now, view, read, away)
+
+
+def _endpoint(config: ModelConfig, environment: Environment) -> tuple[View, str]:
+    """What is there, and the endpoint's resource name, also where there is none yet."""
+    endpoints = Endpoints(environment, config)
+    view = endpoints.observe()
+    return view, view.endpoint or endpoints.resource()[0]
 
 
 def _why(asked: Future[Any]) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from titleholder.events import Event, champion_at
+from titleholder.events import Event, champion_at, of_endpoint
 from titleholder.page import links
 from titleholder.page.chart import Chart, chart
 from titleholder.page.facts import Facts
@@ -51,13 +51,16 @@ def tell(facts: Facts) -> Told:
     warnings = [*facts.away, *filter(None, [standing.undecided])]
     if view is not None:
         warnings += [f"In the works: {operation}" for operation in view.busy]
-    judged = looks(events)
+    present = events
+    if view is not None:
+        present = of_endpoint(events, view.endpoint, view.created)
+    judged = looks(present)
     return Told(
         facts=facts,
-        parts=_parts(holders, events),
+        parts=_parts(holders, present),
         warnings=warnings,
         nobody=_nobody(facts, holders),
-        champion=champion_at(events, facts.now),
+        champion=champion_at(present, facts.now),
         looks=judged[::-1],
         unjudged=_unjudged(holders, judged),
         silence=_silence(facts, judged),

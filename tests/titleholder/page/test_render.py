@@ -4,13 +4,15 @@ needed or let in."""
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
 
-from tests.titleholder.page.told import CONFIG, ENDPOINT, NOW, event, facts, judged
+from tests.titleholder.page.told import CONFIG, DAY, ENDPOINT, NOW, event, facts, judged
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy
+from titleholder.page.telling import tell
 from titleholder.rollout.view import Seat, View
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
@@ -67,6 +69,17 @@ def test_who_answers_and_what_was_earned() -> None:
     assert any(str(t).startswith("https://a.b/dags/linnerud__rollout/runs/") for t in targets)
     assert any("/pipelines/runs/duel-1" in str(t) for t in targets)
     assert any("report.html" in str(t) for t in targets)
+
+
+def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_there() -> None:
+    old = event(9, "crown", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one")
+    again = event(1, "crown", champion_after="1", versions={"1": "linnerud@1"})
+    view = replace(VIEW, created=NOW - 2 * DAY)
+    found = tell(facts(old, judged(8, 0.1), again, view=view))
+    assert found.champion == again
+    assert found.looks == []
+    assert old in found.events
+    assert tell(facts(old, view=view)).champion is None
 
 
 def test_a_challenger_that_no_verdict_is_about() -> None:
