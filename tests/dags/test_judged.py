@@ -122,7 +122,7 @@ def test_a_whole_share_is_that_number_however_it_is_written(
     before = google.endpoint(made.name)
     assert dict(before.traffic_split) == {champion: 80, challenger: 20}
 
-    # Airflow's form refuses anything else; `observe` does where nobody asked the form.
+    # Airflow's form refuses anything else; `observe` does so too, where the form was not asked.
     for share in (20.5, "20", True, None):
         with pytest.raises(ParamValidationError) as raised:
             made.play(None, dag="rollout", intent="share", share=share)

@@ -19,8 +19,8 @@ def contradiction(evidence: Evidence) -> str:
     there can be rows that have all of them. Total."""
     counts = {name: getattr(evidence, name) for name in _COUNTED}
     if not (all(map(_whole, counts.values())) and _possible(**counts)):
-        told = ", ".join(f"{name} {count:.16g}" for name, count in counts.items())
-        return f"these counts cannot be those of the same rows: {told}"
+        listed = ", ".join(f"{name} {count:.16g}" for name, count in counts.items())
+        return f"these counts cannot be those of the same rows: {listed}"
     rows, labelled, coverage = evidence.rows, evidence.rows_labelled, evidence.coverage
     share = labelled / rows if rows else 0.0
     if not abs(coverage - share) <= _ROUNDED:

@@ -50,13 +50,14 @@ class Evidence:
 class Duel:
     """Who is judged, and when: deployed model ids, the time since which the challenger has had its
     present share, and `now`, both aware; `looks` counts the verdicts on this challenger, this one
-    included."""
+    included; `seen` is the time of the newest row that an earlier one of them had, if any."""
 
     champion: str
     challenger: str
     since: datetime
     now: datetime
     looks: int
+    seen: datetime | None = None
 
     @property
     def live(self) -> timedelta:

@@ -57,6 +57,12 @@ def _times(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Doubt
         yield Doubt.CLOCK, f"its newest row is of {newest}, later than it was measured"
     elif measured < since:
         yield Doubt.STALE, "it was measured before the challenger got its present share"
+    elif newest is not None and duel.seen is not None and newest < duel.seen:
+        yield (
+            Doubt.STALE,
+            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was judged by "
+            f"rows until {duel.seen:%Y-%m-%d %H:%M} UTC before",
+        )
     elif newest is not None and now - newest > rules.stale_after:
         yield (
             Doubt.STALE,
@@ -81,8 +87,8 @@ def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
             told = f"the {who} has no finite loss on {silent:.0f} rows that the other answered"
             yield (doubt if broken else Doubt.GAPS), told
     if evidence.bad_challenger:
-        told = f"the challenger's prediction is not sound on {evidence.bad_challenger:.0f} rows"
-        yield Doubt.GAPS, told
+        bad = evidence.bad_challenger
+        yield Doubt.GAPS, f"the challenger's prediction is not sound on {bad:.0f} rows"
     # Of no rows none lacks its label: there are only none yet.
     if evidence.rows and evidence.coverage < rules.minimum_coverage:
         yield (
