@@ -112,15 +112,19 @@ def evidence_of(raw: Mapping[str, Any], between: Contest, at: datetime) -> Evide
         challenger=_whom(raw, "challenger", between.challenger),
         metric=_METRICS.get(metric, metric) if isinstance(metric, str) else "",
         target=str(raw.get("deciding_target")),
-        n=_number(raw, "n"),
+        n=_agreed(raw, "n"),
         mean=_number(raw, "mean"),
         variance=_number(raw, "variance"),
         smallest=_number(raw, "smallest"),
         largest=_number(raw, "largest"),
-        # Of no rows none lacks its label: there are only none yet.
-        coverage=1.0 if raw.get("rows") == 0 else _number(raw, "coverage"),
+        coverage=_number(raw, "coverage"),
         champion_rows=_number(raw, "champion_rows"),
         challenger_rows=_number(raw, "challenger_rows"),
+        rows=_number(raw, "rows"),
+        rows_labelled=_agreed(raw, "rows_labelled"),
+        rows_unusable=_number(raw, "rows_unusable"),
+        bad_champion=_number(raw, "bad_champion"),
+        bad_challenger=_number(raw, "bad_challenger"),
         newest=_time(raw.get("last_row")),
         measured=at,
         days=_days(raw.get("days")),
@@ -136,7 +140,23 @@ def _whom(raw: Mapping[str, Any], role: str, expected: Contestant) -> str:
 
 def _number(raw: Mapping[str, Any], name: str) -> float:
     value = raw.get(name)
-    return float(value) if isinstance(value, int | float) else float("nan")
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("nan")
+
+
+def _agreed(raw: Mapping[str, Any], name: str) -> float:
+    """A number that the evidence gives twice; NaN where the entry of the deciding target among all
+    targets has another."""
+    targets, target = raw.get("targets"), raw.get("deciding_target")
+    entry = targets.get(target) if isinstance(targets, dict) and isinstance(target, str) else None
+    said = _number(raw, name)
+    if isinstance(entry, dict) and name in entry and _number(entry, name) != said:
+        return float("nan")
+    return said
 
 
 def _days(value: object) -> tuple[Part, ...]:

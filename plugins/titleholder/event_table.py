@@ -53,12 +53,23 @@ class EventTable:
                 self._place = write_once(self._statements, event, self.pause)
 
     def read(
-        self, model: str, until: datetime | None = None, since: datetime | None = None
+        self,
+        model: str,
+        until: datetime | None = None,
+        since: datetime | None = None,
+        endpoint: str | None = None,
     ) -> list[Event]:
         """The events of `model` from `since` to `until` (aware, both included), oldest first, each
-        once; none when there is no table yet. `since` makes a long history cheaper to read."""
+        once; none when there is no table yet. `since` makes a long history cheaper to read.
+
+        With `endpoint`, those of the endpoint of that resource name, and those that were written
+        while there was none: several environments may share a table.
+        """
         parameters: dict[str, Parameter] = {"model": ("STRING", model)}
         condition = "model = @model"
+        if endpoint:
+            parameters["endpoint"] = ("STRING", endpoint)
+            condition += " AND IFNULL(endpoint, '') IN ('', @endpoint)"
         if until:
             parameters["until"] = ("TIMESTAMP", until)
             condition += " AND time <= @until"

@@ -104,6 +104,18 @@ def history(events: Iterable[Event]) -> list[Event]:
     return ordered
 
 
+def of_endpoint(
+    events: Iterable[Event], endpoint: str | None, created: datetime | None
+) -> list[Event]:
+    """Those of the endpoint of that resource name, from its creation on, in the given order: one
+    that was deleted and made again has the name of the one before. None of them without a name."""
+    return [
+        event
+        for event in events
+        if endpoint and event.endpoint == endpoint and (created is None or event.time >= created)
+    ]
+
+
 def champion_at(events: Iterable[Event], time: datetime) -> Event | None:
     """The event that made the champion at `time` (aware) the champion; None when there was none.
 

@@ -32,3 +32,12 @@ def last_complete(cron: str, at: datetime) -> Interval:
     fires = croniter(cron, at.astimezone(UTC) + timedelta(microseconds=1))
     end: datetime = fires.get_prev(datetime)
     return Interval(fires.get_prev(datetime), end)
+
+
+def period_at(cron: str, at: datetime) -> timedelta:
+    """How long it is from the last fire time of `cron` that was not after `at` to the next."""
+    from croniter import croniter
+
+    begun = last_complete(cron, at).end
+    end: datetime = croniter(cron, begun).get_next(datetime)
+    return end - begun

@@ -1,5 +1,6 @@
 """The verdict on a challenger and what follows, with all that it rests on. No I/O."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -9,9 +10,9 @@ from titleholder.config import ModelConfig
 from titleholder.config_duel import Duel as Section
 from titleholder.config_guardrails import Guardrails
 from titleholder.duel import evidence_of, rules_of
-from titleholder.events import Event
+from titleholder.events import Event, of_endpoint
 from titleholder.rollout.contest import Contest
-from titleholder.rollout.decision import Decision, decide, looks, since
+from titleholder.rollout.decision import Decision, decide, looks, newest_row, since
 from titleholder.rollout.evidence import Duel
 from titleholder.rollout.guard import Live, Observed, guard
 from titleholder.rollout.limits import check_limits
@@ -40,16 +41,34 @@ class Judgement:
     record: dict[str, Any]
 
 
+def policy_of(config: ModelConfig) -> str:
+    """A digest of the sections `rollout` and `duel`, which say what a verdict earns."""
+    text = config.model_dump_json(include={"rollout", "duel"})
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 def look_of(between: Contest, view: View, events: Sequence[Event], job: str, now: datetime) -> Duel:
     """The look at `now` on the challenger of `view`, with the duel `job`.
 
-    `events` are the model's, oldest first: they tell how long the challenger has had its share and
-    how often it was judged. Where they do not, the endpoint's last change is taken, which is no
-    earlier: a challenger is never thought to be live for longer than it is.
+    `events` are the model's, oldest first: those of this endpoint tell how long the challenger has
+    had its share, and how often and on which rows it was judged. Where they do not, the endpoint's
+    last change is taken, which is no earlier, and no model has a share before it is deployed: a
+    challenger is never thought to be live for longer than it is.
     """
     challenger = between.challenger.id
-    begun = since(events, challenger, view.split.get(challenger, 0)) or view.updated or now
-    return Duel(between.champion.id, challenger, begun, now, looks(events, challenger, job))
+    own = of_endpoint(events, view.endpoint, view.created)
+    begun = since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
+    seat = view.seat(challenger)
+    if seat is not None and seat.deployed_at is not None:
+        begun = max(begun, seat.deployed_at)
+    return Duel(
+        between.champion.id,
+        challenger,
+        begun,
+        now,
+        looks(own, challenger, job),
+        newest_row(own, challenger),
+    )
 
 
 def judge(

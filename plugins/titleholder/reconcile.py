@@ -77,14 +77,21 @@ class Reconciler:
         """The events of this caller so far, written or not."""
         return tuple(self._recorder.noted)
 
-    def run(self, intent: Intent, waiting: Waiting | None = None) -> Done | Waiting:
+    def run(
+        self,
+        intent: Intent,
+        waiting: Waiting | None = None,
+        check: Callable[[View], None] | None = None,
+    ) -> Done | Waiting:
         """Apply one step after the other; stops at an operation that takes longer than some
         seconds. Call it again, with what it returned, when that may be over.
 
+        While roles or split are still to be changed, and the endpoint's last change was not this
+        caller's, each step comes after `check`, which raises where it may not be done any more.
         Raises Refusal when a person has to decide, TryAgain when a later attempt may succeed.
         """
         try:
-            done = self._run(intent, waiting)
+            done = self._run(intent, waiting, check)
         except Refusal as refusal:
             self._refuse(intent, refusal)
             raise
@@ -119,7 +126,9 @@ class Reconciler:
         self._recorder.unchanged(action, reason, view, f"{about} {reason}")
         return self._recorder.flush()
 
-    def _run(self, intent: Intent, waiting: Waiting | None) -> Done | Waiting:
+    def _run(
+        self, intent: Intent, waiting: Waiting | None, check: Callable[[View], None] | None
+    ) -> Done | Waiting:
         if waiting is not None and waiting.step and self._runs_on(waiting, timedelta(0)):
             return waiting
         told: tuple[Step, ...] = ()
@@ -147,6 +156,9 @@ class Reconciler:
                 self._pause(0.25)
                 continue
             told = decided.steps[1:]
+            to_change = any(isinstance(one, SetTraffic) for one in decided.steps)
+            if check is not None and to_change and not self._recorder.wrote(view):
+                check(view)
             if step in made:
                 raise Refusal(
                     f"somebody else undid this: {step}; look at `python -m titleholder status "

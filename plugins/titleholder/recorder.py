@@ -111,6 +111,11 @@ class Recorder:
                 )
             )
 
+    def wrote(self, view: View) -> bool:
+        """Whether this caller made the endpoint's last change."""
+        change = view.labels.get(CHANGE)
+        return any(event.id == change and not event.reconstructed for event in self.noted)
+
     def note(self, event: Event) -> None:
         """Write the event, unless BigQuery has failed this caller already: then at the end."""
         self.noted.append(event)

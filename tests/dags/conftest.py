@@ -176,12 +176,13 @@ def reserialize() -> None:
 
 @dataclass
 class Played:
-    """One finished dag run: its state, each task's state, and what they returned or raised."""
+    """One finished dag run: its state, each task's state, what they returned or raised, its id."""
 
     state: str
     tasks: dict[str, str]
     returned: dict[str, Any]
     errors: dict[str, str]
+    run: str = ""
 
 
 @dataclass
@@ -235,13 +236,54 @@ class Model:
     ) -> Played:
         """One run over the week that ended at `end`, by `dag.test()`; None: no logical date.
         `clock` is the tasks', `params` are those of the form."""
+        played = Played("", {}, {}, {})
+        found = self._dag(dag, played, clock, retries)
+        run = found.test(
+            logical_date=end, mark_success_pattern=mark_success, run_conf=params or None
+        )
+        played.state, played.run = str(run.state), run.run_id
+        played.tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+        return played
+
+    def clear(
+        self,
+        run: str,
+        *tasks: str,
+        dag: str = "rollout",
+        clock: Callable[[], datetime] | None = None,
+    ) -> Played:
+        """Clear these tasks of a run that was played, and run them in this order, by the YAML file
+        as it is now."""
+        from airflow.models.dagrun import DagRun
+        from airflow.models.taskinstance import clear_task_instances
+        from airflow.sdk.definitions.dag import _run_task
+        from airflow.utils.session import create_session
+
+        played = Played("", {}, {}, {}, run)
+        found = self._dag(dag, played, clock)
+        with create_session() as session:
+            (dag_run,) = DagRun.find(dag_id=found.dag_id, run_id=run, session=session)
+            instances = {ti.task_id: ti for ti in dag_run.get_task_instances(session=session)}
+            clear_task_instances([instances[task] for task in tasks], session)
+        for task in tasks:
+            with create_session() as session:
+                (dag_run,) = DagRun.find(dag_id=found.dag_id, run_id=run, session=session)
+                ti = dag_run.get_task_instance(task, session=session)
+                ti.try_number += 1
+            _run_task(ti=ti, task=found.task_dict[task], run_triggerer=True)
+            played.tasks[task] = ti.state.value
+        return played
+
+    def _dag(
+        self, dag: str, played: Played, clock: Callable[[], datetime] | None, retries: int = 0
+    ) -> Any:
+        """The DAG as its file has it now; what its tasks return or raise is noted."""
         from airflow.dag_processing.dagbag import DagBag
 
         dag_id = f"{self.name}__{dag}"
         bag = DagBag(str(DAGS_FOLDER))
         assert dag_id in bag.dags, bag.import_errors
         found = bag.dags[dag_id]
-        played = Played("", {}, {}, {})
         # `dag.test()` of Airflow 3.3 cannot end a run that has one.
         found.deadline = None
 
@@ -254,14 +296,10 @@ class Model:
         for task in found.tasks:
             task.retries, task.retry_delay = retries, timedelta(0)
             task.clock = clock or task.clock
-            for moment in ("on_success_callback", "on_failure_callback", "on_skipped_callback"):
+            for end in ("success", "failure", "retry", "skipped"):
+                moment = f"on_{end}_callback"
                 setattr(task, moment, [note, *getattr(task, moment)])
-        run = found.test(
-            logical_date=end, mark_success_pattern=mark_success, run_conf=params or None
-        )
-        played.state = str(run.state)
-        played.tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
-        return played
+        return found
 
 
 @pytest.fixture
@@ -274,14 +312,19 @@ def told(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
 
 
 def seat(
-    made: Model, end: datetime, offer: Offer, clock: Callable[[], datetime] = base.utc_now
+    made: Model,
+    end: datetime,
+    offer: Offer,
+    clock: Callable[[], datetime] = base.utc_now,
+    events: str | None = None,
 ) -> None:
-    """Seat what the week before `end` offered, as a weekly run would."""
+    """Seat what the week before `end` offered, as a weekly run would; `events` is another table
+    than the model's."""
     config = load_model(DAGS_FOLDER / "models" / f"{made.name}.yaml")
     environment = Environment(config.connection)
     engine = Reconciler(
         Endpoints(environment, config),
-        EventTable(environment, config.events),
+        EventTable(environment, events or config.events),
         Policy(),
         Cause(),
         clock,

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from sandbox.clock import SandboxClock
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
 from tests.dags.tiny_duel import CASES
 from tests.dags.tiny_pipeline import IMAGE
@@ -37,8 +38,17 @@ def events_of(made: Model) -> list[Event]:
     return EventTable(Environment("google_cloud_default"), "titleholder.events").read(made.name)
 
 
+def seat_both(made: Model, google: Google, clock: Callable[[], datetime], **also: Any) -> None:
+    """Seat a champion and a challenger, as two weekly runs would at that time."""
+    for weeks in (3, 2):
+        offer = Offer(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
+        seat(made, LAST_MONDAY - weeks * WEEK, offer, clock, **also)
+
+
 @pytest.fixture
-def contested(model: Callable[..., Model], google: Google) -> Callable[..., Model]:
+def contested(
+    model: Callable[..., Model], google: Google, clock: SandboxClock
+) -> Callable[..., Model]:
     """Makes a model with a champion and a challenger, as two weekly runs would have seated them
     `ago`; keys of the duel's section beside others'."""
 
@@ -46,9 +56,11 @@ def contested(model: Callable[..., Model], google: Google) -> Callable[..., Mode
         ago: timedelta = timedelta(0), duel: dict[str, Any] | None = None, **changes: Any
     ) -> Model:
         made = model(duel={**DUEL, **(duel or {})}, **changes)
-        for weeks in (3, 2):
-            offer = Offer(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
-            seat(made, LAST_MONDAY - weeks * WEEK, offer, lambda: datetime.now(UTC) - ago)
+        if ago:
+            clock.move(datetime.now(UTC) - ago)
+        seat_both(made, google, clock)
+        if ago:
+            clock.reset()
         return made
 
     return make

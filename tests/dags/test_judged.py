@@ -1,9 +1,13 @@
 """`<model>__rollout` by itself: what a challenger earns in a duel happens to the endpoint."""
 
 import hashlib
+import math
 import os
 from collections.abc import Callable
 from pathlib import Path
+
+import pytest
+from airflow.sdk.exceptions import ParamValidationError
 
 from deploy.permissions import CALLS
 from tests.dags.conftest import LAST_MONDAY, Google, Model
@@ -11,6 +15,8 @@ from tests.dags.contested import WEEK, events_of, judge
 from tests.dags.contested import contested as contested
 from tests.faults import Faults
 from tests.sink import Sink
+from titleholder.errors import Refusal
+from titleholder.operators.observe import whole_share
 
 
 def test_held_then_promoted_then_nobody_is_left(
@@ -101,6 +107,31 @@ def test_rolled_back_and_a_persons_intent(
     ]
     assert "from 10 % to 20 % of the requests" in told.texts[1]
     assert f"{made.name}@2 ({challenger}" in told.texts[3]
+
+
+def test_a_whole_share_is_that_number_however_it_is_written(
+    contested: Callable[..., Model], google: Google
+) -> None:
+    made = contested()
+    champion, challenger = (
+        google.endpoint(made.name).labels[role] for role in ("champion", "challenger")
+    )
+    person = made.play(None, dag="rollout", intent="share", share=20.0)
+    assert person.state == "success", person.errors
+    assert person.returned["observe"]["share"] == 20
+    before = google.endpoint(made.name)
+    assert dict(before.traffic_split) == {champion: 80, challenger: 20}
+
+    # Airflow's form refuses anything else; `observe` does so too, where the form was not asked.
+    for share in (20.5, "20", True, None):
+        with pytest.raises(ParamValidationError) as raised:
+            made.play(None, dag="rollout", intent="share", share=share)
+        said = str(raised.value).partition("\n")[0]
+        assert said == f"Invalid input for param share: {share!r} is not of type 'integer'"
+    for share in (20.5, "20", True, math.nan, math.inf, [20]):
+        with pytest.raises(Refusal, match="is no whole number; say how many per cent, 1 to 99"):
+            whole_share(share)
+    assert google.endpoint(made.name) == before
 
 
 def test_never_promoted_and_the_next_one_waits(

@@ -12,10 +12,11 @@ from airflow.dag_processing.dagbag import DagBag
 from tests.conftest import DAGS_FOLDER
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.environment import Environment
+from titleholder.labels import RUN
 from titleholder.notifiers.cancel import CancelPipelines
 from titleholder.run import run_label
 from titleholder.shared_jobs import phases
-from titleholder.vertex.jobs import RUN_LABEL, Jobs
+from titleholder.vertex.jobs import Jobs
 
 SUBMIT, WAIT = "submit_pipeline", "wait_for_pipeline"
 
@@ -90,7 +91,7 @@ class Runs:
             order.run.name,
             task.environment.template(order.template).spec,
             order.parameters,
-            {RUN_LABEL: run_label(self.dag.dag_id, run)},
+            {RUN: run_label(self.dag.dag_id, run)},
             None,
         )
         self.states[run] = {SUBMIT: "success", WAIT: "deferred"}

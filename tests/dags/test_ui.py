@@ -76,6 +76,10 @@ def test_refused_by_the_form(model: Callable[..., Model], airflow: Airflow) -> N
     wrong: list[tuple[dict[str, object], str]] = [
         ({"intent": "share", "share": 100}, "100 is greater than the maximum of 99"),
         ({"intent": "share", "share": 0}, "0 is less than the minimum of 1"),
+        ({"intent": "share", "share": 20.5}, "share: 20.5 is not of type 'integer'"),
+        ({"intent": "share", "share": "20"}, "share: '20' is not of type 'integer'"),
+        ({"intent": "share", "share": True}, "share: True is not of type 'integer'"),
+        ({"intent": "share", "share": None}, "share: None is not of type 'integer'"),
         ({"intent": "crown"}, "'crown' is not one of ['promote', 'rollback'"),
         ({"intent": "promote", "deployed_model_id": "linnerud"}, "'linnerud' does not match"),
         ({}, "No value passed"),

@@ -87,6 +87,14 @@ def artifact(sandbox: Sandbox) -> str:
     return f"gs://{bucket.name}/tests/cli"
 
 
+def seat(name: str, folder: Path, artifact: str, week: int) -> None:
+    """As the weekly run of that week would."""
+    config = load_model(folder / f"{name}.yaml")
+    offer = Offer(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
+    wish = candidate(config, run_of(name, week), offer, "fresh")
+    assert isinstance(Desk.of(config, os.environ).engine().run(wish), Done)
+
+
 @pytest.fixture
 def terminal(
     sandbox: Sandbox,
@@ -112,29 +120,32 @@ def terminal(
     }
     assert found_by_an_editor(raw) == []
     (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
-    config = load_model(tmp_path / f"{name}.yaml")
     for week in (0, 1):
-        offer = Offer(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
-        wish = candidate(config, run_of(name, week), offer, "fresh")
-        done = Desk.of(config, sandbox.env).engine().run(wish)
-        assert isinstance(done, Done)
+        seat(name, tmp_path, artifact, week)
     return Terminal(tmp_path, name, capsys)
 
 
-@pytest.fixture
-def by_hand(terminal: Terminal, sandbox: Sandbox) -> Callable[[dict[str, int]], None]:
-    """Somebody at the console changes the split."""
-    env = sandbox.env
-    place = f"projects/{env['GOOGLE_CLOUD_PROJECT']}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
-    client = v1.EndpointServiceClient(
+def place() -> str:
+    env = os.environ
+    return f"projects/{env['GOOGLE_CLOUD_PROJECT']}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
+
+
+def endpoint_client() -> v1.EndpointServiceClient:
+    """As a person at the console has it."""
+    return v1.EndpointServiceClient(
         transport="rest",
-        client_options={"api_endpoint": env["VERTEX_AI_EMULATOR_HOST"]},
+        client_options={"api_endpoint": os.environ["VERTEX_AI_EMULATOR_HOST"]},
         credentials=AnonymousCredentials(),
     )
 
+
+@pytest.fixture
+def by_hand(terminal: Terminal) -> Callable[[dict[str, int]], None]:
+    """A person at the console changes the split."""
+
     def change(split: dict[str, int]) -> None:
-        client.update_endpoint(
-            endpoint=v1.Endpoint(name=f"{place}/endpoints/{terminal.name}", traffic_split=split),
+        endpoint_client().update_endpoint(
+            endpoint=v1.Endpoint(name=f"{place()}/endpoints/{terminal.name}", traffic_split=split),
             update_mask=FieldMask(paths=["traffic_split"]),
         )
 
@@ -289,6 +300,50 @@ def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
     last = terminal.json("history")[-1]
     assert (last["action"], last["champion_after"]) == ("refused", b)
     assert last["reason"] in refused
+
+
+def test_history_is_of_the_endpoint_that_is_there(
+    terminal: Terminal, artifact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two regions write to one table, and an endpoint is deleted and made again under its name."""
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    here = os.environ["GOOGLE_CLOUD_LOCATION"]
+    terminal("promote")
+
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
+    assert terminal.json("history") == []
+    assert "there is no challenger on" not in terminal("rollback", code=1)
+    assert [event["action"] for event in terminal.json("history")] == ["refused"]
+    seat(terminal.name, terminal.models, artifact, 0)
+    assert [event["action"] for event in terminal.json("history")] == ["refused", "crown"]
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == a
+
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", here)
+    actions = ["crown", "seat", "promote"]
+    # An event of a time without an endpoint has no region.
+    assert sorted(e["action"] for e in terminal.json("history")) == sorted([*actions, "refused"])
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+
+    client = endpoint_client()
+    (endpoint,) = client.list_endpoints(
+        request={"parent": place(), "filter": f'display_name="{terminal.name}"'}
+    )
+    client.update_endpoint(
+        endpoint=v1.Endpoint(name=endpoint.name, traffic_split={}),
+        update_mask=FieldMask(paths=["traffic_split"]),
+    )
+    for deployed in endpoint.deployed_models:
+        client.undeploy_model(endpoint=endpoint.name, deployed_model_id=deployed.id).result(60)
+    client.delete_endpoint(name=endpoint.name).result(60)
+    before = datetime.now(UTC)
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+    seat(terminal.name, terminal.models, artifact, 0)
+    done = [e["action"] for e in terminal.json("history") if e["action"] != "refused"]
+    assert done == [*actions, "crown"]
+    assert terminal.json("history", "--at", before.isoformat())["champion_after"] == b
+    made = terminal.json("history", "--at", "2036-01-01")
+    assert (made["champion_after"], made["action"]) == (a, "crown")
+    assert made["endpoint"] == endpoint.name
 
 
 def test_a_person_says_why(terminal: Terminal) -> None:

@@ -2,6 +2,7 @@ import math
 from dataclasses import fields, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -11,6 +12,7 @@ from titleholder.config_duel import Duel as Section
 from titleholder.contract import Artifact, Job, Task
 from titleholder.duel import DuelRun, duel_parameters, evidence_of, measured, rules_of
 from titleholder.errors import PipelineError, Refusal
+from titleholder.events import Event
 from titleholder.judging import Judgement, Measured, judge, look_of
 from titleholder.rollout.contest import Contest, Contestant
 from titleholder.rollout.guard import Observed
@@ -40,6 +42,12 @@ RAW = {
     "coverage": 1.0,
     "champion_rows": 2000,
     "challenger_rows": 2000,
+    "rows": 2000,
+    "rows_labelled": 2000,
+    "rows_unusable": 0,
+    "bad_champion": 0,
+    "bad_challenger": 0,
+    "targets": {"chins": {"n": 2000, "rows_labelled": 2000}},
     "last_row": "2026-11-19T23:00:00Z",
     "days": [
         {"day": "2026-11-18", "n": 1999, "mean": 0.5, "variance": 1.0},
@@ -121,7 +129,19 @@ def test_a_job_that_is_no_duel() -> None:
 
 # The first days after a training, as the duel has it then.
 NO_ROWS: dict[str, object] = dict.fromkeys(("mean", "variance", "smallest", "largest", "last_row"))
-NO_ROWS |= dict.fromkeys(("n", "rows", "coverage", "champion_rows", "challenger_rows"), 0)
+NO_ROWS |= dict.fromkeys(("n", "rows", "rows_labelled", "coverage"), 0)
+NO_ROWS |= dict.fromkeys(("champion_rows", "challenger_rows"), 0)
+NO_ROWS |= {"targets": {"chins": {"n": 0, "rows_labelled": 0}}}
+
+
+def silent(rows: int) -> dict[str, object]:
+    """So many more rows that the champion answered and the challenger did not."""
+    return {
+        **dict.fromkeys(("rows", "rows_labelled", "champion_rows"), 2000 + rows),
+        "bad_challenger": rows,
+        "targets": {},
+    }
+
 
 NOTHING = Observed()
 VIEW = View(
@@ -151,12 +171,20 @@ def judged(
         ({"mean": 0.0}, Outcome.HOLD, None),
         ({"mean": None}, Outcome.INCONCLUSIVE, None),
         ({"mean": "NaN"}, Outcome.INCONCLUSIVE, None),
-        ({"champion_rows": 2030}, Outcome.INCONCLUSIVE, None),
-        ({"champion_rows": 2600}, Outcome.ROLL_BACK, "rollback"),
+        (silent(30), Outcome.INCONCLUSIVE, None),
+        (silent(600), Outcome.ROLL_BACK, "rollback"),
+        # Whatever the coverage is: no row is no evidence.
+        *[({"rows": 0, "coverage": share}, Outcome.INCONCLUSIVE, None) for share in (0, 0.5, 1)],
+        ({"rows": None}, Outcome.INCONCLUSIVE, None),
+        ({"rows": True}, Outcome.INCONCLUSIVE, None),
+        ({"rows": 10**400}, Outcome.INCONCLUSIVE, None),
+        ({"targets": {"chins": {"n": 1999, "rows_labelled": 2000}}}, Outcome.INCONCLUSIVE, None),
+        ({"targets": {"chins": {"rows_labelled": None}}}, Outcome.INCONCLUSIVE, None),
         ({"challenger": None}, Outcome.INCONCLUSIVE, None),
         ({"deciding_target": "jumps"}, Outcome.INCONCLUSIVE, None),
         (NO_ROWS, Outcome.HOLD, None),
         (NO_ROWS | {"rows": 100}, Outcome.INCONCLUSIVE, None),
+        (NO_ROWS | {"coverage": 1}, Outcome.INCONCLUSIVE, None),
         (dict.fromkeys(RAW), Outcome.INCONCLUSIVE, None),
     ],
 )
@@ -175,6 +203,58 @@ def test_a_challenger_is_never_thought_to_be_older_than_it_is() -> None:
         made = judged(Measured("job", NOW, RAW), young)
         assert made.verdict.outcome is Outcome.HOLD
         assert made.decision.wish is None
+
+
+HOUR = timedelta(hours=1)
+
+
+def past(hours: float, action: str = "adopt", **changes: Any) -> Event:
+    """An event of so many hours ago that found the challenger with its share, and left it."""
+    plain = {
+        "id": f"{action}-{hours * 10:.0f}",
+        "time": NOW - hours * HOUR,
+        "model": "linnerud",
+        "endpoint": "e",
+        "action": action,
+        "reason": "",
+        "challenger_after": "2",
+        "split_before": {"1": 90, "2": 10},
+        "split_after": {"1": 90, "2": 10},
+    }
+    return Event(**{**plain, **changes})
+
+
+@pytest.mark.parametrize(
+    ("events", "created", "came", "hours", "looks"),
+    [
+        ([past(72)], 99, 99, 72, 1),
+        # Another region's or project's, whose models have the same ids; or a time without any.
+        ([past(72, endpoint="another")], 99, 99, 48, 1),
+        ([past(72, endpoint="")], 99, 99, 48, 1),
+        ([past(72, endpoint="another"), past(60)], 99, 99, 60, 1),
+        ([past(72), past(60, endpoint="another"), past(60, "judged")], 99, 99, 72, 2),
+        ([past(60, "judged", endpoint="another")], 99, 99, 48, 1),
+        # Of one that was deleted: the present one was made 50 hours ago with the same name.
+        ([past(72)], 50, 50, 48, 1),
+        ([past(72), past(71, "judged"), past(49)], 50, 50, 49, 1),
+        ([past(50)], 50, 50, 50, 1),
+        # It was undeployed and deployed again, by whomever.
+        ([past(72)], 99, 2, 2, 1),
+        ([], 99, 2, 2, 1),
+        ([past(72)], None, None, 72, 1),
+    ],
+)
+def test_only_what_happened_to_this_deployment_on_this_endpoint_is_its_time(
+    events: list[Event], created: float | None, came: float | None, hours: float, looks: int
+) -> None:
+    def ago(hours: float | None) -> datetime | None:
+        return None if hours is None else NOW - hours * HOUR
+
+    events = [replace(e, evidence={"job": e.id}) if e.action == "judged" else e for e in events]
+    seats = tuple(replace(seat, deployed_at=ago(came)) for seat in VIEW.seats)
+    view = replace(VIEW, created=ago(created), seats=seats)
+    look = look_of(PAIR, view, events, "job", NOW)
+    assert (NOW - look.since, look.looks) == (hours * HOUR, looks)
 
 
 def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -> None:

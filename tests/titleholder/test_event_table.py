@@ -243,6 +243,23 @@ def test_reading(table: EventTable) -> None:
     assert table.missing([]) == set()
 
 
+def test_events_of_another_endpoint_are_not_read(
+    table: EventTable, client: bigquery.Client, name: str, strict: StrictBigQuery
+) -> None:
+    """Environments may share a table; while there was no endpoint, an event names none."""
+    elsewhere = str(SEATED.endpoint).replace("us-central1", "europe-west4")
+    early = replace(SEATED, id="early", endpoint="", time=START - timedelta(days=1))
+    null = replace(early, id="null")
+    other = replace(SEATED, id="other", endpoint=elsewhere, time=START + timedelta(days=1))
+    table.append([other, SEATED, early, null])
+    client.query_and_wait(f"UPDATE `{name}` SET endpoint = NULL WHERE id = 'null'")
+    strict.calls.clear()
+    assert table.read("linnerud", endpoint=SEATED.endpoint) == [early, null, SEATED]
+    assert not any(SEATED.endpoint in call.sql for call in strict.calls)
+    assert table.read("linnerud", endpoint=elsewhere, since=START) == [other]
+    assert table.read("linnerud") == [early, null, SEATED, other]
+
+
 def test_rows_that_were_doubled_by_hand_are_read_once(
     table: EventTable, client: bigquery.Client, name: str
 ) -> None:

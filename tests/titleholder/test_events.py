@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from titleholder.errors import SettingError
 from titleholder.event_rows import COLUMNS, from_row, to_row
-from titleholder.events import Event, champion_at, event_id, history
+from titleholder.events import Event, champion_at, event_id, history, of_endpoint
 
 START = datetime(2026, 11, 16, 3, tzinfo=UTC)
 
@@ -38,6 +38,20 @@ REFUSED = change("refused", 3, "refused", "B", "B")
 LATE = change("late", 3.5, "superseded", None, None)
 BACK = change("back", 4, "rollback", "B", "A")
 REIGNS = [FIRST, SECOND, PROMOTED, REFUSED, LATE, BACK]
+
+
+def test_events_of_an_endpoint_begin_with_its_creation() -> None:
+    there, elsewhere, before = event("a", 2), event("b", 2), event("c", 1)
+    events = [
+        replace(before, endpoint="e"),
+        replace(there, endpoint="e"),
+        replace(elsewhere, endpoint="another"),
+        event("d", 3),
+    ]
+    assert of_endpoint(events, "e", at(2)) == events[1:2]
+    assert of_endpoint(events, "e", at(2.001)) == []
+    assert of_endpoint(events, "e", None) == events[:2]
+    assert of_endpoint(events, None, None) == of_endpoint(events, "", None) == []
 
 
 @pytest.mark.parametrize(

@@ -34,7 +34,10 @@ def of_failure(failed: Failed) -> Alert:
             "the champion goes on answering; what was changed before the failure stays, and the "
             "same task finishes it when it is repeated."
         )
-        todo = f"Mend the cause, then clear {task}."
+        todo = (
+            f"Mend the cause, then clear {task}; where it was to carry out a verdict, clear the "
+            "run from observe on."
+        )
     else:
         traffic = f"unchanged, as {task} does not touch it."
         todo = f"Mend the cause, then clear {task} with what follows it."

@@ -8,13 +8,14 @@ from typing import Any
 
 from titleholder.cli.desk import Desk
 from titleholder.cli.terminal import say
-from titleholder.events import Event, champion_at
+from titleholder.events import Event, champion_at, of_endpoint
 from titleholder.recorder import REASON
 
 
 def history(desk: Desk, options: argparse.Namespace) -> int:
     """The events, the last `--limit` of them, or, with --at, who was champion then and why."""
-    events = desk.events.read(desk.config.model, until=options.at)
+    endpoint, created = desk.endpoints.resource()
+    events = desk.events.read(desk.config.model, until=options.at, endpoint=endpoint)
     if options.at is None:
         events = events[-options.limit :] if options.limit else events
         if options.json:
@@ -25,6 +26,9 @@ def history(desk: Desk, options: argparse.Namespace) -> int:
         if not events:
             say(f"{desk.config.model}: nothing has happened yet")
         return 0
+    if created is not None and options.at >= created:
+        # The champion of an endpoint that was deleted since does not answer at this one.
+        events = of_endpoint(events, endpoint, created)
     found = champion_at(events, options.at)
     if options.json:
         print(json.dumps(_plain(found) if found else None))

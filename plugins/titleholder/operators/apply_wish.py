@@ -1,21 +1,25 @@
 """Does what a person asked for when triggering `<model>__rollout`, or what was decided."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from titleholder.operators.newest import still_newest
 from titleholder.operators.observe import JUDGE
 from titleholder.operators.rollout import RolloutOperator, person
 from titleholder.recorder import Cause
 from titleholder.rollout.intents import Intent
+from titleholder.rollout.view import View
 from titleholder.rollout.wishes import Wish, intent_of
 
 
 class ApplyWishOperator(RolloutOperator):
     """Applies the wish that `observe` pinned, or the one of `decide`: a retry means the same model,
-    whatever changed. Skips when it was decided to do nothing."""
+    whatever changed. Skips when it was decided to do nothing, and fails with a sentence, before
+    anything is changed, when the promotion or share that was decided is outdated. A rollback, and
+    what a person asked for, is never that."""
 
     def intent(self, context: Mapping[str, Any]) -> Intent:
         """The wish's."""
@@ -30,6 +34,15 @@ class ApplyWishOperator(RolloutOperator):
             self.handed(context, "approve")
         # A person may have withdrawn it since: only a person brings it back.
         return intent_of(Wish(**decided["wish"]), only_seated=True)
+
+    def check(self, context: Mapping[str, Any]) -> Callable[[View], None] | None:
+        """That what was decided is still the newest word."""
+        if self.handed(context, "observe")["kind"] != JUDGE:
+            return None
+        decided = self.handed(context, "decide")
+        if decided["wish"]["kind"] == "rollback":
+            return None
+        return still_newest(self, context, decided)
 
     def cause(self, context: Mapping[str, Any]) -> Cause:
         """The person who triggered the run; what was decided and why is its evidence."""

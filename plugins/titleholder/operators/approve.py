@@ -10,12 +10,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.approval import declined, named, question
 from titleholder.operators.base import ModelOperator
+from titleholder.operators.newest import still_newest
 from titleholder.operators.rollout import engine, person
 
 
 class ApproveOperator(ModelOperator, ApprovalOperator):
     """Airflow's required action with Approve and Reject, which holds no worker slot; skips itself
-    where `decide` asks nothing. Returns `{"approved_by", "approved_at"}`.
+    where `decide` asks nothing, and fails where what it decided is outdated. Returns
+    `{"approved_by", "approved_at"}`.
 
     On Reject, and when nobody answers within `answer_within`, what follows is skipped, and that is
     an event.
@@ -38,6 +40,8 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
         decided = self.handed(context, "decide")
         if not decided["asks"]:
             raise AirflowSkipException(f"{self.config.model}: nobody is asked: {decided['reason']}")
+        with self.told():
+            engine(self, person(context)).look("approve", still_newest(self, context, decided))
         self.subject, self.body = question(self.config, decided, self.answer_within)
         self.log.warning("%s It waits in Airflow's required actions.", self.subject)
         return super().execute(context)  # type: ignore[arg-type]

@@ -11,7 +11,8 @@ from titleholder.config_duel import Duel
 from titleholder.console import object_page, pipeline_page
 from titleholder.errors import TryAgain
 from titleholder.event_table import EventTable
-from titleholder.judging import Judgement, Measured, judge, look_of
+from titleholder.events import Event, of_endpoint
+from titleholder.judging import Judgement, Measured, judge, look_of, policy_of
 from titleholder.live_traffic import LiveTraffic
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import ReportLink
@@ -20,6 +21,7 @@ from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Judge, same
 from titleholder.rollout.evidence import Duel as Look
 from titleholder.rollout.guard import Observed
+from titleholder.rollout.roles import CHANGE
 from titleholder.rollout.verdict import Outcome, Verdict
 from titleholder.rollout.view import View
 
@@ -27,9 +29,11 @@ from titleholder.rollout.view import View
 class DecideOperator(ModelOperator):
     """Records the verdict as an event, whatever it is, before anything is done.
 
-    Returns `{"outcome", "reason", "wish", "asks", "champion", "verdict", "job", "report"}`; `wish`
-    is None when nothing is to be done, and `verdict` has the numbers of one that is promoted, else
-    None. Fails when champion or challenger is another than was judged.
+    Returns `{"outcome", "reason", "wish", "asks", "champion", "verdict", "job", "report",
+    "recorded", "change", "policy"}`; `wish` is None when nothing is to be done, and `verdict` has
+    the numbers of one that is promoted, else None. The last three are the time of the event, and
+    the endpoint's last change and policy_of the model's file as they were then. Fails when champion
+    or challenger is another than was judged.
     """
 
     operator_extra_links = (ReportLink(),)
@@ -47,14 +51,14 @@ class DecideOperator(ModelOperator):
         report = object_page(handed["report"])
         ReportLink.keep(context, report)
         with self.told():
-            events = EventTable(self.environment, self.config.events).read(self.config.model)
             view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
+            events = self._events(view)
             now = self.clock()
             look = look_of(between, view, events, measured.job, now)
             observed = self._observed(view, look)
             share = view.split.get(look.challenger, 0)
             made = judge(self.config, self.duel, between, look, share, measured, observed)
-            self._record(context, made, view)
+            recorded = self._record(context, made, view)
         for unread in observed.unread:
             self.log.warning("%s", unread)
         pages = Link("Duel", pipeline_page(measured.job)), Link("Report", report)
@@ -77,7 +81,16 @@ class DecideOperator(ModelOperator):
             "verdict": _numbers(made.verdict),
             "job": measured.job,
             "report": handed["report"],
+            "recorded": recorded.isoformat(),
+            "change": view.labels.get(CHANGE, ""),
+            "policy": policy_of(self.config),
         }
+
+    def _events(self, view: View) -> list[Event]:
+        """Those of this endpoint, since it is there."""
+        table = EventTable(self.environment, self.config.events)
+        found = table.read(self.config.model, since=view.created, endpoint=view.endpoint)
+        return of_endpoint(found, view.endpoint, view.created)
 
     def _observed(self, view: View, look: Look) -> Observed:
         guardrails = self.config.rollout.guardrails
@@ -86,15 +99,17 @@ class DecideOperator(ModelOperator):
         live = LiveTraffic(self.environment, guardrails)
         return live.look(view, (look.champion, look.challenger), look.since, look.now)
 
-    def _record(self, context: Mapping[str, Any], made: Judgement, view: View) -> None:
+    def _record(self, context: Mapping[str, Any], made: Judgement, view: View) -> datetime:
+        """The time of the event."""
         cause, decision = person(context), made.decision
         cause = replace(cause, evidence=cause.evidence | made.record)
         reason = f"{made.verdict.outcome}: {decision.reason}"
-        if engine(self, cause).note("judged", view, reason, made.record["job"]):
-            return
+        rollout = engine(self, cause)
+        written = rollout.note("judged", view, reason, made.record["job"])
         # Nobody gets the title off the record; nobody is kept on the endpoint for want of one.
-        if decision.wish is None or decision.wish.kind != "rollback":
+        if not written and (decision.wish is None or decision.wish.kind != "rollback"):
             raise TryAgain(f"{reason}, but that could not be recorded in {self.config.events}")
+        return rollout.noted[-1].time
 
 
 def _numbers(found: Verdict) -> dict[str, float | None] | None:

@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from titleholder.errors import Refusal
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Contest, Contestant, Judge, contest
@@ -40,8 +41,9 @@ class ObserveOperator(ModelOperator):
             self.only_known(context)
         if given["intent"] == JUDGE:
             return self._judge(context)
-        asked = Wish(given["intent"], given["deployed_model_id"], given["share"])
         with self.told():
+            share = whole_share(given["share"])
+            asked = Wish(given["intent"], given["deployed_model_id"], share)
             wish, decided = engine(self, person(context)).pin(asked)
         for step in decided.steps:
             self.log.info("to do: %s", step)
@@ -58,6 +60,16 @@ class ObserveOperator(ModelOperator):
             )
         self.log.info("%s challenges %s", between.challenger.id, between.champion.id)
         return {"kind": JUDGE, **asdict(between)}
+
+
+def whole_share(given: object) -> int | None:
+    """The share that a run was given; None for none. JSON has one kind of number, so that 20.0 is
+    20, and Airflow's form lets it through. Raises Refusal for anything else."""
+    if isinstance(given, float) and given.is_integer():
+        return int(given)
+    if given is None or (isinstance(given, int) and not isinstance(given, bool)):
+        return given
+    raise Refusal(f"the share {given!r} is no whole number; say how many per cent, 1 to 99")
 
 
 def contest_of(observed: Mapping[str, Any]) -> Contest:

@@ -1,7 +1,7 @@
 """What every task has that touches an endpoint: the rollout engine, and how it waits."""
 
 from abc import abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import asdict
 from datetime import datetime
 from functools import partial
@@ -47,13 +47,17 @@ class RolloutOperator(ModelOperator):
     def cause(self, context: Mapping[str, Any]) -> Cause:
         """On whose behalf."""
 
+    def check(self, context: Mapping[str, Any]) -> Callable[[View], None] | None:
+        """What must not refuse before roles or split are changed; None for nothing."""
+        return None
+
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Apply one step after the other."""
         with self.told():
             intent = self.intent(context)
             work = engine(self, self.cause(context))
             try:
-                result = work.run(intent, self._waiting(context))
+                result = work.run(intent, self._waiting(context), self.check(context))
             finally:
                 self._tell_changes(context, work)
         if isinstance(result, Waiting):

@@ -38,7 +38,7 @@ class Asked:
 
     config: ModelConfig
     at: datetime
-    view: Future[Answer[View]]
+    view: Future[Answer[tuple[View, str]]]
     events: Future[Answer[list[Event]]]
 
     @property
@@ -63,7 +63,16 @@ class Asked:
             silence = f"Google has not answered within {SECONDS} s; look again."
             away += [f"{what} could not be read: {silence}" for what in missing]
         notes = [] if late else [f"{what}: being read now." for what in missing]
-        view, events = (one.result().value if one.done() else None for _, one in asked)
+        found, events = (one.result().value if one.done() else None for _, one in asked)
+        view, name = found or (None, None)
+        if events is not None and name is not None:
+            # Several environments may share a table; without an endpoint yet, none is named.
+            events = [event for event in events if event.endpoint in ("", name)]
+        elif events is not None and (late or self.view.done()):
+            away.append(
+                "It is not known which of these events are of this endpoint: they are all that "
+                f"{self.config.events} has of {self.config.model}."
+            )
         return Facts(self.config, self.at, view, events, tuple(away), tuple(notes), bool(notes))
 
 
@@ -73,7 +82,7 @@ def ask(config: ModelConfig, environment: Environment, now: datetime, threads: E
     return Asked(
         config,
         now,
-        threads.submit(_answer, lambda: Endpoints(environment, config, patience=SECONDS).observe()),
+        threads.submit(_answer, lambda: _endpoint(config, environment)),
         threads.submit(
             _answer,
             lambda: EventTable(environment, config.events, patience=SECONDS).read(
@@ -92,6 +101,13 @@ def gather(config: ModelConfig, environment: Environment, now: datetime) -> Fact
     # Whatever hangs ends by itself, and is not waited for.
     threads.shutdown(wait=False, cancel_futures=True)
     return asked.facts(late=True)
+
+
+def _endpoint(config: ModelConfig, environment: Environment) -> tuple[View, str]:
+    """What is there, and the endpoint's resource name, also where there is none yet."""
+    endpoints = Endpoints(environment, config, patience=SECONDS)
+    view = endpoints.observe()
+    return view, view.endpoint or endpoints.resource()[0]
 
 
 def _answer(read: Callable[[], T]) -> Answer[T]:

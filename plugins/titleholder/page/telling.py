@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from titleholder.events import UNCHANGING, Event, champion_at
+from titleholder.events import UNCHANGING, Event, champion_at, of_endpoint
 from titleholder.page import links
 from titleholder.page.chart import Chart, chart
 from titleholder.page.entries import Entry, entries
@@ -60,7 +60,10 @@ def tell(facts: Facts) -> Told:
     warnings = [*facts.away, *filter(None, [standing.undecided])]
     if view is not None:
         warnings += [f"In the works: {operation}" for operation in view.busy]
-    judged = looks(events)
+    present = events
+    if view is not None:
+        present = of_endpoint(events, view.endpoint, view.created)
+    judged = looks(present)
     last = judged[-1] if judged else None
     challenger = next((one.seat for one in holders if one.role == "challenger"), None)
     current = last if last and challenger and last.challenger == challenger.id else None
@@ -68,14 +71,14 @@ def tell(facts: Facts) -> Told:
     return Told(
         facts=facts,
         names=names_of(view, events),
-        parts=_parts(holders, events),
+        parts=_parts(holders, present),
         warnings=warnings,
         nobody=_nobody(facts, holders),
-        champion=champion_at(events, facts.now),
+        champion=champion_at(present, facts.now),
         looks=judged[::-1],
         current=current,
         past=past,
-        ended=_ended(past, events),
+        ended=_ended(past, present),
         unjudged=challenger.model if challenger and past else "",
         silence=_silence(facts, judged),
         charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(judged, width))],

@@ -1,6 +1,7 @@
 """From a verdict to what is done to the endpoint. No I/O."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
@@ -70,11 +71,21 @@ def since(events: Sequence[Event], challenger: str, share: int) -> datetime | No
     return begun
 
 
+def newest_row(events: Sequence[Event], challenger: str) -> datetime | None:
+    """The time of the newest row on which this challenger was judged so far; None for none."""
+    times = []
+    for event in _verdicts(events, challenger):
+        # Rows that others wrote may hold anything.
+        with suppress(KeyError, TypeError, ValueError):
+            times.append(datetime.fromisoformat(event.evidence["duel"]["last_row"]))
+    return max((time for time in times if time.tzinfo is not None), default=None)
+
+
 def looks(events: Sequence[Event], challenger: str, job: str) -> int:
     """How many duels this challenger has been judged by, the one of `job` included."""
-    judged = {
-        event.evidence.get("job")
-        for event in events
-        if event.action == "judged" and event.challenger_after == challenger
-    }
+    judged = {event.evidence.get("job") for event in _verdicts(events, challenger)}
     return len(judged | {job})
+
+
+def _verdicts(events: Sequence[Event], challenger: str) -> Iterator[Event]:
+    return (e for e in events if e.action == "judged" and e.challenger_after == challenger)

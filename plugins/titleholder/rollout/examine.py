@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from datetime import timedelta
 from statistics import NormalDist
 
+from titleholder.rollout.counts import contradiction
 from titleholder.rollout.doubt import Doubt
 from titleholder.rollout.evidence import Duel, Evidence
 from titleholder.rollout.lately import newest, sound
@@ -12,8 +13,6 @@ from titleholder.rollout.rules import Rules, days, loss
 
 # Clocks differ a little.
 SKEW = timedelta(minutes=5)
-# Beyond it a float does not hold every whole number.
-_MOST_ROWS = 2.0**53
 
 Doubts = dict[Doubt, str]
 
@@ -58,6 +57,12 @@ def _times(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Doubt
         yield Doubt.CLOCK, f"its newest row is of {newest}, later than it was measured"
     elif measured < since:
         yield Doubt.STALE, "it was measured before the challenger got its present share"
+    elif newest is not None and duel.seen is not None and newest < duel.seen:
+        yield (
+            Doubt.STALE,
+            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was judged by "
+            f"rows until {duel.seen:%Y-%m-%d %H:%M} UTC before",
+        )
     elif newest is not None and now - newest > rules.stale_after:
         yield (
             Doubt.STALE,
@@ -68,13 +73,8 @@ def _times(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Doubt
 
 def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
     n, champion, challenger = evidence.n, evidence.champion_rows, evidence.challenger_rows
-    whole = _whole(n) and _whole(champion) and _whole(challenger)
-    if not (whole and n <= min(champion, challenger) and 0 <= evidence.coverage <= 1):
-        yield (
-            Doubt.COUNTS,
-            f"{n} pairs of {champion} rows of the champion and {challenger} of the challenger with "
-            f"a coverage of {evidence.coverage} cannot be",
-        )
+    if wrong := contradiction(evidence):
+        yield Doubt.COUNTS, wrong
         return
     # As many failures as rows are needed to decide anything: the model is broken. A champion that
     # answers nothing at all is so at once, for nobody must be sent back to it.
@@ -86,7 +86,11 @@ def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
             broken = silent >= rules.minimum_n or champion == 0
             told = f"the {who} has no finite loss on {silent:.0f} rows that the other answered"
             yield (doubt if broken else Doubt.GAPS), told
-    if evidence.coverage < rules.minimum_coverage:
+    if evidence.bad_challenger:
+        bad = evidence.bad_challenger
+        yield Doubt.GAPS, f"the challenger's prediction is not sound on {bad:.0f} rows"
+    # Of no rows none lacks its label: there are only none yet.
+    if evidence.rows and evidence.coverage < rules.minimum_coverage:
         yield (
             Doubt.COVERAGE,
             f"only {evidence.coverage:.1%} of the rows are labelled, less than the "
@@ -149,7 +153,3 @@ def _tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
                 f"one row, {extreme:g}, carries {weight:.2%} of the sum of squares, more than "
                 f"{rules.heaviest_row:.2%}",
             )
-
-
-def _whole(count: float) -> bool:
-    return 0 <= count <= _MOST_ROWS and count == math.floor(count)

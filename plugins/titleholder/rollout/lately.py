@@ -18,7 +18,10 @@ class Part:
 def sound(days: Sequence[Part], n: float) -> bool:
     """Whether they can be the days of `n` rows."""
     return sum(day.n for day in days) == n and all(
-        1 <= day.n < math.inf and 0 <= day.variance < math.inf and abs(day.mean) < math.inf
+        1 <= day.n < math.inf
+        and day.n == math.floor(day.n)
+        and 0 <= day.variance < math.inf
+        and abs(day.mean) < math.inf
         for day in days
     )
 

@@ -45,9 +45,10 @@ class View:
     """One observation. Labels, split and etag belong to the same read as the seats.
 
     `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None when
-    it does not exist, and `updated` the time of its last change. `busy` names the operations in
-    flight on the endpoint or in the registry; `leaving` tells whether one undeploys a model.
-    `request_log` is the BigQuery table to which the endpoint logs requests, empty for none.
+    it does not exist, `created` since when it is there, and `updated` the time of its last change.
+    `busy` names the operations in flight on the endpoint or in the registry; `leaving` tells
+    whether one undeploys a model. `request_log` is the BigQuery table to which the endpoint logs
+    requests, empty for none.
     """
 
     model: str
@@ -55,6 +56,7 @@ class View:
     seats: tuple[Seat, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     etag: str = ""
+    created: datetime | None = None
     updated: datetime | None = None
     versions: tuple[Version, ...] = ()
     busy: tuple[str, ...] = ()

@@ -1,6 +1,8 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
+from contextlib import suppress
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cached_property
 from typing import Any, assert_never
 
@@ -75,12 +77,31 @@ class Endpoints:
             seats=tuple(_seat(found, deployed) for deployed in found.deployed_models),
             labels=dict(found.labels),
             etag=found.etag,
+            created=found.create_time,
             updated=found.update_time,
             versions=self.versions(),
             busy=busy,
             leaving=any(operation.metadata.type_url.endswith(_LEAVING) for operation in running),
             request_log=request_log(found),
         )
+
+    def resource(self) -> tuple[str, datetime | None]:
+        """The endpoint's resource name, and since when it is there; without one, the name that a
+        run would give it, and None. Raises Refusal as observe does."""
+        from google.api_core import exceptions
+
+        name = self._endpoint_name()
+        if name is not None:
+            return name, self._endpoints.get_endpoint(
+                name=name, **reading(self.patience)
+            ).create_time
+        # Google writes the project's number, which what lies beside it tells.
+        place = parent(self.environment)
+        with suppress(exceptions.NotFound):
+            for version in self._models.list_model_versions(name=self._model_name, **reading()):
+                place = version.name.partition("/models/")[0]
+                break
+        return f"{place}/endpoints/{self.config.model}", None
 
     def apply(self, step: Step, view: View, change: str = "") -> str:
         """Do one step; the name of the operation that carries it out, "" when it is done already.

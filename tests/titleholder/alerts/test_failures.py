@@ -44,7 +44,8 @@ WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
             Kind.TASK,
             "the champion goes on answering; what was changed before the failure stays, and the "
             "same task finishes it when it is repeated.",
-            "Mend the cause, then clear update_traffic.",
+            "Mend the cause, then clear update_traffic; where it was to carry out a verdict, clear "
+            "the run from observe on.",
         ),
         (
             "observe",

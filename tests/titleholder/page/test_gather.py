@@ -3,14 +3,17 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from sandbox.processes import free_port
+from tests.conftest import Sandbox
 from tests.titleholder.page.hanging import hanging
-from tests.titleholder.page.told import CONFIG, NOW
+from tests.titleholder.page.told import CONFIG, NOW, event
 from titleholder.environment import Environment
+from titleholder.event_table import EventTable
 from titleholder.page import gather as gathering
 from titleholder.page.gather import gather
 from titleholder.vertex import clients
@@ -48,6 +51,27 @@ def test_services_that_are_away(environment: Callable[[str | None], Environment]
     assert endpoint.startswith("The endpoint could not be read: ")
     assert events.startswith("The events could not be read: ")
     assert time.monotonic() - begun < 60, "it does not wait for as long as the clients would"
+
+
+def test_events_while_the_endpoint_is_not_known(
+    environment: Callable[[str | None], Environment],
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are there, also those of other environments, and the page says so."""
+    local = environment("titleholder-local")
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.env["BIGQUERY_EMULATOR_HOST"])
+    monkeypatch.setattr(gathering, "SECONDS", 20)
+    config = CONFIG.model_copy(update={"model": "away", "events": "tests_page.events"})
+    both = [replace(event(days, "crown"), model="away", endpoint=f"e{days}") for days in (2, 1)]
+    EventTable(local, config.events).append(both)
+    found = gather(config, local, NOW)
+    assert found.view is None
+    assert found.events == both
+    assert found.away[1] == (
+        "It is not known which of these events are of this endpoint: they are all that "
+        "tests_page.events has of away."
+    )
 
 
 def test_a_setting_that_is_missing(environment: Callable[[str | None], Environment]) -> None:

@@ -15,6 +15,7 @@ from titleholder.events import Event
 from titleholder.page import links
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy
+from titleholder.page.telling import tell
 from titleholder.rollout.view import Seat, View
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
@@ -78,6 +79,17 @@ def text(*events: Event, view: View = VIEW, **options: Any) -> str:
     """What a reader sees of a page with these events."""
     seen = Seen(page([facts(*events, view=view)], NOW, "https://a.b", **options))
     return " ".join(seen.text.replace("\xa0", " ").split())
+
+
+def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_there() -> None:
+    old = event(9, "crown", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one")
+    again = event(1, "crown", champion_after="1", versions={"1": "linnerud@1"})
+    view = replace(VIEW, created=NOW - 2 * DAY)
+    found = tell(facts(old, judged(8, 0.1), again, view=view))
+    assert found.champion == again
+    assert found.looks == []
+    assert old in found.events
+    assert tell(facts(old, view=view)).champion is None
 
 
 def test_a_challenger_that_no_verdict_is_about() -> None:

@@ -25,6 +25,7 @@ def event(days_ago: float, action: str, **fields: Any) -> Event:
         "time": time,
         "model": "linnerud",
         "action": action,
+        "endpoint": ENDPOINT,
     }
     return Event(**{**plain, "reason": "", **fields})
 

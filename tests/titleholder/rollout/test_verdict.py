@@ -26,7 +26,8 @@ NONE = {"n": 0, "champion_rows": 0, "challenger_rows": 0, "newest": None}
 
 
 def evidence(mean: float, **changes: Any) -> Evidence:
-    """1,000 rows of which 100 differ; the interval is the mean and 0.033 to either side."""
+    """1,000 rows of which 100 differ; the interval is the mean and 0.033 to either side. Rows of
+    which nothing is said are such that all counts are of the same rows."""
     made = Evidence(
         champion="old",
         challenger="new",
@@ -35,9 +36,14 @@ def evidence(mean: float, **changes: Any) -> Evidence:
         n=1000,
         mean=mean,
         variance=0.1,
-        coverage=0.97,
+        coverage=1.0,
         champion_rows=1000,
         challenger_rows=1000,
+        rows=1000,
+        rows_labelled=1000,
+        rows_unusable=0,
+        bad_champion=0,
+        bad_challenger=0,
         newest=NOW - DAY,
         measured=NOW - HOUR,
         smallest=-1,
@@ -46,6 +52,12 @@ def evidence(mean: float, **changes: Any) -> Evidence:
     if "n" in changes:
         made = replace(made, champion_rows=changes["n"], challenger_rows=changes["n"])
     made = replace(made, **changes)
+    either = made.champion_rows + made.challenger_rows - made.n
+    silent = {"champion": either - made.champion_rows, "challenger": either - made.challenger_rows}
+    counts = {"rows": either, "rows_labelled": either}
+    counts |= {f"bad_{who}": rows for who, rows in silent.items()}
+    counts |= {"coverage": 1.0 if either else 0.0}
+    made = replace(made, **{**counts, **changes})
     if "days" not in changes:
         made = replace(made, days=(Part(made.n, made.mean, made.variance),))
     return made
@@ -103,6 +115,8 @@ def turned(mean: float, variance: float = 0.1) -> tuple[Part, ...]:
 # What is wrong; the outcome on evidence that is otherwise for the challenger, and that is clearly
 # against it; and for it after the deadline.
 NAIVE = datetime(2026, 11, 15)
+SILENT_TOGETHER = {"rows": 1005, "rows_labelled": 1005, "bad_champion": 5, "bad_challenger": 5}
+LABELLED_TOO_FEW = {"rows": 1112, "coverage": 1000 / 1112}
 CELLS: list[tuple[Doubt, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Doubt.CLOCK, {"measured": NOW + HOUR}, ASK, ASK, ASK),
     (Doubt.CLOCK, {"newest": NOW}, ASK, ASK, ASK),
@@ -124,6 +138,14 @@ CELLS: list[tuple[Doubt, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Doubt.COUNTS, {"coverage": 1.01}, ASK, ASK, ROLL_BACK),
     (Doubt.COUNTS, {"coverage": -0.1}, ASK, ASK, ROLL_BACK),
     (Doubt.COUNTS, {"coverage": math.nan}, ASK, ASK, ROLL_BACK),
+    # The share of the labelled in the window's rows, and there are no rows to have a label.
+    (Doubt.COUNTS, {"coverage": 0.97}, ASK, ASK, ROLL_BACK),
+    (Doubt.COUNTS, {"rows": 0}, ASK, ASK, ROLL_BACK),
+    (Doubt.COUNTS, {"rows": 0, "coverage": 0}, ASK, ASK, ROLL_BACK),
+    (Doubt.COUNTS, {"rows_labelled": 999, "coverage": 0.999}, ASK, ASK, ROLL_BACK),
+    (Doubt.COUNTS, {"rows_unusable": 1}, ASK, ASK, ROLL_BACK),
+    (Doubt.COUNTS, {"bad_challenger": 1}, ASK, ASK, ROLL_BACK),
+    (Doubt.COUNTS, {"rows_labelled": math.nan}, ASK, ASK, ROLL_BACK),
     (Doubt.NO_ROWS, NONE, HOLD, HOLD, ROLL_BACK),
     (
         Doubt.NO_ROWS,
@@ -150,7 +172,9 @@ CELLS: list[tuple[Doubt, dict[str, Any], Outcome, Outcome, Outcome]] = [
     ),
     (Doubt.GAPS, {"champion_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
     (Doubt.GAPS, {"challenger_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.COVERAGE, {"coverage": 0.89}, ASK, ROLL_BACK, ROLL_BACK),
+    # On rows that the champion did not answer either, or that have another target's label alone.
+    (Doubt.GAPS, SILENT_TOGETHER, ASK, ROLL_BACK, ROLL_BACK),
+    (Doubt.COVERAGE, LABELLED_TOO_FEW, ASK, ROLL_BACK, ROLL_BACK),
     # (4 - 0.05)^2 / 0.1 = 156 of the 999 that all rows have together: 16 %.
     (Doubt.HEAVY, {"largest": 4.0}, HOLD, ROLL_BACK, ROLL_BACK),
     (Doubt.HEAVY, {"smallest": math.nan}, HOLD, ROLL_BACK, ROLL_BACK),
@@ -159,6 +183,13 @@ CELLS: list[tuple[Doubt, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Doubt.LATELY, {"days": turned(-0.2, 0)}, HOLD, ROLL_BACK, ROLL_BACK),
     (Doubt.NO_DAYS, {"days": ()}, ASK, ROLL_BACK, ROLL_BACK),
     (Doubt.NO_DAYS, {"days": turned(0.05)[1:]}, ASK, ROLL_BACK, ROLL_BACK),
+    (
+        Doubt.NO_DAYS,
+        {"days": (Part(899.5, 0.05, 0.1), Part(100.5, 0.05, 0.1))},
+        ASK,
+        ROLL_BACK,
+        ROLL_BACK,
+    ),
     (Doubt.NO_DAYS, {"days": turned(math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
     (Doubt.NO_DAYS, {"days": turned(math.inf)}, ASK, ROLL_BACK, ROLL_BACK),
     (Doubt.NO_DAYS, {"days": turned(0.05, math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
@@ -180,8 +211,9 @@ def test_no_cell_promotes(
 @pytest.mark.parametrize(
     "edge",
     [
-        {"coverage": 0.9},
-        {"coverage": 1},
+        {"n": 900, "rows": 1000, "coverage": 0.9},
+        {"coverage": 1.0 - 1e-9},
+        {"rows": 1164, "rows_labelled": 1094, "rows_unusable": 94, "coverage": 1094 / 1164},
         {"newest": NOW - 8 * DAY},
         {"measured": NOW + HOUR / 12},
         {"newest": NOW - HOUR * 11 / 12},
@@ -242,7 +274,7 @@ def test_the_challenger_comes_from_the_future() -> None:
 
 def test_several_doubts_allow_what_all_allow() -> None:
     stale = {"newest": NOW - 9 * DAY}
-    assert told(-0.2, coverage=0.5, **stale).outcome is ROLL_BACK
+    assert told(-0.2, **LABELLED_TOO_FEW, **stale).outcome is ROLL_BACK
     assert told(-0.2, challenger_rows=2000, **stale).outcome is ASK
     # More rows would settle the one, but not the other.
     assert told(-0.2, n=50, **stale).outcome is ASK
@@ -261,7 +293,7 @@ def test_what_a_person_reads() -> None:
         PROMOTE,
         "the challenger is better: the zero-one loss of y, champion's minus challenger's, is 0.05 "
         "(0.01754 to 0.08246) on 1000 rows",
-        *("", 1000, 0.05, low, high, 0.0, 0.97, 3),
+        *("", 1000, 0.05, low, high, 0.0, 1.0, 3),
     )
     assert told(-0.2, newest=NOW - 9 * DAY).reason == (
         "the challenger is worse: the zero-one loss of y, champion's minus challenger's, is -0.2 "
@@ -320,15 +352,18 @@ any_evidence = st.builds(
     st.just("y"),
     counts,
     *[anything] * 5,
-    counts,
-    counts,
+    *[counts] * 7,
     st.none() | times,
     times,
     st.lists(st.builds(Part, counts, anything, anything), max_size=4).map(tuple),
 )
+COUNTS = (
+    *("rows", "rows_labelled", "rows_unusable", "champion_rows", "challenger_rows", "n"),
+    *("bad_champion", "bad_challenger"),
+)
 # Mostly sound, with one to three things wrong, so that every corner of the table is met.
 bent = st.dictionaries(
-    st.sampled_from(["n", "mean", "variance", "coverage", "champion_rows", "challenger_rows"]),
+    st.sampled_from(["mean", "variance", "coverage", *COUNTS]),
     st.one_of(anything, st.just(1000)),
     max_size=3,
 )
@@ -352,6 +387,9 @@ def test_bad_input_never_promotes(
         assert found.low > -rules.margin
         assert all(map(math.isfinite, (given.n, given.mean, given.variance)))
         assert given.n == given.champion_rows == given.challenger_rows >= rules.minimum_n
+        assert given.n <= given.rows_labelled <= given.rows
+        assert given.coverage == pytest.approx(given.rows_labelled / given.rows, abs=1e-6)
+        assert given.bad_challenger == 0
         assert given.variance > 0
         assert rules.minimum_coverage <= given.coverage <= 1
 
