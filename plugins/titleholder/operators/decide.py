@@ -13,6 +13,7 @@ from titleholder.errors import TryAgain
 from titleholder.event_table import EventTable
 from titleholder.events import Event, of_endpoint
 from titleholder.judging import Judgement, Measured, judge, look_of, policy_of
+from titleholder.labels import CHANGE
 from titleholder.live_traffic import LiveTraffic
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import ReportLink
@@ -21,7 +22,6 @@ from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Judge, same
 from titleholder.rollout.evidence import Duel as Look
 from titleholder.rollout.guard import Observed
-from titleholder.rollout.roles import CHANGE
 from titleholder.rollout.verdict import Outcome, Verdict
 from titleholder.rollout.view import View
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from titleholder.events import Event, of_endpoint
-from titleholder.rollout.roles import CHANGE
+from titleholder.labels import CHANGE
 from titleholder.rollout.rules import days
 from titleholder.rollout.view import View
 

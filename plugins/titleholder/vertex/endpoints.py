@@ -98,7 +98,10 @@ class Endpoints:
         # Google writes the project's number, which what lies beside it tells.
         place = parent(self.environment)
         with suppress(exceptions.NotFound):
-            for version in self._models.list_model_versions(name=self._model_name, **reading()):
+            versions = self._models.list_model_versions(
+                name=self._model_name, **reading(self.patience)
+            )
+            for version in versions:
                 place = version.name.partition("/models/")[0]
                 break
         return f"{place}/endpoints/{self.config.model}", None
