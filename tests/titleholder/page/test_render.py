@@ -15,8 +15,8 @@ from titleholder.rollout.view import Seat, View
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
 SEATS = (
-    Seat("1", "linnerud-champion-model", "linnerud@1", 90, NOW, NOW),
-    Seat("2", "linnerud-challenger-model", "linnerud@2", 10, NOW, NOW),
+    Seat("1", "linnerud-champion-model", "linnerud@1", 90, NOW),
+    Seat("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
 LABELS = {"champion": "1", "challenger": "2", "challenger-share": "10"}
 VIEW = View("linnerud", ENDPOINT, SEATS, LABELS)
