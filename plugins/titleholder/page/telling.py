@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from titleholder.events import UNCHANGING, Event, champion_at, of_endpoint
 from titleholder.page import links
@@ -12,6 +13,7 @@ from titleholder.page.looks import Look, looks
 from titleholder.page.week import Week, week
 from titleholder.page.wording import names_of
 from titleholder.rollout.seats import Seated, Standing, seated
+from titleholder.rollout.view import View
 
 WIDE, NARROW = 760, 350
 LAST = 15
@@ -19,11 +21,13 @@ LAST = 15
 
 @dataclass(frozen=True)
 class Part:
-    """One deployed model's part of the bar, in per cent of its width."""
+    """One deployed model's part of the bar, in per cent of its width; `data_until` is None for a
+    model that no run of ours deployed."""
 
     holder: Seated
     start: int
     score: float | None
+    data_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -71,7 +75,7 @@ def tell(facts: Facts) -> Told:
     return Told(
         facts=facts,
         names=names_of(view, events),
-        parts=_parts(holders, present),
+        parts=_parts(view, holders, present),
         warnings=warnings,
         nobody=_nobody(facts, holders),
         champion=champion_at(present, facts.now),
@@ -88,10 +92,11 @@ def tell(facts: Facts) -> Told:
     )
 
 
-def _parts(holders: Sequence[Seated], events: Sequence[Event]) -> list[Part]:
+def _parts(view: View | None, holders: Sequence[Seated], events: Sequence[Event]) -> list[Part]:
     parts, start = [], 0
     for holder in holders:
-        parts.append(Part(holder, start, _score(holder.seat.id, events)))
+        until = view.data_until(holder.seat) if view is not None else None
+        parts.append(Part(holder, start, _score(holder.seat.id, events), until))
         start += holder.seat.share
     return parts
 

@@ -16,12 +16,13 @@ from titleholder.page import links
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy
 from titleholder.page.telling import tell
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.view import Seat, Version, View
+from titleholder.run import deployed_id_of
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
 SEATS = (
-    Seat("1", "linnerud-champion-model", "linnerud@1", 90, NOW, NOW),
-    Seat("2", "linnerud-challenger-model", "linnerud@2", 10, NOW, NOW),
+    Seat("1", "linnerud-champion-model", "linnerud@1", 90, NOW),
+    Seat("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
 LABELS = {"champion": "1", "challenger": "2", "challenger-share": "10"}
 VIEW = View("linnerud", ENDPOINT, SEATS, LABELS)
@@ -88,8 +89,19 @@ def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_ther
     found = tell(facts(old, judged(8, 0.1), again, view=view))
     assert found.champion == again
     assert found.looks == []
-    assert old in found.events
+    assert old in found.facts.events
     assert tell(facts(old, view=view)).champion is None
+
+
+def test_the_end_of_a_models_data_is_read_from_the_registry() -> None:
+    alias = "linnerud-20261109t0300-20261116t0300-g0"
+    ours = Seat(deployed_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100)
+    view = View("linnerud", ENDPOINT, (ours,), {"champion": ours.id})
+    known = replace(view, versions=(Version("1", frozenset([alias])),))
+    assert "data until 2026-11-16 03:00" in Seen(page([facts(view=known)], NOW, "")).text
+    foreign = Seen(page([facts(view=view)], NOW, "")).text
+    assert "data until" not in foreign
+    assert "not deployed by Titleholder" in foreign
 
 
 def test_a_challenger_that_no_verdict_is_about() -> None:
