@@ -8,11 +8,13 @@ from typing import TYPE_CHECKING, Any
 
 from titleholder.events import Event, event_id
 from titleholder.interval import Interval
+from titleholder.rollout.intents import Intent
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.roles import CHANGE, record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
+from titleholder.rollout.wording import change_sentence, reconstructed_sentence
 from titleholder.vertex.clients import sentence
 
 if TYPE_CHECKING:
@@ -53,11 +55,12 @@ class Recorder:
         self.noted: list[Event] = []  # all that this caller has told, in order
         self._kept: list[Event] = []
 
-    def change(self, view: View, step: SetTraffic, decided: Plan) -> Event:
-        """What the write will have been. Its id names the write among the endpoint's labels, and
-        differs for every state that it may find."""
-        name = f"{step.action}-{event_id(view.endpoint, view.etag, str(step))}"
-        return self._event(name, step.action, decided.summary, view, after(view, step))
+    def change(self, view: View, step: SetTraffic, intent: Intent) -> Event:
+        """What the write for `intent` will have been. Its id names the write among the endpoint's
+        labels, and differs for every state that it may find."""
+        name = f"{step.action}-{event_id(view.endpoint, view.etag, repr(step))}"
+        reason = change_sentence(view, step, intent)
+        return self._event(name, step.action, reason, view, after(view, step))
 
     def kept_out(self, view: View, decided: Plan) -> None:
         """A newer model, or one that is still being judged, kept this one out."""
@@ -93,7 +96,7 @@ class Recorder:
                     model=view.model,
                     endpoint=view.endpoint or "",
                     action=action,
-                    reason=f"{action}: read from the endpoint's labels",
+                    reason=reconstructed_sentence(view),
                     champion_after=roles.champion,
                     challenger_after=roles.challenger,
                     split_after=split,

@@ -39,13 +39,12 @@ def of_change(event: Event, judged: bool) -> Alert | None:
 
 
 def named(event: Event, deployed_model_id: str | None) -> str:
-    """A deployed model for a person: version, id, and the week it was trained on."""
+    """A deployed model for a person: its version, and the week it was trained on."""
     if deployed_model_id is None:
         return "nobody"
-    version = event.versions.get(deployed_model_id)
     until = data_until(deployed_model_id)
-    trained = f", data until {until:%Y-%m-%d %H:%M} UTC" if until else ""
-    return f"{version or 'deployed model'} ({deployed_model_id}{trained})"
+    trained = f" (data until {until:%Y-%m-%d %H:%M} UTC)" if until else ""
+    return f"{event.called(deployed_model_id)}{trained}"
 
 
 def shares(split: Mapping[str, int] | None, event: Event) -> str:
@@ -54,7 +53,8 @@ def shares(split: Mapping[str, int] | None, event: Event) -> str:
         return "Nobody answers: the endpoint has no traffic split."
     roles = {event.champion_after: "the champion", event.challenger_after: "the challenger"}
     parts = [
-        f"{share} % of the requests go to {roles.get(seat, 'a model without a role')} {seat}"
+        f"{share} % of the requests go to {roles.get(seat, 'a model without a role')} "
+        f"{event.called(seat)}"
         for seat, share in split.items()
     ]
     return f"{', '.join(parts)}."

@@ -27,9 +27,10 @@ from titleholder.rollout.view import View
 class DecideOperator(ModelOperator):
     """Records the verdict as an event, whatever it is, before anything is done.
 
-    Returns `{"outcome", "reason", "wish", "asks", "champion", "verdict", "job", "report"}`; `wish`
-    is None when nothing is to be done, and `verdict` has the numbers of one that is promoted, else
-    None. Fails when champion or challenger is another than was judged.
+    Returns `{"outcome", "reason", "wish", "asks", "champion", "challenger", "verdict", "job",
+    "report"}`; `wish` is None when nothing is to be done, champion and challenger are registered
+    versions, and `verdict` has the numbers of one that is promoted, else None. Fails when champion
+    or challenger is another than was judged.
     """
 
     operator_extra_links = (ReportLink(),)
@@ -73,7 +74,8 @@ class DecideOperator(ModelOperator):
             "reason": decision.reason,
             "wish": asdict(decision.wish) if decision.wish else None,
             "asks": decision.asks,
-            "champion": between.champion.id,
+            "champion": between.champion.version,
+            "challenger": between.challenger.version,
             "verdict": _numbers(made.verdict),
             "job": measured.job,
             "report": handed["report"],

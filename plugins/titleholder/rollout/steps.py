@@ -1,4 +1,5 @@
-"""The small steps that a plan is made of; a dry run prints the same list that is applied."""
+"""The small steps that a plan is made of; a dry run prints the same list that is applied. They are
+put into words by wording.py."""
 
 from dataclasses import dataclass, field
 
@@ -26,18 +27,12 @@ class CreateEndpoint:
 
     display_name: str
 
-    def __str__(self) -> str:
-        return f"create the endpoint {self.display_name}"
-
 
 @dataclass(frozen=True)
 class Register:
     """Register a version of the model."""
 
     version: NewVersion
-
-    def __str__(self) -> str:
-        return f"register the model version {self.version.alias}"
 
 
 @dataclass(frozen=True)
@@ -47,9 +42,6 @@ class Deploy:
     deployed_model_id: str
     display_name: str
     version: str
-
-    def __str__(self) -> str:
-        return f"deploy {self.version} as {self.deployed_model_id}, without traffic"
 
 
 @dataclass(frozen=True)
@@ -69,22 +61,12 @@ class SetTraffic:
         if not sound or not all(0 < share <= 100 for share in self.split.values()):
             raise ValueError(f"a split must sum to 100 and hold the champion, not {self}")
 
-    def __str__(self) -> str:
-        if self.roles is None:
-            return f"{self.action}: nobody has a role or traffic"
-        shares = " and ".join(f"{share} % to {seat}" for seat, share in self.split.items())
-        challenger = self.roles.challenger or "none"
-        return f"{self.action}: {shares} (champion {self.roles.champion}, challenger {challenger})"
-
 
 @dataclass(frozen=True)
 class Undeploy:
     """Take down a deployed model that has no traffic."""
 
     deployed_model_id: str
-
-    def __str__(self) -> str:
-        return f"undeploy {self.deployed_model_id}"
 
 
 @dataclass(frozen=True)
@@ -94,11 +76,6 @@ class Alias:
     role: str
     version: str
     remove: bool = False
-
-    def __str__(self) -> str:
-        if self.remove:
-            return f"take the alias {self.role} from {self.version}"
-        return f"give the alias {self.role} to {self.version}"
 
 
 Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias

@@ -93,12 +93,3 @@ class View:
         """The version of this model that the seat serves; None when it serves another model."""
         model, _, number = seat.model.partition("@")
         return self.version(number) if model == self.model else None
-
-
-def serving(view: View) -> str:
-    """Who answers which share of the requests now, in words."""
-    roles = {seat: role for role, seat in view.labels.items()}
-    shares = [
-        f"{share} % to {seat} ({roles.get(seat, 'no role')})" for seat, share in view.split.items()
-    ]
-    return f"live traffic now goes {' and '.join(shares) or 'nowhere'}"

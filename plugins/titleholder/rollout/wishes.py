@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -14,6 +14,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetShare,
 )
+from titleholder.rollout.naming import named
 from titleholder.rollout.roles import CHANGE, Roles, must_exist, stand
 from titleholder.rollout.view import View
 
@@ -42,7 +43,7 @@ class Wish:
 def pin(wish: Wish, view: View) -> Wish:
     """The wish with the model that it is about, so that it means the same when it is repeated.
 
-    Raises Refusal when there is none, or when nothing tells.
+    Raises InvalidRequest when there is none, Refusal when nothing tells.
     """
     if wish.deployed_model_id is not None or wish.kind in ("adopt", "restore"):
         return wish
@@ -52,11 +53,11 @@ def pin(wish: Wish, view: View) -> Wish:
     if found is None:
         whom = "previous champion" if wish.kind == "reinstate" else "challenger"
         hint = (
-            f"; to bring the previous champion {roles.previous} back, use reinstate"
+            f"; to bring the previous champion {named(view, roles.previous)} back, use reinstate"
             if wish.kind == "rollback" and roles is not None and roles.previous
             else f"; look at `python -m titleholder status {view.model}`"
         )
-        raise Refusal(f"there is no {whom} on {view.endpoint}{hint}")
+        raise InvalidRequest(f"there is no {whom} on {view.endpoint}{hint}")
     return replace(wish, deployed_model_id=found)
 
 
@@ -76,7 +77,7 @@ def _meant(kind: Kind, roles: Roles, view: View) -> str | None:
 
 def intent_of(wish: Wish, only_seated: bool = False) -> Intent:
     """The intent of a wish that is pinned; with `only_seated` no share brings a withdrawn model
-    back. Raises Refusal for a share that is missing."""
+    back. Raises InvalidRequest for a share that is missing."""
     whom = wish.deployed_model_id or ""
     match wish.kind:
         case "promote":
@@ -87,7 +88,7 @@ def intent_of(wish: Wish, only_seated: bool = False) -> Intent:
             return Abort(whom)
         case "share":
             if wish.share is None:
-                raise Refusal("the share is missing; say how many per cent, 1 to 99")
+                raise InvalidRequest("the share is missing; say how many per cent, 1 to 99")
             return SetShare(whom, wish.share, only_seated)
         case "reinstate":
             return Reinstate(whom)
