@@ -1,5 +1,6 @@
 """What the endpoints look like, in words for a terminal."""
 
+import contextlib
 import json
 import urllib.error
 import urllib.request
@@ -31,9 +32,9 @@ def predict_url(state: State, endpoint: dict[str, Any]) -> str:
     return f"{base(state)}/endpoints/{endpoint['name'].rsplit('/', 1)[-1]}:predict"
 
 
-def lines(state: State, endpoint: dict[str, Any]) -> list[str]:
+def lines(endpoint: dict[str, Any], changed: str = "") -> list[str]:
     """The endpoint, then a line for each model on it (role, share, version, display name, id), and
-    the last change."""
+    what was `changed` last."""
     roles = {seat: role for role, seat in endpoint.get("labels", {}).items()}
     split = endpoint.get("trafficSplit", {})
     result = [f"endpoint {endpoint['displayName']} ({endpoint['name']})"]
@@ -45,31 +46,39 @@ def lines(state: State, endpoint: dict[str, Any]) -> list[str]:
             f"{model}@{seat['modelVersionId']:4} {seat['displayName']}  id {seat['id']}"
         )
     result += [] if deployed else ["  no model is deployed"]
-    changed = _last_change(state, endpoint)
     return [*result, f"  last change: {changed}"] if changed else result
 
 
-def _last_change(state: State, endpoint: dict[str, Any]) -> str:
-    """When, what and why, from the event that the endpoint's label names; only what the label tells
-    where the event cannot be read, and "" where there is no label."""
-    labels = endpoint.get("labels", {})
-    name = labels.get("change", "")
-    if not name:
-        return ""
+def last_changes(state: State, found: list[dict[str, Any]]) -> dict[str, str]:
+    """By endpoint's name when, what and why, from the event that its label `change` names; only the
+    label's word where the event cannot be read, and nothing where there is no label."""
+    labels = {endpoint["name"]: endpoint.get("labels", {}) for endpoint in found}
+    names = {one: said["change"] for one, said in labels.items() if "change" in said}
+    tables = _tables({said.get("titleholder-model", "") for said in labels.values()})
+    events: dict[str, str] = {}
+    for table in tables if names else ():
+        with contextlib.suppress(OSError, ValueError, LookupError):
+            events |= _events(state, table, list(names.values()))
+    return {
+        one: events.get(name, f"{name.partition('-')[0]}; its event cannot be read")
+        for one, name in names.items()
+    }
+
+
+def _events(state: State, table: str, ids: list[str]) -> dict[str, str]:
     query = {
-        "query": "SELECT FORMAT_TIMESTAMP('%F %H:%M UTC', time), reason, "
-        "JSON_VALUE(PARSE_JSON(evidence), '$.reason') "
-        f"FROM `{_events_of(labels.get('titleholder-model', ''))}` WHERE id = @id",
+        "query": "SELECT id, FORMAT_TIMESTAMP('%F %H:%M UTC', time), action, reason, "
+        f"JSON_VALUE(PARSE_JSON(evidence), '$.reason') FROM `{table}` WHERE id IN UNNEST(@ids)",
         "useLegacySql": False,
+        "location": state.location,
         "parameterMode": "NAMED",
         "queryParameters": [
             {
-                "name": "id",
-                "parameterType": {"type": "STRING"},
-                "parameterValue": {"value": name},
+                "name": "ids",
+                "parameterType": {"type": "ARRAY", "arrayType": {"type": "STRING"}},
+                "parameterValue": {"arrayValues": [{"value": one} for one in ids]},
             }
         ],
-        "location": state.location,
     }
     host = addresses(state)["BIGQUERY_EMULATOR_HOST"]
     request = urllib.request.Request(
@@ -77,20 +86,20 @@ def _last_change(state: State, endpoint: dict[str, Any]) -> str:
         json.dumps(query).encode(),
         {"Content-Type": "application/json"},
     )
-    action = name.partition("-")[0]
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            when, what, why = (cell["v"] for cell in json.load(answer)["rows"][0]["f"])
-    except (OSError, ValueError, LookupError):
-        return f"{action}; its event cannot be read"
-    return f"{when} {action}: {what}" + (f' (because "{why}")' if why else "")
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        rows = json.load(answer).get("rows", [])
+    told = {}
+    for row in rows:
+        name, when, action, what, why = (cell["v"] for cell in row["f"])
+        told[name] = f"{when} {action}: {what}" + (f' (because "{why}")' if why else "")
+    return told
 
 
-def _events_of(model: str) -> str:
-    """The model's events table, by its file where there is one."""
+def _tables(models: set[str]) -> set[str]:
+    """The events tables of these models, by their files where there are any."""
     from titleholder.config import ModelConfig, load_models
     from titleholder.environment import DAGS_FOLDER
 
-    configs = load_models(DAGS_FOLDER / "models").configs
+    known = {one.model: one.events for one in load_models(DAGS_FOLDER / "models").configs}
     default = str(ModelConfig.model_fields["events"].default)
-    return next((one.events for one in configs if one.model == model), default)
+    return {known.get(model, default) for model in models}

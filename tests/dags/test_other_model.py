@@ -144,7 +144,7 @@ def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
         "wine.samples: 1,344 rows",
         "dags/models: linnerud, wine",
         "  success after",
-        "  challenger  10 %  wine-challenger-model",
+        "  challenger  10 %  wine@2 ",
         '{"predictions": ["barolo"]',
     ):
         assert told in said

@@ -263,7 +263,9 @@ def test_a_person_says_why(terminal: Terminal) -> None:
     assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
 
 
-def test_status_says_which_challenger_was_withdrawn_when_and_why(terminal: Terminal) -> None:
+def test_status_says_which_challenger_was_withdrawn_when_and_why(
+    terminal: Terminal, sandbox: Sandbox
+) -> None:
     name, b = terminal.name, run_of(terminal.name, 1).deployed_model_id
     terminal("rollback", "--reason", "complaints")
     told = terminal("status")
@@ -273,6 +275,12 @@ def test_status_says_which_challenger_was_withdrawn_when_and_why(terminal: Termi
         r'answers 100 % \(.*because "complaints"\)\n'
     )
     assert re.search(f"  last change: {rolled_back}", told)
+    everything = sandbox.cli("status").stdout
+    assert re.search(
+        rf"endpoint {name} .*\n  champion   100 %  {name}@1 .*\n  last change: .* UTC rollback: "
+        rf'{name}@2 leaves: the champion {name}@1 answers 100 % \(because "complaints"\)\n',
+        everything,
+    )
     answer = terminal.json("status")
     assert answer["withdrawn_not_deployed"] == {"id": b, "version": f"{name}@2"}
     assert answer["last_change"]["evidence"] == {"reason": "complaints"}
