@@ -7,6 +7,7 @@ import urllib.request
 from typing import Any
 
 from sandbox.places import State, addresses
+from titleholder.labels import CHANGE, MODEL
 
 
 def endpoints(state: State) -> list[dict[str, Any]]:
@@ -53,8 +54,8 @@ def last_changes(state: State, found: list[dict[str, Any]]) -> dict[str, str]:
     """By endpoint's name when, what and why, from the event that its label `change` names; only the
     label's word where the event cannot be read, and nothing where there is no label."""
     labels = {endpoint["name"]: endpoint.get("labels", {}) for endpoint in found}
-    names = {one: said["change"] for one, said in labels.items() if "change" in said}
-    tables = _tables({said.get("titleholder-model", "") for said in labels.values()})
+    names = {one: said[CHANGE] for one, said in labels.items() if CHANGE in said}
+    tables = _tables({said.get(MODEL, "") for said in labels.values()})
     events: dict[str, str] = {}
     for table in tables if names else ():
         with contextlib.suppress(OSError, ValueError, LookupError):

@@ -4,9 +4,10 @@ from titleholder.config import ModelConfig
 from titleholder.contract import Offer
 from titleholder.digest import to_label
 from titleholder.fingerprint import fingerprint_labels
+from titleholder.labels import DATA_FROM, DATA_UNTIL, DIGEST, FRAMEWORK, FRESHNESS, JOB, SCORE
 from titleholder.rollout.intents import SeatCandidate
 from titleholder.rollout.steps import NewVersion
-from titleholder.run import DATA_UNTIL_LABEL, DIGEST_LABEL, Run, label_time
+from titleholder.run import Run, label_time
 
 
 def candidate(
@@ -24,18 +25,18 @@ def candidate(
             image=offer.image,
             labels={
                 **config.labels,
-                "data-interval-start": label_time(run.interval.start),
-                DATA_UNTIL_LABEL: label_time(run.interval.end),
-                "pipeline-job": run.name,
-                "score": f"{offer.score:.2f}".replace(".", "_"),
-                "framework-version": offer.framework_version.replace(".", "_"),
-                "freshness": freshness,
-                DIGEST_LABEL: to_label(offer.digest),
+                DATA_FROM: label_time(run.interval.start),
+                DATA_UNTIL: label_time(run.interval.end),
+                JOB: run.name,
+                SCORE: f"{offer.score:.2f}".replace(".", "_"),
+                FRAMEWORK: offer.framework_version.replace(".", "_"),
+                FRESHNESS: freshness,
+                DIGEST: to_label(offer.digest),
                 **fingerprint_labels(fingerprint),
             },
         ),
         deployed_model_id=run.deployed_model_id,
-        data_until=run.interval.end,
+        recency=run.recency,
         period=run.interval.length,
         share=config.rollout.challenger_share,
         endpoint=config.endpoint.display_name,

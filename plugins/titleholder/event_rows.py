@@ -39,6 +39,7 @@ COLUMNS = (
     Column("challenger_after", "STRING", "Deployed model id of the challenger from then on"),
     _json("split_after", "Deployed model id to per cent of the requests, from then on"),
     _json("versions", "Deployed model id to registered version, such as linnerud@3"),
+    _json("data_until", "Deployed model id to the end of its training data, where that is known"),
     Column("interval_start", "TIMESTAMP", "Start of the data interval that it is about"),
     Column("interval_end", "TIMESTAMP", "End of the data interval, exclusive"),
     _json("evidence", "What the decision rests on"),

@@ -8,9 +8,9 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.digest import from_label, to_label
+from titleholder.labels import FINGERPRINT
 from titleholder.rollout.view import Version
 
-FINGERPRINT_LABEL = "fingerprint"
 # Where a pipeline runs, not what it learns from.
 _ELSEWHERE = {"project", "location"}
 
@@ -40,12 +40,12 @@ def fingerprint(
 
 def fingerprint_labels(found: str) -> dict[str, str]:
     """The label that says so, of a pipeline job or a version; none for an empty one."""
-    return {FINGERPRINT_LABEL: to_label(found)} if found else {}
+    return {FINGERPRINT: to_label(found)} if found else {}
 
 
 def fingerprint_of(labels: Mapping[str, str]) -> str:
     """The fingerprint that those labels carry; empty when they have none."""
-    return from_label(labels.get(FINGERPRINT_LABEL, ""))
+    return from_label(labels.get(FINGERPRINT, ""))
 
 
 def trained_on(found: str, versions: Iterable[Version]) -> Version | None:

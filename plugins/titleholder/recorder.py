@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 from titleholder.events import Event, event_id
 from titleholder.interval import Interval
+from titleholder.labels import CHANGE
 from titleholder.rollout.intents import Intent
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import CHANGE, record
+from titleholder.rollout.roles import record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
@@ -101,6 +102,7 @@ class Recorder:
                     challenger_after=roles.challenger,
                     split_after=split,
                     versions=_versions(view),
+                    data_until=_data_until(view),
                     reconstructed=True,
                 )
             )
@@ -141,6 +143,7 @@ class Recorder:
             challenger_after=now.labels.get("challenger"),
             split_after=now.split,
             versions=_versions(before) | _versions(now),
+            data_until=_data_until(before) | _data_until(now),
             interval_start=interval.start if interval else None,
             interval_end=interval.end if interval else None,
             evidence=cause.evidence,
@@ -151,3 +154,8 @@ class Recorder:
 
 def _versions(view: View) -> dict[str, str]:
     return {seat.id: seat.model for seat in view.seats}
+
+
+def _data_until(view: View) -> dict[str, str]:
+    ends = {seat.id: view.data_until(seat) for seat in view.seats}
+    return {one: f"{end:%Y-%m-%dT%H:%M:%SZ}" for one, end in ends.items() if end}

@@ -8,17 +8,25 @@ import hashlib
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from titleholder.errors import Refusal
 from titleholder.interval import Interval, last_complete
 
 MAX_GENERATION = 99
 
-# Of a registered version: what a duel must know of it.
-DATA_UNTIL_LABEL, DIGEST_LABEL = "data-interval-end", "sha256"
+# Ten digits, the most that Vertex AI lets a caller choose, without a leading zero.
+_FIRST_ID, _IDS = 1_000_000_000, 9_000_000_000
+
+
+class Recency(NamedTuple):
+    """How new a model's data is: the end of its data interval (aware), then the generation of the
+    run on that interval. The greater one is the newer."""
+
+    until: datetime
+    generation: int
 
 
 @dataclass(frozen=True)
@@ -46,9 +54,15 @@ class Run:
 
     @property
     def deployed_model_id(self) -> str:
-        """Ten digits, all that Vertex AI lets a caller choose: the minute (since 1970) at which the
-        interval ends, then the generation. Greater means newer data."""
-        return _deployed_id(self.interval.end, self.generation)
+        """Ten digits, the most that Vertex AI lets a caller choose: another one for each interval's
+        end and generation of a model (for 171 years), and other ones for another model. It tells
+        neither order nor time."""
+        return _deployed_id(self.model, self.recency)
+
+    @property
+    def recency(self) -> Recency:
+        """How new the data is that it trains on, to the minute, as its name says it."""
+        return Recency(self.interval.end.replace(second=0, microsecond=0), self.generation)
 
     def next_generation(self) -> "Run":
         """The same interval, trained once more."""
@@ -74,28 +88,36 @@ def run_of(model: str, cron: str, context: Mapping[str, Any]) -> Run:
     return Run(model, interval, min(dag_run.clear_number or 0, MAX_GENERATION))
 
 
-def data_until(deployed_model_id: str) -> datetime | None:
-    """The end of the interval that a deployed model of ours was trained on; None if not ours."""
-    if not re.fullmatch(r"\d{10}", deployed_model_id):
-        return None
-    return datetime.fromtimestamp(0, UTC) + timedelta(minutes=int(deployed_model_id[:8]))
+@lru_cache(maxsize=10_000)
+def recency_of(alias: str, model: str | None = None) -> Recency | None:
+    """How new the data of a run is, by the run's name; None for any other alias, and for a run of
+    another model than `model`."""
+    found = _parsed(alias)
+    return found[1] if found is not None and model in (None, found[0]) else None
 
 
 @lru_cache(maxsize=10_000)
 def deployed_id_of(alias: str) -> str | None:
     """The deployed model id that belongs to a run's name; None for any other alias."""
-    match = re.fullmatch(r".+-\d{8}t\d{4}-(\d{8}t\d{4})-g(\d{1,2})", alias)
+    found = _parsed(alias)
+    return _deployed_id(*found) if found is not None else None
+
+
+def _parsed(alias: str) -> tuple[str, Recency] | None:
+    match = re.fullmatch(r"(.+)-[0-9]{8}t[0-9]{4}-([0-9]{8}t[0-9]{4})-g([0-9]{1,2})", alias)
     if match is None:
         return None
     try:
-        end = datetime.strptime(match[1], "%Y%m%dt%H%M").replace(tzinfo=UTC)
+        end = datetime.strptime(match[2], "%Y%m%dt%H%M").replace(tzinfo=UTC)
     except ValueError:
         return None
-    return _deployed_id(end, int(match[2]))
+    return match[1], Recency(end, int(match[3]))
 
 
-def _deployed_id(end: datetime, generation: int) -> str:
-    return f"{int(end.timestamp() // 60):08d}{generation:02d}"
+def _deployed_id(model: str, recency: Recency) -> str:
+    minutes = int(recency.until.timestamp() // 60)
+    offset = int(hashlib.sha256(model.encode()).hexdigest(), 16)
+    return str(_FIRST_ID + (minutes * 100 + recency.generation + offset) % _IDS)
 
 
 def run_label(dag_id: str, run_id: str) -> str:
@@ -106,6 +128,18 @@ def run_label(dag_id: str, run_id: str) -> str:
 def label_time(moment: datetime) -> str:
     """A moment in the characters that a label value may have: `20261116t030000z`."""
     return f"{moment.astimezone(UTC):%Y%m%dt%H%M%Sz}"
+
+
+def label_recency(recency: Recency) -> str:
+    """In the characters that a label value may have: `20261116t030000z-g0`."""
+    return f"{label_time(recency.until)}-g{recency.generation}"
+
+
+def recency_of_label(value: str) -> Recency | None:
+    """What `label_recency` wrote so; None for anything else."""
+    match = re.fullmatch(r"(.+)-g([0-9]{1,2})", value)
+    until = time_of_label(match[1]) if match is not None else None
+    return Recency(until, int(match[2])) if match is not None and until is not None else None
 
 
 def time_of_label(value: str) -> datetime | None:

@@ -11,7 +11,7 @@ from google.api_core import exceptions
 from tests.rollouts.conftest import Scene, name
 from tests.sandbox.conftest import IMAGE, MACHINE
 
-FOREIGN = ("7", "8")
+FOREIGN = ("7", "8", "9999999999")
 SHARES = ((70, 30), (50, 50), (1, 99))
 BEGUN = "seat-begun"
 BEGINNINGS: dict[str, tuple[dict[int, int], dict[str, int]]] = {
@@ -28,7 +28,8 @@ class Console:
     """One person and one endpoint.
 
     `edits` counts what they did, `undeployed` says whom, `unlabelled` which changes of a rollout
-    cannot be read from the labels any more; `weeks` are those of the beginning.
+    cannot be read from the labels any more, `deleted` which versions are gone from the registry, by
+    the aliases of their runs; `weeks` are those of the beginning.
     """
 
     def __init__(self, scene: Scene) -> None:
@@ -38,6 +39,7 @@ class Console:
         self.undeployed: set[str] = set()
         self.weeks: set[int] = set()
         self.unlabelled: set[str] = set()
+        self.deleted: set[str] = set()
         self._uploaded = False
         self._vertex = scene.vertex
 
@@ -150,7 +152,23 @@ class Console:
             self._upload("other", True, "theirs")
             self._uploaded = True
             self._vertex.clock.advance(5)
-        self._deploy("other@1", new, "theirs", split={"0": 20, ids[0]: 80} if pick % 3 else None)
+        self._deploy("other@1", new, "theirs", split={"0": 20, ids[0]: 80} if pick % 2 else None)
+        return True
+
+    def _delete(self, endpoint: Any, pick: int) -> bool:
+        """A version that is not deployed, from the registry."""
+        model = f"{self.scene.parent}/models/m1"
+        deployed = {one.model_version_id for one in endpoint.deployed_models}
+        versions = [
+            one
+            for one in self._vertex.models.list_model_versions(name=model)
+            if one.version_id not in deployed and "default" not in one.version_aliases
+        ]
+        if not versions:
+            return False
+        gone = versions[pick % len(versions)]
+        self._vertex.models.delete_model_version(name=f"{model}@{gone.version_id}")
+        self.deleted |= {*gone.version_aliases}
         return True
 
     def _upload(self, model: str, new: bool, alias: str) -> None:

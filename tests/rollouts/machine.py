@@ -35,7 +35,7 @@ WISHES: dict[str, tuple[str, Callable[[str], Intent]]] = {
     "adopt": ("champion", lambda one: Adopt()),
     "restore": ("champion", lambda one: Restore()),
 }
-EDITS = ("share", "move", "unlabel", "undeploy", "depose", "deploy_foreign")
+EDITS = ("share", "move", "unlabel", "undeploy", "depose", "deploy_foreign", "delete")
 which = st.integers(0, 5)
 
 

@@ -49,6 +49,38 @@ def _cold(scene: Scene) -> None:
     scene.play(scene.wish(2))
 
 
+def _rolled_back(scene: Scene) -> None:
+    """A is champion, and C, two weeks newer, was rolled back."""
+    _weeks(0, 2)(scene)
+    scene.play(RollBack(C))
+
+
+def _reinstated(scene: Scene) -> None:
+    """A is champion again, and C, which had the title meanwhile, is gone."""
+    _weeks(0, 2)(scene)
+    scene.play(Promote(C))
+    scene.play(Reinstate(A))
+    _undeploy(scene, C)
+
+
+def _deleted(scene: Scene) -> None:
+    """A is champion, C was rolled back, and somebody deleted its version from the registry."""
+    _rolled_back(scene)
+    (version,) = (v for v in scene.view().versions if scene.wish(2).version.alias in v.aliases)
+    vertex = scene.vertex
+    vertex.finish(
+        vertex.models.delete_model_version(name=f"{scene.parent}/models/m1@{version.number}")
+    )
+
+
+def _made_again(scene: Scene) -> None:
+    """A and C were on an endpoint that is gone with its labels."""
+    _rolled_back(scene)
+    _undeploy(scene, A)
+    vertex = scene.vertex
+    vertex.finish(vertex.endpoints.delete_endpoint(name=scene.endpoint))
+
+
 def _split_by_hand(scene: Scene) -> None:
     _weeks(0, 1)(scene)
     _shift(scene, {A: 40, B: 60})
@@ -57,18 +89,25 @@ def _split_by_hand(scene: Scene) -> None:
 def _undeployed_by_hand(scene: Scene) -> None:
     _weeks(0, 1)(scene)
     _shift(scene, {A: 100})
-    vertex = scene.vertex
-    vertex.finish(vertex.endpoints.undeploy_model(endpoint=scene.endpoint, deployed_model_id=B))
+    _undeploy(scene, B)
+
+
+def _undeploy(scene: Scene, deployed_model_id: str) -> None:
+    undeploy = scene.vertex.endpoints.undeploy_model
+    operation = undeploy(endpoint=scene.endpoint, deployed_model_id=deployed_model_id)
+    scene.vertex.finish(operation)
 
 
 def _foreign(scene: Scene) -> None:
-    """An endpoint and a model that no rollout has touched."""
+    """An endpoint and a model that no rollout has touched, with an id such as those of ours."""
     vertex = scene.vertex
     vertex.parent = scene.parent
     model = vertex.upload(scene.artifact, model_id="m1").model
     endpoint = vertex.endpoint("theirs", display_name="m1").name
     vertex.finish(
-        vertex.deploy(endpoint, model, {"0": 100}, id="7", display_name="m1-champion-model")
+        vertex.deploy(
+            endpoint, model, {"0": 100}, id="9999999999", display_name="m1-champion-model"
+        )
     )
 
 
@@ -104,4 +143,8 @@ SCENARIOS = {
     "restore-undeployed": Scenario(_undeployed_by_hand, _just(Restore())),
     "foreign": Scenario(_foreign, _week(1)),
     "superseded": Scenario(_weeks(0, 2), _week(1)),
+    "superseded-by-rolled-back": Scenario(_rolled_back, _week(1)),
+    "superseded-by-deposed": Scenario(_reinstated, _week(1)),
+    "superseded-by-deleted": Scenario(_deleted, _week(1)),
+    "superseded-without-endpoint": Scenario(_made_again, _week(1)),
 }

@@ -81,6 +81,19 @@ def deposed(traffic: Iterable[Mapping[str, Any]], by_person: Collection[str]) ->
     return wrong
 
 
+def backfilled(traffic: Iterable[Mapping[str, Any]], weeks: Mapping[str, int]) -> list[str]:
+    """Models of a week that a run gave traffic to after a rollout had given some to a newer one;
+    `weeks` has the week of each deployed model id."""
+    wrong, newest = [], -1
+    for found, left in writes(traffic):
+        action = left["labels"]["change"].partition("-")[0]
+        new = left["traffic_split"].keys() - found["traffic_split"].keys()
+        if action in ("seat", "crown"):
+            wrong += [f"{one} came after week {newest}" for one in new if weeks[one] < newest]
+        newest = max(newest, *(weeks.get(one, -1) for one in left["traffic_split"]), -1)
+    return wrong
+
+
 def _told(entry: Mapping[str, Any]) -> tuple[str | None, str | None, dict[str, int]]:
     labels, split = entry["labels"], entry["traffic_split"]
     live = {one: share for one, share in split.items() if share}

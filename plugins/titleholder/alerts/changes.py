@@ -1,11 +1,11 @@
 """What is told of a change to the endpoint, by its event."""
 
 from collections.abc import Callable, Mapping
+from datetime import datetime
 
 from titleholder.alerts.alert import Alert, Kind, Link
 from titleholder.console import endpoint_page, object_page, pipeline_page, version_page
 from titleholder.events import Event
-from titleholder.run import data_until
 
 _WATCH = "Nothing now."
 
@@ -42,8 +42,8 @@ def named(event: Event, deployed_model_id: str | None) -> str:
     """A deployed model for a person: its version, and the week it was trained on."""
     if deployed_model_id is None:
         return "nobody"
-    until = data_until(deployed_model_id)
-    trained = f" (data until {until:%Y-%m-%d %H:%M} UTC)" if until else ""
+    until = event.data_until.get(deployed_model_id)
+    trained = f" (data until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC)" if until else ""
     return f"{event.called(deployed_model_id)}{trained}"
 
 

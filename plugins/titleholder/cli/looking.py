@@ -34,7 +34,7 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
             "id": seat.id,
             "version": seat.model,
             "display_name": seat.display_name,
-            "data_until": seat.data_until.isoformat() if seat.data_until else None,
+            "data_until": end.isoformat() if (end := view.data_until(seat)) else None,
         }
         for seat, role in holders
     ]
@@ -95,9 +95,9 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     now = view
     for step in decided.steps:
-        words, now = described(step, now), after(now, step)
+        words, call, now = described(step, now), call_of(step, now), after(now, step)
         split = {"split": now.split, "shares": shares(now, now.split)}
-        rows.append({"step": words, "call": call_of(step), **split})
+        rows.append({"step": words, "call": call, **split})
     if options.json:
         print(json.dumps({"steps": rows, "summary": decided.summary}))
         return 0
@@ -127,7 +127,7 @@ def _next_candidate(desk: Desk) -> SeatCandidate:
     return SeatCandidate(
         version=NewVersion(run.name, config.model, "", "", ""),
         deployed_model_id=run.deployed_model_id,
-        data_until=end,
+        recency=run.recency,
         period=run.interval.length,
         share=config.rollout.challenger_share,
         endpoint=config.endpoint.display_name,

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from titleholder.cli.desk import Desk
 from titleholder.cli.past import line
 from titleholder.events import UNCHANGING, Event
-from titleholder.rollout.roles import CHANGE
+from titleholder.labels import CHANGE
 from titleholder.rollout.view import View
 from titleholder.telling import told
 

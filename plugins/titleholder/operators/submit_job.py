@@ -10,10 +10,11 @@ from airflow.sdk import BaseOperatorLink
 from titleholder.compiled import Compiled
 from titleholder.console import pipeline_page
 from titleholder.contract import Job
+from titleholder.labels import MODEL, PIPELINE, RUN
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import PipelineLink
 from titleholder.run import run_label
-from titleholder.vertex.jobs import MODEL_LABEL, PIPELINE_LABEL, RUN_LABEL, Jobs
+from titleholder.vertex.jobs import Jobs
 
 
 class Named(Protocol):
@@ -79,7 +80,7 @@ class SubmitJobOperator(ModelOperator):
                     self.log.info("cancelling %s, which the cleared run left behind", old.name)
                     jobs.cancel(old.name)
             name, _, digest = template.version.rpartition("-")
-            own = {MODEL_LABEL: config.model, RUN_LABEL: label, PIPELINE_LABEL: digest}
+            own = {MODEL: config.model, RUN: label, PIPELINE: digest}
             job = jobs.submit(
                 run.name,
                 template.spec,
@@ -89,7 +90,7 @@ class SubmitJobOperator(ModelOperator):
             )
         PipelineLink.keep(context, pipeline_page(job.name))
         # A job that was there already may be of an older version.
-        pipeline = f"{name}-{job.labels.get(PIPELINE_LABEL, 'unknown')}"
+        pipeline = f"{name}-{job.labels.get(PIPELINE, 'unknown')}"
         self.log.info("pipeline job %s is %s; it runs %s", job.name, job.state, pipeline)
         return {
             "job": job.name,

@@ -1,10 +1,11 @@
 """What somebody wants of an endpoint. The ids pin it: repeated after a change it means the same."""
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Literal
 
 from titleholder.rollout.steps import NewVersion
+from titleholder.run import Recency
 
 
 @dataclass(frozen=True)
@@ -12,13 +13,14 @@ class SeatCandidate:
     """The wish of the weekly run: its model in the registry, and on the endpoint as challenger
     with `share` per cent, or as champion when nobody else is there.
 
-    `data_until` and `period` are the end and length of the interval it was trained on. With `wait`
-    a challenger that is on the endpoint stays, and this model is only registered.
+    `recency` tells how new the data is that it was trained on, and `period` is the length of that
+    interval. With `wait` a challenger that is on the endpoint stays, and this model is only
+    registered.
     """
 
     version: NewVersion
     deployed_model_id: str
-    data_until: datetime
+    recency: Recency
     period: timedelta
     share: int
     endpoint: str

@@ -1,14 +1,13 @@
 """Who is champion and who is challenger: what the endpoint's labels say, and whether it is so."""
 
+import re
 from dataclasses import dataclass
 
 from titleholder.errors import HandsOn, InvalidRequest, Refusal
+from titleholder.labels import CHANGE, NEWEST, ROLES, SHARE
 from titleholder.rollout.naming import named, shares
 from titleholder.rollout.view import Seat, View
-
-CHANGE = "change"
-_SHARE = "challenger-share"
-_NAMES = ("champion", "challenger", "previous", "withdrawn")
+from titleholder.run import Recency, recency_of_label
 
 
 @dataclass(frozen=True)
@@ -49,15 +48,15 @@ def labels_of(roles: Roles | None, split: dict[str, int], change: str) -> dict[s
     """The labels that record roles and split, for one write with them; `change` names the write."""
     if roles is None:
         return {}
-    said = {name: getattr(roles, name) for name in _NAMES}
+    said = {name: getattr(roles, name) for name in ROLES}
     if roles.challenger is not None:
-        said[_SHARE] = str(split.get(roles.challenger, 0))
+        said[SHARE] = str(split.get(roles.challenger, 0))
     return {name: value for name, value in said.items() if value} | {CHANGE: change}
 
 
-def other_labels(labels: dict[str, str]) -> dict[str, str]:
-    """Those that are not a rollout's."""
-    return {k: v for k, v in labels.items() if k not in (*_NAMES, _SHARE, CHANGE)}
+def lasting_labels(labels: dict[str, str]) -> dict[str, str]:
+    """Those that a write of roles leaves: those of others, and the high-water mark."""
+    return {k: v for k, v in labels.items() if k not in (*ROLES, SHARE, CHANGE)}
 
 
 def record(view: View) -> tuple[Roles, dict[str, int]] | None:
@@ -66,20 +65,26 @@ def record(view: View) -> tuple[Roles, dict[str, int]] | None:
     if CHANGE not in labels or "champion" not in labels:
         return None
     held = _held(labels)
-    roles = Roles(labels["champion"], *(held.get(name) for name in _NAMES[1:]))
-    share = labels.get(_SHARE, "0") if roles.challenger else "0"
-    percent = int(share) if share.isdigit() and int(share) < 100 else 0
+    roles = Roles(labels["champion"], *(held.get(name) for name in ROLES[1:]))
+    share = labels.get(SHARE, "0") if roles.challenger else "0"
+    percent = int(share) if re.fullmatch("[0-9]{1,2}", share) else 0
     split = {roles.champion: 100 - percent}
     if roles.challenger and percent:
         split[roles.challenger] = percent
     return roles, split
 
 
+def high_water(view: View) -> Recency | None:
+    """How new the newest data is of a model that a rollout ever gave traffic to, by the endpoint's
+    label; None where there is no such label, or somebody made something else of it."""
+    return recency_of_label(view.labels.get(NEWEST, ""))
+
+
 def _held(labels: dict[str, str]) -> dict[str, str]:
     """Who has which role by its label. Whoever has a role has no lesser one as well, even if
     somebody wrote such labels."""
     held: dict[str, str] = {}
-    for name in _NAMES:
+    for name in ROLES:
         if name in labels and labels[name] not in held.values():
             held[name] = labels[name]
     return held
@@ -164,10 +169,9 @@ def leftovers(view: View) -> tuple[Seat, ...]:
 
 
 def _is_leftover(view: View, seat: Seat) -> bool:
-    if seat.share or seat.id in (view.labels.get(name) for name in _NAMES):
+    if seat.share or seat.id in (view.labels.get(name) for name in ROLES):
         return False
-    version = view.version_of(seat.id)
-    return version is not None and version == view.served_by(seat)
+    return view.deployed_by_us(seat) is not None
 
 
 def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:

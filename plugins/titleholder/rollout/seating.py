@@ -1,10 +1,13 @@
 """How a new model comes in: the plan of the weekly run."""
 
+from datetime import datetime
+
 from titleholder.errors import Refusal
+from titleholder.labels import NEWEST
 from titleholder.rollout.intents import Policy, SeatCandidate
 from titleholder.rollout.naming import named, version_of_model
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import Roles, Standing, stand
+from titleholder.rollout.roles import Roles, Standing, high_water, stand
 from titleholder.rollout.steps import (
     CreateEndpoint,
     Deploy,
@@ -14,50 +17,47 @@ from titleholder.rollout.steps import (
     Undeploy,
 )
 from titleholder.rollout.view import Seat, View
+from titleholder.run import Recency
 
 
 def seat(view: View, wish: SeatCandidate, policy: Policy) -> Plan:
     """Register the candidate; crown it where nobody is champion, else seat it as challenger.
 
-    One that is older than the newest deployed is only registered. One that has a role, or has had
-    it, is left alone: what it was given was changed since on purpose. Raises Refusal when a person
-    has to decide.
+    One is only registered if a version with newer data is, deployed or not, or if one with newer
+    data ever had traffic. One that has a role, or has had it, is left alone: what it was given was
+    changed since on purpose. Raises Refusal when a person has to decide.
     """
-    steps: list[Step] = []
-    if view.endpoint is None:
-        if not wish.create_endpoint:
-            raise Refusal(
-                f"there is no endpoint named {wish.endpoint!r}; create it, or set endpoint.create: "
-                f"true in {view.model}.yaml"
-            )
-        steps.append(CreateEndpoint(wish.endpoint))
     version, mine = view.version(wish.version.alias), view.seat(wish.deployed_model_id)
-    if version is None:
-        steps.append(Register(wish.version))
+    steps: list[Step] = [] if version is not None else [Register(wish.version)]
     if mine is not None and (version is None or view.served_by(mine) != version):
         raise Refusal(
             f"{view.endpoint} has the deployed model {mine.id} already, serving {mine.model} "
             f"instead of {wish.version.alias}; undeploy it or give this model an endpoint of "
             "its own"
         )
-    newer = [seat for seat in view.seats if _is_newer(seat, wish)]
-    # A week that is too old needs nothing of the endpoint, so what somebody did there is no matter;
-    # but what others deployed must have a place there before it counts.
-    if not any(seat.data_until for seat in newer):
+    # A week that is too old needs nothing of the endpoint, so it does not matter what was changed
+    # there by hand; but what others deployed must have a place there before it counts.
+    newer = _newer_of_ours(view, wish)
+    if newer is None:
+        if view.endpoint is None:
+            if not wish.create_endpoint:
+                raise Refusal(
+                    f"there is no endpoint named {wish.endpoint!r}; create it, or set "
+                    f"endpoint.create: true in {view.model}.yaml"
+                )
+            steps.insert(0, CreateEndpoint(wish.endpoint))
         standing = stand(view)
-        if not newer:
+        newer = _newer_of_others(view, wish)
+        if newer is None:
             return _seat(view, wish, policy, standing, steps)
-    return _superseded(view, wish, newer[0], steps)
-
-
-def _superseded(view: View, wish: SeatCandidate, newer: Seat, steps: list[Step]) -> Plan:
-    mine = view.seat(wish.deployed_model_id)
     if mine is not None and not mine.share and mine.id not in view.labels.values():
         steps += undeploy(mine)
     return Plan(
         tuple(steps),
-        f"superseded: {named(view, newer.id)} is newer than this run, whose data ends "
-        f"{wish.data_until:%Y-%m-%d %H:%M} UTC; live traffic stays as it is",
+        f"superseded: {newer} is newer than this run, whose data ends {_time(wish.recency.until)}; "
+        "live traffic stays as it is. An older week is never given any: to replace the newest "
+        "model, clear submit_pipeline of the newest week with what follows it, which trains it "
+        "anew",
         "superseded",
     )
 
@@ -144,10 +144,37 @@ def _withdraw(roles: Roles, old: Seat | None) -> list[Step]:
     return [SetTraffic({roles.champion: 100}, left, "withdraw"), *undeploy(old)]
 
 
-def _is_newer(seat: Seat, wish: SeatCandidate) -> bool:
-    if seat.id == wish.deployed_model_id:
-        return False
-    if seat.data_until is not None:
-        return (seat.data_until, seat.id) > (wish.data_until, wish.deployed_model_id)
-    # Not deployed by us: it was trained, at the latest, on the period before it was deployed.
-    return seat.deployed_at is not None and seat.deployed_at - wish.period >= wish.data_until
+def _newer_of_ours(view: View, wish: SeatCandidate) -> str | None:
+    """The newest version of the model, in words, if its data is newer than the candidate's; else
+    that version which had traffic before somebody deleted it."""
+    known = [(found, v) for v in view.versions if (found := view.recency(v)) is not None]
+    newest, version = max(known, key=lambda pair: pair[0], default=(None, None))
+    if version is not None and newest is not None and newest > wish.recency:
+        return f"{view.model}@{version.number} ({_until(newest)})"
+    mark = high_water(view)
+    if mark is not None and mark > wish.recency:
+        return (
+            f"a model ({_until(mark)}) which had traffic on {view.endpoint}, as its label {NEWEST} "
+            f"says, and is no longer registered,"
+        )
+    return None
+
+
+def _newer_of_others(view: View, wish: SeatCandidate) -> str | None:
+    """A model on the endpoint that no run of ours trained, in words, if it was deployed so late
+    that its data is newer. It was trained, at the latest, on the period before."""
+    for seat in view.seats:
+        served = view.served_by(seat)
+        ours = seat.id == wish.deployed_model_id or (served and view.recency(served))
+        deployed = seat.deployed_at
+        if not ours and deployed and deployed - wish.period >= wish.recency.until:
+            return f"{named(view, seat.id)}, deployed at {_time(deployed)},"
+    return None
+
+
+def _until(recency: Recency) -> str:
+    return f"data until {_time(recency.until)}, generation {recency.generation}"
+
+
+def _time(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M} UTC"

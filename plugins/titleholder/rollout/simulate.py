@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import assert_never
 
-from titleholder.rollout.roles import labels_of, other_labels
+from titleholder.labels import DATA_UNTIL
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -14,7 +14,7 @@ from titleholder.rollout.steps import (
     Undeploy,
 )
 from titleholder.rollout.view import Seat, Version, View
-from titleholder.run import data_until
+from titleholder.run import time_of_label
 
 
 def after(view: View, step: Step) -> View:
@@ -26,18 +26,19 @@ def after(view: View, step: Step) -> View:
         case CreateEndpoint(display_name):
             return replace(view, endpoint=display_name)
         case Register(new):
-            made = Version(new.alias, frozenset([new.alias]))
+            until = time_of_label(new.labels.get(DATA_UNTIL, ""))
+            made = Version(new.alias, frozenset([new.alias]), data_until=until)
             return replace(view, versions=(*view.versions, made))
         case Deploy(name, display_name, reference):
             version = view.version(reference)
             number = version.number if version else reference
-            seat = Seat(name, display_name, f"{view.model}@{number}", 0, data_until(name))
+            seat = Seat(name, display_name, f"{view.model}@{number}")
             return replace(view, seats=(*view.seats, seat))
-        case SetTraffic(split, roles, action):
+        case SetTraffic(split, _, action):
             return replace(
                 view,
                 seats=tuple(replace(seat, share=split.get(seat.id, 0)) for seat in view.seats),
-                labels=other_labels(view.labels) | labels_of(roles, split, action),
+                labels=step.labels(view, action),
             )
         case Undeploy(name):
             return replace(view, seats=tuple(seat for seat in view.seats if seat.id != name))

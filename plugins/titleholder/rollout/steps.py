@@ -3,7 +3,10 @@ put into words by wording.py."""
 
 from dataclasses import dataclass, field
 
-from titleholder.rollout.roles import Roles, labels_of
+from titleholder.labels import NEWEST
+from titleholder.rollout.roles import Roles, high_water, labels_of, lasting_labels
+from titleholder.rollout.view import View
+from titleholder.run import label_recency
 
 
 @dataclass(frozen=True)
@@ -61,6 +64,18 @@ class SetTraffic:
         if not sound or not all(0 < share <= 100 for share in self.split.values()):
             raise ValueError(f"a split must sum to 100 and hold the champion, not {self}")
 
+    def labels(self, view: View, change: str) -> dict[str, str]:
+        """All labels of the endpoint after this write, named `change`, to what the view shows.
+
+        The high-water mark is carried along, and raised to the newest data of those that get
+        traffic: what was deleted from the registry since was newer all the same.
+        """
+        served = [view.served_by(seat) for seat in view.seats if seat.id in self.split]
+        known = [high_water(view), *(view.recency(one) for one in served if one is not None)]
+        newest = max((one for one in known if one is not None), default=None)
+        mark = {NEWEST: label_recency(newest)} if newest else {}
+        return lasting_labels(view.labels) | labels_of(self.roles, self.split, change) | mark
+
 
 @dataclass(frozen=True)
 class Undeploy:
@@ -81,8 +96,9 @@ class Alias:
 Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias
 
 
-def call_of(step: Step) -> str:
-    """The call of Google's that does the step: service, method and what it is given."""
+def call_of(step: Step, view: View) -> str:
+    """The call of Google's that does the step to what the view shows: service, method and what it
+    is given."""
     match step:
         case CreateEndpoint(display_name):
             return f"EndpointService.CreateEndpoint(display_name={display_name!r})"
@@ -93,8 +109,8 @@ def call_of(step: Step) -> str:
                 f"EndpointService.DeployModel(id={name!r}, display_name={display_name!r}, "
                 f"version={version!r}, traffic_split={{}})"
             )
-        case SetTraffic(split, roles, action):
-            labels = labels_of(roles, split, f"{action}-...")
+        case SetTraffic(split, _, action):
+            labels = step.labels(view, f"{action}-...")
             return f"EndpointService.UpdateEndpoint(traffic_split={split}, labels={labels}, etag)"
         case Undeploy(name):
             return f"EndpointService.UndeployModel(deployed_model_id={name!r})"

@@ -3,20 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from titleholder.run import deployed_id_of
+from titleholder.run import Recency, deployed_id_of, recency_of
 
 
 @dataclass(frozen=True)
 class Seat:
     """A deployed model. `model` is `<model>@<version number>`, `share` its per cent of the
-    requests; `data_until` the end of the interval it was trained on, None when it was not deployed
-    by us."""
+    requests."""
 
     id: str
     display_name: str
     model: str
     share: int = 0
-    data_until: datetime | None = None
     deployed_at: datetime | None = None
 
 
@@ -93,3 +91,23 @@ class View:
         """The version of this model that the seat serves; None when it serves another model."""
         model, _, number = seat.model.partition("@")
         return self.version(number) if model == self.model else None
+
+    def recency(self, version: Version) -> Recency | None:
+        """How new the version's data is, by the alias of the run of this model that made it, else
+        by its label; None where neither says."""
+        named = [found for a in version.aliases if (found := recency_of(a, self.model))]
+        labelled = [Recency(version.data_until, 0)] if version.data_until else []
+        return max(named or labelled, default=None)
+
+    def deployed_by_us(self, seat: Seat) -> Version | None:
+        """The version that a run of ours deployed as this seat; None for a model that was deployed
+        otherwise. An id alone does not tell, as anyone may choose such a one."""
+        version = self.version_of(seat.id)
+        return version if version == self.served_by(seat) else None
+
+    def data_until(self, seat: Seat) -> datetime | None:
+        """The end of the interval that a model which a run of ours deployed was trained on; None
+        for any other."""
+        version = self.deployed_by_us(seat)
+        found = self.recency(version) if version is not None else None
+        return found.until if found else None

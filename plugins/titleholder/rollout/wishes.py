@@ -4,6 +4,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 from titleholder.errors import InvalidRequest
+from titleholder.labels import CHANGE
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -15,7 +16,7 @@ from titleholder.rollout.intents import (
     SetShare,
 )
 from titleholder.rollout.naming import named
-from titleholder.rollout.roles import CHANGE, Roles, must_exist, stand
+from titleholder.rollout.roles import Roles, must_exist, stand
 from titleholder.rollout.view import View
 
 Kind = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]

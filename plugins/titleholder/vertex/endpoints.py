@@ -9,7 +9,7 @@ from titleholder.digest import from_label
 from titleholder.environment import Environment
 from titleholder.errors import Refusal, TryAgain
 from titleholder.fingerprint import fingerprint_of
-from titleholder.rollout.roles import labels_of, other_labels
+from titleholder.labels import DATA_UNTIL, DIGEST, MODEL
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -21,7 +21,7 @@ from titleholder.rollout.steps import (
 )
 from titleholder.rollout.view import Seat, Version, View
 from titleholder.rollout.wording import described
-from titleholder.run import DATA_UNTIL_LABEL, DIGEST_LABEL, data_until, time_of_label
+from titleholder.run import time_of_label
 from titleholder.vertex.clients import (
     client,
     parent,
@@ -31,7 +31,6 @@ from titleholder.vertex.clients import (
     transient,
     writing,
 )
-from titleholder.vertex.jobs import MODEL_LABEL
 from titleholder.vertex.request_log import request_log
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
@@ -135,7 +134,7 @@ class Endpoints:
                     parent=parent(self.environment),
                     endpoint=v1.Endpoint(
                         display_name=display_name,
-                        labels={**self.config.labels, MODEL_LABEL: self.config.model},
+                        labels={**self.config.labels, MODEL: self.config.model},
                     ),
                     # An id of our own: of two runs that create it, one is told that it exists.
                     endpoint_id=self.config.model,
@@ -176,13 +175,13 @@ class Endpoints:
                     ),
                     **writing(),
                 )
-            case SetTraffic(split, roles, _):
+            case SetTraffic(split):
                 self._endpoints.update_endpoint(
                     endpoint=v1.Endpoint(
                         name=view.endpoint,
                         etag=view.etag,
                         traffic_split=split,
-                        labels=other_labels(view.labels) | labels_of(roles, split, change),
+                        labels=step.labels(view, change),
                     ),
                     update_mask=FieldMask(paths=["traffic_split", "labels"]),
                     **writing(),
@@ -234,8 +233,8 @@ class Endpoints:
                 number=version.version_id,
                 aliases=frozenset(version.version_aliases),
                 uri=version.artifact_uri,
-                digest=from_label(version.labels.get(DIGEST_LABEL, "")),
-                data_until=time_of_label(version.labels.get(DATA_UNTIL_LABEL, "")),
+                digest=from_label(version.labels.get(DIGEST, "")),
+                data_until=time_of_label(version.labels.get(DATA_UNTIL, "")),
                 fingerprint=fingerprint_of(version.labels),
             )
             for version in found
@@ -287,6 +286,5 @@ def _seat(endpoint: Any, deployed: Any) -> Seat:
         display_name=deployed.display_name,
         model=f"{deployed.model.rsplit('/', 1)[-1].partition('@')[0]}@{deployed.model_version_id}",
         share=endpoint.traffic_split.get(deployed.id, 0),
-        data_until=data_until(deployed.id),
         deployed_at=deployed.create_time,
     )

@@ -9,11 +9,8 @@ from typing import Any
 from titleholder.contract import Artifact, Job, Task
 from titleholder.environment import Environment
 from titleholder.errors import PipelineError
+from titleholder.labels import RUN
 from titleholder.vertex.clients import client, parent, reading, sentence, writing
-
-RUN_LABEL, MODEL_LABEL = "titleholder-run", "titleholder-model"
-# Which version of the compiled pipeline it runs.
-PIPELINE_LABEL = "titleholder-pipeline"
 
 
 @dataclass(frozen=True)
@@ -94,7 +91,7 @@ class Jobs:
         found = self._client.list_pipeline_jobs(
             request={
                 "parent": parent(self.environment),
-                "filter": f'labels.{RUN_LABEL}="{run_label}"',
+                "filter": f'labels.{RUN}="{run_label}"',
             },
             **reading(),
         )

@@ -32,7 +32,7 @@ def wish(weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: An
     made = SeatCandidate(
         version=new_version(weeks_ago, generation),
         deployed_model_id=of.deployed_model_id,
-        data_until=of.interval.end,
+        recency=of.recency,
         period=WEEK,
         share=share,
         endpoint="m1",
@@ -49,13 +49,12 @@ def seat(weeks_ago: int, share: int = 0) -> Seat:
         f"m1@{10 - weeks_ago}",
         share,
         of.interval.end,
-        of.interval.end,
     )
 
 
 def foreign(name: str = "1234567890123456789", share: int = 100, **changes: Any) -> Seat:
     """A model that somebody else deployed, long ago."""
-    made = Seat(name, "theirs", "x@1", share, None, END - 30 * WEEK)
+    made = Seat(name, "theirs", "x@1", share, END - 30 * WEEK)
     return replace(made, **changes)
 
 

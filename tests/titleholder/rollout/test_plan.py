@@ -4,7 +4,7 @@ from dataclasses import replace
 from itertools import zip_longest
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from tests.titleholder.rollout.scenes import (
@@ -64,14 +64,23 @@ def pinned(view: View, intent: Intent) -> Intent:
     return intent
 
 
-@given(st.lists(st.tuples(intents, policies, st.integers(0, 9)), max_size=15))
+DELETE = "delete the versions that are not deployed"
+
+
+@example([(one, Policy(), 9) for one in (wish(2), wish(0), RollBack(NEW), DELETE, wish(1))])
+@given(st.lists(st.tuples(intents | st.just(DELETE), policies, st.integers(0, 9)), max_size=15))
 def test_any_actors_cut_off_anywhere_keep_the_promises(
-    actors: list[tuple[Intent, Policy, int]],
+    actors: list[tuple[Intent | str, Policy, int]],
 ) -> None:
     """Each dies after some steps; the next one starts from what it left."""
     now = View("m1", None)
     crowned = False
+    newest = run(9).recency  # Of all that ever had traffic.
     for intent, policy, survives in actors:
+        if isinstance(intent, str):
+            served = {now.served_by(one) for one in now.seats}
+            now = replace(now, versions=tuple(v for v in now.versions if v in served))
+            continue
         intent = pinned(now, intent)
         for _ in range(survives):
             try:
@@ -80,8 +89,13 @@ def test_any_actors_cut_off_anywhere_keep_the_promises(
                 break
             if not steps:
                 break
-            champion = now.labels.get("champion")
+            champion, before = now.labels.get("champion"), now
             now = after(now, steps[0])
+            if isinstance(intent, SeatCandidate) and now.split.keys() - before.split.keys():
+                known = [now.recency(version) for version in now.versions]
+                assert intent.recency == max(newest, *filter(None, known))
+            live = [v for one in now.seats if one.share and (v := now.served_by(one))]
+            newest = max(newest, *filter(None, map(now.recency, live)), newest)
             crowned = crowned or "champion" in now.labels
             assert sum(now.split.values()) == (100 if crowned else 0)
             assert len(now.seats) <= 4
