@@ -96,8 +96,10 @@ def status(home: Home, options: argparse.Namespace) -> int:
         print("sandbox: nothing is running")
         return 1
     print(f"addresses: {home.env_file}")
-    for endpoint in report.endpoints(state):
-        print("\n".join(report.lines(state, endpoint)))
+    found = report.endpoints(state)
+    changes = report.last_changes(state, found)
+    for endpoint in found:
+        print("\n".join(report.lines(endpoint, changes.get(endpoint["name"], ""))))
     return 0 if all_fine else 1
 
 

@@ -117,9 +117,10 @@ def _season(season: Season, ends: list[datetime]) -> bool:
 
 def _summary(state: State) -> None:
     found = report.endpoints(state)
+    changes = report.last_changes(state, found)
     print()
     for endpoint in found:
-        print("\n".join(report.lines(state, endpoint)))
+        print("\n".join(report.lines(endpoint, changes.get(endpoint["name"], ""))))
         if not endpoint.get("trafficSplit") or endpoint["displayName"] != "linnerud":
             continue
         url = report.predict_url(state, endpoint)

@@ -70,9 +70,11 @@ def _play(config: ModelConfig, runs: int, judge: bool, state: State, log: Path) 
         if well and judge:
             well = play(f"{config.model}__rollout", now, terminal, log, "champion and challenger")
     print()
-    for endpoint in report.endpoints(state):
+    found = report.endpoints(state)
+    changes = report.last_changes(state, found)
+    for endpoint in found:
         if endpoint["displayName"] == config.endpoint.display_name:
-            print("\n".join(report.lines(state, endpoint)))
+            print("\n".join(report.lines(endpoint, changes.get(endpoint["name"], ""))))
             print(f"\nIt answers at {report.predict_url(state, endpoint)}")
     return well
 

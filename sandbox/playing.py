@@ -102,7 +102,7 @@ def _words(value: Any) -> str:
     match value:
         case {"outcome": outcome, "reason": reason}:
             return f"{outcome}: {reason}"
-        case {"champion": {"id": champion}, "challenger": {"id": challenger}}:
+        case {"champion": {"version": champion}, "challenger": {"version": challenger}}:
             return f"{challenger} challenges {champion}"
         case {"job": job}:
             return str(job).rsplit("/", 1)[-1]

@@ -13,7 +13,7 @@ def question(
     config: ModelConfig, decided: Mapping[str, Any], answer_within: timedelta
 ) -> tuple[str, str]:
     """Subject and body (Markdown) of the question, from what `decide` returned."""
-    challenger, verdict = decided["wish"]["deployed_model_id"], decided["verdict"]
+    challenger, verdict = _challenger(decided), decided["verdict"]
     subject = f"{config.model}: promote the challenger {challenger}?"
     body = f"""\
 {decided["reason"]}.
@@ -38,7 +38,7 @@ again if it is still earned.
 
 def declined(decided: Mapping[str, Any], answer: Mapping[str, Any], within: timedelta) -> str:
     """Why nothing is changed, in one sentence, from Airflow's answer to the question."""
-    challenger = decided["wish"]["deployed_model_id"]
+    challenger = _challenger(decided)
     who = named(answer)
     # Airflow gives the default when the time is over, and names nobody.
     why = f"{who} rejected it" if who else f"nobody answered within {hours(within)}"
@@ -52,6 +52,11 @@ def named(answer: Mapping[str, Any]) -> str:
     """Who answered, as Airflow names them; empty for nobody."""
     who = answer.get("responded_by_user") or {}
     return str(who.get("name") or who.get("id") or "")
+
+
+def _challenger(decided: Mapping[str, Any]) -> str:
+    # An older version of this package, before an upgrade, did not name the version.
+    return str(decided.get("challenger") or decided["wish"]["deployed_model_id"])
 
 
 def _link(report: str) -> str:

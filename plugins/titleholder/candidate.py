@@ -18,7 +18,8 @@ def candidate(
     return SeatCandidate(
         version=NewVersion(
             alias=run.name,
-            display_name=f"{run.model} {run.interval.end:%Y-%m-%dT%H:%MZ}",
+            # Of all versions: a prediction's answer has it whichever version answers.
+            display_name=run.model,
             description=f"score {offer.score:.2f}, data of {run.interval}",
             uri=offer.uri,
             image=offer.image,

@@ -4,6 +4,7 @@ TitleholderError
 ├── ConfigError      a model's YAML file is wrong
 ├── SettingError     the environment lacks something (project, bucket, template)
 ├── PipelineError    the pipeline job did not end as it should
+├── InvalidRequest   what was asked for cannot be, whatever a person does about the endpoint
 ├── Refusal          the endpoint is in a state that must not be changed automatically
 │   └── HandsOn      somebody changed it by hand since the last rollout wrote to it
 └── TryAgain         Google could not do it now, and may the next time
@@ -26,8 +27,14 @@ class PipelineError(TitleholderError):
     """A pipeline job failed, was cancelled or broke its contract."""
 
 
+class InvalidRequest(TitleholderError):
+    """A request that is wrong in itself: a share out of range, a model that is not there, an
+    unknown parameter. It is answered with its sentence, and is no event of the endpoint."""
+
+
 class Refusal(TitleholderError):
-    """Nothing was changed on the endpoint, and a person has to decide."""
+    """Nothing was changed, as the endpoint's or the registry's state needs a person. One that a
+    rollout meets is an event."""
 
 
 class HandsOn(Refusal):

@@ -72,6 +72,10 @@ class Event:
                 object.__setattr__(self, name, moment.astimezone(UTC))
         object.__setattr__(self, "evidence", _plain(self.evidence))
 
+    def called(self, deployed_model_id: str) -> str:
+        """The registered version, such as `linnerud@3`; the id where the event does not have it."""
+        return self.versions.get(deployed_model_id) or f"id {deployed_model_id}"
+
     @property
     def before(self) -> Roles:
         """Champion, challenger and split that it found."""

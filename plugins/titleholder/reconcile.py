@@ -3,7 +3,7 @@
 import logging
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
@@ -11,11 +11,13 @@ from titleholder.errors import Refusal, TryAgain
 from titleholder.events import Event
 from titleholder.recorder import Cause, Recorder
 from titleholder.rollout.intents import Intent, Policy
-from titleholder.rollout.outcome import Plan
+from titleholder.rollout.naming import serving
+from titleholder.rollout.outcome import KEPT_OUT, Plan
 from titleholder.rollout.plan import plan
 from titleholder.rollout.steps import Alias, SetTraffic, Step
-from titleholder.rollout.view import View, serving
+from titleholder.rollout.view import View
 from titleholder.rollout.wishes import Wish, intent_of, pin
+from titleholder.rollout.wording import all_described, described
 from titleholder.vertex.clients import sentence
 from titleholder.vertex.endpoints import Endpoints, LookAgain
 
@@ -34,19 +36,27 @@ LOOK_AGAIN_LIMIT = 5
 
 @dataclass(frozen=True)
 class Waiting:
-    """An operation that runs on. `step` is what it is to do, "" when somebody else started it."""
+    """An operation that runs on. `step` is what it is to do, "" when another caller started it;
+    `changed` tells whether this caller has changed anything before it."""
 
     operation: str
     step: str
     since: datetime
+    changed: bool = False
 
 
 @dataclass(frozen=True)
 class Done:
-    """The endpoint is as it was wanted."""
+    """The endpoint is as it was wanted; `changed` tells whether that took any step."""
 
     plan: Plan
     view: View
+    changed: bool = True
+
+    @property
+    def summary(self) -> str:
+        """What it comes to, in one sentence that says when there was nothing to do."""
+        return self.plan.summary if self.changed else self.plan.answer
 
 
 class Reconciler:
@@ -88,7 +98,8 @@ class Reconciler:
 
         While roles or split are still to be changed, and the endpoint's last change was not this
         caller's, each step comes after `check`, which raises where it may not be done any more.
-        Raises Refusal when a person has to decide, TryAgain when a later attempt may succeed.
+        Raises InvalidRequest for what cannot be, Refusal when a person has to decide, TryAgain when
+        a later attempt may succeed.
         """
         try:
             done = self._run(intent, waiting, check)
@@ -97,17 +108,18 @@ class Reconciler:
             raise
         if not self._recorder.flush() and isinstance(done, Done):
             raise TryAgain(
-                f"{done.plan.summary}, but that could not be recorded in {self._events.table}; "
+                f"{done.summary}, but that could not be recorded in {self._events.table}; "
                 "repeat this when BigQuery answers"
             )
         return done
 
-    def pin(self, wish: Wish) -> tuple[Wish, Plan]:
-        """One look: whom the wish is about, and what it comes to. Raises Refusal."""
+    def pin(self, wish: Wish) -> tuple[Wish, Plan, View]:
+        """One look: the wish with the model it is about, and the plan from this view. Raises
+        InvalidRequest and Refusal."""
 
-        def read(view: View) -> tuple[Wish, Plan]:
+        def read(view: View) -> tuple[Wish, Plan, View]:
             pinned = pin(wish, view)
-            return pinned, plan(view, intent_of(pinned), self._policy)
+            return pinned, plan(view, intent_of(pinned), self._policy), view
 
         return self.look(wish, read)
 
@@ -133,9 +145,9 @@ class Reconciler:
             return waiting
         told: tuple[Step, ...] = ()
         lost: Event | None = None
+        changed = waiting is not None and (waiting.changed or bool(waiting.step))
         fresh: Waiting | None = None  # somebody else's operation, first seen in this call
         made: set[Step] = set()
-        acted = waiting is not None and bool(waiting.step)
         seen = 0
         while True:
             view = self._endpoints.observe()
@@ -143,13 +155,14 @@ class Reconciler:
             lost = None
             decided = plan(view, intent, self._policy)
             if not decided.steps:
-                return self._done(decided, view, acted)
+                return self._done(decided, view, changed)
             if decided.steps != told:
-                log.info("plan: %s", "; ".join(str(step) for step in decided.steps))
+                log.info("plan: %s", "; ".join(all_described(decided.steps, view)))
             step, told = decided.steps[0], decided.steps
+            words = described(step, view)
             if view.busy and not _possible(view, step):
                 if waiting is None or waiting.operation != view.busy[0]:
-                    waiting = fresh = Waiting(view.busy[0], "", self._clock())
+                    waiting = fresh = Waiting(view.busy[0], "", self._clock(), changed)
                 self._check_limit(waiting)
                 if waiting is not fresh or self._clock() >= waiting.since + PATIENCE:
                     return waiting
@@ -161,29 +174,31 @@ class Reconciler:
                 check(view)
             if step in made:
                 raise Refusal(
-                    f"somebody else undid this: {step}; look at `python -m titleholder status "
+                    f"somebody else undid this: {words}; look at `python -m titleholder status "
                     f"{view.model}` and agree with them on what is wanted, then repeat this"
                 )
             event = (
-                self._recorder.change(view, step, decided) if isinstance(step, SetTraffic) else None
+                self._recorder.change(view, step, intent, decided)
+                if isinstance(step, SetTraffic)
+                else None
             )
-            acted = True
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
             except LookAgain as change:
                 seen, lost = seen + 1, event
                 if seen == LOOK_AGAIN_LIMIT:
-                    raise TryAgain(f"could not {step} in {seen} tries: {change}") from None
-                log.info("could not %s yet (%s); looking again", step, change)
+                    raise TryAgain(f"could not {words} in {seen} tries: {change}") from None
+                log.info("could not %s yet (%s); looking again", words, change)
                 self._pause(1)
                 continue
-            log.info("%s: %s", "begun" if operation else "done", step)
+            log.info("%s: %s", "begun" if operation else "done", words)
+            changed = True
             if event is not None:
                 self._recorder.note(event)
                 # Done twice by one caller, it would be a fight over live traffic without an end.
                 made.add(step)
             if operation:
-                waiting = Waiting(operation, str(step), self._clock())
+                waiting = Waiting(operation, words, self._clock(), changed)
                 if self._runs_on(waiting, PATIENCE):
                     return waiting
 
@@ -208,12 +223,10 @@ class Reconciler:
                 "in the console, then repeat this"
             )
 
-    def _done(self, decided: Plan, view: View, acted: bool) -> Done:
-        if not acted:
-            decided = replace(decided, summary=decided.answer)
-        if decided.outcome in ("superseded", "waiting"):
+    def _done(self, decided: Plan, view: View, changed: bool) -> Done:
+        if decided.outcome in KEPT_OUT:
             self._recorder.kept_out(view, decided)
-        return Done(decided, view)
+        return Done(decided, view, changed)
 
     def _refuse(self, wish: object, refusal: Refusal) -> None:
         view = View(self._endpoints.config.model, None)

@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING, Any
 from titleholder.events import BY_HAND, OWED, Event, event_id
 from titleholder.interval import Interval
 from titleholder.labels import CHANGE
+from titleholder.rollout.intents import Intent
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.roles import record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
+from titleholder.rollout.wording import change_sentence, reconstructed_sentence
 from titleholder.vertex.clients import sentence
 
 if TYPE_CHECKING:
@@ -54,14 +56,15 @@ class Recorder:
         self.noted: list[Event] = []  # all that this caller has told, in order
         self._kept: list[Event] = []
 
-    def change(self, view: View, step: SetTraffic, decided: Plan) -> Event:
-        """What the write will have been. Its id names the write among the endpoint's labels, and
-        differs for every state that it may find; where the labels record another split than the
-        write leaves, it ends with a digest of the latter."""
-        name = f"{step.action}-{event_id(view.endpoint, view.etag, str(step))}"
+    def change(self, view: View, step: SetTraffic, intent: Intent, decided: Plan) -> Event:
+        """What the write for `intent` will have been. Its id names the write among the endpoint's
+        labels, and differs for every state that it may find; where the labels record another split
+        than the write leaves, it ends with a digest of the latter."""
+        name = f"{step.action}-{event_id(view.endpoint, view.etag, repr(step))}"
         if step.recorded is not None:
             name = f"{name}-{event_id(*_flat(step.split))}"
-        event = self._event(name, step.action, decided.summary, view, after(view, step))
+        reason = change_sentence(view, step, intent)
+        event = self._event(name, step.action, reason, view, after(view, step))
         if not decided.by_hand:
             return event
         differed = {BY_HAND: decided.by_hand, OWED: decided.owed}
@@ -93,7 +96,7 @@ class Recorder:
             self.note(lost)
         elif recorded is not None:
             roles, split = recorded
-            action = change.partition("-")[0]
+            action, left = change.partition("-")[0], _left_by(change, view, split)
             self.note(
                 Event(
                     id=change,
@@ -101,10 +104,10 @@ class Recorder:
                     model=view.model,
                     endpoint=view.endpoint or "",
                     action=action,
-                    reason=f"{action}: read from the endpoint's labels",
+                    reason=reconstructed_sentence(view, left),
                     champion_after=roles.champion,
                     challenger_after=roles.challenger,
-                    split_after=_left_by(change, view, split),
+                    split_after=left,
                     versions=_versions(view),
                     data_until=_data_until(view),
                     reconstructed=True,

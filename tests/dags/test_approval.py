@@ -80,12 +80,13 @@ def test_rejected_then_approved(
     assert (rejected.tasks["approve"], rejected.tasks["update_traffic"]) == ("success", "skipped")
     assert google.endpoint(made.name) == before
     asked = person.question
-    assert asked["subject"] == f"{made.name}: promote the challenger {new}?"
+    assert asked["subject"] == f"{made.name}: promote the challenger {made.name}@2?"
     assert asked["defaults"] == ["Reject"]
     report = rejected.returned["decide"]["report"]
     for told in (
         "the challenger is better: the absolute loss of better",
-        f"| champion now | {old} |",
+        f"| champion now | {made.name}@1 |",
+        f"| challenger | {made.name}@2 |",
         "| loss, champion's minus challenger's | 0.5 |",
         "| interval | 0.3973 to 0.6027 |",
         "| rows | 1000 |",
@@ -95,7 +96,8 @@ def test_rejected_then_approved(
         assert told in asked["body"]
     last = events_of(made)[-1]
     assert last.action == "declined"
-    assert f"{new} has earned the title and does not get it, as Anonymous rejected" in last.reason
+    earned = f"{made.name}@2 has earned the title and does not get it, as Anonymous rejected"
+    assert earned in last.reason
     assert last.evidence["report"] == report
 
     approved = Person(api, made, "Approve").judge("better", 1)

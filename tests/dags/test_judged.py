@@ -106,7 +106,7 @@ def test_rolled_back_and_a_persons_intent(
         "challenger rolled back",
     ]
     assert "from 10 % to 20 % of the requests" in told.texts[1]
-    assert f"{made.name}@2 ({challenger}" in told.texts[3]
+    assert f"{made.name}@2 (data until" in told.texts[3]
 
 
 def test_a_whole_share_is_that_number_however_it_is_written(
@@ -163,7 +163,7 @@ def test_never_promoted_and_the_next_one_waits(
     assert len(google.versions(made.name)) == 3
     last = events_of(made)[-1]
     assert last.action == "waiting"
-    assert f"({before.labels['challenger']}) is still being judged" in last.reason
+    assert f"{made.name}@2 is still being judged" in last.reason
     assert waits.returned["submit_pipeline"]["pipeline"] == version
     assert last.evidence["pipeline"] == version
     (job,) = (job for job in google.jobs_of(made.name) if job.name == last.evidence["job"])

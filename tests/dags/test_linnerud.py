@@ -1,6 +1,7 @@
 """The example as a user runs it: the real pipeline, two weeks, and what Google's clients see."""
 
 import math
+import re
 from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
@@ -45,11 +46,9 @@ def test_champion_and_challenger_share_the_endpoint(played: Any, google: Google)
     endpoint = google.endpoint("linnerud")
     champion, challenger = endpoint.labels["champion"], endpoint.labels["challenger"]
     assert dict(endpoint.traffic_split) == {champion: 90, challenger: 10}
-    names = {seat.id: seat.display_name for seat in endpoint.deployed_models}
-    assert names == {
-        champion: "linnerud-champion-model",
-        challenger: "linnerud-challenger-model",
-    }
+    # No role, which changes while a deployed model's name cannot: the name of the run's job.
+    jobs = {run.returned["submit_pipeline"]["job"].rpartition("/")[2] for run in played}
+    assert {seat.display_name for seat in endpoint.deployed_models} == jobs
     machines = {s.dedicated_resources.machine_spec.machine_type for s in endpoint.deployed_models}
     assert machines == {"n1-standard-4"}
 
@@ -70,6 +69,9 @@ def test_a_prediction_by_plain_http(url: str, google: Google) -> None:
     assert (chins, situps, jumps) == pytest.approx((5, 162, 60), rel=0.25)
     # Google names the project by its number.
     assert said["model"].endswith("/models/linnerud")
+    # Google's answer has the model's name, of all versions, and the version beside it.
+    assert said["modelDisplayName"] == "linnerud"
+    assert said["modelVersionId"] in ("1", "2")
 
 
 @pytest.mark.parametrize(
@@ -118,10 +120,8 @@ def test_the_high_level_sdk_sees_the_same(played: Any, sandbox: Sandbox, google:
     )
     (endpoint,) = aiplatform.Endpoint.list(filter='display_name="linnerud"')
     assert sorted(endpoint.traffic_split.values()) == [10, 90]
-    assert {seat.display_name for seat in endpoint.list_models()} == {
-        "linnerud-champion-model",
-        "linnerud-challenger-model",
-    }
+    for seat in endpoint.list_models():
+        assert re.fullmatch(r"linnerud-\d{8}t0300-\d{8}t0300-g0", seat.display_name)
     answer = endpoint.predict(BODY["instances"])
     assert len(answer.predictions[0]) == 3
     assert answer.deployed_model_id in endpoint.traffic_split

@@ -20,7 +20,7 @@ def test_champion_then_challenger_then_the_next_challenger(
     assert set(first.tasks.values()) == {"success"}
     champion = google.endpoint(made.name).deployed_models[0]
     assert dict(google.endpoint(made.name).traffic_split) == {champion.id: 100}
-    assert champion.display_name == f"{made.name}-champion-model"
+    assert champion.display_name == first.returned["submit_pipeline"]["job"].rpartition("/")[2]
 
     made.play(LAST_MONDAY - WEEK)
     endpoint = google.endpoint(made.name)

@@ -60,8 +60,8 @@ def test_promoted(
     assert airflow.wait("the end of a rollback", over) == "failed"
     assert airflow.tasks(dag_id, run) == {"observe": "failed", "update_traffic": "upstream_failed"}
     assert (
-        f"there is no challenger on {endpoint.name}; to bring the previous champion {old} back, "
-        f"use `python -m titleholder reinstate {made.name} --id {old}`"
+        f"there is no challenger on {endpoint.name}; to bring the previous champion "
+        f"{made.name}@1 back, use `python -m titleholder reinstate {made.name} --id {old}`"
         in airflow.log(dag_id, run, "observe")
     )
     assert google.endpoint(made.name) == before

@@ -66,8 +66,8 @@ class Console:
             self._upload("m1", number == 1, self.scene.wish(week).version.alias)
             clock.advance(5)
         for week in split:
-            title = "champion" if week == 0 else "challenger"
-            self._deploy(f"m1@{weeks.index(week) + 1}", name(week), f"m1-{title}-model")
+            alias = self.scene.wish(week).version.alias
+            self._deploy(f"m1@{weeks.index(week) + 1}", name(week), alias)
             clock.advance(60)
         self.begun = 1 + len(split)
         labels = {role: name(week) for role, week in roles.items()} | {"change": BEGUN}

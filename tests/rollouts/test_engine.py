@@ -14,7 +14,7 @@ def test_a_whole_life(scene: Scene, faults: Faults, replacement: str) -> None:
     def play(intent):
         return scene.play(intent, replacement=replacement)
 
-    assert play(scene.wish(0)).plan.summary == f"{A} is champion with 100 % of the requests"
+    assert play(scene.wish(0)).plan.summary == "m1@1 is champion with 100 % of the requests"
     assert scene.now == ({A: 100}, {"champion": A})
     play(scene.wish(1))
     assert scene.now == ({A: 90, B: 10}, {"champion": A, "challenger": B})

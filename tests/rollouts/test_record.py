@@ -7,12 +7,13 @@ import pytest
 from tests.faults import Faults
 from tests.rollouts.conftest import Notebook, Scene, name
 from tests.rollouts.scenarios import shift
-from titleholder.errors import Refusal, TryAgain
+from titleholder.errors import HandsOn, InvalidRequest, Refusal, TryAgain
 from titleholder.events import Event
-from titleholder.rollout.intents import Abort, Promote
+from titleholder.reconcile import Done, Waiting
+from titleholder.rollout.intents import Abort, Promote, Reinstate, RollBack, SetShare
 from titleholder.rollout.wishes import Wish
 
-A, B = name(0), name(1)
+A, B, C = name(0), name(1), name(2)
 
 
 @dataclass
@@ -43,7 +44,7 @@ def actions(scene: Scene) -> list[str]:
 
 
 def test_a_rollout_does_not_wait_for_its_record_and_asks_to_be_repeated(seated: Scene) -> None:
-    with pytest.raises(TryAgain, match=rf"{B} is champion .* could not be recorded in tests"):
+    with pytest.raises(TryAgain, match=r"m1@2 is champion .* could not be recorded in tests"):
         seated.play(Promote(B))
     assert seated.now[0] == {B: 100}
     assert actions(seated) == ["crown", "seat"]
@@ -56,12 +57,17 @@ def test_a_rollout_does_not_wait_for_its_record_and_asks_to_be_repeated(seated: 
     assert last.reconstructed
     assert (last.champion_after, last.split_after) == (B, {B: 100})
     assert last.versions[A] == "m1@1"
+    assert last.reason == (
+        "read from the endpoint's labels afterwards, as it was not recorded: m1@2 champion with "
+        "100 %"
+    )
 
 
 def test_a_refusal_is_told_even_if_it_cannot_be_recorded(seated: Scene) -> None:
-    with pytest.raises(Refusal, match="77 is not the challenger"):
-        seated.play(Abort("77"))
-    assert seated.now[0] == {A: 90, B: 10}
+    shift(seated, {A: 50, B: 50})
+    with pytest.raises(HandsOn, match="was changed by hand"):
+        seated.play(Promote(B))
+    assert seated.now[0] == {A: 50, B: 50}
 
 
 def test_the_next_actor_writes_what_a_dead_one_left_out(seated: Scene) -> None:
@@ -88,13 +94,108 @@ def test_refusals_and_supersessions_are_on_record_once(scene: Scene) -> None:
     scene.play(scene.wish(1))
     for _ in range(2):
         assert scene.play(scene.wish(0)).plan.outcome == "superseded"
-        with pytest.raises(Refusal, match="there is no challenger on"):
-            scene.engine().pin(Wish("promote"))
-        with pytest.raises(Refusal, match="is not the challenger on"):
-            scene.play(Promote(name(5)))
-    assert sorted(actions(scene)) == ["crown", "refused", "refused", "superseded"]
     (superseded,) = (e for e in scene.notebook.events.values() if e.action == "superseded")
     assert superseded.champion_after == superseded.champion_before == B
+    scene.play(scene.wish(2))
+    shift(scene, {B: 50, C: 50})
+    for _ in range(2):
+        with pytest.raises(HandsOn):
+            scene.play(Promote(C))
+    assert actions(scene) == ["crown", "superseded", "seat", "refused"]
+
+
+WRONG = {
+    "no challenger": (Wish("promote"), "there is no challenger on"),
+    "no such model": (Wish("promote", "77"), "id 77 is not the challenger on"),
+    "no such previous": (Wish("reinstate", "77"), "id 77 is not the previous champion of"),
+    "no such champion": (Wish("adopt", "77"), "id 77 has no traffic on"),
+    "share out of range": (Wish("share", A, 100), "1 to 99 per cent, not 100"),
+    "no share": (Wish("share", A), "the share is missing"),
+}
+
+
+@pytest.mark.parametrize(("wish", "told"), WRONG.values(), ids=WRONG)
+def test_a_request_that_is_wrong_in_itself_is_answered_and_no_event(
+    scene: Scene, wish: Wish, told: str
+) -> None:
+    scene.play(scene.wish(0))
+    with pytest.raises(InvalidRequest, match=told):
+        scene.engine().pin(wish)
+    assert actions(scene) == ["crown"]
+
+
+def test_a_challenger_that_left_before_its_decision_was_carried_out_is_an_event(
+    scene: Scene,
+) -> None:
+    """The request was right when it was made."""
+    scene.play(scene.wish(0))
+    scene.play(scene.wish(1))
+    scene.play(RollBack(B))
+    with pytest.raises(Refusal, match="m1@2 is not the challenger on"):
+        scene.play(SetShare(B, 50, only_seated=True))
+    assert actions(scene)[2:] == ["rollback", "refused"]
+
+
+def test_each_event_says_what_that_change_was(scene: Scene) -> None:
+    """Not what the run comes to: a run that makes place and seats tells two things."""
+    for week in range(3):
+        scene.play(scene.wish(week))
+    scene.play(SetShare(C, 40))
+    scene.play(Promote(C))
+    scene.play(Reinstate(A))
+    scene.play(scene.wish(3))
+    scene.play(Abort(name(3)))
+    assert [(event.action, event.reason) for event in scene.notebook.events.values()] == [
+        ("crown", "m1@1 becomes champion, as there was none: it answers 100 %"),
+        ("seat", "m1@2 becomes challenger: it answers 10 %, the champion m1@1 90 %"),
+        ("withdraw", "m1@2 leaves for m1@3: the champion m1@1 answers 100 %"),
+        ("seat", "m1@3 becomes challenger: it answers 10 %, the champion m1@1 90 %"),
+        ("share", "m1@3 goes from 10 % to 40 %: the champion m1@1 answers 60 %"),
+        ("promote", "m1@3 becomes champion instead of m1@1: it answers 100 %"),
+        ("reinstate", "m1@1 becomes champion again instead of m1@3: it answers 100 %"),
+        ("seat", "m1@4 becomes challenger: it answers 10 %, the champion m1@1 90 %"),
+        (
+            "abort",
+            "m1@4 gets no more requests and stays deployed: the champion m1@1 answers 100 %",
+        ),
+    ]
+
+
+def test_a_run_that_changes_nothing_says_so(scene: Scene) -> None:
+    first = scene.play(scene.wish(0))
+    assert first.summary == "m1@1 is champion with 100 % of the requests"
+    again = scene.play(scene.wish(0))
+    assert again.summary == "nothing to change: m1@1 is champion with 100 % of the requests"
+    scene.play(scene.wish(1))
+    late = scene.play(scene.wish(-1)), scene.play(scene.wish(-1))
+    assert [one.changed for one in late] == [True, False]
+    assert {one.summary.partition(":")[0] for one in late} == {"superseded"}
+
+
+def test_a_run_that_waited_for_its_last_step_has_changed_something(
+    scene: Scene, faults: Faults
+) -> None:
+    for week in range(2):
+        scene.play(scene.wish(week))
+    faults.delay_operation("undeploy_model", 60)
+    waiting = scene.engine().run(RollBack(B))
+    assert isinstance(waiting, Waiting)
+    scene.vertex.clock.advance(120)
+    done = scene.engine().run(RollBack(B), waiting)
+    assert isinstance(done, Done)
+    assert done.summary == "m1@2 is gone, m1@1 champion with 100 % of the requests"
+
+
+def test_names_say_no_role_and_no_week_that_is_anothers(scene: Scene) -> None:
+    """What is deployed keeps its display name, and a model that of its first version."""
+    for week in range(2):
+        scene.play(scene.wish(week))
+    scene.play(Promote(B))
+    names = {seat.id: seat.display_name for seat in scene.view().seats}
+    assert names == {one: scene.wish(week).version.alias for week, one in enumerate((A, B))}
+    model = scene.vertex.models.get_model(name=f"{scene.parent}/models/m1@2")
+    assert model.display_name == "m1"
+    assert "2026-09-07 03:00 to 2026-09-14 03:00" in model.version_description
 
 
 @pytest.mark.parametrize("touched", [False, True])

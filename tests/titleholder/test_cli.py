@@ -9,7 +9,7 @@ import re
 import subprocess
 import sys
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -163,15 +163,17 @@ def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
     told = terminal("status")
     assert f"champion    90 %  {terminal.name}@1" in told
     assert f"challenger  10 %  {terminal.name}@2" in told
-    assert f"{b} is challenger with 50 % of the requests" in terminal("share", "50")
-    assert terminal("promote") == f"{b} is champion with 100 % of the requests\n"
+    name = terminal.name
+    assert f"{name}@2 is challenger with 50 % of the requests" in terminal("share", "50")
+    assert terminal("promote") == f"{name}@2 is champion with 100 % of the requests\n"
     assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
-    assert terminal("promote", "--id", b) == f"{b} is champion with 100 % of the requests\n"
+    again = f"nothing to change: {name}@2 is champion with 100 % of the requests\n"
+    assert terminal("promote", "--id", b) == again
     refused = terminal("rollback", code=1)
     assert "there is no challenger on projects/" in refused
-    assert f"to bring the previous champion {a} back, use" in refused
-    assert f"titleholder reinstate {terminal.name} --id {a}`" in refused
-    assert terminal("reinstate") == f"{a} is champion again with 100 % of the requests\n"
+    assert f"to bring the previous champion {name}@1 back, use" in refused
+    assert f"titleholder reinstate {name} --id {a}`" in refused
+    assert terminal("reinstate") == f"{name}@1 is champion again with 100 % of the requests\n"
     assert seats(terminal) == {a: ("champion", 100), b: ("previous", 0)}
 
 
@@ -180,17 +182,21 @@ def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Termina
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("promote")
     terminal("reinstate")
-    back = f"`python -m titleholder reinstate {terminal.name} --id {b}`"
+    name = terminal.name
+    back = f"`python -m titleholder reinstate {name} --id {b}`"
     refused = terminal("rollback", code=1)
-    assert f"to bring the previous champion {b} back, use {back}" in refused
-    assert f"{a} is champion of" in (said := terminal("rollback", "--id", a, code=1))
+    assert f"to bring the previous champion {name}@2 back, use {back}" in refused
+    assert f"{name}@1 is champion of" in (said := terminal("rollback", "--id", a, code=1))
     assert f"to undo that, use {back}" in said
     said = terminal("reinstate")
-    assert re.match(rf"that was done already: {a} is champion with 100 % .*, since \d{{4}}-", said)
-    assert said.endswith(f"; to bring {b} back, use {back}\n")
-    assert terminal("plan", "reinstate") == f"Nothing to do: {said}"
+    assert re.match(
+        rf"that was done already: {name}@1 is champion with 100 % .*, since \d{{4}}-", said
+    )
+    assert said.endswith(f"; to bring {name}@2 back, use {back}\n")
+    assert terminal("plan", "reinstate") == said
     assert terminal.json("reinstate")["split"] == {a: 100}
-    assert terminal("reinstate", "--id", b) == f"{b} is champion again with 100 % of the requests\n"
+    again = f"{name}@2 is champion again with 100 % of the requests\n"
+    assert terminal("reinstate", "--id", b) == again
     assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
 
 
@@ -238,7 +244,7 @@ def test_the_next_week_is_planned_by_default(terminal: Terminal) -> None:
     file.write_text(f"{file.read_text()}rollout: {{on_new_challenger: wait}}\n")
     told = terminal("plan")
     assert "Undeploy" not in told
-    assert f"({b}) is still being judged" in told
+    assert f"{terminal.name}@2 is still being judged" in told
 
 
 def test_a_split_changed_by_hand(
@@ -247,8 +253,13 @@ def test_a_split_changed_by_hand(
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     by_hand({a: 50, b: 50})
     told = terminal.json("status", code=1)["refusal"]
-    assert f"the split is 50 % to {a} and 50 % to {b} instead of 90 % to {a}" in told
-    assert "was changed by hand" in terminal("promote", code=1)
+    name = terminal.name
+    assert f"split is 50 % to {name}@1 and 50 % to {name}@2 instead of 90 % to {name}@1" in told
+    refused = terminal("promote", code=1)
+    last = terminal.json("history")[-1]
+    assert (last["action"], last["champion_after"]) == ("refused", a)
+    assert "was changed by hand" in last["reason"]
+    assert last["reason"] in refused
     assert "was changed by hand" in terminal("share", "20", code=1)
     assert seats_unchecked(terminal) == {a: 50, b: 50}
     terminal("adopt")
@@ -263,12 +274,16 @@ def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
 ) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     by_hand({a: 30, b: 70})
-    assert f"abort: 100 % to {a}" in terminal("plan", "abort")
+    name = terminal.name
+    assert f"abort: 100 % to {name}@1" in terminal("plan", "abort")
     said = terminal("abort")
-    assert f"{b} is withdrawn" in said
+    assert f"{name}@2 is withdrawn" in said
     assert seats(terminal) == {a: ("champion", 100), b: ("withdrawn", 0)}
     event = terminal.json("history", "--limit", "1")[0]
-    differed = f"the split is 30 % to {a} and 70 % to {b} instead of 90 % to {a} and 10 % to {b}"
+    differed = (
+        f"the split is 30 % to {name}@1 and 70 % to {name}@2 instead of 90 % to {name}@1 and 10 % "
+        f"to {name}@2"
+    )
     assert (event["action"], event["actor"] != "") == ("abort", True)
     assert event["evidence"] == {"changed_by_hand": [differed], "still_differs": []}
     assert differed in event["reason"]
@@ -292,14 +307,9 @@ def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
     assert events[2]["actor"]
     assert not any(event["reconstructed"] for event in events)
     told = terminal("history", "--at", between.isoformat())
-    assert told.startswith(f"{a} ({terminal.name}@1) was champion at ")
+    assert told.startswith(f"{terminal.name}@1 (id {a}) was champion at ")
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
     assert terminal("history", "--at", "2020-01-01", code=1) == ""
-    refused = terminal("rollback", code=1)
-    assert "there is no challenger" in refused
-    last = terminal.json("history")[-1]
-    assert (last["action"], last["champion_after"]) == ("refused", b)
-    assert last["reason"] in refused
 
 
 def test_history_is_of_the_endpoint_that_is_there(
@@ -313,15 +323,13 @@ def test_history_is_of_the_endpoint_that_is_there(
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
     assert terminal.json("history") == []
     assert "there is no challenger on" not in terminal("rollback", code=1)
-    assert [event["action"] for event in terminal.json("history")] == ["refused"]
     seat(terminal.name, terminal.models, artifact, 0)
-    assert [event["action"] for event in terminal.json("history")] == ["refused", "crown"]
+    assert [event["action"] for event in terminal.json("history")] == ["crown"]
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == a
 
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", here)
     actions = ["crown", "seat", "promote"]
-    # An event of a time without an endpoint has no region.
-    assert sorted(e["action"] for e in terminal.json("history")) == sorted([*actions, "refused"])
+    assert [event["action"] for event in terminal.json("history")] == actions
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
 
     client = endpoint_client()
@@ -338,8 +346,7 @@ def test_history_is_of_the_endpoint_that_is_there(
     before = datetime.now(UTC)
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
     seat(terminal.name, terminal.models, artifact, 0)
-    done = [e["action"] for e in terminal.json("history") if e["action"] != "refused"]
-    assert done == [*actions, "crown"]
+    assert [event["action"] for event in terminal.json("history")] == [*actions, "crown"]
     assert terminal.json("history", "--at", before.isoformat())["champion_after"] == b
     made = terminal.json("history", "--at", "2036-01-01")
     assert (made["champion_after"], made["action"]) == (a, "crown")
@@ -391,6 +398,94 @@ def test_an_error_of_others_commands_no_terminal(
     said = terminal("status", code=1).split("\n")[:-1]
     assert [line.partition(" fewer")[0] for line in said] == ["a step of", "titleholder: it says"]
     assert all(line.isprintable() for line in said)
+
+
+def test_status_says_which_challenger_was_withdrawn_when_and_why(
+    terminal: Terminal, sandbox: Sandbox
+) -> None:
+    name, b = terminal.name, run_of(terminal.name, 1).deployed_model_id
+    terminal("rollback", "--reason", "complaints")
+    told = terminal("status")
+    assert re.search(rf"  withdrawn +- +{name}@2 +id {b}  not deployed\n", told)
+    rolled_back = (
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC rollback +{name}@2 leaves: the champion {name}@1 "
+        r'answers 100 % \(.*because "complaints"\)\n'
+    )
+    assert re.search(f"  last change: {rolled_back}", told)
+    everything = sandbox.cli("status").stdout
+    assert re.search(
+        rf"endpoint {name} .*\n  champion   100 %  {name}@1 .*\n  last change: .* UTC rollback: "
+        rf'{name}@2 leaves: the champion {name}@1 answers 100 % \(because "complaints"\)\n',
+        everything,
+    )
+    answer = terminal.json("status")
+    assert answer["withdrawn_not_deployed"] == {"id": b, "version": f"{name}@2"}
+    assert answer["last_change"]["evidence"] == {"reason": "complaints"}
+    terminal("adopt", "--id", run_of(name, 0).deployed_model_id)
+    assert re.search(f"  last change: {rolled_back}", terminal("status"))  # It changed nothing.
+    terminal("reinstate", "--id", "77", code=1)
+    assert re.search(f"  last change: {rolled_back}", terminal("status"))
+
+
+def test_status_says_how_a_challenger_left_though_more_was_changed_since(
+    terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
+) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("abort")
+    by_hand({a: 60, b: 40})
+    terminal("restore")
+    told = terminal("status")
+    assert re.search(r"  last change: .* restore +put back as it was recorded: ", told)
+    assert re.search(rf"  withdrawn by: .* abort +{terminal.name}@2 gets no more requests", told)
+
+
+def test_status_needs_no_bigquery(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr("titleholder.cli.recorded.SECONDS", 0.5)
+    told = terminal("status")
+    assert f"champion    90 %  {terminal.name}@1" in told
+    assert "  last change: seat; the events cannot be read: the events of" in told
+    answer = terminal.json("status")
+    assert answer["last_change"] is None
+    assert "127.0.0.1:9" in answer["events_unread"]
+
+
+def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> None:
+    config = load_model(terminal.models / f"{terminal.name}.yaml")
+    evidence = {
+        "reason": "better",
+        "freshness": {"outcome": "fresh", "reason": "all is there"},
+        "verdict": {"n": 520.0, "low": 0.0123456789, "doubt": None, "days": [{"n": 1}, {"n": 2}]},
+        "asked": True,
+        "tags": ["a", "b"],
+    }
+    desk = Desk.of(config, sandbox.env)
+    last = desk.events.read(config.model)[-1]
+    promoted = replace(
+        last, id="promote-1", time=datetime.now(UTC), action="promote", evidence=evidence,
+        champion_before=last.champion_after, champion_after=last.challenger_after,
+    )  # fmt: skip
+    desk.events.append([promoted])
+    told = terminal("history", "--at", "2036-01-01").splitlines()
+    assert told[0].startswith(f"{terminal.name}@2 (id {last.challenger_after}) was champion at ")
+    assert told[2:] == [
+        "    asked: yes",
+        "    freshness:",
+        "      outcome: fresh",
+        "      reason: all is there",
+        "    tags: a, b",
+        "    verdict:",
+        "      days:",
+        "        1:",
+        "          n: 1",
+        "        2:",
+        "          n: 2",
+        "      doubt: none",
+        "      low: 0.0123457",
+        "      n: 520",
+    ]
+    assert terminal("promote", "--id", "77", code=1)
+    assert [event["action"] for event in terminal.json("history")] == ["crown", "seat", "promote"]
 
 
 def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:

@@ -9,7 +9,7 @@ import pytest
 from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "plugins" / "titleholder"
-TOLD_AS = {"Refusal", "HandsOn", "SettingError", "PipelineError"}
+TOLD_AS = {"InvalidRequest", "Refusal", "HandsOn", "SettingError", "PipelineError"}
 
 
 def words(node: ast.expr) -> str:

@@ -39,13 +39,12 @@ def of_change(event: Event, judged: bool) -> Alert | None:
 
 
 def named(event: Event, deployed_model_id: str | None) -> str:
-    """A deployed model for a person: version, id, and the week it was trained on."""
+    """A deployed model for a person: its version, and the week it was trained on."""
     if deployed_model_id is None:
         return "nobody"
-    version = event.versions.get(deployed_model_id)
     until = event.data_until.get(deployed_model_id)
-    trained = f", data until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC" if until else ""
-    return f"{version or 'deployed model'} ({deployed_model_id}{trained})"
+    trained = f" (data until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC)" if until else ""
+    return f"{event.called(deployed_model_id)}{trained}"
 
 
 def shares(split: Mapping[str, int] | None, event: Event) -> str:
@@ -53,10 +52,13 @@ def shares(split: Mapping[str, int] | None, event: Event) -> str:
     if not split:
         return "Nobody answers: the endpoint has no traffic split."
     roles = {event.champion_after: "the champion", event.challenger_after: "the challenger"}
-    parts = [
-        f"{share} % of the requests go to {roles.get(seat, 'a model without a role')} {seat}"
-        for seat, share in split.items()
-    ]
+    called = {
+        seat: f"{roles[seat]} {event.called(seat)}"
+        if seat in roles
+        else f"{event.called(seat)}, which has no role"
+        for seat in split
+    }
+    parts = [f"{share} % of the requests go to {called[seat]}" for seat, share in split.items()]
     return f"{', '.join(parts)}."
 
 

@@ -78,9 +78,9 @@ def of_judgement(
     return Alert(
         kind,
         config.model,
-        f"{challenger.version} ({challenger.id}, data until {challenger.data_until})",
+        f"{challenger.version} (data until {challenger.data_until})",
         f"Challenger with {share} % for {days(lived)}: {found.outcome}: {decision.reason}.",
-        f"unchanged: {share} % of the requests go to the challenger {challenger.id}.",
+        f"unchanged: {share} % of the requests go to the challenger {challenger.version}.",
         todo,
     ).linked(*pages)
 

@@ -16,7 +16,7 @@ LOOK_SECONDS = 5.0
 def change(desk: Desk, options: argparse.Namespace) -> int:
     """Carry the wish out, however long its operations take; each step is told on stderr."""
     engine = desk.engine(options.reason)
-    wish, _ = engine.pin(Wish(options.kind, options.deployed_model_id, options.share))
+    wish, _, _ = engine.pin(Wish(options.kind, options.deployed_model_id, options.share))
     intent = intent_of(wish)
     waiting: Waiting | None = None
     while True:
@@ -30,12 +30,12 @@ def change(desk: Desk, options: argparse.Namespace) -> int:
     if options.json:
         view = result.view
         answer = {
-            "summary": result.plan.summary,
+            "summary": result.summary,
             "endpoint": view.endpoint,
             "split": view.split,
             "labels": view.labels,
         }
         print(json.dumps(answer))
     else:
-        say(result.plan.summary)
+        say(result.summary)
     return 0

@@ -37,7 +37,11 @@ class Desk:
     @property
     def events(self) -> EventTable:
         """Where what happens is written."""
-        return EventTable(self.environment, self.config.events, patience=RECORD_SECONDS)
+        return self.events_within(RECORD_SECONDS)
+
+    def events_within(self, seconds: float) -> EventTable:
+        """The same, no call of which is waited for longer."""
+        return EventTable(self.environment, self.config.events, patience=seconds)
 
     @property
     def policy(self) -> Policy:

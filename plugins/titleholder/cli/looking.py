@@ -6,22 +6,26 @@ from datetime import UTC, datetime
 from typing import Any
 
 from titleholder.cli.desk import Desk
+from titleholder.cli.past import fields
+from titleholder.cli.recorded import recorded, recorded_lines
 from titleholder.cli.terminal import say
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest
 from titleholder.interval import Interval, last_complete
 from titleholder.rollout.intents import Intent, SeatCandidate
+from titleholder.rollout.naming import shares, version_name
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import Roles
 from titleholder.rollout.seats import seated
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import NewVersion, call_of
 from titleholder.rollout.view import View
 from titleholder.rollout.wishes import Wish, intent_of, pin
+from titleholder.rollout.wording import described
 from titleholder.run import Run
 
 
 def status(desk: Desk, options: argparse.Namespace) -> int:
-    """Who is on the endpoint with which share; 1 when a person has to decide something."""
+    """Who is on the endpoint with which share, and what was changed last; 1 when a person has to
+    decide something."""
     view = desk.endpoints.observe()
     holders, roles, told = seated(view)
     seats = [
@@ -35,13 +39,18 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
         }
         for seat, role in holders
     ]
-    gone = _previous_gone(view, roles)
+    gone = {role: _gone(view, getattr(roles, role, None)) for role in ("previous", "withdrawn")}
+    past = recorded(desk, roles.withdrawn if roles else None, datetime.now(UTC))
     if options.json:
         answer = {
             "model": view.model,
             "endpoint": view.endpoint,
             "deployed": seats,
-            "previous_not_deployed": gone,
+            "previous_not_deployed": gone["previous"],
+            "withdrawn_not_deployed": gone["withdrawn"],
+            "last_change": fields(past.last) if past.last else None,
+            "withdrawn_by": fields(past.left) if past.left else None,
+            "events_unread": past.unread or None,
         }
         print(json.dumps(answer | {"busy": view.busy, "refusal": told or None}))
         return 1 if told else 0
@@ -52,27 +61,31 @@ def status(desk: Desk, options: argparse.Namespace) -> int:
             f"  {seat['role'] or 'no role':10} {seat['share']:3} %  {seat['version']:20} "
             f"id {seat['id']}  {until}"
         )
-    if gone:
-        say(
-            f"  previous       -  {gone['version'] or 'unknown version':20} id {gone['id']}  not "
-            "deployed; reinstate deploys it again"
-        )
+    for role, model in gone.items():
+        if model is not None:
+            remedy = "; reinstate deploys it again" if role == "previous" else ""
+            say(
+                f"  {role:10}     -  {model['version'] or 'unknown version':20} id {model['id']}  "
+                f"not deployed{remedy}"
+            )
     if view.endpoint and not seats:
         say("  no model is deployed")
     for operation in view.busy:
         say(f"  in the works: {operation}")
+    for written in recorded_lines(past, view):
+        say(f"  {written}")
     if told:
         say(told)
     return 1 if told else 0
 
 
-def _previous_gone(view: View, roles: Roles | None) -> dict[str, str | None] | None:
-    """The previous champion and its version, where it is remembered and no longer deployed."""
-    previous = roles.previous if roles else None
-    if previous is None or view.seat(previous):
+def _gone(view: View, deployed_model_id: str | None) -> dict[str, str | None] | None:
+    """The model and its version, where it is remembered and no longer deployed."""
+    if deployed_model_id is None or view.seat(deployed_model_id):
         return None
-    version = view.version_of(previous)
-    return {"id": previous, "version": f"{view.model}@{version.number}" if version else None}
+    version = view.version_of(deployed_model_id)
+    name = version_name(view.model, version.number) if version else None
+    return {"id": deployed_model_id, "version": name}
 
 
 def plan_of(desk: Desk, options: argparse.Namespace) -> int:
@@ -83,18 +96,17 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
     rows: list[dict[str, Any]] = []
     now = view
     for step in decided.steps:
-        call = call_of(step, now)
-        now = after(now, step)
-        rows.append({"step": str(step), "call": call, "split": now.split})
+        words, call, now = described(step, now), call_of(step, now), after(now, step)
+        split = {"split": now.split, "shares": shares(now, now.split)}
+        rows.append({"step": words, "call": call, **split})
     if options.json:
         print(json.dumps({"steps": rows, "summary": decided.answer}))
         return 0
     for number, row in enumerate(rows, 1):
-        shares = ", ".join(f"{seat} {share} %" for seat, share in row["split"].items())
         say(f"{number}. {row['step']}")
         say(f"   {row['call']}")
-        say(f"   split: {shares or 'empty'}")
-    say(f"{'Then' if rows else 'Nothing to do'}: {decided.answer}")
+        say(f"   split: {row['shares']}")
+    say(f"Then: {decided.answer}" if rows else decided.answer)
     return 0
 
 
@@ -102,7 +114,7 @@ def _intent(desk: Desk, options: argparse.Namespace, view: View) -> Intent:
     if options.kind == "seat":
         return _next_candidate(desk)
     if options.share is not None and options.kind != "share":
-        raise Refusal(f"{options.kind} takes no share; leave the {options.share} out")
+        raise InvalidRequest(f"{options.kind} takes no share; leave the {options.share} out")
     asked = Wish(options.kind, options.deployed_model_id, options.share)
     return intent_of(pin(asked, view))
 

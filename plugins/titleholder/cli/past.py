@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.cli.desk import Desk
+from titleholder.cli.evidence import evidence_lines
 from titleholder.cli.terminal import say
 from titleholder.events import Event, champion_at, of_endpoint
 from titleholder.recorder import REASON
@@ -19,10 +20,10 @@ def history(desk: Desk, options: argparse.Namespace) -> int:
     if options.at is None:
         events = events[-options.limit :] if options.limit else events
         if options.json:
-            print(json.dumps([_plain(event) for event in events]))
+            print(json.dumps([fields(event) for event in events]))
             return 0
         for event in events:
-            say(_line(event))
+            say(line(event))
         if not events:
             say(f"{desk.config.model}: nothing has happened yet")
         return 0
@@ -31,22 +32,25 @@ def history(desk: Desk, options: argparse.Namespace) -> int:
         events = of_endpoint(events, endpoint, created)
     found = champion_at(events, options.at)
     if options.json:
-        print(json.dumps(_plain(found) if found else None))
+        print(json.dumps(fields(found) if found else None))
     elif found is None:
         say(f"{desk.config.model} had no champion at {options.at:%Y-%m-%d %H:%M} UTC")
     else:
-        version = found.versions.get(found.champion_after or "", "a version unknown")
+        champion = found.champion_after or ""
         say(
-            f"{found.champion_after} ({version}) was champion at {options.at:%Y-%m-%d %H:%M} UTC, "
-            f"since {found.time:%Y-%m-%d %H:%M} UTC"
+            f"{found.called(champion)} (id {champion}) was champion at "
+            f"{options.at:%Y-%m-%d %H:%M} UTC, since {found.time:%Y-%m-%d %H:%M} UTC"
         )
-        say(f"  {_line(found)}")
-        for name, value in found.evidence.items():
-            say(f"    {name}: {value}")
+        say(f"  {line(found)}")
+        # The reason is in that line.
+        evidence = {name: value for name, value in found.evidence.items() if name != REASON}
+        for written in evidence_lines(evidence, "    "):
+            say(written)
     return 0 if found else 1
 
 
-def _line(event: Event) -> str:
+def line(event: Event) -> str:
+    """The event on one line: when, what, and who wanted it for which reason."""
     who = f"{event.actor or 'unknown'}, {event.run or 'unknown run'}"
     said = event.evidence.get(REASON)
     # In quotes that nothing in it can close.
@@ -54,7 +58,8 @@ def _line(event: Event) -> str:
     return f"{event.time:%Y-%m-%d %H:%M:%S} UTC {event.action:10} {event.reason} ({who}{why})"
 
 
-def _plain(event: Event) -> dict[str, Any]:
+def fields(event: Event) -> dict[str, Any]:
+    """The event for JSON."""
     return {
         key: value.isoformat() if isinstance(value, datetime) else value
         for key, value in asdict(event).items()

@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from titleholder.cli.desk import Desk
 from titleholder.cli.terminal import say
 from titleholder.config import ModelConfig, load_models, named_model
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest
 from titleholder.page.facts import Facts, Unreadable
 from titleholder.page.gather import gather
 from titleholder.page.render import page
@@ -22,9 +22,12 @@ DAG_TEST = "dag_test"
 
 def report(options: argparse.Namespace) -> int:
     """Write the page of the named models, or of all, to one file; 1 when a model or a service could
-    not be read, which the page says too. Raises ConfigError, Refusal, OSError."""
+    not be read, which the page says too. Raises ConfigError, InvalidRequest,
+    OSError."""
     if options.airflow and urlsplit(options.airflow).scheme not in ("http", "https"):
-        raise Refusal(f"{options.airflow!r} is no address of Airflow; begin it with https://")
+        raise InvalidRequest(
+            f"{options.airflow!r} is no address of Airflow; begin it with https://"
+        )
     now = datetime.now(UTC)
     found: list[Facts | Unreadable] = []
     if options.model:

@@ -12,7 +12,7 @@ from airflow.sdk.exceptions import AirflowException, AirflowFailException
 from titleholder.alerts.alert import Alert, Kind
 from titleholder.config import ModelConfig
 from titleholder.environment import Environment
-from titleholder.errors import HandsOn, Refusal, TitleholderError, TryAgain
+from titleholder.errors import HandsOn, InvalidRequest, TitleholderError, TryAgain
 from titleholder.notifiers.alert import AlertNotifier, notifier_arguments
 from titleholder.notifiers.told import Told
 from titleholder.run import Run, run_of
@@ -98,11 +98,11 @@ class ModelOperator(BaseOperator):
             self.log.warning("titleholder: an alert could not be made", exc_info=True)
 
     def only_known(self, context: Mapping[str, Any]) -> None:
-        """Raises Refusal for a dag run with parameters that the DAG does not have: Airflow lets
-        them through, and a mistyped one would be as if it were not there."""
+        """Raises InvalidRequest for a dag run with parameters that the DAG does not have: Airflow
+        lets them through, and a mistyped one would be as if it were not there."""
         known = list(context["dag"].params)
         if unknown := sorted(set(context["dag_run"].conf or {}) - set(known)):
-            raise Refusal(
+            raise InvalidRequest(
                 f"the run was given {', '.join(map(repr, unknown))}, which its form does not have; "
                 f"trigger it again with {', '.join(known) or 'no parameters'}"
             )

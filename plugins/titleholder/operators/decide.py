@@ -29,9 +29,10 @@ from titleholder.rollout.view import View
 class DecideOperator(ModelOperator):
     """Records the verdict as an event, whatever it is, before anything is done.
 
-    Returns `{"outcome", "reason", "wish", "asks", "champion", "verdict", "job", "report",
-    "recorded", "change", "policy"}`; `wish` is None when nothing is to be done, and `verdict` has
-    the numbers of one that is promoted, else None. The last three are the time of the event, and
+    Returns `{"outcome", "reason", "wish", "asks", "champion", "challenger", "verdict", "job",
+    "report", "recorded", "change", "policy"}`; `wish` is None when nothing is to be done, champion
+    and challenger are registered versions, and `verdict` has the numbers of one that is promoted,
+    else None. The last three are the time of the event, and
     the endpoint's last change and policy_of the model's file as they were then. Fails when champion
     or challenger is another than was judged.
     """
@@ -77,7 +78,8 @@ class DecideOperator(ModelOperator):
             "reason": decision.reason,
             "wish": asdict(decision.wish) if decision.wish else None,
             "asks": decision.asks,
-            "champion": between.champion.id,
+            "champion": between.champion.version,
+            "challenger": between.challenger.version,
             "verdict": _numbers(made.verdict),
             "job": measured.job,
             "report": handed["report"],

@@ -11,6 +11,7 @@ from titleholder.operators.base import ModelOperator
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Contest, Contestant, Judge, contest
 from titleholder.rollout.wishes import Wish
+from titleholder.rollout.wording import all_described
 
 JUDGE = "judge"
 
@@ -44,10 +45,10 @@ class ObserveOperator(ModelOperator):
         with self.told():
             share = whole_share(given["share"])
             asked = Wish(given["intent"], given["deployed_model_id"], share)
-            wish, decided = engine(self, person(context)).pin(asked)
-        for step in decided.steps:
-            self.log.info("to do: %s", step)
-        self.log.info("then: %s", decided.answer)
+            wish, decided, view = engine(self, person(context)).pin(asked)
+        for words in all_described(decided.steps, view):
+            self.log.info("to do: %s", words)
+        self.log.info("then: %s" if decided.steps else "%s", decided.answer)
         return asdict(wish)
 
     def _judge(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -58,7 +59,7 @@ class ObserveOperator(ModelOperator):
                 f"{self.config.model}: there is no challenger on "
                 f"{self.config.endpoint.display_name}, so nobody is judged"
             )
-        self.log.info("%s challenges %s", between.challenger.id, between.champion.id)
+        self.log.info("%s challenges %s", between.challenger, between.champion)
         return {"kind": JUDGE, **asdict(between)}
 
 

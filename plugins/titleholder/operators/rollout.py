@@ -67,12 +67,12 @@ class RolloutOperator(ModelOperator):
             context["ti"].xcom_push("waiting", {**asdict(result), "since": since})
             self.log.info("waiting for %s", result.operation)
             self.wake_in(next_look(self.clock() - result.since))
-        self.log.info("%s", result.plan.summary)
+        self.log.info("%s", result.summary)
         view = result.view
         EndpointLink.keep(context, endpoint_page(view.endpoint or ""))
         ModelLink.keep(context, version_page(view.endpoint or "", _version(intent, view)))
         return {
-            "summary": result.plan.summary,
+            "summary": result.summary,
             "outcome": result.plan.outcome,
             "endpoint": view.endpoint,
             "split": view.split,
@@ -88,7 +88,9 @@ class RolloutOperator(ModelOperator):
         kept = context["ti"].xcom_pull(task_ids=self.task_id, key="waiting")
         if not kept:
             return None
-        return Waiting(kept["operation"], kept["step"], datetime.fromisoformat(kept["since"]))
+        since = datetime.fromisoformat(kept["since"])
+        # An older version of this package, before an upgrade, did not say whether it had changed.
+        return Waiting(kept["operation"], kept["step"], since, kept.get("changed", True))
 
 
 def _version(intent: Intent, view: View) -> str:

@@ -68,7 +68,7 @@ class Asked:
         if events is not None and name is not None:
             # Several environments may share a table; without an endpoint yet, none is named.
             events = [event for event in events if event.endpoint in ("", name)]
-        elif events is not None and (late or self.view.done()):
+        elif events and (late or self.view.done()):
             away.append(
                 "It is not known which of these events are of this endpoint: they are all that "
                 f"{self.config.events} has of {self.config.model}."

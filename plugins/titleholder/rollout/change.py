@@ -2,10 +2,11 @@
 
 from dataclasses import replace
 
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest, Refusal
 from titleholder.labels import CHANGE
 from titleholder.rollout.drifted import withdraw_on_drift
 from titleholder.rollout.intents import Abort, Policy, Promote, Reinstate, RollBack, SetShare
+from titleholder.rollout.naming import named, version_name
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.roles import Roles, must_exist, stand
 from titleholder.rollout.seating import undeploy
@@ -29,7 +30,7 @@ def promote(view: View, wish: Promote, policy: Policy) -> Plan:
         roles = crowned
     if not policy.keep_previous:
         steps += undeploy(view.seat(roles.previous))
-    return Plan(tuple(steps), f"{new} is champion with {share} % of the requests")
+    return Plan(tuple(steps), f"{named(view, new)} is champion with {share} % of the requests")
 
 
 def abort(view: View, wish: Abort) -> Plan:
@@ -41,7 +42,8 @@ def abort(view: View, wish: Abort) -> Plan:
     roles, steps = _withdraw(view, wish.challenger, "abort")
     return Plan(
         tuple(steps),
-        f"{wish.challenger} is withdrawn, {roles.champion} champion with 100 % of the requests",
+        f"{named(view, wish.challenger)} is withdrawn, {named(view, roles.champion)} champion with "
+        "100 % of the requests",
     )
 
 
@@ -55,14 +57,15 @@ def roll_back(view: View, wish: RollBack) -> Plan:
     steps += leave
     return Plan(
         tuple(steps),
-        f"{wish.challenger} is gone, {roles.champion} champion with 100 % of the requests",
+        f"{named(view, wish.challenger)} is gone, {named(view, roles.champion)} champion with "
+        "100 % of the requests",
     )
 
 
 def set_share(view: View, wish: SetShare) -> Plan:
     """The challenger's share of the requests; a withdrawn one that is still deployed comes back."""
     if not 1 <= wish.share <= 99:
-        raise Refusal(
+        raise InvalidRequest(
             f"a challenger's share is 1 to 99 per cent, not {wish.share}; use promote for 100 and "
             "abort for 0"
         )
@@ -77,8 +80,8 @@ def set_share(view: View, wish: SetShare) -> Plan:
         steps.append(SetTraffic({champion: 100 - wish.share, me: wish.share}, seated, "share"))
     return Plan(
         tuple(steps),
-        f"{me} is challenger with {wish.share} % of the requests, {champion} champion with "
-        f"{100 - wish.share} %",
+        f"{named(view, me)} is challenger with {wish.share} % of the requests, "
+        f"{named(view, champion)} champion with {100 - wish.share} %",
     )
 
 
@@ -87,15 +90,16 @@ def reinstate(view: View, wish: Reinstate, policy: Policy) -> Plan:
     after it has been deployed from the registry. The deposed one stays warm as the previous."""
     roles, steps = _roles(view)
     old = wish.previous
+    name = named(view, old)
     if roles.champion == old:
         share = view.split.get(old, 0)
-        summary = f"{old} is champion again with {share} % of the requests"
+        summary = f"{name} is champion again with {share} % of the requests"
         return Plan(tuple(steps), summary, repeated=_reinstated_before(view, roles, share))
     if roles.previous != old:
-        raise Refusal(
-            f"{old} is not the previous champion of {view.endpoint} "
-            f"({roles.previous or 'there is none'}); look at `python -m titleholder status "
-            f"{view.model}`"
+        now = f"it is {named(view, roles.previous)}" if roles.previous else "there is none"
+        raise _kind(roles, old)(
+            f"{name} is not the previous champion of {view.endpoint} ({now}); look at `python -m "
+            f"titleholder status {view.model}`"
         )
     if view.seat(old) is None:
         roles = _make_place(view, roles, policy, steps)
@@ -103,7 +107,7 @@ def reinstate(view: View, wish: Reinstate, policy: Policy) -> Plan:
     leaving = roles.challenger or roles.withdrawn
     crowned = Roles(old, None, roles.champion, leaving)
     steps.append(SetTraffic({old: 100}, crowned, "reinstate"))
-    return Plan(tuple(steps), f"{old} is champion again with 100 % of the requests")
+    return Plan(tuple(steps), f"{name} is champion again with 100 % of the requests")
 
 
 def reinstate_command(model: str, deployed_model_id: str) -> str:
@@ -114,12 +118,11 @@ def reinstate_command(model: str, deployed_model_id: str) -> str:
 def _reinstated_before(view: View, roles: Roles, share: int) -> str:
     last = view.labels.get(CHANGE, "").partition("-")[0]
     when = f", since {view.updated:%Y-%m-%d %H:%M} UTC" if view.updated else ""
-    back = (
-        f"; to bring {roles.previous} back, use {reinstate_command(view.model, roles.previous)}"
-        if roles.previous
-        else ""
-    )
-    done = f"that was done already: {roles.champion} is champion"
+    back = ""
+    if roles.previous:
+        command = reinstate_command(view.model, roles.previous)
+        back = f"; to bring {named(view, roles.previous)} back, use {command}"
+    done = f"that was done already: {named(view, roles.champion)} is champion"
     return f"{done} with {share} % of the requests{when if last == 'reinstate' else ''}{back}"
 
 
@@ -139,7 +142,8 @@ def _deploy_again(view: View, deployed_model_id: str) -> Deploy:
             f"{deployed_model_id} is not deployed on {view.endpoint} any more, and the registry "
             f"has no version of {view.model} that belongs to it; seat another model instead"
         )
-    return Deploy(deployed_model_id, f"{view.model}-champion-model", version.reference)
+    name = version_name(view.model, version.reference)
+    return Deploy(deployed_model_id, name, version.reference)
 
 
 def _withdraw(view: View, challenger: str, action: str) -> tuple[Roles, list[Step]]:
@@ -162,20 +166,28 @@ def _roles(view: View) -> tuple[Roles, list[Step]]:
     must_exist(view)
     standing = stand(view)
     if standing.roles is None:
-        raise Refusal(f"{view.endpoint} has no champion yet; its first weekly run crowns one")
+        raise InvalidRequest(
+            f"{view.endpoint} has no champion yet; its first weekly run crowns one"
+        )
     if standing.recorded:
         return standing.roles, []
     return standing.roles, [SetTraffic(view.split, standing.roles, "adopt")]
 
 
-def _absent(view: View, roles: Roles, challenger: str) -> Refusal:
+def _absent(view: View, roles: Roles, challenger: str) -> InvalidRequest | Refusal:
     if challenger == roles.champion:
-        what = f"{challenger} is champion of {view.endpoint} already"
+        what = f"{named(view, challenger)} is champion of {view.endpoint} already"
         todo = f"look at `python -m titleholder status {view.model}`"
         if roles.previous:
             todo = f"to undo that, use {reinstate_command(view.model, roles.previous)}"
     else:
-        now = f"it is {roles.challenger}" if roles.challenger else "there is none"
-        what = f"{challenger} is not the challenger on {view.endpoint} ({now})"
+        now = f"it is {named(view, roles.challenger)}" if roles.challenger else "there is none"
+        what = f"{named(view, challenger)} is not the challenger on {view.endpoint} ({now})"
         todo = f"look at `python -m titleholder status {view.model}`"
-    return Refusal(f"{what}; {todo}")
+    return _kind(roles, challenger)(f"{what}; {todo}")
+
+
+def _kind(roles: Roles, meant: str) -> type[InvalidRequest] | type[Refusal]:
+    """A model that has or had another role was changed since the request was made, it may be by
+    another run; one that never had any was never there."""
+    return Refusal if roles.holds(meant) else InvalidRequest

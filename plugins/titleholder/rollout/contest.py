@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from titleholder.errors import Refusal
+from titleholder.rollout.naming import named
 from titleholder.rollout.roles import stand
 from titleholder.rollout.view import View
 
@@ -23,6 +24,9 @@ class Contestant:
     sha256: str
     data_until: str
 
+    def __str__(self) -> str:
+        return f"{self.version} (id {self.id})"
+
 
 @dataclass(frozen=True)
 class Contest:
@@ -30,6 +34,9 @@ class Contest:
 
     champion: Contestant
     challenger: Contestant
+
+    def __str__(self) -> str:
+        return f"{self.champion} and {self.challenger}"
 
 
 def contest(view: View) -> Contest | None:
@@ -50,10 +57,10 @@ def same(view: View, pinned: Contest) -> View:
     """The view; raises Refusal unless those who were measured are champion and challenger on it."""
     now = contest(view)
     if now != pinned:
-        found = f"{now.champion.id} and {now.challenger.id}" if now else "no challenger"
+        found = str(now) if now else "no challenger"
         raise Refusal(
-            f"the evidence is about {pinned.champion.id} and {pinned.challenger.id}, and there is "
-            f"{found} on {view.endpoint} now; the next run judges anew"
+            f"the evidence is about {pinned}, and there is {found} on {view.endpoint} now; the "
+            "next run judges anew"
         )
     return view
 
@@ -63,9 +70,9 @@ def _known(view: View, role: str, deployed_model_id: str) -> Contestant:
     version = view.served_by(seat) if seat is not None else None
     if seat is None or version is None or not (version.digest and version.data_until):
         raise Refusal(
-            f"the {role} {deployed_model_id} on {view.endpoint} is no version of {view.model} that "
-            "was registered with its digest and interval, so no duel can be sure of it; promote or "
-            "roll back by hand, or train anew by clearing the weekly run"
+            f"the {role} {named(view, deployed_model_id)} on {view.endpoint} is no version of "
+            f"{view.model} that was registered with its digest and interval, so no duel can be "
+            "sure of it; promote or roll back by hand, or train anew by clearing the weekly run"
         )
     until = f"{version.data_until:%Y-%m-%dT%H:%M:%SZ}"
     return Contestant(seat.id, seat.model, version.uri, version.digest, until)

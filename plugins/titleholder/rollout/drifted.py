@@ -3,6 +3,7 @@
 from dataclasses import replace
 
 from titleholder.errors import Refusal
+from titleholder.rollout.naming import named
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.roles import drift, record
 from titleholder.rollout.simulate import after
@@ -24,14 +25,15 @@ def withdraw_on_drift(view: View, deployed_model_id: str, action: str) -> Plan |
         return None
     roles, split = recorded
     me, seat = deployed_model_id, view.seat(deployed_model_id)
+    name = named(view, me)
     if me == roles.champion or (seat is None and me not in (roles.challenger, roles.withdrawn)):
         return None
     others = [one for one in view.seats if one.id != me]
     if seat is not None and not others:
         raise Refusal(
-            f"{me} is the only model deployed on {view.endpoint}, so there is none to take its "
+            f"{name} is the only model deployed on {view.endpoint}, so there is none to take its "
             f"traffic; go back to what was recorded with `python -m titleholder restore "
-            f"{view.model}`, which deploys {roles.champion} again"
+            f"{view.model}`, which deploys {named(view, roles.champion)} again"
         )
     live = {one.id: one.share for one in others if one.share}
     if seat is not None and seat.share:
@@ -44,12 +46,12 @@ def withdraw_on_drift(view: View, deployed_model_id: str, action: str) -> Plan |
         withdrawn=me,
     )
     if live == view.split and left == roles:
-        summary = f"{me} is withdrawn without traffic; {_still(view, found)}"
+        summary = f"{name} is withdrawn without traffic; {_still(view, found)}"
         return Plan((), summary, by_hand=tuple(found), owed=tuple(found))
     kept = {roles.champion: 100} if roles.challenger == me else split
     step = SetTraffic(live, left, action, None if live == kept else kept)
     owed = drift(after(view, step))
-    was = f"{me} is withdrawn; {view.endpoint} was changed by hand ({'; '.join(found)})"
+    was = f"{name} is withdrawn; {view.endpoint} was changed by hand ({'; '.join(found)})"
     summary = f"{was} and is as it was recorded now"
     if owed:
         summary = f"{was}, and {_still(view, owed)}"

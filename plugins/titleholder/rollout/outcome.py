@@ -5,6 +5,8 @@ from typing import Literal
 
 from titleholder.rollout.steps import Step
 
+KEPT_OUT = ("superseded", "waiting")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -26,5 +28,8 @@ class Plan:
 
     @property
     def answer(self) -> str:
-        """What to say of it before a step of it is done."""
-        return self.summary if self.steps else self.repeated or self.summary
+        """What to say of it before a step of it is done: also that there is none to do, unless the
+        model was kept out, which says so by itself."""
+        if self.steps or self.outcome in KEPT_OUT:
+            return self.summary
+        return self.repeated or f"nothing to change: {self.summary}"

@@ -1,4 +1,4 @@
-"""The steps from what is there to what is wanted. Pure and total: steps, or a Refusal."""
+"""The steps from what is there to what is wanted. Pure and total: steps, or a sentence."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -32,7 +32,7 @@ def plan(view: View, intent: Intent, policy: Policy | None = None) -> Plan:
 
     The champion is never undeployed, the split sums to 100 after every step, and no more models are
     deployed than the policy allows. The registry's aliases follow the roles at the end. Raises
-    Refusal when a person has to decide.
+    InvalidRequest for an intent that cannot be, Refusal when a person has to decide.
     """
     decided = _decide(view, intent, policy or Policy())
     last = reduce(after, decided.steps, view)

@@ -3,8 +3,9 @@
 import re
 from dataclasses import dataclass
 
-from titleholder.errors import HandsOn, Refusal
+from titleholder.errors import HandsOn, InvalidRequest, Refusal
 from titleholder.labels import CHANGE, NEWEST, ROLES, SHARE
+from titleholder.rollout.naming import listed, named, shares
 from titleholder.rollout.view import Seat, View
 from titleholder.run import Recency, recency_of_label
 
@@ -103,9 +104,9 @@ def remembered(view: View, champion: str, challenger: str | None) -> Roles:
 
 
 def must_exist(view: View) -> None:
-    """Raise Refusal when there is no endpoint whose roles could be changed."""
+    """Raise InvalidRequest when there is no endpoint whose roles could be changed."""
     if view.endpoint is None:
-        raise Refusal(
+        raise InvalidRequest(
             f"{view.model} has no endpoint yet; its first weekly run makes it, if endpoint.create "
             "says so"
         )
@@ -150,10 +151,14 @@ def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]
     needed = [("champion", roles.champion)]
     if roles.challenger is not None:
         needed.append(("challenger", roles.challenger))
-    found += [f"the {role} {seat} was undeployed" for role, seat in needed if not view.seat(seat)]
+    found += [
+        f"the {role} {named(view, seat)} was undeployed"
+        for role, seat in needed
+        if not view.seat(seat)
+    ]
     if view.split != split:
-        found.append(f"the split is {_shares(view.split)} instead of {_shares(split)}")
-    found += [f"{seat.id} ({seat.display_name}) was deployed" for seat in strangers(view, roles)]
+        found.append(f"the split is {shares(view, view.split)} instead of {shares(view, split)}")
+    found += [f"{listed([seat])} was deployed" for seat in strangers(view, roles)]
     return found
 
 
@@ -183,29 +188,29 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
     seats = tuple(seat for seat in seats if seat.share or seat.id not in resting) or seats
     if len(seats) > 2:
         raise Refusal(
-            f"{view.endpoint} holds {len(seats)} deployed models ({_listed(seats)}) and a rollout "
-            "knows two; undeploy all but the champion and the challenger, then repeat this"
+            f"{view.endpoint} holds {len(seats)} deployed models ({listed(seats)}) and a "
+            "rollout knows two; undeploy all but the champion and the challenger, then repeat this"
         )
     label = view.labels.get("champion")
     champion = view.seat(label) or _named(seats, "champion")
     if label is not None and view.seat(label) is None:
         raise Refusal(
             f"the label champion={label} of {view.endpoint} names no deployed model, so somebody "
-            f"took the champion down; say who is champion of {_listed(seats)} with {adopt}, then "
-            "repeat this"
+            f"took the champion down; say who is champion of {listed(seats)} with {adopt}, "
+            "then repeat this"
         )
     if champion is None and len(seats) == 1:
         champion = seats[0]
     if champion is None:
         raise Refusal(
-            f"{view.endpoint} holds {_listed(seats)}, and neither a label nor a name says which is "
-            f"the champion; say so with {adopt}, then repeat this"
+            f"{view.endpoint} holds {listed(seats)}, and neither a label nor a name says "
+            f"which is the champion; say so with {adopt}, then repeat this"
         )
     if not champion.share:
         raise Refusal(
-            f"the champion {champion.id} of {view.endpoint} has no traffic "
-            f"({_shares(view.split)}); give it some, or say who is champion with {adopt}, then "
-            "repeat this"
+            f"the champion {named(view, champion.id)} of {view.endpoint} has no traffic "
+            f"({shares(view, view.split)}); give it some, or say who is champion with {adopt}, "
+            "then repeat this"
         )
     others = [seat for seat in seats if seat != champion]
     return remembered(view, champion.id, others[0].id if others else None)
@@ -214,11 +219,3 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
 def _named(seats: tuple[Seat, ...], role: str) -> Seat | None:
     found = [seat for seat in seats if seat.display_name.endswith(f"-{role}-model")]
     return found[0] if len(found) == 1 else None
-
-
-def _listed(seats: tuple[Seat, ...]) -> str:
-    return ", ".join(f"{seat.id} ({seat.display_name})" for seat in seats)
-
-
-def _shares(split: dict[str, int]) -> str:
-    return " and ".join(f"{share} % to {seat}" for seat, share in split.items()) or "empty"

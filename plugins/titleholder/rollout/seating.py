@@ -5,6 +5,7 @@ from datetime import datetime
 from titleholder.errors import Refusal
 from titleholder.labels import NEWEST
 from titleholder.rollout.intents import Policy, SeatCandidate
+from titleholder.rollout.naming import named, version_of_model
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.roles import Roles, Standing, high_water, stand
 from titleholder.rollout.steps import (
@@ -30,8 +31,9 @@ def seat(view: View, wish: SeatCandidate, policy: Policy) -> Plan:
     steps: list[Step] = [] if version is not None else [Register(wish.version)]
     if mine is not None and (version is None or view.served_by(mine) != version):
         raise Refusal(
-            f"{view.endpoint} has {mine.id} already, serving {mine.model} instead of "
-            f"{wish.version.alias}; undeploy it or give this model an endpoint of its own"
+            f"{view.endpoint} has the deployed model {mine.id} already, serving {mine.model} "
+            f"instead of {wish.version.alias}; undeploy it or give this model an endpoint of "
+            "its own"
         )
     # A week that is too old needs nothing of the endpoint, so it does not matter what was changed
     # there by hand; but what others deployed must have a place there before it counts.
@@ -64,22 +66,23 @@ def _seat(
     view: View, wish: SeatCandidate, policy: Policy, standing: Standing, steps: list[Step]
 ) -> Plan:
     me, roles = wish.deployed_model_id, standing.roles
+    name = version_of_model(view, wish.version.alias)
     tidy = undeploy(*(seat for seat in standing.leftovers if seat.id != me))
     if roles is None:
         # The run that deployed a leftover may be about to crown it. Vertex AI undeploys a model
         # that has traffic by then only if it is the last one there: so no leftover ever is.
         crown = SetTraffic({me: 100}, Roles(me), "crown")
-        steps += [*tidy[:-1], *_deploy(view, wish, "champion"), crown, *tidy[-1:]]
-        return Plan(tuple(steps), f"{me} is champion with 100 % of the requests")
+        steps += [*tidy[:-1], *_deploy(view, wish), crown, *tidy[-1:]]
+        return Plan(tuple(steps), f"{name} is champion with 100 % of the requests")
     if not standing.recorded:
         steps.append(SetTraffic(view.split, roles, "adopt"))
     if me == roles.champion:
         share = view.split[me]
-        return Plan((*steps, *tidy), f"{me} is champion with {share} % of the requests")
+        return Plan((*steps, *tidy), f"{name} is champion with {share} % of the requests")
     if me in (roles.previous, roles.withdrawn):
         return Plan(
             tuple(steps),
-            f"{me} was {'champion' if me == roles.previous else 'withdrawn'} before and is not "
+            f"{name} was {'champion' if me == roles.previous else 'withdrawn'} before and is not "
             "seated again; to train anew, clear submit_pipeline with what follows it",
             "withdrawn",
         )
@@ -88,7 +91,7 @@ def _seat(
         steps += [*tidy, *undeploy(view.seat(me))]
         return Plan(
             tuple(steps),
-            f"waiting: {judged.display_name} ({judged.id}) is still being judged, so {me} is only "
+            f"waiting: {named(view, judged.id)} is still being judged, so {name} is only "
             "registered; to seat it once that one has left, clear update_traffic",
             "waiting",
         )
@@ -106,7 +109,7 @@ def _seat(
             roles.champion, me, roles.previous, old.id if old is not None else roles.withdrawn
         )
         coming = [
-            *_deploy(view, wish, "challenger"),
+            *_deploy(view, wish),
             SetTraffic({roles.champion: 100 - share, me: share}, new, "seat"),
         ]
         if surge:
@@ -117,8 +120,8 @@ def _seat(
             steps += [*undeploy(gone, previous), *_withdraw(roles, old), *coming]
     return Plan(
         tuple(steps),
-        f"{me} is challenger with {share} % of the requests, {roles.champion} champion with "
-        f"{100 - share} %",
+        f"{name} is challenger with {share} % of the requests, {named(view, roles.champion)} "
+        f"champion with {100 - share} %",
     )
 
 
@@ -127,11 +130,11 @@ def undeploy(*seats: Seat | None) -> list[Step]:
     return [Undeploy(seat.id) for seat in seats if seat is not None]
 
 
-def _deploy(view: View, wish: SeatCandidate, role: str) -> list[Step]:
+def _deploy(view: View, wish: SeatCandidate) -> list[Step]:
     me = wish.deployed_model_id
     if view.seat(me) is not None:
         return []
-    return [Deploy(me, f"{view.model}-{role}-model", wish.version.alias)]
+    return [Deploy(me, wish.version.alias, wish.version.alias)]
 
 
 def _withdraw(roles: Roles, old: Seat | None) -> list[Step]:
@@ -165,7 +168,7 @@ def _newer_of_others(view: View, wish: SeatCandidate) -> str | None:
         ours = seat.id == wish.deployed_model_id or (served and view.recency(served))
         deployed = seat.deployed_at
         if not ours and deployed and deployed - wish.period >= wish.recency.until:
-            return f"{seat.display_name} ({seat.id}), deployed at {_time(deployed)},"
+            return f"{named(view, seat.id)}, deployed at {_time(deployed)},"
     return None
 
 

@@ -1,4 +1,5 @@
-"""The small steps that a plan is made of; a dry run prints the same list that is applied."""
+"""The small steps that a plan is made of; a dry run prints the same list that is applied. They are
+put into words by wording.py."""
 
 from dataclasses import dataclass, field
 
@@ -29,18 +30,12 @@ class CreateEndpoint:
 
     display_name: str
 
-    def __str__(self) -> str:
-        return f"create the endpoint {self.display_name}"
-
 
 @dataclass(frozen=True)
 class Register:
     """Register a version of the model."""
 
     version: NewVersion
-
-    def __str__(self) -> str:
-        return f"register the model version {self.version.alias}"
 
 
 @dataclass(frozen=True)
@@ -50,9 +45,6 @@ class Deploy:
     deployed_model_id: str
     display_name: str
     version: str
-
-    def __str__(self) -> str:
-        return f"deploy {self.version} as {self.deployed_model_id}, without traffic"
 
 
 @dataclass(frozen=True)
@@ -92,23 +84,12 @@ class SetTraffic:
         record = self.split if self.recorded is None else self.recorded
         return lasting_labels(view.labels) | labels_of(self.roles, record, change) | mark
 
-    def __str__(self) -> str:
-        if self.roles is None:
-            return f"{self.action}: nobody has a role or traffic"
-        shares = " and ".join(f"{share} % to {seat}" for seat, share in self.split.items())
-        shares = shares or "no traffic"
-        challenger = self.roles.challenger or "none"
-        return f"{self.action}: {shares} (champion {self.roles.champion}, challenger {challenger})"
-
 
 @dataclass(frozen=True)
 class Undeploy:
     """Take down a deployed model that has no traffic."""
 
     deployed_model_id: str
-
-    def __str__(self) -> str:
-        return f"undeploy {self.deployed_model_id}"
 
 
 @dataclass(frozen=True)
@@ -118,11 +99,6 @@ class Alias:
     role: str
     version: str
     remove: bool = False
-
-    def __str__(self) -> str:
-        if self.remove:
-            return f"take the alias {self.role} from {self.version}"
-        return f"give the alias {self.role} to {self.version}"
 
 
 Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias

@@ -113,12 +113,3 @@ class View:
         version = self.deployed_by_us(seat)
         found = self.recency(version) if version is not None else None
         return found.until if found else None
-
-
-def serving(view: View) -> str:
-    """Who answers which share of the requests now, in words."""
-    roles = {seat: role for role, seat in view.labels.items()}
-    shares = [
-        f"{share} % to {seat} ({roles.get(seat, 'no role')})" for seat, share in view.split.items()
-    ]
-    return f"live traffic now goes {' and '.join(shares) or 'nowhere'}"

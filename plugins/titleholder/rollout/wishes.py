@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest, Refusal
 from titleholder.labels import CHANGE
 from titleholder.rollout.change import reinstate_command
 from titleholder.rollout.intents import (
@@ -16,6 +16,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetShare,
 )
+from titleholder.rollout.naming import named
 from titleholder.rollout.roles import Roles, drift, must_exist, record, stand
 from titleholder.rollout.view import View
 
@@ -44,7 +45,7 @@ class Wish:
 def pin(wish: Wish, view: View) -> Wish:
     """The wish with the model that it is about, so that it means the same when it is repeated.
 
-    Raises Refusal when there is none, or when nothing tells.
+    Raises InvalidRequest when there is none, Refusal when nothing tells.
     """
     if wish.deployed_model_id is not None or wish.kind in ("adopt", "restore"):
         return wish
@@ -58,15 +59,17 @@ def pin(wish: Wish, view: View) -> Wish:
         whom = "previous champion" if wish.kind == "reinstate" else "challenger"
         hint = f"; look at `python -m titleholder status {view.model}`"
         if urgent:
-            hint = (
-                f", which was changed by hand ({'; '.join(differences)}); say which model is to "
-                f"lose its traffic with `python -m titleholder {wish.kind} {view.model} --id "
-                "<deployed model id>`"
+            # What was changed by hand may be why there is none.
+            raise Refusal(
+                f"there is no {whom} on {view.endpoint}, which was changed by hand "
+                f"({'; '.join(differences)}); say which model is to lose its traffic with `python "
+                f"-m titleholder {wish.kind} {view.model} --id <deployed model id>`"
             )
-        elif wish.kind == "rollback" and roles is not None and roles.previous:
+        if wish.kind == "rollback" and roles is not None and roles.previous:
             back = reinstate_command(view.model, roles.previous)
-            hint = f"; to bring the previous champion {roles.previous} back, use {back}"
-        raise Refusal(f"there is no {whom} on {view.endpoint}{hint}")
+            name = named(view, roles.previous)
+            hint = f"; to bring the previous champion {name} back, use {back}"
+        raise InvalidRequest(f"there is no {whom} on {view.endpoint}{hint}")
     return replace(wish, deployed_model_id=found)
 
 
@@ -86,7 +89,7 @@ def _meant(kind: Kind, roles: Roles, view: View) -> str | None:
 
 def intent_of(wish: Wish, only_seated: bool = False) -> Intent:
     """The intent of a wish that is pinned; with `only_seated` no share brings a withdrawn model
-    back. Raises Refusal for a share that is missing."""
+    back. Raises InvalidRequest for a share that is missing."""
     whom = wish.deployed_model_id or ""
     match wish.kind:
         case "promote":
@@ -97,7 +100,7 @@ def intent_of(wish: Wish, only_seated: bool = False) -> Intent:
             return Abort(whom)
         case "share":
             if wish.share is None:
-                raise Refusal("the share is missing; say how many per cent, 1 to 99")
+                raise InvalidRequest("the share is missing; say how many per cent, 1 to 99")
             return SetShare(whom, wish.share, only_seated)
         case "reinstate":
             return Reinstate(whom)

@@ -22,6 +22,7 @@ from titleholder.rollout.steps import (
     Undeploy,
 )
 from titleholder.rollout.view import Seat, Version, View
+from titleholder.rollout.wording import described
 from titleholder.run import time_of_label
 from titleholder.vertex.clients import (
     client,
@@ -118,12 +119,16 @@ class Endpoints:
         try:
             operation = self._call(step, view, change)
         except exceptions.TooManyRequests as error:
-            raise TryAgain(f"there is no quota to {step} now: {sentence(error)}") from None
+            raise TryAgain(
+                f"there is no quota to {described(step, view)} now: {sentence(error)}"
+            ) from None
         except exceptions.BadRequest as error:
             # An alias that is to be taken away may be another's by now.
             if status(error) == "FAILED_PRECONDITION" or isinstance(step, Alias):
                 raise LookAgain(sentence(error)) from None
-            raise Refusal(f"Vertex AI refused to {step}: {sentence(error)}") from None
+            raise Refusal(
+                f"Vertex AI refused to {described(step, view)}: {sentence(error)}"
+            ) from None
         except Exception as error:
             # Without an answer it may have been done all the same.
             if isinstance(error, exceptions.Conflict | exceptions.NotFound) or transient(error):

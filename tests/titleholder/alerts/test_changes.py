@@ -38,27 +38,26 @@ def event(action: str, **given: Any) -> Event:
             "crown",
             {"champion_after": OLD, "split_after": ALONE},
             Kind.CROWNED,
-            "linnerud@1 (2990322000, data until 2026-11-09 03:00 UTC) is the first champion.",
-            "100 % of the requests go to the champion 2990322000.",
+            "linnerud@1 (data until 2026-11-09 03:00 UTC) is the first champion.",
+            "100 % of the requests go to the champion linnerud@1.",
             "Nothing now.",
         ),
         (
             "seat",
             {**MOVE, "challenger_after": NEW, "split_after": TWO},
             Kind.SEATED,
-            "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) is challenger.",
-            "90 % of the requests go to the champion 2990322000, 10 % of the requests go to the "
-            "challenger 2991330000.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger.",
+            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
+            "challenger linnerud@2.",
             "Nothing: linnerud__rollout judges it by itself.",
         ),
         (
             "share",
             {**BOTH, "split_before": TWO, "split_after": {OLD: 60, NEW: 40}},
             Kind.SHARE,
-            "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of "
-            "the requests.",
-            "60 % of the requests go to the champion 2990322000, 40 % of the requests go to the "
-            "challenger 2991330000.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the requests.",
+            "60 % of the requests go to the champion linnerud@1, 40 % of the requests go to the "
+            "challenger linnerud@2.",
             "Nothing. To take it off live traffic at once, trigger linnerud__rollout with the "
             "intent abort.",
         ),
@@ -71,26 +70,26 @@ def event(action: str, **given: Any) -> Event:
                 "split_after": {NEW: 100},
             },
             Kind.PROMOTED,
-            "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) is champion, linnerud@1 "
-            "(2990322000, data until 2026-11-09 03:00 UTC) is not any more.",
-            "100 % of the requests go to the champion 2991330000.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is champion, linnerud@1 (data until "
+            "2026-11-09 03:00 UTC) is not any more.",
+            "100 % of the requests go to the champion linnerud@2.",
             "Nothing. To go back, trigger linnerud__rollout with the intent reinstate.",
         ),
         (
             "rollback",
             {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
             Kind.ROLLED_BACK,
-            "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) is challenger no more.",
-            "100 % of the requests go to the champion 2990322000.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more.",
+            "100 % of the requests go to the champion linnerud@1.",
             "Nothing: the next weekly model is the next challenger.",
         ),
         (
             "abort",
             {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
             Kind.ROLLED_BACK,
-            "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
             "stays deployed without traffic.",
-            "100 % of the requests go to the champion 2990322000.",
+            "100 % of the requests go to the champion linnerud@1.",
             "Trigger linnerud__rollout with the intent share to bring it back, or rollback to "
             "undeploy it.",
         ),
@@ -104,10 +103,10 @@ def event(action: str, **given: Any) -> Event:
                 "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
             },
             Kind.ROLLED_BACK,
-            "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
             "stays deployed without traffic.",
-            "80 % of the requests go to the champion 2990322000, 20 % of the requests go to a "
-            "model without a role 7.",
+            "80 % of the requests go to the champion linnerud@1, 20 % of the requests go to id 7, "
+            "which has no role.",
             "The endpoint was changed by hand and still differs from the record (the split is off; "
             "7 was deployed): trigger linnerud__rollout with the intent adopt or restore.",
         ),
@@ -115,27 +114,27 @@ def event(action: str, **given: Any) -> Event:
             "rollback",
             {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
             Kind.ROLLED_BACK,
-            "deployed model (7) has traffic no more.",
-            "90 % of the requests go to the champion 2990322000, 10 % of the requests go to the "
-            "challenger 2991330000.",
+            "id 7 has traffic no more.",
+            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
+            "challenger linnerud@2.",
             "Nothing: the next weekly model is the next challenger.",
         ),
         (
             "reinstate",
             {"champion_before": NEW, "champion_after": OLD, "split_after": ALONE},
             Kind.REINSTATED,
-            "linnerud@1 (2990322000, data until 2026-11-09 03:00 UTC) is champion again instead "
-            "of linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC).",
-            "100 % of the requests go to the champion 2990322000.",
+            "linnerud@1 (data until 2026-11-09 03:00 UTC) is champion again instead "
+            "of linnerud@2 (data until 2026-11-16 03:00 UTC).",
+            "100 % of the requests go to the champion linnerud@1.",
             "Nothing now.",
         ),
         (
             "adopt",
             {"champion_after": OLD, "split_after": ALONE},
             Kind.SETTLED,
-            "the endpoint was taken as it was found, with linnerud@1 (2990322000, data until "
+            "the endpoint was taken as it was found, with linnerud@1 (data until "
             "2026-11-09 03:00 UTC) as champion.",
-            "100 % of the requests go to the champion 2990322000.",
+            "100 % of the requests go to the champion linnerud@1.",
             "Nothing now.",
         ),
     ],
@@ -194,7 +193,7 @@ def test_the_place_of_another_and_nobody_who_judges() -> None:
     )  # fmt: skip
     alert = of_change(seated, judged=False)
     assert alert is not None
-    assert "is challenger, in the place of deployed model (9)." in alert.what
+    assert "is challenger, in the place of id 9." in alert.what
     assert alert.about == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
     assert alert.todo == (
         "Compare it with the champion, then trigger linnerud__rollout with the intent promote or "

@@ -104,7 +104,7 @@ def test_earned_in_vain_is_told_once_and_a_request_every_time() -> None:
 def test_what_it_says() -> None:
     alert = told(Outcome.HOLD, HALF)
     assert alert is not None
-    assert alert.about == "linnerud@2 (2991330000, data until 2026-11-16T03:00:00Z)"
+    assert alert.about == "linnerud@2 (data until 2026-11-16T03:00:00Z)"
     share = CONFIG.rollout.stages[-1].share
     assert alert.what == f"Challenger with {share} % for 14 d: hold: because."
     assert "without a decision by 2026-12-14 04:00 UTC it is rolled back" in alert.todo

@@ -75,7 +75,7 @@ def test_one_reading_at_a_time_however_many_look(google: Google) -> None:
 
 def test_what_was_read_is_kept(google: Google) -> None:
     google.look()
-    google.answer(view=Answer(VIEW), events=Answer([]))
+    google.answer(view=Answer((VIEW, ENDPOINT)), events=Answer([]))
     google.now += KEPT / 2
     (facts,) = google.look()
     assert facts == Facts(CONFIG, NOW, VIEW, [])
@@ -87,7 +87,7 @@ def test_what_was_read_is_kept(google: Google) -> None:
 def test_the_last_answer_is_shown_with_its_time(google: Google) -> None:
     known = event(1, "promote")
     google.look()
-    google.answer(view=Answer(VIEW), events=Answer([known]))
+    google.answer(view=Answer((VIEW, ENDPOINT)), events=Answer([known]))
     google.now += timedelta(hours=2)
     for facts in google.look(readers=40):
         assert (facts.view, facts.events) == (VIEW, [known])
@@ -115,7 +115,7 @@ def test_a_reader_waits_a_little_for_a_reading(
         looks = [asyncio.create_task(google.readings.facts(CONFIG)) for _ in range(3)]
         while not google.asked:
             await asyncio.sleep(0)
-        google.answer(view=Answer(VIEW), events=Answer([]))
+        google.answer(view=Answer((VIEW, ENDPOINT)), events=Answer([]))
         return await asyncio.gather(*looks)
 
     assert asyncio.run(answered()) == [Facts(CONFIG, NOW, VIEW, [])] * 3

@@ -41,11 +41,11 @@ def wish(weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: An
     return replace(made, **changes)
 
 
-def seat(weeks_ago: int, share: int = 0, role: str = "challenger") -> Seat:
+def seat(weeks_ago: int, share: int = 0) -> Seat:
     of = run(weeks_ago)
     return Seat(
         of.deployed_model_id,
-        f"m1-{role}-model",
+        of.name,
         f"m1@{10 - weeks_ago}",
         share,
         of.interval.end,

@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, foreign, run, seat, view, wish
-from titleholder.errors import HandsOn, Refusal
+from titleholder.errors import HandsOn, InvalidRequest, Refusal
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -33,11 +33,11 @@ def live(steps: tuple[Step, ...]) -> tuple[Step, ...]:
 
 HALVES = now(seat(1, 50), seat(0, 50))
 CHANGED = {
-    "split": (HALVES, f"the split is 50 % to {OLD} and 50 % to {NEW} instead of 90 %"),
-    "promoted": (now(seat(1), seat(0, 100)), f"the split is 100 % to {NEW} instead of"),
-    "challenger gone": (now(seat(1, 100)), f"the challenger {NEW} was undeployed"),
-    "champion gone": (now(seat(0, 100)), f"the champion {OLD} was undeployed"),
-    "one more": (now(seat(1, 90), seat(0, 10), foreign(share=0)), r"\(theirs\) was deployed"),
+    "split": (HALVES, "the split is 50 % to m1@9 and 50 % to m1@10 instead of 90 %"),
+    "promoted": (now(seat(1), seat(0, 100)), "the split is 100 % to m1@10 instead of"),
+    "challenger gone": (now(seat(1, 100)), "the challenger m1@10 was undeployed"),
+    "champion gone": (now(seat(0, 100)), "the champion m1@9 was undeployed"),
+    "one more": (now(seat(1, 90), seat(0, 10), foreign(share=0)), r", theirs\) was deployed"),
     "all gone": (now(), "the split is empty instead of"),
 }
 
@@ -91,7 +91,7 @@ def test_adopt_asks_who_is_champion_where_nothing_tells() -> None:
     assert plan(two, Adopt("8")).steps == (
         SetTraffic({"7": 60, "8": 40}, Roles("8", "7"), "adopt"),
     )
-    with pytest.raises(Refusal, match="9 has no traffic on e"):
+    with pytest.raises(InvalidRequest, match="id 9 has no traffic on e"):
         plan(two, Adopt("9"))
 
 
@@ -100,9 +100,9 @@ def test_adopt_refuses_what_no_rollout_knows() -> None:
         plan(now(seat(1, 60), seat(0, 20), foreign("7", 20)), Adopt())
     with pytest.raises(Refusal, match="0 models on e have traffic"):
         plan(now(seat(1), seat(0)), Adopt())
-    with pytest.raises(Refusal, match=r"7 \(theirs\) on e has neither traffic nor a role"):
+    with pytest.raises(Refusal, match=r"x@1 \(id 7, theirs\) on e has neither traffic nor a role"):
         plan(now(seat(1, 90), seat(0, 10), foreign("7", 0)), Adopt())
-    with pytest.raises(Refusal, match="m1 has no endpoint"):
+    with pytest.raises(InvalidRequest, match="m1 has no endpoint"):
         plan(View("m1", None), Adopt())
 
 
@@ -110,13 +110,13 @@ def test_restore_goes_back_to_what_was_recorded() -> None:
     entry = SetTraffic({OLD: 90, NEW: 10}, Roles(OLD, NEW), "restore")
     assert live(plan(HALVES, Restore()).steps) == (entry,)
     assert live(plan(now(seat(0, 100)), Restore()).steps) == (
-        Deploy(OLD, "m1-champion-model", run(1).name),
+        Deploy(OLD, run(1).name, run(1).name),
         entry,
     )
     theirs = foreign("7", 100)
     assert live(plan(now(theirs), Restore()).steps) == (
-        Deploy(OLD, "m1-champion-model", run(1).name),
-        Deploy(NEW, "m1-challenger-model", run().name),
+        Deploy(OLD, run(1).name, run(1).name),
+        Deploy(NEW, run().name, run().name),
         entry,
         Undeploy("7"),
     )
@@ -126,15 +126,15 @@ def test_restore_goes_back_to_what_was_recorded() -> None:
 def test_restore_takes_the_place_of_what_an_interrupted_run_left() -> None:
     assert live(plan(now(seat(1, 100), seat(2)), Restore()).steps)[:2] == (
         Undeploy(OLDER),
-        Deploy(NEW, "m1-challenger-model", run().name),
+        Deploy(NEW, run().name, run().name),
     )
 
 
 def test_restore_refuses_what_it_cannot_do() -> None:
-    with pytest.raises(Refusal, match="no rollout has written to the endpoint of m1 yet"):
+    with pytest.raises(InvalidRequest, match="no rollout has written to the endpoint of m1 yet"):
         plan(view(foreign()), Restore())
     gone = replace(now(), versions=())
-    with pytest.raises(Refusal, match=rf"the champion {OLD} is not deployed on e any more"):
+    with pytest.raises(Refusal, match=rf"the champion id {OLD} is not deployed on e any more"):
         plan(gone, Restore())
 
 
@@ -152,5 +152,5 @@ def test_the_labels_that_are_left_count_when_the_mark_of_a_rollout_was_deleted()
     assert live(plan(both, Adopt()).steps) == (shared,)
     assert live(plan(both, Abort(OLD)).steps)[0] == shared
     nobody = replace(left, seats=(seat(1),), labels={"previous": OLD})
-    with pytest.raises(Refusal, match=f"the champion {OLD} of e has no traffic"):
+    with pytest.raises(Refusal, match="the champion m1@9 of e has no traffic"):
         plan(nobody, wish())

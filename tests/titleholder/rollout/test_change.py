@@ -3,7 +3,7 @@
 import pytest
 
 from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, VERSIONS, foreign, run, seat, view
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest, Refusal
 from titleholder.rollout.intents import (
     Abort,
     Intent,
@@ -84,13 +84,13 @@ def test_reinstate_takes_the_place_of_what_an_interrupted_run_left() -> None:
     alone = view(seat(0, 100), seat(2), roles=Roles(NEW, None, OLD))
     assert plan(alone, Reinstate(OLD)).steps[:2] == (
         Undeploy(OLDER),
-        Deploy(OLD, "m1-champion-model", run(1).name),
+        Deploy(OLD, run(1).name, run(1).name),
     )
 
 
 def test_reinstate_deploys_from_the_registry_what_left() -> None:
     cold = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW, OLDER))
-    again = Deploy(OLDER, "m1-champion-model", run(2).name)
+    again = Deploy(OLDER, run(2).name, run(2).name)
     assert live(cold, Reinstate(OLDER)) == (
         SetTraffic({OLD: 100}, Roles(OLD, None, OLDER, NEW), "withdraw"),
         Undeploy(NEW),
@@ -115,10 +115,10 @@ def test_changes_to_an_endpoint_not_made_by_us_adopt_it_first() -> None:
 
 @pytest.mark.parametrize("wish", [Promote, RollBack, Abort, lambda name: SetShare(name, 20)])
 def test_whoever_is_not_challenger_is_refused(wish: object) -> None:
-    with pytest.raises(Refusal, match=rf"{OLDER} is not the challenger on e \(it is {NEW}\)"):
+    with pytest.raises(InvalidRequest, match=r"m1@8 is not the challenger on e \(it is m1@10\)"):
         plan(PAIR, wish(OLDER))  # type: ignore[operator]
     alone = view(seat(0, 100), roles=Roles(NEW, None, OLD))
-    with pytest.raises(Refusal, match=r"is not the challenger on e \(there is none\)"):
+    with pytest.raises(InvalidRequest, match=r"is not the challenger on e \(there is none\)"):
         plan(alone, wish(OLDER))  # type: ignore[operator]
     if wish is not Promote:
         with pytest.raises(Refusal, match="is champion of e already; to undo that, use"):
@@ -126,13 +126,14 @@ def test_whoever_is_not_challenger_is_refused(wish: object) -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(Refusal, match="1 to 99 per cent, not 100; use promote"):
+    with pytest.raises(InvalidRequest, match="1 to 99 per cent, not 100; use promote"):
         plan(PAIR, SetShare(NEW, 100))
-    with pytest.raises(Refusal, match="m1 has no endpoint yet"):
+    with pytest.raises(InvalidRequest, match="m1 has no endpoint yet"):
         plan(View("m1", None), Promote(NEW))
-    with pytest.raises(Refusal, match="e has no champion yet"):
+    with pytest.raises(InvalidRequest, match="e has no champion yet"):
         plan(view(), Promote(NEW))
-    with pytest.raises(Refusal, match=rf"{OLDER} is not the previous champion of e \({OLD}\)"):
+    told = r"m1@8 is not the previous champion of e \(it is m1@9\)"
+    with pytest.raises(InvalidRequest, match=told):
         plan(view(seat(0, 100), roles=Roles(NEW, None, OLD)), Reinstate(OLDER))
 
 

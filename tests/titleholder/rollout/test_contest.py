@@ -33,9 +33,7 @@ def test_nobody_to_judge() -> None:
 @pytest.mark.parametrize("gone", [{"digest": ""}, {"data_until": None}])
 def test_a_version_that_does_not_say_what_it_is(gone: dict[str, object]) -> None:
     dumb = replace(BOTH, versions=(replace(KNOWN[0], **gone), *KNOWN[1:]))
-    with pytest.raises(
-        Refusal, match=f"the challenger {NEW} on e is no version of m1 that was reg"
-    ):
+    with pytest.raises(Refusal, match="the challenger m1@10 on e is no version of m1 that was reg"):
         contest(dumb)
 
 
@@ -50,7 +48,8 @@ def test_only_those_who_were_measured_are_judged() -> None:
     assert same(BOTH, pinned) is BOTH
     alone = view(seat(1, 100), roles=Roles(OLD, withdrawn=NEW), versions=KNOWN)
     with pytest.raises(
-        Refusal, match=f"about {OLD} and {NEW}, and there is no challenger on e now"
+        Refusal,
+        match=rf"about m1@9 \(id {OLD}\) and m1@10 \(id {NEW}\), and there is no challenger on e",
     ):
         same(alone, pinned)
     other = replace(BOTH, versions=(replace(KNOWN[0], digest="f" * 64), *KNOWN[1:]))

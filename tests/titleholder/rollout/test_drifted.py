@@ -14,6 +14,7 @@ from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import Alias, SetTraffic, Undeploy
 from titleholder.rollout.view import Seat, View
 from titleholder.rollout.wishes import Wish, pin
+from titleholder.rollout.wording import change_sentence, described
 
 WRITTEN = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW, withdrawn=OLDER))
 LEFT = Roles(OLD, withdrawn=NEW)
@@ -47,32 +48,35 @@ CHANGED: dict[str, tuple[View, dict[str, int], tuple[str, ...]]] = {
     "one more has traffic": (
         now(seat(1, 50), seat(0, 30), theirs(20)),
         {OLD: 80, "7": 20},
-        (f"the split is 80 % to {OLD} and 20 % to 7 instead of 100 % to {OLD}", "7 (theirs) was"),
+        (
+            "the split is 80 % to m1@9 and 20 % to x@1 instead of 100 % to m1@9",
+            "x@1 (id 7, theirs) was",
+        ),
     ),
     "one more was deployed": (
         now(seat(1, 90), seat(0, 10), theirs(0)),
         {OLD: 100},
-        ("7 (theirs) was deployed",),
+        ("x@1 (id 7, theirs) was deployed",),
     ),
     "the champion was undeployed": (
         now(seat(0, 70), theirs(10), theirs(20, "8")),
         {"7": 10, "8": 90},
-        (f"the champion {OLD} was undeployed", "the split is ", "7 (theirs)", "8 (theirs)"),
+        ("the champion m1@9 was undeployed", "the split is ", "x@1 (id 7, ", "x@1 (id 8, "),
     ),
     "all that is left has no traffic": (
         now(seat(0, 100), seat(2)),
         {OLDER: 100},
-        (f"the champion {OLD} was undeployed", "the split is ", f"{OLDER} (m1-challenger-model)"),
+        ("the champion m1@9 was undeployed", "the split is ", f"m1@8 (id {OLDER}, "),
     ),
     "no model has traffic": (
         now(seat(1), seat(0)),
         {},
-        (f"the split is empty instead of 100 % to {OLD}",),
+        ("the split is empty instead of 100 % to m1@9",),
     ),
     "no model is deployed": (
         now(),
         {},
-        (f"the champion {OLD} was undeployed", "the split is empty"),
+        ("the champion m1@9 was undeployed", "the split is empty"),
     ),
 }
 
@@ -93,9 +97,13 @@ def test_taking_traffic_from_a_challenger_always_works(
     assert len(differences) == len(owed) == len(decided.owed)
     assert all(map(str.startswith, differences, owed))
     assert decided.by_hand == tuple(drift(before))
-    # The event's reason, which is the summary, says it.
     for difference in decided.by_hand:
         assert difference in decided.summary
+    for step in decided.steps:
+        if isinstance(step, SetTraffic):
+            reason = change_sentence(before, step, wish)
+            assert all(difference in reason for difference in decided.by_hand)
+            assert reason.startswith(("m1@10 leaves, on", "m1@10 gets no more requests"))
     settled = "`python -m titleholder adopt m1`" in decided.summary
     assert settled == ("titleholder restore m1`" in decided.summary) == bool(owed)
     assert ("is as it was recorded now" in decided.summary) == (not owed)
@@ -127,7 +135,7 @@ def test_a_model_that_a_person_brought_loses_its_traffic_by_its_id() -> None:
     assert found.split == {OLD: 60, NEW: 40}
     assert record(found) == (Roles(OLD, NEW, withdrawn="7"), {OLD: 90, NEW: 10})
     assert decided.owed == (
-        f"the split is 60 % to {OLD} and 40 % to {NEW} instead of 90 % to {OLD} and 10 % to {NEW}",
+        "the split is 60 % to m1@9 and 40 % to m1@10 instead of 90 % to m1@9 and 10 % to m1@10",
     )
     step = next(step for step in decided.steps if isinstance(step, SetTraffic))
     assert step.recorded == {OLD: 90, NEW: 10}
@@ -142,7 +150,7 @@ def test_so_does_a_previous_champion_that_was_given_traffic_again() -> None:
 
 
 def test_what_cannot_be_taken_is_refused() -> None:
-    with pytest.raises(Refusal, match=f"{NEW} is the only model deployed on e, so there is none"):
+    with pytest.raises(Refusal, match="m1@10 is the only model deployed on e, so there is none"):
         plan(now(seat(0, 100)), Abort(NEW))
     for unknown in (OLD, "77"):
         with pytest.raises(HandsOn, match="was changed by hand"):
@@ -183,6 +191,7 @@ def test_a_record_that_is_none_cannot_be_written(
     split: dict[str, int], recorded: dict[str, int]
 ) -> None:
     assert SetTraffic({"2": 100}, Roles("1"), "abort", {"1": 100})
-    assert "no traffic" in str(SetTraffic({}, Roles("1"), "abort", {"1": 100}))
+    empty = SetTraffic({}, Roles("1"), "abort", {"1": 100})
+    assert described(empty, view()) == "abort: no traffic (champion id 1, challenger none)"
     with pytest.raises(ValueError, match="sum to 100"):
         SetTraffic(split, Roles("1"), "abort", recorded)

@@ -33,9 +33,10 @@ from titleholder.rollout.steps import (
     Undeploy,
 )
 from titleholder.rollout.view import View
+from titleholder.rollout.wording import all_described
 
 SURGE = Policy("surge")
-ENTRY = Deploy(NEW, "m1-challenger-model", run().name)
+ENTRY = Deploy(NEW, run().name, run().name)
 
 
 def seated(champion: str, **others: str) -> SetTraffic:
@@ -51,7 +52,7 @@ def test_nothing_there_yet() -> None:
     assert plan(View("m1", None), wish()).steps == (
         CreateEndpoint("m1"),
         Register(new_version()),
-        Deploy(NEW, "m1-champion-model", run().name),
+        ENTRY,
         SetTraffic({NEW: 100}, Roles(NEW), "crown"),
         Alias("champion", run().name),
     )
@@ -60,11 +61,10 @@ def test_nothing_there_yet() -> None:
 def test_a_leftover_is_never_the_last_that_is_undeployed() -> None:
     """Its own run may crown it meanwhile, and Vertex AI takes down the last one with traffic."""
     crown = SetTraffic({NEW: 100}, Roles(NEW), "crown")
-    enter = replace(ENTRY, display_name="m1-champion-model")
     tail = Alias("champion", run().name)
-    assert plan(view(seat(1)), wish()).steps == (enter, crown, Undeploy(OLD), tail)
+    assert plan(view(seat(1)), wish()).steps == (ENTRY, crown, Undeploy(OLD), tail)
     assert plan(view(seat(2), seat(1)), wish()).steps == (
-        *(Undeploy(OLDER), enter, crown, Undeploy(OLD), tail),
+        *(Undeploy(OLDER), ENTRY, crown, Undeploy(OLD), tail),
     )
 
 
@@ -177,7 +177,7 @@ def test_what_an_interrupted_run_left_is_taken_down() -> None:
 
 def test_a_challenger_without_traffic_is_left_so() -> None:
     alone = view(seat(1, 100), seat(0), roles=Roles(OLD, NEW))
-    assert plan(alone, wish()).summary.startswith(f"{NEW} is challenger with 0 %")
+    assert plan(alone, wish()).summary.startswith("m1@10 is challenger with 0 %")
     assert not any(isinstance(step, SetTraffic) for step in plan(alone, wish()).steps)
 
 
@@ -233,7 +233,7 @@ def test_refusals() -> None:
         plan(view(*three), wish())
     with pytest.raises(Refusal, match="neither a label nor a name says which is the champion"):
         plan(view(*three[:2]), wish())
-    with pytest.raises(Refusal, match=r"the champion 0 of e has no traffic \(empty\)"):
+    with pytest.raises(Refusal, match=r"the champion x@1 of e has no traffic \(empty\)"):
         plan(view(three[0]), wish())
     with pytest.raises(Refusal, match="names no deployed model, so somebody took the champion"):
         plan(view(foreign(), labels={"champion": "5"}), wish())
@@ -249,14 +249,14 @@ def test_two_models_never_take_each_other_for_the_same() -> None:
 
 def test_steps_and_summary_read_well() -> None:
     decided = plan(view(seat(1, 100), roles=Roles(OLD)), wish())
-    assert [str(step) for step in decided.steps] == [
-        f"deploy {run().name} as {NEW}, without traffic",
-        f"seat: 90 % to {OLD} and 10 % to {NEW} (champion {OLD}, challenger {NEW})",
-        f"give the alias champion to {run(1).name}",
-        f"give the alias challenger to {run().name}",
+    assert all_described(decided.steps, view(seat(1, 100), roles=Roles(OLD))) == [
+        f"deploy m1@10 as {NEW}, without traffic",
+        "seat: 90 % to m1@9 and 10 % to m1@10 (champion m1@9, challenger m1@10)",
+        "give the alias champion to m1@9",
+        "give the alias challenger to m1@10",
     ]
     assert decided.summary == (
-        f"{NEW} is challenger with 10 % of the requests, {OLD} champion with 90 %"
+        "m1@10 is challenger with 10 % of the requests, m1@9 champion with 90 %"
     )
 
 
@@ -265,7 +265,7 @@ def test_a_challenger_that_is_being_judged_is_waited_for() -> None:
     made = plan(both, wish(wait=True))
     steps = [type(step) for step in made.steps if not isinstance(step, Alias)]
     assert (made.outcome, steps) == ("waiting", [Register])
-    assert f"({OLD}) is still being judged, so {NEW} is only registered" in made.summary
+    assert f"m1@9 is still being judged, so {run().name} is only registered" in made.summary
     assert plan(both, wish()).outcome == "done"
 
 

@@ -202,4 +202,4 @@ def test_what_was_deployed_lately_by_others_is_named() -> None:
     theirs = foreign(deployed_at=END + 2 * WEEK)
     decided = plan(view(theirs, versions=()), wish())
     assert decided.outcome == "superseded"
-    assert f"theirs ({theirs.id}), deployed at 2026-11-30 03:00 UTC, is newer" in decided.summary
+    assert "x@1, deployed at 2026-11-30 03:00 UTC, is newer" in decided.summary
