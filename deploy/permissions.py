@@ -114,6 +114,8 @@ CALLS = (
     Call("plugins", _BIGQUERY, "get_job", {}),
     Call("plugins", "bigquery.QueryJob", "result", {}),
     Call("plugins", "bigquery.QueryJob", "done", {}),
+    # Whoever made a job may cancel it.
+    Call("plugins", "bigquery.QueryJob", "cancel", {}),
     Call("plugins", _BIGQUERY, "get_dataset", {"events": ("bigquery.datasets.get",)}),
     # Only while there is none; make it beforehand, and this is never called.
     Call("plugins", _BIGQUERY, "create_dataset", {}),

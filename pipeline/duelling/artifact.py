@@ -2,8 +2,6 @@
 
 from typing import Any
 
-from pipeline.emulator import emulator
-
 
 def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any:
     """The model in the file `model.joblib` of the folder `uri`, whose bytes have that SHA-256.
@@ -35,8 +33,6 @@ def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any
             f"{role}_sha256 is {sha256!r}, not 64 hexadecimal digits: give the digest recorded "
             "when the model was registered."
         )
-    # Google's client goes there by itself, without credentials.
-    emulator("STORAGE_EMULATOR_HOST")
     bucket, _, folder = uri.removeprefix("gs://").partition("/")
     name = f"{folder}/model.joblib".lstrip("/")
     try:

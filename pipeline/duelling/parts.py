@@ -15,11 +15,10 @@ from pipeline.duelling.plots import differences_plot, losses_plot, residuals_plo
 from pipeline.duelling.rows import duel_window, offered_schema, read_batches
 from pipeline.duelling.scales import day_marks, scale, ticks
 from pipeline.duelling.words import facts, headline, leaning, number, warnings
-from pipeline.emulator import emulator
 from pipeline.source import table_path, window_filter
 
 PARTS = (
-    *(emulator, storage_client, table_path, window_filter),
+    *(storage_client, table_path, window_filter),
     *(duel_window, offered_schema, read_batches, check_names, check_duel_columns),
     *(arrays, present, load_model, check_model, ask, losses),
     *(moments, merge, variance, bin_edges, bin_counts, new_book, enter, add, make_evidence),

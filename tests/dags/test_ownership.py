@@ -68,5 +68,5 @@ def test_the_command_line_refuses_what_the_dags_refuse(
     # A file that is wrong in another way is of no concern to a command about this one.
     path = MODELS / f"{second.name}.yaml"
     raw = yaml.safe_load(path.read_text())
-    path.write_text(yaml.safe_dump({**raw, "ownr": "nobody"}))
+    path.write_text(yaml.safe_dump({**raw, "ownr": "ml"}))
     assert main(["status", owner.name, "--models", str(MODELS)]) == 0

@@ -146,7 +146,7 @@ def test_the_job_of_two_runs_outlives_the_clearing_of_either(runs: Runs) -> None
     assert anew != job
     assert runs.goes_on(job), "b waits for it"
     assert runs.goes_on(anew)
-    # Now nobody waits for the first one.
+    # Now no run waits for the first one.
     assert runs.clear("b") == anew
     assert not runs.goes_on(job)
     assert runs.goes_on(anew)
