@@ -23,8 +23,7 @@ from titleholder.kinds import (
     Date,
     DisplayName,
     Duration,
-    Label,
-    LabelKey,
+    Labels,
     MachineType,
     ModelName,
     Parameters,
@@ -134,7 +133,7 @@ class ModelConfig(Section):
     description: str = ""
     owner: str = Field(min_length=1, max_length=100)
     tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list)
-    labels: dict[LabelKey, Label] = Field(default_factory=dict)
+    labels: Labels = Field(default_factory=dict)
     schedule: Cron
     start_date: Date
     connection: str = "google_cloud_default"

@@ -12,6 +12,10 @@ from typing import Any
 # They say why nothing was changed: whoever was champion before them still is.
 UNCHANGING = frozenset({"refused", "superseded", "waiting", "judged", "declined", "unchanged"})
 
+# Among the evidence of a change to an endpoint that was changed by hand before: how it differed
+# from the record, and how it still does, each a list of phrases.
+BY_HAND, OWED = "changed_by_hand", "still_differs"
+
 Roles = tuple[str | None, str | None, dict[str, int] | None]
 
 

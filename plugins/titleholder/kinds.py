@@ -17,6 +17,7 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from titleholder.given import GIVEN
+from titleholder.labels import RESERVED
 from titleholder.sentences import Fault
 
 UNITS = {
@@ -26,6 +27,27 @@ UNITS = {
     "d": timedelta(days=1),
     "w": timedelta(weeks=1),
 }
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """A mapping without these keys; `reason` says why not."""
+
+    taken: frozenset[str]
+    reason: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        made = handler(schema)
+        names = made.get("propertyNames", {}) | {"not": {"enum": sorted(self.taken)}}
+        return {**made, "propertyNames": names}
+
+    def _checked(self, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(self.taken & value.keys()):
+            raise Fault(f"sets {', '.join(taken)}, {self.reason}")
+        return value
 
 
 @dataclass(frozen=True)
@@ -92,8 +114,6 @@ def _template(value: str) -> str:
 
 
 def _parameters(value: dict[str, Any]) -> dict[str, Any]:
-    if taken := sorted(GIVEN & value.keys()):
-        raise Fault(f"sets {', '.join(taken)}, which every run gets by itself; remove it")
     for name, parameter in value.items():
         try:
             json.dumps(parameter, allow_nan=False)
@@ -134,6 +154,10 @@ LabelKey = Annotated[
         r"[a-z][a-z0-9_-]{0,62}",
         "write 1 to 63 lowercase letters, digits, _ and -, a letter first",
     ),
+]
+Labels = Annotated[
+    dict[LabelKey, Label],
+    _Keys(RESERVED, "which titleholder writes itself; choose other keys"),
 ]
 ModelName = Annotated[
     str,
@@ -180,8 +204,8 @@ Template = Annotated[
 ]
 Parameters = Annotated[
     dict[str, Any],
+    _Keys(GIVEN, "which every run gets by itself; remove it"),
     AfterValidator(_parameters),
-    WithJsonSchema({"type": "object", "propertyNames": {"not": {"enum": sorted(GIVEN)}}}),
 ]
 Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 

@@ -12,7 +12,7 @@ from titleholder.events import Event
 from titleholder.recorder import Cause, Recorder
 from titleholder.rollout.intents import Intent, Policy
 from titleholder.rollout.naming import serving
-from titleholder.rollout.outcome import Plan
+from titleholder.rollout.outcome import KEPT_OUT, Plan
 from titleholder.rollout.plan import plan
 from titleholder.rollout.steps import Alias, SetTraffic, Step
 from titleholder.rollout.view import View
@@ -32,7 +32,6 @@ PATIENCE = timedelta(seconds=5)
 # Vertex AI is known to take half an hour to deploy; nothing sound takes this long.
 OPERATION_LIMIT = timedelta(hours=3)
 LOOK_AGAIN_LIMIT = 5
-KEPT_OUT = ("superseded", "waiting")
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,7 @@ class Done:
     @property
     def summary(self) -> str:
         """What it comes to, in one sentence that says when there was nothing to do."""
-        # A model that was kept out says so by itself.
-        if self.changed or self.plan.outcome in KEPT_OUT:
-            return self.plan.summary
-        return f"nothing to change: {self.plan.summary}"
+        return self.plan.summary if self.changed else self.plan.answer
 
 
 class Reconciler:
@@ -170,7 +166,9 @@ class Reconciler:
                     f"{view.model}` and agree with them on what is wanted, then repeat this"
                 )
             event = (
-                self._recorder.change(view, step, intent) if isinstance(step, SetTraffic) else None
+                self._recorder.change(view, step, intent, decided)
+                if isinstance(step, SetTraffic)
+                else None
             )
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")

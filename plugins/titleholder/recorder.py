@@ -2,11 +2,11 @@
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
-from titleholder.events import Event, event_id
+from titleholder.events import BY_HAND, OWED, Event, event_id
 from titleholder.interval import Interval
 from titleholder.labels import CHANGE
 from titleholder.rollout.intents import Intent
@@ -56,12 +56,19 @@ class Recorder:
         self.noted: list[Event] = []  # all that this caller has told, in order
         self._kept: list[Event] = []
 
-    def change(self, view: View, step: SetTraffic, intent: Intent) -> Event:
+    def change(self, view: View, step: SetTraffic, intent: Intent, decided: Plan) -> Event:
         """What the write for `intent` will have been. Its id names the write among the endpoint's
-        labels, and differs for every state that it may find."""
+        labels, and differs for every state that it may find; where the labels record another split
+        than the write leaves, it ends with a digest of the latter."""
         name = f"{step.action}-{event_id(view.endpoint, view.etag, repr(step))}"
+        if step.recorded is not None:
+            name = f"{name}-{event_id(*_flat(step.split))}"
         reason = change_sentence(view, step, intent)
-        return self._event(name, step.action, reason, view, after(view, step))
+        event = self._event(name, step.action, reason, view, after(view, step))
+        if not decided.by_hand:
+            return event
+        differed = {BY_HAND: decided.by_hand, OWED: decided.owed}
+        return replace(event, evidence=event.evidence | differed)
 
     def kept_out(self, view: View, decided: Plan) -> None:
         """A newer model, or one that is still being judged, kept this one out."""
@@ -89,7 +96,7 @@ class Recorder:
             self.note(lost)
         elif recorded is not None:
             roles, split = recorded
-            action = change.partition("-")[0]
+            action, left = change.partition("-")[0], _left_by(change, view, split)
             self.note(
                 Event(
                     id=change,
@@ -97,10 +104,10 @@ class Recorder:
                     model=view.model,
                     endpoint=view.endpoint or "",
                     action=action,
-                    reason=reconstructed_sentence(view),
+                    reason=reconstructed_sentence(view, left),
                     champion_after=roles.champion,
                     challenger_after=roles.challenger,
-                    split_after=split,
+                    split_after=left,
                     versions=_versions(view),
                     data_until=_data_until(view),
                     reconstructed=True,
@@ -154,6 +161,18 @@ class Recorder:
 
 def _versions(view: View) -> dict[str, str]:
     return {seat.id: seat.model for seat in view.seats}
+
+
+def _left_by(change: str, view: View, recorded: dict[str, int]) -> dict[str, int] | None:
+    """The split that the write of that name left: the recorded one, unless the name has a digest of
+    another one. That is only known while it is there."""
+    if change.count("-") < 2:
+        return recorded
+    return view.split if change.endswith(event_id(*_flat(view.split))) else None
+
+
+def _flat(split: dict[str, int]) -> list[str]:
+    return [f"{seat} {share}" for seat, share in sorted(split.items())]
 
 
 def _data_until(view: View) -> dict[str, str]:

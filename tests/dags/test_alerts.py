@@ -60,7 +60,7 @@ def test_the_story_of_an_endpoint(
     seated, by_hand, _, promoted = told.texts
     place = f"data of {LAST_MONDAY - WEEK:%Y-%m-%d %H:%M} to {LAST_MONDAY:%Y-%m-%d %H:%M} UTC"
     assert seated.startswith(f"*{made.name}: challenger seated* ({place})\n")
-    assert f"10 % of the requests go to the challenger {second}." in seated
+    assert f"10 % of the requests go to the challenger {made.name}@3." in seated
     assert "/pipelines/runs/" in seated
     assert "/versions/3/properties?project=" in seated
     assert "observe failed:" in by_hand

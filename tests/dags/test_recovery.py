@@ -119,7 +119,7 @@ def test_a_model_that_cannot_be_loaded(model: Callable[..., Model], google: Goog
     told = run.errors["update_traffic"]
     assert "Vertex AI could not deploy" in told
     assert "Model server exited unexpectedly" in told
-    assert f"live traffic now goes 100 % to {before.labels['champion']} (champion)" in told
+    assert f"live traffic now goes 100 % to {made.name}@1 (champion)" in told
     assert google.endpoint(made.name).traffic_split == before.traffic_split
     assert google.endpoint(made.name).deployed_models == before.deployed_models
 

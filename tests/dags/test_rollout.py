@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.digest import from_label
 from titleholder.interval import last_complete
+from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS
 
 WEEK = timedelta(weeks=1)
 
@@ -30,12 +31,18 @@ def test_champion_then_challenger_then_the_next_challenger(
     last = made.play(LAST_MONDAY)
     endpoint = google.endpoint(made.name)
     new = endpoint.labels["challenger"]
-    assert new > old
+    assert new != old
     assert dict(endpoint.traffic_split) == {champion.id: 75, new: 25}
     assert {seat.id for seat in endpoint.deployed_models} == {champion.id, new}
     assert last.returned["update_traffic"]["split"] == {champion.id: 75, new: 25}
     assert len(google.versions(made.name)) == 3
     assert google.endpoint(made.name).name == endpoint.name
+
+    # No model may have one of these keys for a label of its own.
+    assert endpoint.labels.keys() <= ON_ENDPOINTS
+    assert {key for one in google.versions(made.name) for key in one.labels} == ON_VERSIONS
+    on_jobs = {key for one in google.jobs_of(made.name) for key in one.labels}
+    assert on_jobs - {"vertex-ai-pipelines-run-billing-id"} == ON_JOBS  # That one is Google's.
 
 
 def test_running_it_again_changes_nothing(model: Callable[..., Model], google: Google) -> None:

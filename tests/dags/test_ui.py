@@ -53,7 +53,8 @@ def test_promoted(
     assert airflow.tasks(dag_id, run) == {"observe": "failed", "update_traffic": "upstream_failed"}
     assert (
         f"there is no challenger on {endpoint.name}; to bring the previous champion "
-        f"{made.name}@1 back, use reinstate" in airflow.log(dag_id, run, "observe")
+        f"{made.name}@1 back, use `python -m titleholder reinstate {made.name} --id {old}`"
+        in airflow.log(dag_id, run, "observe")
     )
     assert google.endpoint(made.name) == before
     assert hears.titles() == ["challenger seated", "challenger promoted", "task failed"]

@@ -111,7 +111,7 @@ class Scene:
         """The intent, to its end: a task that defers is resumed when the clock has moved on."""
         waiting: Waiting | None = None
         engine = self.engine(**rollout)
-        for _ in range(50):
+        for _ in range(500):  # What is loaded takes real time.
             result = engine.run(intent, waiting)
             if isinstance(result, Done):
                 return result

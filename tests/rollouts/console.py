@@ -14,6 +14,7 @@ from tests.sandbox.conftest import IMAGE, MACHINE
 FOREIGN = ("7", "8", "9999999999")
 SHARES = ((70, 30), (50, 50), (1, 99))
 BEGUN = "seat-begun"
+JOINED = "joined"
 BEGINNINGS: dict[str, tuple[dict[int, int], dict[str, int]]] = {
     # The shares of the weeks that are deployed, and the roles.
     "crowned": ({0: 100}, {"champion": 0}),
@@ -21,6 +22,8 @@ BEGINNINGS: dict[str, tuple[dict[int, int], dict[str, int]]] = {
     "promoted": ({0: 0, 1: 100}, {"champion": 1, "previous": 0}),
     "withdrawn": ({0: 100, 1: 0}, {"champion": 0, "withdrawn": 1}),
     "gone": ({1: 100}, {"champion": 1, "previous": 0}),
+    # A person gave a share to a third model.
+    JOINED: ({0: 90, 1: 10}, {"champion": 0, "challenger": 1}),
 }
 
 
@@ -72,6 +75,10 @@ class Console:
             labels["challenger-share"] = str(split[roles["challenger"]])
         shares = {name(week): share for week, share in split.items() if share}
         self._update(labels=labels, traffic_split=shares)
+        if beginning == JOINED:
+            self._join(FOREIGN[0], {"0": 20, name(0): 30, name(1): 50})
+            self.edits += 1
+            clock.advance(60)
 
     def edit(self, kind: str, pick: int) -> bool:
         """Do it; False when there is nothing to do it to, or Vertex AI refused."""
@@ -148,12 +155,15 @@ class Console:
         ids = [one.id for one in endpoint.deployed_models]
         if new in ids:
             return False
+        self._join(new, {"0": 20, ids[0]: 80} if pick % 2 else None)
+        return True
+
+    def _join(self, new: str, split: dict[str, int] | None) -> None:
         if not self._uploaded:
             self._upload("other", True, "theirs")
             self._uploaded = True
             self._vertex.clock.advance(5)
-        self._deploy("other@1", new, "theirs", split={"0": 20, ids[0]: 80} if pick % 2 else None)
-        return True
+        self._deploy("other@1", new, "theirs", split=split)
 
     def _delete(self, endpoint: Any, pick: int) -> bool:
         """A version that is not deployed, from the registry."""

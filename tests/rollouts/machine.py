@@ -101,6 +101,17 @@ class Rollouts(RuleBasedStateMachine):
             title = wish.partition(" ")[0]
             self.stage.start(f"{title} {len(self.stage.actors)}", title, intent(about))
 
+    @precondition(lambda self: len(self.stage.alive) < AT_ONCE)
+    @rule(intent=st.sampled_from([Abort, RollBack]), pick=which)
+    def emergency(self, intent: Any, pick: int) -> None:
+        """One model is to lose its traffic, whatever it is."""
+        endpoint = self.stage.console.look()
+        if endpoint is not None and endpoint.deployed_models:
+            ids = [one.id for one in endpoint.deployed_models]
+            title = "abort" if intent is Abort else "rollback"
+            about = intent(ids[pick % len(ids)])
+            self.stage.start(f"{title} {len(self.stage.actors)}", title, about)
+
     @rule(kind=st.sampled_from(EDITS), pick=which)
     def edited_by_hand(self, kind: str, pick: int) -> None:
         self.stage.console.edit(kind, pick)

@@ -64,7 +64,7 @@ def _reinstated(scene: Scene) -> None:
 
 
 def _deleted(scene: Scene) -> None:
-    """A is champion, C was rolled back, and somebody deleted its version from the registry."""
+    """A is champion, C was rolled back, and its version deleted from the registry."""
     _rolled_back(scene)
     (version,) = (v for v in scene.view().versions if scene.wish(2).version.alias in v.aliases)
     vertex = scene.vertex
@@ -83,12 +83,32 @@ def _made_again(scene: Scene) -> None:
 
 def _split_by_hand(scene: Scene) -> None:
     _weeks(0, 1)(scene)
-    _shift(scene, {A: 40, B: 60})
+    shift(scene, {A: 40, B: 60})
+
+
+def _three_by_hand(scene: Scene) -> None:
+    """A third model, of others, has a share of the traffic as well."""
+    _weeks(0, 1)(scene)
+    _bring(scene, {"0": 20, A: 50, B: 30})
+
+
+def _promoted_by_hand(scene: Scene) -> None:
+    """B has nearly all requests, another model the rest, and A, the champion, is gone."""
+    _weeks(0, 1)(scene)
+    _bring(scene, {"0": 10, B: 90})
+    _undeploy(scene, A)
+
+
+def _bring(scene: Scene, split: dict[str, int]) -> None:
+    vertex = scene.vertex
+    vertex.parent = scene.parent
+    model = vertex.upload(scene.artifact, model_id="other").model
+    vertex.finish(vertex.deploy(scene.endpoint, model, split, id="7", display_name="theirs"))
 
 
 def _undeployed_by_hand(scene: Scene) -> None:
     _weeks(0, 1)(scene)
-    _shift(scene, {A: 100})
+    shift(scene, {A: 100})
     _undeploy(scene, B)
 
 
@@ -111,7 +131,8 @@ def _foreign(scene: Scene) -> None:
     )
 
 
-def _shift(scene: Scene, split: dict[str, int]) -> None:
+def shift(scene: Scene, split: dict[str, int]) -> None:
+    """As the console does: a split without an etag, and without labels."""
     scene.vertex.endpoints.update_endpoint(
         endpoint={"name": scene.endpoint, "traffic_split": split},
         update_mask={"paths": ["traffic_split"]},
@@ -138,6 +159,10 @@ SCENARIOS = {
     "share": Scenario(_weeks(0, 1), _just(SetShare(B, 50))),
     "reinstate-warm": Scenario(_deposed, _just(Reinstate(A))),
     "reinstate-cold": Scenario(_cold, _just(Reinstate(A))),
+    "abort-split-by-hand": Scenario(_split_by_hand, _just(Abort(B))),
+    "roll-back-three-by-hand": Scenario(_three_by_hand, _just(RollBack(B))),
+    "roll-back-theirs-by-hand": Scenario(_three_by_hand, _just(RollBack("7"))),
+    "abort-without-champion": Scenario(_promoted_by_hand, _just(Abort(B))),
     "adopt-split": Scenario(_split_by_hand, _just(Adopt())),
     "restore-split": Scenario(_split_by_hand, _just(Restore())),
     "restore-undeployed": Scenario(_undeployed_by_hand, _just(Restore())),

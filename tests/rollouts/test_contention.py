@@ -7,7 +7,7 @@ import pytest
 import requests
 
 from tests.rollouts.conftest import Place, Scene, name
-from tests.rollouts.scenarios import A, B
+from tests.rollouts.scenarios import A, B, shift
 from titleholder.errors import Refusal, TryAgain
 from titleholder.reconcile import Done
 from titleholder.rollout.intents import Abort, RollBack, SetShare
@@ -130,3 +130,18 @@ def test_an_alias_that_another_actor_took_away_first_is_as_wanted(
     overtake(r"POST .*:mergeVersionAliases", lambda: challenged.play(Abort(B)))
     assert isinstance(challenged.play(Abort(B)), Done)
     assert challenged.view().version("challenger") is None
+
+
+def test_a_rollback_goes_on_where_the_split_was_changed_by_hand_after_the_look(
+    challenged: Scene, overtake: Overtake
+) -> None:
+    """Such as that of the daily run, which decided before."""
+
+    overtake(WRITE, lambda: shift(challenged, {A: 50, B: 50}))
+    challenged.play(RollBack(B))
+    assert challenged.now == ({A: 100}, {"champion": A, "withdrawn": B})
+    assert [seat.id for seat in challenged.view().seats] == [A]
+    *_, last = challenged.notebook.events.values()
+    assert last.action == "rollback"
+    assert last.split_before == {A: 50, B: 50}
+    assert "the split is 50 % to m1@1 and 50 % to m1@2 instead of 90 %" in last.reason

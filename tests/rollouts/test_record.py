@@ -6,6 +6,7 @@ import pytest
 
 from tests.faults import Faults
 from tests.rollouts.conftest import Notebook, Scene, name
+from tests.rollouts.scenarios import shift
 from titleholder.errors import HandsOn, InvalidRequest, Refusal, TryAgain
 from titleholder.events import Event
 from titleholder.reconcile import Done, Waiting
@@ -63,9 +64,9 @@ def test_a_rollout_does_not_wait_for_its_record_and_asks_to_be_repeated(seated: 
 
 
 def test_a_refusal_is_told_even_if_it_cannot_be_recorded(seated: Scene) -> None:
-    by_hand(seated, {A: 50, B: 50})
+    shift(seated, {A: 50, B: 50})
     with pytest.raises(HandsOn, match="was changed by hand"):
-        seated.play(Abort(B))
+        seated.play(Promote(B))
     assert seated.now[0] == {A: 50, B: 50}
 
 
@@ -96,7 +97,7 @@ def test_refusals_and_supersessions_are_on_record_once(scene: Scene) -> None:
     (superseded,) = (e for e in scene.notebook.events.values() if e.action == "superseded")
     assert superseded.champion_after == superseded.champion_before == B
     scene.play(scene.wish(2))
-    by_hand(scene, {B: 50, C: 50})
+    shift(scene, {B: 50, C: 50})
     for _ in range(2):
         with pytest.raises(HandsOn):
             scene.play(Promote(C))
@@ -197,9 +198,23 @@ def test_names_say_no_role_and_no_week_that_is_anothers(scene: Scene) -> None:
     assert "2026-09-07 03:00 to 2026-09-14 03:00" in model.version_description
 
 
-def by_hand(scene: Scene, split: dict[str, int]) -> None:
-    """Somebody at the console changes the split."""
-    scene.vertex.endpoints.update_endpoint(
-        endpoint={"name": scene.endpoint, "traffic_split": split},
-        update_mask={"paths": ["traffic_split"]},
-    )
+@pytest.mark.parametrize("touched", [False, True])
+def test_a_lost_event_has_the_split_that_was_changed_by_hand_if_it_is_known(
+    seated: Scene, touched: bool
+) -> None:
+    """The labels record another split than the write left, which adopt or restore settles."""
+    vertex = seated.vertex
+    vertex.parent = seated.parent
+    theirs = vertex.upload(seated.artifact, model_id="other").model
+    vertex.finish(vertex.deploy(seated.endpoint, theirs, {"0": 20, A: 50, B: 30}, id="7"))
+    with pytest.raises(TryAgain, match="still differs from what was recorded"):
+        seated.play(Abort(B))
+    if touched:
+        shift(seated, {A: 70, "7": 30})
+    seated.notebook = Notebook(events=seated.notebook.events)
+    with pytest.raises(Refusal, match="was changed by hand"):
+        seated.play(seated.wish(2))
+    (abort,) = (e for e in seated.notebook.events.values() if e.action == "abort")
+    assert abort.reconstructed
+    assert (abort.champion_after, abort.challenger_after) == (A, None)
+    assert abort.split_after == (None if touched else {A: 80, "7": 20})

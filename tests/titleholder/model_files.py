@@ -39,6 +39,8 @@ FAULTS: list[tuple[str, object, str]] = [
     ("tags", "a", "tags: is 'a'; write a list, such as [a, b]"),
     ("labels", ["a"], "labels: is ['a']; write keys with their values below it"),
     ("labels", {"Team": "a"}, "labels: has the key 'Team'; write 1 to 63 lowercase letters"),
+    ("labels", {"champion": "a", "team": "b"}, "labels: sets champion, which titleholder writes"),
+    ("labels", {"score": "a", "sha256": "b"}, "labels: sets score, sha256, which titleholder"),
     ("labels", {1: "a"}, "labels: has the key 1; write text, in quotes"),
     ("labels", {"team": "A B"}, "labels.team: is 'A B'; write 1 to 63 lowercase letters"),
     ("endpoint.create", "true", "endpoint.create: is 'true'; write true or false"),

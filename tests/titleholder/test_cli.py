@@ -157,9 +157,33 @@ def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
     assert terminal("promote", "--id", b) == again
     refused = terminal("rollback", code=1)
     assert "there is no challenger on projects/" in refused
-    assert f"to bring the previous champion {name}@1 back, use reinstate" in refused
-    assert terminal.json("reinstate")["split"] == {a: 100}
+    assert f"to bring the previous champion {name}@1 back, use" in refused
+    assert f"titleholder reinstate {name} --id {a}`" in refused
+    assert terminal("reinstate") == f"{name}@1 is champion again with 100 % of the requests\n"
     assert seats(terminal) == {a: ("champion", 100), b: ("previous", 0)}
+
+
+def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Terminal) -> None:
+    """The hint of a refused rollback once led to a reinstate that did nothing, and said so."""
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("promote")
+    terminal("reinstate")
+    name = terminal.name
+    back = f"`python -m titleholder reinstate {name} --id {b}`"
+    refused = terminal("rollback", code=1)
+    assert f"to bring the previous champion {name}@2 back, use {back}" in refused
+    assert f"{name}@1 is champion of" in (said := terminal("rollback", "--id", a, code=1))
+    assert f"to undo that, use {back}" in said
+    said = terminal("reinstate")
+    assert re.match(
+        rf"that was done already: {name}@1 is champion with 100 % .*, since \d{{4}}-", said
+    )
+    assert said.endswith(f"; to bring {name}@2 back, use {back}\n")
+    assert terminal("plan", "reinstate") == said
+    assert terminal.json("reinstate")["split"] == {a: 100}
+    again = f"{name}@2 is champion again with 100 % of the requests\n"
+    assert terminal("reinstate", "--id", b) == again
+    assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
 
 
 def test_abort_and_rollback(terminal: Terminal) -> None:
@@ -222,12 +246,36 @@ def test_a_split_changed_by_hand(
     assert (last["action"], last["champion_after"]) == ("refused", a)
     assert "was changed by hand" in last["reason"]
     assert last["reason"] in refused
+    assert "was changed by hand" in terminal("share", "20", code=1)
     assert seats_unchecked(terminal) == {a: 50, b: 50}
     terminal("adopt")
     assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
     by_hand({b: 100})
     terminal("restore")
     assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
+
+
+def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
+    terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
+) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    by_hand({a: 30, b: 70})
+    name = terminal.name
+    assert f"abort: 100 % to {name}@1" in terminal("plan", "abort")
+    said = terminal("abort")
+    assert f"{name}@2 is withdrawn" in said
+    assert seats(terminal) == {a: ("champion", 100), b: ("withdrawn", 0)}
+    event = terminal.json("history", "--limit", "1")[0]
+    differed = (
+        f"the split is 30 % to {name}@1 and 70 % to {name}@2 instead of 90 % to {name}@1 and 10 % "
+        f"to {name}@2"
+    )
+    assert (event["action"], event["actor"] != "") == ("abort", True)
+    assert event["evidence"] == {"changed_by_hand": [differed], "still_differs": []}
+    assert differed in event["reason"]
+    by_hand({b: 100})
+    terminal("rollback")
+    assert seats(terminal) == {a: ("champion", 100)}
 
 
 def seats_unchecked(terminal: Terminal) -> dict[str, int]:

@@ -5,7 +5,7 @@ from datetime import datetime
 
 from titleholder.alerts.alert import Alert, Kind, Link
 from titleholder.console import endpoint_page, object_page, pipeline_page, version_page
-from titleholder.events import Event
+from titleholder.events import OWED, Event
 
 _WATCH = "Nothing now."
 
@@ -52,11 +52,13 @@ def shares(split: Mapping[str, int] | None, event: Event) -> str:
     if not split:
         return "Nobody answers: the endpoint has no traffic split."
     roles = {event.champion_after: "the champion", event.challenger_after: "the challenger"}
-    parts = [
-        f"{share} % of the requests go to {roles.get(seat, 'a model without a role')} "
-        f"{event.called(seat)}"
-        for seat, share in split.items()
-    ]
+    called = {
+        seat: f"{roles[seat]} {event.called(seat)}"
+        if seat in roles
+        else f"{event.called(seat)}, which has no role"
+        for seat in split
+    }
+    parts = [f"{share} % of the requests go to {called[seat]}" for seat, share in split.items()]
     return f"{', '.join(parts)}."
 
 
@@ -95,18 +97,43 @@ def _promote(event: Event, judged: bool) -> _Told:
 
 
 def _leave(event: Event, judged: bool) -> _Told:
-    gone = event.challenger_before
-    todo = "Nothing: the next weekly model is the next challenger."
-    return Kind.ROLLED_BACK, gone, f"{named(event, gone)} is challenger no more", todo
+    gone = _withdrawn(event)
+    todo = _owed(event) or "Nothing: the next weekly model is the next challenger."
+    return Kind.ROLLED_BACK, gone, f"{_named_as(event, gone)} no more", todo
 
 
 def _abort(event: Event, judged: bool) -> _Told:
     kind, gone, what, _ = _leave(event, judged)
-    todo = (
+    todo = _owed(event) or (
         f"Trigger {event.model}__rollout with the intent share to bring it back, or rollback to "
         "undeploy it."
     )
     return kind, gone, f"{what}, and stays deployed without traffic", todo
+
+
+def _withdrawn(event: Event) -> str | None:
+    """The challenger, unless it is still there: on an endpoint that was changed by hand another
+    model may have lost its traffic."""
+    before, now = event.challenger_before, event.challenger_after
+    if before is not None and before != now:
+        return before
+    left = (event.split_before or {}).keys() - (event.split_after or {}).keys()
+    return next(iter(left), before)
+
+
+def _named_as(event: Event, gone: str | None) -> str:
+    challenger = gone is None or gone == event.challenger_before
+    return f"{named(event, gone)} {'is challenger' if challenger else 'has traffic'}"
+
+
+def _owed(event: Event) -> str:
+    owed = event.evidence.get(OWED)
+    return (
+        f"The endpoint was changed by hand and still differs from the record ({'; '.join(owed)}): "
+        f"trigger {event.model}__rollout with the intent adopt or restore."
+        if owed
+        else ""
+    )
 
 
 def _reinstate(event: Event, judged: bool) -> _Told:

@@ -99,11 +99,11 @@ def plan_of(desk: Desk, options: argparse.Namespace) -> int:
         split = {"split": now.split, "shares": shares(now, now.split)}
         rows.append({"step": words, "call": call, **split})
     if options.json:
-        print(json.dumps({"steps": rows, "summary": decided.summary}))
+        print(json.dumps({"steps": rows, "summary": decided.answer}))
         return 0
     for number, row in enumerate(rows, 1):
         print(f"{number}. {row['step']}\n   {row['call']}\n   split: {row['shares']}")
-    print(f"{'Then' if rows else 'Nothing to change'}: {decided.summary}")
+    print(f"Then: {decided.answer}" if rows else decided.answer)
     return 0
 
 

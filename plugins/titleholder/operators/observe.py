@@ -46,7 +46,7 @@ class ObserveOperator(ModelOperator):
             wish, decided, view = engine(self, person(context)).pin(asked)
         for words in all_described(decided.steps, view):
             self.log.info("to do: %s", words)
-        self.log.info("%s: %s", "then" if decided.steps else "nothing to change", decided.summary)
+        self.log.info("then: %s" if decided.steps else "%s", decided.answer)
         return asdict(wish)
 
     def _judge(self, context: Mapping[str, Any]) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 
 from titleholder.errors import InvalidRequest, Refusal
 from titleholder.rollout.intents import Adopt
-from titleholder.rollout.naming import named, version_name
+from titleholder.rollout.naming import listed, named, version_name
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.roles import (
     Roles,
@@ -33,10 +33,9 @@ def adopt(view: View, wish: Adopt) -> Plan:
         return Plan(steps, f"{view.endpoint} holds no model; the next weekly run crowns one")
     roles = _as_it_is(view, wish.champion)
     if unknown := [seat for seat in strangers(view, roles) if not seat.share]:
-        listed = ", ".join(f"{named(view, one.id)} ({one.display_name})" for one in unknown)
         raise Refusal(
-            f"{listed} on {view.endpoint} has neither traffic nor a role; undeploy it or give it "
-            "traffic, then adopt; or restore what was recorded"
+            f"{listed(unknown)} on {view.endpoint} has neither traffic nor a role; undeploy it or "
+            "give it traffic, then adopt; or restore what was recorded"
         )
     steps = () if recorded == (roles, view.split) else (SetTraffic(view.split, roles, "adopt"),)
     share = view.split[roles.champion]

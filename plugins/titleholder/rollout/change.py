@@ -3,6 +3,8 @@
 from dataclasses import replace
 
 from titleholder.errors import InvalidRequest, Refusal
+from titleholder.labels import CHANGE
+from titleholder.rollout.drifted import withdraw_on_drift
 from titleholder.rollout.intents import Abort, Policy, Promote, Reinstate, RollBack, SetShare
 from titleholder.rollout.naming import named, version_name
 from titleholder.rollout.outcome import Plan
@@ -32,7 +34,11 @@ def promote(view: View, wish: Promote, policy: Policy) -> Plan:
 
 
 def abort(view: View, wish: Abort) -> Plan:
-    """All requests go back to the champion in one write; the challenger stays deployed."""
+    """All requests go back to the champion in one write; the challenger stays deployed. Also where
+    the endpoint was changed by hand: then all but the challenger's share stays as it is."""
+    drifted = withdraw_on_drift(view, wish.challenger, "abort")
+    if drifted is not None:
+        return drifted
     roles, steps = _withdraw(view, wish.challenger, "abort")
     return Plan(
         tuple(steps),
@@ -43,8 +49,12 @@ def abort(view: View, wish: Abort) -> Plan:
 
 def roll_back(view: View, wish: RollBack) -> Plan:
     """As abort, and the challenger is undeployed."""
+    leave = undeploy(view.seat(wish.challenger))
+    drifted = withdraw_on_drift(view, wish.challenger, "rollback")
+    if drifted is not None:
+        return replace(drifted, steps=(*drifted.steps, *leave))
     roles, steps = _withdraw(view, wish.challenger, "rollback")
-    steps += undeploy(view.seat(wish.challenger))
+    steps += leave
     return Plan(
         tuple(steps),
         f"{named(view, wish.challenger)} is gone, {named(view, roles.champion)} champion with "
@@ -80,23 +90,40 @@ def reinstate(view: View, wish: Reinstate, policy: Policy) -> Plan:
     after it has been deployed from the registry. The deposed one stays warm as the previous."""
     roles, steps = _roles(view)
     old = wish.previous
-    share = view.split.get(old, 0) if roles.champion == old else 100
-    if roles.champion != old:
-        if roles.previous != old:
-            now = f"it is {named(view, roles.previous)}" if roles.previous else "there is none"
-            raise _kind(roles, old)(
-                f"{named(view, old)} is not the previous champion of {view.endpoint} ({now}); look "
-                f"at `python -m titleholder status {view.model}`"
-            )
-        if view.seat(old) is None:
-            roles = _make_place(view, roles, policy, steps)
-            steps.append(_deploy_again(view, old))
-        leaving = roles.challenger or roles.withdrawn
-        crowned = Roles(old, None, roles.champion, leaving)
-        steps.append(SetTraffic({old: 100}, crowned, "reinstate"))
-    return Plan(
-        tuple(steps), f"{named(view, old)} is champion again with {share} % of the requests"
-    )
+    name = named(view, old)
+    if roles.champion == old:
+        share = view.split.get(old, 0)
+        summary = f"{name} is champion again with {share} % of the requests"
+        return Plan(tuple(steps), summary, repeated=_reinstated_before(view, roles, share))
+    if roles.previous != old:
+        now = f"it is {named(view, roles.previous)}" if roles.previous else "there is none"
+        raise _kind(roles, old)(
+            f"{name} is not the previous champion of {view.endpoint} ({now}); look at `python -m "
+            f"titleholder status {view.model}`"
+        )
+    if view.seat(old) is None:
+        roles = _make_place(view, roles, policy, steps)
+        steps.append(_deploy_again(view, old))
+    leaving = roles.challenger or roles.withdrawn
+    crowned = Roles(old, None, roles.champion, leaving)
+    steps.append(SetTraffic({old: 100}, crowned, "reinstate"))
+    return Plan(tuple(steps), f"{name} is champion again with 100 % of the requests")
+
+
+def reinstate_command(model: str, deployed_model_id: str) -> str:
+    """What to type so that this very model gets the title back."""
+    return f"`python -m titleholder reinstate {model} --id {deployed_model_id}`"
+
+
+def _reinstated_before(view: View, roles: Roles, share: int) -> str:
+    last = view.labels.get(CHANGE, "").partition("-")[0]
+    when = f", since {view.updated:%Y-%m-%d %H:%M} UTC" if view.updated else ""
+    back = ""
+    if roles.previous:
+        command = reinstate_command(view.model, roles.previous)
+        back = f"; to bring {named(view, roles.previous)} back, use {command}"
+    done = f"that was done already: {named(view, roles.champion)} is champion"
+    return f"{done} with {share} % of the requests{when if last == 'reinstate' else ''}{back}"
 
 
 def _make_place(view: View, roles: Roles, policy: Policy, steps: list[Step]) -> Roles:
@@ -150,7 +177,9 @@ def _roles(view: View) -> tuple[Roles, list[Step]]:
 def _absent(view: View, roles: Roles, challenger: str) -> InvalidRequest | Refusal:
     if challenger == roles.champion:
         what = f"{named(view, challenger)} is champion of {view.endpoint} already"
-        todo = f"to undo that, use `python -m titleholder reinstate {view.model}`"
+        todo = f"look at `python -m titleholder status {view.model}`"
+        if roles.previous:
+            todo = f"to undo that, use {reinstate_command(view.model, roles.previous)}"
     else:
         now = f"it is {named(view, roles.challenger)}" if roles.challenger else "there is none"
         what = f"{named(view, challenger)} is not the challenger on {view.endpoint} ({now})"

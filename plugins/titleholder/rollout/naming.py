@@ -1,6 +1,8 @@
 """What deployed models are called where people read of them: model and version. No I/O."""
 
-from titleholder.rollout.view import View
+from collections.abc import Iterable
+
+from titleholder.rollout.view import Seat, View
 
 
 def named(view: View, deployed_model_id: str | None) -> str:
@@ -18,6 +20,11 @@ def named(view: View, deployed_model_id: str | None) -> str:
     if version is None:
         return f"id {deployed_model_id}"
     return version_name(view.model, version.number)
+
+
+def listed(seats: Iterable[Seat]) -> str:
+    """Deployed models for a person who has to choose one or to take one down: with id and name."""
+    return ", ".join(f"{seat.model} (id {seat.id}, {seat.display_name})" for seat in seats)
 
 
 def version_of_model(view: View, reference: str) -> str:

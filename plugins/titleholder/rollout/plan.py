@@ -20,7 +20,7 @@ from titleholder.rollout.intents import (
     SetShare,
 )
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import differences_to, record
+from titleholder.rollout.roles import drift, record
 from titleholder.rollout.seating import seat
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import Alias, Step
@@ -65,7 +65,7 @@ def _mirror(view: View) -> Iterable[Step]:
     """The aliases `champion` and `challenger` of the registry, as the labels say it: for people,
     who look there. A model that is not in this registry entry has none."""
     recorded = record(view)
-    if recorded is None or differences_to(view, *recorded):
+    if recorded is None or drift(view):
         return
     for role in ("champion", "challenger"):
         holder = view.version(role)

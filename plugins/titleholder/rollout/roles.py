@@ -5,7 +5,7 @@ from dataclasses import dataclass
 
 from titleholder.errors import HandsOn, InvalidRequest, Refusal
 from titleholder.labels import CHANGE, NEWEST, ROLES, SHARE
-from titleholder.rollout.naming import named, shares
+from titleholder.rollout.naming import listed, named, shares
 from titleholder.rollout.view import Seat, View
 from titleholder.run import Recency, recency_of_label
 
@@ -76,7 +76,7 @@ def record(view: View) -> tuple[Roles, dict[str, int]] | None:
 
 def high_water(view: View) -> Recency | None:
     """How new the newest data is of a model that a rollout ever gave traffic to, by the endpoint's
-    label; None where there is no such label, or somebody made something else of it."""
+    label; None where there is no such label, or it was changed to another form."""
     return recency_of_label(view.labels.get(NEWEST, ""))
 
 
@@ -125,7 +125,7 @@ def stand(view: View) -> Standing:
     if recorded is None:
         roles = _conclude(view, tuple(s for s in view.seats if s not in left))
         return Standing(roles, False, left)
-    if differences := differences_to(view, *recorded):
+    if differences := drift(view):
         raise HandsOn(
             f"{view.endpoint} was changed by hand: {'; '.join(differences)}; keep it as it is with "
             f"`python -m titleholder adopt {view.model}`, or go back to what was recorded with "
@@ -133,6 +133,13 @@ def stand(view: View) -> Standing:
             "that intent), then repeat this"
         )
     return Standing(recorded[0], True, left)
+
+
+def drift(view: View) -> list[str]:
+    """In words, how the endpoint differs from what the last write recorded; empty when it does
+    not, and where nothing is recorded."""
+    recorded = record(view)
+    return differences_to(view, *recorded) if recorded is not None else []
 
 
 def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]:
@@ -151,10 +158,7 @@ def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]
     ]
     if view.split != split:
         found.append(f"the split is {shares(view, view.split)} instead of {shares(view, split)}")
-    found += [
-        f"{named(view, seat.id)} ({seat.display_name}) was deployed"
-        for seat in strangers(view, roles)
-    ]
+    found += [f"{listed([seat])} was deployed" for seat in strangers(view, roles)]
     return found
 
 
@@ -184,7 +188,7 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
     seats = tuple(seat for seat in seats if seat.share or seat.id not in resting) or seats
     if len(seats) > 2:
         raise Refusal(
-            f"{view.endpoint} holds {len(seats)} deployed models ({_listed(seats)}) and a "
+            f"{view.endpoint} holds {len(seats)} deployed models ({listed(seats)}) and a "
             "rollout knows two; undeploy all but the champion and the challenger, then repeat this"
         )
     label = view.labels.get("champion")
@@ -192,14 +196,14 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
     if label is not None and view.seat(label) is None:
         raise Refusal(
             f"the label champion={label} of {view.endpoint} names no deployed model, so somebody "
-            f"took the champion down; say who is champion of {_listed(seats)} with {adopt}, "
+            f"took the champion down; say who is champion of {listed(seats)} with {adopt}, "
             "then repeat this"
         )
     if champion is None and len(seats) == 1:
         champion = seats[0]
     if champion is None:
         raise Refusal(
-            f"{view.endpoint} holds {_listed(seats)}, and neither a label nor a name says "
+            f"{view.endpoint} holds {listed(seats)}, and neither a label nor a name says "
             f"which is the champion; say so with {adopt}, then repeat this"
         )
     if not champion.share:
@@ -215,7 +219,3 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
 def _named(seats: tuple[Seat, ...], role: str) -> Seat | None:
     found = [seat for seat in seats if seat.display_name.endswith(f"-{role}-model")]
     return found[0] if len(found) == 1 else None
-
-
-def _listed(seats: tuple[Seat, ...]) -> str:
-    return ", ".join(f"{seat.model} (id {seat.id}, {seat.display_name})" for seat in seats)

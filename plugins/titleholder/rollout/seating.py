@@ -146,7 +146,7 @@ def _withdraw(roles: Roles, old: Seat | None) -> list[Step]:
 
 def _newer_of_ours(view: View, wish: SeatCandidate) -> str | None:
     """The newest version of the model, in words, if its data is newer than the candidate's; else
-    that version which had traffic before somebody deleted it."""
+    a version that had traffic and was deleted since."""
     known = [(found, v) for v in view.versions if (found := view.recency(v)) is not None]
     newest, version = max(known, key=lambda pair: pair[0], default=(None, None))
     if version is not None and newest is not None and newest > wish.recency:

@@ -50,17 +50,24 @@ class Deploy:
 @dataclass(frozen=True)
 class SetTraffic:
     """Change split and roles in one write. `split` sums to 100 and holds the champion; both it and
-    the roles are empty only where no model is left. `action` says in one word why."""
+    the roles are empty only where no model is left. `action` says in one word why.
+
+    On an endpoint that was changed by hand `recorded` is the split that the labels go on to record,
+    while `split` keeps what was found: it may miss the champion, or be empty.
+    """
 
     split: dict[str, int] = field(hash=False)
     roles: Roles | None
     action: str
+    recorded: dict[str, int] | None = field(default=None, hash=False)
 
     def __post_init__(self) -> None:
         if self.roles is None:
-            sound = not self.split
+            sound = not self.split and self.recorded is None
         else:
-            sound = sum(self.split.values()) == 100 and self.roles.champion in self.split
+            record = self.split if self.recorded is None else self.recorded
+            sound = sum(record.values()) == 100 and self.roles.champion in record
+            sound = sound and (not self.split or sum(self.split.values()) == 100)
         if not sound or not all(0 < share <= 100 for share in self.split.values()):
             raise ValueError(f"a split must sum to 100 and hold the champion, not {self}")
 
@@ -74,7 +81,8 @@ class SetTraffic:
         known = [high_water(view), *(view.recency(one) for one in served if one is not None)]
         newest = max((one for one in known if one is not None), default=None)
         mark = {NEWEST: label_recency(newest)} if newest else {}
-        return lasting_labels(view.labels) | labels_of(self.roles, self.split, change) | mark
+        record = self.split if self.recorded is None else self.recorded
+        return lasting_labels(view.labels) | labels_of(self.roles, record, change) | mark
 
 
 @dataclass(frozen=True)

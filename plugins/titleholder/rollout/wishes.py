@@ -3,8 +3,9 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from titleholder.errors import InvalidRequest
+from titleholder.errors import InvalidRequest, Refusal
 from titleholder.labels import CHANGE
+from titleholder.rollout.change import reinstate_command
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -16,7 +17,7 @@ from titleholder.rollout.intents import (
     SetShare,
 )
 from titleholder.rollout.naming import named
-from titleholder.rollout.roles import Roles, must_exist, stand
+from titleholder.rollout.roles import Roles, drift, must_exist, record, stand
 from titleholder.rollout.view import View
 
 Kind = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
@@ -49,15 +50,25 @@ def pin(wish: Wish, view: View) -> Wish:
     if wish.deployed_model_id is not None or wish.kind in ("adopt", "restore"):
         return wish
     must_exist(view)
-    roles = stand(view).roles
+    recorded, differences = record(view), drift(view)
+    # To take traffic from a model must work whatever was changed by hand: the record tells which.
+    urgent = wish.kind in ("abort", "rollback") and bool(differences)
+    roles = recorded[0] if recorded and urgent else stand(view).roles
     found = _meant(wish.kind, roles, view) if roles is not None else None
     if found is None:
         whom = "previous champion" if wish.kind == "reinstate" else "challenger"
-        hint = (
-            f"; to bring the previous champion {named(view, roles.previous)} back, use reinstate"
-            if wish.kind == "rollback" and roles is not None and roles.previous
-            else f"; look at `python -m titleholder status {view.model}`"
-        )
+        hint = f"; look at `python -m titleholder status {view.model}`"
+        if urgent:
+            # What was changed by hand may be why there is none.
+            raise Refusal(
+                f"there is no {whom} on {view.endpoint}, which was changed by hand "
+                f"({'; '.join(differences)}); say which model is to lose its traffic with `python "
+                f"-m titleholder {wish.kind} {view.model} --id <deployed model id>`"
+            )
+        if wish.kind == "rollback" and roles is not None and roles.previous:
+            back = reinstate_command(view.model, roles.previous)
+            name = named(view, roles.previous)
+            hint = f"; to bring the previous champion {name} back, use {back}"
         raise InvalidRequest(f"there is no {whom} on {view.endpoint}{hint}")
     return replace(wish, deployed_model_id=found)
 

@@ -5,7 +5,7 @@ from typing import assert_never
 
 from titleholder.rollout.intents import Intent, Reinstate, SeatCandidate
 from titleholder.rollout.naming import named, shares, version_of_model
-from titleholder.rollout.roles import Roles, record
+from titleholder.rollout.roles import Roles, drift, record
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import (
     Alias,
@@ -60,58 +60,77 @@ def change_sentence(before: View, step: SetTraffic, intent: Intent) -> str:
     recorded = record(before)
     was = recorded[0] if recorded else None
     champion, challenger = named(before, now.champion), named(before, now.challenger)
-    gone = named(before, was.challenger if was else None)
+    replaced = named(before, was.challenger if was else None)
+    gone = named(before, now.withdrawn)
     instead = f" instead of {named(before, was.champion)}" if was else ""
-    it = f"it answers {split[now.champion]} %"
-    alone = f"the champion {champion} answers {split[now.champion]} %"
+    it = f"it answers {split.get(now.champion, 0)} %"
     share = split.get(now.challenger or "", 0)
-    both = f"it answers {share} %, the champion {champion} {split[now.champion]} %"
+    both = f"it answers {share} %, the champion {champion} {split.get(now.champion, 0)} %"
     match step.action:
         case "crown":
             return f"{champion} becomes champion, as there was none: {it}"
         case "seat":
-            place = f" in the place of {gone}" if gone else ""
+            place = f" in the place of {replaced}" if replaced else ""
             return f"{challenger} becomes challenger{place}: {both}"
         case "withdraw":
-            return f"{gone} leaves{_for(before, intent)}: {alone}"
+            return f"{gone} leaves{_for(before, intent)}: {_answers(before, now, split)}"
         case "rollback":
-            return f"{gone} leaves: {alone}"
+            return f"{gone} leaves{_drifted(before)}: {_answers(before, now, split)}"
         case "abort":
-            return f"{gone} gets no more requests and stays deployed: {alone}"
+            rest = f"{_drifted(before)}: {_answers(before, now, split)}"
+            return f"{gone} gets no more requests and stays deployed{rest}"
         case "promote":
             return f"{champion} becomes champion{instead}: {it}"
         case "reinstate":
-            rest = f", and the challenger {gone} none" if gone and gone != champion else ""
+            lost = replaced and replaced != champion
+            rest = f", and the challenger {replaced} none" if lost else ""
             return f"{champion} becomes champion again{instead}: {it}{rest}"
-        case "share" if gone != challenger:
+        case "share" if replaced != challenger:
             return f"{challenger} comes back as challenger: {both}"
         case "share":
-            before_it = before.split.get(now.challenger or "", 0)
-            return f"{challenger} goes from {before_it} % to {share} %: {alone}"
+            had = before.split.get(now.challenger or "", 0)
+            rest = f"the champion {champion} answers {split[now.champion]} %"
+            return f"{challenger} goes from {had} % to {share} %: {rest}"
         case "restore":
             return f"put back as it was recorded: {_state(before, now, split)}"
         case _:
             return f"taken as it is: {_state(before, now, split)}"
 
 
-def reconstructed_sentence(view: View) -> str:
-    """What the endpoint's labels tell of its last change, whose maker did not record it."""
+def reconstructed_sentence(view: View, split: dict[str, int] | None) -> str:
+    """What the endpoint's labels tell of its last change, whose maker did not record it; `split` is
+    what that change left, None where it is not known."""
     recorded = record(view)
-    state = _state(view, *recorded) if recorded else "no model has a role"
+    state = _state(view, recorded[0], split) if recorded else "no model has a role"
     return f"read from the endpoint's labels afterwards, as it was not recorded: {state}"
+
+
+def _answers(view: View, roles: Roles, split: dict[str, int]) -> str:
+    """Who has the traffic that a model lost."""
+    if split == {roles.champion: 100}:
+        return f"the champion {named(view, roles.champion)} answers 100 %"
+    return shares(view, split) if split else "no traffic is left"
+
+
+def _drifted(view: View) -> str:
+    found = drift(view)
+    return f", on an endpoint that was changed by hand ({'; '.join(found)})" if found else ""
 
 
 def _split_and_roles(view: View, split: dict[str, int], roles: Roles | None) -> str:
     if roles is None:
         return "no model has a role or traffic"
     other = named(view, roles.challenger) or "none"
-    return f"{shares(view, split)} (champion {named(view, roles.champion)}, challenger {other})"
+    given = shares(view, split) if split else "no traffic"
+    return f"{given} (champion {named(view, roles.champion)}, challenger {other})"
 
 
-def _state(view: View, roles: Roles, split: dict[str, int]) -> str:
+def _state(view: View, roles: Roles, split: dict[str, int] | None) -> str:
     held = (("champion", roles.champion), ("challenger", roles.challenger))
     return ", ".join(
-        f"{named(view, one)} {role} with {split.get(one, 0)} %" for role, one in held if one
+        f"{named(view, one)} {role}" + (f" with {split.get(one, 0)} %" if split is not None else "")
+        for role, one in held
+        if one
     )
 
 

@@ -94,6 +94,32 @@ def event(action: str, **given: Any) -> Event:
             "undeploy it.",
         ),
         (
+            "abort",
+            {
+                **MOVE,
+                "challenger_before": NEW,
+                "split_before": {OLD: 50, NEW: 30, "7": 20},
+                "split_after": {OLD: 80, "7": 20},
+                "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
+            },
+            Kind.ROLLED_BACK,
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "stays deployed without traffic.",
+            "80 % of the requests go to the champion linnerud@1, 20 % of the requests go to id 7, "
+            "which has no role.",
+            "The endpoint was changed by hand and still differs from the record (the split is off; "
+            "7 was deployed): trigger linnerud__rollout with the intent adopt or restore.",
+        ),
+        (
+            "rollback",
+            {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
+            Kind.ROLLED_BACK,
+            "id 7 has traffic no more.",
+            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
+            "challenger linnerud@2.",
+            "Nothing: the next weekly model is the next challenger.",
+        ),
+        (
             "reinstate",
             {"champion_before": NEW, "champion_after": OLD, "split_after": ALONE},
             Kind.REINSTATED,

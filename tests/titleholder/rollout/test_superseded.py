@@ -119,7 +119,7 @@ def test_the_newest_week_is_crowned_on_an_endpoint_that_was_made_again() -> None
     steps = plan(gone, wish()).steps
     assert steps[0] == CreateEndpoint("m1")
     assert SetTraffic({NEW: 100}, Roles(NEW), "crown") in steps
-    # Nobody needs an endpoint for a week that is only registered.
+    # A week that is only registered needs no endpoint.
     assert plan(gone, wish(1, create_endpoint=False)).outcome == "superseded"
 
 
@@ -135,7 +135,7 @@ def test_a_version_without_the_name_of_a_run_counts_by_its_label() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["", "x", "20261316t030000z-g0", "20261116t030000z-g²"])
-def test_a_mark_that_somebody_spoiled_holds_nobody_back(wrong: str) -> None:
+def test_a_mark_of_another_form_is_ignored(wrong: str) -> None:
     before = view(seat(2, 100), roles=Roles(OLDER), versions=(VERSIONS[2],))
     before = replace(before, labels=before.labels | {"newest-data": wrong})
     decided = plan(before, wish(1))
@@ -161,7 +161,7 @@ def test_the_mark_rises_with_what_gets_traffic_and_is_carried_along() -> None:
             assert isinstance(step, SetTraffic)
             now = after(now, step)
             assert now.labels["newest-data"] == MARK["newest-data"]
-    # Somebody took the newest off the endpoint, and deleted it.
+    # The newest was undeployed by hand, and its version deleted.
     kept = tuple(version for version in seated.versions if run().name not in version.aliases)
     alone = replace(seated, seats=(replace(seated.seats[0], share=100),), versions=kept)
     for intent, before in (
@@ -173,7 +173,7 @@ def test_the_mark_rises_with_what_gets_traffic_and_is_carried_along() -> None:
         assert after(before, step).labels["newest-data"] == MARK["newest-data"]
 
 
-def test_what_somebody_else_deployed_tells_nothing_by_its_id() -> None:
+def test_the_id_of_a_foreign_model_tells_nothing() -> None:
     """`9999999999` was once read as data until 2160, and every week was superseded by it."""
     theirs = foreign("9999999999")
     decided = plan(view(theirs, versions=()), wish())
