@@ -11,6 +11,7 @@ from titleholder.page.facts import Facts
 from titleholder.page.looks import Look, looks
 from titleholder.page.week import Week, week
 from titleholder.rollout.seats import Seated, Standing, seated
+from titleholder.rollout.view import View
 
 WIDE, NARROW = 760, 350
 LAST = 15
@@ -18,11 +19,13 @@ LAST = 15
 
 @dataclass(frozen=True)
 class Part:
-    """One deployed model's part of the bar, in per cent of its width."""
+    """One deployed model's part of the bar, in per cent of its width; `data_until` is None for a
+    model that no run of ours deployed."""
 
     holder: Seated
     start: int
     score: float | None
+    data_until: datetime | None
 
 
 @dataclass(frozen=True)
@@ -54,7 +57,7 @@ def tell(facts: Facts) -> Told:
     judged = looks(events)
     return Told(
         facts=facts,
-        parts=_parts(holders, events),
+        parts=_parts(view, holders, events),
         warnings=warnings,
         nobody=_nobody(facts, holders),
         champion=champion_at(events, facts.now),
@@ -73,10 +76,11 @@ def moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
-def _parts(holders: Sequence[Seated], events: Sequence[Event]) -> list[Part]:
+def _parts(view: View | None, holders: Sequence[Seated], events: Sequence[Event]) -> list[Part]:
     parts, start = [], 0
     for holder in holders:
-        parts.append(Part(holder, start, _score(holder.seat.id, events)))
+        until = view.data_until(holder.seat) if view is not None else None
+        parts.append(Part(holder, start, _score(holder.seat.id, events), until))
         start += holder.seat.share
     return parts
 

@@ -4,6 +4,7 @@ needed or let in."""
 import base64
 import hashlib
 import re
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import pytest
@@ -11,12 +12,13 @@ import pytest
 from tests.titleholder.page.told import CONFIG, ENDPOINT, NOW, event, facts, judged
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.view import Seat, Version, View
+from titleholder.run import deployed_id_of
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
 SEATS = (
-    Seat("1", "linnerud-champion-model", "linnerud@1", 90, NOW, NOW),
-    Seat("2", "linnerud-challenger-model", "linnerud@2", 10, NOW, NOW),
+    Seat("1", "linnerud-champion-model", "linnerud@1", 90, NOW),
+    Seat("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
 LABELS = {"champion": "1", "challenger": "2", "challenger-share": "10"}
 VIEW = View("linnerud", ENDPOINT, SEATS, LABELS)
@@ -67,6 +69,17 @@ def test_who_answers_and_what_was_earned() -> None:
     assert any(str(t).startswith("https://a.b/dags/linnerud__rollout/runs/") for t in targets)
     assert any("/pipelines/runs/duel-1" in str(t) for t in targets)
     assert any("report.html" in str(t) for t in targets)
+
+
+def test_the_end_of_a_models_data_is_read_from_the_registry() -> None:
+    alias = "linnerud-20261109t0300-20261116t0300-g0"
+    ours = Seat(deployed_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100)
+    view = View("linnerud", ENDPOINT, (ours,), {"champion": ours.id})
+    known = replace(view, versions=(Version("1", frozenset([alias])),))
+    assert "data until 2026-11-16 03:00" in Seen(page([facts(view=known)], NOW, "")).text
+    foreign = Seen(page([facts(view=view)], NOW, "")).text
+    assert "data until" not in foreign
+    assert "deployed by somebody else" in foreign
 
 
 def test_a_challenger_that_no_verdict_is_about() -> None:
