@@ -89,11 +89,11 @@ def _events(state: State, table: str, ids: list[str]) -> dict[str, str]:
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         rows = json.load(answer).get("rows", [])
-    told = {}
+    found = {}
     for row in rows:
         name, when, action, what, why = (cell["v"] for cell in row["f"])
-        told[name] = f"{when} {action}: {what}" + (f' (because "{why}")' if why else "")
-    return told
+        found[name] = f"{when} {action}: {what}" + (f' (because "{why}")' if why else "")
+    return found
 
 
 def _tables(models: set[str]) -> set[str]:

@@ -68,7 +68,7 @@ def test_the_story_of_an_endpoint(
     assert "Live traffic: as that person left it; Titleholder changed nothing." in by_hand
     assert f"/dags/{made.name}__rollout/runs/" in by_hand
     assert "/tasks/observe" in by_hand
-    assert f"100 % of the requests go to the champion {second}." in promoted
+    assert f"100 % of the requests go to the champion {made.name}@3." in promoted
 
     said = caplog.text + "".join(capfd.readouterr())
     for why in ("it did not answer in time", "it answered 500"):

@@ -44,11 +44,11 @@ def described(step: Step, view: View) -> str:
 
 def all_described(steps: Sequence[Step], view: View) -> list[str]:
     """Each step in words, on what the steps before it leave of the view."""
-    told = []
+    words = []
     for step in steps:
-        told.append(described(step, view))
+        words.append(described(step, view))
         view = after(view, step)
-    return told
+    return words
 
 
 def change_sentence(before: View, step: SetTraffic, intent: Intent) -> str:

@@ -132,8 +132,8 @@ def test_refusals() -> None:
         plan(View("m1", None), Promote(NEW))
     with pytest.raises(InvalidRequest, match="e has no champion yet"):
         plan(view(), Promote(NEW))
-    told = r"m1@8 is not the previous champion of e \(it is m1@9\)"
-    with pytest.raises(InvalidRequest, match=told):
+    sentence = r"m1@8 is not the previous champion of e \(it is m1@9\)"
+    with pytest.raises(InvalidRequest, match=sentence):
         plan(view(seat(0, 100), roles=Roles(NEW, None, OLD)), Reinstate(OLDER))
 
 
