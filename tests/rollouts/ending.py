@@ -22,6 +22,9 @@ def settle(stage: Stage, adopts: bool) -> None:
     newest = max(stage.weeks, default=1) + 1
     last = stage.run(newest)
     refused = [str(one.refusal) for one in stage.actors if one.refusal and "week" in one.name]
+    if any(one.name.startswith("share") for one in stage.actors):
+        # A share brings back the challenger that a run has just withdrawn: the run gives way.
+        refused = [one for one in refused if not one.startswith("somebody else undid this: ")]
     assert stage.console.edits or not refused, refused
     if last.refusal is not None:
         assert stage.console.edits, f"nobody changed anything by hand: {last.refusal}"

@@ -74,7 +74,8 @@ def taken(found: Mapping[str, Any], left: Mapping[str, Any]) -> list[str]:
     for role in ("champion", "challenger", "previous"):
         kept = None if labels.get(role) == gone else labels.get(role)
         wrong += [] if now.get(role) == kept else [f"{role}={now.get(role)} instead of {kept}"]
-    if now.get("challenger") and now["challenger-share"] != labels["challenger-share"]:
+    share = "challenger-share"
+    if now.get("challenger") and now[share] != labels.get(share, "0"):
         wrong.append("another share is recorded")
     return wrong
 
