@@ -114,13 +114,13 @@ WRONG = {
 }
 
 
-@pytest.mark.parametrize(("request", "sentence"), WRONG.values(), ids=WRONG)
+@pytest.mark.parametrize(("wrong", "sentence"), WRONG.values(), ids=WRONG)
 def test_a_request_that_is_wrong_in_itself_is_answered_and_no_event(
-    scene: Scene, request: Wish, sentence: str
+    scene: Scene, wrong: Wish, sentence: str
 ) -> None:
     scene.play(scene.wish(0))
     with pytest.raises(InvalidRequest, match=sentence):
-        scene.engine().pin(request)
+        scene.engine().pin(wrong)
     assert actions(scene) == ["crown"]
 
 

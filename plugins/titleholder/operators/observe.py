@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.rollout import engine, person
 from titleholder.rollout.contest import Contest, Contestant, Judge, contest
@@ -65,12 +65,12 @@ class ObserveOperator(ModelOperator):
 
 def whole_share(given: object) -> int | None:
     """The share that a run was given; None for none. JSON has one kind of number, so that 20.0 is
-    20, and Airflow's form lets it through. Raises Refusal for anything else."""
+    20, and Airflow's form lets it through. Raises InvalidRequest for anything else."""
     if isinstance(given, float) and given.is_integer():
         return int(given)
     if given is None or (isinstance(given, int) and not isinstance(given, bool)):
         return given
-    raise Refusal(f"the share {given!r} is no whole number; say how many per cent, 1 to 99")
+    raise InvalidRequest(f"the share {given!r} is no whole number; say how many per cent, 1 to 99")
 
 
 def contest_of(observed: Mapping[str, Any]) -> Contest:
