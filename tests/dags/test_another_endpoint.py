@@ -48,10 +48,11 @@ def deleted_and_made_again(
         endpoint_id=made.name,
     ).result(60)
     for deployed in old.deployed_models:
+        role = "champion" if deployed.id == old.labels["champion"] else "challenger"
         again = v1.DeployedModel(
             id=deployed.id,
             model=f"{deployed.model}@{deployed.model_version_id}",
-            display_name=deployed.display_name,
+            display_name=f"{made.name}-{role}-model",
             dedicated_resources=deployed.dedicated_resources,
         )
         split = {"0": 100} if deployed == old.deployed_models[0] else None

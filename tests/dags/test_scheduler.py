@@ -15,6 +15,7 @@ from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
 from tests.sink import SECRET, Sink
+from titleholder.run import deployed_id_of
 
 LINKED = ["submit_pipeline", "wait_for_pipeline", "update_traffic"]
 
@@ -81,7 +82,13 @@ def test_scheduled_cleared_and_backfilled(
     )
     endpoint = google.endpoint(made.name)
     assert endpoint.labels["champion"] == champion
-    assert endpoint.labels["challenger"] == champion[:-2] + "01"
+    retrained = next(
+        alias
+        for version in google.versions(made.name)
+        for alias in version.version_aliases
+        if alias.endswith("-g1")
+    )
+    assert endpoint.labels["challenger"] == deployed_id_of(retrained)
     names = {job.name.rsplit("-", 1)[-1] for job in google.jobs_of(made.name)}
     assert len(google.jobs_of(made.name)) == 4
     assert names == {"g0", "g1"}

@@ -317,8 +317,12 @@ def test_a_full_queue_loses_and_counts(
     assert len([one for one in caplog.messages if "faster" in one]) == 2
 
 
-def test_the_largest_answers_in_batches(bq: bigquery.Client, sandbox: Any) -> None:
+def test_the_largest_answers_in_batches(
+    bq: bigquery.Client, sandbox: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     """More bytes than BigQuery takes in one request (10 MB), and more rows than it should (500)."""
+    # However slow the machine is.
+    monkeypatch.setattr("sandbox.vertex.prediction.request_log._CLOSE_SECONDS", 300)
     log = RequestLog(Tables(sandbox.env["BIGQUERY_EMULATOR_HOST"], PROJECT))
     big = ["x" * 1_400_000]
     for number in range(12):

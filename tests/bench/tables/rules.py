@@ -56,10 +56,8 @@ def of_years(found: View) -> View:
 
 def measure(options: Options) -> Table:
     """The median of several batches of calls, in microseconds."""
-    held = of_years(view(seat(1, 100, "champion"), roles=Roles(champion=OLD)))
-    both = of_years(
-        view(seat(1, 90, "champion"), seat(0, 10), roles=Roles(champion=OLD, challenger=NEW))
-    )
+    held = of_years(view(seat(1, 100), roles=Roles(champion=OLD)))
+    both = of_years(view(seat(1, 90), seat(0, 10), roles=Roles(champion=OLD, challenger=NEW)))
 
     def planned(found: View, intent: Intent) -> Callable[[], object]:
         return lambda: plan(found, intent, Policy())
