@@ -152,4 +152,4 @@ def test_a_violation_is_found(gcs: Path) -> None:
     dags, _, wrong = parse(gcs)
     assert dags == []
     assert "ModuleNotFoundError: the image has no kfp" in wrong
-    assert "titleholder.config: the image has no kfp" in wrong
+    assert "titleholder.config.model: the image has no kfp" in wrong
