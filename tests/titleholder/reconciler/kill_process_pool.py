@@ -52,7 +52,11 @@ class Nursery:
     def __init__(self) -> None:
         mine, its = socketpair()
         self._process = subprocess.Popen(
-            [sys.executable, "-c", "from tests.rollouts import nursery; nursery.main()"],
+            [
+                sys.executable,
+                "-c",
+                f"from {__name__} import main; main()",
+            ],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}"},
             stdin=its,
