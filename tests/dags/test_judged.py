@@ -15,7 +15,7 @@ from tests.dags.contested import WEEK, events_of, judge
 from tests.dags.contested import contested as contested
 from tests.faults import Faults
 from tests.sink import Sink
-from titleholder.errors import Refusal
+from titleholder.errors import InvalidRequest
 from titleholder.operators.observe import whole_share
 
 
@@ -129,7 +129,7 @@ def test_a_whole_share_is_that_number_however_it_is_written(
         said = str(raised.value).partition("\n")[0]
         assert said == f"Invalid input for param share: {share!r} is not of type 'integer'"
     for share in (20.5, "20", True, math.nan, math.inf, [20]):
-        with pytest.raises(Refusal, match="is no whole number; say how many per cent, 1 to 99"):
+        with pytest.raises(InvalidRequest, match="is no whole number; say how many per cent, 1 to 99"):
             whole_share(share)
     assert google.endpoint(made.name) == before
 
