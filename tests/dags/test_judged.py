@@ -129,7 +129,9 @@ def test_a_whole_share_is_that_number_however_it_is_written(
         said = str(raised.value).partition("\n")[0]
         assert said == f"Invalid input for param share: {share!r} is not of type 'integer'"
     for share in (20.5, "20", True, math.nan, math.inf, [20]):
-        with pytest.raises(InvalidRequest, match="is no whole number; say how many per cent, 1 to 99"):
+        with pytest.raises(
+            InvalidRequest, match="is no whole number; say how many per cent, 1 to 99"
+        ):
             whole_share(share)
     assert google.endpoint(made.name) == before
 
