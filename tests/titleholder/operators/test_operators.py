@@ -7,11 +7,11 @@ import pkgutil
 import pytest
 from airflow.sdk import BaseNotifier, BaseOperator
 
-from titleholder import notifiers, operators
+from titleholder import alerts, operators
 
 PARTS = [
     importlib.import_module(f"{package.__name__}.{module.name}")
-    for package in (operators, notifiers)
+    for package in (operators, alerts)
     for module in pkgutil.iter_modules(package.__path__)
 ]
 RENDERING = sorted(
