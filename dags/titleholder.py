@@ -8,11 +8,11 @@ from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_conte
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
-from titleholder.config import ModelConfig, load_models
-from titleholder.notifiers.alert import AlertNotifier, notifier_arguments
-from titleholder.notifiers.cancel import CancelPipelines
-from titleholder.operators.apply_wish import ApplyWishOperator
+from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
+from titleholder.config.model import ModelConfig, load_models
+from titleholder.operators.apply_decision import ApplyWishOperator
 from titleholder.operators.approve import ApproveOperator
+from titleholder.operators.cancel_callback import CancelPipelines
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.operators.decide import DecideOperator
 from titleholder.operators.observe import JUDGE, ObserveOperator
@@ -21,7 +21,7 @@ from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.operators.wait_for_duel import WaitForDuelOperator
 from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
-from titleholder.recorder import LONGEST_REASON, REASON
+from titleholder.reconciler.recorder import LONGEST_REASON, REASON
 from titleholder.release import models_of
 from titleholder.rollout.wishes import KINDS
 

@@ -15,12 +15,12 @@ from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import RequestException
 
 from deploy.airflow import wait_until_parsed
+from deploy.apply import carry_out
 from deploy.bucket import Bucket
-from deploy.carry import carry_out
 from deploy.checkout import Wanted, wanted
 from deploy.composer import Composer
-from deploy.objections import objections, uncommitted
 from deploy.plan import Object, plan
+from deploy.refusals import objections, uncommitted
 from titleholder.errors import SettingError, TitleholderError
 
 REPOSITORY = Path(__file__).resolve().parents[1]

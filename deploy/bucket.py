@@ -13,7 +13,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from deploy.plan import Delete, Object, Upload, md5_of
 from titleholder.errors import Refusal, SettingError
-from titleholder.vertex.clients import sentence
+from titleholder.gcp.vertex.clients import sentence
 
 # Under these lies everything that a deployment writes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")

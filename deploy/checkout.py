@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from deploy.gate import FOLDER, digest, gated
 from deploy.owner import owner_of
+from deploy.release_guard import FOLDER, digest, gated
 from deploy.tracked import FOLDERS, tracked
-from titleholder.compiled import version_of
-from titleholder.config import load_models
+from titleholder.config.model import load_models
 from titleholder.errors import SettingError
+from titleholder.pipelines.templates import version_of
 from titleholder.release import NOTE, PIPELINES
 
 # For editors, and nothing there reads it.

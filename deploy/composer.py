@@ -12,7 +12,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.cloud.orchestration.airflow import service_v1 as v1
 
 from titleholder.errors import SettingError, TryAgain
-from titleholder.vertex.clients import sentence
+from titleholder.gcp.vertex.clients import sentence
 
 _SECONDS = 60.0
 _POLLS = 120

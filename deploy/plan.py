@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from deploy.checkout import Wanted
-from deploy.gate import FOLDER
+from deploy.release_guard import FOLDER
 
 # How many releases stay beside the one in use: to go back to, and for tasks that still run.
 KEEP = 2

@@ -5,7 +5,7 @@ from kfp import dsl
 from pipeline.component import pin
 from pipeline.components.create_dataset import create_dataset
 from pipeline.components.evaluate import evaluate
-from pipeline.components.offer import offer
+from pipeline.components.export_model import offer
 from pipeline.components.train import train
 from pipeline.serving import SERVING_IMAGE, require_same_minor
 

@@ -5,18 +5,12 @@ import shutil
 import sys
 from pathlib import Path
 
-from sandbox import airflow, report
-from sandbox.arguments import location, project_id, seconds
-from sandbox.parts import PORTS, Part, services
-from sandbox.places import LOOPBACK, Home, State
-from sandbox.processes import (
-    alive,
-    free_port,
-    start,
-    stop,
-    wait_until_well,
-    well,
-)
+from sandbox import endpoint_report as report
+from sandbox.cli_types import location, project_id, seconds
+from sandbox.services import airflow
+from sandbox.services.processes import alive, free_port, start, stop, wait_until_well, well
+from sandbox.services.services import PORTS, Part, services
+from sandbox.state import LOOPBACK, Home, State
 
 HEALTH_SECONDS = 120.0
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.places import Home, State, airflow_settings
+from sandbox.state import Home, State, airflow_settings
 from tests.faults import Faults
 
 REPOSITORY = Path(__file__).resolve().parent.parent

@@ -7,15 +7,15 @@ from kfp import dsl
 
 from pipeline.component import component
 from pipeline.components.create_dataset import storage_client
-from pipeline.duelling.arrays import arrays, present
-from pipeline.duelling.artifact import load_model
-from pipeline.duelling.book import enter, new_book
-from pipeline.duelling.evidence import make_evidence
-from pipeline.duelling.losses import check_model, losses
-from pipeline.duelling.names import check_duel_columns, check_names
-from pipeline.duelling.page import page
-from pipeline.duelling.parts import PARTS
-from pipeline.duelling.rows import duel_window, offered_schema, read_batches
+from pipeline.duel_steps.accumulator import enter, new_book
+from pipeline.duel_steps.arrays import arrays, present
+from pipeline.duel_steps.bundle import PARTS
+from pipeline.duel_steps.evidence import make_evidence
+from pipeline.duel_steps.losses import check_model, losses
+from pipeline.duel_steps.model_loader import load_model
+from pipeline.duel_steps.names import check_duel_columns, check_names
+from pipeline.duel_steps.page import page
+from pipeline.duel_steps.rows import duel_window, offered_schema, read_batches
 from pipeline.source import table_path, window_filter
 
 

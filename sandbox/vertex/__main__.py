@@ -7,7 +7,7 @@ from pathlib import Path
 
 import uvicorn
 
-from sandbox.arguments import seconds
+from sandbox.cli_types import seconds
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
 

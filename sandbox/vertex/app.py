@@ -17,28 +17,25 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.vertex import clock_admin
-from sandbox.vertex.bodies import read_body, require_json, unpack
-from sandbox.vertex.callers import refuse_web_pages, while_connected
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.endpoints.service import EndpointService
-from sandbox.vertex.errors import (
-    ApiError,
-    Internal,
-    NotFound,
-    Unimplemented,
-)
-from sandbox.vertex.faults.book import disturbance, failing_tasks
-from sandbox.vertex.faults.copies import Copies
-from sandbox.vertex.faults.layer import FaultLayer
+from sandbox.vertex.faults.middleware import FaultLayer
+from sandbox.vertex.faults.registry import disturbance, failing_tasks
+from sandbox.vertex.faults.snapshots import Copies
 from sandbox.vertex.faults.traffic import TrafficHistory
+from sandbox.vertex.http.bodies import read_body, require_json, unpack
+from sandbox.vertex.http.client_guard import refuse_web_pages, while_connected
+from sandbox.vertex.http.errors import ApiError, Internal, NotFound, Unimplemented
+from sandbox.vertex.http.resource_names import Names
+from sandbox.vertex.http.routes import Route, google_routes, other_routes
+from sandbox.vertex.http.transcode import read_request, write_response
 from sandbox.vertex.models.evaluations import EvaluationService
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.models.service import ModelService
 from sandbox.vertex.models.uploads import UploadService
-from sandbox.vertex.names import Names
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.pipelines import PipelineService
@@ -47,9 +44,7 @@ from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.service import Prediction
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.prediction.tables import Tables
-from sandbox.vertex.routes import Route, google_routes, other_routes
 from sandbox.vertex.store import Store
-from sandbox.vertex.transcode import read_request, write_response
 
 _LOG: Final = logging.getLogger(__name__)
 PROJECT_NUMBER: Final = "100000000001"

@@ -9,8 +9,8 @@ import json
 from datetime import datetime, timedelta
 
 from sandbox.vertex.clock import MovableClock
-from sandbox.vertex.errors import InvalidArgument, NotFound
-from sandbox.vertex.transcode import parse_json
+from sandbox.vertex.http.errors import InvalidArgument, NotFound
+from sandbox.vertex.http.transcode import parse_json
 
 PATH = "/sandbox/clock"
 _YEARS = range(1970, 3000)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.names import Names
+from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.store import Store
 

@@ -16,7 +16,7 @@ import httpx
 from starlette.applications import Starlette
 
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
-from sandbox.vertex.routes import SERVICES, VARIABLE, Route, other_services, routes_of
+from sandbox.vertex.http.routes import SERVICES, VARIABLE, Route, other_services, routes_of
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "sandbox-coverage.md"
 Method = tuple[str, str]

@@ -121,4 +121,4 @@ def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str)
     given = ("--airflow", "--dags", str(dags))
     known = {"TITLEHOLDER_PIPELINES": str(templates), **(variables or {})}
     with running(home, *given, **known) as sandbox:
-        yield Desk(sandbox, Airflow(sandbox.airflow), dags)
+        yield Desk(sandbox, Airflow(sandbox.services.airflow), dags)

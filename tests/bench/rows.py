@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from google.cloud import bigquery
 
-from sandbox.linnerud import FEATURES, TARGETS, weeks
+from sandbox.example.linnerud import FEATURES, TARGETS, weeks
 
 START = datetime(2026, 11, 9, 3, tzinfo=UTC)
 WEEK = timedelta(weeks=1)

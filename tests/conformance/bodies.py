@@ -11,7 +11,7 @@ from google.protobuf.message import Message
 from hypothesis import strategies as st
 
 from sandbox.vertex.coverage import PAGE
-from sandbox.vertex.routes import SERVICES, Route, other_services, routes_of
+from sandbox.vertex.http.routes import SERVICES, Route, other_services, routes_of
 from tests.conformance.seeds import BODIES, QUERIES
 
 _SEGMENT = re.compile(r"\*\*|\*")

@@ -1,6 +1,6 @@
 """Several callers at one endpoint: one of them gets its way, and no split is broken.
 
-With the clock in hand: tests/sandbox/test_vertex_deployments.py.
+With the clock in hand: tests/sandbox/vertex/endpoints/test_deployments.py.
 """
 
 from collections import Counter

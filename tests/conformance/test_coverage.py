@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.vertex import coverage
-from sandbox.vertex.routes import google_routes, other_routes
+from sandbox.vertex.http.routes import google_routes, other_routes
 from tests.conftest import REPOSITORY
 
 

@@ -17,7 +17,8 @@ from hypothesis.stateful import (
 )
 
 from tests.conformance.conftest import IMAGE, Cloud
-from tests.conformance.drawn import (
+from tests.conformance.rules import Endpoint, World
+from tests.conformance.strategies import (
     aliases,
     endpoints,
     etags,
@@ -34,7 +35,6 @@ from tests.conformance.drawn import (
     splits,
     versions,
 )
-from tests.conformance.rules import Endpoint, World
 from tests.conftest import Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
 

@@ -24,26 +24,26 @@ from google.protobuf.field_mask_pb2 import FieldMask
 from kfp import compiler
 from sklearn.dummy import DummyRegressor
 
-from sandbox import airflow as sandbox_airflow
-from sandbox.clock import SandboxClock
-from sandbox.places import Home
+from sandbox.replay.clock import SandboxClock
+from sandbox.services import airflow as sandbox_airflow
+from sandbox.state import Home
 from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
-from tests.titleholder.editor import found_by_an_editor
-from titleholder.candidate import candidate
-from titleholder.config import load_model
-from titleholder.contract import Offer
-from titleholder.environment import Environment
-from titleholder.event_table import EventTable
-from titleholder.interval import Interval, last_complete
+from tests.titleholder.config.editor import found_by_an_editor
+from titleholder.config.model import load_model
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.intervals import Interval, last_complete
+from titleholder.naming import Run
 from titleholder.operators import base
-from titleholder.reconcile import Done, Reconciler
-from titleholder.recorder import Cause
+from titleholder.pipelines.candidate import candidate
+from titleholder.pipelines.contract import Offer
+from titleholder.reconciler.engine import Done, Reconciler
+from titleholder.reconciler.recorder import Cause
 from titleholder.rollout.intents import Policy
-from titleholder.run import Run
-from titleholder.vertex.endpoints import Endpoints
 
 # A week that ended long enough ago for every wait for its source to be over.
 LAST_MONDAY = last_complete("0 3 * * 1", datetime.now(UTC)).end - timedelta(weeks=1)

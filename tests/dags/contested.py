@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from sandbox.clock import SandboxClock
+from sandbox.replay.clock import SandboxClock
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
 from tests.dags.tiny_duel import CASES
 from tests.dags.tiny_pipeline import IMAGE
-from titleholder.contract import Offer
-from titleholder.environment import Environment
-from titleholder.event_table import EventTable
-from titleholder.events import Event
+from titleholder.events.event import Event
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.environment import Environment
+from titleholder.pipelines.contract import Offer
 
 WEEK = timedelta(weeks=1)
 DUEL = {

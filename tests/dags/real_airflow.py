@@ -9,10 +9,10 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.processes import free_port
+from sandbox.services.processes import free_port
 from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
 from tests.sink import Sink, sink
-from titleholder.interval import last_complete
+from titleholder.intervals import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
 # A dead worker is found, and a task tried again, in seconds instead of ten minutes. In a file,

@@ -12,9 +12,9 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.test_judged import contested as contested
 from tests.faults import Faults
 from tests.sink import SECRET, Sink
-from titleholder.alerts.inert import inert
-from titleholder.interval import last_complete
-from titleholder.notifiers import webhook
+from titleholder.alerts import webhook
+from titleholder.alerts.chat_text import inert
+from titleholder.intervals import last_complete
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 
 WEEK = timedelta(weeks=1)

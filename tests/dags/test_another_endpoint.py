@@ -9,7 +9,7 @@ import pytest
 from google.cloud import aiplatform_v1 as v1
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from sandbox.clock import SandboxClock
+from sandbox.replay.clock import SandboxClock
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import DUEL, events_of, seat_both
 

@@ -8,9 +8,9 @@ from google.cloud import aiplatform_v1 as v1
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, crown
 from tests.dags.tiny_pipeline import IMAGE
-from titleholder.contract import Offer
-from titleholder.interval import Interval
+from titleholder.intervals import Interval
 from titleholder.operators import wait_for_pipeline
+from titleholder.pipelines.contract import Offer
 
 WEEK = timedelta(weeks=1)
 

@@ -9,7 +9,7 @@ from typing import Any
 import psutil
 import pytest
 
-from sandbox.places import Home
+from sandbox.state import Home
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.real_airflow import WEEK, Airflow

@@ -1,4 +1,4 @@
-"""What `python -m sandbox.demo` says of a DAG that is not there, and of a run."""
+"""What `python -m sandbox.commands.demo` says of a DAG that is not there, and of a run."""
 
 import io
 import shutil
@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.playing import NoSuchDag, find, play
+from sandbox.replay.dag_runner import NoSuchDag, find, play
 from tests.conftest import REPOSITORY, Sandbox
 from tests.dags.conftest import LAST_MONDAY, Model
 
@@ -37,7 +37,7 @@ def test_a_broken_yaml_file_is_told_in_its_sentences(
     var = tmp_path / "var"
     shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
     told = subprocess.run(
-        [sys.executable, "-m", "sandbox.demo", "--var", var, "--dags", tmp_path / "dags"],
+        [sys.executable, "-m", "sandbox.commands.demo", "--var", var, "--dags", tmp_path / "dags"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

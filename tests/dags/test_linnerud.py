@@ -13,10 +13,10 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform, bigquery
 
-from sandbox import linnerud
+from sandbox.example import linnerud
 from tests.conftest import DAGS_FOLDER, Sandbox
 from tests.dags.conftest import Google, Model
-from titleholder.interval import last_complete
+from titleholder.intervals import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
 BODY = {"instances": [[86.6, 91.4, 50]]}

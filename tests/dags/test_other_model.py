@@ -15,11 +15,11 @@ import pytest
 import yaml
 from google.cloud import bigquery
 
-from sandbox.load import load
+from sandbox.commands.load import load
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox, run_sandbox
 from tests.dags import wine
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from titleholder.config import load_model
+from titleholder.config.model import load_model
 
 WEEK = timedelta(weeks=1)
 
@@ -191,7 +191,7 @@ def test_a_model_without_a_duel_cannot_be_judged(sandbox: Sandbox, tmp_path: Pat
     ):
         told = subprocess.run(
             [
-                *(sys.executable, "-m", "sandbox.play", name, "--judge", "--var", str(var)),
+                *(sys.executable, "-m", "sandbox.commands.run", name, "--judge", "--var", str(var)),
                 *("--dags", str(tmp_path / "dags")),
             ],
             capture_output=True,

@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from sandbox.clock import SandboxClock
+from sandbox.replay.clock import SandboxClock
 from tests.dags.conftest import Google, Model, Played
 from tests.dags.contested import DUEL, events_of, seat_both
 from titleholder.errors import TryAgain
-from titleholder.event_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventTable
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CAME = (datetime.now(UTC) - 9 * DAY).replace(hour=4, minute=0, second=0, microsecond=0)

@@ -13,7 +13,8 @@ import pytest
 from tests.dags.conftest import Model, reserialize
 from tests.titleholder.page.hanging import Hanging, hanging
 from titleholder.page import app as on_airflow
-from titleholder.page import gather, readings
+from titleholder.page import cache as readings
+from titleholder.page import collect as gather
 
 # FastAPI gives all routes of a process that block 40 threads together.
 READERS = 60

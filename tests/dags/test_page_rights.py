@@ -11,7 +11,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from sandbox.processes import free_port
+from sandbox.services.processes import free_port
 from tests.conftest import REPOSITORY
 from tests.dags.conftest import LAST_MONDAY, Google, Model, reserialize
 

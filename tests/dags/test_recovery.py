@@ -12,12 +12,12 @@ import pytest
 from google.cloud import bigquery
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, crown
-from titleholder import reconcile
-from titleholder.interval import last_complete
+from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.gcp.vertex.jobs import Jobs
+from titleholder.intervals import last_complete
 from titleholder.operators import update_traffic
+from titleholder.reconciler import engine as reconcile
 from titleholder.rollout.view import View
-from titleholder.vertex.endpoints import Endpoints
-from titleholder.vertex.jobs import Jobs
 
 WEEK = timedelta(weeks=1)
 

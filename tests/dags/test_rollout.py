@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.digest import from_label
-from titleholder.interval import last_complete
+from titleholder.intervals import last_complete
 from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS
 
 WEEK = timedelta(weeks=1)

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from sandbox.processes import inherited
+from sandbox.services.processes import inherited
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
@@ -15,7 +15,7 @@ from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
 from tests.sink import SECRET, Sink
-from titleholder.run import deployed_id_of
+from titleholder.naming import deployed_id_of
 
 LINKED = ["submit_pipeline", "wait_for_pipeline", "update_traffic"]
 

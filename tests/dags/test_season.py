@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.chronicle import chronicle
-from sandbox.clock import SandboxClock
-from sandbox.places import Home
-from sandbox.season import Season, looks
+from sandbox.replay.clock import SandboxClock
+from sandbox.replay.replay import Season, looks
+from sandbox.replay.replay_report import chronicle
+from sandbox.state import Home
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.tiny_duel import CASES
-from titleholder.environment import Environment
-from titleholder.event_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.environment import Environment
 
 WEEK = timedelta(weeks=1)
 DUEL = {
@@ -87,7 +87,7 @@ def test_a_run_that_fails_is_the_last_and_the_clock_goes_back(
 
 
 def test_days_begin_with_the_first_rows(model: Callable[..., Model]) -> None:
-    from sandbox.playing import find
+    from sandbox.replay.dag_runner import find
 
     made = model(duel=DUEL | {"label_age": "3d", "schedule": "0 5 * * *"})
     days = list(looks(find(f"{made.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK))

@@ -11,12 +11,12 @@ from airflow.dag_processing.dagbag import DagBag
 
 from tests.conftest import DAGS_FOLDER
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from titleholder.environment import Environment
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.labels import RUN
-from titleholder.notifiers.cancel import CancelPipelines
-from titleholder.run import run_label
-from titleholder.shared_jobs import phases
-from titleholder.vertex.jobs import Jobs
+from titleholder.naming import run_label
+from titleholder.operators.cancel_callback import CancelPipelines
+from titleholder.operators.shared_jobs import phases
 
 SUBMIT, WAIT = "submit_pipeline", "wait_for_pipeline"
 

@@ -20,11 +20,11 @@ from google.cloud import storage
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
-from sandbox.clock import SandboxClock
+from sandbox.replay.clock import SandboxClock
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
 from tests.dags.tiny_pipeline import IMAGE
-from titleholder.contract import Offer
+from titleholder.pipelines.contract import Offer
 
 DAY, A_DAY = timedelta(days=1), 300
 CAME = LAST_MONDAY - 2 * timedelta(weeks=1)

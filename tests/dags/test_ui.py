@@ -19,7 +19,7 @@ from tests.dags.contested import judge
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
-from tests.sandbox.test_web_pages import IMAGE, LINK, TYPED, listens_here_only
+from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_here_only
 from tests.sink import Sink
 
 

@@ -9,7 +9,7 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.contested import events_of
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
-from titleholder.bigquery import Tables, Unreadable
+from titleholder.gcp.bigquery.source_table import Tables, Unreadable
 
 
 def forget_jobs(made: Model, google: Google) -> None:

@@ -94,7 +94,7 @@ def test_a_deadline_only_where_the_file_has_one(bag: DagBag) -> None:
             assert alert.interval == timedelta(hours=2)
             # Airflow clears no run whose deadline counts from when it was queued (#70368).
             assert alert.reference.reference_name == "AverageRuntimeDeadline"
-            assert alert.callback.path == "titleholder.notifiers.alert.AlertNotifier"
+            assert alert.callback.path == "titleholder.alerts.notifier.AlertNotifier"
             assert alert.callback.kwargs["email"] == ["a@example.com"]
             assert scheduled(other.dags[name]).deadline
 

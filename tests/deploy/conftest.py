@@ -187,7 +187,7 @@ def whole(own_git: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
     """A checkout of what is deployed, to change; of the package only a few files."""
-    plugins = (".airflowignore", "titleholder/__init__.py", "titleholder/config.py")
+    plugins = (".airflowignore", "titleholder/__init__.py", "titleholder/config/model.py")
     names = (f"plugins/{name}" for name in plugins)
     return committed(tmp_path / "checkout", "dags", "pipeline/compiled", *names)
 

@@ -132,13 +132,13 @@ def test_a_difference_is_found_before_the_dag_files_are_touched(
 
     def meddled(self: Bucket, step: Upload, release: str, owner: str) -> None:
         real(self, step, release, owner)
-        if step.name.endswith("/config.py"):
+        if step.name.endswith("/config/model.py"):
             bucket.blob(step.name).upload_from_string(b"another")
 
     monkeypatch.setattr(Bucket, "upload", meddled)
     told = deploy(code=1)
     release = wanted(checkout).release
-    assert f"plugins/titleholder-{release}/titleholder/config.py is another" in told
+    assert f"plugins/titleholder-{release}/titleholder/config/model.py is another" in told
     assert not any(name.startswith("dags/") for name in names(bucket))
 
 

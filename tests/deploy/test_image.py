@@ -145,11 +145,12 @@ def test_dags_and_plugins_import_with_the_image_alone(gcs: Path) -> None:
 
 
 def test_a_violation_is_found(gcs: Path) -> None:
-    config, duel = (gcs / "plugins/titleholder" / name for name in ("config.py", "duel.py"))
+    package = gcs / "plugins/titleholder"
+    config, duel = package / "config/model.py", package / "analysis/duel_job.py"
     config.write_text("import kfp\n" + config.read_text())
     duel.write_text(duel.read_text() + "\n\ndef late() -> None:\n    import sklearn.tree\n")
-    assert outside(gcs) == {("config.py", "kfp"), ("duel.py", "sklearn")}
+    assert outside(gcs) == {("model.py", "kfp"), ("duel_job.py", "sklearn")}
     dags, _, wrong = parse(gcs)
     assert dags == []
     assert "ModuleNotFoundError: the image has no kfp" in wrong
-    assert "titleholder.config: the image has no kfp" in wrong
+    assert "titleholder.config.model: the image has no kfp" in wrong

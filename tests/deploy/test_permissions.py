@@ -38,18 +38,18 @@ SERVICES = {
 # Attributes that share their name with a method of those clients, by file.
 OTHERS = {
     ("candidate.py", "create"),  # config.endpoint.create
-    *((name, "create") for name in ("checking.py", "looking.py")),
+    *((name, "create") for name in ("validate.py", "status.py")),
     ("release.py", "exists"),  # of a path
     ("compile.py", "exists"),
     ("create_dataset.py", "update"),  # of a dictionary
-    ("offer.py", "update"),
+    ("export_model.py", "update"),
     ("train.py", "update"),
-    *((name, "cancel") for name in ("cancel.py", "submit_job.py", "wait_for_job.py")),
-    *((name, "running") for name in ("cancel.py", "reconcile.py", "submit_job.py")),
-    ("alert.py", "exception"),  # of a logger
-    ("gather.py", "exception"),  # of a future
-    *(("gather.py", name) for name in ("done", "result")),
-    ("cancel.py", "exception"),
+    *((name, "cancel") for name in ("cancel_callback.py", "submit_job.py", "wait_for_job.py")),
+    *((name, "running") for name in ("cancel_callback.py", "engine.py", "submit_job.py")),
+    ("notifier.py", "exception"),  # of a logger
+    ("collect.py", "exception"),  # of a future
+    *(("collect.py", name) for name in ("done", "result")),
+    ("cancel_callback.py", "exception"),
     ("webhook.py", "close"),  # of an answer
     ("wait_for_job.py", "result"),  # its own
 }

@@ -48,7 +48,7 @@ class Model:
 
 
 def change(checkout: Path, text: str) -> Wanted:
-    path = checkout / "plugins/titleholder/config.py"
+    path = checkout / "plugins/titleholder/config/model.py"
     path.write_text(path.read_text() + f"# {text}\n")
     return wanted(checkout)
 

@@ -29,7 +29,7 @@ def test_only_files_that_git_tracks_are_uploaded(
     commit(checkout)
     for name in (
         "plugins/titleholder/.env",
-        "plugins/titleholder/config.py.orig",
+        "plugins/titleholder/config/model.py.orig",
         "plugins/ignored.py",
         "dags/mine.py",
         "dags/models/mine.yaml",
@@ -47,7 +47,7 @@ def test_only_files_that_git_tracks_are_uploaded(
         "pipeline/compiled/mine.yaml (not tracked by git)",
         "plugins/.cache/x.py (a dotfile)",
         "plugins/titleholder/.env (not tracked by git)",
-        "plugins/titleholder/config.py.orig (not tracked by git)",
+        "plugins/titleholder/config/model.py.orig (not tracked by git)",
         "plugins/titleholder/linked (a symbolic link)",
     ):
         assert name in message
@@ -73,7 +73,7 @@ def test_airflows_ignore_file_is_uploaded(checkout: Path) -> None:
 def test_what_is_in_no_commit_is_deployed_only_when_a_person_says_so(
     deploy: Deploy, bucket: storage.Bucket, checkout: Path, change: str
 ) -> None:
-    name = "plugins/titleholder/config.py"
+    name = "plugins/titleholder/config/model.py"
     match change:
         case "edited":
             (checkout / name).write_text("# edited\n")

@@ -22,7 +22,7 @@ from google.cloud import bigquery
 from kfp import dsl
 
 from pipeline.components.train import train
-from sandbox.linnerud import FEATURES, TARGETS, load, weeks
+from sandbox.example.linnerud import FEATURES, TARGETS, load, weeks
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 WEEK = ("2026-02-23T03:00:00Z", "2026-03-02T03:00:00Z")  # the last complete one before NOW

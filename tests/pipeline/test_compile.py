@@ -24,7 +24,8 @@ from packaging.utils import canonicalize_name
 from pipeline import compile as compiling
 from pipeline.component import BASE_IMAGE, TARGET, pin
 from pipeline.serving import SERVING_IMAGE, require_same_minor
-from sandbox.vertex.pipelines import command, environment
+from sandbox.vertex.pipelines.execution import environment
+from sandbox.vertex.pipelines.spec import command
 
 ROOT = Path(compiling.__file__).parents[1]
 LOCK = (ROOT / "requirements.txt").read_text().splitlines()

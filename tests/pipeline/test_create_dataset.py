@@ -14,7 +14,7 @@ from google.cloud import bigquery
 from kfp import dsl
 
 from pipeline.components.create_dataset import create_dataset
-from sandbox.linnerud import FEATURES, weeks
+from sandbox.example.linnerud import FEATURES, weeks
 from tests.pipeline.conftest import COLUMNS, NOW, TABLE, WEEK
 
 START = datetime.fromisoformat(WEEK[0])

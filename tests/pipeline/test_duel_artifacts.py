@@ -9,7 +9,7 @@ from typing import Any
 import joblib
 import pytest
 
-from pipeline.duelling.artifact import load_model
+from pipeline.duel_steps.model_loader import load_model
 from tests.conftest import Sandbox
 from tests.pipeline.duels import Duels
 

@@ -4,14 +4,14 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.duelling.arrays import arrays
-from pipeline.duelling.artifact import load_model
-from pipeline.duelling.book import new_book
-from pipeline.duelling.evidence import make_evidence
-from pipeline.duelling.names import check_duel_columns, check_names
-from pipeline.duelling.page import page
-from pipeline.duelling.rows import duel_window
-from pipeline.duelling.words import leaning
+from pipeline.duel_steps.accumulator import new_book
+from pipeline.duel_steps.arrays import arrays
+from pipeline.duel_steps.evidence import make_evidence
+from pipeline.duel_steps.model_loader import load_model
+from pipeline.duel_steps.names import check_duel_columns, check_names
+from pipeline.duel_steps.page import page
+from pipeline.duel_steps.report_text import leaning
+from pipeline.duel_steps.rows import duel_window
 
 MOMENT = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(

@@ -13,11 +13,11 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from pipeline.duelling.book import enter, new_book
-from pipeline.duelling.evidence import make_evidence
-from pipeline.duelling.histogram import bars, bin_counts, bin_edges
-from pipeline.duelling.losses import check_model, losses
-from pipeline.duelling.moments import merge, moments, variance
+from pipeline.duel_steps.accumulator import enter, new_book
+from pipeline.duel_steps.evidence import make_evidence
+from pipeline.duel_steps.histogram import bars, bin_counts, bin_edges
+from pipeline.duel_steps.losses import check_model, losses
+from pipeline.duel_steps.moments import merge, moments, variance
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(400, 2))

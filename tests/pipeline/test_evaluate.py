@@ -10,7 +10,7 @@ from kfp import dsl
 from sklearn.dummy import DummyRegressor
 
 from pipeline.components.evaluate import evaluate
-from sandbox.linnerud import weeks
+from sandbox.example.linnerud import weeks
 from tests.pipeline.conftest import COLUMNS, NOW, train_on
 
 

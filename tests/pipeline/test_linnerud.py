@@ -13,7 +13,7 @@ from google.protobuf import json_format
 from kfp import dsl
 
 from pipeline.compile import COMPILED
-from sandbox.linnerud import FEATURES, TARGETS, load
+from sandbox.example.linnerud import FEATURES, TARGETS, load
 from tests.conftest import Sandbox
 from tests.pipeline.conftest import COLUMNS, NOW, WEEK
 

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 import sklearn
 from kfp import dsl
 
-from sandbox.linnerud import FEATURES, TARGETS
+from sandbox.example.linnerud import FEATURES, TARGETS
 from tests.pipeline.conftest import train_on
 
 Trained = tuple[dsl.Model, dsl.Dataset]

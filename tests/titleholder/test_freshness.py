@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from titleholder.freshness import Coverage, Metadata, Outcome, Rule, judge, judge_metadata
-from titleholder.interval import Interval
+from titleholder.intervals import Interval
 
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)
 WEEK = Interval(END - timedelta(days=7), END)

@@ -9,15 +9,20 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titleholder.cli import changing, checking, files, looking, past, reporting
-from titleholder.cli.desk import Desk
+from titleholder.cli import change as changing
+from titleholder.cli import history as past
+from titleholder.cli import report as reporting
+from titleholder.cli import schema as files
+from titleholder.cli import status as looking
+from titleholder.cli import validate as checking
+from titleholder.cli.context import Desk
 from titleholder.cli.terminal import LineFormatter, say
-from titleholder.config import named_model
-from titleholder.environment import DAGS_FOLDER
+from titleholder.config.model import named_model
 from titleholder.errors import ConfigError
-from titleholder.recorder import LONGEST_REASON
+from titleholder.gcp.environment import DAGS_FOLDER
+from titleholder.gcp.errors import told
+from titleholder.reconciler.recorder import LONGEST_REASON
 from titleholder.rollout.wishes import KINDS
-from titleholder.telling import told
 
 INTERRUPTED = 130
 

@@ -4,7 +4,7 @@ import logging
 import sys
 from typing import TextIO
 
-from titleholder.plain import plain
+from titleholder.plain_text import plain
 
 
 def say(line: str, to: TextIO | None = None) -> None:

@@ -8,10 +8,10 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.approval import declined, named, question
+from titleholder.operators.approval_text import declined, named, question
 from titleholder.operators.base import ModelOperator
-from titleholder.operators.newest import still_newest
 from titleholder.operators.rollout import engine, person
+from titleholder.operators.verdict_check import still_newest
 
 
 class ApproveOperator(ModelOperator, ApprovalOperator):

@@ -10,13 +10,13 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from titleholder.alerts.alert import Alert, Kind
-from titleholder.config import ModelConfig
-from titleholder.environment import Environment
+from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
+from titleholder.alerts.task_failure import Told
+from titleholder.config.model import ModelConfig
 from titleholder.errors import HandsOn, InvalidRequest, TitleholderError, TryAgain
-from titleholder.notifiers.alert import AlertNotifier, notifier_arguments
-from titleholder.notifiers.told import Told
-from titleholder.run import Run, run_of
-from titleholder.vertex.clients import sentence, transient
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.vertex.clients import sentence, transient
+from titleholder.naming import Run, run_of
 
 # Airflow hears up to five seconds late that a worker has let go of a task. One that is resumed
 # before that is taken for lost, and tried again.

@@ -5,8 +5,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from titleholder.alerts.waiting import stale
-from titleholder.bigquery import Tables, Unreadable
+from titleholder.alerts.from_source import stale
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
     Finding,
@@ -15,8 +14,9 @@ from titleholder.freshness import (
     judge,
     judge_metadata,
 )
+from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.gcp.vertex.clients import sentence
 from titleholder.operators.base import ModelOperator
-from titleholder.vertex.clients import sentence
 
 
 class CheckFreshnessOperator(ModelOperator):

@@ -6,23 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.alerts.alert import Link
-from titleholder.alerts.judgements import of_judgement
-from titleholder.config_duel import Duel
-from titleholder.console import object_page, pipeline_page
+from titleholder.alerts.from_verdict import of_judgement
+from titleholder.analysis.evaluate import Judgement, Measured, judge, look_of, policy_of
+from titleholder.analysis.evidence import Duel as Look
+from titleholder.analysis.guardrails import Observed
+from titleholder.analysis.pair import Judge, same
+from titleholder.analysis.verdict import Outcome, Verdict
+from titleholder.config.duel import Duel
 from titleholder.errors import TryAgain
-from titleholder.event_table import EventTable
-from titleholder.events import Event, of_endpoint
-from titleholder.judging import Judgement, Measured, judge, look_of, policy_of
+from titleholder.events.event import Event, of_endpoint
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.live_metrics import LiveTraffic
+from titleholder.gcp.console import object_page, pipeline_page
 from titleholder.labels import CHANGE
-from titleholder.live_traffic import LiveTraffic
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import ReportLink
 from titleholder.operators.observe import contest_of
 from titleholder.operators.rollout import engine, person
-from titleholder.rollout.contest import Judge, same
-from titleholder.rollout.evidence import Duel as Look
-from titleholder.rollout.guard import Observed
-from titleholder.rollout.verdict import Outcome, Verdict
 from titleholder.rollout.view import View
 
 

@@ -6,12 +6,12 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from titleholder.analysis.pair import Contest, Contestant, Judge, contest
 from titleholder.errors import InvalidRequest
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.rollout import engine, person
-from titleholder.rollout.contest import Contest, Contestant, Judge, contest
+from titleholder.rollout.descriptions import all_described
 from titleholder.rollout.wishes import Wish
-from titleholder.rollout.wording import all_described
 
 JUDGE = "judge"
 

@@ -9,13 +9,14 @@ from typing import Any
 
 from airflow.sdk import BaseOperatorLink
 
-from titleholder.alerts.changes import of_change
-from titleholder.console import endpoint_page, version_page
-from titleholder.event_table import EventTable
+from titleholder.alerts.from_event import of_change
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.console import endpoint_page, version_page
+from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.operators.base import ModelOperator, next_look
 from titleholder.operators.links import EndpointLink, ModelLink
-from titleholder.reconcile import Reconciler, Waiting
-from titleholder.recorder import REASON, RECORD_SECONDS, Cause
+from titleholder.reconciler.engine import Reconciler, Waiting
+from titleholder.reconciler.recorder import REASON, RECORD_SECONDS, Cause
 from titleholder.rollout.intents import (
     Abort,
     Intent,
@@ -27,7 +28,6 @@ from titleholder.rollout.intents import (
     SetShare,
 )
 from titleholder.rollout.view import View
-from titleholder.vertex.endpoints import Endpoints
 
 
 class RolloutOperator(ModelOperator):

@@ -5,11 +5,11 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.config_duel import Duel
-from titleholder.duel import DuelRun, duel_parameters
+from titleholder.analysis.duel_job import DuelRun, duel_parameters
+from titleholder.config.duel import Duel
+from titleholder.naming import run_of
 from titleholder.operators.observe import JUDGE, contest_of
 from titleholder.operators.submit_job import Order, SubmitJobOperator
-from titleholder.run import run_of
 
 
 class SubmitDuelOperator(SubmitJobOperator):

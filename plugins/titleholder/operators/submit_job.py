@@ -7,15 +7,15 @@ from typing import Any, Protocol, cast
 
 from airflow.sdk import BaseOperatorLink
 
-from titleholder.compiled import Compiled
-from titleholder.console import pipeline_page
-from titleholder.contract import Job
+from titleholder.gcp.console import pipeline_page
+from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.labels import MODEL, PIPELINE, RUN
+from titleholder.naming import run_label
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import PipelineLink
-from titleholder.run import run_label
-from titleholder.shared_jobs import cancel_unshared
-from titleholder.vertex.jobs import Jobs
+from titleholder.operators.shared_jobs import cancel_unshared
+from titleholder.pipelines.contract import Job
+from titleholder.pipelines.templates import Compiled
 
 
 class Named(Protocol):

@@ -6,13 +6,13 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.bigquery import Tables, Unreadable
-from titleholder.compiled import Compiled
-from titleholder.contract import parameters
-from titleholder.fingerprint import fingerprint, fingerprint_labels, trained_on
+from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.operators.rollout import engine, person
 from titleholder.operators.submit_job import Order, SubmitJobOperator
-from titleholder.vertex.endpoints import Endpoints
+from titleholder.pipelines.contract import parameters
+from titleholder.pipelines.fingerprint import fingerprint, fingerprint_labels, trained_on
+from titleholder.pipelines.templates import Compiled
 
 
 class SubmitPipelineOperator(SubmitJobOperator):

@@ -5,12 +5,12 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.candidate import candidate
-from titleholder.contract import Offer, require_under
+from titleholder.naming import Run
 from titleholder.operators.rollout import RolloutOperator, run_name
-from titleholder.recorder import Cause
+from titleholder.pipelines.candidate import candidate
+from titleholder.pipelines.contract import Offer, require_under
+from titleholder.reconciler.recorder import Cause
 from titleholder.rollout.intents import Intent
-from titleholder.run import Run
 
 
 class UpdateTrafficOperator(RolloutOperator):

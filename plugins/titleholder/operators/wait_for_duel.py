@@ -4,12 +4,12 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from titleholder.config_duel import Duel
-from titleholder.console import object_page
-from titleholder.contract import Job
-from titleholder.duel import measured
+from titleholder.analysis.duel_job import measured
+from titleholder.config.duel import Duel
+from titleholder.gcp.console import object_page
 from titleholder.operators.links import PipelineLink, ReportLink
 from titleholder.operators.wait_for_job import WaitForJobOperator
+from titleholder.pipelines.contract import Job
 
 
 class WaitForDuelOperator(WaitForJobOperator):

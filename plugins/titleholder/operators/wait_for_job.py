@@ -9,13 +9,13 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperatorLink
 
 from titleholder.alerts.alert import Kind, Link
-from titleholder.console import logs_page, pipeline_page
-from titleholder.contract import Job, Task
-from titleholder.notifiers.told import Told
+from titleholder.alerts.task_failure import Told
+from titleholder.gcp.console import logs_page, pipeline_page
+from titleholder.gcp.vertex.clients import sentence, transient
+from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.operators.base import ModelOperator, next_look
 from titleholder.operators.links import PipelineLink
-from titleholder.vertex.clients import sentence, transient
-from titleholder.vertex.jobs import Jobs
+from titleholder.pipelines.contract import Job, Task
 
 # A task that defers is back after `shortest_deferral` and a worker's start. A job that has just
 # been submitted may end before, when all its tasks are cached: it is looked at so often first.

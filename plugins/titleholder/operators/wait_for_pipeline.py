@@ -4,9 +4,9 @@ from dataclasses import asdict
 from datetime import timedelta
 from typing import Any
 
-from titleholder.contract import Job, evaluated_score, offer
-from titleholder.fingerprint import fingerprint_of
 from titleholder.operators.wait_for_job import WaitForJobOperator
+from titleholder.pipelines.contract import Job, evaluated_score, offer
+from titleholder.pipelines.fingerprint import fingerprint_of
 
 
 class WaitForPipelineOperator(WaitForJobOperator):

@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from titleholder.config import kept_model
-from titleholder.environment import Environment
+from titleholder.config.model import kept_model
 from titleholder.errors import ConfigError
+from titleholder.gcp.environment import Environment
+from titleholder.page.cache import Readings
+from titleholder.page.collect import ask
 from titleholder.page.facts import Facts, Unreadable
-from titleholder.page.gather import ask
-from titleholder.page.readings import Readings
 from titleholder.page.render import notice, page, policy
 
 PREFIX = "/titleholder"

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from titleholder.page.looks import Look
 from titleholder.page.scales import scale, spaced, ticks
+from titleholder.page.verdict_points import Look
 
 HEIGHT, TOP, BOTTOM = 250, 30, 222
 

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from titleholder.config import ModelConfig
-from titleholder.events import Event
+from titleholder.config.model import ModelConfig
+from titleholder.events.event import Event
 from titleholder.rollout.view import View
 
 DAYS = 90

@@ -7,7 +7,7 @@ other scheme than https gets into a page by them.
 import re
 from urllib.parse import quote
 
-from titleholder.console import CONSOLE, endpoint_page, pipeline_page, version_page
+from titleholder.gcp.console import CONSOLE, endpoint_page, pipeline_page, version_page
 
 
 def dag(airflow: str | None, dag_id: str) -> str:

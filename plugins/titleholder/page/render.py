@@ -11,8 +11,8 @@ from typing import TYPE_CHECKING
 
 from titleholder.page import links
 from titleholder.page.facts import Facts, Unreadable
-from titleholder.page.telling import tell
-from titleholder.page.wording import count, moment, ran, said
+from titleholder.page.sections import tell
+from titleholder.page.text import count, moment, ran, said
 
 if TYPE_CHECKING:
     from jinja2 import Environment

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Literal
 
+from titleholder.naming import Recency
 from titleholder.rollout.steps import NewVersion
-from titleholder.run import Recency
 
 
 @dataclass(frozen=True)

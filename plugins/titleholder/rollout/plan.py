@@ -5,8 +5,6 @@ from dataclasses import replace
 from functools import reduce
 from typing import assert_never
 
-from titleholder.rollout.byhand import adopt, restore
-from titleholder.rollout.change import abort, promote, reinstate, roll_back, set_share
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -20,8 +18,10 @@ from titleholder.rollout.intents import (
     SetShare,
 )
 from titleholder.rollout.outcome import Plan
+from titleholder.rollout.plan_candidate import seat
+from titleholder.rollout.plan_drift import adopt, restore
+from titleholder.rollout.plan_roles import abort, promote, reinstate, roll_back, set_share
 from titleholder.rollout.roles import drift, record
-from titleholder.rollout.seating import seat
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import Alias, Step
 from titleholder.rollout.view import View

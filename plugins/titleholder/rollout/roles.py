@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 from titleholder.errors import HandsOn, InvalidRequest, Refusal
 from titleholder.labels import CHANGE, NEWEST, ROLES, SHARE
-from titleholder.rollout.naming import listed, named, shares
+from titleholder.naming import Recency, recency_of_label
+from titleholder.rollout.display_names import listed, named, shares
 from titleholder.rollout.view import Seat, View
-from titleholder.run import Recency, recency_of_label
 
 
 @dataclass(frozen=True)

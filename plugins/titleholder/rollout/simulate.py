@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from titleholder.labels import DATA_UNTIL
+from titleholder.naming import time_of_label
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -14,7 +15,6 @@ from titleholder.rollout.steps import (
     Undeploy,
 )
 from titleholder.rollout.view import Seat, Version, View
-from titleholder.run import time_of_label
 
 
 def after(view: View, step: Step) -> View:

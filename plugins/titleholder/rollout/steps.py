@@ -4,9 +4,9 @@ put into words by wording.py."""
 from dataclasses import dataclass, field
 
 from titleholder.labels import NEWEST
+from titleholder.naming import label_recency
 from titleholder.rollout.roles import Roles, high_water, labels_of, lasting_labels
 from titleholder.rollout.view import View
-from titleholder.run import label_recency
 
 
 @dataclass(frozen=True)

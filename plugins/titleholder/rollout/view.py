@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from titleholder.run import Recency, deployed_id_of, recency_of
+from titleholder.naming import Recency, deployed_id_of, recency_of
 
 
 @dataclass(frozen=True)

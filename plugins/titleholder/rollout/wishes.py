@@ -5,7 +5,7 @@ from typing import Literal
 
 from titleholder.errors import InvalidRequest, Refusal
 from titleholder.labels import CHANGE
-from titleholder.rollout.change import reinstate_command
+from titleholder.rollout.display_names import named
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -16,7 +16,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetShare,
 )
-from titleholder.rollout.naming import named
+from titleholder.rollout.plan_roles import reinstate_command
 from titleholder.rollout.roles import Roles, drift, must_exist, record, stand
 from titleholder.rollout.view import View
 

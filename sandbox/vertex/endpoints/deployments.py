@@ -9,16 +9,16 @@ from google.cloud.aiplatform_v1 import types
 from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.endpoints.traffic import split_after_deploy, split_after_undeploy
-from sandbox.vertex.errors import (
+from sandbox.vertex.http.errors import (
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
     Unimplemented,
 )
-from sandbox.vertex.fields import check_display_name
+from sandbox.vertex.http.field_checks import check_display_name
+from sandbox.vertex.http.resource_names import new_id
 from sandbox.vertex.models.records import ModelRecords
-from sandbox.vertex.names import new_id
 from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.prediction.serving import Serving
 

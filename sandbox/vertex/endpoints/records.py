@@ -7,7 +7,7 @@ from typing import Any
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.errors import NotFound
+from sandbox.vertex.http.errors import NotFound
 
 
 class EndpointRecords:

@@ -7,7 +7,7 @@ UndeployModelRequest.traffic_split in google/cloud/aiplatform/v1.
 from collections.abc import Collection, Mapping
 from typing import Final
 
-from sandbox.vertex.errors import FailedPrecondition, InvalidArgument
+from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument
 
 NEW_MODEL: Final = "0"
 """The key that stands for the model being deployed, whose id may not be known yet."""

@@ -18,12 +18,12 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from sandbox.vertex.errors import NotFound
-from sandbox.vertex.faults.book import Book
-from sandbox.vertex.faults.copies import Copies
+from sandbox.vertex.faults.registry import Book
 from sandbox.vertex.faults.rules import Armed, parse
+from sandbox.vertex.faults.snapshots import Copies
 from sandbox.vertex.faults.traffic import TrafficHistory
-from sandbox.vertex.transcode import parse_json
+from sandbox.vertex.http.errors import NotFound
+from sandbox.vertex.http.transcode import parse_json
 
 
 class Admin:

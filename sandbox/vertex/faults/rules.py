@@ -12,7 +12,7 @@ from difflib import get_close_matches
 from fnmatch import fnmatchcase
 from typing import Any, Final
 
-from sandbox.vertex.errors import ApiError, InvalidArgument
+from sandbox.vertex.http.errors import ApiError, InvalidArgument
 
 ANY: Final = "*"
 _CREATE_JOB: Final = "create_pipeline_job"

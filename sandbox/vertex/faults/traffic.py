@@ -7,7 +7,7 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format, struct_pb2
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.names import new_id
+from sandbox.vertex.http.resource_names import new_id
 from sandbox.vertex.store import Store
 
 _HOME: Final = "sandbox/traffic/"

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from sandbox.vertex.errors import InvalidArgument
+from sandbox.vertex.http.errors import InvalidArgument
 
 DEFAULT: Final = "default"
 _ALIAS: Final = re.compile(r"[a-z][a-zA-Z0-9-]{0,126}[a-z0-9]")

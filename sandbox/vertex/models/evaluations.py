@@ -5,10 +5,10 @@ from typing import Any
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.errors import InvalidArgument, NotFound
-from sandbox.vertex.listing import list_page
+from sandbox.vertex.http.errors import InvalidArgument, NotFound
+from sandbox.vertex.http.listing import list_page
+from sandbox.vertex.http.resource_names import new_id
 from sandbox.vertex.models.records import ModelRecords
-from sandbox.vertex.names import new_id
 
 
 class EvaluationService:

@@ -9,9 +9,9 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
-from sandbox.vertex.errors import InvalidArgument, NotFound
+from sandbox.vertex.http.errors import InvalidArgument, NotFound
+from sandbox.vertex.http.resource_names import parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
-from sandbox.vertex.names import parent_of
 
 SHARED_FIELDS: Final = ("display_name", "description")
 """Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""

@@ -5,13 +5,13 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.errors import Aborted, FailedPrecondition, InvalidArgument
-from sandbox.vertex.fields import check_display_name, check_labels
-from sandbox.vertex.listing import list_page
+from sandbox.vertex.http.errors import Aborted, FailedPrecondition, InvalidArgument
+from sandbox.vertex.http.field_checks import check_display_name, check_labels
+from sandbox.vertex.http.listing import list_page
+from sandbox.vertex.http.transcode import mask_paths
 from sandbox.vertex.models.aliases import DEFAULT
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
 from sandbox.vertex.operations.lifecycle import Finish
-from sandbox.vertex.transcode import mask_paths
 
 _OF_MODEL: Final = (*SHARED_FIELDS, "labels")
 _OF_VERSION: Final = ("version_description", "labels")

@@ -6,11 +6,11 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.errors import AlreadyExists, InvalidArgument, Unimplemented
-from sandbox.vertex.fields import check_display_name, check_labels
+from sandbox.vertex.http.errors import AlreadyExists, InvalidArgument, Unimplemented
+from sandbox.vertex.http.field_checks import check_display_name, check_labels
+from sandbox.vertex.http.resource_names import check_id, new_id, parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
-from sandbox.vertex.names import check_id, new_id, parent_of
 from sandbox.vertex.operations.lifecycle import Finish
 
 _OF_VERSION: Final = (

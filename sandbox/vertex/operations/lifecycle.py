@@ -12,7 +12,7 @@ import proto
 from google.longrunning import operations_pb2
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.errors import (
+from sandbox.vertex.http.errors import (
     ApiError,
     Cancelled,
     FailedPrecondition,
@@ -20,7 +20,7 @@ from sandbox.vertex.errors import (
     NotFound,
     Unavailable,
 )
-from sandbox.vertex.names import new_id, parent_of
+from sandbox.vertex.http.resource_names import new_id, parent_of
 from sandbox.vertex.operations import records
 from sandbox.vertex.operations.transitions import stages
 from sandbox.vertex.store import Store

@@ -9,7 +9,7 @@ from google.longrunning import operations_pb2
 from google.protobuf import empty_pb2
 from google.rpc import status_pb2
 
-from sandbox.vertex.errors import ApiError, Cancelled
+from sandbox.vertex.http.errors import ApiError, Cancelled
 from sandbox.vertex.operations.transitions import (
     DEPLOYMENT,
     OPERATION,

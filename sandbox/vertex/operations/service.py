@@ -7,8 +7,8 @@ from typing import Any, Final
 from google.longrunning import operations_pb2
 from starlette.concurrency import run_in_threadpool
 
-from sandbox.vertex.errors import InvalidArgument
-from sandbox.vertex.listing import list_page
+from sandbox.vertex.http.errors import InvalidArgument
+from sandbox.vertex.http.listing import list_page
 from sandbox.vertex.operations.lifecycle import Operations
 
 _TICK: Final = 0.02

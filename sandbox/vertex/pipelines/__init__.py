@@ -7,7 +7,7 @@ the graph (`walker`) and starts one process a component (`component`, `entry`).
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from sandbox.vertex.pipelines.service import PipelineService
+    from sandbox.vertex.pipelines.api.service import PipelineService
 
 __all__ = ["PipelineService"]
 
@@ -16,7 +16,7 @@ def __getattr__(name: str) -> Any:
     # Not imported above: the runner is a child of this package, and would pay two seconds for
     # Google's client library, which only the server needs.
     if name == "PipelineService":
-        from sandbox.vertex.pipelines.service import PipelineService
+        from sandbox.vertex.pipelines.api.service import PipelineService
 
         return PipelineService
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -13,7 +13,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 from sklearn.exceptions import InconsistentVersionWarning
 
-from sandbox.vertex.errors import FailedPrecondition
+from sandbox.vertex.http.errors import FailedPrecondition
 from sandbox.vertex.prediction.hosts import on_this_machine
 
 _GS: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/?(.*)")

@@ -8,8 +8,8 @@ import re
 from dataclasses import dataclass
 from typing import Any, Final
 
-from sandbox.vertex.errors import InvalidArgument
-from sandbox.vertex.names import Names
+from sandbox.vertex.http.errors import InvalidArgument
+from sandbox.vertex.http.resource_names import Names
 
 _FIELD: Final = "endpoint.predict_request_response_logging_config"
 _DEFAULT_TABLE: Final = "request_response_logging"

@@ -10,7 +10,7 @@ from datetime import datetime
 from itertools import groupby
 from typing import Any, Final
 
-from sandbox.vertex.names import new_id
+from sandbox.vertex.http.resource_names import new_id
 from sandbox.vertex.prediction.destination import Destination
 from sandbox.vertex.prediction.tables import Tables
 

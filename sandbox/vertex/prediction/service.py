@@ -6,11 +6,11 @@ from typing import Any, Final
 import numpy as np
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.errors import FailedPrecondition, InvalidArgument, Unimplemented
-from sandbox.vertex.names import Names
+from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from sandbox.vertex.http.resource_names import Names
+from sandbox.vertex.http.transcode import parse_json
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.serving import Serving
-from sandbox.vertex.transcode import parse_json
 
 LARGEST_REQUEST: Final = 1_500_000
 """Bytes; https://cloud.google.com/vertex-ai/docs/quotas says 1.5 MB."""

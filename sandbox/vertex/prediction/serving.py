@@ -8,7 +8,7 @@ from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.errors import FailedPrecondition, Internal, NotFound, Unavailable
+from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
 from sandbox.vertex.prediction.artifacts import Artifacts, Estimator
 from sandbox.vertex.prediction.destination import Destination, destination_of
 from sandbox.vertex.store import Store

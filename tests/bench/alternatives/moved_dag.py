@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
-from titleholder.config import load_model
+from titleholder.config.model import load_model
 from titleholder.operators.base import SHORTEST_DEFERRAL, utc_now
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator

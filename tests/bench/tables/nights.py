@@ -9,7 +9,7 @@ from typing import Any
 
 import psutil
 
-from sandbox import linnerud
+from sandbox.example import linnerud
 from tests.bench.alternatives.imports import ALTERNATIVES
 from tests.bench.desk import Desk, open_desk
 from tests.bench.measuring import Options

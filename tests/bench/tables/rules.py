@@ -9,11 +9,11 @@ from datetime import UTC, datetime, timedelta
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
 from tests.titleholder.rollout.scenes import NEW, OLD, VERSIONS, Roles, seat, view, wish
-from titleholder.rollout.evidence import Duel, Evidence
+from titleholder.analysis.evidence import Duel, Evidence
+from titleholder.analysis.rules import Rules
+from titleholder.analysis.verdict import verdict
 from titleholder.rollout.intents import Intent, Policy, Promote, RollBack
 from titleholder.rollout.plan import plan
-from titleholder.rollout.rules import Rules
-from titleholder.rollout.verdict import verdict
 from titleholder.rollout.view import Version, View
 
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from tests.titleholder.page.told import event, judged
+from tests.titleholder.page.model_sections import event, judged
 from titleholder.page.chart import BOTTOM, TOP, chart
-from titleholder.page.looks import looks
 from titleholder.page.scales import scale, spaced, ticks
+from titleholder.page.verdict_points import looks
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from tests.titleholder.page.told import ENDPOINT, JOB, REPORT
+from tests.titleholder.page.model_sections import ENDPOINT, JOB, REPORT
 from titleholder.page import links
 
 CONSOLE = "https://console.cloud.google.com"

@@ -10,14 +10,14 @@ from typing import Any
 
 import pytest
 
-from tests.titleholder.page.told import CONFIG, DAY, ENDPOINT, NOW, event, facts, judged
-from titleholder.events import Event
+from tests.titleholder.page.model_sections import CONFIG, DAY, ENDPOINT, NOW, event, facts, judged
+from titleholder.events.event import Event
+from titleholder.naming import deployed_id_of
 from titleholder.page import links
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy
-from titleholder.page.telling import tell
+from titleholder.page.sections import tell
 from titleholder.rollout.view import Seat, Version, View
-from titleholder.run import deployed_id_of
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
 SEATS = (

@@ -4,12 +4,12 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from titleholder.interval import Interval
+from titleholder.intervals import Interval
+from titleholder.naming import Run
 from titleholder.rollout.intents import SeatCandidate
 from titleholder.rollout.roles import Roles, labels_of
 from titleholder.rollout.steps import NewVersion
 from titleholder.rollout.view import Seat, Version, View
-from titleholder.run import Run
 
 WEEK = timedelta(days=7)
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)

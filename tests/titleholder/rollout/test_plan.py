@@ -19,6 +19,7 @@ from tests.titleholder.rollout.scenes import (
     wish,
 )
 from titleholder.errors import InvalidRequest, Refusal
+from titleholder.rollout.display_names import serving
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -31,7 +32,6 @@ from titleholder.rollout.intents import (
     SeatCandidate,
     SetShare,
 )
-from titleholder.rollout.naming import serving
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles, drift
 from titleholder.rollout.simulate import after

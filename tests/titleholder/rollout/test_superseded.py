@@ -19,6 +19,7 @@ from tests.titleholder.rollout.scenes import (
     view,
     wish,
 )
+from titleholder.naming import deployed_id_of, label_recency
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -34,7 +35,6 @@ from titleholder.rollout.roles import Roles
 from titleholder.rollout.simulate import after
 from titleholder.rollout.steps import Alias, CreateEndpoint, Register, SetTraffic, Undeploy
 from titleholder.rollout.view import Version, View
-from titleholder.run import deployed_id_of, label_recency
 
 # A champion of two weeks ago, this week's model as version 10; last week's is backfilled.
 KNOWN = (VERSIONS[0], VERSIONS[2])

@@ -1,0 +1,85 @@
+"""What a callback's context tells of a failure or a deadline, as an alert.
+
+Task callbacks get Airflow's objects, a deadline's callback a mapping of the same names, and the
+callbacks of a whole run very little.
+"""
+
+from datetime import datetime
+from typing import Any, cast
+from urllib.parse import quote
+
+from airflow.sdk.configuration import conf
+
+from titleholder.alerts.alert import Alert, Kind, Link
+from titleholder.alerts.from_failure import Failed, late, of_failure, of_run
+from titleholder.alerts.task_failure import Told
+from titleholder.gcp.vertex.clients import sentence
+
+
+def alert_of(model: str, context: Any) -> Alert | None:
+    """The alert of what the callback is called for; None when somebody else tells it."""
+    if "deadline" in context:
+        return _late(model, context)
+    reason = context.get("reason")
+    if reason is None:
+        return _failed(model, context)
+    # The callback of a whole run. Every task that fails has one of its own.
+    week = _week(context.get("dag_run"))
+    return None if reason == "task_failure" else of_run(model, week, str(reason))
+
+
+def run_page(context: Any) -> str:
+    """The run in Airflow's UI; "" when it is not known."""
+    dag_run = context.get("dag_run")
+    base = conf.get("api", "base_url", fallback="").rstrip("/")
+    if dag_run is None or not base:
+        return ""
+    return f"{base}/dags/{_of(dag_run, 'dag_id')}/runs/{quote(str(_run_id(dag_run)))}"
+
+
+def is_backfill(context: Any) -> bool:
+    """Whether the run was started by a backfill; reprocessing keeps a run's id, not its type."""
+    return bool(_of(context.get("dag_run"), "run_type") == "backfill")
+
+
+def _failed(model: str, context: Any) -> Alert:
+    ti, error = context.get("ti"), context.get("exception")
+    told = error if isinstance(error, Told) else None
+    said = sentence(error) if isinstance(error, Exception) else str(error or "")
+    return of_failure(
+        Failed(
+            model,
+            _week(context.get("dag_run")),
+            str(_of(ti, "task_id") or "a task"),
+            said or "its worker was lost, or it was ended from outside; see its log",
+            told.kind if told else Kind.TASK,
+            (Link("Log", str(_of(ti, "log_url") or "")), *(told.links if told else ())),
+        )
+    )
+
+
+def _late(model: str, context: Any) -> Alert | None:
+    dag_run = context["dag_run"]
+    if _of(dag_run, "state") in ("success", "failed"):
+        return None
+    due = f"{_time(context['deadline']['deadline_time']):%Y-%m-%d %H:%M} UTC"
+    return late(model, f"{_of(dag_run, 'dag_id')} ({_run_id(dag_run)})", _week(dag_run), due)
+
+
+def _of(thing: Any, name: str) -> Any:
+    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+
+
+def _run_id(dag_run: Any) -> Any:
+    return _of(dag_run, "run_id") or _of(dag_run, "dag_run_id")
+
+
+def _week(dag_run: Any) -> str:
+    start, end = (_of(dag_run, f"data_interval_{which}") for which in ("start", "end"))
+    if not start or not end or start == end:
+        return f"run {_run_id(dag_run)}" if dag_run is not None else "an unknown run"
+    return f"data of {_time(start):%Y-%m-%d %H:%M} to {_time(end):%Y-%m-%d %H:%M} UTC"
+
+
+def _time(value: Any) -> datetime:
+    return datetime.fromisoformat(value) if isinstance(value, str) else cast(datetime, value)

@@ -1,0 +1,29 @@
+"""What is told of a source that is late, once for every run."""
+
+from datetime import datetime, timedelta
+
+from titleholder.alerts.alert import Alert, Kind
+from titleholder.freshness import Finding
+from titleholder.intervals import Interval
+
+
+def stale(
+    model: str, interval: Interval, finding: Finding, check_every: timedelta, now: datetime
+) -> Alert:
+    """The alert of a stale source that is waited for until `finding.wait_until`."""
+    late = (now - interval.end) / timedelta(hours=1)
+    minute = timedelta(minutes=1)
+    every = (
+        f"{check_every / minute:g} min"
+        if check_every >= minute
+        else f"{check_every.total_seconds():g} s"
+    )
+    return Alert(
+        Kind.STALE,
+        model,
+        f"data of {interval}",
+        f"{late:.1f} h after the end of the interval: {finding.sentence}.",
+        "unchanged; this interval's model is not trained yet.",
+        f"Load the rows: the run looks every {every} and goes on by itself; at "
+        f"{finding.wait_until:%Y-%m-%d %H:%M} UTC it fails.",
+    )

@@ -1,0 +1,98 @@
+"""Sends a message to the incoming webhook of an Airflow connection.
+
+The address is a secret, as whoever has it may post: it is the connection's password, which Airflow
+encrypts, hides and masks, and it is in no message, log or exception of this file.
+"""
+
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from typing import Any
+from urllib.parse import urlsplit
+
+from titleholder.gcp.loopback import is_loopback
+
+CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
+
+
+class Undelivered(Exception):
+    """The message did not arrive; the sentence, without the address, says why."""
+
+
+def webhook_of(connection: str) -> str | None:
+    """The address that the connection holds; None when there is no such connection.
+
+    Raises Undelivered for one that has none, one that is not https (http may be loopback), and
+    where Airflow does not hand it out.
+    """
+    from airflow.sdk import Connection
+    from airflow.sdk.exceptions import (
+        AirflowNotFoundException,
+        AirflowSecretsBackendAccessDenied,
+    )
+    from airflow.sdk.log import mask_secret
+
+    try:
+        found = Connection.get(connection)
+    except AirflowNotFoundException:
+        return None
+    except AirflowSecretsBackendAccessDenied:
+        # github.com/apache/airflow/pull/66141
+        raise Undelivered(
+            "Airflow 3.3 lets no deadline's callback read a connection from its database; keep it "
+            f"in a secrets backend or in AIRFLOW_CONN_{connection.upper()}"
+        ) from None
+    url = str(found.password or "")
+    if not url:
+        raise Undelivered("it has no password; put the whole address of the webhook there")
+    mask_secret(url)
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+    except ValueError:
+        raise Undelivered("its password is no address") from None
+    # An exception of another library may quote the path alone.
+    for secret in (parts.path, parts.query):
+        if len(secret) > 8:
+            mask_secret(secret)
+    if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
+        raise Undelivered("its password is no https address")
+    return url
+
+
+def post(url: str, message: Mapping[str, Any]) -> None:
+    """Post the message as JSON: `{"text": ...}`. Raises Undelivered."""
+    import requests
+
+    try:
+        with _unlogged():
+            answer = requests.post(
+                url,
+                json=message,
+                timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
+                # Another host is nobody whom the connection names.
+                allow_redirects=False,
+                # What it answers is of no use, and could be without an end.
+                stream=True,
+            )
+            answer.close()
+    except requests.Timeout:
+        raise Undelivered("it did not answer in time") from None
+    except requests.ConnectionError:
+        raise Undelivered("it cannot be reached") from None
+    except Exception as error:
+        # Its text may quote the address.
+        raise Undelivered(f"the request failed ({type(error).__name__})") from None
+    if not answer.ok or answer.is_redirect:
+        raise Undelivered(f"it answered {answer.status_code}")
+
+
+@contextmanager
+def _unlogged() -> Iterator[None]:
+    """urllib3 logs the path of every request at DEBUG."""
+    log = logging.getLogger("urllib3.connectionpool")
+    before, log.disabled = log.disabled, True
+    try:
+        yield
+    finally:
+        log.disabled = before

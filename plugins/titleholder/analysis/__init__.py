@@ -1,0 +1,1 @@
+"""Statistics and rules: from evidence to a verdict and a decision. Pure, no I/O."""

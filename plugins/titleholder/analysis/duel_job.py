@@ -1,0 +1,180 @@
+"""What a duel is given and what it gives back: docs/duel.md, as code. No I/O."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from titleholder.analysis.evidence import Evidence
+from titleholder.analysis.pair import Contest, Contestant
+from titleholder.analysis.rules import Metric, Rules
+from titleholder.analysis.trailing import Part
+from titleholder.config.duel import Duel
+from titleholder.config.model import ModelConfig
+from titleholder.errors import PipelineError, Refusal
+from titleholder.naming import MAX_GENERATION
+from titleholder.pipelines.contract import Job
+
+COMPARE = "compare"
+_METRICS: Mapping[str, Metric] = {
+    "absolute": "absolute",
+    "squared": "squared",
+    "log_loss": "log loss",
+    "zero_one": "zero-one",
+}
+
+
+@dataclass(frozen=True)
+class DuelRun:
+    """One duel: of whom, and on rows before which time. `generation` counts those that had to be
+    started again."""
+
+    model: str
+    champion: str
+    challenger: str
+    at: datetime
+    generation: int = 0
+
+    @property
+    def name(self) -> str:
+        """The pipeline job's id, at most 90 of `[a-z0-9-]`: another pair has another."""
+        when = f"{self.at.astimezone(UTC):%Y%m%dt%H%M}"
+        return f"{self.model}-duel-{self.champion}-{self.challenger}-{when}-g{self.generation}"
+
+    def next_generation(self) -> "DuelRun":
+        """The same duel once more."""
+        if self.generation == MAX_GENERATION:
+            raise Refusal(f"{self.name} was the last of too many tries; delete old pipeline jobs")
+        return replace(self, generation=self.generation + 1)
+
+
+def rules_of(duel: Duel) -> Rules:
+    """The section's rules."""
+    return Rules(
+        metric=_METRICS[duel.metric],
+        target=duel.target,
+        promote_on=duel.promote_on,
+        margin=duel.margin,
+        alpha=duel.alpha,
+        minimum_n=duel.minimum_n,
+        tuned_for=duel.tuned_for,
+        minimum_coverage=duel.minimum_coverage,
+        stale_after=duel.stale_after,
+        minimum_time=duel.minimum_time,
+        maximum_time=duel.maximum_time,
+        at_deadline=duel.at_deadline,
+    )
+
+
+def duel_parameters(
+    config: ModelConfig,
+    duel: Duel,
+    places: Mapping[str, str],
+    between: Contest,
+    at: datetime,
+) -> dict[str, Any]:
+    """The runtime parameters of a duel on the rows that were old enough at `at`. `places` are its
+    `project`, `location`, `source_table` and `artifact_root`."""
+    given: dict[str, Any] = {
+        **places,
+        "timestamp_column": config.source.timestamp,
+        "feature_columns": duel.feature_columns,
+        "target_columns": duel.target_columns,
+        "deciding_target": duel.target,
+        "metric": duel.metric,
+        "labels_until": f"{(at - duel.label_age).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+    }
+    for role, who in (("champion", between.champion), ("challenger", between.challenger)):
+        given |= {f"{role}_uri": who.uri, f"{role}_sha256": who.sha256}
+        given[f"{role}_data_until"] = who.data_until
+    return given
+
+
+def measured(job: Job) -> tuple[dict[str, Any], str]:
+    """The evidence of a finished job, as its report carries it, and the report's URI. Raises
+    PipelineError for a job that has none."""
+    for task in job.tasks:
+        report = task.artifacts.get("report") if task.name == COMPARE else None
+        if report is not None and isinstance(report.metadata.get("evidence"), dict):
+            return report.metadata["evidence"], report.uri
+    raise PipelineError(
+        f"{job.name} is no duel: its task 'compare' has no artifact 'report' with the metadata "
+        "'evidence'; see docs/duel.md"
+    )
+
+
+def evidence_of(raw: Mapping[str, Any], between: Contest, at: datetime) -> Evidence:
+    """What a duel measured at `at`, for a verdict, which believes none of it: a number that is
+    missing or no number is NaN, a model or loss that is another is not taken for ours."""
+    metric = raw.get("metric")
+    return Evidence(
+        champion=_whom(raw, "champion", between.champion),
+        challenger=_whom(raw, "challenger", between.challenger),
+        metric=_METRICS.get(metric, metric) if isinstance(metric, str) else "",
+        target=str(raw.get("deciding_target")),
+        n=_agreed(raw, "n"),
+        mean=_number(raw, "mean"),
+        variance=_number(raw, "variance"),
+        smallest=_number(raw, "smallest"),
+        largest=_number(raw, "largest"),
+        coverage=_number(raw, "coverage"),
+        champion_rows=_number(raw, "champion_rows"),
+        challenger_rows=_number(raw, "challenger_rows"),
+        rows=_number(raw, "rows"),
+        rows_labelled=_agreed(raw, "rows_labelled"),
+        rows_unusable=_number(raw, "rows_unusable"),
+        bad_champion=_number(raw, "bad_champion"),
+        bad_challenger=_number(raw, "bad_challenger"),
+        newest=_time(raw.get("last_row")),
+        measured=at,
+        days=_days(raw.get("days")),
+    )
+
+
+def _whom(raw: Mapping[str, Any], role: str, expected: Contestant) -> str:
+    said = raw.get(role)
+    if isinstance(said, dict) and said.get("sha256") == expected.sha256:
+        return expected.id
+    return "another model"
+
+
+def _number(raw: Mapping[str, Any], name: str) -> float:
+    value = raw.get(name)
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return float("nan")
+    try:
+        return float(value)
+    except OverflowError:
+        return float("nan")
+
+
+def _agreed(raw: Mapping[str, Any], name: str) -> float:
+    """A number that the evidence gives twice; NaN where the entry of the deciding target among all
+    targets has another."""
+    targets, target = raw.get("targets"), raw.get("deciding_target")
+    entry = targets.get(target) if isinstance(targets, dict) and isinstance(target, str) else None
+    said = _number(raw, name)
+    if isinstance(entry, dict) and name in entry and _number(entry, name) != said:
+        return float("nan")
+    return said
+
+
+def _days(value: object) -> tuple[Part, ...]:
+    """The days in their order; none of them where one has no date, or two have the same."""
+    found = value if isinstance(value, list) and all(isinstance(d, dict) for d in value) else []
+    dates = [_time(day.get("day")) for day in found]
+    known = [date for date in dates if date is not None]
+    if len(known) < len(found) or len(set(known)) < len(found) or known != sorted(known):
+        return ()
+    return tuple(
+        # The variance of a single row is not known, and of no weight.
+        Part(n, _number(day, "mean"), 0.0 if n == 1 else _number(day, "variance"))
+        for day, n in ((day, _number(day, "n")) for day in found)
+    )
+
+
+def _time(value: object) -> datetime | None:
+    try:
+        return datetime.fromisoformat(value) if isinstance(value, str) else None
+    except ValueError:
+        return None

@@ -1,0 +1,65 @@
+"""What every verb needs: one model, and the clients that reach its endpoint and its events."""
+
+import getpass
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from titleholder.config.model import ModelConfig
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.reconciler.engine import Reconciler
+from titleholder.reconciler.recorder import REASON, RECORD_SECONDS, Cause
+from titleholder.rollout.intents import Policy
+
+
+@dataclass(frozen=True)
+class Desk:
+    """One model, from a person's terminal."""
+
+    config: ModelConfig
+    environment: Environment
+
+    @classmethod
+    def of(cls, config: ModelConfig, environ: Mapping[str, str]) -> "Desk":
+        """With the model's Airflow connection where the environment defines it, else with
+        Google's application default credentials."""
+        defined = f"AIRFLOW_CONN_{config.connection.upper()}" in environ
+        return cls(config, Environment(config.connection if defined else None))
+
+    @property
+    def endpoints(self) -> Endpoints:
+        """The model's endpoint and registry entry."""
+        return Endpoints(self.environment, self.config)
+
+    @property
+    def events(self) -> EventTable:
+        """Where what happens is written."""
+        return self.events_within(RECORD_SECONDS)
+
+    def events_within(self, seconds: float) -> EventTable:
+        """The same, no call of which is waited for longer."""
+        return EventTable(self.environment, self.config.events, patience=seconds)
+
+    @property
+    def policy(self) -> Policy:
+        """The model's."""
+        return Policy(self.config.rollout.replacement, self.config.rollout.keep_previous)
+
+    def engine(self, reason: str | None = None) -> Reconciler:
+        """The rollout engine, on behalf of whoever sits here, with the reason that they give."""
+        return Reconciler(
+            self.endpoints,
+            self.events,
+            self.policy,
+            # Each command is a run of its own.
+            Cause(
+                run=f"command line {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
+                actor=getpass.getuser(),
+                evidence={REASON: reason} if reason else {},
+            ),
+            lambda: datetime.now(UTC),
+            time.sleep,
+        )

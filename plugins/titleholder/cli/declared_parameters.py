@@ -1,0 +1,130 @@
+"""Whether a compiled pipeline takes what a model's file has it given. No I/O.
+
+Vertex AI refuses a job with a parameter that its pipeline does not declare, without one that it
+requires, and with a value of another type.
+"""
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from titleholder.analysis.duel_job import duel_parameters
+from titleholder.analysis.pair import Contest, Contestant
+from titleholder.config.messages import shown
+from titleholder.config.model import ModelConfig
+from titleholder.intervals import Interval
+from titleholder.pipelines.contract import parameters
+
+# What to write for each parameterType of a PipelineSpec.
+_REMEDIES: Mapping[str, str] = {
+    "STRING": "text, in quotes where YAML reads something else",
+    "NUMBER_INTEGER": "a whole number",
+    "NUMBER_DOUBLE": "a number",
+    "BOOLEAN": "true or false",
+    "LIST": "a list, such as [a, b]",
+    "STRUCT": "keys with their values below it",
+}
+
+
+def training_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list[str]:
+    """A sentence for each thing that keeps `spec`, the compiled pipeline `name`, from being what
+    the model trains with: `key: what is wrong; what to write`."""
+    start = config.start
+    given = parameters(config, "project", "location", "d.t", Interval(start, start))
+    own, declared = config.pipeline.parameters, _declared(spec)
+    every = given.keys() - own.keys()
+    known = ", ".join(sorted(declared.keys() - every))
+    instead = f"write one of {known}, or remove it" if known else "remove it"
+    found = [
+        f"pipeline.parameters: sets {each}, which the pipeline {name} does not have; {instead}"
+        for each in sorted(own.keys() - declared.keys())
+    ]
+    found += [
+        f"pipeline.parameters: lacks {each}, which the pipeline {name} requires; add it"
+        for each in _missing(declared, given)
+    ]
+    for each, wrong in _mistyped(declared, own):
+        found.append(f"pipeline.parameters.{each}: {wrong}, as the pipeline {name} declares it")
+    found += _broken("pipeline", name, declared, {each: given[each] for each in every})
+    return found
+
+
+def duel_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list[str]:
+    """The same of the compiled duel `name`; nothing where the model has no duel."""
+    if config.duel is None:
+        return []
+    one, places = Contestant("1", "m@1", "gs://b/1", "0" * 64, ""), ("project", "location")
+    given = duel_parameters(
+        config,
+        config.duel,
+        dict.fromkeys((*places, "source_table", "artifact_root"), ""),
+        Contest(one, one),
+        config.start,
+    )
+    declared = _declared(spec)
+    found = [
+        f"duel.template: {name} requires {each}, which no duel is given; give it a default, and "
+        "compile it anew (docs/duel.md)"
+        for each in _missing(declared, given)
+    ]
+    return found + _broken("duel", name, declared, given)
+
+
+def _broken(
+    section: str, name: str, declared: Mapping[str, Any], given: Mapping[str, Any]
+) -> list[str]:
+    """What of that which every run gives does not fit: the pipeline is wrong, not the file."""
+    page = "docs/duel.md" if section == "duel" else "docs/pipeline-contract.md"
+    then = f"which every run gives it; mend the pipeline and compile it anew ({page})"
+    found = [
+        f"{section}.template: {name} does not declare {each}, {then}"
+        for each in sorted(given.keys() - declared.keys())
+    ]
+    for each, _ in _mistyped(declared, given):
+        kind = declared[each]["parameterType"]
+        found.append(f"{section}.template: {name} declares as {kind} the {each}, {then}")
+    return found
+
+
+def _declared(spec: Mapping[str, Any]) -> Mapping[str, Any]:
+    inputs = spec["root"].get("inputDefinitions") or {}
+    found: Mapping[str, Any] = inputs.get("parameters") or {}
+    return found
+
+
+def _missing(declared: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]:
+    return [
+        name
+        for name, one in sorted(declared.items())
+        if given.get(name) is None and not one.get("isOptional") and "defaultValue" not in one
+    ]
+
+
+def _mistyped(declared: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
+    """Name, and what is wrong with the value, of each that is not of its declared type."""
+    for name, value in sorted(given.items()):
+        one = declared.get(name)
+        if one is None or value is None:
+            continue
+        kind, choices = one.get("parameterType", ""), one.get("literals")
+        if not _fits(kind, value):
+            yield name, f"is {shown(value)}; write {_REMEDIES[kind]}"
+        elif choices and value not in choices:
+            yield name, f"is {shown(value)}; write {' or '.join(map(repr, choices))}"
+
+
+def _fits(kind: str, value: Any) -> bool:
+    number = isinstance(value, int | float) and not isinstance(value, bool)
+    match kind:
+        case "STRING":
+            return isinstance(value, str)
+        case "NUMBER_INTEGER":
+            return number and value == int(value)
+        case "NUMBER_DOUBLE":
+            return number
+        case "BOOLEAN":
+            return isinstance(value, bool)
+        case "LIST":
+            return isinstance(value, list)
+        case "STRUCT":
+            return isinstance(value, dict)
+    return True  # a type that only Vertex AI knows

@@ -1,0 +1,61 @@
+"""The verb that writes the page: report."""
+
+import argparse
+import os
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime
+from urllib.parse import urlsplit
+
+from titleholder.cli.context import Desk
+from titleholder.cli.terminal import say
+from titleholder.config.model import ModelConfig, load_models, named_model
+from titleholder.errors import InvalidRequest
+from titleholder.page.collect import gather
+from titleholder.page.facts import Facts, Unreadable
+from titleholder.page.render import page
+from titleholder.page.text import count
+
+# As Airflow calls the user of `dag.test()`, which keeps no more than a DAG's last run.
+DAG_TEST = "dag_test"
+
+
+def report(options: argparse.Namespace) -> int:
+    """Write the page of the named models, or of all, to one file; 1 when a model or a service could
+    not be read, which the page says too. Raises ConfigError, InvalidRequest,
+    OSError."""
+    if options.airflow and urlsplit(options.airflow).scheme not in ("http", "https"):
+        raise InvalidRequest(
+            f"{options.airflow!r} is no address of Airflow; begin it with https://"
+        )
+    now = datetime.now(UTC)
+    found: list[Facts | Unreadable] = []
+    if options.model:
+        configs = [named_model(options.models, name) for name in options.model]
+    else:
+        read = load_models(options.models)
+        configs = read.configs
+        found += [Unreadable(str(e).partition(".yaml")[0], str(e)) for e in read.errors]
+
+    def known(config: ModelConfig) -> Facts:
+        return gather(config, Desk.of(config, os.environ).environment, now)
+
+    with ThreadPoolExecutor(8) as threads:
+        found += threads.map(known, configs)
+    html = page(found, now, options.airflow, runs=_runs(found))
+    options.out.write_text(html, encoding="utf-8")
+    unread = [one for one in found if isinstance(one, Unreadable) or one.away]
+    missing = f", {len(unread)} not whole" if unread else ""
+    say(f"{options.out}: {count(len(found), 'model')}{missing}")
+    return 1 if unread else 0
+
+
+def _runs(found: Sequence[Facts | Unreadable]) -> set[str]:
+    """The runs that Airflow keeps, as far as the events tell it."""
+    return {
+        event.run
+        for one in found
+        if isinstance(one, Facts)
+        for event in one.events or ()
+        if event.actor != DAG_TEST
+    }

@@ -1,0 +1,217 @@
+"""The kinds of values that a model's YAML file has: each says what to write in its own words."""
+
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Annotated, Any
+
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    PlainSerializer,
+    WithJsonSchema,
+)
+from pydantic_core import core_schema
+
+from titleholder.config.messages import Fault
+from titleholder.config.parameters import GIVEN
+from titleholder.config.table_name import TABLE, WRITE_A_TABLE
+from titleholder.labels import RESERVED
+
+UNITS = {
+    "s": timedelta(seconds=1),
+    "m": timedelta(minutes=1),
+    "h": timedelta(hours=1),
+    "d": timedelta(days=1),
+    "w": timedelta(weeks=1),
+}
+
+
+@dataclass(frozen=True)
+class _Keys:
+    """A mapping without these keys; `reason` says why not."""
+
+    taken: frozenset[str]
+    reason: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        made = handler(schema)
+        names = made.get("propertyNames", {}) | {"not": {"enum": sorted(self.taken)}}
+        return {**made, "propertyNames": names}
+
+    def _checked(self, value: dict[str, Any]) -> dict[str, Any]:
+        if taken := sorted(self.taken & value.keys()):
+            raise Fault(f"sets {', '.join(taken)}, {self.reason}")
+        return value
+
+
+@dataclass(frozen=True)
+class _Text:
+    """Text that is `pattern` from end to end; `told` says what to write where it is not. Python
+    and the regular expressions of JSON Schema read the pattern alike, which is why \\w, always in
+    brackets, is written out for the latter."""
+
+    pattern: str
+    told: str
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
+        return core_schema.no_info_after_validator_function(self._checked, handler(source))
+
+    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
+        pattern = self.pattern.replace(r"\w", "A-Za-z0-9_\x80-\U0010ffff")
+        return {**handler(schema), "pattern": f"^(?:{pattern})$"}
+
+    def _checked(self, value: str) -> str:
+        if not re.fullmatch(self.pattern, value):
+            raise ValueError(self.told)
+        return value
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, timedelta):
+        return value
+    if isinstance(value, str) and re.fullmatch(r"0+[smhdw]", value):
+        raise ValueError("write more than 0")
+    match = re.fullmatch(r"([0-9]+)([smhdw])", value) if isinstance(value, str) else None
+    if match is None:
+        raise ValueError("write a number and a unit, such as 90m, 6h or 7d")
+    if len(match[1]) > 8 or (span := UNITS[match[2]] * int(match[1])) > timedelta(days=366):
+        raise ValueError("write at most a year")
+    return span
+
+
+def written(span: timedelta) -> str:
+    """A duration as one writes it in the file, in the largest unit that fits."""
+    unit, size = next(pair for pair in reversed(UNITS.items()) if not span % pair[1])
+    return f"{span // size}{unit}"
+
+
+_CRON = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
+
+
+def _cron(value: str) -> str:
+    from croniter import CroniterError, croniter
+
+    # R and H are croniter's own: a time drawn at random, another one at every look.
+    if re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value):
+        raise ValueError(_CRON)
+    try:
+        croniter(value, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
+    except (CroniterError, ValueError, KeyError):
+        raise ValueError(_CRON) from None
+    return value
+
+
+def _template(value: str) -> str:
+    if ".." in value:
+        raise ValueError(_TEMPLATE)
+    return value
+
+
+def _parameters(value: dict[str, Any]) -> dict[str, Any]:
+    for name, parameter in value.items():
+        try:
+            json.dumps(parameter, allow_nan=False)
+        except (TypeError, ValueError, RecursionError):
+            raise Fault(
+                f"has a {name} that is not JSON; write {name} as a string, number, list or "
+                "mapping, and quote a date"
+            ) from None
+    return value
+
+
+def _date(value: Any) -> Any:
+    told = "write a date, such as 2026-08-03"
+    if isinstance(value, str):
+        try:
+            value = datetime.strptime(value, "%Y-%m-%d").date()
+        except ValueError:
+            raise ValueError(told) from None
+    if isinstance(value, date) and not 2000 <= value.year <= 2100:
+        raise ValueError("write a date between 2000 and 2100")
+    return value
+
+
+_TEMPLATE = "write a file in pipeline/compiled, or a gs:// URI, that ends in .yaml"
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration),
+    PlainSerializer(written, when_used="json"),
+    WithJsonSchema({"type": "string", "pattern": "^0*[1-9][0-9]{0,7}[smhdw]$"}),
+]
+Label = Annotated[
+    str, _Text(r"[a-z0-9_-]{1,63}", "write 1 to 63 lowercase letters, digits, _ and -")
+]
+LabelKey = Annotated[
+    str,
+    _Text(
+        r"[a-z][a-z0-9_-]{0,62}",
+        "write 1 to 63 lowercase letters, digits, _ and -, a letter first",
+    ),
+]
+Labels = Annotated[
+    dict[LabelKey, Label],
+    _Keys(RESERVED, "which titleholder writes itself; choose other keys"),
+]
+ModelName = Annotated[
+    str,
+    _Text(
+        r"[a-z][a-z0-9-]{0,28}[a-z0-9]",
+        "write 2 to 30 lowercase letters, digits and hyphens, a letter first and no hyphen last",
+    ),
+]
+MachineType = Annotated[
+    str,
+    _Text(r"[a-z0-9]+(-[a-z0-9]+)+", "write a machine type of Google's, such as n1-standard-4"),
+]
+ConnectionId = Annotated[
+    str, _Text(r"[\w.-]{1,200}", "write 1 to 200 letters, digits, _, . and -, as Airflow has them")
+]
+Email = Annotated[
+    str, _Text(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+", "write one address, such as team@example.com")
+]
+# It becomes part of a filter, in which these would end the text.
+DisplayName = Annotated[
+    str,
+    _Text(
+        r"""[^"\\\x00-\x1f\x7f]{1,128}""",
+        "write 1 to 128 characters, no quotation mark, backslash or line break among them",
+    ),
+]
+Cron = Annotated[str, _Text(r"\s*\S+(\s+\S+){4}\s*", _CRON), AfterValidator(_cron)]
+Table = Annotated[
+    str,
+    _Text(
+        rf"(bq://)?{TABLE}",
+        WRITE_A_TABLE,
+    ),
+    AfterValidator(lambda name: name.removeprefix("bq://")),
+]
+Column = Annotated[
+    str,
+    _Text(r"[A-Za-z_][\w]{0,299}", "write the name of one column, letters, digits and _ only"),
+]
+Template = Annotated[
+    str,
+    _Text(r"(gs://[^/]+/)?[\w./-]+\.(yaml|json)", _TEMPLATE),
+    AfterValidator(_template),
+]
+Parameters = Annotated[
+    dict[str, Any],
+    _Keys(GIVEN, "which every run gets by itself; remove it"),
+    AfterValidator(_parameters),
+]
+Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
+
+
+class Section(BaseModel):
+    """A section of the file: no other keys than its own, and no value of another type."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

@@ -1,0 +1,1 @@
+"""BigQuery: the source table, the events table, metrics of live traffic."""

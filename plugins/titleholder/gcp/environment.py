@@ -1,0 +1,107 @@
+"""What differs from one environment to the next, read when a task runs, never while parsing."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from titleholder.config.table_name import full_name
+from titleholder.errors import SettingError
+from titleholder.gcp.loopback import STORAGE, credentials_for
+from titleholder.pipelines.templates import Compiled, compiled, read
+
+ROOT = "TITLEHOLDER_PIPELINE_ROOT"
+DAGS_FOLDER = Path(__file__).resolve().parents[3] / "dags"
+
+
+@dataclass(frozen=True)
+class Environment:
+    """Project, region, credentials and places, for one Airflow connection to Google Cloud, or,
+    without one, for Google's application default credentials.
+
+    Every property raises SettingError when its setting is missing.
+    """
+
+    connection: str | None
+
+    @cached_property
+    def _known(self) -> tuple[Any, str | None, Mapping[str, Any]]:
+        """Credentials, the project that they come with, and the connection's extra."""
+        if self.connection is None:
+            import google.auth
+
+            found = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+            return found[0], found[1], {}
+        from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
+
+        hook = GoogleBaseHook(gcp_conn_id=self.connection)
+        return hook.get_credentials(), hook.project_id, hook.extras
+
+    @property
+    def credentials(self) -> Any:
+        """The connection's google.auth credentials, impersonation included."""
+        return self._known[0]
+
+    @cached_property
+    def project(self) -> str:
+        """The connection's project, else GOOGLE_CLOUD_PROJECT, else the default credentials'."""
+        own, named = self._known[1], os.environ.get("GOOGLE_CLOUD_PROJECT")
+        project = (named or own) if self.connection is None else (own or named)
+        if not project:
+            where = f"in the Airflow connection {self.connection!r} or " if self.connection else ""
+            raise SettingError(
+                f"no Google Cloud project: set it {where}in the environment as GOOGLE_CLOUD_PROJECT"
+            )
+        return str(project)
+
+    @property
+    def location(self) -> str:
+        """The `location` of the connection's extra, else GOOGLE_CLOUD_LOCATION, else the region
+        that Composer says it runs in."""
+        found = self._extra("location")
+        for name in ("GOOGLE_CLOUD_LOCATION", "COMPOSER_LOCATION"):
+            found = found or os.environ.get(name)
+        if not found:
+            raise SettingError("no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1")
+        return found
+
+    @property
+    def pipeline_root(self) -> str:
+        """The `pipeline_root` of the connection's extra, else TITLEHOLDER_PIPELINE_ROOT, a gs://
+        folder for what pipelines write; by default `gs://PROJECT-titleholder/pipelines`."""
+        where, root = f"the connection {self.connection!r}", self._extra("pipeline_root")
+        if not root:
+            where, root = ROOT, os.environ.get(ROOT) or f"gs://{self.project}-titleholder/pipelines"
+        if not root.startswith("gs://"):
+            raise SettingError(f"the pipeline root of {where} is {root!r}; begin it with gs://")
+        return root.rstrip("/")
+
+    def template(self, name: str) -> Compiled:
+        """The compiled pipeline `name`: a gs:// URI, or a file as `compiled.read` finds it."""
+        return compiled(name, self._download(name) if name.startswith("gs://") else read(name))
+
+    def qualified(self, table: str) -> str:
+        """`project.dataset.table` of a table that may lack its project; SettingError for what is
+        no name of a table, and must not become part of a query."""
+        return full_name(table, self.project)
+
+    def _extra(self, name: str) -> str | None:
+        value = self._known[2].get(name)
+        if value is not None and not isinstance(value, str):
+            raise SettingError(
+                f"the extra of the Airflow connection {self.connection!r} has a {name} that is no "
+                f"text; write it in quotes"
+            )
+        return value
+
+    def _download(self, uri: str) -> bytes:
+        from google.api_core.exceptions import GoogleAPIError
+        from google.cloud.storage import Blob, Client
+
+        client = Client(project=self.project, credentials=credentials_for(STORAGE, self))
+        try:
+            return bytes(Blob.from_uri(uri, client=client).download_as_bytes())
+        except GoogleAPIError as error:
+            raise SettingError(f"no compiled pipeline at {uri} ({error}); upload it") from None

@@ -1,0 +1,54 @@
+"""Addresses on this machine: all that an emulator of a Google service may have."""
+
+import ipaddress
+import os
+import re
+from typing import TYPE_CHECKING, Any
+
+from titleholder.errors import SettingError
+
+if TYPE_CHECKING:
+    from titleholder.gcp.environment import Environment
+
+BIGQUERY = "BIGQUERY_EMULATOR_HOST"
+STORAGE = "STORAGE_EMULATOR_HOST"
+VERTEX_AI = "VERTEX_AI_EMULATOR_HOST"
+
+# Nothing but these parts: what two libraries could read differently is not let through.
+_BASE_URL = r"https?://(localhost|[0-9.]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?"
+
+
+def emulator(variable: str) -> str | None:
+    """The base URL that the environment variable holds; None when it is not set or empty.
+
+    Raises SettingError for any other than a URL on a loopback address: nothing else may be called
+    in Google's place.
+    """
+    url = os.environ.get(variable)
+    if not url:
+        return None
+    match = re.fullmatch(_BASE_URL, url)
+    if match is None or not is_loopback(match[1].strip("[]")):
+        raise SettingError(
+            f"{variable} is {url!r}, which is no address on this machine; write "
+            "http://127.0.0.1:PORT, or unset it to use Google Cloud"
+        )
+    return url
+
+
+def credentials_for(variable: str, environment: "Environment") -> Any:
+    """What a service's client is given: the environment's credentials, or anonymous ones where the
+    variable names an emulator, which answers over http. Raises SettingError, as emulator does."""
+    if emulator(variable) is None:
+        return environment.credentials
+    from google.auth.credentials import AnonymousCredentials
+
+    return AnonymousCredentials()  # type: ignore[no-untyped-call]
+
+
+def is_loopback(host: str) -> bool:
+    """Whether that is a loopback address, or `localhost`."""
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host == "localhost"

@@ -1,0 +1,146 @@
+"""Pipeline jobs: submit, look, cancel."""
+
+import copy
+from collections.abc import Iterable
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from titleholder.errors import PipelineError
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.vertex.clients import client, parent, reading, sentence, writing
+from titleholder.labels import RUN
+from titleholder.pipelines.contract import Artifact, Job, Task
+
+
+@dataclass(frozen=True)
+class Jobs:
+    """The pipeline jobs of one environment."""
+
+    environment: Environment
+
+    def submit(
+        self,
+        job_id: str,
+        template: dict[str, Any],
+        parameters: dict[str, Any],
+        labels: dict[str, str],
+        service_account: str | None,
+    ) -> Job:
+        """Start the job `job_id`, or return the one that has this id already.
+
+        Raises PipelineError when Vertex AI refuses the job.
+        """
+        from google.api_core import exceptions
+        from google.cloud import aiplatform_v1
+        from google.protobuf import json_format
+
+        message = aiplatform_v1.PipelineJob()
+        json_format.ParseDict(
+            {
+                "displayName": job_id,
+                "labels": labels,
+                "pipelineSpec": _without_caching(template),
+                "runtimeConfig": {
+                    "gcsOutputDirectory": self.environment.pipeline_root,
+                    "parameterValues": parameters,
+                },
+                "serviceAccount": service_account or "",
+            },
+            aiplatform_v1.PipelineJob.pb(message),
+        )
+        try:
+            made = self._client.create_pipeline_job(
+                parent=parent(self.environment),
+                pipeline_job=message,
+                pipeline_job_id=job_id,
+                **writing(),
+            )
+        except exceptions.Conflict:
+            return self.get(f"{parent(self.environment)}/pipelineJobs/{job_id}")
+        except exceptions.BadRequest as error:
+            raise PipelineError(
+                f"Vertex AI refused the pipeline job {job_id}: {sentence(error)}"
+            ) from None
+        return _job(made)
+
+    def find(self, job_id: str) -> Job | None:
+        """The job of that id, if there is one."""
+        from google.api_core import exceptions
+
+        try:
+            return self.get(f"{parent(self.environment)}/pipelineJobs/{job_id}")
+        except exceptions.NotFound:
+            return None
+
+    def get(self, name: str) -> Job:
+        """The job of that resource name, with its tasks."""
+        return _job(self._client.get_pipeline_job(name=name, **reading()))
+
+    def cancel(self, name: str) -> None:
+        """Ask for the job's end; one that has ended stays as it is."""
+        from google.api_core import exceptions
+
+        try:
+            self._client.cancel_pipeline_job(name=name, **writing())
+        except (exceptions.NotFound, exceptions.BadRequest):
+            return
+
+    def running(self, run_label: str) -> list[Job]:
+        """The jobs of one dag run that have not ended; without their tasks."""
+        found = self._client.list_pipeline_jobs(
+            request={
+                "parent": parent(self.environment),
+                "filter": f'labels.{RUN}="{run_label}"',
+            },
+            **reading(),
+        )
+        return [job for job in map(_job, found) if not job.ended]
+
+    @cached_property
+    def _client(self) -> Any:
+        from google.cloud.aiplatform_v1 import PipelineServiceClient
+
+        return client(PipelineServiceClient, self.environment)
+
+
+def _job(message: Any) -> Job:
+    details = message.job_detail.task_details
+    return Job(
+        name=message.name,
+        state=message.state.name.removeprefix("PIPELINE_STATE_"),
+        created=message.create_time,
+        error=message.error.message if message.error else "",
+        tasks=tuple(_tasks(details)),
+        labels=dict(message.labels),
+    )
+
+
+def _tasks(details: Iterable[Any]) -> Iterable[Task]:
+    from google.protobuf import json_format
+
+    for detail in details:
+        artifacts = {}
+        for name, output in detail.outputs.items():
+            if output.artifacts:
+                first = output.artifacts[0]
+                pb = type(first).pb(first)
+                artifacts[name] = Artifact(first.uri, json_format.MessageToDict(pb.metadata))
+        yield Task(
+            name=detail.task_name,
+            state=detail.state.name,
+            error=detail.error.message if detail.error else "",
+            artifacts=artifacts,
+            id=detail.task_id,
+            parent=detail.parent_task_id,
+            job=detail.executor_detail.container_detail.main_job,
+        )
+
+
+def _without_caching(template: dict[str, Any]) -> dict[str, Any]:
+    """The template with caching off in every task: to clear a run is a wish to train again."""
+    result = copy.deepcopy(template)
+    for component in (result["root"], *result.get("components", {}).values()):
+        for task in component.get("dag", {}).get("tasks", {}).values():
+            task["cachingOptions"] = {}
+    return result

@@ -1,1 +1,0 @@
-"""Who is told, and how, when a run goes wrong."""

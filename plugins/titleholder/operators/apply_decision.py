@@ -1,0 +1,56 @@
+"""Does what a person asked for when triggering `<model>__rollout`, or what was decided."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import replace
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from titleholder.operators.observe import JUDGE
+from titleholder.operators.rollout import RolloutOperator, person
+from titleholder.operators.verdict_check import still_newest
+from titleholder.reconciler.recorder import Cause
+from titleholder.rollout.intents import Intent
+from titleholder.rollout.view import View
+from titleholder.rollout.wishes import Wish, intent_of
+
+
+class ApplyWishOperator(RolloutOperator):
+    """Applies the wish that `observe` pinned, or the one of `decide`: a retry means the same model,
+    whatever changed. Skips when it was decided to do nothing, and fails with a sentence, before
+    anything is changed, when the promotion or share that was decided is outdated. A rollback, and
+    what a person asked for, is never that."""
+
+    def intent(self, context: Mapping[str, Any]) -> Intent:
+        """The wish's."""
+        observed = self.handed(context, "observe")
+        if observed["kind"] != JUDGE:
+            return intent_of(Wish(**observed))
+        decided = self.handed(context, "decide")
+        if decided["wish"] is None:
+            raise AirflowSkipException(f"{self.config.model}: {decided['reason']}")
+        if decided["asks"]:
+            # Who marks `approve` as skipped or successful by hand has approved nothing.
+            self.handed(context, "approve")
+        # A person may have withdrawn it since: only a person brings it back.
+        return intent_of(Wish(**decided["wish"]), only_seated=True)
+
+    def check(self, context: Mapping[str, Any]) -> Callable[[View], None] | None:
+        """That what was decided is still the newest word."""
+        if self.handed(context, "observe")["kind"] != JUDGE:
+            return None
+        decided = self.handed(context, "decide")
+        if decided["wish"]["kind"] == "rollback":
+            return None
+        return still_newest(self, context, decided)
+
+    def cause(self, context: Mapping[str, Any]) -> Cause:
+        """The person who triggered the run; what was decided and why is its evidence."""
+        cause = person(context)
+        if self.handed(context, "observe")["kind"] != JUDGE:
+            return cause
+        decided = self.handed(context, "decide")
+        told = {name: decided[name] for name in ("outcome", "reason", "job", "report")}
+        if decided["asks"]:
+            told |= self.handed(context, "approve")
+        return replace(cause, evidence=cause.evidence | told)

@@ -1,0 +1,70 @@
+"""The sentences of events as a page shows them. No I/O."""
+
+import re
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+
+from markupsafe import Markup, escape
+
+from titleholder.events.event import Event
+from titleholder.rollout.view import View
+
+# A shorter id may as well be any number of a sentence.
+SHORTEST_ID = 6
+_CODE = r"`(?P<code>[^`]+)`"
+_TIME = r"(?P<time>\d{4}-\d\d-\d\d(?: \d\d:\d\d(?: UTC)?)?)"
+
+
+def names_of(view: View | None, events: Iterable[Event]) -> dict[str, str]:
+    """What people call what sentences name otherwise: deployed model id to `<model>@<version>`, and
+    the endpoint's resource name."""
+    names = {key: version for event in events for key, version in event.versions.items()}
+    if view is not None:
+        names |= {seat.id: seat.model for seat in view.seats}
+        if view.endpoint:
+            names[view.endpoint] = "the endpoint"
+    return {key: name for key, name in names.items() if len(key) >= SHORTEST_ID}
+
+
+def said(reason: str, names: Mapping[str, str], chip: str = "", *, ids: bool = False) -> Markup:
+    """A sentence: versions in place of ids (with `ids`, the ids behind them), commands as code,
+    dates in one piece, and without the word of the `chip` that it is shown with."""
+    known = "|".join(re.escape(key) for key in sorted(names, key=len, reverse=True))
+    named = rf"(?<![\w@/.-])(?P<named>{known})(?![\w@/-])" if known else r"(?P<named>(?!))"
+    pieces, end = [], 0
+    text = reason.removeprefix(f"{chip}: ") if chip else reason
+    for found in re.finditer(f"{_CODE}|{_TIME}|{named}", text):
+        pieces += [_plain(text[end : found.start()]), _marked(found, names, ids=ids)]
+        end = found.end()
+    return Markup("").join([*pieces, _plain(text[end:])])
+
+
+def moment(time: datetime) -> str:
+    """In UTC, to the minute, without saying so."""
+    return f"{time:%Y-%m-%d %H:%M}"
+
+
+def ran(run: str) -> str:
+    """What an event's run was, without which one it was: the DAG's id, or the command line."""
+    dag_id, _, run_id = run.partition("/")
+    return dag_id if run_id else re.sub(r"^(command line) \S+$", r"\1", run)
+
+
+def count(number: int, one: str, many: str = "") -> str:
+    """`1 verdict`, `2 verdicts`; `many` where that is not `one` with an s."""
+    return f"{number} {one if number == 1 else many or one + 's'}"
+
+
+def _plain(text: str) -> Markup:
+    # No end of a line between a number and its sign.
+    return escape(text.replace(" %", "\u00a0%"))
+
+
+def _marked(found: re.Match[str], names: Mapping[str, str], *, ids: bool) -> Markup:
+    if code := found["code"]:
+        return Markup("<code>{}</code>").format(code)
+    if time := found["time"]:
+        return Markup('<span class="whole">{}</span>').format(time)
+    key = found["named"]
+    shown = Markup('<span title="{}">{}</span>').format(key, names[key])
+    return shown + f" ({key})" if ids and key.isdecimal() else shown

@@ -1,0 +1,76 @@
+"""The verdicts on challengers, as the events tell them. No I/O."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+from titleholder.events.event import Event
+
+
+@dataclass(frozen=True)
+class Look:
+    """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
+    challenger's; None where it bore none. `challenger` is the challenger's deployed model id, ""
+    where it is not known, and `version` its version, else that id."""
+
+    time: datetime
+    outcome: str
+    reason: str
+    challenger: str
+    version: str
+    n: float | None
+    estimate: float | None
+    low: float | None
+    high: float | None
+    margin: float
+    share: float | None
+    number: float | None
+    run: str
+    job: str
+    report: str
+
+    @property
+    def leaning(self) -> Literal["better", "worse", "even", "none"]:
+        """Which side of zero the whole interval is on; none when there is no interval."""
+        if self.low is None or self.high is None:
+            return "none"
+        return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
+
+
+def looks(events: Iterable[Event]) -> list[Look]:
+    """The events `judged`, in their order."""
+    return [_look(event) for event in events if event.action == "judged"]
+
+
+def _look(event: Event) -> Look:
+    # Rows that others wrote may lack anything.
+    evidence = event.evidence
+    said = evidence.get("verdict")
+    verdict: dict[str, Any] = said if isinstance(said, dict) else {}
+    who = event.challenger_after or ""
+    return Look(
+        time=event.time,
+        outcome=str(verdict.get("outcome", "unknown")),
+        reason=event.reason,
+        challenger=who,
+        version=event.versions.get(who) or who or "unknown",
+        n=_number(verdict.get("n")),
+        estimate=_number(verdict.get("estimate")),
+        low=_number(verdict.get("low")),
+        high=_number(verdict.get("high")),
+        margin=_number(verdict.get("margin")) or 0.0,
+        share=_number(evidence.get("share")),
+        number=_number(verdict.get("looks")),
+        run=event.run,
+        job=str(evidence.get("job") or ""),
+        report=str(evidence.get("report") or ""),
+    )
+
+
+def _number(value: Any) -> float | None:
+    """A finite number: NaN and infinities are words in an event."""
+    if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
+        return None
+    return float(value)

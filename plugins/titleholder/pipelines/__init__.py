@@ -1,0 +1,1 @@
+"""Compiled pipelines: their contract, templates, fingerprint, and what they offer."""

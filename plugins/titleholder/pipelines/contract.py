@@ -1,0 +1,183 @@
+"""What a pipeline is given and what it gives back: docs/pipeline-contract.md, as code. No I/O."""
+
+import math
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from datetime import datetime
+from typing import Any
+
+from titleholder.config.model import ModelConfig
+from titleholder.config.parameters import GIVEN, Given
+from titleholder.digest import is_digest
+from titleholder.errors import PipelineError
+from titleholder.intervals import Interval
+
+EVALUATE, OFFER = "evaluate", "offer"
+
+
+@dataclass(frozen=True)
+class Artifact:
+    """An output of a pipeline task."""
+
+    uri: str
+    metadata: Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Task:
+    """A pipeline task. `state` is Vertex AI's name of it: SUCCEEDED, RUNNING, NOT_TRIGGERED ...
+
+    The job itself is the root of its tasks, and a group (a condition, say) the parent of its own:
+    `parent` is the `id` of another task, 0 for the root's. `job` is the resource name of the custom
+    job that ran it, "" when none did.
+    """
+
+    name: str
+    state: str
+    error: str = ""
+    artifacts: Mapping[str, Artifact] = field(default_factory=dict)
+    id: int = 0
+    parent: int = 0
+    job: str = ""
+
+
+@dataclass(frozen=True)
+class Job:
+    """A pipeline job. `state` is Vertex AI's: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED ..."""
+
+    name: str
+    state: str
+    created: datetime
+    error: str = ""
+    tasks: tuple[Task, ...] = ()
+    labels: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def ended(self) -> bool:
+        """Whether its state is final."""
+        return self.state in ("SUCCEEDED", "FAILED", "CANCELLED")
+
+
+@dataclass(frozen=True)
+class Offer:
+    """A model that passed the gate. `uri` is the folder that holds the model's file, `image` the
+    serving container it is made for."""
+
+    uri: str
+    image: str
+    framework_version: str
+    score: float
+    digest: str
+
+
+def parameters(
+    config: ModelConfig, project: str, location: str, table: str, interval: Interval
+) -> dict[str, Any]:
+    """The runtime parameters of one run: the contract's own, then those of the YAML file.
+
+    Raises PipelineError when the latter sets one that is the contract's, as parsing it would.
+    """
+    if taken := sorted(GIVEN & config.pipeline.parameters.keys()):
+        raise PipelineError(
+            f"{config.model}.yaml: pipeline.parameters: sets {', '.join(taken)}, which every run "
+            "gets by itself; remove it"
+        )
+    given = Given(
+        project=project,
+        location=location,
+        source_table=table,
+        timestamp_column=config.source.timestamp,
+        interval_start=f"{interval.start:%Y-%m-%dT%H:%M:%SZ}",
+        interval_end=f"{interval.end:%Y-%m-%dT%H:%M:%SZ}",
+        minimum_score=config.gate.minimum_score,
+    )
+    return asdict(given) | config.pipeline.parameters
+
+
+def offer(job: Job, minimum_score: float, root: str) -> Offer | None:
+    """The model that a finished job offers; None when it scored below the gate.
+
+    Raises PipelineError when the job does not keep the contract: offering below the gate, or not
+    offering at or above it, breaks it too, as does a model elsewhere than under `root`.
+    """
+    score = evaluated_score(job)
+    offered = next((t for t in job.tasks if t.name == OFFER and t.state == "SUCCEEDED"), None)
+    if offered is None and score < minimum_score:
+        return None
+    if offered is None:
+        raise _broken(
+            job,
+            f"the score {score:.2f} reaches minimum_score {minimum_score:g}, but no task 'offer' "
+            "succeeded",
+        )
+    if score < minimum_score:
+        raise _broken(
+            job,
+            f"'offer' ran though the score {score:.2f} is below minimum_score {minimum_score:g}",
+        )
+    model = offered.artifacts.get("model")
+    if model is None or not model.uri.startswith("gs://"):
+        raise _broken(job, "the task 'offer' has no output artifact 'model' with a gs:// URI")
+    require_under(root, model.uri)
+    missing = [
+        key for key in ("serving_image", "framework_version", "sha256") if key not in model.metadata
+    ]
+    if missing:
+        raise _broken(
+            job, f"the artifact 'model' of 'offer' lacks the metadata {', '.join(missing)}"
+        )
+    digest = str(model.metadata["sha256"])
+    if not is_digest(digest):
+        raise _broken(
+            job, f"the sha256 {digest!r} of 'offer' is not 64 lower-case hexadecimal digits"
+        )
+    image, version = str(model.metadata["serving_image"]), str(model.metadata["framework_version"])
+    serves = re.search(r"/sklearn-[a-z]+\.(\d+)-(\d+)[:@]?", image)
+    if serves and version.split(".")[:2] != list(serves.groups()):
+        raise _broken(
+            job,
+            f"the model was trained with scikit-learn {version} and {image} serves "
+            f"{'.'.join(serves.groups())}, which may not load it; make the two agree",
+        )
+    return Offer(
+        uri=model.uri,
+        image=image,
+        framework_version=version,
+        score=score,
+        digest=digest,
+    )
+
+
+def require_under(root: str, uri: str) -> None:
+    """Raises PipelineError for an artifact that is not in the folder where models are taken from:
+    whoever may write elsewhere must not be able to have code of theirs loaded."""
+    if f"{uri.rstrip('/')}/".startswith(f"{root}/") and not {".", "..", ""} & {
+        *uri.rstrip("/")[len("gs://") :].split("/")
+    }:
+        return
+    raise PipelineError(
+        f"the model {uri} is not under {root}, and models are taken from there only; have the "
+        "pipeline write it to the path that it is given, or set the environment's pipeline root"
+    )
+
+
+def evaluated_score(job: Job) -> float:
+    """The metric `score` of the task `evaluate`; greater is better.
+
+    Raises PipelineError when it is missing or not a finite number.
+    """
+    tasks = [task for task in job.tasks if task.name == EVALUATE]
+    metrics = tasks[0].artifacts.get("metrics") if tasks else None
+    score = metrics.metadata.get("score") if metrics else None
+    if not isinstance(score, int | float) or not math.isfinite(score):
+        raise _broken(
+            job, f"the metric 'score' of the task 'evaluate' is {score!r} instead of a number"
+        )
+    return float(score)
+
+
+def _broken(job: Job, what: str) -> PipelineError:
+    return PipelineError(
+        f"{job.name} does not keep the pipeline contract: {what}; see docs/pipeline-contract.md"
+    )

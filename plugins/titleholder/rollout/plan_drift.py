@@ -1,0 +1,117 @@
+"""What to do about an endpoint that somebody changed by hand: adopt it, or restore it."""
+
+from collections.abc import Iterable
+
+from titleholder.errors import InvalidRequest, Refusal
+from titleholder.rollout.display_names import listed, named, version_name
+from titleholder.rollout.intents import Adopt
+from titleholder.rollout.outcome import Plan
+from titleholder.rollout.plan_candidate import undeploy
+from titleholder.rollout.roles import (
+    Roles,
+    differences_to,
+    leftovers,
+    record,
+    remembered,
+    strangers,
+)
+from titleholder.rollout.steps import Deploy, SetTraffic, Step
+from titleholder.rollout.view import Seat, View
+
+
+def adopt(view: View, wish: Adopt) -> Plan:
+    """Record what is there; the traffic stays as it is.
+
+    Raises Refusal when more than two models have traffic, when none has, when nothing tells who is
+    champion, or when a model without traffic has no role.
+    """
+    if view.endpoint is None:
+        raise InvalidRequest(f"{view.model} has no endpoint; there is nothing to adopt")
+    recorded = record(view)
+    if not view.seats:
+        steps = (SetTraffic({}, None, "adopt"),) if recorded else ()
+        return Plan(steps, f"{view.endpoint} holds no model; the next weekly run crowns one")
+    roles = _as_it_is(view, wish.champion)
+    if unknown := [seat for seat in strangers(view, roles) if not seat.share]:
+        raise Refusal(
+            f"{listed(unknown)} on {view.endpoint} has neither traffic nor a role; undeploy it or "
+            "give it traffic, then adopt; or restore what was recorded"
+        )
+    steps = () if recorded == (roles, view.split) else (SetTraffic(view.split, roles, "adopt"),)
+    share = view.split[roles.champion]
+    return Plan(
+        steps,
+        f"{named(view, roles.champion)} is champion with {share} % of the requests, "
+        + (
+            f"{named(view, roles.challenger)} challenger with {100 - share} %"
+            if share < 100
+            else "alone"
+        ),
+    )
+
+
+def _as_it_is(view: View, champion: str | None) -> Roles:
+    busy, everyone = [seat for seat in view.seats if seat.share], _listed(view.seats)
+    if not busy or len(busy) > 2:
+        raise Refusal(
+            f"{len(busy)} models on {view.endpoint} have traffic ({everyone}) and a rollout "
+            "knows a champion and a challenger; change the split, then adopt"
+        )
+    ids = [seat.id for seat in busy]
+    if champion is not None and champion not in ids:
+        raise InvalidRequest(
+            f"{named(view, champion)} has no traffic on {view.endpoint} ({everyone}); name one "
+            "that has, or give it some first"
+        )
+    # The label tells, where it was left alone: not the greater share, which the challenger may
+    # have been given on purpose.
+    labelled = view.labels.get("champion")
+    known = champion or (labelled if labelled in ids else None)
+    if known is None and len(ids) > 1:
+        raise Refusal(
+            f"{_listed(busy)} on {view.endpoint} have traffic and nothing tells who is "
+            f"champion; say so with `python -m titleholder adopt {view.model} --champion {ids[0]}`"
+        )
+    title = known or ids[0]
+    challenger = next((seat for seat in ids if seat != title), None)
+    return remembered(view, title, challenger)
+
+
+def restore(view: View) -> Plan:
+    """Go back to the roles and the split that were recorded: deploy who is missing, write the
+    split, undeploy who was not there.
+
+    Raises Refusal when nothing is recorded, or when the registry has no version of who is missing.
+    """
+    recorded = record(view)
+    if view.endpoint is None or recorded is None:
+        raise InvalidRequest(
+            f"no rollout has written to the endpoint of {view.model} yet, so there is nothing to "
+            f"restore; `python -m titleholder adopt {view.model}` takes it as it is"
+        )
+    roles, split = recorded
+    steps: list[Step] = []
+    for role, name in (("champion", roles.champion), ("challenger", roles.challenger)):
+        if name is None or view.seat(name) is not None:
+            continue
+        version = view.version_of(name)
+        if version is None:
+            raise Refusal(
+                f"the {role} {named(view, name)} is not deployed on {view.endpoint} any more, and "
+                f"the registry has no version of {view.model} that belongs to it; adopt what is "
+                "there instead"
+            )
+        steps.append(Deploy(name, version_name(view.model, version.reference), version.reference))
+    if steps:
+        # In the place of what an interrupted run left, not beside it.
+        steps = [*undeploy(*leftovers(view)), *steps]
+    if view.split != split:
+        steps.append(SetTraffic(split, roles, "restore"))
+    steps += undeploy(*strangers(view, roles))
+    if not differences_to(view, roles, split):
+        return Plan((), f"{view.endpoint} is as it was recorded")
+    return Plan(tuple(steps), f"{view.endpoint} is as it was recorded again")
+
+
+def _listed(seats: Iterable[Seat]) -> str:
+    return ", ".join(f"{seat.model} (id {seat.id}) with {seat.share} %" for seat in seats)

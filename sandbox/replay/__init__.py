@@ -1,0 +1,1 @@
+"""Runs of a model's DAGs with the clock moved."""

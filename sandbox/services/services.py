@@ -1,0 +1,91 @@
+"""The three services of the sandbox: how each is started and asked whether it is well."""
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from sandbox.state import LOOPBACK, Home, State, addresses, bucket
+
+PORTS = ("bigquery", "bigquery-storage", "storage", "vertex")
+
+
+@dataclass(frozen=True)
+class Part:
+    """One process: its command, what it needs in its environment, and its health probes."""
+
+    name: str
+    title: str
+    command: list[str]
+    health: list[str]
+    environment: dict[str, str] = field(default_factory=dict)
+    prepare: Callable[[], None] = lambda: None
+
+
+def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> list[Part]:
+    """The services in the order in which they start; `state.ports` holds a port for each."""
+    ports = state.ports
+    bigquery_home = home.data("bigquery")
+    guarded = [sys.executable, "-m", "sandbox.services.browser_guard"]
+    return [
+        Part(
+            name="bigquery",
+            title="BigQuery",
+            command=[
+                *guarded, "bigquery", "start", "--persistent",
+                "--rest-host", LOOPBACK, "--rest-port", str(ports["bigquery"]),
+                "--grpc-host", LOOPBACK, "--grpc-port", str(ports["bigquery-storage"]),
+                "--data-dir", str(bigquery_home / "data"), "--project", state.project,
+                "--log-level", "warning", "--log-format", "console",
+            ],
+            health=[
+                f"http://{LOOPBACK}:{ports['bigquery']}/readyz",
+                f"tcp://{LOOPBACK}:{ports['bigquery-storage']}",
+            ],
+            # DuckDB looks for its extensions under HOME. The Avro extension is in no wheel and
+            # would be downloaded: nothing here needs it.
+            environment={
+                "HOME": str(bigquery_home),
+                "BQEMU_ENABLE_FORMAT_EXTENSIONS": "0",
+                "BQEMU_UPLOAD_STAGING_DIR": str(bigquery_home / "uploads"),
+            },
+            prepare=lambda: _install_spatial(bigquery_home),
+        ),
+        Part(
+            name="storage",
+            title="Cloud Storage",
+            command=[
+                *guarded, "storage", "--data-dir", str(home.data("storage")),
+                "start", "--host", LOOPBACK, "--port", str(ports["storage"]),
+                "--default-bucket", bucket(state),
+            ],
+            health=[f"http://{LOOPBACK}:{ports['storage']}/storage/v1/b/{bucket(state)}"],
+        ),
+        Part(
+            name="vertex",
+            title="Vertex AI",
+            command=[
+                sys.executable, "-m", "sandbox.vertex", "--port", str(ports["vertex"]),
+                "--home", str(home.data("vertex")), "--project", state.project,
+                "--deploy-seconds", str(deploy_seconds), *(["--faults"] if faults else []),
+            ],
+            health=[f"http://{LOOPBACK}:{ports['vertex']}/healthz"],
+            environment=addresses(state),
+        ),
+    ]  # fmt: skip
+
+
+def _install_spatial(home: Path) -> None:
+    """Put DuckDB's spatial extension, which the emulator insists on, where DuckDB finds it.
+
+    From the wheel's file, so that nothing is downloaded.
+    """
+    import duckdb
+    import duckdb_extension_spatial
+
+    home.mkdir(parents=True, exist_ok=True)
+    (wheel,) = duckdb_extension_spatial.__path__
+    (extension,) = Path(wheel).rglob("spatial.duckdb_extension")
+    with duckdb.connect() as connection:
+        connection.execute(f"SET home_directory='{home}'")
+        connection.execute(f"INSTALL '{extension}'")

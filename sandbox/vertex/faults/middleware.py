@@ -1,0 +1,144 @@
+"""The server with faults: an ASGI application around it, the outermost one."""
+
+import asyncio
+from collections.abc import Coroutine, Sequence
+from typing import Any, Final
+from urllib.parse import parse_qsl
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from sandbox.vertex import clock_admin
+from sandbox.vertex.faults.admin import Admin
+from sandbox.vertex.faults.registry import Book, Call, during
+from sandbox.vertex.faults.rules import Fault
+from sandbox.vertex.faults.snapshots import Copies
+from sandbox.vertex.faults.traffic import TrafficHistory
+from sandbox.vertex.http.client_guard import refuse_web_pages, until_gone
+from sandbox.vertex.http.errors import ApiError
+from sandbox.vertex.http.resource_names import Names
+from sandbox.vertex.http.routes import google_routes
+
+_LOST: Final = 0
+_INSTEAD: Final = ("answer", "drop", "hang")
+
+
+class FaultLayer:
+    """Passes calls on, except where a fault is armed; answers /sandbox/... itself."""
+
+    def __init__(self, app: ASGIApp, names: Names, traffic: TrafficHistory, copies: Copies) -> None:
+        self._app = app
+        self._names = names
+        self._routes = google_routes()
+        self._book = Book()
+        self._admin = Admin(self._book, traffic, copies, self._routes.methods())
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one connection's request, or what else the server has to say."""
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        request = Request(scope, receive)
+        try:
+            refuse_web_pages(request)
+        except ApiError:
+            await self._app(scope, receive, send)  # which refuses it, too
+            return
+        found = self._routes.match(request.method, scope["path"])
+        if scope["path"].startswith("/sandbox/") and scope["path"] != clock_admin.PATH:
+            await self._answer(request, send)
+        elif found is None:
+            await self._app(scope, receive, send)
+        else:
+            call, faults = self._book.note(found[0].rpc, self._resource(request))
+            await self._call(call, faults, scope, receive, send)
+
+    async def _answer(self, request: Request, send: Send) -> None:
+        try:
+            content, status = await self._admin.answer(request, await request.body()), 200
+        except ApiError as error:
+            content, status = error.body(), error.http_status
+        await JSONResponse(content, status)(request.scope, request.receive, send)
+
+    async def _call(
+        self, call: Call, faults: Sequence[Fault], scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        if any(fault.kind == "delay" for fault in faults):
+            # A client that gives up meanwhile has sent its call all the same.
+            receive = _replaying(await Request(scope, receive).body(), receive)
+        status = await self._meet([f for f in faults if not f.after], scope, receive, send)
+        if status is None:
+            call.reached = True
+            messages: list[Message] = []
+
+            async def keep(message: Message) -> None:
+                messages.append(message)
+
+            with during(tuple(faults)):
+                await self._app(scope, receive, keep)
+            status = await self._meet([f for f in faults if f.after], scope, receive, send)
+            if status is None:
+                status = next((m["status"] for m in messages if "status" in m), _LOST)
+                call.status = status
+                for message in messages:
+                    await send(message)
+        call.status = status
+
+    async def _meet(
+        self, faults: Sequence[Fault], scope: Scope, receive: Receive, send: Send
+    ) -> int | None:
+        """The status of what was answered instead, None when the call takes its course."""
+        seconds = sum(fault.seconds for fault in faults if fault.kind == "delay")
+        await _first(asyncio.sleep(seconds), self._book.released.wait())
+        for fault in faults:
+            if fault.kind not in _INSTEAD:
+                continue
+            if fault.kind == "answer":
+                error = fault.error()
+                await JSONResponse(error.body(), error.http_status)(scope, receive, send)
+                return error.http_status
+            if fault.kind == "hang":
+                await _first(until_gone(receive), self._book.released.wait())
+            await _hang_up(receive, send)
+            return _LOST
+        return None
+
+    def _resource(self, request: Request) -> str:
+        path: str = request.scope["path"]
+        name = path.split("/", 2)[2].partition(":")[0]
+        collection = name.rpartition("/")[2]
+        for key, value in parse_qsl(request.url.query):
+            # endpointId makes .../endpoints/ID, pipelineJobId .../pipelineJobs/ID.
+            if value and key == f"{collection.removesuffix('s')}Id":
+                name = f"{name}/{value}"
+        try:
+            return self._names.canonical(name)
+        except ApiError:
+            return name
+
+
+def _replaying(body: bytes, receive: Receive) -> Receive:
+    messages: list[Message] = [{"type": "http.request", "body": body, "more_body": False}]
+
+    async def replay() -> Message:
+        return messages.pop() if messages else await receive()
+
+    return replay
+
+
+async def _first(*work: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of them is over, and give up the others."""
+    tasks = [asyncio.create_task(one) for one in work]
+    try:
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+async def _hang_up(receive: Receive, send: Send) -> None:
+    # ASGI has no word for it, and this layer is outermost: `send` is a method of uvicorn's.
+    getattr(send, "__self__").transport.abort()  # noqa: B009
+    await until_gone(receive)

@@ -1,0 +1,43 @@
+"""The same start many times, for tests: all that is in one location, once more in another."""
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from google.cloud.aiplatform_v1 import types
+from google.longrunning import operations_pb2
+
+from sandbox.vertex.faults.traffic import TrafficHistory
+from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument
+from sandbox.vertex.http.resource_names import Names
+from sandbox.vertex.store import Store
+
+_FIELDS: Final = ("location", "to")
+
+
+class Copies:
+    """Copies locations within one store."""
+
+    def __init__(self, store: Store, names: Names, traffic: TrafficHistory) -> None:
+        self._store = store
+        self._root = f"projects/{names.number}/locations/"
+        self._traffic = traffic
+
+    def make(self, fields: Mapping[str, Any]) -> None:
+        """`{"location": from, "to": an empty one whose name is as long}`.
+
+        The models count as ready there. Raises InvalidArgument for other fields,
+        FailedPrecondition while an operation runs.
+        """
+        names = [fields.get(field) for field in _FIELDS]
+        # As long, because names are replaced inside of messages, where they follow their length.
+        if set(fields) != set(_FIELDS) or len({len(str(name)) for name in names}) != 1:
+            raise InvalidArgument("A copy needs a location and, to, another whose name is as long.")
+        source, target = (f"{self._root}{name}" for name in names)
+        with self._store.transaction():
+            known = self._store.list(operations_pb2.Operation, f"{source}/")
+            if not all(operation.done for operation in known):
+                raise FailedPrecondition(f"Operations run in {source}; wait for them.")
+            self._store.copy(source, target)
+            for endpoint in self._store.list(types.Endpoint, f"{target}/"):
+                self._traffic.count_as_ready(endpoint)
+                self._traffic.remember(endpoint.name)

@@ -1,0 +1,1 @@
+"""From HTTP to messages and back: routes, transcoding, errors, lists, checks."""

@@ -1,0 +1,34 @@
+"""Rules for fields that several resources have: labels, display names."""
+
+import re
+from collections.abc import Mapping
+from typing import Final
+
+from sandbox.vertex.http.errors import InvalidArgument
+
+# Google allows international letters, too; the sandbox stays with what is sure.
+_LABEL_KEY: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+_LABEL_VALUE: Final = re.compile(r"[a-z0-9_-]{0,63}")
+_MOST_LABELS: Final = 64
+
+
+def check_labels(labels: Mapping[str, str], field: str) -> None:
+    """Raise InvalidArgument unless these labels are allowed (https://goo.gl/xmQnxf)."""
+    if len(labels) > _MOST_LABELS:
+        raise InvalidArgument(f"{field} has {len(labels)} labels; {_MOST_LABELS} are allowed.")
+    for key, value in labels.items():
+        if not _LABEL_KEY.fullmatch(key):
+            raise InvalidArgument(
+                f"{field} has the key {key!r}; keys are up to 63 of [a-z0-9_-], letter first."
+            )
+        if not _LABEL_VALUE.fullmatch(value):
+            raise InvalidArgument(f"{field}.{key} is {value!r}; values are up to 63 of [a-z0-9_-].")
+
+
+def check_display_name(name: str, field: str) -> None:
+    """Raise InvalidArgument unless `name` has 1 to 128 characters."""
+    if not 1 <= len(name) <= 128:
+        raise InvalidArgument(
+            f"List of found errors: 1.Field: {field}; "
+            f"Message: required, 1 to 128 characters, but it has {len(name)}."
+        )

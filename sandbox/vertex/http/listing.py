@@ -1,0 +1,106 @@
+"""Filter, order and pages of list calls; how a filter reads is in `filters`."""
+
+import base64
+import binascii
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, Generic, TypeVar
+
+from google.cloud.aiplatform_v1 import types
+
+from sandbox.vertex.http.errors import InvalidArgument
+from sandbox.vertex.http.filters import Field, Getter, parse, snake
+
+T = TypeVar("T")
+
+_DEFAULT_PAGE: Final = 100
+_LARGEST_PAGE: Final = 1000
+
+
+@dataclass(frozen=True)
+class Page(Generic[T]):
+    """Some of the items, and the token of the next page (empty at the end)."""
+
+    items: list[T]
+    next_page_token: str
+
+
+def list_page(
+    items: Sequence[T],
+    request: Any,
+    fields: Mapping[str, Getter | Field],
+    order: Mapping[str, Getter],
+) -> Page[T]:
+    """The page of `items` that a List request asks for.
+
+    `fields` are what `filter` may compare (a bare getter is a text, with `=` and `!=`); `labels`
+    may always be asked for.
+    `order` are what `order_by` may name; without it the items stay in their order. A `read_mask`
+    leaves only the fields it names. A request without such a field (some have no order_by) is
+    fine. Raises InvalidArgument.
+    """
+    condition = getattr(request, "filter", "")
+    order_by = getattr(request, "order_by", "")
+    known = {key: one if isinstance(one, Field) else Field(one) for key, one in fields.items()}
+    kept = list(filter(parse(condition, known), items))
+    for name, descending in reversed(_order(order_by, order)):
+        kept.sort(key=order[name], reverse=descending)
+    size = request.page_size or _DEFAULT_PAGE
+    if size < 0:
+        raise InvalidArgument(f"page_size is {size}; it must not be negative.")
+    size = min(size, _LARGEST_PAGE)
+    query = hashlib.sha256(f"{condition}\0{order_by}".encode()).hexdigest()[:8]
+    start = _offset(request.page_token, query)
+    end = start + size
+    token = _token(end, query) if end < len(kept) else ""
+    return Page(_masked(kept[start:end], request), token)
+
+
+def _masked(items: list[T], request: Any) -> list[T]:
+    mask = getattr(request, "read_mask", None)
+    if not mask or not mask.paths:
+        return items
+    # Also when there are no items: they are the first field of the answer (google.aip.dev/132).
+    answer: Any = getattr(types, type(request).__name__.replace("Request", "Response"))
+    if not mask.IsValidForDescriptor(answer.pb().DESCRIPTOR.fields_by_number[1].message_type):
+        raise InvalidArgument(f"read_mask names unknown fields in {', '.join(mask.paths)}.")
+    masked = []
+    for item in items:
+        kind: Any = type(item)
+        part = kind()
+        mask.MergeMessage(kind.pb(item), kind.pb(part))
+        masked.append(part)
+    return masked
+
+
+def _order(order_by: str, order: Mapping[str, Getter]) -> list[tuple[str, bool]]:
+    found = []
+    for part in order_by.split(",") if order_by.strip() else ():
+        name, _, direction = part.strip().partition(" ")
+        name, direction = snake(name), direction.strip().lower() or "asc"
+        if name not in order or direction not in ("asc", "desc"):
+            raise InvalidArgument(
+                f"order_by {order_by!r} is not understood; name {', '.join(order)}, "
+                "each with desc or nothing after it, separated by commas."
+            )
+        found.append((name, direction == "desc"))
+    return found
+
+
+def _token(offset: int, query: str) -> str:
+    return base64.urlsafe_b64encode(f"{query}:{offset}".encode()).decode()
+
+
+def _offset(token: str, query: str) -> int:
+    if not token:
+        return 0
+    try:
+        asked, _, offset = base64.urlsafe_b64decode(token).decode().partition(":")
+        if asked == query and offset.isdecimal():
+            return int(offset)
+    except (ValueError, binascii.Error):
+        pass
+    raise InvalidArgument(
+        "Invalid page_token: send the one that the last answer to the same filter and order gave."
+    )

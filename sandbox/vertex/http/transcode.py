@@ -1,0 +1,149 @@
+"""HTTP/JSON to Google's request messages and back: google/api/http.proto, the JSON mapping."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import proto
+from google.protobuf import field_mask_pb2, json_format
+from google.protobuf.descriptor import FieldDescriptor
+from google.protobuf.message import Message
+
+from sandbox.vertex.http.errors import InvalidArgument, Unimplemented
+from sandbox.vertex.http.routes import Route
+
+# Parameters of every Google API; none of them changes what the sandbox answers.
+_IGNORED: Final = frozenset(
+    ("access_token", "alt", "key", "oauth_token", "prettyPrint", "quotaUser", "userIp")
+)
+_INT_ENUMS: Final = "json;enum-encoding=int"
+
+
+def parse_json(body: bytes) -> dict[str, Any]:
+    """The JSON object in `body`, empty when there is none; raises InvalidArgument."""
+    if not body.strip():
+        return {}
+    try:
+        value = json.loads(body, parse_constant=_no_constant)
+    except (ValueError, RecursionError) as error:
+        raise InvalidArgument(f"Invalid JSON payload received. {error}") from error
+    if not isinstance(value, dict):
+        raise InvalidArgument("Invalid JSON payload received. The body must be a JSON object.")
+    return value
+
+
+def read_request(
+    route: Route, variables: Mapping[str, str], query: Sequence[tuple[str, str]], body: bytes
+) -> Any:
+    """The request message of that call.
+
+    Raises InvalidArgument for unknown fields and wrong types (Google refuses unknown names, too),
+    Unimplemented for partial responses.
+    """
+    message = route.request() if issubclass(route.request, Message) else route.request.pb()()
+    if route.body is None:
+        if body.strip() not in (b"", b"{}"):
+            raise InvalidArgument(f"{route.http_method} {route.uri} takes no body; send none.")
+        fields: dict[str, Any] = {}
+    else:
+        fields = parse_json(body)
+        if route.body != "*":
+            fields = {route.body: fields}
+    where = "" if route.body in (None, "*") else f" in the body or query of {route.rpc}"
+    _add_query(fields, message, query)
+    try:
+        json_format.ParseDict(fields, message, max_recursion_depth=100)
+    except (json_format.ParseError, RecursionError) as error:
+        raise InvalidArgument(f"Invalid JSON payload received{where}. {error}") from error
+    for path, value in variables.items():
+        _set(message, path, value)
+    return message if isinstance(message, route.request) else route.request.wrap(message)
+
+
+def write_response(result: Any, query: Sequence[tuple[str, str]]) -> bytes:
+    """The JSON body of an answer; None is google.protobuf.Empty."""
+    if result is None:
+        return b"{}"
+    message = type(result).pb(result) if isinstance(result, proto.Message) else result
+    numbers = any(key == "$alt" and value == _INT_ENUMS for key, value in query)
+    fields = json_format.MessageToDict(message, use_integers_for_enums=numbers)
+    return json.dumps(fields, ensure_ascii=False).encode()
+
+
+def _add_query(fields: dict[str, Any], message: Message, query: Sequence[tuple[str, str]]) -> None:
+    for key, value in query:
+        if key.startswith("$") or key in _IGNORED:
+            continue
+        if key == "fields":
+            raise Unimplemented(
+                "Partial responses (?fields=) are not in the sandbox; leave it out."
+            )
+        place, descriptor = fields, message.DESCRIPTOR
+        *outer, last = key.split(".")
+        for name in outer:
+            field = _field(descriptor, name, key)
+            if field.message_type is None:
+                raise InvalidArgument(f"Invalid query parameter {key!r}: {name!r} has no fields.")
+            descriptor = field.message_type
+            place = place.setdefault(field.name, {})
+            if not isinstance(place, dict):
+                raise _set_twice(key)
+        field = _field(descriptor, last, key)
+        parsed = _scalar(field, value, key)
+        if field.is_repeated:
+            many = place.setdefault(field.name, [])
+            if not isinstance(many, list):
+                raise _set_twice(key)
+            many.append(parsed)
+        else:
+            place[field.name] = parsed
+
+
+def _set_twice(key: str) -> InvalidArgument:
+    return InvalidArgument(f"Invalid query parameter {key!r}: set in the body, too.")
+
+
+def _field(descriptor: Any, name: str, key: str) -> FieldDescriptor:
+    field = descriptor.fields_by_name.get(name) or descriptor.fields_by_camelcase_name.get(name)
+    if field is None:
+        raise InvalidArgument(
+            f"Invalid JSON payload received. Unknown name {key!r}: "
+            "Cannot bind query parameter. Field could not be found in request message."
+        )
+    return field  # type: ignore[no-any-return]
+
+
+def _scalar(field: FieldDescriptor, value: str, key: str) -> str | bool:
+    if field.type == FieldDescriptor.TYPE_BOOL:
+        if value not in ("true", "false"):
+            raise InvalidArgument(f"Invalid query parameter {key}={value!r}: say true or false.")
+        return value == "true"
+    return value
+
+
+def _set(message: Any, path: str, value: str) -> None:
+    *outer, last = path.split(".")
+    for name in outer:
+        message = getattr(message, name)
+    setattr(message, last, value)
+
+
+def _no_constant(name: str) -> None:
+    # Python reads NaN and Infinity, JSON has neither.
+    raise ValueError(f"{name} is not JSON.")
+
+
+def mask_paths(mask: field_mask_pb2.FieldMask, allowed: Sequence[str], what: str) -> list[str]:
+    """The paths of an update mask; raises InvalidArgument unless there are some, all allowed."""
+    paths = list(dict.fromkeys(mask.paths))
+    if not paths:
+        raise InvalidArgument(
+            f"updateMask is required: name the fields of {what} to change ({', '.join(allowed)})."
+        )
+    wrong = [path for path in paths if path not in allowed]
+    if wrong:
+        raise InvalidArgument(
+            f"updateMask names {', '.join(wrong)}, which cannot be changed in {what}; "
+            f"these can: {', '.join(allowed)}."
+        )
+    return paths

@@ -1,0 +1,1 @@
+"""The calls of PipelineService that have to do with jobs."""

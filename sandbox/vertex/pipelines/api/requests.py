@@ -1,0 +1,195 @@
+"""Rules for what CreatePipelineJob is sent. No I/O, no state.
+
+Google's own: google/cloud/aiplatform/v1/pipeline_job.proto and pipeline_service.proto.
+"""
+
+import re
+from collections.abc import Callable, Collection, Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from google.cloud.aiplatform_v1.types import PipelineJob
+from google.protobuf import json_format
+from kfp.pipeline_spec import pipeline_spec_pb2 as ir
+
+from sandbox.vertex.http.errors import InvalidArgument, NotFound
+from sandbox.vertex.pipelines.spec.messages import Spec, SpecError
+from sandbox.vertex.pipelines.spec.unsupported import check
+from sandbox.vertex.pipelines.spec.values import Artifact, WrongType, plain, typed
+
+_ID = re.compile(r"[a-z][a-z0-9-]{0,126}")
+_ROOT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?")
+
+
+# Google documents no limit of its own; this is what Kubernetes leaves KFP for a whole workflow.
+_LARGEST_SPEC = 1_048_576
+_ARTIFACT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
+
+
+def check_id(job_id: str) -> None:
+    """Raise InvalidArgument for an id that is too long or has other characters than [a-z0-9-]."""
+    if not _ID.fullmatch(job_id):
+        raise InvalidArgument(
+            f"pipelineJobId {job_id!r} must be less than 128 characters of [a-z0-9-] and start "
+            "with a letter."
+        )
+
+
+def new_id(spec: Spec, now: datetime) -> str:
+    """An id for a job that came without one; Google does not document the form of its own."""
+    name = re.sub(r"[^a-z0-9-]+", "-", spec.pipeline.pipeline_info.name.lower()).strip("-")
+    name = name if name[:1].isalpha() else f"pipeline-{name}".rstrip("-")
+    return f"{name[:100]}-{now:%Y%m%d%H%M%S}"
+
+
+def check_job(job: PipelineJob) -> None:
+    """Raise InvalidArgument for what is wrong outside the spec: name, labels, root, old fields."""
+    if len(job.display_name) > 128:
+        raise InvalidArgument("displayName is longer than 128 characters.")
+    for key, value in job.labels.items():
+        for what, text in (("key", key), ("value", value)):
+            if len(text) > 64 or not all(_label_character(one) for one in text) or not key:
+                raise InvalidArgument(
+                    f"label {what} {text!r} must be up to 64 lowercase letters, digits, "
+                    "underscores and dashes."
+                )
+    config = job.runtime_config
+    if not config.gcs_output_directory:
+        raise InvalidArgument("runtimeConfig.gcsOutputDirectory is required.")
+    if not _ROOT.fullmatch(config.gcs_output_directory):
+        raise InvalidArgument(
+            f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} is not a path in "
+            "a Cloud Storage bucket (gs://BUCKET/FOLDER)."
+        )
+    if any(part in ("", ".", "..") for part in _folders(config.gcs_output_directory)):
+        raise InvalidArgument(
+            f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} has a folder "
+            "without a name or named `.` or `..`, which no mounted bucket can show; name each one."
+        )
+    if config.parameters:
+        raise InvalidArgument(
+            "runtimeConfig.parameters is deprecated, and the sandbox does not have it: "
+            "use parameterValues."
+        )
+
+
+def _folders(root: str) -> list[str]:
+    _, _, name = root.removeprefix("gs://").rstrip("/").partition("/")
+    return name.split("/") if name else []
+
+
+def content_of(job: PipelineJob) -> dict[str, Any]:
+    """The job's spec as plain JSON. Raises InvalidArgument when there is none."""
+    message = PipelineJob.pb(job).pipeline_spec
+    content: dict[str, Any] = json_format.MessageToDict(message)
+    if not content and job.template_uri:
+        raise InvalidArgument(
+            f"templateUri {job.template_uri!r}: the sandbox has no template registry; "
+            "send the compiled pipeline as pipelineSpec."
+        )
+    if message.ByteSize() > _LARGEST_SPEC:
+        raise InvalidArgument(
+            f"pipelineSpec has {message.ByteSize()} bytes, and {_LARGEST_SPEC} are allowed: make "
+            "its components smaller, or put what they have in common into a package."
+        )
+    if not content:
+        raise InvalidArgument("pipelineSpec is required.")
+    return content
+
+
+def parse_spec(content: dict[str, Any]) -> Spec:
+    """The spec, known to run here. Raises InvalidArgument with the reason."""
+    try:
+        spec = Spec(content)
+        check(spec)
+    except SpecError as error:
+        raise InvalidArgument(f"{error}.") from None
+    return spec
+
+
+def runtime_parameters(spec: Spec, job: PipelineJob) -> dict[str, Any]:
+    """The job's parameters, in the types that the spec gives them, without its defaults.
+
+    They come in a Struct, which knows doubles only. Raises InvalidArgument for names that the
+    spec does not have, for required ones that are missing, and for values of another type.
+    """
+    definitions: Mapping[str, ir.ComponentInputsSpec.ParameterSpec] = (
+        spec.root.input_definitions.parameters
+    )
+    given = {
+        name: plain(value)
+        for name, value in PipelineJob.pb(job).runtime_config.parameter_values.items()
+    }
+    _check_names("runtimeConfig.parameterValues", "parameter", given, definitions)
+    found: dict[str, Any] = {}
+    for name, value in sorted(given.items()):
+        if value is None:
+            continue
+        try:
+            found[name] = typed(value, definitions[name].parameter_type)
+        except WrongType as error:
+            raise InvalidArgument(
+                f"runtimeConfig.parameterValues: parameter {name!r} {error}."
+            ) from None
+        choices = [plain(literal) for literal in definitions[name].literals]
+        if choices and found[name] not in choices:
+            raise InvalidArgument(
+                f"runtimeConfig.parameterValues: parameter {name!r} must be one of {choices}."
+            )
+    for name, definition in definitions.items():
+        optional = definition.is_optional or definition.HasField("default_value")
+        if name not in found and not optional:
+            raise InvalidArgument(f"runtimeConfig.parameterValues: parameter {name!r} is required.")
+    return found
+
+
+def input_artifacts(
+    spec: Spec, job: PipelineJob, find: Callable[[str], Artifact | None]
+) -> dict[str, Artifact]:
+    """The artifacts that the pipeline takes; `find` knows those of the job's location by id.
+
+    Raises InvalidArgument for names that the spec does not have, for required ones that are
+    missing, and for artifacts of another type; NotFound for those that no job of this sandbox made.
+    """
+    field = "runtimeConfig.inputArtifacts"
+    definitions = spec.root.input_definitions.artifacts
+    _check_names(field, "input artifact", job.runtime_config.input_artifacts, definitions)
+    found: dict[str, Artifact] = {}
+    for name, given in sorted(job.runtime_config.input_artifacts.items()):
+        if not _ARTIFACT_ID.fullmatch(given.artifact_id):
+            raise InvalidArgument(
+                f"{field}: {name!r} has the artifactId {given.artifact_id!r}; it must be the last "
+                "part of an artifact's resource name."
+            )
+        artifact = find(given.artifact_id)
+        if artifact is None:
+            raise NotFound(
+                f"{field}: the artifact {given.artifact_id} of {name!r} does not exist; the "
+                "sandbox knows those that its pipeline jobs made or imported in this location."
+            )
+        wanted = definitions[name].artifact_type.schema_title
+        if wanted not in ("", "system.Artifact", artifact.type["schemaTitle"]):
+            raise InvalidArgument(
+                f"{field}: {name!r} must be a {wanted}, and {given.artifact_id} is a "
+                f"{artifact.type['schemaTitle']}."
+            )
+        found[name] = artifact
+    for name, definition in definitions.items():
+        if name not in found and not definition.is_optional:
+            raise InvalidArgument(f"{field}: the artifact {name!r} is required.")
+    return found
+
+
+def _check_names(field: str, kind: str, given: Iterable[str], known: Collection[str]) -> None:
+    """All names before any value: a map has no order that would say which fault comes first."""
+    for name in sorted(given):
+        if name not in known:
+            raise InvalidArgument(
+                f"{field}: the pipeline has no {kind} {name!r}; "
+                f"it has {', '.join(sorted(known)) or 'none'}."
+            )
+
+
+def _label_character(one: str) -> bool:
+    # International letters are allowed where they have no upper case, or are not it.
+    return one in "_-" or one.isdigit() or (one.isalpha() and one == one.lower())

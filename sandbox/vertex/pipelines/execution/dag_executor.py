@@ -1,0 +1,233 @@
+"""Walks a pipeline's graph: what may run runs, in threads, until nothing more can.
+
+The rules are Vertex's: a task runs when all tasks upstream of it succeeded and its condition holds,
+and is NOT_TRIGGERED otherwise; a failed task fails its graph once all the others are over, or, in
+the failure policy FAIL_FAST, once those are over that had begun. kfp.local is no help here: its
+evaluator does not know the compiler's conditions, and it tells neither states nor times.
+"""
+
+import queue
+import random
+import threading
+import traceback
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from kfp.pipeline_spec import pipeline_spec_pb2 as ir
+
+from sandbox.vertex.pipelines.execution.resolve import (
+    Outcome,
+    Unresolved,
+    complete,
+    dag_outputs,
+    iterations,
+    task_inputs,
+)
+from sandbox.vertex.pipelines.execution.task_runner import Leaves
+from sandbox.vertex.pipelines.jobs.slots import AT_ONCE
+from sandbox.vertex.pipelines.protocol.events import Problem, TaskEvent
+from sandbox.vertex.pipelines.protocol.job import Job
+from sandbox.vertex.pipelines.spec import condition
+from sandbox.vertex.pipelines.spec.messages import Spec, upstream
+from sandbox.vertex.pipelines.spec.values import ArtifactList, artifacts_of, parameters_of
+
+Report = Callable[[TaskEvent], None]
+_COMPLETED = ir.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
+
+
+@dataclass
+class _Graph:
+    """One graph that is running: its parent task, its inputs, what is over."""
+
+    event: TaskEvent
+    tasks: Mapping[str, ir.PipelineTaskSpec]
+    inputs: dict[str, Any]
+    done: dict[str, Outcome] = field(default_factory=dict)
+    statuses: dict[str, dict[str, Any]] = field(default_factory=dict)
+    cut_short: bool = False
+
+
+class Walker:
+    """Runs one job from its root."""
+
+    def __init__(self, job: Job, spec: Spec, leaves: Leaves, report: Report) -> None:
+        self._job = job
+        self._spec = spec
+        self._leaves = leaves
+        self._report = report
+        self._failed = threading.Event()
+        self._facts = {
+            "$.pipeline_job_name": job.id,
+            "$.pipeline_job_resource_name": job.name,
+            "$.pipeline_job_uuid": str(job.uid),
+            "$.pipeline_job_create_time_utc": job.create_time,
+            "$.pipeline_job_schedule_time_utc": job.create_time,
+            "$.pipeline_root": job.root,
+        }
+
+    def run(self) -> Outcome:
+        """Run the whole pipeline. The job itself is the root task, under its own name."""
+        event = TaskEvent(_new_id(), 0, self._job.id, "", "run", "PENDING")
+        inputs = complete(self._spec.root, {**self._job.parameters, **self._job.artifacts})
+        self._report(event)
+        return self._run_graph(event, self._spec.root, inputs)
+
+    def _run_graph(
+        self, event: TaskEvent, component: ir.ComponentSpec, inputs: dict[str, Any]
+    ) -> Outcome:
+        event = replace(event, state="RUNNING").with_inputs(inputs)
+        self._report(event)
+        graph = _Graph(event, component.dag.tasks, inputs)
+        self._run_tasks(graph)
+        failed = [graph.tasks[k].task_info.name or k for k in graph.tasks if _is_failed(graph, k)]
+        if failed:
+            return self._end(event, _failed(failed))
+        if graph.cut_short:
+            message = "Some tasks were not started because another one failed (FAIL_FAST)."
+            return self._end(event, Outcome("FAILED", {}, Problem(9, message)))
+        return self._end(event, Outcome("SUCCEEDED", dag_outputs(component.dag, graph.done)))
+
+    def _run_tasks(self, graph: _Graph) -> None:
+        over: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
+        waiting = dict(graph.tasks)
+        running = 0
+        while waiting or running:
+            ready = [k for k, task in waiting.items() if upstream(task) <= graph.done.keys()]
+            for key in ready:
+                task = waiting.pop(key)
+                running += 1
+                threading.Thread(
+                    target=lambda k=key, t=task: over.put((k, self._safely(graph, k, t))),
+                    daemon=True,
+                ).start()
+            key, outcome = over.get()
+            running -= 1
+            self._keep(graph, key, outcome)
+
+    def _keep(self, graph: _Graph, key: str, outcome: Outcome) -> None:
+        graph.done[key] = outcome
+        status: dict[str, Any] = {
+            "state": outcome.state,
+            "pipelineJobResourceName": self._job.name,
+            "pipelineTaskName": graph.tasks[key].task_info.name or key,
+        }
+        if outcome.error:
+            self._failed.set()
+            status["error"] = {"code": outcome.error.code, "message": outcome.error.message}
+        graph.statuses[key] = status
+
+    def _safely(self, graph: _Graph, key: str, task: ir.PipelineTaskSpec) -> Outcome:
+        parent = graph.event
+        name = task.task_info.name or key
+        unique = f"{parent.unique_name}.{key}".lstrip(".")
+        component = self._spec.component_of(task)
+        kind = "dag"
+        if not component.HasField("dag"):
+            kind = self._spec.executor_of(component).WhichOneof("spec")
+        event = TaskEvent(_new_id(), parent.task_id, name, unique, kind, "PENDING")
+        self._report(event)
+        try:
+            return self._task(graph, key, task, event)
+        except Exception as error:  # a fault of ours must end as a failed task, not as silence
+            traceback.print_exc()
+            problem = Problem(13, f"the sandbox failed on task {name!r}: {error!r}")
+            return self._end(event, Outcome("FAILED", {}, problem))
+
+    def _task(
+        self, graph: _Graph, key: str, task: ir.PipelineTaskSpec, event: TaskEvent
+    ) -> Outcome:
+        component = self._spec.component_of(task)
+        if task.trigger_policy.strategy != _COMPLETED:
+            if not all(graph.done[other].succeeded for other in upstream(task)):
+                return self._end(event, Outcome("NOT_TRIGGERED"))
+            if self._job.fail_fast and self._failed.is_set():
+                graph.cut_short = True
+                return self._end(event, Outcome("NOT_TRIGGERED"))
+        facts = self._facts | {
+            "$.pipeline_task_name": key,
+            "$.pipeline_task_uuid": str(event.task_id),
+        }
+        try:
+            inputs = task_inputs(task, component, graph.inputs, graph.done, graph.statuses, facts)
+            event = event.with_inputs(inputs)
+            if not _triggered(task, inputs):
+                return self._end(event, Outcome("NOT_TRIGGERED"))
+            if task.WhichOneof("iterator"):
+                return self._loop(key, task, component, inputs, event)
+        except (Unresolved, condition.ConditionError) as error:
+            message = f"task {event.name!r} cannot start: {error}"
+            return self._end(event, Outcome("FAILED", {}, Problem(3, message)))
+        if event.kind == "dag":
+            return self._run_graph(event, component, inputs)
+        return self._end(*self._leaves.run(event, task, component, inputs, facts))
+
+    def _loop(
+        self,
+        key: str,
+        task: ir.PipelineTaskSpec,
+        component: ir.ComponentSpec,
+        inputs: dict[str, Any],
+        event: TaskEvent,
+    ) -> Outcome:
+        """Its turns, as many at once as it and the machine allow; each a graph of its own."""
+        turns = iterations(task, component, inputs)
+        event = replace(event, state="RUNNING")
+        self._report(event)
+
+        def turn(number: int) -> Outcome:
+            name = f"{event.name}-worker-{number}"
+            unique = f"{event.unique_name}.{key}-worker-{number}"
+            inner = TaskEvent(_new_id(), event.task_id, name, unique, "dag", "PENDING")
+            self._report(inner)
+            return self._run_graph(inner, component, turns[number])
+
+        limit = task.iterator_policy.parallelism_limit or AT_ONCE
+        with ThreadPoolExecutor(min(limit, AT_ONCE)) as pool:
+            outcomes = list(pool.map(turn, range(len(turns))))
+        failed = [f"{event.name}-worker-{n}" for n, one in enumerate(outcomes) if not one.succeeded]
+        if failed:
+            return self._end(event, _failed(failed))
+        outputs = component.dag.outputs
+        collected: dict[str, Any] = {}
+        for name in [*outputs.parameters, *outputs.artifacts]:
+            made = [one.outputs[name] for one in outcomes if name in one.outputs]
+            collected[name] = ArtifactList(made) if name in outputs.artifacts else made
+        return self._end(event, Outcome("SUCCEEDED", collected))
+
+    def _end(self, event: TaskEvent, outcome: Outcome) -> Outcome:
+        self._report(
+            replace(
+                event,
+                state=outcome.state,
+                error=outcome.error,
+                outputs=artifacts_of(outcome.outputs),
+                output_parameters=parameters_of(outcome.outputs),
+            )
+        )
+        return outcome
+
+
+def _triggered(task: ir.PipelineTaskSpec, inputs: Mapping[str, Any]) -> bool:
+    text = task.trigger_policy.condition
+    if not text:
+        return True
+    holds = condition.parse(text)(inputs)
+    if not isinstance(holds, bool):
+        raise condition.ConditionError(f"the condition {text!r} is neither true nor false")
+    return holds
+
+
+def _is_failed(graph: _Graph, key: str) -> bool:
+    return graph.done[key].state == "FAILED"
+
+
+def _failed(names: list[str]) -> Outcome:
+    message = "The DAG failed because some tasks failed. The failed tasks are: "
+    return Outcome("FAILED", {}, Problem(9, f"{message}[{', '.join(names)}]."))
+
+
+def _new_id() -> int:
+    """A task id like Vertex's, which are signed."""
+    return random.choice((-1, 1)) * random.randint(10**17, 2**63 - 1)

@@ -1,0 +1,64 @@
+"""The child process of one job: `python -m sandbox.vertex.pipelines.execution.runner FOLDER`.
+
+Tells its progress on standard output (see `events`), and gets answers on standard input;
+everything else it says goes to standard error, which the server has put into the job's own log. It
+lives no longer than the server: when standard input ends, so does the whole process group.
+"""
+
+import os
+import signal
+import sys
+from pathlib import Path
+from typing import NoReturn
+
+from sandbox.vertex.pipelines.execution.component import ComponentRunner
+from sandbox.vertex.pipelines.execution.dag_executor import Walker
+from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
+from sandbox.vertex.pipelines.execution.resolve import Outcome
+from sandbox.vertex.pipelines.execution.task_runner import Leaves
+from sandbox.vertex.pipelines.protocol.channel import Channel
+from sandbox.vertex.pipelines.protocol.events import Problem, RunEvent
+from sandbox.vertex.pipelines.protocol.job import Job
+from sandbox.vertex.pipelines.spec.messages import Spec
+
+
+def main() -> None:
+    """Run the job of the folder named on the command line."""
+    events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
+    os.dup2(2, 1)  # whatever prints must not land among the events
+    answers = os.fdopen(os.dup(0), encoding="utf-8")
+    channel = Channel(events, answers, _end_with_the_server)
+    folder = Path(sys.argv[1])
+    job = Job.read(folder)
+    try:
+        outcome = _run(job, folder, channel)
+    except StorageError as error:
+        outcome = Outcome("FAILED", error=Problem(9, f"{error}."))
+    channel.close(RunEvent(outcome.error))
+
+
+def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
+    mount = Mount(folder / "gcs", job.project)
+    mount.check_bucket(job.root)
+    environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
+    components = ComponentRunner(job, folder, environments, mount, channel)
+
+    def cancelled(*_: object) -> NoReturn:
+        # The components got the signal too, and may take some time over it.
+        components.stop()
+        os._exit(128 + signal.SIGTERM)
+
+    signal.signal(signal.SIGTERM, cancelled)
+    spec = Spec(job.spec)
+    leaves = Leaves(job, spec, components, channel)
+    return Walker(job, spec, leaves, channel.tell).run()
+
+
+def _end_with_the_server() -> None:
+    if os.getpgrp() == os.getpid():
+        os.killpg(os.getpid(), signal.SIGKILL)
+    os._exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,1 @@
+"""Pipeline jobs in the server: states, messages, processes."""

@@ -1,0 +1,109 @@
+"""What a runner tells the server and asks it: one JSON object a line, oldest first.
+
+Events carry no times: the server's clock stamps them on arrival.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from sandbox.vertex.pipelines.spec.values import Artifact, artifacts_of, parameters_of
+
+
+@dataclass(frozen=True)
+class Problem:
+    """A google.rpc.Status."""
+
+    code: int
+    message: str
+
+
+@dataclass(frozen=True)
+class TaskEvent:
+    """All that is known of a task now; `state` is a name of PipelineTaskDetail.State.
+
+    A task that ran well and may be used again has the `cache_key` of what it did, and which of
+    its outputs' URIs are `stored`: something lies there.
+    """
+
+    task_id: int
+    parent_task_id: int
+    name: str
+    unique_name: str
+    kind: str
+    state: str
+    jobs: list[str] = field(default_factory=list)
+    input_parameters: dict[str, Any] = field(default_factory=dict)
+    output_parameters: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, list[Artifact]] = field(default_factory=dict)
+    outputs: dict[str, list[Artifact]] = field(default_factory=dict)
+    error: Problem | None = None
+    cache_key: str = ""
+    stored: list[str] = field(default_factory=list)
+
+    def with_inputs(self, values: Mapping[str, Any]) -> "TaskEvent":
+        """The same task, now that its inputs are known."""
+        return replace(self, inputs=artifacts_of(values), input_parameters=parameters_of(values))
+
+
+@dataclass(frozen=True)
+class RunEvent:
+    """The run is over; no error means that it succeeded."""
+
+    error: Problem | None = None
+
+
+@dataclass(frozen=True)
+class TurnOver:
+    """A component is over that was told to begin: the answer to a Question of kind TURN."""
+
+
+TURN = "turn"
+"""The kind of the question that is answered, with null, when a component may begin."""
+
+
+@dataclass(frozen=True)
+class Question:
+    """Something that only the server knows; it answers with `answer_line` and the same number."""
+
+    number: int
+    kind: str
+    about: dict[str, Any]
+
+
+Event = TaskEvent | RunEvent | TurnOver | Question
+
+
+def to_line(event: Event) -> str:
+    """The event as one line, without its newline."""
+    return json.dumps({"event": type(event).__name__, **asdict(event)})
+
+
+def from_line(line: str) -> Event:
+    """The event of one line. Raises ValueError for a line that is none."""
+    content = json.loads(line)
+    kind = content.pop("event", None)
+    if content.get("error"):
+        content["error"] = Problem(**content["error"])
+    if kind == "RunEvent":
+        return RunEvent(**content)
+    if kind == "TurnOver":
+        return TurnOver()
+    if kind == "Question":
+        return Question(**content)
+    if kind != "TaskEvent":
+        raise ValueError(f"not an event of a runner: {line!r}")
+    for side in ("inputs", "outputs"):
+        content[side] = artifacts_from(content[side])
+    return TaskEvent(**content)
+
+
+def artifacts_from(content: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[Artifact]]:
+    """Artifacts out of their JSON."""
+    return {key: [Artifact(**one) for one in many] for key, many in content.items()}
+
+
+def answer_line(question: Question, answer: Any) -> str:
+    """The answer as one line, without its newline."""
+    return json.dumps({"number": question.number, "answer": answer})

@@ -1,0 +1,1 @@
+"""A pipeline's compiled spec: messages, values, conditions, what is unsupported."""

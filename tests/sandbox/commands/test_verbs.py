@@ -1,0 +1,199 @@
+"""`python -m sandbox`: what it starts, says, keeps and ends."""
+
+import os
+import shlex
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import psutil
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery, storage
+
+from sandbox.__main__ import main
+from sandbox.services import airflow
+from sandbox.services.processes import alive, free_port
+from sandbox.state import Home, State, airflow_settings
+from tests.conftest import Sandbox, run_sandbox
+
+
+@pytest.fixture
+def var(tmp_path: Path) -> Iterator[Path]:
+    yield tmp_path / "var"
+    run_sandbox(tmp_path / "var", "down")
+
+
+def test_addresses_are_told_in_a_file_that_a_shell_sources(sandbox: Sandbox) -> None:
+    lines = shlex.split((sandbox.var / "sandbox.env").read_text())
+    written = dict(line.split("=", 1) for line in lines)
+    assert set(written) - set(airflow_settings(sandbox.var, State())) == {
+        "BIGQUERY_EMULATOR_HOST",
+        "BIGQUERY_STORAGE_EMULATOR_HOST",
+        "STORAGE_EMULATOR_HOST",
+        "VERTEX_AI_EMULATOR_HOST",
+        "GOOGLE_CLOUD_PROJECT",
+        "GOOGLE_CLOUD_LOCATION",
+        "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT",
+    }
+    told = subprocess.run(
+        ["sh", "-c", f". {sandbox.var}/sandbox.env; echo $VERTEX_AI_EMULATOR_HOST $AIRFLOW_HOME"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    home = sandbox.var / "airflow"
+    assert told.stdout.split() == [sandbox.env["VERTEX_AI_EMULATOR_HOST"], str(home)]
+    whole = airflow.environment(home, Home(sandbox.var).load())
+    assert written.items() < whole.items(), "as Airflow's own processes have it"
+    assert not [name for name in written if "SECRET" in name]
+
+
+def test_everything_listens_on_loopback_only(sandbox: Sandbox) -> None:
+    ports = set(Home(sandbox.var).load().ports.values())
+    pids = {p.pid for p in Home(sandbox.var).load().processes.values()}
+    listening = {
+        (c.laddr.ip, c.laddr.port)
+        for pid in pids
+        for c in psutil.Process(pid).net_connections("inet")
+        if c.status == psutil.CONN_LISTEN
+    }
+    assert {port for _, port in listening} == ports
+    # gRPC listens on an IPv6 socket for the IPv4 address.
+    assert {ip.removeprefix("::ffff:") for ip, _ in listening} == {"127.0.0.1"}
+
+
+def test_up_again_keeps_what_runs(sandbox: Sandbox) -> None:
+    before = Home(sandbox.var).load()
+    assert sandbox.cli("up").returncode == 0
+    assert Home(sandbox.var).load() == before
+    told = sandbox.cli("status")
+    assert told.returncode == 0
+    assert told.stdout.count(" healthy ") >= 3
+
+
+def test_down_keeps_data_and_addresses_and_reset_clears_it(var: Path) -> None:
+    assert run_sandbox(var, "up", "--project", "my-project").returncode == 0
+    first = Home(var).load()
+    host = f"http://127.0.0.1:{first.ports['bigquery']}"
+    tables = bigquery.Client(
+        project="my-project",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": host},
+    )
+    tables.create_dataset("kept")
+    buckets = storage.Client(
+        project="my-project",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": f"http://127.0.0.1:{first.ports['storage']}"},
+    )
+    buckets.bucket("my-project-titleholder").blob("kept").upload_from_string("yes")
+
+    down = run_sandbox(var, "down")
+    assert down.stdout.startswith("sandbox: 3 processes ended")
+    assert not any(alive(process) for process in first.processes.values())
+    assert run_sandbox(var, "status").returncode == 1
+    with pytest.raises(httpx.ConnectError):
+        httpx.get(f"{host}/readyz")
+
+    assert run_sandbox(var, "up").returncode == 0
+    assert Home(var).load().ports == first.ports
+    assert [dataset.dataset_id for dataset in tables.list_datasets()] == ["kept"]
+    assert buckets.bucket("my-project-titleholder").blob("kept").download_as_text() == "yes"
+
+    assert run_sandbox(var, "reset").returncode == 0
+    assert Home(var).load() == State(ports=first.ports)
+    assert "GOOGLE_CLOUD_PROJECT=titleholder-local\n" in (var / "sandbox.env").read_text()
+    assert run_sandbox(var, "up").returncode == 0
+    assert list(tables.list_datasets()) == []
+    log = (var / "logs" / "bigquery.log").read_text()
+    assert "download" not in log
+
+
+@pytest.mark.parametrize(
+    "other", [("--project", "another-project"), ("--location", "europe-west4")]
+)
+def test_what_runs_keeps_its_project_and_region(sandbox: Sandbox, other: tuple[str, str]) -> None:
+    before, addresses = Home(sandbox.var).load(), (sandbox.var / "sandbox.env").read_text()
+    told = sandbox.cli("up", *other)
+    assert told.returncode == 1
+    assert told.stderr.startswith(
+        "sandbox: it is running as project titleholder-local in us-central1; run `python -m "
+        "sandbox down`"
+    )
+    assert other[1] in told.stderr
+    assert told.stderr.count("\n") == 1
+    assert Home(sandbox.var).load() == before
+    assert (sandbox.var / "sandbox.env").read_text() == addresses
+    same = sandbox.cli("up", "--project", before.project, "--location", before.location)
+    assert same.returncode == 0
+
+
+@pytest.mark.parametrize(
+    ("option", "value", "says"),
+    [
+        ("--project", "My Project", "is not a project id: write 6 to 30"),
+        ("--project", "short", "is not a project id: write 6 to 30"),
+        ("--project", "", "is not a project id: write 6 to 30"),
+        ("--location", "Mars/North", "is not a region: write one as Google does"),
+        ("--location", "", "is not a region: write one as Google does"),
+    ],
+)
+def test_what_is_no_project_or_region(
+    tmp_path: Path, option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main(["--var", str(tmp_path / "var"), "up", option, value])
+    assert raised.value.code == 2
+    assert f"argument {option}: {value!r} {says}" in capsys.readouterr().err
+    assert not (tmp_path / "var").exists()
+
+
+def test_a_part_that_died_is_seen_and_started_again(var: Path) -> None:
+    assert run_sandbox(var, "up").returncode == 0
+    vertex = Home(var).load().processes["vertex"]
+    psutil.Process(vertex.pid).kill()
+    told = run_sandbox(var, "status")
+    assert told.returncode == 1
+    assert "Vertex AI                ended" in told.stdout
+    assert run_sandbox(var, "up").returncode == 0
+    assert Home(var).load().processes["vertex"].pid != vertex.pid
+
+
+def test_down_never_ends_a_process_it_did_not_start(var: Path) -> None:
+    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    try:
+        assert run_sandbox(var, "up").returncode == 0
+        home = Home(var)
+        state = home.load()
+        real = state.processes["vertex"]
+        # As if the system had given the pid of a part that died to somebody else.
+        state.processes["vertex"] = type(real)(bystander.pid, real.started)
+        home.save(state)
+        assert run_sandbox(var, "down").stdout.startswith("sandbox: 2 processes ended")
+        assert bystander.poll() is None
+        state.processes = {"vertex": real}
+        home.save(state)
+    finally:
+        bystander.kill()
+        bystander.communicate()
+
+
+def test_a_port_can_be_chosen_and_a_taken_one_is_left_alone(var: Path) -> None:
+    port = free_port(None)
+    assert run_sandbox(var, "up", "--port", f"vertex={port}").returncode == 0
+    assert Home(var).load().ports["vertex"] == port
+    assert free_port(port) != port
+    assert run_sandbox(var, "up", "--port", "vertx=1").returncode == 2
+
+
+def test_airflows_secrets_are_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
+    names = ("bigquery", "bigquery-storage", "storage", "vertex")
+    state = State(ports=dict.fromkeys(names, 1))
+    first = airflow.environment(tmp_path, state)
+    assert airflow.environment(tmp_path, state) == first
+    assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) > 30
+    assert stat.S_IMODE(os.stat(tmp_path / "secrets.env").st_mode) == 0o600

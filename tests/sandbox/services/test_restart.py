@@ -1,0 +1,66 @@
+"""`python -m sandbox.services.restart`: what fails is started again, and ended with it."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import psutil
+import pytest
+
+from sandbox.services.pids import started_at
+from sandbox.services.processes import stop
+from sandbox.state import Running
+from tests.conftest import REPOSITORY
+
+# Fails until it was started for the third time.
+THRICE = """
+import pathlib, sys
+path = pathlib.Path(sys.argv[1])
+with path.open("a") as file:
+    file.write("x")
+sys.exit(0 if len(path.read_text()) == 3 else 7)
+"""
+
+
+def again(seconds: str, *command: str) -> list[str]:
+    return [
+        sys.executable,
+        "-m",
+        "sandbox.services.restart",
+        seconds,
+        sys.executable,
+        "-c",
+        *command,
+    ]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "code", "starts"),
+    [
+        pytest.param("0", 0, 3, id="until it ends well"),
+        pytest.param("600", 7, 1, id="not what cannot start"),
+    ],
+)
+def test_what_fails_is_started_again(tmp_path: Path, seconds: str, code: int, starts: int) -> None:
+    path = tmp_path / "starts"
+    command = again(seconds, THRICE, str(path))
+    done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
+    assert done.returncode == code
+    assert path.read_text() == "x" * starts
+    assert done.stdout.count("sandbox: ended with 7, started again: ") == starts - 1
+
+
+def test_it_is_ended_and_its_command_with_it() -> None:
+    # It would end by itself once the test is gone.
+    command = again("0", "import sys; print('here', flush=True); sys.stdin.read()")
+    pipe = subprocess.PIPE
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, cwd=REPOSITORY) as process:
+        running = Running(process.pid, started_at(process.pid) or "")
+        try:
+            assert process.stdout is not None
+            assert process.stdout.readline() == "here\n"
+            (child,) = psutil.Process(process.pid).children()
+        finally:
+            stop([running])
+        assert process.stdout.read() == ""  # neither started again nor left behind
+    assert not child.is_running()

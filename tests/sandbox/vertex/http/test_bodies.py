@@ -1,0 +1,144 @@
+"""The type and the encoding of a body: what Google's front end does not take is refused."""
+
+import gzip
+import json
+import tracemalloc
+from typing import Any
+
+import pytest
+
+from sandbox.vertex.http.bodies import LARGEST_BODY, unpack
+from sandbox.vertex.http.errors import InvalidArgument
+
+ROW = [86.6, 91.4, 50]
+BODY = json.dumps({"instances": [ROW]}).encode()
+JSON = {"Content-Type": "application/json"}
+FORM = "application/x-www-form-urlencoded"
+PACKED = gzip.compress(BODY)
+ZEROS = gzip.compress(bytes(LARGEST_BODY))
+
+
+def predict(vertex: Any, endpoint: str, body: bytes, headers: dict[str, str]) -> Any:
+    return vertex.http.post(f"/v1/{endpoint}:predict", content=body, headers=headers)
+
+
+def refused(answer: Any) -> str:
+    error = answer.json()["error"]
+    assert (answer.status_code, error["status"]) == (400, "INVALID_ARGUMENT"), answer.text
+    return str(error["message"])
+
+
+def test_what_curl_sends_unless_it_is_given_a_type_is_refused(vertex: Any, pair: Any) -> None:
+    message = refused(predict(vertex, pair[0], BODY, {"Content-Type": FORM}))
+    assert message.startswith(f"Invalid JSON payload received. Unknown name '{BODY.decode()}': ")
+    assert "send it with the header Content-Type: application/json" in message
+    message = refused(predict(vertex, pair[0], b"a%5B%5D=1&b=2", {"Content-Type": FORM}))
+    assert "Unknown name 'a[]': Cannot bind query parameter." in message
+
+
+@pytest.mark.parametrize(
+    "kind",
+    [None, "", "text/plain", "multipart/form-data; boundary=x", "application/jsonx", FORM, "json"],
+)
+def test_a_body_that_is_not_said_to_be_json_is_refused(vertex: Any, pair: Any, kind: Any) -> None:
+    headers = {} if kind is None else {"Content-Type": kind}
+    message = refused(predict(vertex, pair[0], BODY, headers))
+    assert "Content-Type: application/json" in message
+    assert message.count("\n") == 0
+    content = b'{"displayName": "x"}'
+    made = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=content, headers=headers)
+    assert "Content-Type: application/json" in refused(made)
+    assert [one.name for one in vertex.endpoints.list_endpoints(parent=vertex.parent)] == [pair[0]]
+
+
+@pytest.mark.parametrize("kind", ["application/json", "Application/JSON ;charset=UTF-8"])
+def test_json_by_any_spelling(vertex: Any, pair: Any, kind: str) -> None:
+    assert predict(vertex, pair[0], BODY, {"Content-Type": kind}).status_code == 200
+
+
+def test_no_body_needs_no_type(vertex: Any) -> None:
+    path = f"/v1/{vertex.parent}/pipelineJobs/none:cancel"
+    for headers in ({}, {"Content-Type": FORM}):
+        assert vertex.http.post(path, content=b"", headers=headers).status_code == 404
+
+
+def test_what_is_not_googles_needs_no_type(vertex: Any, pair: Any) -> None:
+    """As curl sends it; raw prediction takes whatever the container does."""
+    clock = {"content": b'{"now": "2026-10-05T03:00:00Z"}', "headers": {"Content-Type": FORM}}
+    try:
+        assert vertex.http.put("/sandbox/clock", **clock).status_code == 200
+    finally:
+        vertex.http.delete("/sandbox/clock")
+    raw = {"content": b"\xff\xd8", "headers": {"Content-Type": "image/jpeg"}}
+    assert vertex.http.post(f"/v1/{pair[0]}:rawPredict", **raw).status_code == 501
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding"),
+    [
+        (PACKED, "gzip"),
+        (PACKED, "X-GZIP"),
+        (gzip.compress(BODY[:9]) + gzip.compress(BODY[9:]), "gzip"),
+        (BODY, "identity"),
+    ],
+    ids=["one member", "other spelling", "two members", "none"],
+)
+def test_a_gzip_body_is_understood(vertex: Any, pair: Any, body: bytes, encoding: str) -> None:
+    answer = predict(vertex, pair[0], body, {**JSON, "Content-Encoding": encoding})
+    assert answer.status_code == 200, answer.text
+    assert answer.json()["predictions"][0] in ([1, 1], [2, 2])
+    made = vertex.http.post(
+        f"/v1/{vertex.parent}/endpoints",
+        content=gzip.compress(b'{"displayName": "packed"}'),
+        headers={**JSON, "Content-Encoding": "gzip"},
+    )
+    assert made.status_code == 200, made.text
+
+
+@pytest.mark.parametrize(
+    ("body", "encoding", "why"),
+    [
+        (BODY, "gzip", "not what its Content-Encoding gzip says"),
+        (PACKED[:-1], "gzip", "not what its Content-Encoding gzip says"),
+        (PACKED[:15] + b"\xff" * 30, "gzip", "Content-Encoding gzip"),
+        (PACKED[:-8] + bytes(8), "gzip", "Content-Encoding gzip"),
+        (PACKED + b"more", "gzip", "Content-Encoding gzip"),
+        (BODY, "br", "'br' is not known here"),
+        (gzip.compress(PACKED), "gzip, gzip", "'gzip, gzip' is not known here"),
+        (gzip.compress(b"{"), "gzip", "Invalid JSON payload"),
+    ],
+    ids=["plain", "cut", "broken", "wrong sum", "more", "br", "twice", "half of JSON"],
+)
+def test_a_broken_encoding_is_refused(
+    vertex: Any, pair: Any, body: bytes, encoding: str, why: str
+) -> None:
+    answer = predict(vertex, pair[0], body, {**JSON, "Content-Encoding": encoding})
+    assert why in refused(answer)
+
+
+def test_a_packed_request_is_measured_unpacked(vertex: Any, pair: Any) -> None:
+    body = json.dumps({"instances": [ROW], "parameters": "x" * 1_500_000}).encode()
+    answer = predict(vertex, pair[0], gzip.compress(body), {**JSON, "Content-Encoding": "gzip"})
+    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
+    assert "1.500MB" in answer.json()["error"]["message"]
+
+
+@pytest.mark.parametrize(
+    "bomb", [ZEROS * 900, gzip.compress(bytes(8 * LARGEST_BODY))], ids=["many", "one"]
+)
+def test_a_gzip_bomb_takes_no_memory(vertex: Any, pair: Any, bomb: bytes) -> None:
+    """The first would be 9 GB."""
+    assert len(bomb) < LARGEST_BODY
+    tracemalloc.start()
+    try:
+        with pytest.raises(InvalidArgument, match="exceeds the limit: 10485760 bytes"):
+            unpack(bomb, "gzip")
+        assert tracemalloc.get_traced_memory()[1] < 4 * LARGEST_BODY
+    finally:
+        tracemalloc.stop()
+    answer = predict(vertex, pair[0], bomb, {**JSON, "Content-Encoding": "gzip"})
+    assert "exceeds the limit: 10485760 bytes" in refused(answer)
+
+
+def test_as_much_as_is_allowed_is_unpacked() -> None:
+    assert unpack(ZEROS, "gzip") == bytes(LARGEST_BODY)

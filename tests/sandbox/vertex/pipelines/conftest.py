@@ -1,0 +1,180 @@
+"""A running PipelineService with a Cloud Storage emulator of its own."""
+
+import itertools
+import json
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import storage
+from google.cloud.aiplatform.pipeline_jobs import _set_enable_caching_value
+from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
+
+from sandbox.services.pids import started_at
+from sandbox.vertex.clock import utc_now
+from sandbox.vertex.context import Context
+from sandbox.vertex.http.resource_names import Names
+from sandbox.vertex.operations.lifecycle import Operations
+from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.store import Store
+from tests.sandbox.vertex.pipelines import samples
+
+PARENT = "projects/123456789/locations/us-central1"
+BUCKET = "pipelines-test"
+_FINAL = {
+    types.PipelineState.PIPELINE_STATE_SUCCEEDED,
+    types.PipelineState.PIPELINE_STATE_FAILED,
+    types.PipelineState.PIPELINE_STATE_CANCELLED,
+}
+
+
+def until(done: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """What `done` returns once that is true; fails after some seconds."""
+    deadline = time.monotonic() + seconds
+    while not (found := done()):
+        assert time.monotonic() < deadline, f"still waiting for {what} after {seconds} seconds"
+        time.sleep(0.02)
+    return found
+
+
+@dataclass
+class Bench:
+    """A service, and what tests do with it."""
+
+    service: PipelineService
+    home: Path
+    numbers: Iterator[int] = field(default_factory=itertools.count)
+
+    def request(
+        self,
+        pipeline: Any,
+        job_id: str | None = None,
+        caching: bool | None = False,
+        **parameters: Any,
+    ) -> types.CreatePipelineJobRequest:
+        """A good request; the parameters go through a Struct, as over the wire.
+
+        `caching` is the SDK's enable_caching, done as the SDK does it. Off, for tests see tasks
+        run that an earlier test had run.
+        """
+        job = types.PipelineJob(
+            display_name="a test",
+            labels={"team": "data"},
+            runtime_config={"gcs_output_directory": f"gs://{BUCKET}/root/"},
+        )
+        message = types.PipelineJob.pb(job)
+        spec = json.loads(samples.compiled(pipeline))
+        if caching is not None:
+            _set_enable_caching_value(spec, caching)
+        json_format.ParseDict(spec, message.pipeline_spec)
+        for name, value in parameters.items():
+            json_format.ParseDict(value, message.runtime_config.parameter_values[name])
+        if job_id is None:
+            job_id = f"job-{next(self.numbers)}"
+        return types.CreatePipelineJobRequest(
+            parent=PARENT, pipeline_job=job, pipeline_job_id=job_id
+        )
+
+    def submit(self, pipeline: Any, **parameters: Any) -> Any:
+        """Create a job."""
+        return self.service.create_pipeline_job(self.request(pipeline, **parameters))
+
+    def get(self, job: Any) -> Any:
+        """The job as it is now."""
+        return self.service.get_pipeline_job(types.GetPipelineJobRequest(name=job.name))
+
+    def cancel(self, job: Any) -> None:
+        """Ask the job to end."""
+        self.service.cancel_pipeline_job(types.CancelPipelineJobRequest(name=job.name))
+
+    def wait(self, job: Any) -> Any:
+        """The job when it is over."""
+        return until(
+            lambda: (now := self.get(job)).state in _FINAL and now, f"the end of {job.name}"
+        )
+
+    def run(self, pipeline: Any, **parameters: Any) -> Any:
+        """Create a job and wait for its end."""
+        return self.wait(self.submit(pipeline, **parameters))
+
+
+def context(store: Store) -> Context:
+    """What the service works with, on the time of day: its processes have no other."""
+    operations = Operations(store, utc_now)
+    return Context(store, utc_now, Names("titleholder", "123456789"), operations)
+
+
+def task(job: Any, name: str) -> Any:
+    """The one task of that name."""
+    found = [one for one in job.job_detail.task_details if one.task_name == name]
+    assert len(found) == 1, [one.task_name for one in job.job_detail.task_details]
+    return found[0]
+
+
+@pytest.fixture(scope="session")
+def cloud_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.Client]:
+    """Google's own client of an emulator that has one bucket."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = str(probe.getsockname()[1])
+    program = Path(sys.executable).parent / "gcp-storage-emulator"
+    folder = tmp_path_factory.mktemp("gcs")
+    where = ["--host", "127.0.0.1", "--port", port, "--default-bucket", BUCKET]
+    emulator = subprocess.Popen(
+        [program, "-d", folder, "start", *where],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    host = f"http://127.0.0.1:{port}"
+
+    def answers() -> bool:
+        try:
+            return requests.get(f"{host}/storage/v1/b/{BUCKET}", timeout=5).ok
+        except requests.ConnectionError:
+            return False
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("STORAGE_EMULATOR_HOST", host)
+        try:
+            until(answers, "the storage emulator")
+            yield storage.Client("titleholder", AnonymousCredentials())
+        finally:
+            emulator.terminate()
+            emulator.wait()
+
+
+@pytest.fixture(scope="module")
+def bench(
+    cloud_storage: storage.Client, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Bench]:
+    """A service that runs; one for all tests of a file."""
+    home = tmp_path_factory.mktemp("vertex")
+    store = Store(home / "vertex.sqlite")
+    service = PipelineService(context(store), home / "pipelines")
+    yield Bench(service, home / "pipelines")
+    service.close()
+    store.close()
+
+
+def alive(pid: int) -> bool:
+    """Whether a process of that number is there and no zombie."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text()
+    except FileNotFoundError:
+        return not Path("/proc").exists() and started_at(pid) is not None
+    return status.rpartition(")")[2].split()[0] != "Z"
+
+
+def pid_in(path: Path) -> int:
+    """The number that a component wrote there."""
+    until(path.exists, f"{path.name} to be written")
+    return int(path.read_text())

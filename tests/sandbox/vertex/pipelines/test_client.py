@@ -1,0 +1,149 @@
+"""The same through HTTP, with Google's own clients: the generated one and the SDK."""
+
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+import uvicorn
+from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform, aiplatform_v1, storage
+from google.cloud.aiplatform import pipeline_jobs
+from google.cloud.aiplatform.utils import gcs_utils
+from google.cloud.aiplatform_v1 import types
+
+from sandbox.vertex.app import create_app
+from tests.sandbox.vertex.pipelines import samples
+from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, pid_in, task, until
+
+State = types.PipelineState
+Task = types.PipelineTaskDetail.State
+
+
+@dataclass
+class Server:
+    """A local Vertex AI over HTTP."""
+
+    url: str
+    client: aiplatform_v1.PipelineServiceClient
+
+
+@pytest.fixture(scope="module")
+def server(
+    cloud_storage: storage.Client, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The whole app, and Google's generated client for it."""
+    host = str(cloud_storage._connection.API_BASE_URL)
+    app = create_app(tmp_path_factory.mktemp("vertex"), "titleholder", host, number="123456789")
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    thread = threading.Thread(target=running.run, args=([listener],))
+    thread.start()
+    client = aiplatform_v1.PipelineServiceClient(
+        transport="rest",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": url},
+    )
+    until(lambda: running.started, "the server")
+    yield Server(url, client)
+    client.transport.close()
+    running.should_exit = True
+    thread.join()
+
+
+def test_the_generated_client(server: Server, bench: Bench) -> None:
+    request = bench.request(samples.weekly, "over-http", steps=7)
+    job = server.client.create_pipeline_job(request)
+    assert job.state == State.PIPELINE_STATE_PENDING
+    with pytest.raises(exceptions.Conflict):
+        server.client.create_pipeline_job(request)
+    over = until(
+        lambda: (now := server.client.get_pipeline_job(name=job.name)).end_time and now, "the end"
+    )
+    assert over.state == State.PIPELINE_STATE_SUCCEEDED
+    assert task(over, "train").outputs["metrics"].artifacts[0].metadata["score"] == 61.5
+    assert task(over, "train").execution.metadata["input:steps"] == 7
+    found = server.client.list_pipeline_jobs(
+        types.ListPipelineJobsRequest(parent=PARENT, filter='display_name="a test"')
+    )
+    assert [one.name for one in found] == [job.name]
+    masked = server.client.list_pipeline_jobs(
+        types.ListPipelineJobsRequest(parent=PARENT, read_mask={"paths": ["name", "display_name"]})
+    )
+    assert list(masked) == [types.PipelineJob(name=job.name, display_name="a test")]
+    with pytest.raises(exceptions.BadRequest, match="cannot be cancelled"):
+        server.client.cancel_pipeline_job(name=job.name)
+    with pytest.raises(exceptions.NotFound):
+        server.client.get_pipeline_job(name=f"{job.name}-not")
+    with pytest.raises(exceptions.BadRequest, match="no parameter 'stops'"):
+        server.client.create_pipeline_job(bench.request(samples.weekly, "other", stops=7))
+
+
+def test_cancel_over_http(server: Server, bench: Bench, tmp_path: Path) -> None:
+    pid_file = str(tmp_path / "pid")
+    job = server.client.create_pipeline_job(bench.request(samples.sleeper, pid_file=pid_file))
+    pid_in(tmp_path / "pid")
+    assert server.client.cancel_pipeline_job(name=job.name) is None
+    over = until(
+        lambda: (now := server.client.get_pipeline_job(name=job.name)).end_time and now, "the end"
+    )
+    assert over.state == State.PIPELINE_STATE_CANCELLED
+
+
+def test_the_sdk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(pipeline_jobs, "_JOB_WAIT_TIME", 0.05)
+    # submit() asks cloudresourcemanager.googleapis.com whose bucket it is: no such call in tests.
+    monkeypatch.setattr(gcs_utils, "_verify_bucket_ownership", lambda *_: True)
+    aiplatform.init(
+        project="titleholder",
+        location="us-central1",
+        api_endpoint=server.url,
+        api_transport="rest",
+        credentials=AnonymousCredentials(),
+    )
+    template = tmp_path / "weekly.json"
+    template.write_text(samples.compiled(samples.weekly))
+
+    def job(
+        job_id: str, caching: bool | None = None, **parameters: float
+    ) -> aiplatform.PipelineJob:
+        return aiplatform.PipelineJob(
+            enable_caching=caching,
+            display_name="from the sdk",
+            template_path=str(template),
+            job_id=job_id,
+            pipeline_root=f"gs://{BUCKET}/sdk",
+            parameter_values=parameters,
+            labels={"from": "sdk"},
+        )
+
+    good = job("sdk-good", rate=0.25, steps=4)
+    good.submit()
+    good.wait()
+    assert good.state == State.PIPELINE_STATE_SUCCEEDED
+    assert good.task_details[0].task_name == "sdk-good"
+    listed = aiplatform.PipelineJob.list(filter="labels.from=sdk", order_by="create_time desc")
+    assert [one.name for one in listed] == ["sdk-good"]
+
+    for caching, state in ((None, Task.SKIPPED), (True, Task.SKIPPED), (False, Task.SUCCEEDED)):
+        again = job(f"sdk-{caching}".lower(), caching, rate=0.25, steps=4)
+        again.submit()
+        again.wait()
+        trained = task(again._gca_resource, "train")
+        assert (trained.state, trained.outputs["metrics"].artifacts[0].metadata["score"]) == (
+            state,
+            61.5,
+        )
+    good.delete()
+    assert "sdk-good" not in [one.name for one in aiplatform.PipelineJob.list()]
+
+    template.write_text(samples.compiled(samples.broken))
+    bad = job("sdk-bad")
+    bad.submit()
+    with pytest.raises(RuntimeError, match="The failed tasks are: \\[fail\\]"):
+        bad.wait()
+    assert bad.has_failed

@@ -1,0 +1,95 @@
+"""Objects whose names are no paths: nothing is written outside the mount, as Cloud Storage FUSE
+shows them nowhere."""
+
+from pathlib import Path
+
+import pytest
+from google.cloud import storage
+from google.cloud.aiplatform_v1 import types
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sandbox.vertex.pipelines.execution.fuse import file_of
+from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
+from tests.sandbox.vertex.pipelines import samples
+from tests.sandbox.vertex.pipelines.conftest import BUCKET, Bench, task
+
+MOUNT = Path("/somewhere/gcs")
+
+
+@given(bucket=st.text("/.ab", max_size=4), name=st.text("/.ab\0 ", max_size=12))
+def test_an_object_has_one_file_in_its_bucket_or_none(bucket: str, name: str) -> None:
+    found = file_of(MOUNT, bucket, name)
+    if found is not None:
+        assert ".." not in found.parts
+        assert found.relative_to(MOUNT).as_posix() == f"{bucket}/{name}"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["", "/", "a/", "/abs/path", "//a", "a//b", ".", "..", "./a", "../a", "a/.", "a/..", "a/../b"],
+)
+def test_names_that_a_mounted_bucket_does_not_show(name: str) -> None:
+    assert file_of(MOUNT, BUCKET, name) is None
+
+
+@pytest.mark.parametrize("name", ["a", "a/b", ".a", "..a", "a..", "a/...", "a b/ü", "\\a"])
+def test_names_that_a_mounted_bucket_shows(name: str) -> None:
+    assert file_of(MOUNT, BUCKET, name) == MOUNT / BUCKET / name
+
+
+def test_nothing_is_written_outside_the_mount(
+    cloud_storage: storage.Client, tmp_path: Path
+) -> None:
+    outside, mount = tmp_path / "outside", Mount(tmp_path / "gcs", "titleholder")
+    bucket = cloud_storage.bucket(BUCKET)
+    names = (f"{outside}/abs", "strange//empty", "strange/./dot", "strange/plain")
+    for name in names:
+        bucket.blob(name).upload_from_string(name)
+    try:
+        for uri in (f"gs://{BUCKET}/{outside}", f"gs://{BUCKET}/strange", f"gs://{BUCKET}/"):
+            mount.fetch(uri)
+        assert not outside.exists()
+        (shown,) = (mount.folder / BUCKET / "strange").rglob("*")
+        assert shown == mount.folder / BUCKET / "strange/plain"
+        assert shown.read_text() == "strange/plain"
+        mount.send()
+        assert {one.name for one in bucket.list_blobs(prefix="strange")} == set(names[1:])
+    finally:
+        bucket.delete_blobs([bucket.blob(name) for name in names])
+
+
+def test_nothing_is_written_through_a_link(cloud_storage: storage.Client, tmp_path: Path) -> None:
+    outside, mount = tmp_path / "outside", Mount(tmp_path / "gcs", "titleholder")
+    outside.mkdir()
+    (outside / "file").write_text("mine")
+    here = mount.folder / BUCKET / "linked"
+    here.mkdir(parents=True)
+    (here / "folder").symlink_to(outside)
+    (here / "file").symlink_to(outside / "file")
+    for name in ("linked/folder/file", "linked/file"):
+        blob = cloud_storage.bucket(BUCKET).blob(name)
+        blob.upload_from_string("theirs")
+        try:
+            with pytest.raises(StorageError, match="leads outside the mount"):
+                mount.fetch(f"gs://{BUCKET}/{name}")
+        finally:
+            blob.delete()
+    assert [path.read_text() for path in outside.iterdir()] == ["mine"]
+
+
+def test_a_job_whose_input_is_named_like_a_file_of_this_machine(
+    bench: Bench, cloud_storage: storage.Client, tmp_path: Path
+) -> None:
+    mine = tmp_path / "model"
+    mine.write_text("mine")
+    blob = cloud_storage.bucket(BUCKET).blob(str(mine))
+    blob.upload_from_string("theirs")
+    try:
+        job = bench.run(samples.imported, uri=f"gs://{BUCKET}/{mine}")
+    finally:
+        blob.delete()
+    assert mine.read_text() == "mine"
+    look = task(job, "look")
+    assert look.state == types.PipelineTaskDetail.State.FAILED
+    assert "No such file or directory" in look.error.message

@@ -1,0 +1,211 @@
+"""What is refused when a job is created, and how a good one begins."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
+
+from sandbox.vertex.http.errors import AlreadyExists, InvalidArgument, PermissionDenied
+from tests.sandbox.vertex.pipelines import samples
+from tests.sandbox.vertex.pipelines.conftest import PARENT, Bench
+
+
+def refused(bench: Bench, request: Any) -> str:
+    with pytest.raises(InvalidArgument) as caught:
+        bench.service.create_pipeline_job(request)
+    return caught.value.message
+
+
+@pytest.mark.parametrize("job_id", ["Upper", "9lives", "under_score", "a" * 128, "-a", "a.b"])
+def test_ids(bench: Bench, job_id: str) -> None:
+    assert "pipelineJobId" in refused(bench, bench.request(samples.weekly, job_id))
+
+
+def test_the_longest_id_and_a_second_of_its_name(bench: Bench) -> None:
+    job = bench.submit(samples.weekly, job_id="a" * 127)
+    assert job.name == f"{PARENT}/pipelineJobs/{'a' * 127}"
+    with pytest.raises(AlreadyExists):
+        bench.submit(samples.weekly, job_id="a" * 127)
+    bench.wait(job)
+
+
+def test_an_id_of_the_servers(bench: Bench) -> None:
+    one = bench.submit(samples.weekly, job_id="")
+    two = bench.submit(samples.weekly, job_id="")
+    assert one.name.startswith(f"{PARENT}/pipelineJobs/weekly-2")
+    assert one.name != two.name
+    for job in (one, two):
+        bench.cancel(job)
+        bench.wait(job)
+
+
+def test_the_parent(bench: Bench) -> None:
+    request = bench.request(samples.weekly)
+    request.parent = "projects/titleholder"
+    assert "parent" in refused(bench, request)
+    request.parent = "projects/somebody-else/locations/us-central1"
+    with pytest.raises(PermissionDenied):
+        bench.service.create_pipeline_job(request)
+
+
+def test_a_parent_by_id_is_named_by_number(bench: Bench) -> None:
+    request = bench.request(samples.weekly)
+    request.parent = "projects/titleholder/locations/us-central1"
+    job = bench.service.create_pipeline_job(request)
+    assert job.name.startswith(PARENT)
+    bench.cancel(job)
+    bench.wait(job)
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        ({"display_name": "x" * 129}, "displayName"),
+        ({"labels": {"Team": "x"}}, "label key 'Team'"),
+        ({"labels": {"team": "a b"}}, "label value 'a b'"),
+        ({"labels": {"a" * 65: ""}}, "label key"),
+        ({"pipeline_spec": {}}, "pipelineSpec is required"),
+        ({"pipeline_spec": {}, "template_uri": "https://x/y"}, "no template registry"),
+        ({"runtime_config": {}}, "gcsOutputDirectory is required"),
+        ({"runtime_config": {"gcs_output_directory": "/tmp/x"}}, "not a path in a Cloud Storage"),
+        *(
+            (
+                {"runtime_config": {"gcs_output_directory": f"gs://bucket/{folder}"}},
+                "has a folder without a name or named `.` or `..`",
+            )
+            for folder in ("..", "../../x", "a/../../../x", "./a", "a/.", "a//b", "/etc")
+        ),
+        (
+            {
+                "runtime_config": {
+                    "gcs_output_directory": "gs://bucket/x",
+                    "parameters": {"rate": {"double_value": 1.0}},
+                }
+            },
+            "parameters is deprecated",
+        ),
+    ],
+)
+def test_what_is_around_the_spec(bench: Bench, change: dict[str, Any], why: str) -> None:
+    request = bench.request(samples.weekly)
+    for field, value in change.items():
+        setattr(request.pipeline_job, field, value)
+    assert why in refused(bench, request)
+
+
+@pytest.mark.parametrize(
+    ("parameters", "why"),
+    [
+        ({"whole": 3.5}, "'whole' wants NUMBER_INTEGER and got 3.5"),
+        ({"whole": "3"}, "'whole' wants NUMBER_INTEGER and got '3'"),
+        ({"whole": True}, "'whole' wants NUMBER_INTEGER and got True"),
+        ({"half": "x"}, "'half' wants NUMBER_DOUBLE and got 'x'"),
+        ({"text": 1}, "'text' wants STRING and got 1"),
+        ({"flag": 1}, "'flag' wants BOOLEAN and got 1"),
+        ({"many": {}}, "'many' wants LIST and got {}"),
+        ({"deep": []}, "'deep' wants STRUCT and got []"),
+        ({"deep": None}, "'deep' is required"),
+        (
+            {"extra": 1},
+            "no parameter 'extra'; it has deep, flag, half, many, optional, text, whole",
+        ),
+    ],
+)
+def test_parameters(bench: Bench, parameters: dict[str, Any], why: str) -> None:
+    good = {"whole": 1, "half": 1, "text": "", "flag": True, "many": [], "deep": {}}
+    assert why in refused(bench, bench.request(samples.types, **(good | parameters)))
+
+
+def edit(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
+    def apply(spec: dict[str, Any]) -> None:
+        *above, last = path.split("/")
+        for key in above:
+            spec = spec[key]
+        spec[last.replace("%", "/")] = value
+
+    return apply
+
+
+TRAIN = "root/dag/tasks/train"
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (edit("schemaVersion", "2.0.0"), "schemaVersion '2.0.0'"),
+        (edit("sdkVersion", ""), "no sdkVersion"),
+        (edit("root/dag/tasks", {}), "no tasks"),
+        (edit("root/surprise", 1), 'no field named "surprise"'),
+        (edit(f"{TRAIN}/componentRef/name", "comp-x"), "no component 'comp-x'"),
+        (edit("components/comp-train/executorLabel", "exec-x"), "no executor 'exec-x'"),
+        (edit(f"{TRAIN}/dependentTasks", ["gate"]), "wait for each other"),
+        (edit(f"{TRAIN}/dependentTasks", ["nobody"]), "waits for a task 'nobody'"),
+        (edit(f"{TRAIN}/triggerPolicy", {"condition": "size(x)"}), "has a condition"),
+        (edit(f"{TRAIN}/artifactIterator", {"itemInput": "x"}), "loops over a component"),
+        (edit(f"{TRAIN}/cachingOptions/cacheKey", "mine"), "'train' has a cache key of its own"),
+        (
+            edit(
+                "components/comp-condition-1/dag/tasks/offer/componentRef/name", "comp-condition-1"
+            ),
+            "the components ['comp-condition-1'] contain each other",
+        ),
+        (
+            edit(f"{TRAIN}/triggerPolicy", {"condition": "(" * 999 + "true" + ")" * 999}),
+            "nested more than 50 deep",
+        ),
+        (
+            edit("root/dag/tasks/condition-1/retryPolicy", {"maxRetryCount": 2.0}),
+            "'condition-1' retries a whole pipeline",
+        ),
+        (
+            edit(f"{TRAIN}/inputs/parameters/rate", {"runtimeValue": {"constant": "{{$.what}}"}}),
+            "uses {{$.what}} in its input 'rate'",
+        ),
+        (
+            edit("deploymentSpec/executors/exec-train", {"customJob": {}}),
+            "'train' has an executor of kind custom_job",
+        ),
+        (
+            edit("components/comp-train/outputDefinitions/artifacts/..%..", {}),
+            "has the name '../..', of which no file can be made",
+        ),
+        (edit("root/inputDefinitions/artifacts", {"a": {}}), "the artifact 'a' is required"),
+        (
+            edit("root/inputDefinitions/artifacts", {"a": {"isArtifactList": True}}),
+            "takes a list of artifacts as its input 'a'",
+        ),
+        (edit("pipelineInfo/description", "x" * 1_048_577), "1048576 are allowed"),
+    ],
+)
+def test_specs(bench: Bench, change: Callable[[dict[str, Any]], None], why: str) -> None:
+    spec = json.loads(samples.compiled(samples.weekly))
+    change(spec)
+    request = bench.request(samples.weekly)
+    message = types.PipelineJob.pb(request.pipeline_job).pipeline_spec
+    message.Clear()
+    json_format.ParseDict(spec, message)
+    assert why in refused(bench, request)
+
+
+def test_a_container_component(bench: Bench) -> None:
+    assert (
+        "task 'container' is a container component of image 'alpine' (its command is not that "
+        "of a lightweight Python component); the sandbox runs lightweight Python components"
+    ) in refused(bench, bench.request(samples.contained))
+
+
+def test_what_only_the_server_may_say_is_dropped(bench: Bench) -> None:
+    request = bench.request(samples.weekly)
+    request.pipeline_job.name = "mine"
+    request.pipeline_job.state = types.PipelineState.PIPELINE_STATE_SUCCEEDED
+    request.pipeline_job.error = {"code": 3}
+    job = bench.service.create_pipeline_job(request)
+    assert job.name.startswith(PARENT)
+    assert job.state == types.PipelineState.PIPELINE_STATE_PENDING
+    assert not job.error.code
+    assert job.labels["vertex-ai-pipelines-run-billing-id"].isdigit()
+    bench.cancel(job)
+    bench.wait(job)

@@ -1,0 +1,255 @@
+"""Jobs that really run: states, details, files, errors."""
+
+import ast
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.cloud import storage
+from google.cloud.aiplatform_v1 import types
+
+from tests.sandbox.vertex.pipelines import samples
+from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, task
+
+Task = types.PipelineTaskDetail.State
+State = types.PipelineState
+
+
+def text_at(client: storage.Client, uri: str) -> str:
+    bucket, _, name = uri.removeprefix("gs://").partition("/")
+    return str(client.bucket(bucket).blob(name).download_as_text())
+
+
+@pytest.fixture(scope="module")
+def weekly(bench: Bench) -> Any:
+    """A job that went well, its condition true."""
+    return bench.run(samples.weekly, rate=0.25, steps=7)
+
+
+def test_a_job_that_goes_well(weekly: Any) -> None:
+    assert weekly.state == State.PIPELINE_STATE_SUCCEEDED, weekly.error
+    assert weekly.create_time <= weekly.start_time <= weekly.end_time == weekly.update_time
+    assert weekly.display_name == "a test"
+    assert weekly.labels["team"] == "data"
+    assert not weekly.error.message
+    assert weekly.pipeline_spec["pipelineInfo"]["name"] == "weekly"
+
+
+def test_a_runner_that_ends_well_says_nothing(bench: Bench, weekly: Any) -> None:
+    folder = bench.home / "us-central1" / weekly.name.split("/")[-1]
+    assert (folder / "runner.log").read_text() == ""
+
+
+def test_the_job_is_the_root_of_its_tasks(weekly: Any) -> None:
+    root = task(weekly, weekly.name.split("/")[-1])
+    assert root.parent_task_id == 0
+    assert root.execution.schema_title == "system.Run"
+    assert dict(root.execution.metadata) == {
+        "input:least": 50.0,
+        "input:rate": 0.25,
+        "input:steps": 7.0,
+    }
+    assert task(weekly, "train").parent_task_id == root.task_id
+    branch = task(weekly, "good-enough")
+    assert branch.execution.schema_title == "system.DagExecution"
+    assert task(weekly, "offer").parent_task_id == branch.task_id
+    assert task(weekly, "offer").task_unique_name == "condition-1.offer"
+
+
+def test_a_task_tells_its_metrics_parameters_and_times(weekly: Any) -> None:
+    trained = task(weekly, "train")
+    assert trained.state == Task.SUCCEEDED
+    assert trained.create_time <= trained.start_time <= trained.end_time
+    assert [one.state for one in trained.pipeline_task_status] == [
+        Task.PENDING,
+        Task.RUNNING,
+        Task.SUCCEEDED,
+    ]
+    metrics = trained.outputs["metrics"].artifacts[0]
+    assert metrics.metadata["score"] == 61.5
+    assert metrics.schema_title == "system.Metrics"
+    assert metrics.name.startswith(f"{PARENT}/metadataStores/default/artifacts/")
+    assert trained.execution.metadata["input:steps"] == 7
+    assert task(weekly, "gate").execution.metadata["output:Output"] is True
+    assert trained.executor_detail.container_detail.main_job.startswith(f"{PARENT}/customJobs/")
+
+
+def test_artifacts_are_in_cloud_storage(weekly: Any, cloud_storage: storage.Client) -> None:
+    trained = task(weekly, "train")
+    model = trained.outputs["model"].artifacts[0]
+    job_id = weekly.name.split("/")[-1]
+    folder = f"gs://{BUCKET}/root/123456789/{job_id}/train_{trained.task_id}"
+    assert model.uri == f"{folder}/model"
+    assert model.metadata["framework"] == "none"
+    assert text_at(cloud_storage, model.uri) == "rate=0.25 steps=7"
+    assert text_at(cloud_storage, model.uri + ".note") == "beside it"
+    assert "parameterValues" in text_at(
+        cloud_storage,
+        f"gs://{BUCKET}/root/123456789/{job_id}/gate_{task(weekly, 'gate').task_id}"
+        "/executor_output.json",
+    )
+
+
+def test_an_output_may_hand_on_another_artifact(weekly: Any, cloud_storage: storage.Client) -> None:
+    model = task(weekly, "train").outputs["model"].artifacts[0]
+    offered = task(weekly, "offer")
+    assert offered.inputs["model"].artifacts[0].name == model.name
+    assert offered.outputs["offered"].artifacts[0].uri == model.uri
+    assert offered.outputs["offered"].artifacts[0].metadata["score"] == 61.5
+    assert offered.execution.metadata["output:Output"] == "rate=0.25 steps=7, beside it"
+    blobs = cloud_storage.list_blobs(BUCKET, prefix=f"root/titleholder/{weekly.name[-5:]}/offer")
+    assert not [blob.name for blob in blobs if blob.name.endswith("offered")]
+
+
+def test_a_condition_that_is_false(bench: Bench) -> None:
+    job = bench.run(samples.weekly, least=61.6)
+    assert job.state == State.PIPELINE_STATE_SUCCEEDED
+    branch = task(job, "good-enough")
+    assert branch.state == Task.NOT_TRIGGERED
+    assert branch.end_time
+    assert "offer" not in [one.task_name for one in job.job_detail.task_details]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "answer"),
+    [({"number": 6}, "high"), ({"word": "b"}, "b"), ({}, "rest")],
+)
+def test_if_elif_else_and_one_of(bench: Bench, parameters: Any, answer: str) -> None:
+    job = bench.run(samples.branches, **parameters)
+    assert job.state == State.PIPELINE_STATE_SUCCEEDED, job.error
+    root = task(job, job.name.split("/")[-1])
+    assert root.execution.metadata["output:Output"] == answer
+    states = [one.state for one in job.job_detail.task_details]
+    assert states.count(Task.NOT_TRIGGERED) == 2
+
+
+def test_a_pipeline_inside_a_pipeline(bench: Bench) -> None:
+    job = bench.run(samples.outer, text="{{$.inputs.parameters['x']}}")
+    root = task(job, job.name.split("/")[-1])
+    # what comes in at run time is data, even when it looks like a placeholder
+    expected = "hello {{$.inputs.parameters['x']}}!"
+    assert root.execution.metadata["output:Output"] == expected
+    assert task(job, "inner").state == Task.SUCCEEDED
+
+
+def test_every_type_of_parameter(bench: Bench) -> None:
+    job = bench.run(
+        samples.types,
+        whole=3,
+        half=2,
+        text="é'\"\n{}",
+        flag=False,
+        many=[1, 2.5, "x", {"a": None}],
+        deep={"n": 7, "list": [True]},
+    )
+    assert job.state == State.PIPELINE_STATE_SUCCEEDED, job.error
+    shown = task(job, "show").execution.metadata["output:Output"]
+    expected = [3, 2.0, "é'\"\n{}", False, [1, 2.5, "x", {"a": None}], {"n": 7, "list": [True]}]
+    assert ast.literal_eval(shown) == expected
+    assert shown.startswith("[3, 2.0, ")  # an int, and a float though it came as 2
+    assert task(job, "say").execution.metadata["output:Output"] == "given 3"
+
+
+def test_a_task_that_fails(bench: Bench) -> None:
+    job = bench.run(samples.broken)
+    assert job.state == State.PIPELINE_STATE_FAILED
+    assert job.error.code == 9
+    assert job.error.message.startswith(
+        "The DAG failed because some tasks failed. The failed tasks are: [fail]."
+    )
+    failed = task(job, "fail")
+    assert failed.state == Task.FAILED
+    log = bench.home / "us-central1" / job.name.split("/")[-1] / "fail.log"
+    assert failed.error.message == (
+        "The replica workerpool0-0 exited with a non-zero status of 1. "
+        "ValueError: no rows in visits. To find out more about why your job exited please check "
+        f"the logs: {log}"
+    )
+    assert "Traceback" in log.read_text()
+    assert task(job, "after the failure").state == Task.NOT_TRIGGERED
+    assert task(job, "say-2").state == Task.SUCCEEDED  # the others go on: FAIL_SLOW
+
+
+def test_a_task_that_exits(bench: Bench) -> None:
+    job = bench.run(samples.exits, code=3)
+    message = task(job, "stop").error.message
+    assert message.startswith(
+        "The replica workerpool0-0 exited with a non-zero status of 3. going. To"
+    )
+
+
+@pytest.mark.parametrize(
+    ("pipeline", "name", "why"),
+    [
+        (samples.nan, "not-a-number", "NaN is not a number that JSON knows"),
+        (samples.surrogate, "broken-unicode", "output 'metrics' cannot be stored"),
+        (samples.huge, "too-large", "output 'Output' "),
+    ],
+)
+def test_outputs_that_cannot_be_kept(bench: Bench, pipeline: Any, name: str, why: str) -> None:
+    job = bench.run(pipeline)
+    assert job.state == State.PIPELINE_STATE_FAILED
+    assert why in task(job, name).error.message
+
+
+def test_fail_fast_starts_nothing_more(bench: Bench) -> None:
+    request = bench.request(samples.two_ways)
+    slow = bench.wait(bench.service.create_pipeline_job(request))
+    assert task(slow, "say").state == Task.SUCCEEDED
+    request = bench.request(samples.two_ways)
+    fast = types.PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST
+    request.pipeline_job.runtime_config.failure_policy = fast
+    job = bench.wait(bench.service.create_pipeline_job(request))
+    assert job.state == State.PIPELINE_STATE_FAILED
+    # Both ways began at once; which of the two ends first is not ours to say.
+    failed, other = task(job, "fail"), task(job, "stop")
+    if failed.end_time < other.end_time:
+        assert task(job, "say").state == Task.NOT_TRIGGERED
+
+
+def test_retries(bench: Bench, tmp_path: Path) -> None:
+    job = bench.run(samples.retried, folder=str(tmp_path), enough=3)
+    assert job.state == State.PIPELINE_STATE_SUCCEEDED, job.error
+    counted = task(job, "count-to")
+    assert counted.execution.metadata["output:Output"] == 3
+    assert len(counted.executor_detail.container_detail.failed_main_jobs) == 2
+
+
+def test_an_exit_handler_runs_after_a_failure(bench: Bench) -> None:
+    job = bench.run(samples.handled)
+    assert job.state == State.PIPELINE_STATE_FAILED
+    assert "[guarded]" in job.error.message
+    assert task(job, "tidy").execution.metadata["output:Output"] == (
+        "FAILED guarded The DAG failed because some tasks failed. The failed tasks are: [fail]."
+    )
+
+
+def test_a_loop_collects(bench: Bench) -> None:
+    job = bench.run(samples.loop, words=["x", "y", "z"])
+    root = task(job, job.name.split("/")[-1])
+    assert root.execution.metadata["output:Output"] == "x+y+z", job.error
+
+
+def test_an_imported_artifact_is_fetched(bench: Bench, cloud_storage: storage.Client) -> None:
+    cloud_storage.bucket(BUCKET).blob("afar/model").upload_from_string("weights")
+    uri = f"gs://{BUCKET}/afar/model"
+    job = bench.run(samples.imported, uri=uri)
+    assert task(job, "importer").outputs["artifact"].artifacts[0].metadata["from"] == "afar"
+    assert task(job, "look").execution.metadata["output:Output"] == f"{uri} weights"
+
+
+def test_a_component_sees_nothing_of_the_sandbox(bench: Bench) -> None:
+    job = bench.run(samples.where)
+    said = task(job, "facts")
+    folder, imported, first = ast.literal_eval(said.execution.metadata["output:Output"])
+    assert folder == f"facts_{said.task_id}"
+    assert imported is False
+    assert "sandbox" not in first
+
+
+def test_a_bucket_that_does_not_exist(bench: Bench) -> None:
+    request = bench.request(samples.weekly)
+    request.pipeline_job.runtime_config.gcs_output_directory = "gs://no-such-bucket/root"
+    job = bench.wait(bench.service.create_pipeline_job(request))
+    assert job.state == State.PIPELINE_STATE_FAILED
+    assert "The specified bucket does not exist: no-such-bucket" in job.error.message

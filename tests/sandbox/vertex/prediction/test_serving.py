@@ -1,0 +1,348 @@
+"""No request fails and none goes astray while models load, come, go and trade their traffic."""
+
+import json
+import random
+import threading
+from collections import Counter
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from google.api.httpbody_pb2 import HttpBody
+from google.api_core import exceptions
+from google.cloud import aiplatform_v1
+from google.protobuf import struct_pb2
+from scipy.stats import binom
+from sklearn.linear_model import LinearRegression
+
+from sandbox.vertex.prediction.serving import Serving
+from sandbox.vertex.store import Store
+from tests.sandbox.conftest import Vertex
+from tests.titleholder.reconciler.direct import Anything
+
+ROW = [86.6, 91.4, 50]
+CLIENTS = 3
+SECONDS = 20
+
+Split = dict[tuple[str, str], int]
+"""Shares by deployed model id and version: an id may be given again to another version."""
+
+
+@dataclass(frozen=True)
+class Phase:
+    """What may answer, and how often; while it changes, what may before and after."""
+
+    shares: Split
+    steady: bool = True
+    answers: "Counter[tuple[str, str]]" = field(default_factory=Counter)
+
+
+class Clients:
+    """Clients that predict without pause and hold each answer against the phase it fell in."""
+
+    def __init__(self, vertex: Vertex, endpoint: str, first: Split) -> None:
+        self.phase = Phase(first)
+        self.wrong: list[str] = []
+        self._url = f"{vertex.url}/v1/{endpoint}:predict"
+        self._over = threading.Event()
+        self._more = threading.Condition()
+        self._threads = [threading.Thread(target=self._ask) for _ in range(CLIENTS)]
+
+    def __enter__(self) -> "Clients":
+        for thread in self._threads:
+            thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join(SECONDS)
+
+    def answered(self, count: int) -> Phase:
+        """The phase as it is, once so many answers fell wholly into it."""
+        phase = self.phase
+        with self._more:
+            assert self._more.wait_for(
+                lambda: phase.answers.total() >= count or self.wrong, SECONDS
+            ), "the clients stand still"
+        return phase
+
+    def through(self, change: Callable[[], Any], shares: Split) -> None:
+        """Make the change; from its acknowledgement on, only those `shares` count."""
+        self.phase = Phase(self.phase.shares | shares, steady=False)
+        change()
+        self.phase = Phase(shares)
+
+    def _ask(self) -> None:
+        with httpx.Client(trust_env=False, timeout=SECONDS) as http:
+            while not self._over.is_set():
+                before = self.phase
+                try:
+                    answer = http.post(self._url, json={"instances": [ROW]})
+                except httpx.HTTPError as error:
+                    self._fail(repr(error))
+                    continue
+                after = self.phase
+                if answer.status_code != 200:
+                    self._fail(answer.text)
+                    continue
+                fields = answer.json()
+                who = fields["deployedModelId"], fields["modelVersionId"]
+                if not (before.shares | after.shares).get(who):
+                    self._fail(f"{who} answered in {before.shares}")
+                elif fields["predictions"][0] != pytest.approx([float(who[1])] * 2):
+                    self._fail(f"{who} answered {fields['predictions']}")
+                elif before is after:
+                    with self._more:
+                        before.answers[who] += 1
+                        self._more.notify()
+
+    def _fail(self, what: str) -> None:
+        with self._more:
+            self.wrong.append(what)
+            self._more.notify()
+
+
+def assert_shares(phase: Phase) -> None:
+    """One false alarm in a million runs."""
+    total = phase.answers.total()
+    for who, share in phase.shares.items():
+        low, high = binom.ppf([1e-7, 1 - 1e-7], total, share / 100)
+        assert low <= phase.answers[who] <= high, (phase.shares, phase.answers)
+
+
+def test_traffic_through_a_whole_rollout(vertex: Vertex, bucket: Any) -> None:
+    endpoint = vertex.endpoint().name
+    model = vertex.upload(bucket.put_constant(1), model_id="linnerud").model
+    for version in (2, 3):
+        vertex.upload(bucket.put_constant(version), parent_model=model)
+    vertex.finish(vertex.deploy(endpoint, f"{model}@1", {"0": 100}, id="1"))
+
+    def deploy(version: int, deployed_id: str, split: dict[str, int]) -> Callable[[], Any]:
+        return lambda: vertex.finish(
+            vertex.deploy(endpoint, f"{model}@{version}", split, id=deployed_id)
+        )
+
+    def undeploy(gone: str, split: dict[str, int]) -> Callable[[], Any]:
+        return lambda: vertex.finish(
+            vertex.endpoints.undeploy_model(
+                endpoint=endpoint, deployed_model_id=gone, traffic_split=split
+            )
+        )
+
+    def update(split: dict[str, int]) -> Callable[[], Any]:
+        return lambda: vertex.endpoints.update_endpoint(
+            endpoint={"name": endpoint, "traffic_split": split},
+            update_mask={"paths": ["traffic_split"]},
+        )
+
+    one, two, again = ("1", "1"), ("2", "2"), ("1", "3")
+    changes: list[tuple[Callable[[], Any], Split]] = [
+        (deploy(2, "2", {}), {one: 100}),
+        (update({"1": 70, "2": 30}), {one: 70, two: 30}),
+        (update({"1": 5, "2": 95}), {one: 5, two: 95}),
+        (update({"2": 100}), {two: 100}),
+        (undeploy("1", {}), {two: 100}),
+        (deploy(3, "1", {"2": 50, "0": 50}), {two: 50, again: 50}),
+        (undeploy("2", {"1": 100}), {again: 100}),
+    ]
+    with Clients(vertex, endpoint, {one: 100}) as clients:
+        phases = [clients.answered(150)]
+        for change, shares in changes:
+            clients.through(change, shares)
+            phases.append(clients.answered(150))
+    assert clients.wrong == []
+    for phase in phases:
+        assert_shares(phase)
+
+
+def test_splits_that_change_all_the_time(vertex: Vertex, pair: Any) -> None:
+    endpoint, _ = pair
+    one, two = ("1", "1"), ("2", "2")
+
+    def update(split: dict[str, int]) -> Callable[[], Any]:
+        return lambda: vertex.endpoints.update_endpoint(
+            endpoint={"name": endpoint, "traffic_split": split},
+            update_mask={"paths": ["traffic_split"]},
+        )
+
+    with Clients(vertex, endpoint, {one: 90, two: 10}) as clients:
+        for _ in range(25):
+            clients.through(update({"1": 100}), {one: 100})
+            clients.answered(5)
+            clients.through(update({"2": 100}), {two: 100})
+            clients.answered(5)
+    assert clients.wrong == []
+
+
+class Gate:
+    """An estimator, pickled by its name, that waits in `predict` or while it is loaded."""
+
+    reached, opened = threading.Event(), threading.Event()
+
+    def __init__(self, where: str) -> None:
+        self.where = where
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        self._wait("load")
+
+    def predict(self, instances: Any) -> list[float]:
+        self._wait("predict")
+        return [7.0] * len(instances)
+
+    def _wait(self, where: str) -> None:
+        if self.where == where:
+            Gate.reached.set()
+            assert Gate.opened.wait(SECONDS)
+
+
+@pytest.fixture
+def gate() -> Iterator[type[Gate]]:
+    """Closed; opened at the latest when the test ends, so that the server can."""
+    Gate.reached.clear()
+    Gate.opened.clear()
+    yield Gate
+    Gate.opened.set()
+
+
+def test_a_running_request_outlives_its_model(
+    vertex: Vertex, bucket: Any, gate: type[Gate]
+) -> None:
+    endpoint = vertex.endpoint().name
+    model = vertex.upload(bucket.put_model("gate-predict", gate("predict"))).model
+    vertex.finish(vertex.deploy(endpoint, model, {"0": 100}, id="1"))
+    answers: list[httpx.Response] = []
+    asking = threading.Thread(
+        target=lambda: answers.append(
+            vertex.http.post(f"/v1/{endpoint}:predict", json={"instances": [ROW, ROW]})
+        )
+    )
+    asking.start()
+    try:
+        assert gate.reached.wait(SECONDS)
+        vertex.finish(vertex.endpoints.undeploy_model(endpoint=endpoint, deployed_model_id="1"))
+        vertex.finish(vertex.models.delete_model(name=model))
+        late = vertex.http.post(f"/v1/{endpoint}:predict", json={"instances": [ROW]})
+        assert late.status_code == 400
+        assert answers == []
+    finally:
+        gate.opened.set()
+        asking.join(SECONDS)
+    assert [one.status_code for one in answers] == [200]
+    assert answers[0].json()["predictions"] == [7.0, 7.0]
+    assert answers[0].json()["deployedModelId"] == "1"
+
+
+def test_no_traffic_before_the_model_is_loaded(
+    vertex: Vertex, bucket: Any, gate: type[Gate]
+) -> None:
+    endpoint = vertex.endpoint().name
+    model = vertex.upload(bucket.put_constant(1)).model
+    vertex.finish(vertex.deploy(endpoint, model, {"0": 100}, id="1"))
+    slow = vertex.upload(bucket.put_model("gate-load", gate("load"))).model
+
+    deployment = vertex.deploy(endpoint, slow, {"0": 100}, id="2")
+    assert gate.reached.wait(SECONDS)
+    vertex.clock.advance(3600)
+    for _ in range(20):
+        answer = vertex.predictions.predict(endpoint=endpoint, instances=[ROW])
+        assert answer.deployed_model_id == "1"
+    assert not deployment.done()
+    assert vertex.endpoints.get_endpoint(name=endpoint).traffic_split == {"1": 100}
+    gate.opened.set()
+    vertex.finish(deployment)
+    assert vertex.predictions.predict(endpoint=endpoint, instances=[ROW]).predictions == [7.0]
+
+
+def test_many_at_once_after_a_restart(own_vertex: Vertex, bucket: Any) -> None:
+    """Models are loaded again by whoever comes first, and nobody is turned away meanwhile."""
+    endpoint = own_vertex.endpoint().name
+    model = own_vertex.upload(bucket.put_constant(1)).model
+    own_vertex.upload(bucket.put_constant(2), parent_model=model)
+    own_vertex.finish(own_vertex.deploy(endpoint, f"{model}@1", {"0": 100}, id="1"))
+    own_vertex.finish(own_vertex.deploy(endpoint, f"{model}@2", {"1": 50, "0": 50}, id="2"))
+    own_vertex.restart()
+    with Clients(own_vertex, endpoint, {("1", "1"): 50, ("2", "2"): 50}) as clients:
+        assert_shares(clients.answered(100))
+    assert clients.wrong == []
+
+
+def test_instances_are_answered_in_their_order(vertex: Vertex, bucket: Any) -> None:
+    """Also as many as a request can hold."""
+    same = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
+    endpoint = vertex.endpoint().name
+    model = vertex.upload(bucket.put_model("same", same)).model
+    vertex.finish(vertex.deploy(endpoint, model, {"0": 100}))
+    for count in (1, 2, 100_000):
+        body = {"instances": [[one] for one in range(count)]}
+        assert len(json.dumps(body)) < 1_500_000
+        answer = vertex.http.post(f"/v1/{endpoint}:predict", json=body)
+        assert answer.json()["predictions"] == pytest.approx(list(range(count)))
+
+
+def test_what_is_like_predict_and_not_there(vertex: Vertex, pair: Any) -> None:
+    """One sentence that names the method, through Google's client."""
+    endpoint, _ = pair
+    value = struct_pb2.Value(number_value=1)
+    client: aiplatform_v1.PredictionServiceClient = vertex.predictions
+    body = HttpBody(content_type="application/json", data=b"not even JSON")
+    calls: dict[str, Callable[[], Any]] = {
+        "explain": lambda: client.explain(endpoint=endpoint, instances=[value]),
+        "raw_predict": lambda: client.raw_predict(endpoint=endpoint, http_body=body),
+        "stream_raw_predict": lambda: list(
+            client.stream_raw_predict(endpoint=endpoint, http_body=body)
+        ),
+        "direct_predict": lambda: client.direct_predict({"endpoint": endpoint}),
+        "direct_raw_predict": lambda: client.direct_raw_predict({"endpoint": endpoint}),
+        "server_streaming_predict": lambda: list(
+            client.server_streaming_predict({"endpoint": endpoint})
+        ),
+        "generate_content": lambda: client.generate_content(model=endpoint, contents=[]),
+        "stream_generate_content": lambda: list(
+            client.stream_generate_content(model=endpoint, contents=[])
+        ),
+    }
+    for name, call in calls.items():
+        with pytest.raises(exceptions.MethodNotImplemented, match=rf"prediction_service\.{name} "):
+            call()
+    raw = vertex.http.post(f"/v1/{endpoint}:rawPredict", content=b"\xff not JSON")
+    assert raw.status_code == 501
+    assert raw.json()["error"]["status"] == "UNIMPLEMENTED"
+
+
+def test_of_all_who_wait_for_a_changed_endpoint_one_reads_it() -> None:
+    arrived = threading.Semaphore(0)
+
+    class Waited(Store):
+        @contextmanager
+        def transaction(self) -> Iterator[None]:
+            arrived.release()
+            with super().transaction():
+                yield
+
+    store = Waited(Path(":memory:"))
+    try:
+        store.put("model", aiplatform_v1.types.Model())
+        store.put("model@1", aiplatform_v1.types.Model())
+        deployed = aiplatform_v1.types.DeployedModel(id="1", model="model", model_version_id="1")
+        endpoint = aiplatform_v1.types.Endpoint(
+            deployed_models=[deployed], traffic_split={"1": 100}
+        )
+        store.put("endpoint", endpoint)
+        serving = Serving(store, Anything(), random.Random(0), "project")  # type: ignore[arg-type]
+        serving.seat("endpoint", deployed, Anything())
+        with ThreadPoolExecutor(4) as pool:
+            with store.transaction():
+                picks = [pool.submit(serving.pick, "endpoint") for _ in range(4)]
+                for _ in range(5):
+                    assert arrived.acquire(timeout=SECONDS)
+            seats = [pick.result(SECONDS)[0] for pick in picks]
+        assert all(seat is seats[0] for seat in seats)
+    finally:
+        store.close()

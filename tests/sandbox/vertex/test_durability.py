@@ -1,0 +1,298 @@
+"""What is there after the server was killed, at any moment."""
+
+import random
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from google.api_core import exceptions
+from google.api_core.client_options import ClientOptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1
+from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
+
+from sandbox.vertex.endpoints.traffic import check_split
+from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT
+from tests.sandbox.kill_helper import Mortal
+from tests.sandbox.vertex.pipelines import samples
+
+LOCATION = f"projects/{PROJECT}/locations/us-central1"
+
+
+@dataclass(frozen=True)
+class Known:
+    """An endpoint and its model, as far as the server has acknowledged them."""
+
+    versions: tuple[str, ...] = ("1",)
+    champion: str = ""
+    """Which version has the alias."""
+    deployed: tuple[tuple[str, str], ...] = ()
+    """Deployed ids, each with its version."""
+    split: tuple[tuple[str, int], ...] = ()
+    labels: str = ""
+
+
+Change = tuple[Known, Callable[[], Any]]
+
+
+@dataclass
+class Worker:
+    """The only one who changes its endpoint and model."""
+
+    url: str
+    number: int
+    artifact: str
+    chance: random.Random
+    known: Known = Known()
+    pending: Known | None = None
+    """What may have become of it: a change was sent, and nothing came back."""
+    done: int = 0
+    operations: set[str] = field(default_factory=set)
+
+    def __post_init__(self) -> None:
+        options: dict[str, Any] = {
+            "transport": "rest",
+            "credentials": AnonymousCredentials(),
+            "client_options": ClientOptions(api_endpoint=self.url),
+        }
+        self.endpoints = aiplatform_v1.EndpointServiceClient(**options)
+        self.models = aiplatform_v1.ModelServiceClient(**options)
+        self.predictions = aiplatform_v1.PredictionServiceClient(**options)
+        self.jobs = aiplatform_v1.PipelineServiceClient(**options)
+        self.endpoint = f"{LOCATION}/endpoints/e{self.number}"
+        self.model = f"{LOCATION}/models/m{self.number}"
+
+    def close(self) -> None:
+        for client in (self.endpoints, self.models, self.predictions, self.jobs):
+            client.transport.close()
+
+    def set_up(self) -> None:
+        self._over(
+            self.endpoints.create_endpoint(
+                parent=LOCATION,
+                endpoint={"display_name": "e"},
+                endpoint_id=f"e{self.number}",
+            )
+        )
+        self._over(self._upload(model_id=f"m{self.number}"))
+
+    def work(self) -> None:
+        """Change one thing after the other, until the server is gone."""
+        try:
+            while True:
+                self.pending, call = self.chance.choice(self._changes())
+                answer = call()
+                if hasattr(answer, "operation"):
+                    self._over(answer)
+                self.known, self.pending = self.pending, None
+                self.done += 1
+        except (requests.exceptions.RequestException, exceptions.ServiceUnavailable):
+            pass
+
+    def _over(self, future: Any) -> None:
+        name = future.operation.name
+        ended = self.endpoints.wait_operation({"name": name, "timeout": {"seconds": 20}})
+        assert ended.done
+        assert not ended.error.code, ended.error
+        self.operations.add(name)
+
+    def _upload(self, **request: Any) -> Any:
+        model = {
+            "display_name": "m",
+            "artifact_uri": self.artifact,
+            "container_spec": {"image_uri": IMAGE},
+        }
+        return self.models.upload_model(request={"parent": LOCATION, "model": model, **request})
+
+    def _changes(self) -> list[Change]:
+        known, ids = self.known, [one for one, _ in self.known.deployed]
+        label = str(self.chance.randrange(1000))
+        version = self.chance.choice(known.versions)
+        changes: list[Change] = [
+            (
+                replace(known, versions=(*known.versions, str(len(known.versions) + 1))),
+                lambda: self._upload(parent_model=self.model),
+            ),
+            (
+                replace(known, champion=version),
+                lambda: self.models.merge_version_aliases(
+                    name=f"{self.model}@{version}", version_aliases=["champion"]
+                ),
+            ),
+        ]
+        if len(ids) < 3:
+            new = next(str(n) for n in range(1, 9) if str(n) not in ids)
+            split = self._split([*ids, new])
+            changes.append(
+                (
+                    replace(known, deployed=(*known.deployed, (new, version)), split=split),
+                    lambda: self.endpoints.deploy_model(
+                        endpoint=self.endpoint,
+                        deployed_model={
+                            "model": f"{self.model}@{version}",
+                            "id": new,
+                            "dedicated_resources": MACHINE,
+                        },
+                        traffic_split={("0" if one == new else one): n for one, n in split},
+                    ),
+                )
+            )
+        if ids:
+            share = self._split(ids)
+            endpoint = {
+                "name": self.endpoint,
+                "traffic_split": dict(share),
+                "labels": {"n": label},
+            }
+            changes.append(
+                (
+                    replace(known, split=share, labels=label),
+                    lambda: self.endpoints.update_endpoint(
+                        endpoint=endpoint, update_mask={"paths": ["traffic_split", "labels"]}
+                    ),
+                )
+            )
+            gone = self.chance.choice(ids)
+            rest = tuple(one for one in known.deployed if one[0] != gone)
+            left = self._split([one for one, _ in rest])
+            changes.append(
+                (
+                    replace(known, deployed=rest, split=left),
+                    lambda: self.endpoints.undeploy_model(
+                        endpoint=self.endpoint, deployed_model_id=gone, traffic_split=dict(left)
+                    ),
+                )
+            )
+        return changes
+
+    def _split(self, ids: list[str]) -> tuple[tuple[str, int], ...]:
+        if len(ids) < 2:
+            return tuple((one, 100) for one in ids)
+        first = self.chance.randrange(1, 100)
+        return ((ids[0], first), (ids[1], 100 - first))
+
+    def look(self) -> Known:
+        """What the server says now; fails for what contradicts itself."""
+        endpoint = self.endpoints.get_endpoint(name=self.endpoint)
+        ids = [one.id for one in endpoint.deployed_models]
+        assert len(ids) == len(set(ids))
+        check_split(endpoint.traffic_split, ids)
+        versions = list(self.models.list_model_versions(name=self.model))
+        aliases = [alias for one in versions for alias in one.version_aliases]
+        assert len(aliases) == len(set(aliases))
+        assert aliases.count("default") == 1
+        numbers = {one.version_id for one in versions}
+        assert {one.model_version_id for one in endpoint.deployed_models} <= numbers
+        return Known(
+            versions=tuple(sorted(numbers, key=int)),
+            champion=next((v.version_id for v in versions if "champion" in v.version_aliases), ""),
+            deployed=tuple((one.id, one.model_version_id) for one in endpoint.deployed_models),
+            split=tuple(sorted(endpoint.traffic_split.items())),
+            labels=endpoint.labels.get("n", ""),
+        )
+
+    def check(self) -> None:
+        """Everything acknowledged is there; what was not is there wholly or not at all."""
+        now = self.look()
+        possible = [_sorted(self.known)] + ([_sorted(self.pending)] if self.pending else [])
+        assert _sorted(now) in possible, f"{now} is none of {possible}"
+        for parent in (self.endpoint, self.model):
+            for operation in self._listed(parent):
+                assert operation.done, operation
+                if operation.name not in self.operations:
+                    # It did what it says, or failed and did not.
+                    happened = bool(self.pending) and _sorted(now) == possible[-1]
+                    same = len(possible) == 2 and possible[0] == possible[1]
+                    assert same or happened is not bool(operation.error.code), operation
+                    self.operations.add(operation.name)
+        self.known, self.pending = now, None
+        if now.split:
+            answer = self.predictions.predict(endpoint=self.endpoint, instances=[[1.0, 2.0, 3.0]])
+            assert answer.deployed_model_id in dict(now.split)
+
+    def _listed(self, parent: str) -> list[Any]:
+        request = {"name": parent, "page_size": 1000}
+        return list(self.endpoints.list_operations(request).operations)
+
+
+def _sorted(known: Known) -> Known:
+    return replace(known, split=tuple(sorted((one, n) for one, n in known.split if n)))
+
+
+def submit(worker: Worker, number: int, pid_file: Path, bucket: Any) -> str:
+    job = types.PipelineJob(
+        display_name="sleeper",
+        runtime_config={"gcs_output_directory": f"gs://{bucket.bucket}/jobs"},
+    )
+    plain = types.PipelineJob.pb(job)
+    json_format.Parse(samples.compiled(samples.sleeper), plain.pipeline_spec)
+    json_format.ParseDict(str(pid_file), plain.runtime_config.parameter_values["pid_file"])
+    return worker.jobs.create_pipeline_job(
+        parent=LOCATION, pipeline_job=job, pipeline_job_id=f"sleeper-{number}"
+    ).name
+
+
+def killed_again_and_again(
+    mortal: Mortal, bucket: Any, folder: Path, kills: int, seed: int
+) -> Iterator[Worker]:
+    """Yields the workers at the end, after as many lives of the server."""
+    chance = random.Random(seed)
+    print(f"seed {seed}")
+    artifact = bucket.put_constant(1)
+    workers = [Worker(mortal.url, n, artifact, random.Random(seed + n)) for n in (1, 2)]
+    jobs: dict[str, bool] = {}
+    jobs_failed: list[str] = []
+    try:
+        mortal.start()
+        for worker in workers:
+            worker.set_up()
+        for life in range(kills):
+            if life % 8 == 0:
+                name = submit(workers[0], life, folder / f"pid-{life}", bucket)
+                jobs[name] = False
+            threads = [threading.Thread(target=worker.work) for worker in workers]
+            for thread in threads:
+                thread.start()
+            threading.Event().wait(chance.uniform(0.0, 0.5))
+            for name in jobs:
+                state = workers[0].jobs.get_pipeline_job(name=name).state.name
+                jobs[name] = state == "PIPELINE_STATE_RUNNING"
+            mortal.end(signal.SIGTERM if life % 5 == 4 else signal.SIGKILL)
+            for thread in threads:
+                thread.join(30)
+                assert not thread.is_alive()
+            mortal.start()
+            for worker in workers:
+                worker.check()
+            for name, ran in jobs.items():
+                job = workers[0].jobs.get_pipeline_job(name=name)
+                if ran:
+                    jobs_failed.append(name)
+                    assert job.state.name == "PIPELINE_STATE_FAILED"
+                    assert "the sandbox stopped" in job.error.message
+        assert any(jobs_failed), "no job was running when the server was killed"
+        yield from workers
+    finally:
+        for worker in workers:
+            worker.close()
+        mortal.close()
+
+
+@pytest.mark.parametrize(
+    ("forked", "kills"),
+    [(True, 10), pytest.param(False, 30, marks=pytest.mark.long)],
+    ids=["forked", "anew"],
+)
+def test_killed_at_any_moment_nothing_acknowledged_is_lost(
+    bucket: Any, tmp_path: Path, forked: bool, kills: int
+) -> None:
+    mortal = Mortal(tmp_path / "home", bucket.host, forked=forked)
+    seed = random.SystemRandom().randrange(10**6)
+    done = [one.done for one in killed_again_and_again(mortal, bucket, tmp_path, kills, seed)]
+    assert min(done) >= kills, "too little happened to prove anything"

@@ -1,0 +1,201 @@
+"""What people are told of a change to the endpoint, as tables."""
+
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+
+from titleholder.alerts.alert import Kind
+from titleholder.alerts.from_event import of_change
+from titleholder.events.event import Event
+
+OLD, NEW = "2990322000", "2991330000"
+ENDPOINT = "projects/p1/locations/us-central1/endpoints/linnerud"
+ALONE, TWO = {OLD: 100}, {OLD: 90, NEW: 10}
+MOVE = {"champion_before": OLD, "champion_after": OLD}
+BOTH = {**MOVE, "challenger_before": NEW, "challenger_after": NEW}
+
+
+def event(action: str, **given: Any) -> Event:
+    return Event(
+        id="e1",
+        time=datetime(2026, 11, 23, 5, tzinfo=UTC),
+        model="linnerud",
+        action=action,
+        reason="",
+        endpoint=ENDPOINT,
+        versions={OLD: "linnerud@1", NEW: "linnerud@2"},
+        data_until={OLD: "2026-11-09T03:00:00Z", NEW: "2026-11-16T03:00:00Z"},
+        **given,
+    )
+
+
+@pytest.mark.parametrize(
+    ("action", "given", "kind", "what", "traffic", "todo"),
+    [
+        (
+            "crown",
+            {"champion_after": OLD, "split_after": ALONE},
+            Kind.CROWNED,
+            "linnerud@1 (data until 2026-11-09 03:00 UTC) is the first champion.",
+            "100 % of the requests go to the champion linnerud@1.",
+            "Nothing now.",
+        ),
+        (
+            "seat",
+            {**MOVE, "challenger_after": NEW, "split_after": TWO},
+            Kind.SEATED,
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger.",
+            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
+            "challenger linnerud@2.",
+            "Nothing: linnerud__rollout judges it by itself.",
+        ),
+        (
+            "share",
+            {**BOTH, "split_before": TWO, "split_after": {OLD: 60, NEW: 40}},
+            Kind.SHARE,
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the requests.",
+            "60 % of the requests go to the champion linnerud@1, 40 % of the requests go to the "
+            "challenger linnerud@2.",
+            "Nothing. To take it off live traffic at once, trigger linnerud__rollout with the "
+            "intent abort.",
+        ),
+        (
+            "promote",
+            {
+                "champion_before": OLD,
+                "challenger_before": NEW,
+                "champion_after": NEW,
+                "split_after": {NEW: 100},
+            },
+            Kind.PROMOTED,
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is champion, linnerud@1 (data until "
+            "2026-11-09 03:00 UTC) is not any more.",
+            "100 % of the requests go to the champion linnerud@2.",
+            "Nothing. To go back, trigger linnerud__rollout with the intent reinstate.",
+        ),
+        (
+            "rollback",
+            {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
+            Kind.ROLLED_BACK,
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more.",
+            "100 % of the requests go to the champion linnerud@1.",
+            "Nothing: the next weekly model is the next challenger.",
+        ),
+        (
+            "abort",
+            {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
+            Kind.ROLLED_BACK,
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "stays deployed without traffic.",
+            "100 % of the requests go to the champion linnerud@1.",
+            "Trigger linnerud__rollout with the intent share to bring it back, or rollback to "
+            "undeploy it.",
+        ),
+        (
+            "abort",
+            {
+                **MOVE,
+                "challenger_before": NEW,
+                "split_before": {OLD: 50, NEW: 30, "7": 20},
+                "split_after": {OLD: 80, "7": 20},
+                "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
+            },
+            Kind.ROLLED_BACK,
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "stays deployed without traffic.",
+            "80 % of the requests go to the champion linnerud@1, 20 % of the requests go to id 7, "
+            "which has no role.",
+            "The endpoint was changed by hand and still differs from the record (the split is off; "
+            "7 was deployed): trigger linnerud__rollout with the intent adopt or restore.",
+        ),
+        (
+            "rollback",
+            {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
+            Kind.ROLLED_BACK,
+            "id 7 has traffic no more.",
+            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
+            "challenger linnerud@2.",
+            "Nothing: the next weekly model is the next challenger.",
+        ),
+        (
+            "reinstate",
+            {"champion_before": NEW, "champion_after": OLD, "split_after": ALONE},
+            Kind.REINSTATED,
+            "linnerud@1 (data until 2026-11-09 03:00 UTC) is champion again instead "
+            "of linnerud@2 (data until 2026-11-16 03:00 UTC).",
+            "100 % of the requests go to the champion linnerud@1.",
+            "Nothing now.",
+        ),
+        (
+            "adopt",
+            {"champion_after": OLD, "split_after": ALONE},
+            Kind.SETTLED,
+            "the endpoint was taken as it was found, with linnerud@1 (data until "
+            "2026-11-09 03:00 UTC) as champion.",
+            "100 % of the requests go to the champion linnerud@1.",
+            "Nothing now.",
+        ),
+    ],
+)
+def test_told(
+    action: str, given: dict[str, Any], kind: Kind, what: str, traffic: str, todo: str
+) -> None:
+    alert = of_change(event(action, **given), judged=True)
+    assert alert is not None
+    assert (alert.kind, alert.what, alert.traffic, alert.todo) == (kind, what, traffic, todo)
+    pages = {link.name: link.url for link in alert.links}
+    assert pages["Endpoint"].endswith("/us-central1/endpoints/linnerud?project=p1")
+
+
+@pytest.mark.parametrize(
+    "action", ["withdraw", "refused", "superseded", "waiting", "judged", "somethingnew"]
+)
+def test_nothing_to_tell(action: str) -> None:
+    assert of_change(event(action, **MOVE), judged=True) is None
+
+
+def test_what_a_later_actor_read_off_the_endpoint_is_not_told_again() -> None:
+    seated = event("seat", **MOVE, challenger_after=NEW, split_after=TWO)
+    assert of_change(replace(seated, reconstructed=True), judged=True) is None
+
+
+def test_who_asked_why_and_where_to_look() -> None:
+    seated = event(
+        "promote",
+        champion_before=OLD,
+        champion_after=NEW,
+        split_after={NEW: 100},
+        actor="ada",
+        evidence={
+            "reason": "the challenger is better",
+            "job": "projects/p1/locations/us-central1/pipelineJobs/linnerud-duel",
+            "report": "gs://b/duel/report",
+        },
+    )
+    alert = of_change(seated, judged=True)
+    assert alert is not None
+    assert alert.what.endswith("is not any more (the challenger is better). Asked for by ada.")
+    assert [link.name for link in alert.links] == [
+        "Endpoint",
+        "Model linnerud@2",
+        "Duel",
+        "Report",
+    ]
+
+
+def test_the_place_of_another_and_nobody_who_judges() -> None:
+    seated = event(
+        "seat", **MOVE, challenger_before="9", challenger_after=NEW, split_after=TWO,
+        interval_start=datetime(2026, 11, 9, 3, tzinfo=UTC),
+        interval_end=datetime(2026, 11, 16, 3, tzinfo=UTC),
+    )  # fmt: skip
+    alert = of_change(seated, judged=False)
+    assert alert is not None
+    assert "is challenger, in the place of id 9." in alert.what
+    assert alert.about == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
+    assert alert.todo == (
+        "Compare it with the champion, then trigger linnerud__rollout with the intent promote or "
+        "rollback."
+    )

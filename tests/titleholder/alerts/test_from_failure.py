@@ -1,0 +1,234 @@
+"""What people are told of what failed, is late, or is waited for; and how it looks."""
+
+import html
+import re
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+
+from titleholder.alerts.alert import Alert, Kind, Link
+from titleholder.alerts.chat_text import inert
+from titleholder.alerts.formats import chat, line, mail, message, subject
+from titleholder.alerts.from_failure import Failed, late, of_failure, of_run
+from titleholder.alerts.from_source import stale
+from titleholder.freshness import Finding, Outcome
+from titleholder.intervals import Interval
+
+WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
+
+
+@pytest.mark.parametrize(
+    ("task", "kind", "traffic", "todo"),
+    [
+        (
+            "check_freshness",
+            Kind.TASK,
+            "unchanged, as check_freshness does not touch it.",
+            "Mend the cause, then clear check_freshness with what follows it.",
+        ),
+        (
+            "wait_for_pipeline",
+            Kind.PIPELINE,
+            "unchanged, as wait_for_pipeline does not touch it.",
+            "Read the step's log, mend the cause, then clear submit_pipeline with what follows it.",
+        ),
+        (
+            "wait_for_duel",
+            Kind.PIPELINE,
+            "unchanged, as wait_for_duel does not touch it.",
+            "Read the step's log, mend the cause, then clear submit_duel with what follows it.",
+        ),
+        (
+            "update_traffic",
+            Kind.TASK,
+            "the champion goes on answering; what was changed before the failure stays, and the "
+            "same task finishes it when it is repeated.",
+            "Mend the cause, then clear update_traffic; where it was to carry out a verdict, clear "
+            "the run from observe on.",
+        ),
+        (
+            "observe",
+            Kind.HANDS_ON,
+            "as that person left it; Titleholder changed nothing.",
+            "Agree on what is right, then trigger linnerud__rollout with the intent adopt or "
+            "restore, and clear observe with what follows it.",
+        ),
+    ],
+)
+def test_a_failed_task(task: str, kind: Kind, traffic: str, todo: str) -> None:
+    alert = of_failure(Failed("linnerud", WEEK, task, "linnerud: it broke; mend it", kind))
+    assert alert == Alert(
+        kind, "linnerud", WEEK, f"{task} failed: it broke; mend it.", traffic, todo
+    )
+
+
+def test_a_run_without_a_failed_task_and_a_late_one() -> None:
+    assert of_run("linnerud", WEEK, "all_tasks_deadlocked").what == (
+        "The run failed: all tasks deadlocked."
+    )
+    alert = late("linnerud", "linnerud__train (scheduled__1)", WEEK, "2026-11-17 03:00 UTC")
+    assert alert.what == (
+        "linnerud__train (scheduled__1) goes on, and should have ended by 2026-11-17 03:00 UTC."
+    )
+
+
+def test_a_stale_source_says_how_late_and_until_when() -> None:
+    end = datetime(2026, 11, 16, 3, tzinfo=UTC)
+    finding = Finding(
+        Outcome.STALE,
+        "p.d.t has no row; waiting until 2026-11-16 15:00 UTC",
+        end + timedelta(hours=12),
+    )
+    week = Interval(end - timedelta(weeks=1), end)
+    alert = stale("linnerud", week, finding, timedelta(minutes=10), end + timedelta(minutes=90))
+    assert alert.what == (
+        "1.5 h after the end of the interval: p.d.t has no row; waiting until 2026-11-16 15:00 UTC."
+    )
+    assert alert.todo == (
+        "Load the rows: the run looks every 10 min and goes on by itself; at 2026-11-16 15:00 UTC "
+        "it fails."
+    )
+
+
+def test_how_it_looks() -> None:
+    alert = Alert(
+        Kind.TASK,
+        "linnerud",
+        WEEK,
+        "It <broke> & said\n<!channel> <http://evil|here>.",
+        "unchanged.",
+        "Mend it.",
+        (Link("Log", "https://airflow/x?a=1&b=2"),),
+    ).linked(Link("Nowhere", ""))
+    assert chat(alert) == (
+        f"*linnerud: task failed* ({WEEK})\n"
+        "It ‹broke› & said ‹!channel› ‹http∶//evil|here›.\n"
+        "Live traffic: unchanged.\n"
+        "What to do: Mend it.\n"
+        "<https://airflow/x?a=1&b=2|Log>"
+    )
+    assert "It &lt;broke&gt; &amp; said &lt;!channel&gt;" in mail(alert)
+    assert '<a href="https://airflow/x?a=1&amp;b=2">Log</a>' in mail(alert)
+    assert subject(alert) == "Titleholder: linnerud: task failed"
+    assert "\n" not in line(alert)
+
+
+HOSTILE = (
+    "*bold* _slanted_ ~gone~ `code` <!channel> <users/all> [a report](https://evil.example/x) see "
+    "https://evil.example/login, www.evil.example, evil.example/login or evil\u3002example, mail "
+    "to ann@evil.example, @here @all #general :fire: :+1: &lt;!here&gt;\n"
+    "*linnerud: challenger promoted* (now)\x1b[2K\r\u202eelpmaxe\u2066 a\u200bb \ud800"
+)
+
+
+def hostile() -> Alert:
+    return Alert(Kind.TASK, "linnerud", HOSTILE, HOSTILE, HOSTILE, HOSTILE, (Link(HOSTILE, "x"),))
+
+
+def links_and_text(text: str) -> tuple[list[str], str]:
+    """A chat's message as its links, and the rest without the title's bold."""
+    (title,) = re.findall(r"^\*linnerud: task failed\* ", text)
+    rest = text.removeprefix(title)
+    return re.findall(r"<([^<>|]+)\|[^<>|]+>", rest), re.sub(r"<[^<>|]+\|([^<>|]+)>", r"\1", rest)
+
+
+def test_in_a_chat_nothing_but_our_links_is_markup() -> None:
+    links, rest = links_and_text(chat(hostile()))
+    assert links == ["x"]
+    for sign in "*`~<>":
+        assert sign not in rest
+    for markup in (
+        r"(?<!\w)_|_(?!\w)",  # emphasis
+        r"\]\(",  # a link in Markdown
+        r"://",
+        r"\w[.\u3002][^\W\d_]",  # an address of a host, a page or a person
+        r"(?<!\w)[@#]\w",  # a mention
+        r":[\w+-]+:",  # a picture
+        r"&\w+;",
+    ):
+        assert re.search(markup, rest) is None, (markup, rest)
+    assert rest.count("\n") == 4
+    assert all(line.isprintable() for line in rest.split("\n"))
+    assert "bold∗ ˍslantedˍ ∼gone∼ 'code' ‹!channel›" in rest
+    assert r"(now)\x1b[2K \u202eelpmaxe\u2066 a\u200bb \ud800" in rest
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "linnerud@2 (2991330000, data until 2026-11-16 03:00 UTC) went from 10 % to 40 %.",
+        "linnerud__train (scheduled__2026-11-16T03:00:00+00:00): R2 0.97; clear submit_pipeline.",
+        "0.046 (-0.077 to -0.016) & 2.1 d; $HOME/x [1, 2]: a_b, #66141",
+    ],
+)
+def test_what_is_no_markup_is_left_as_it_is(text: str) -> None:
+    assert inert(text) == text.replace("#", "＃")
+
+
+def test_slack_gets_it_as_text_that_is_no_markup_and_looks_no_link_up() -> None:
+    said = message(hostile(), "hooks.slack.com")
+    assert (said["unfurl_links"], said["unfurl_media"]) == (False, False)
+    assert said["text"] == chat(hostile())
+    title, body, links = said["blocks"]
+    for block in (title, body):
+        assert block["text"]["type"] == "plain_text"
+        assert block["text"]["emoji"] is False
+    assert title["text"]["text"] == "linnerud: task failed"
+    assert "see https://evil.example/login, www" in body["text"]["text"]
+    assert body["text"]["text"].count("\n") == 3
+    assert not {"<", ">", "\x1b", "\u202e"} & {*body["text"]["text"]}
+    assert (links["text"]["type"], links["text"]["verbatim"]) == ("mrkdwn", True)
+    assert links["text"]["text"].startswith("<x|∗bold∗ ")
+    assert links["text"]["text"].count("<") == 1
+    long = Alert(Kind.TASK, "m" * 30, "x" * 5000, "y" * 50_000, "z" * 5000, "w" * 5000)
+    title, body = message(long, "hooks.slack.com")["blocks"]
+    assert len(title["text"]["text"]) <= 150
+    assert len(body["text"]["text"]) <= 3000
+    # Google Chat refuses a message with a field that it does not know.
+    assert message(hostile(), "chat.googleapis.com") == {"text": chat(hostile())}
+
+
+def test_our_links_lead_where_they_say() -> None:
+    link = Link("Log", "https://airflow/x?a=1&b=(2)%20|y>z <w>\n")
+    alert = Alert(Kind.TASK, "linnerud", WEEK, "It broke.", "unchanged.", "Mend it.", (link,))
+    address = "https://airflow/x?a=1&b=(2)%20%7Cy%3Ez%20%3Cw%3E%0A"
+    assert chat(alert).endswith(f"\n<{address}|Log>")
+    *_, links = message(alert, "hooks.slack.com")["blocks"]
+    assert links["text"]["text"] == f"<{address.replace('&', '&amp;')}|Log>"
+
+
+def test_neither_a_mail_nor_the_log_has_a_line_of_others() -> None:
+    for text in (line(hostile()), subject(hostile())):
+        assert text.isprintable()
+    body = mail(hostile())
+    assert body.count("\n") == body.count("<p>") == 5
+    assert all(one.isprintable() for one in body.splitlines())
+    assert "&lt;!channel&gt;" in body
+
+
+@pytest.mark.parametrize("show", [chat, mail, lambda alert: str(message(alert, "hooks.slack.com"))])
+def test_what_to_do_is_never_cut(show: Callable[[Alert], str]) -> None:
+    remedy = (
+        "read the step's log, mend the cause, then clear submit_pipeline with what follows it in "
+        "the run of that week, or trigger it anew with train_anew"
+    )
+    alert = of_failure(
+        Failed(
+            "linnerud",
+            WEEK,
+            "wait_for_pipeline",
+            f"linnerud: job failed in task train: {'Traceback; line 1 ' * 300}; {remedy}",
+            Kind.PIPELINE,
+        )
+    )
+    said = html.unescape(show(alert))
+    assert "wait_for_pipeline failed: job failed in task train: Traceback; line 1" in said
+    assert " ... " in said
+    assert f"; {remedy}." in said.replace("\\'", "'")
+    assert len(said) < 4096
+
+
+def test_a_message_has_an_end() -> None:
+    alert = Alert(Kind.TASK, "linnerud", "x" * 5000, "y" * 50_000, "z" * 5000, "w" * 5000)
+    assert len(chat(alert)) < 4096

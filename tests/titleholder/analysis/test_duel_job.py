@@ -1,0 +1,282 @@
+import math
+from dataclasses import fields, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from titleholder.analysis.duel_job import DuelRun, duel_parameters, evidence_of, measured, rules_of
+from titleholder.analysis.evaluate import Judgement, Measured, judge, look_of
+from titleholder.analysis.guardrails import Observed
+from titleholder.analysis.limits import Arm
+from titleholder.analysis.pair import Contest, Contestant
+from titleholder.analysis.rules import Rules
+from titleholder.analysis.verdict import Outcome
+from titleholder.config.duel import Duel as Section
+from titleholder.config.model import ModelConfig, load_model
+from titleholder.errors import PipelineError, Refusal
+from titleholder.events.event import Event
+from titleholder.pipelines.contract import Artifact, Job, Task
+from titleholder.rollout.roles import Roles, labels_of
+from titleholder.rollout.view import Seat, View
+from titleholder.rollout.wishes import Wish
+
+ROOT = Path(__file__).parents[3]
+CONFIG = load_model(ROOT / "dags" / "models" / "linnerud.yaml")
+NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
+PAIR = Contest(
+    Contestant("1", "linnerud@1", "gs://b/1", "1" * 64, "2026-11-09T03:00:00Z"),
+    Contestant("2", "linnerud@2", "gs://b/2", "2" * 64, "2026-11-16T03:00:00Z"),
+)
+PLACES = {"project": "p", "location": "l", "source_table": "p.d.t", "artifact_root": "gs://b"}
+RAW = {
+    "metric": "absolute",
+    "deciding_target": "chins",
+    "n": 2000,
+    "mean": 0.5,
+    "variance": 1.0,
+    "smallest": -3.0,
+    "largest": 4.0,
+    "coverage": 1.0,
+    "champion_rows": 2000,
+    "challenger_rows": 2000,
+    "rows": 2000,
+    "rows_labelled": 2000,
+    "rows_unusable": 0,
+    "bad_champion": 0,
+    "bad_challenger": 0,
+    "targets": {"chins": {"n": 2000, "rows_labelled": 2000}},
+    "last_row": "2026-11-19T23:00:00Z",
+    "days": [
+        {"day": "2026-11-18", "n": 1999, "mean": 0.5, "variance": 1.0},
+        {"day": "2026-11-19", "n": 1, "mean": 0.5, "variance": None},
+    ],
+    "champion": {"uri": "gs://b/1", "sha256": "1" * 64},
+    "challenger": {"uri": "gs://b/2", "sha256": "2" * 64},
+}
+
+
+def section() -> Section:
+    assert CONFIG.duel is not None
+    return CONFIG.duel
+
+
+def test_the_duel_is_given_what_it_asks_for() -> None:
+    given = duel_parameters(CONFIG, section(), PLACES, PAIR, NOW)
+    spec = yaml.safe_load((ROOT / "pipeline" / "compiled" / "duel.yaml").read_text())
+    asked = spec["root"]["inputDefinitions"]["parameters"]
+    assert given.keys() <= asked.keys()
+    assert {name for name, one in asked.items() if not one.get("isOptional")} <= given.keys()
+    assert given["labels_until"] == "2026-11-19T23:00:00Z", "six hours before"
+    assert given["challenger_sha256"] == "2" * 64
+    assert given["champion_data_until"] == "2026-11-09T03:00:00Z"
+
+
+def test_its_name_is_the_pair_and_the_day() -> None:
+    run = DuelRun("linnerud", "2990322000", "2991330000", NOW)
+    assert run.name == "linnerud-duel-2990322000-2991330000-20261120t0500-g0"
+    assert run.next_generation().name.endswith("-g1")
+    assert len(replace(run, model="m" * 30, champion="9" * 19, challenger="8" * 19).name) <= 128
+    with pytest.raises(Refusal):
+        replace(run, generation=99).next_generation()
+
+
+def test_every_rule_comes_from_the_file() -> None:
+    changed = section().model_copy(
+        update={
+            "metric": "log_loss",
+            "promote_on": "non-inferiority",
+            "margin": 0.5,
+            "alpha": 0.01,
+            "minimum_n": 7,
+            "tuned_for": 8,
+            "minimum_coverage": 0.5,
+            "stale_after": timedelta(1),
+            "minimum_time": timedelta(2),
+            "maximum_time": timedelta(3),
+            "at_deadline": "ask",
+            "target": "jumps",
+        }
+    )
+    assert rules_of(changed).metric == "log loss"
+    plain, made = Rules("absolute", "chins"), rules_of(changed)
+    same = {f.name for f in fields(Rules) if getattr(made, f.name) == getattr(plain, f.name)}
+    assert same == {"heaviest_row"}, "which is no key"
+
+
+def test_the_evidence_is_read_as_the_contract_has_it() -> None:
+    found = evidence_of(RAW, PAIR, NOW)
+    assert (found.champion, found.challenger, found.n, found.mean) == ("1", "2", 2000, 0.5)
+    assert found.newest == datetime(2026, 11, 19, 23, tzinfo=UTC)
+    for name in ("mean", "variance", "smallest", "n", "coverage"):
+        broken = evidence_of({**RAW, name: None}, PAIR, NOW)
+        assert math.isnan(getattr(broken, name))
+    other = evidence_of({**RAW, "challenger": {"sha256": "3" * 64}}, PAIR, NOW)
+    assert other.challenger != "2"
+    assert evidence_of({}, PAIR, NOW).newest is None
+
+
+def test_a_job_that_is_no_duel() -> None:
+    report = Artifact("gs://b/report", {"evidence": RAW})
+    job = Job("j", "SUCCEEDED", NOW, tasks=(Task("compare", "SUCCEEDED", "", {"report": report}),))
+    assert measured(job) == (RAW, "gs://b/report")
+    for tasks in ((), (replace(job.tasks[0], artifacts={"report": Artifact("", {})}),)):
+        with pytest.raises(PipelineError, match="j is no duel: its task 'compare' has no artifact"):
+            measured(replace(job, tasks=tasks))
+
+
+# The first days after a training, as the duel has it then.
+NO_ROWS: dict[str, object] = dict.fromkeys(("mean", "variance", "smallest", "largest", "last_row"))
+NO_ROWS |= dict.fromkeys(("n", "rows", "rows_labelled", "coverage"), 0)
+NO_ROWS |= dict.fromkeys(("champion_rows", "challenger_rows"), 0)
+NO_ROWS |= {"targets": {"chins": {"n": 0, "rows_labelled": 0}}}
+
+
+def silent(rows: int) -> dict[str, object]:
+    """So many more rows that the champion answered and the challenger did not."""
+    return {
+        **dict.fromkeys(("rows", "rows_labelled", "champion_rows"), 2000 + rows),
+        "bad_challenger": rows,
+        "targets": {},
+    }
+
+
+NOTHING = Observed()
+VIEW = View(
+    "linnerud",
+    "e",
+    seats=(Seat("1", "", "linnerud@1", 90), Seat("2", "", "linnerud@2", 10)),
+    labels=labels_of(Roles("1", "2"), {"1": 90, "2": 10}, "seat-1"),
+    updated=NOW - timedelta(days=2),
+)
+
+
+def judged(
+    given: Measured, view: View = VIEW, config: ModelConfig = CONFIG, observed: Observed = NOTHING
+) -> Judgement:
+    look = look_of(PAIR, view, [], given.job, NOW)
+    return judge(config, section(), PAIR, look, 10, given, observed)
+
+
+@pytest.mark.parametrize(
+    ("changes", "outcome", "kind"),
+    [
+        ({}, Outcome.PROMOTE, "promote"),
+        ({"mean": -0.5}, Outcome.ROLL_BACK, "rollback"),
+        # An old source holds a promotion back, and no rollback.
+        ({"last_row": "2026-10-01T00:00:00Z"}, Outcome.INCONCLUSIVE, None),
+        ({"last_row": "2026-10-01T00:00:00Z", "mean": -0.5}, Outcome.ROLL_BACK, "rollback"),
+        ({"mean": 0.0}, Outcome.HOLD, None),
+        ({"mean": None}, Outcome.INCONCLUSIVE, None),
+        ({"mean": "NaN"}, Outcome.INCONCLUSIVE, None),
+        (silent(30), Outcome.INCONCLUSIVE, None),
+        (silent(600), Outcome.ROLL_BACK, "rollback"),
+        # Whatever the coverage is: no row is no evidence.
+        *[({"rows": 0, "coverage": share}, Outcome.INCONCLUSIVE, None) for share in (0, 0.5, 1)],
+        ({"rows": None}, Outcome.INCONCLUSIVE, None),
+        ({"rows": True}, Outcome.INCONCLUSIVE, None),
+        ({"rows": 10**400}, Outcome.INCONCLUSIVE, None),
+        ({"targets": {"chins": {"n": 1999, "rows_labelled": 2000}}}, Outcome.INCONCLUSIVE, None),
+        ({"targets": {"chins": {"rows_labelled": None}}}, Outcome.INCONCLUSIVE, None),
+        ({"challenger": None}, Outcome.INCONCLUSIVE, None),
+        ({"deciding_target": "jumps"}, Outcome.INCONCLUSIVE, None),
+        (NO_ROWS, Outcome.HOLD, None),
+        (NO_ROWS | {"rows": 100}, Outcome.INCONCLUSIVE, None),
+        (NO_ROWS | {"coverage": 1}, Outcome.INCONCLUSIVE, None),
+        (dict.fromkeys(RAW), Outcome.INCONCLUSIVE, None),
+    ],
+)
+def test_judged(changes: dict[str, object], outcome: Outcome, kind: str | None) -> None:
+    given = Measured("job", NOW, {**RAW, **changes})
+    made = judged(given)
+    assert (made.verdict.outcome, made.decision.wish and made.decision.wish.kind) == (outcome, kind)
+    assert made.record["duel"] == given.evidence
+    assert made.record["verdict"]["looks"] == 1
+
+
+def test_a_challenger_is_never_thought_to_be_older_than_it_is() -> None:
+    """Where no event tells, the endpoint's last change does; where nothing does, it came now."""
+    for updated in (NOW - timedelta(hours=1), None):
+        young = replace(VIEW, updated=updated)
+        made = judged(Measured("job", NOW, RAW), young)
+        assert made.verdict.outcome is Outcome.HOLD
+        assert made.decision.wish is None
+
+
+HOUR = timedelta(hours=1)
+
+
+def past(hours: float, action: str = "adopt", **changes: Any) -> Event:
+    """An event of so many hours ago that found the challenger with its share, and left it."""
+    plain = {
+        "id": f"{action}-{hours * 10:.0f}",
+        "time": NOW - hours * HOUR,
+        "model": "linnerud",
+        "endpoint": "e",
+        "action": action,
+        "reason": "",
+        "challenger_after": "2",
+        "split_before": {"1": 90, "2": 10},
+        "split_after": {"1": 90, "2": 10},
+    }
+    return Event(**{**plain, **changes})
+
+
+@pytest.mark.parametrize(
+    ("events", "created", "came", "hours", "looks"),
+    [
+        ([past(72)], 99, 99, 72, 1),
+        # Another region's or project's, whose models have the same ids; or a time without any.
+        ([past(72, endpoint="another")], 99, 99, 48, 1),
+        ([past(72, endpoint="")], 99, 99, 48, 1),
+        ([past(72, endpoint="another"), past(60)], 99, 99, 60, 1),
+        ([past(72), past(60, endpoint="another"), past(60, "judged")], 99, 99, 72, 2),
+        ([past(60, "judged", endpoint="another")], 99, 99, 48, 1),
+        # Of one that was deleted: the present one was made 50 hours ago with the same name.
+        ([past(72)], 50, 50, 48, 1),
+        ([past(72), past(71, "judged"), past(49)], 50, 50, 49, 1),
+        ([past(50)], 50, 50, 50, 1),
+        # It was undeployed and deployed again, by whomever.
+        ([past(72)], 99, 2, 2, 1),
+        ([], 99, 2, 2, 1),
+        ([past(72)], None, None, 72, 1),
+    ],
+)
+def test_only_what_happened_to_this_deployment_on_this_endpoint_is_its_time(
+    events: list[Event], created: float | None, came: float | None, hours: float, looks: int
+) -> None:
+    def ago(hours: float | None) -> datetime | None:
+        return None if hours is None else NOW - hours * HOUR
+
+    events = [replace(e, evidence={"job": e.id}) if e.action == "judged" else e for e in events]
+    seats = tuple(replace(seat, deployed_at=ago(came)) for seat in VIEW.seats)
+    view = replace(VIEW, created=ago(created), seats=seats)
+    look = look_of(PAIR, view, events, "job", NOW)
+    assert (NOW - look.since, look.looks) == (hours * HOUR, looks)
+
+
+def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -> None:
+    raw = yaml.safe_load((ROOT / "dags" / "models" / "linnerud.yaml").read_text())
+    metrics = {"table": "ops.serving", "error_rate": 0.01}
+    raw["rollout"]["guardrails"] = {"metrics": metrics}
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    config, given = load_model(path), Measured("job", NOW, RAW)
+    arms = {"1": Arm(9000, 10), "2": Arm(1000, 2)}
+    fine = judged(given, config=config, observed=Observed({"1": 9000, "2": 1000}, arms))
+    assert fine.verdict.outcome is Outcome.PROMOTE
+    assert fine.record["live"]["split"]["outcome"] == "fine"
+    assert fine.record["live"]["limits"]["outcome"] == "kept"
+    assert fine.record["live"]["requests"] == {"1": 9000, "2": 1000}
+    assert fine.record["live"]["metrics"]["2"]["errors"] == 2
+
+    off = judged(given, config=config, observed=Observed({"1": 9500, "2": 500}, arms))
+    assert off.verdict.outcome is Outcome.INCONCLUSIVE
+    assert off.record["by_duel"]["outcome"] == "promote"
+    broken = judged(given, config=config, observed=Observed(None, {**arms, "2": Arm(1000, 50)}))
+    assert broken.decision.wish == Wish("rollback", "2")
+    blind = judged(given, config=config, observed=Observed(unread=("no table",)))
+    assert blind.verdict.outcome is Outcome.INCONCLUSIVE
+    assert blind.record["live"]["unread"] == ("no table",)

@@ -1,0 +1,97 @@
+"""The challenger's way to the title."""
+
+from datetime import timedelta
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from titleholder.analysis.stages import Next, Stage, next_stage
+from titleholder.analysis.verdict import Outcome
+
+DAY = timedelta(days=1)
+ONE = [Stage(10)]
+THREE = [Stage(5, DAY), Stage(25, 2 * DAY), Stage(50, 3 * DAY)]
+GOOD, BAD, WAIT, ASK = Outcome.PROMOTE, Outcome.ROLL_BACK, Outcome.HOLD, Outcome.INCONCLUSIVE
+
+TABLE = [
+    (ONE, 10, 0 * DAY, GOOD, "promote", None),
+    (ONE, 10, 9 * DAY, WAIT, "hold", None),
+    (ONE, 10, 9 * DAY, ASK, "hold", None),
+    (ONE, 10, 0 * DAY, BAD, "roll back", None),
+    (THREE, 5, DAY / 2, GOOD, "hold", None),
+    (THREE, 5, DAY / 2, BAD, "roll back", None),
+    (THREE, 5, DAY, GOOD, "move on", 25),
+    (THREE, 5, DAY, WAIT, "hold", None),
+    (THREE, 25, DAY, GOOD, "hold", None),
+    (THREE, 25, 2 * DAY, GOOD, "move on", 50),
+    (THREE, 50, 2 * DAY, GOOD, "hold", None),
+    (THREE, 50, 3 * DAY, GOOD, "promote", None),
+    (THREE[::-1], 5, DAY, GOOD, "move on", 25),
+    # Set by hand: below, between and above the stages.
+    (THREE, 2, DAY / 2, GOOD, "hold", None),
+    (THREE, 2, DAY, GOOD, "move on", 5),
+    (THREE, 30, DAY, GOOD, "hold", None),
+    (THREE, 30, 2 * DAY, GOOD, "move on", 50),
+    (THREE, 80, 3 * DAY, GOOD, "promote", None),
+    # No stages: the verdict alone.
+    ([], 10, 0 * DAY, GOOD, "promote", None),
+    # A clock that went backwards bakes nothing.
+    (ONE, 10, -DAY, GOOD, "hold", None),
+    # Withdrawn, or champion already.
+    (THREE, 0, 9 * DAY, GOOD, "hold", None),
+    (THREE, 0, 9 * DAY, BAD, "hold", None),
+    (THREE, 100, 9 * DAY, GOOD, "hold", None),
+]
+
+
+@pytest.mark.parametrize(("stages", "share", "live", "outcome", "move", "to"), TABLE)
+def test_table(
+    stages: list[Stage], share: int, live: timedelta, outcome: Outcome, move: str, to: int | None
+) -> None:
+    found = next_stage(stages, share, live, outcome)
+    assert (found.move, found.share) == (move, to)
+
+
+def test_reasons() -> None:
+    assert next_stage(THREE, 5, DAY, GOOD) == Next("move on", "5 % is passed; 25 % is next", 25)
+    assert next_stage(THREE, 5, DAY, ASK).reason == "the verdict at 5 % is inconclusive"
+    baking = next_stage(THREE, 25, DAY, GOOD).reason
+    assert baking == "25 % bakes for 2 d, and has for 1 d"
+
+
+@pytest.mark.parametrize("wrong", [(0, DAY), (100, DAY), (10, -DAY)])
+def test_a_stage_that_cannot_be(wrong: tuple[int, timedelta]) -> None:
+    with pytest.raises(ValueError, match="1 to 99 per cent"):
+        Stage(*wrong)
+
+
+spans = st.timedeltas(-3 * DAY, 9 * DAY)
+stages = st.lists(st.builds(Stage, st.integers(1, 99), st.timedeltas(0 * DAY, 3 * DAY)), max_size=5)
+
+
+@given(stages, st.integers(-5, 105), spans, st.sampled_from(Outcome))
+def test_only_a_good_verdict_goes_forward_and_only_a_bad_one_home(
+    stages: list[Stage], share: int, live: timedelta, outcome: Outcome
+) -> None:
+    found = next_stage(stages, share, live, outcome)
+    assert (found.move == "roll back") == (outcome is BAD and 1 <= share <= 99)
+    if found.move in ("move on", "promote"):
+        assert outcome is GOOD
+        assert live >= timedelta(0)
+    assert (found.share is not None) == (found.move == "move on")
+
+
+@given(stages)
+def test_good_verdicts_lead_through_every_stage_to_the_title(stages: list[Stage]) -> None:
+    shares = sorted({stage.share for stage in stages})
+    share, seen = (shares or [10])[0], []
+    while True:
+        seen.append(share)
+        found = next_stage(stages, share, 9 * DAY, GOOD)
+        if found.move == "promote":
+            break
+        assert found.share is not None
+        assert found.share > share
+        share = found.share
+    assert seen == (shares or [10])

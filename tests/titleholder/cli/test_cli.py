@@ -1,0 +1,610 @@
+"""`python -m titleholder` against the sandbox, as a person at a terminal uses it."""
+
+import io
+import itertools
+import json
+import logging
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import joblib
+import pytest
+import yaml
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as v1
+from google.cloud import storage
+from google.protobuf.field_mask_pb2 import FieldMask
+from sklearn.dummy import DummyRegressor
+
+from tests.conftest import REPOSITORY, Sandbox
+from tests.faults import Faults
+from tests.titleholder.config.editor import found_by_an_editor
+from titleholder.cli.context import Desk
+from titleholder.cli.main import main
+from titleholder.config.model import load_model, load_models
+from titleholder.errors import Refusal
+from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.intervals import Interval
+from titleholder.naming import Run
+from titleholder.pipelines.candidate import candidate
+from titleholder.pipelines.contract import Offer
+from titleholder.pipelines.templates import version_of
+from titleholder.reconciler.engine import Done
+
+NUMBERS = itertools.count(1)
+IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+FIRST = datetime(2026, 9, 7, 3, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+@dataclass
+class Terminal:
+    """Where a person types; one model with a champion and a challenger."""
+
+    models: Path
+    name: str
+    capsys: pytest.CaptureFixture[str]
+
+    def __call__(self, verb: str, *arguments: str, code: int = 0) -> str:
+        """What the verb prints on stdout, or on stderr when it is refused."""
+        self.capsys.readouterr()
+        got = main([verb, self.name, *arguments, "--models", str(self.models)])
+        said = self.capsys.readouterr()
+        assert got == code, said
+        return said.err if code else said.out
+
+    def json(self, verb: str, *arguments: str, code: int = 0) -> Any:
+        self.capsys.readouterr()
+        got = main([verb, self.name, *arguments, "--json", "--models", str(self.models)])
+        said = self.capsys.readouterr()
+        assert got == code, said
+        return json.loads(said.out)
+
+
+def run_of(name: str, week: int) -> Run:
+    end = FIRST + week * WEEK
+    return Run(name, Interval(end - WEEK, end), 0)
+
+
+@pytest.fixture(scope="module")
+def artifact(sandbox: Sandbox) -> str:
+    env = sandbox.env
+    file = io.BytesIO()
+    joblib.dump(DummyRegressor().fit([[0.0]], [1.0]), file)
+    bucket = storage.Client(
+        project=env["GOOGLE_CLOUD_PROJECT"],
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
+    ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
+    bucket.blob("tests/cli/model.joblib").upload_from_string(file.getvalue())
+    return f"gs://{bucket.name}/tests/cli"
+
+
+def seat(name: str, folder: Path, artifact: str, week: int) -> None:
+    """As the weekly run of that week would."""
+    config = load_model(folder / f"{name}.yaml")
+    offer = Offer(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
+    wish = candidate(config, run_of(name, week), offer, "fresh")
+    assert isinstance(Desk.of(config, os.environ).engine().run(wish), Done)
+
+
+@pytest.fixture
+def terminal(
+    sandbox: Sandbox,
+    artifact: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> Terminal:
+    for key, value in sandbox.env.items():
+        monkeypatch.setenv(key, value)
+    # Importing Airflow's hook gave the root a handler that keeps an earlier test's stderr.
+    monkeypatch.setattr(logging.getLogger("titleholder"), "propagate", False)
+    name = f"cli{next(NUMBERS)}"
+    raw = {
+        "model": name,
+        "owner": "tests",
+        "schedule": "0 3 * * 1",
+        "start_date": FIRST.date(),
+        "source": {"table": "tests.cli", "timestamp": "at"},
+        "pipeline": {"template": "tiny.yaml"},
+        "gate": {"minimum_score": 50},
+        "endpoint": {"display_name": name, "create": True},
+    }
+    assert found_by_an_editor(raw) == []
+    (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
+    for week in (0, 1):
+        seat(name, tmp_path, artifact, week)
+    return Terminal(tmp_path, name, capsys)
+
+
+def place() -> str:
+    env = os.environ
+    return f"projects/{env['GOOGLE_CLOUD_PROJECT']}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
+
+
+def endpoint_client() -> v1.EndpointServiceClient:
+    """As a person at the console has it."""
+    return v1.EndpointServiceClient(
+        transport="rest",
+        client_options={"api_endpoint": os.environ["VERTEX_AI_EMULATOR_HOST"]},
+        credentials=AnonymousCredentials(),
+    )
+
+
+@pytest.fixture
+def by_hand(terminal: Terminal) -> Callable[[dict[str, int]], None]:
+    """A person at the console changes the split."""
+
+    def change(split: dict[str, int]) -> None:
+        endpoint_client().update_endpoint(
+            endpoint=v1.Endpoint(name=f"{place()}/endpoints/{terminal.name}", traffic_split=split),
+            update_mask=FieldMask(paths=["traffic_split"]),
+        )
+
+    return change
+
+
+def seats(terminal: Terminal) -> dict[str, tuple[str | None, int]]:
+    return {
+        seat["id"]: (seat["role"], seat["share"]) for seat in terminal.json("status")["deployed"]
+    }
+
+
+def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    told = terminal("status")
+    assert f"champion    90 %  {terminal.name}@1" in told
+    assert f"challenger  10 %  {terminal.name}@2" in told
+    name = terminal.name
+    assert f"{name}@2 is challenger with 50 % of the requests" in terminal("share", "50")
+    assert terminal("promote") == f"{name}@2 is champion with 100 % of the requests\n"
+    assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
+    again = f"nothing to change: {name}@2 is champion with 100 % of the requests\n"
+    assert terminal("promote", "--id", b) == again
+    refused = terminal("rollback", code=1)
+    assert "there is no challenger on projects/" in refused
+    assert f"to bring the previous champion {name}@1 back, use" in refused
+    assert f"titleholder reinstate {name} --id {a}`" in refused
+    assert terminal("reinstate") == f"{name}@1 is champion again with 100 % of the requests\n"
+    assert seats(terminal) == {a: ("champion", 100), b: ("previous", 0)}
+
+
+def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Terminal) -> None:
+    """The hint of a refused rollback once led to a reinstate that did nothing, and said so."""
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("promote")
+    terminal("reinstate")
+    name = terminal.name
+    back = f"`python -m titleholder reinstate {name} --id {b}`"
+    refused = terminal("rollback", code=1)
+    assert f"to bring the previous champion {name}@2 back, use {back}" in refused
+    assert f"{name}@1 is champion of" in (said := terminal("rollback", "--id", a, code=1))
+    assert f"to undo that, use {back}" in said
+    said = terminal("reinstate")
+    assert re.match(
+        rf"that was done already: {name}@1 is champion with 100 % .*, since \d{{4}}-", said
+    )
+    assert said.endswith(f"; to bring {name}@2 back, use {back}\n")
+    assert terminal("plan", "reinstate") == said
+    assert terminal.json("reinstate")["split"] == {a: 100}
+    again = f"{name}@2 is champion again with 100 % of the requests\n"
+    assert terminal("reinstate", "--id", b) == again
+    assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
+
+
+def test_abort_and_rollback(terminal: Terminal) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("abort")
+    assert seats(terminal) == {a: ("champion", 100), b: ("withdrawn", 0)}
+    terminal("share", "20")
+    terminal("rollback")
+    assert seats(terminal) == {a: ("champion", 100)}
+
+
+@pytest.mark.parametrize(
+    "intent", [["promote"], ["rollback"], ["abort"], ["share", "33"], ["reinstate"]], ids=" ".join
+)
+def test_what_is_applied_equals_what_was_planned(
+    terminal: Terminal, faults: Faults, intent: list[str]
+) -> None:
+    if intent == ["reinstate"]:
+        terminal("promote")
+    planned = terminal.json("plan", *intent)
+    assert "Then: " in terminal("plan", *intent)
+    faults.clear()
+    terminal(*intent)
+    writes = [
+        call["method"]
+        for call in faults.calls()
+        if not call["method"].startswith(("get_", "list_"))
+    ]
+    methods = [re.match(r"\w+\.(\w+)\(", step["call"])[1] for step in planned["steps"]]  # type: ignore[index]
+    assert writes == [re.sub(r"(?<!^)(?=[A-Z])", "_", method).lower() for method in methods]
+    splits = [entry["traffic_split"] for entry in faults.traffic()]
+    changes = [s["split"] for s in planned["steps"] if "UpdateEndpoint" in s["call"]]
+    assert splits[: len(changes)] == changes
+    assert terminal.json("status")["deployed"]
+    assert terminal.json("plan", "adopt")["steps"] == []
+
+
+def test_the_next_week_is_planned_by_default(terminal: Terminal) -> None:
+    b = run_of(terminal.name, 1).deployed_model_id
+    told = terminal("plan")
+    assert f"UndeployModel(deployed_model_id='{b}')" in told
+    assert "is challenger with 10 % of the requests" in told
+    file = terminal.models / f"{terminal.name}.yaml"
+    file.write_text(f"{file.read_text()}rollout: {{on_new_challenger: wait}}\n")
+    told = terminal("plan")
+    assert "Undeploy" not in told
+    assert f"{terminal.name}@2 is still being judged" in told
+
+
+def test_a_split_changed_by_hand(
+    terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
+) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    by_hand({a: 50, b: 50})
+    told = terminal.json("status", code=1)["refusal"]
+    name = terminal.name
+    assert f"split is 50 % to {name}@1 and 50 % to {name}@2 instead of 90 % to {name}@1" in told
+    refused = terminal("promote", code=1)
+    last = terminal.json("history")[-1]
+    assert (last["action"], last["champion_after"]) == ("refused", a)
+    assert "was changed by hand" in last["reason"]
+    assert last["reason"] in refused
+    assert "was changed by hand" in terminal("share", "20", code=1)
+    assert seats_unchecked(terminal) == {a: 50, b: 50}
+    terminal("adopt")
+    assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
+    by_hand({b: 100})
+    terminal("restore")
+    assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
+
+
+def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
+    terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
+) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    by_hand({a: 30, b: 70})
+    name = terminal.name
+    assert f"abort: 100 % to {name}@1" in terminal("plan", "abort")
+    said = terminal("abort")
+    assert f"{name}@2 is withdrawn" in said
+    assert seats(terminal) == {a: ("champion", 100), b: ("withdrawn", 0)}
+    event = terminal.json("history", "--limit", "1")[0]
+    differed = (
+        f"the split is 30 % to {name}@1 and 70 % to {name}@2 instead of 90 % to {name}@1 and 10 % "
+        f"to {name}@2"
+    )
+    assert (event["action"], event["actor"] != "") == ("abort", True)
+    assert event["evidence"] == {"changed_by_hand": [differed], "still_differs": []}
+    assert differed in event["reason"]
+    by_hand({b: 100})
+    terminal("rollback")
+    assert seats(terminal) == {a: ("champion", 100)}
+
+
+def seats_unchecked(terminal: Terminal) -> dict[str, int]:
+    return {seat["id"]: seat["share"] for seat in terminal.json("status", code=1)["deployed"]}
+
+
+def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    between = datetime.now(UTC)
+    terminal("promote")
+    events = terminal.json("history")
+    assert [event["action"] for event in events] == ["crown", "seat", "promote"]
+    assert events[2]["split_before"] == {a: 90, b: 10}
+    assert events[2]["split_after"] == {b: 100}
+    assert events[2]["actor"]
+    assert not any(event["reconstructed"] for event in events)
+    told = terminal("history", "--at", between.isoformat())
+    assert told.startswith(f"{terminal.name}@1 (id {a}) was champion at ")
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+    assert terminal("history", "--at", "2020-01-01", code=1) == ""
+
+
+def test_history_is_of_the_endpoint_that_is_there(
+    terminal: Terminal, artifact: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Two regions write to one table, and an endpoint is deleted and made again under its name."""
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    here = os.environ["GOOGLE_CLOUD_LOCATION"]
+    terminal("promote")
+
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
+    assert terminal.json("history") == []
+    assert "there is no challenger on" not in terminal("rollback", code=1)
+    seat(terminal.name, terminal.models, artifact, 0)
+    assert [event["action"] for event in terminal.json("history")] == ["crown"]
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == a
+
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", here)
+    actions = ["crown", "seat", "promote"]
+    assert [event["action"] for event in terminal.json("history")] == actions
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+
+    client = endpoint_client()
+    (endpoint,) = client.list_endpoints(
+        request={"parent": place(), "filter": f'display_name="{terminal.name}"'}
+    )
+    client.update_endpoint(
+        endpoint=v1.Endpoint(name=endpoint.name, traffic_split={}),
+        update_mask=FieldMask(paths=["traffic_split"]),
+    )
+    for deployed in endpoint.deployed_models:
+        client.undeploy_model(endpoint=endpoint.name, deployed_model_id=deployed.id).result(60)
+    client.delete_endpoint(name=endpoint.name).result(60)
+    before = datetime.now(UTC)
+    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+    # Newer than what is registered: an older week would not be given traffic.
+    seat(terminal.name, terminal.models, artifact, 2)
+    assert [event["action"] for event in terminal.json("history")] == [*actions, "crown"]
+    assert terminal.json("history", "--at", before.isoformat())["champion_after"] == b
+    made = terminal.json("history", "--at", "2036-01-01")
+    newest = run_of(terminal.name, 2).deployed_model_id
+    assert (made["champion_after"], made["action"]) == (newest, "crown")
+    assert made["endpoint"] == endpoint.name
+
+
+def test_a_person_says_why(terminal: Terminal) -> None:
+    terminal("share", "30", "--reason", "  fewer complaints ")
+    terminal("promote")
+    share, promote = terminal.json("history", "--limit", "2")
+    assert share["evidence"] == {"reason": "fewer complaints"}
+    assert promote["evidence"] == {}
+    first, second = terminal("history", "--limit", "2").splitlines()
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC share ", first)
+    assert first.endswith(', because "fewer complaints")')
+    assert "because" not in second
+    assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
+
+
+FORGED = (
+    'fewer complaints")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r\x1b[1A\x1b[2K'
+    "\u2028\u202edegrof\u2066 \x9b2J"
+)
+
+
+def test_a_reason_forges_no_line_of_the_history(terminal: Terminal) -> None:
+    terminal("share", "30", "--reason", FORGED)
+    (event,) = terminal.json("history", "--limit", "1")
+    assert event["evidence"] == {"reason": FORGED}, "kept as it was written"
+    (line,) = terminal("history", "--limit", "1").split("\n")[:-1]
+    assert line.isprintable()
+    assert line.endswith(
+        r'because "fewer complaints\")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r'
+        r'\u001b[1A\u001b[2K \u202edegrof\u2066 \x9b2J")'
+    )
+    lines = terminal("history", "--at", "2036-01-01").split("\n")[:-1]
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == 2
+
+
+def test_an_error_of_others_commands_no_terminal(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(_: object) -> None:
+        logging.getLogger("titleholder.reconciler.engine").info("a step of %s", FORGED)
+        raise Refusal(f"it says {FORGED}")
+
+    monkeypatch.setattr(Endpoints, "observe", broken)
+    said = terminal("status", code=1).split("\n")[:-1]
+    assert [line.partition(" fewer")[0] for line in said] == ["a step of", "titleholder: it says"]
+    assert all(line.isprintable() for line in said)
+
+
+def test_status_says_which_challenger_was_withdrawn_when_and_why(
+    terminal: Terminal, sandbox: Sandbox
+) -> None:
+    name, b = terminal.name, run_of(terminal.name, 1).deployed_model_id
+    terminal("rollback", "--reason", "complaints")
+    told = terminal("status")
+    assert re.search(rf"  withdrawn +- +{name}@2 +id {b}  not deployed\n", told)
+    rolled_back = (
+        rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC rollback +{name}@2 leaves: the champion {name}@1 "
+        r'answers 100 % \(.*because "complaints"\)\n'
+    )
+    assert re.search(f"  last change: {rolled_back}", told)
+    everything = sandbox.cli("status").stdout
+    assert re.search(
+        rf"endpoint {name} .*\n  champion   100 %  {name}@1 .*\n  last change: .* UTC rollback: "
+        rf'{name}@2 leaves: the champion {name}@1 answers 100 % \(because "complaints"\)\n',
+        everything,
+    )
+    answer = terminal.json("status")
+    assert answer["withdrawn_not_deployed"] == {"id": b, "version": f"{name}@2"}
+    assert answer["last_change"]["evidence"] == {"reason": "complaints"}
+    terminal("adopt", "--id", run_of(name, 0).deployed_model_id)
+    assert re.search(f"  last change: {rolled_back}", terminal("status"))  # It changed nothing.
+    terminal("reinstate", "--id", "77", code=1)
+    assert re.search(f"  last change: {rolled_back}", terminal("status"))
+
+
+def test_status_says_how_a_challenger_left_though_more_was_changed_since(
+    terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
+) -> None:
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("abort")
+    by_hand({a: 60, b: 40})
+    terminal("restore")
+    told = terminal("status")
+    assert re.search(r"  last change: .* restore +put back as it was recorded: ", told)
+    assert re.search(rf"  withdrawn by: .* abort +{terminal.name}@2 gets no more requests", told)
+
+
+def test_status_needs_no_bigquery(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9")
+    monkeypatch.setattr("titleholder.cli.last_change.SECONDS", 0.5)
+    told = terminal("status")
+    assert f"champion    90 %  {terminal.name}@1" in told
+    assert "  last change: seat; the events cannot be read: the events of" in told
+    answer = terminal.json("status")
+    assert answer["last_change"] is None
+    assert "127.0.0.1:9" in answer["events_unread"]
+
+
+def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> None:
+    config = load_model(terminal.models / f"{terminal.name}.yaml")
+    evidence = {
+        "reason": "better",
+        "freshness": {"outcome": "fresh", "reason": "all is there"},
+        "verdict": {"n": 520.0, "low": 0.0123456789, "doubt": None, "days": [{"n": 1}, {"n": 2}]},
+        "asked": True,
+        "tags": ["a", "b"],
+    }
+    desk = Desk.of(config, sandbox.env)
+    last = desk.events.read(config.model)[-1]
+    promoted = replace(
+        last, id="promote-1", time=datetime.now(UTC), action="promote", evidence=evidence,
+        champion_before=last.champion_after, champion_after=last.challenger_after,
+    )  # fmt: skip
+    desk.events.append([promoted])
+    told = terminal("history", "--at", "2036-01-01").splitlines()
+    assert told[0].startswith(f"{terminal.name}@2 (id {last.challenger_after}) was champion at ")
+    assert told[2:] == [
+        "    asked: yes",
+        "    freshness:",
+        "      outcome: fresh",
+        "      reason: all is there",
+        "    tags: a, b",
+        "    verdict:",
+        "      days:",
+        "        1:",
+        "          n: 1",
+        "        2:",
+        "          n: 2",
+        "      doubt: none",
+        "      low: 0.0123457",
+        "      n: 520",
+    ]
+    assert terminal("promote", "--id", "77", code=1)
+    assert [event["action"] for event in terminal.json("history")] == ["crown", "seat", "promote"]
+
+
+def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:
+    file = terminal.models / f"{terminal.name}.yaml"
+    assert terminal.json("status")["previous_not_deployed"] is None
+    file.write_text(f"{file.read_text()}rollout: {{keep_previous: false}}\n")
+    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    terminal("promote")
+    assert seats(terminal) == {b: ("champion", 100)}
+    gone = {"id": a, "version": f"{terminal.name}@1"}
+    assert terminal.json("status")["previous_not_deployed"] == gone
+    assert re.search(rf"  previous +- +{terminal.name}@1 +id {a}  not depl", terminal("status"))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["status", "nobody"], "there is no model 'nobody' in"),
+        (["share", "{}", "100"], "a challenger's share is 1 to 99 per cent, not 100"),
+        (["promote", "{}", "--id", "77"], "77 is not the challenger on"),
+    ],
+)
+def test_what_cannot_be_is_one_sentence(
+    terminal: Terminal, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    given = [argument.format(terminal.name) for argument in arguments]
+    assert main([*given, "--models", str(terminal.models)]) == 1
+    said = capsys.readouterr().err.strip()
+    assert said.startswith("titleholder: ")
+    assert told in said
+    assert "\n" not in said
+
+
+def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    good = tmp_path / "linnerud.yaml"
+    good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+    assert main(["check", "--models", str(tmp_path)]) == 0
+    pipeline, duel = (
+        version_of(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
+        for name in ("linnerud.yaml", "duel.yaml")
+    )
+    assert capsys.readouterr().out == (
+        f"linnerud: its file is right, and fits {pipeline} and {duel}\n"
+        "  train     0 3 * * 1 (UTC): linnerud.measurements by measured_at, with linnerud.yaml; "
+        "scores from 60 pass\n"
+        "  deploy    endpoint linnerud (made when missing): a challenger gets 10 % of the "
+        "requests\n"
+        "  judge     0 5 * * * (UTC): by the metric absolute on chins; a better challenger is "
+        "promoted without asking\n"
+    )
+    (tmp_path / "broken.yaml").write_text("model: broken\n")
+    assert main(["check", "--models", str(tmp_path)]) == 1
+    said = capsys.readouterr()
+    assert said.err.startswith("titleholder: broken.yaml: owner: is missing; add it\n")
+    assert said.out == ""
+    assert main(["check", "--models", str(tmp_path / "none")]) == 1
+    assert "none holds no model; add a YAML file" in capsys.readouterr().err
+
+
+def test_the_check_says_where_it_could_not_look(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+    raw["duel"]["template"] = "gs://b/duel.yaml"
+    raw["rollout"] = {"steps": [5, {"share": 20, "bake": "2d"}], "promotion": "ask"}
+    (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(tmp_path / "none"))
+    assert main(["check", "--models", str(tmp_path)]) == 0
+    said = capsys.readouterr().out
+    assert said.startswith(
+        "linnerud: its file is right\n"
+        f"  unknown   linnerud.yaml was not looked at, as there is no {tmp_path}/none\n"
+        "  unknown   gs://b/duel.yaml was not looked at, as it is in Cloud Storage\n"
+    )
+    assert "a challenger gets 5 %, then 20 % for 2d of the requests" in said
+    assert "a better challenger is promoted once a person approves" in said
+
+
+def test_parsing_the_files_looks_at_no_pipeline(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = (REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text()
+    (tmp_path / "linnerud.yaml").write_text(raw.replace("linnerud.yaml # in", "gone.yaml # in"))
+    monkeypatch.setattr(Path, "read_bytes", None)
+    (config,) = load_models(tmp_path).whole()
+    assert config.pipeline.template == "gone.yaml"
+
+
+def test_wrong_usage(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["crown", "m"], ["share", "m"], ["history", "m", "--limit", "0"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong)
+    for wrong in (["promote", "m", "--reason", " "], ["history", "m", "--at", "monday"]):
+        with pytest.raises(SystemExit, match="2"):
+            main(wrong)
+    assert "'monday' is no time; write 2026-11-16" in capsys.readouterr().err
+
+
+def test_google_that_does_not_answer(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, faults: Faults
+) -> None:
+    faults.answer("list_model_versions", "PERMISSION_DENIED")
+    assert "titleholder: Google did not do it: " in terminal("status", code=1)
+
+
+def test_the_command_itself(terminal: Terminal, sandbox: Sandbox) -> None:
+    done = subprocess.run(
+        [
+            *(sys.executable, "-m", "titleholder", "status", terminal.name),
+            *("--models", str(terminal.models)),
+        ],
+        capture_output=True,
+        text=True,
+        check=False,
+        env=os.environ | sandbox.env | {"PYTHONPATH": str(REPOSITORY / "plugins")},
+        cwd=REPOSITORY,
+    )
+    assert done.returncode == 0, done.stderr
+    assert "champion    90 %" in done.stdout
+    assert done.stderr == ""

@@ -1,0 +1,40 @@
+"""`titleholder report`: the page as a file."""
+
+import os
+from datetime import UTC, datetime
+from pathlib import Path
+
+from tests.titleholder.cli.test_cli import Terminal
+from tests.titleholder.cli.test_cli import artifact as artifact
+from tests.titleholder.cli.test_cli import terminal as terminal
+from titleholder.cli.context import Desk
+from titleholder.cli.main import main
+from titleholder.config.model import load_model
+from titleholder.events.event import Event
+
+
+def test_a_run_of_dag_test_has_no_link(terminal: Terminal, tmp_path: Path) -> None:
+    name, out = terminal.name, tmp_path / "page.html"
+    desk = Desk.of(load_model(terminal.models / f"{name}.yaml"), os.environ)
+    runs = {"airflow": f"{name}__train/scheduled__1", "dag_test": f"{name}__train/manual__2"}
+    desk.events.append(
+        Event(
+            id=f"{name}-{actor}",
+            time=datetime.now(UTC),
+            model=name,
+            action="judged",
+            reason="hold: not yet",
+            actor=actor,
+            run=run,
+        )
+        for actor, run in runs.items()
+    )
+    said = terminal("report", "--out", str(out), "--airflow", "https://a.b")
+    assert said == f"{out}: 1 model\n"
+    html = out.read_text(encoding="utf-8")
+    assert f'href="https://a.b/dags/{name}__train/runs/scheduled__1"' in html
+    assert "manual__2" in html
+    assert "/runs/manual__2" not in html
+    (terminal.models / "broken.yaml").write_text("model: broken\n")
+    assert main(["report", "--models", str(terminal.models), "--out", str(out)]) == 1
+    assert terminal.capsys.readouterr().out == f"{out}: 2 models, 1 not whole\n"

@@ -1,0 +1,183 @@
+"""Files of models for tests: the example, what may be wrong with it, one based on it."""
+
+from collections.abc import Iterator
+from datetime import date, datetime
+from pathlib import Path
+from typing import Any, get_args
+
+import yaml
+from pydantic import BaseModel
+
+LINNERUD = Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml"
+
+# A key, a value that it may not have (...: it is missing), and what is said of it.
+FAULTS: list[tuple[str, object, str]] = [
+    ("sourc", {}, "sourc: is not a key; remove it or mend its spelling"),
+    ("rollout.share", 10, "rollout.share: is not a key; remove it or mend its spelling"),
+    ("source.table", ..., "source.table: is missing; add it"),
+    ("gate", ..., "gate: is missing; add it"),
+    ("rollout.challenger_share", 0, "rollout.challenger_share: is 0; "),
+    ("rollout.challenger_share", 100, "rollout.challenger_share: is 100; write 99 or less"),
+    ("rollout.challenger_share", 12.5, "challenger_share: is 12.5; write a whole number"),
+    ("schedule", "every monday", "write five cron fields in UTC"),
+    ("schedule", "0 25 * * 1", "schedule: is '0 25 * * 1'; write five cron fields"),
+    ("source.table", "measurements", "write dataset.table or project.dataset.table"),
+    ("source.table", "a.b.c.d", "source.table: is 'a.b.c.d'; "),
+    ("source.table", "d.t` UNION ALL SELECT 1 --", "as BigQuery names them"),
+    ("source.timestamp", "a) OR (1=1", "write the name of one column"),
+    ("source.freshness.wait", "soon", "write a number and a unit, such as 90m, 6h or 7d"),
+    ("source.freshness.wait", "0h", "source.freshness.wait: is '0h'; write more than 0"),
+    ("source.freshness.warn_after", "48h", "write one that is not longer than error_after"),
+    ("gate.minimum_score", float("nan"), "gate.minimum_score: is nan; write a number"),
+    ("gate.minimum_score", "good", "gate.minimum_score: is 'good'; write a number"),
+    ("pipeline.template", "../secrets.yaml", "pipeline.template: "),
+    ("model", "Linnerud", "model: is 'Linnerud'; write 2 to 30 lowercase letters, digits"),
+    ("owner", None, "owner: is empty; write text"),
+    ("owner", "", "owner: is ''; write 1 or more characters"),
+    ("owner", True, "owner: is True; write text, in quotes where YAML reads something else"),
+    ("source", "a.b", "source: is 'a.b'; write its keys below it, indented"),
+    ("tags", "a", "tags: is 'a'; write a list, such as [a, b]"),
+    ("labels", ["a"], "labels: is ['a']; write keys with their values below it"),
+    ("labels", {"Team": "a"}, "labels: has the key 'Team'; write 1 to 63 lowercase letters"),
+    ("labels", {"champion": "a", "team": "b"}, "labels: sets champion, which titleholder writes"),
+    ("labels", {"score": "a", "sha256": "b"}, "labels: sets score, sha256, which titleholder"),
+    ("labels", {1: "a"}, "labels: has the key 1; write text, in quotes"),
+    ("labels", {"team": "A B"}, "labels.team: is 'A B'; write 1 to 63 lowercase letters"),
+    ("endpoint.create", "true", "endpoint.create: is 'true'; write true or false"),
+    ("endpoint.replicas", True, "endpoint.replicas: is True; write a whole number"),
+    ("endpoint.replicas", "2", "endpoint.replicas: is '2'; write a whole number"),
+    ("endpoint.display_name", 'a" OR "', "write 1 to 128 characters, no quotation mark"),
+    ("endpoint.create", "maybe", "endpoint.create: is 'maybe'; write true or false"),
+    ("endpoint.machine_type", "big", "is 'big'; write a machine type of Google's, such as"),
+    ("start_date", "soon", "start_date: is 'soon'; write a date, such as 2026-08-03"),
+    ("model", "m" * 31, "model: is 'mmmm"),
+    ("schedule", "0 0 30 2 *", "write five cron fields"),
+    ("schedule", "R R * * *", "write five cron fields"),
+    ("start_date", "0001-01-01", "write a date between 2000 and 2100"),
+    ("tags", ["x" * 101], "tags.0: is 'xxx"),
+    ("source.freshness.wait", "400d", "write at most a year"),
+    ("source.freshness.wait", "99999999999d", "write at most a year"),
+    ("pipeline.parameters", {"since": date(2026, 1, 1)}, "quote a date"),
+    ("pipeline.parameters", {"rate": float("nan")}, "write rate as a string, number"),
+    (
+        "pipeline.parameters",
+        {"project": "x", "location": "y", "rate": 1},
+        "pipeline.parameters: sets location, project, which every run gets by itself; remove",
+    ),
+    ("duel.target", ..., "duel.target: is missing; add it"),
+    ("duel.target", "weight_kg", "duel: has the target 'weight_kg', which is no target column"),
+    (
+        "duel.target_columns",
+        ["a"],
+        "has the target 'chins', which is no target column; write o",
+    ),
+    (
+        "duel.feature_columns",
+        ["a b"],
+        "duel.feature_columns.0: is 'a b'; write the name of one",
+    ),
+    ("pipeline.parameters", {}, "duel: has no feature_columns, and pipeline.parameters has no"),
+    ("pipeline.parameters", {"feature_columns": 3}, "duel: has no feature_columns, and pipe"),
+    ("duel.metric", "log loss", "duel.metric: is 'log loss'; write 'absolute', 'squared', 'l"),
+    ("duel.alpha", 0.6, "duel.alpha: is 0.6; write 0.5 or less"),
+    ("duel.margin", float("inf"), "duel.margin: is inf; write a number"),
+    ("duel.minimum_n", 1, "duel.minimum_n: is 1; write 2 or more"),
+    ("duel.minimum_time", "30d", "has a minimum_time that is not shorter than maximum_time; w"),
+    ("duel.schedule", "daily", "duel.schedule: is 'daily'; write five cron fields in UTC"),
+    ("duel.promote", "x", "duel.promote: is not a key; remove it or mend its spelling"),
+    (
+        "rollout.promotion",
+        "maybe",
+        "rollout.promotion: is 'maybe'; write 'auto', 'ask' or 'never'",
+    ),
+    ("alerts.connection", "a b", "alerts.connection: is 'a b'; write 1 to 200 letters, digits"),
+    ("alerts.email", "a@b.com", "alerts.email: is 'a@b.com'; write a list, such as [a, b]"),
+    ("alerts.email", ["a b@c.com"], "alerts.email.0: is 'a b@c.com'; write one address, such"),
+    ("alerts.email", ["a@b.com, c@d.com"], "alerts.email.0: is 'a@b.com, c@d.com'; write on"),
+    ("alerts.backfills", "loud", "alerts.backfills: is 'loud'; write true or false"),
+    ("alerts.late_after", "late", "alerts.late_after: is 'late'; write a number and a unit"),
+    ("rollout.on_new_challenger", "x", "is 'x'; write 'replace' or 'wait'"),
+    (
+        "rollout.steps",
+        [10, 5],
+        "rollout: has the steps [10, 5], which do not rise; write great",
+    ),
+    (
+        "rollout.steps",
+        [5, 25],
+        "rollout: has the challenger_share 10 and steps from 5; write o",
+    ),
+    ("rollout.steps", ["x"], "rollout.steps.0: is 'x'; write a share such as 10, or {share:"),
+    ("rollout.steps", [{"share": 0}], "rollout.steps.0.share: is 0; write 1 or more"),
+    (
+        "rollout.steps",
+        [{"share": 9, "bake": 2}],
+        "rollout.steps.0.bake: is 2; write a number and",
+    ),
+    ("model", "other", "name it 'linnerud' as its file"),
+    (
+        "rollout",
+        {"promotion": "ask", "answer_within": "24h"},
+        "duel: comes again after 24 h by its schedule, and rollout.answer_within is 24 h; wr",
+    ),
+    (
+        "rollout.guardrails",
+        {"split": False},
+        "rollout.guardrails: has nothing to look at; write metrics, or leave the section out",
+    ),
+    (
+        "rollout.guardrails",
+        {"metrics": {"table": "ops.serving"}},
+        "rollout.guardrails.metrics: has no limit; write error_rate, error_rate_above_champion",
+    ),
+    (
+        "rollout.guardrails",
+        {"metrics": {"table": "ops.serving", "error_rate": 5}},
+        "rollout.guardrails.metrics.error_rate: is 5; write 1.0 or less",
+    ),
+]
+
+ODD = (
+    *(None, [], {}, "", "x y", "é" * 3000, 0, -1, 1.5, 10**30, True, float("nan")),
+    *(date(2026, 1, 1), {"A B": 1}, {1: "x"}, ["", 3], [{}], datetime(2026, 1, 1, 5)),
+)
+
+STAGING = """
+model: staging
+based_on: linnerud
+endpoint: {display_name: linnerud-staging}
+pipeline: {parameters: {key_column: person}}
+rollout: {challenger_share: 50}
+tags: [staging]
+duel:
+"""
+
+
+def changed(key: str, value: object) -> dict[str, Any]:
+    """linnerud.yaml with that key changed, or, with ..., removed."""
+    raw = yaml.safe_load(LINNERUD.read_text())
+    *parents, last = key.split(".")
+    section = raw
+    for parent in parents:
+        section = section.setdefault(parent, {})
+    if value is ...:
+        del section[last]
+    else:
+        section[last] = value
+    return raw
+
+
+def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
+    for name, field in model.model_fields.items():
+        yield f"{above}{name}"
+        # A section that may be left out is one of two.
+        for kind in get_args(field.annotation) or (field.annotation,):
+            if isinstance(kind, type) and issubclass(kind, BaseModel):
+                yield from keys(kind, f"{above}{name}.")
+
+
+def staged(folder: Path, text: str = STAGING) -> Path:
+    (folder / "linnerud.yaml").write_text(LINNERUD.read_text())
+    path = folder / "staging.yaml"
+    path.write_text(text)
+    return path

@@ -1,0 +1,326 @@
+import re
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from tests.titleholder.config.model_files import (
+    FAULTS,
+    LINNERUD,
+    ODD,
+    STAGING,
+    changed,
+    keys,
+    staged,
+)
+from titleholder.analysis.stages import Stage
+from titleholder.config.model import ModelConfig, kept_model, load_model, load_models
+from titleholder.errors import ConfigError
+
+
+def test_the_example_is_valid() -> None:
+    config = load_model(LINNERUD)
+    assert config.model == "linnerud"
+    assert config.source.freshness.error_after == timedelta(hours=24)
+    assert config.rollout.challenger_share == 10
+
+
+@pytest.fixture
+def faulty(tmp_path: Path):
+    """Writes linnerud.yaml with one key changed (or, with ..., removed); gives back the error."""
+
+    def write(key: str, value: object) -> str:
+        path = tmp_path / "linnerud.yaml"
+        path.write_text(yaml.safe_dump(changed(key, value)))
+        with pytest.raises(ConfigError) as raised:
+            load_model(path)
+        return str(raised.value)
+
+    return write
+
+
+@pytest.mark.parametrize(("key", "value", "says"), FAULTS)
+def test_a_fault_names_file_key_and_remedy(faulty, key: str, value: object, says: str) -> None:
+    message = faulty(key, value)
+    assert message.startswith("linnerud.yaml: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_what_a_duel_is_given_comes_from_the_pipeline_or_from_itself(tmp_path: Path) -> None:
+    config = load_model(LINNERUD)
+    assert config.duel is not None
+    assert config.duel.feature_columns == ["weight_kg", "waist_cm", "pulse_bpm"]
+    assert config.duel.target_columns == ["chins", "situps", "jumps"]
+    raw = yaml.safe_load(LINNERUD.read_text())
+    raw["duel"]["target_columns"] = ["chins"]
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    duel = load_model(path).duel
+    assert duel is not None
+    assert duel.target_columns == ["chins"]
+    del raw["duel"]
+    path.write_text(yaml.safe_dump(raw))
+    assert load_model(path).duel is None
+
+
+@pytest.mark.parametrize(
+    ("rollout", "given"),
+    [({"promotion": "ask"}, "promotion: ask"), ({"guardrails": {}}, "guardrails")],
+)
+def test_what_needs_a_duel(tmp_path: Path, rollout: dict[str, object], given: str) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text())
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
+    assert load_model(path).answer_within == timedelta(hours=20)
+    del raw["duel"]
+    path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    assert str(raised.value) == (
+        f"linnerud.yaml: duel: is missing, and without it nobody is judged, so that "
+        f"rollout.{given} does nothing; add it, or leave that out"
+    )
+
+
+def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text())
+    path = tmp_path / "linnerud.yaml"
+    for schedule, hours in (("0 */6 * * *", 5), ("0 5 * * 1,4", 60), ("0 5,6 * * *", 5 / 6)):
+        raw["duel"]["schedule"] = schedule
+        path.write_text(yaml.safe_dump(raw))
+        assert load_model(path).answer_within == timedelta(hours=hours)
+    raw["rollout"]["answer_within"] = "10m"
+    path.write_text(yaml.safe_dump(raw))
+    assert load_model(path).answer_within == timedelta(minutes=10)
+
+
+@pytest.mark.parametrize(
+    ("rollout", "share", "stages"),
+    [
+        ({}, 10, [Stage(10)]),
+        ({"challenger_share": 7}, 7, [Stage(7)]),
+        ({"steps": [5, 25]}, 5, [Stage(5), Stage(25)]),
+        ({"steps": [{"share": 5, "bake": "2d"}, 50]}, 5, [Stage(5, timedelta(2)), Stage(50)]),
+        ({"steps": [5], "challenger_share": 5}, 5, [Stage(5)]),
+    ],
+)
+def test_steps(tmp_path: Path, rollout: dict[str, object], share: int, stages: list[Stage]) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text())
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
+    made = load_model(path).rollout
+    assert (made.challenger_share, made.stages) == (share, stages)
+
+
+def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(LINNERUD.read_text().replace("owner:", "ownr:").replace("10 #", "100 #"))
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    assert len(str(raised.value).splitlines()) == 3  # ownr, owner, challenger_share
+
+
+@pytest.mark.parametrize("key", list(keys(ModelConfig)))
+def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
+    *parents, last = key.split(".")
+    path = tmp_path / "linnerud.yaml"
+    refused = 0
+    for value in ODD:
+        raw = yaml.safe_load(LINNERUD.read_text())
+        metrics = {"table": "ops.serving", "error_rate": 0.01}
+        raw["rollout"]["guardrails"] = {"metrics": metrics}
+        section = raw
+        for parent in parents:
+            section = section.setdefault(parent, {})
+        section[last] = value
+        path.write_text(yaml.safe_dump(raw, allow_unicode=True))
+        try:
+            load_model(path)
+        except ConfigError as error:
+            refused += 1
+            for sentence in str(error).splitlines():
+                file, told, rest = sentence.split(": ", 2)
+                assert file == "linnerud.yaml"
+                # What the pipeline is given may be missing for the duel.
+                assert told.startswith((parents[0] if parents else last, "duel"))
+                what, remedy = rest.split("; ", 1)
+                assert what.startswith(("is ", "has ", "sets ", "warn_after is "))
+                assert len(what) < 150
+                assert remedy.startswith(("write ", "add it", "remove it", "name it "))
+    assert refused or key == "pipeline.parameters"
+
+
+TWICE = """
+owner: two
+source:
+  freshness:
+    wait: 6h
+    wait: 12h
+pipeline:
+  parameters:
+    columns: [{a: 1, b: 2, a: 3}]
+"""
+
+
+def test_a_key_that_is_written_twice(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(f"owner: one{TWICE}")
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    told = str(raised.value).splitlines()
+    assert told[:3] == [
+        "linnerud.yaml: owner: is written twice, in line 1 and in line 2; keep one",
+        "linnerud.yaml: source.freshness.wait: is written twice, in line 5 and in line 6; keep one",
+        "linnerud.yaml: pipeline.parameters.columns.0.a: is written twice, in line 9 and in line "
+        "9; keep one",
+    ]
+    assert "linnerud.yaml: model: is missing; add it" in told[3:]
+
+
+def test_a_key_that_is_written_twice_is_refused_though_all_is_well_else(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(f"{LINNERUD.read_text()}\nowner: ml-platform\n")
+    with pytest.raises(ConfigError, match=r"^linnerud\.yaml: owner: is written twice.*keep one$"):
+        load_model(path)
+
+
+def test_what_yaml_merges_is_not_written_twice(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    merged = "labels: &all {team: a, tier: b}\n"
+    path.write_text(
+        merged
+        + LINNERUD.read_text().replace("  parameters:", "  parameters:\n    x: {<<: *all, team: c}")
+    )
+    config = load_model(path)
+    assert config.labels == {"team": "a", "tier": "b"}
+    assert config.pipeline.parameters["x"] == {"team": "c", "tier": "b"}
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "",
+            "- a list",
+            "a: [",
+            "\x00",
+            "start_date: 2026-02-30",
+            "[" * 5000,
+            "labels: &a {x: *a}",
+        ),
+        *("pipeline: {parameters: &a {x: *a}}", "{[a]: b}", "1: 2"),
+    ],
+)
+def test_a_file_that_is_no_mapping(tmp_path: Path, text: str) -> None:
+    (tmp_path / "broken.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"^broken\.yaml: "):
+        load_model(tmp_path / "broken.yaml")
+
+
+def test_a_broken_model_leaves_the_others(tmp_path: Path) -> None:
+    (tmp_path / "linnerud.yaml").write_text(LINNERUD.read_text())
+    (tmp_path / "broken.yaml").write_text("model: broken")
+    found = load_models(tmp_path)
+    assert [config.model for config in found.configs] == ["linnerud"]
+    assert len(found.errors) == 1
+    assert load_models(tmp_path, only="linnerud").errors == []
+
+
+def test_an_unreadable_file_is_an_error_like_any_other(tmp_path: Path) -> None:
+    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+    (error,) = load_models(tmp_path).errors
+    assert str(error).startswith("gone.yaml: ")
+
+
+def test_an_endpoint_belongs_to_one_model(tmp_path: Path) -> None:
+    text = LINNERUD.read_text()
+    (tmp_path / "linnerud.yaml").write_text(text)
+    (tmp_path / "other.yaml").write_text(text.replace("model: linnerud", "model: other"))
+    found = load_models(tmp_path)
+    assert [config.model for config in found.configs] == ["linnerud"]
+    (error,) = found.errors
+    assert "'linnerud' is the endpoint of linnerud.yaml; name another one" in str(error)
+
+
+def test_a_bq_prefix_is_taken_off(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(LINNERUD.read_text().replace("linnerud.measurements", "bq://my-project.d.t"))
+    assert load_model(path).source.table == "my-project.d.t"
+
+
+def test_a_model_that_is_based_on_another(tmp_path: Path) -> None:
+    base, own = load_model(LINNERUD), load_model(staged(tmp_path))
+    assert own.endpoint == base.endpoint.model_copy(update={"display_name": "linnerud-staging"})
+    assert own.pipeline.parameters == {**base.pipeline.parameters, "key_column": "person"}
+    assert own.tags == ["staging"]
+    assert (own.rollout.challenger_share, own.duel) == (50, None)
+    assert (own.source, own.schedule, own.owner) == (base.source, base.schedule, base.owner)
+    found = load_models(tmp_path)
+    assert [config.model for config in found.configs] == ["linnerud", "staging"]
+    assert load_models(tmp_path, only="staging").configs == [own]
+
+
+def test_the_staging_model_of_the_docs(tmp_path: Path) -> None:
+    page = (LINNERUD.parents[2] / "docs" / "models.md").read_text()
+    (text,) = re.findall(r"```yaml\n# dags/models/linnerud-staging\.yaml\n(.*?)```", page, re.S)
+    staged(tmp_path, text).rename(tmp_path / "linnerud-staging.yaml")
+    found = load_models(tmp_path)
+    assert found.errors == []
+    base, own = found.configs
+    assert (own.model, own.endpoint.display_name) == ("linnerud-staging", "linnerud-staging")
+    assert own.rollout.stages == [Stage(50)]
+    (tmp_path / "linnerud-staging.yaml").write_text("model: linnerud-staging\nbased_on: linnerud\n")
+    assert load_models(tmp_path).configs == [base]
+    assert (own.pipeline, own.duel, own.gate) == (base.pipeline, base.duel, base.gate)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (STAGING.replace("linnerud\n", "nobody\n"), "based_on: is 'nobody', which is no other fil"),
+        (STAGING.replace("linnerud\n", "staging\n"), "which is no other file beside it; write one"),
+        (STAGING.replace("linnerud\n", "../x\n"), "based_on: is '../x', which is no other file be"),
+        (STAGING.replace("linnerud\n", "3\n"), "based_on: is 3; write text, in quotes where YAML"),
+        (STAGING.replace("linnerud\n", "third\n"), "'third', which is itself based on another; w"),
+        ("model: staging\nbased_on: linnerud", "'linnerud' is the endpoint of linnerud.yaml; name"),
+        (f"{STAGING}ownr: me", "ownr: is not a key; remove it or mend its spelling"),
+        (f"{STAGING}tags: []", "tags: is written twice, in line 7 and in line 9; keep one"),
+        (STAGING.replace("50", "100"), "rollout.challenger_share: is 100; write 99 or less"),
+    ],
+)
+def test_what_is_wrong_with_a_file_that_is_based_on_another(
+    tmp_path: Path, text: str, says: str
+) -> None:
+    staged(tmp_path, text)
+    (tmp_path / "third.yaml").write_text(STAGING.replace("staging", "third"))
+    (error,) = [one for one in load_models(tmp_path).errors if str(one).startswith("staging")]
+    assert says in str(error)
+
+
+@pytest.mark.parametrize(
+    "rollout",
+    [
+        {},
+        {"steps": [{"share": 5, "bake": "36h"}, 25], "promotion": "ask", "answer_within": "90m"},
+        {"guardrails": {"metrics": {"table": "ops.s", "window": "2d", "error_rate": 0.01}}},
+    ],
+)
+def test_what_airflow_keeps_of_a_file_is_the_file(tmp_path: Path, rollout: object) -> None:
+    raw = yaml.safe_load(LINNERUD.read_text()) | {"rollout": rollout}
+    raw["alerts"] = {"late_after": "2h", "email": ["a@b.c"]}
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(yaml.safe_dump(raw))
+    config = load_model(path)
+    assert kept_model(config.model_dump_json(exclude_defaults=True)) == config
+    with pytest.raises(ConfigError, match="another version of titleholder; look again in a minute"):
+        kept_model('{"model": "linnerud", "colour": "red"}')
+
+
+@pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])
+def test_a_file_that_is_nested_without_end_ends_no_process(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError, match=r"not readable as YAML \(it is nested more than 100 lev"):
+        load_model(path)

@@ -1,0 +1,217 @@
+"""What live requests tell, read from the sandbox's BigQuery, and what may stand in the way."""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1 as v1
+from google.cloud import bigquery
+
+from tests.conftest import Sandbox
+from tests.titleholder.gcp.bigquery.strict_bigquery import StrictBigQuery, strict_bigquery
+from titleholder.analysis.guardrails import SETTLING, Observed
+from titleholder.analysis.limits import Arm
+from titleholder.config.guardrails import Guardrails
+from titleholder.gcp.bigquery import live_metrics as live_traffic
+from titleholder.gcp.bigquery.live_metrics import LiveTraffic
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.vertex.request_log import request_log
+from titleholder.rollout.view import View
+
+NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
+DAY = timedelta(days=1)
+SINCE = NOW - 3 * DAY
+ENDPOINT = "projects/100/locations/l/endpoints/m1"
+PROJECT = "titleholder-local"
+VIEW = View("m1", ENDPOINT, request_log=f"{PROJECT}.live.log")
+SPLIT = Guardrails.model_validate({})
+METRICS = {"table": "live.serving", "error_rate": 0.01, "latency_ms": 100.0}
+
+
+def both(**metrics: object) -> Guardrails:
+    return Guardrails.model_validate({"split": False, "metrics": {**METRICS, **metrics}})
+
+
+@dataclass(frozen=True)
+class Place:
+    """What Environment says."""
+
+    project: str = PROJECT
+    credentials: Any = field(default_factory=AnonymousCredentials)
+
+    def qualified(self, table: str) -> str:
+        return Environment.qualified(self, table)  # type: ignore[arg-type]
+
+
+@pytest.fixture(scope="module")
+def client(sandbox: Sandbox) -> Iterator[bigquery.Client]:
+    """Google's client, and in the sandbox a log and metrics of two endpoints."""
+    made = bigquery.Client(
+        project=PROJECT,
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
+    )
+    made.create_dataset("live", exists_ok=True)
+    log = [
+        *[(ENDPOINT, "1", NOW - DAY)] * 5,
+        *[("m1", "2", NOW - DAY)] * 3,  # an endpoint may be told by its id alone
+        (ENDPOINT, "2", SINCE + SETTLING),
+        (ENDPOINT, "2", SINCE + SETTLING - timedelta(seconds=1)),  # the split settles
+        (ENDPOINT, "3", NOW - DAY),  # neither of the two
+        ("projects/100/locations/l/endpoints/m2", "2", NOW - DAY),
+        (ENDPOINT, "2", NOW),  # not yet
+    ]
+    made.query(
+        "CREATE OR REPLACE TABLE live.log "
+        "(endpoint STRING, deployed_model_id STRING, logging_time TIMESTAMP)"
+    ).result()
+    made.query(
+        "INSERT INTO live.log VALUES "
+        + ", ".join(f"('{where}', '{who}', TIMESTAMP '{at}')" for where, who, at in log)
+    ).result()
+    serving = [
+        ("m1", "1", NOW - DAY / 2, 900, 9, 50),
+        ("m1", "2", NOW - DAY / 2, 60, 1, 40),
+        ("m1", "2", NOW - DAY / 4, 30, 2, 70),
+        ("m1", "2", NOW - DAY / 4, 10, 0, "NULL"),
+        ("m1", "2", NOW - 2 * DAY, 5000, 5000, 9000),
+        ("m2", "2", NOW - DAY / 2, 5000, 5000, 9000),
+    ]
+    made.query(
+        "CREATE OR REPLACE TABLE live.serving (endpoint STRING, deployed_model_id STRING, "
+        "time TIMESTAMP, requests INT64, errors INT64, latency_ms FLOAT64)"
+    ).result()
+    made.query(
+        "INSERT INTO live.serving VALUES "
+        + ", ".join(
+            f"('{a}', '{b}', TIMESTAMP '{c}', {d}, {e}, {f})" for a, b, c, d, e, f in serving
+        )
+    ).result()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def strict(client: bigquery.Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
+    with strict_bigquery(sandbox.env["BIGQUERY_EMULATOR_HOST"]) as found:
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", found.url)
+        yield found
+
+
+def look(guardrails: Guardrails, view: View = VIEW) -> Observed:
+    live = LiveTraffic(Place(), guardrails)  # type: ignore[arg-type]
+    return live.look(view, ("1", "2"), SINCE, NOW)
+
+
+def test_requests_since_the_split_was_set(strict: StrictBigQuery) -> None:
+    assert look(SPLIT) == Observed(requests={"1": 5, "2": 4})
+    (call,) = (call for call in strict.calls if call.sql)
+    assert call.body["configuration"]["query"]["maximumBytesBilled"] == str(10 * 1024**3)
+    nobody = look(SPLIT, replace(VIEW, endpoint="projects/100/locations/l/endpoints/m3"))
+    assert nobody.requests == {"1": 0, "2": 0}
+
+
+def test_errors_and_latency_within_the_window(strict: StrictBigQuery) -> None:
+    assert look(both()).arms == {"1": Arm(900, 9, 50), "2": Arm(100, 3, 50)}
+    wider = look(both(window="7d")).arms
+    assert wider is not None
+    assert wider["2"].requests == 5100
+    # Only what is limited is read.
+    errors = look(both(latency_ms=None)).arms
+    assert errors is not None
+    assert math.isnan(errors["2"].latency)
+    assert "latency" not in strict.calls[-1].sql
+    nobody = look(both(), replace(VIEW, endpoint="m3")).arms
+    assert nobody is not None
+    assert nobody["1"].requests == 0
+
+
+@pytest.mark.parametrize(
+    ("status", "reason", "says"),
+    [
+        (403, "accessDenied", "may not be read (403 POST"),
+        (400, "bytesBilledLimitExceeded", "would bill more than rollout.guardrails.max_bytes"),
+        (400, "invalidQuery", "has not the columns of docs/rollout.md"),
+        (404, "notFound", "there is no table titleholder-local.live.log"),
+        (500, "backendError", "titleholder-local.live.log cannot be read now"),
+    ],
+)
+def test_what_cannot_be_read(
+    strict: StrictBigQuery, monkeypatch: pytest.MonkeyPatch, status: int, reason: str, says: str
+) -> None:
+    monkeypatch.setattr(live_traffic, "PATIENCE", 0.2)
+    strict.refuse("SELECT", status, reason)
+    found = look(SPLIT)
+    assert found.requests is None
+    (told,) = found.unread
+    assert says in told
+    assert "\n" not in told
+
+
+def test_one_is_read_though_the_other_is_not(strict: StrictBigQuery) -> None:
+    every = Guardrails.model_validate({"metrics": {**METRICS, "table": "live.nowhere"}})
+    found = look(every)
+    assert found.requests == {"1": 5, "2": 4}
+    assert found.arms is None
+    assert "there is no table titleholder-local.live.nowhere" in found.unread[0]
+    silent = look(SPLIT, replace(VIEW, request_log=""))
+    assert silent.unread == (
+        f"{ENDPOINT} does not log its requests, so nobody can count them; turn its "
+        "request-response logging to BigQuery on, or set rollout.guardrails.split to false",
+    )
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        "bq://acme-logs.live.log` UNION ALL SELECT * FROM `acme-hr.pay.rolls",
+        "bq://acme-logs.live`.log",
+        "bq://acme`logs.live.log",
+        "bq://acme-logs.live.log\n",
+        "bq://acme-logs.live.log.more",
+    ],
+)
+def test_the_name_of_a_request_log_is_checked_before_it_stands_in_a_query(
+    strict: StrictBigQuery, uri: str
+) -> None:
+    endpoint = v1.Endpoint(
+        name=ENDPOINT,
+        predict_request_response_logging_config={
+            "enabled": True,
+            "bigquery_destination": {"output_uri": uri},
+        },
+    )
+    found = look(SPLIT, replace(VIEW, request_log=request_log(endpoint)))
+    assert [call.sql for call in strict.calls] == []
+    assert found.requests is None
+    (told,) = found.unread
+    assert told.startswith(f"the requests that {ENDPOINT} logs are not read: ")
+    assert "is no name of a BigQuery table; write dataset.table" in told
+    assert told.endswith("request-response logging, or set rollout.guardrails.split to false")
+
+
+@pytest.mark.parametrize(
+    ("uri", "table"),
+    [
+        ("bq://p.d.t", "p.d.t"),
+        ("bq://p.d", "p.d.request_response_logging"),
+        ("bq://p", "p.logging_my_model_1__m1.request_response_logging"),
+        ("", "logging_my_model_1__m1.request_response_logging"),
+    ],
+)
+def test_where_an_endpoint_logs(uri: str, table: str) -> None:
+    endpoint = v1.Endpoint(
+        name="projects/p/locations/l/endpoints/m1",
+        display_name="my model 1.",
+        predict_request_response_logging_config={
+            "enabled": True,
+            "bigquery_destination": {"output_uri": uri},
+        },
+    )
+    assert request_log(endpoint) == table
+    endpoint.predict_request_response_logging_config.enabled = False
+    assert request_log(endpoint) == request_log(v1.Endpoint()) == ""

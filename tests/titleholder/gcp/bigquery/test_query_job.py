@@ -1,0 +1,215 @@
+"""No query is waited for without end: what queues is given up on, and cancelled."""
+
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from tests.conftest import Sandbox
+from tests.titleholder.gcp.bigquery.strict_bigquery import Call, StrictBigQuery, strict_bigquery
+from titleholder.config.guardrails import Guardrails
+from titleholder.errors import TryAgain
+from titleholder.events.event import Event
+from titleholder.events.rows import COLUMNS
+from titleholder.gcp.bigquery import live_metrics as live_traffic
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.live_metrics import LiveTraffic
+from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.gcp.environment import Environment
+from titleholder.intervals import Interval
+from titleholder.rollout.view import View
+
+END = datetime(2026, 11, 16, 3, tzinfo=UTC)
+WEEK = Interval(END - timedelta(days=7), END)
+ROW = END - timedelta(hours=2)
+PROJECT = "titleholder-local"
+TABLE = f"{PROJECT}.patience.rows"
+SHORT = 0.3
+
+
+class Local(Environment):
+    """The sandbox's project, without Airflow."""
+
+    project = PROJECT
+    _known = AnonymousCredentials(), project, {}
+
+
+@pytest.fixture
+def client(sandbox: Sandbox) -> Iterator[bigquery.Client]:
+    """Google's client, past the strict one; with a table of one row of the week."""
+    made = bigquery.Client(
+        project=PROJECT,
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
+    )
+    made.create_dataset("patience", exists_ok=True)
+    made.query(
+        f"CREATE OR REPLACE TABLE patience.rows AS SELECT TIMESTAMP '{ROW}' AS measured"
+    ).result()
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def strict(
+    client: bigquery.Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[StrictBigQuery]:
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", sandbox.env["GOOGLE_CLOUD_LOCATION"])
+    with strict_bigquery(sandbox.env["BIGQUERY_EMULATOR_HOST"]) as found:
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", found.url)
+        yield found
+
+
+def coverage(patience: float = 60, later: timedelta = timedelta(0), table: str = TABLE) -> Any:
+    now = END + later
+    tables = Tables(Local("google"), now, patience)
+    return tables.coverage(table, "measured", WEEK, now, 10**9)
+
+
+def content() -> Any:
+    return Tables(Local("google"), END, SHORT).content(TABLE, "measured", WEEK, 10**9)
+
+
+def events(patience: float) -> EventTable:
+    return EventTable(Local("google"), "patience.events", patience=patience)
+
+
+def event(name: str) -> Event:
+    return Event(id=name, time=END, model="m", endpoint="", action="seat", reason="")
+
+
+def traffic() -> None:
+    view = View("m", "projects/1/locations/l/endpoints/m", request_log=TABLE)
+    live = LiveTraffic(Local("google"), Guardrails.model_validate({}))
+    found = live.look(view, ("1", "2"), END - timedelta(days=1), END)
+    raise RuntimeError(*found.unread)
+
+
+LONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
+    "SELECT COUNTIF": (
+        lambda: coverage(SHORT),
+        Unreadable,
+        f"did not finish a query of {TABLE} within 0.3 s, and it was cancelled; repeat this when",
+    ),
+    "SELECT COUNT.*FARM_FINGERPRINT": (content, Unreadable, "within 0.3 s, and it was cancelled"),
+    "SELECT CAST": (traffic, RuntimeError, f"{TABLE} cannot be read now"),
+    "MERGE": (
+        lambda: events(SHORT).append([event("e1")]),
+        TryAgain,
+        "did not finish with patience.events within 0.3 s; try again",
+    ),
+    r"SELECT \* FROM": (lambda: events(SHORT).read("m"), TryAgain, "within 0.3 s; try again"),
+}
+
+
+@pytest.mark.parametrize("sql", LONG)
+def test_a_query_that_queues_is_given_up_on_and_cancelled(
+    strict: StrictBigQuery, sql: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(live_traffic, "PATIENCE", SHORT)
+    ask, error, says = LONG[sql]
+    queued = strict.queue(sql)
+    with pytest.raises(error, match=says) as told:
+        ask()
+    assert "\n" not in str(told.value)
+    assert getattr(told.value, "final", False) is False, "worth another try"
+    assert len(strict.cancelled()) == 1
+    assert not queued, "nothing is left in the queue"
+
+
+def test_a_column_that_cannot_be_added_now_is_given_up_on(
+    strict: StrictBigQuery, client: bigquery.Client
+) -> None:
+    schema = [bigquery.SchemaField(c.name, c.type) for c in COLUMNS if c.name != "actor"]
+    client.delete_table("patience.events", not_found_ok=True)
+    client.create_table(bigquery.Table(f"{PROJECT}.patience.events", schema))
+    queued = strict.queue("ALTER TABLE")
+    with pytest.raises(TryAgain, match="within 3 s; try again"):
+        events(3.0).append([event("e2")])
+    assert len(strict.cancelled()) == 1
+    assert not queued
+
+
+def test_every_statement_ends_by_itself_when_its_worker_is_lost(strict: StrictBigQuery) -> None:
+    coverage()
+    events(20).append([event("e3")])
+    events(20).read("m")
+    Tables(Local("google"), END, 60).content(TABLE, "measured", WEEK, 10**9)
+    statements = [call for call in strict.calls if call.sql]
+    assert len(statements) >= 4
+    for call in statements:
+        options = call.body.get("configuration", call.body)
+        assert int(options["jobTimeoutMs"]) in (20_000, 60_000), call
+
+
+def jobs(strict: StrictBigQuery) -> list[str]:
+    return [call.job for call in strict.calls if call.sql.startswith("SELECT COUNTIF")]
+
+
+def test_the_same_question_is_billed_once(strict: StrictBigQuery, client: bigquery.Client) -> None:
+    first = coverage()
+    # Another attempt of the task, some minutes later: the job of the first is found.
+    assert coverage(later=timedelta(minutes=5)) == first
+    one, again = jobs(strict)
+    assert one == again
+    assert len(strict.jobs) == 1
+    # An hour later, and as soon as the table changes, it is another question.
+    coverage(later=timedelta(hours=1))
+    client.query(
+        f"CREATE OR REPLACE TABLE patience.rows AS SELECT TIMESTAMP '{ROW}' AS measured "
+        "FROM UNNEST([1, 2])"
+    ).result()
+    assert coverage().rows == 2
+    assert len(strict.jobs) == 3
+
+
+def test_a_lost_answer_is_not_asked_for_twice(strict: StrictBigQuery) -> None:
+    lost: list[str] = []
+
+    def rule(call: Call) -> str | None:
+        if call.sql.startswith("SELECT COUNTIF") and not lost:
+            lost.append(call.job)
+            strict.jobs.add(call.job)
+            return "lost"
+        return None
+
+    strict.rules.append(rule)
+    assert coverage().rows == 1
+    assert set(jobs(strict)) == set(lost)
+
+
+def test_a_job_that_was_cancelled_is_not_taken_for_an_answer(strict: StrictBigQuery) -> None:
+    strict.queue("SELECT COUNTIF", times=1)
+    with pytest.raises(Unreadable):
+        coverage(SHORT)
+    assert coverage().rows == 1
+    first, refused, second = jobs(strict)
+    assert first == refused == strict.cancelled()[0]
+    assert second == f"{first.removesuffix('-0')}-1"
+
+
+def test_a_job_that_another_attempt_started_is_waited_for_and_not_cancelled(
+    strict: StrictBigQuery,
+) -> None:
+    # Its worker was lost: it could not cancel it.
+    strict.refuse("/cancel", 500, "backendError", times=1)
+    queued = strict.queue("SELECT COUNTIF", times=1)
+    for _ in range(2):
+        with pytest.raises(Unreadable, match="did not finish"):
+            coverage(SHORT)
+    assert len(queued) == 1
+    assert set(jobs(strict)) == queued, "no second job was started"
+    assert len(strict.cancelled()) == 1
+
+
+def test_of_a_view_nothing_says_whether_it_changed(
+    strict: StrictBigQuery, client: bigquery.Client
+) -> None:
+    client.query("CREATE OR REPLACE VIEW patience.seen AS SELECT * FROM patience.rows").result()
+    assert coverage(table=f"{PROJECT}.patience.seen").rows == 1
+    coverage(table=f"{PROJECT}.patience.seen")
+    first, second = jobs(strict)
+    assert first != second

@@ -1,0 +1,149 @@
+"""No token leaves for an emulator: the address is on this machine, and nothing is sent with it."""
+
+import re
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from google.api_core.exceptions import NotFound
+from google.cloud.aiplatform_v1 import EndpointServiceClient
+from google.oauth2.credentials import Credentials
+
+from titleholder.errors import SettingError
+from titleholder.gcp.bigquery.client import client_of
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.loopback import BIGQUERY, STORAGE, VERTEX_AI
+from titleholder.gcp.vertex.clients import client
+
+
+@pytest.fixture
+def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
+    """With a token that is worth something."""
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
+    monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
+    monkeypatch.setattr(Environment, "_known", (Credentials(token="a-real-token"), None, {}))
+    return Environment("real")
+
+
+@contextmanager
+def listening() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A server on this machine that finds nothing, and the headers of what it was asked."""
+    heard: list[dict[str, str]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            heard.append(dict(self.headers))
+            self.send_response(404)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}", heard
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+def _endpoints(environment: Environment) -> Any:
+    made = client(EndpointServiceClient, environment)
+    return list(made.list_endpoints(parent="projects/p/locations/l"))
+
+
+def _tables(environment: Environment) -> Any:
+    with client_of(environment) as made:
+        return list(made.list_datasets())
+
+
+def _template(environment: Environment) -> Any:
+    return environment.template("gs://bucket/some.yaml")
+
+
+SERVICES: dict[str, Callable[[Environment], Any]] = {
+    VERTEX_AI: _endpoints,
+    BIGQUERY: _tables,
+    STORAGE: _template,
+}
+
+
+@pytest.mark.parametrize("variable", SERVICES)
+def test_no_token_goes_to_an_emulator(
+    environment: Environment, variable: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with listening() as (url, heard), suppress(NotFound, SettingError):
+        monkeypatch.setenv(variable, url)
+        SERVICES[variable](environment)
+    assert heard
+    for headers in heard:
+        assert "authorization" not in {name.lower() for name in headers}
+        assert "a-real-token" not in str(headers)
+
+
+ELSEWHERE = [
+    "http://evil.example.com",
+    "https://europe-west4-aiplatform.googleapis.com",
+    "http://10.0.0.7:9000",
+    "http://0.0.0.0:9000",
+    "http://127.0.0.1@evil.example.com",
+    "@".join(("http://127.0.0.1:9000", "evil.example.com")),
+    "http://127.0.0.1\\@evil.example.com",
+    "http://user@127.0.0.1",
+    "http://127.0.0.1.evil.example.com",
+    "http://localhost.evil.example.com",
+    "http://127.0.0.999:80",
+    "http://127.1",
+    "http://[::2]:9000",
+    "http://127.0.0.1:9000/v1",
+    "http://127.0.0.1#evil.example.com",
+    "http://127.0.0.1:9000\n",
+    "ftp://127.0.0.1",
+    "127.0.0.1:9000",
+    "evil",
+]
+
+
+@pytest.mark.parametrize("url", ELSEWHERE)
+@pytest.mark.parametrize("variable", SERVICES)
+def test_an_emulator_is_on_this_machine_or_not_at_all(
+    environment: Environment, variable: str, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(variable, url)
+    says = f"{variable} is {url!r}, which is no address on this machine; write http://127.0.0.1:"
+    with pytest.raises(SettingError, match=re.escape(says)):
+        SERVICES[variable](environment)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://127.0.0.1:9000",
+        "http://127.8.0.1:9000/",
+        "http://localhost:9000",
+        "http://[::1]:9000",
+        "https://localhost",
+    ],
+)
+def test_whatever_the_address_on_this_machine_is_called(
+    environment: Environment, url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(VERTEX_AI, url)
+    assert client(EndpointServiceClient, environment).api_endpoint == url
+
+
+def test_google_itself_is_called_with_the_credentials(
+    environment: Environment, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in SERVICES:
+        monkeypatch.setenv(variable, "")
+    found = client(EndpointServiceClient, environment).transport
+    assert found.host == "europe-west4-aiplatform.googleapis.com:443"
+    assert found._credentials is environment.credentials

@@ -1,0 +1,90 @@
+"""Which failures are final, which are tried again, and what a person reads."""
+
+from pathlib import Path
+
+import pytest
+import requests
+from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from google.api_core import exceptions
+from google.api_core.retry import Retry, if_transient_error
+from google.auth.credentials import AnonymousCredentials
+from google.cloud.aiplatform_v1 import EndpointServiceClient
+
+from titleholder.alerts.alert import Kind
+from titleholder.alerts.task_failure import Told
+from titleholder.config.model import load_model
+from titleholder.errors import HandsOn, Refusal, TryAgain
+from titleholder.gcp.bigquery.client import said
+from titleholder.gcp.bigquery.source_table import _refused
+from titleholder.gcp.vertex.clients import sentence
+from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+
+CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
+
+
+@pytest.mark.parametrize(
+    ("error", "becomes"),
+    [
+        (Refusal("no"), Told),
+        (HandsOn("by hand"), Told),
+        (exceptions.Forbidden("no\nrights"), AirflowFailException),
+        (exceptions.NotFound("gone"), AirflowFailException),
+        (TryAgain("later"), AirflowException),
+        (exceptions.TooManyRequests("slow down"), exceptions.TooManyRequests),
+        (exceptions.ServiceUnavailable("away"), exceptions.ServiceUnavailable),
+        (ConnectionError("lost"), ConnectionError),
+    ],
+)
+def test_what_is_final_and_what_is_tried_again(error: Exception, becomes: type[Exception]) -> None:
+    task = SubmitPipelineOperator(task_id="submit_pipeline", config=CONFIG)
+    with pytest.raises(becomes) as raised, task.told():
+        raise error
+    assert type(raised.value) is becomes
+    if isinstance(raised.value, AirflowException):
+        assert str(raised.value).startswith("linnerud: ")
+        assert "\n" not in str(raised.value)
+    if isinstance(raised.value, Told):
+        assert isinstance(raised.value, AirflowFailException), "no retry would help"
+        assert raised.value.kind is (Kind.HANDS_ON if isinstance(error, HandsOn) else Kind.TASK)
+
+
+def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
+    """A connection is refused as it would be by Google: by the client, through every layer."""
+    client = EndpointServiceClient(
+        transport="rest",
+        client_options={"api_endpoint": "http://127.0.0.1:9"},
+        credentials=AnonymousCredentials(),
+    )
+    again = Retry(predicate=if_transient_error, initial=0.01, maximum=0.01, timeout=0.02)
+    for retry in (None, again):
+        with pytest.raises(Exception, match="Max retries exceeded with url") as raised:
+            client.get_endpoint(name="projects/p/locations/l/endpoints/e", retry=retry)
+        assert sentence(raised.value) == "127.0.0.1:9 cannot be reached (Connection refused)"
+        assert said(raised.value).count("127.0.0.1:9 cannot be reached") == (retry is again)
+    asked = requests.Request("GET", "https://bigquery.googleapis.com/x?y").prepare()
+    late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=asked)
+    assert sentence(late) == "bigquery.googleapis.com did not answer in time"
+    assert sentence(exceptions.ServiceUnavailable("busy\n now")) == "busy now"
+
+
+@pytest.mark.parametrize(
+    ("error", "final", "says"),
+    [
+        (
+            exceptions.InternalServerError(
+                "Query exceeded limit for bytes billed", [{"reason": "bytesBilledLimitExceeded"}]
+            ),
+            True,
+            "would bill more than source.freshness.max_bytes",
+        ),
+        (exceptions.Forbidden("no", [{"reason": "accessDenied"}]), True, "dataViewer"),
+        (exceptions.Forbidden("no", [{"reason": "quotaExceeded"}]), False, "cannot be read now"),
+        (exceptions.BadRequest("no", [{"reason": "invalidQuery"}]), True, "as a TIMESTAMP"),
+        (exceptions.BadRequest("no", [{"reason": "resourcesExceeded"}]), False, "read now"),
+        (exceptions.ServiceUnavailable("away"), False, "cannot be read now"),
+    ],
+)
+def test_what_bigquery_says(error: exceptions.GoogleAPICallError, final: bool, says: str) -> None:
+    told = _refused("p.d.t", "ts", error)
+    assert told.final is final
+    assert says in str(told)

@@ -1,0 +1,56 @@
+"""Events and views as a model's life leaves them, for what the page says of them."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from titleholder.config.model import load_model
+from titleholder.events.event import Event
+from titleholder.page.facts import Facts
+from titleholder.rollout.view import View
+
+CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
+NOW = datetime(2026, 11, 25, 9, tzinfo=UTC)
+DAY = timedelta(days=1)
+REPORT = "gs://b/pipelines/1/duel-1/report.html"
+JOB = "projects/1/locations/us-central1/pipelineJobs/duel-1"
+ENDPOINT = "projects/1/locations/us-central1/endpoints/7"
+
+
+def event(days_ago: float, action: str, **fields: Any) -> Event:
+    """One event of linnerud's."""
+    time = NOW - days_ago * DAY
+    plain = {
+        "id": f"{action}{days_ago * 100:.0f}",
+        "time": time,
+        "model": "linnerud",
+        "action": action,
+        "endpoint": ENDPOINT,
+    }
+    return Event(**{**plain, "reason": "", **fields})
+
+
+def judged(
+    days_ago: float, estimate: float | str | None, half: float | None = 0.02, who: str = "2"
+) -> Event:
+    """A verdict on challenger `who`, with an interval of that half width; None has none."""
+    ends = {}
+    if half is not None and isinstance(estimate, float):
+        ends = {"low": estimate - half, "high": estimate + half}
+    verdict = {"outcome": "hold", "n": 524, "estimate": estimate, "margin": 0.0, "looks": 1, **ends}
+    return event(
+        days_ago,
+        "judged",
+        reason="hold: not decided yet",
+        challenger_after=who,
+        versions={who: f"linnerud@{who}"},
+        run="linnerud__rollout/scheduled__2026-11-20T05:00:00+00:00",
+        evidence={"verdict": verdict, "share": 10, "job": JOB, "report": REPORT},
+    )
+
+
+def facts(
+    *events: Event, view: View | None = None, away: tuple[str, ...] = (), **changes: Any
+) -> Facts:
+    """What was found of linnerud, with those sections of its file changed."""
+    return Facts(CONFIG.model_copy(update=changes), NOW, view, events, away)

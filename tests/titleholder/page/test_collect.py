@@ -1,0 +1,114 @@
+"""What is said of services that do not answer; those that do are in tests/dags/test_ui.py."""
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+
+from sandbox.services.processes import free_port
+from tests.conftest import Sandbox
+from tests.titleholder.page.hanging import hanging
+from tests.titleholder.page.model_sections import CONFIG, NOW, event
+from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.vertex import clients
+from titleholder.page import collect as gathering
+from titleholder.page.collect import gather
+
+
+@pytest.fixture
+def environment(
+    monkeypatch: pytest.MonkeyPatch,
+) -> Iterator[Callable[[str | None], Environment]]:
+    """With that project, and nobody behind Google's addresses."""
+
+    def make(project: str | None) -> Environment:
+        for name in ("BIGQUERY_EMULATOR_HOST", "VERTEX_AI_EMULATOR_HOST"):
+            monkeypatch.setenv(name, f"http://127.0.0.1:{free_port(None)}")
+        monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
+        monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
+        monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), project, {}))
+        monkeypatch.setattr(gathering, "SECONDS", 2)
+        monkeypatch.setattr(clients, "CALL_SECONDS", 2.0)
+        return Environment("nobody")
+
+    yield make
+    # Nobody waits for them but this test: they would draw random waits while others run.
+    for thread in threading.enumerate():
+        if thread.name.startswith("titleholder-page"):
+            thread.join(60)
+            assert not thread.is_alive()
+
+
+def test_services_that_are_away(environment: Callable[[str | None], Environment]) -> None:
+    begun = time.monotonic()
+    found = gather(CONFIG, environment("titleholder-local"), NOW)
+    assert (found.view, found.events) == (None, None)
+    endpoint, events = found.away
+    assert endpoint.startswith("The endpoint could not be read: ")
+    assert events.startswith("The events could not be read: ")
+    assert time.monotonic() - begun < 60, "it does not wait for as long as the clients would"
+
+
+def test_events_while_the_endpoint_is_not_known(
+    environment: Callable[[str | None], Environment],
+    sandbox: Sandbox,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """They are there, also those of other environments, and the page says so."""
+    local = environment("titleholder-local")
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.env["BIGQUERY_EMULATOR_HOST"])
+    monkeypatch.setattr(gathering, "SECONDS", 20)
+    config = CONFIG.model_copy(update={"model": "away", "events": "tests_page.events"})
+    both = [replace(event(days, "crown"), model="away", endpoint=f"e{days}") for days in (2, 1)]
+    EventTable(local, config.events).append(both)
+    found = gather(config, local, NOW)
+    assert found.view is None
+    assert found.events == both
+    assert found.away[1] == (
+        "It is not known which of these events are of this endpoint: they are all that "
+        "tests_page.events has of away."
+    )
+
+
+def test_a_setting_that_is_missing(environment: Callable[[str | None], Environment]) -> None:
+    found = gather(CONFIG, environment(None), NOW)
+    assert len(found.away) == 2
+    assert all("no Google Cloud project: set it in the Airflow con" in said for said in found.away)
+
+
+def test_a_mistake_of_ours_is_logged(
+    environment: Callable[[str | None], Environment],
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    def breaks(*_: object, **__: object) -> None:
+        raise ZeroDivisionError("a secret detail")
+
+    found = environment("titleholder-local")
+    monkeypatch.setattr(gathering, "Endpoints", breaks)
+    said = gather(CONFIG, found, NOW).away[0]
+    assert said.endswith("something went wrong that the log of the server has.")
+    assert "a secret detail" in caplog.text
+
+
+def test_every_call_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
+    with hanging() as google:
+        for name in ("BIGQUERY_EMULATOR_HOST", "VERTEX_AI_EMULATOR_HOST"):
+            monkeypatch.setenv(name, google.url)
+        monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
+        known = (AnonymousCredentials(), "titleholder-local", {})
+        monkeypatch.setattr(Environment, "_known", known)
+        monkeypatch.setattr(gathering, "SECONDS", 1)
+        found = gather(CONFIG, Environment("google_cloud_default"), NOW)
+        assert len(found.away) == 2
+        # Google never answers: what waits for it can only end by a deadline of its own, which is
+        # a minute for whoever says nothing else.
+        for thread in threading.enumerate():
+            if thread.name.startswith("titleholder-page"):
+                thread.join(clients.CALL_SECONDS / 2)
+                assert not thread.is_alive()
+        assert not google.over.is_set()

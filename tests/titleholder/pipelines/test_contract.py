@@ -1,0 +1,124 @@
+import re
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from titleholder.config.model import load_model
+from titleholder.config.parameters import GIVEN
+from titleholder.errors import PipelineError
+from titleholder.intervals import Interval
+from titleholder.operators.wait_for_job import failure, progress
+from titleholder.pipelines.contract import Artifact, Job, Offer, Task, offer, parameters
+
+ROOT = "gs://b"
+NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
+IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+MODEL = {"serving_image": IMAGE, "framework_version": "1.6.1", "sha256": "ab" * 32}
+CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
+
+
+def job(
+    *, score: object = 91.5, model: dict[str, object] | None = MODEL, uri: str = "gs://b/m"
+) -> Job:
+    evaluated = Task("evaluate", "SUCCEEDED", artifacts={"metrics": Artifact("", {"score": score})})
+    artifacts = {} if model is None else {"model": Artifact(uri, model)}
+    return Job(
+        "job", "SUCCEEDED", NOW, tasks=(evaluated, Task("offer", "SUCCEEDED", "", artifacts))
+    )
+
+
+def test_an_offered_model() -> None:
+    assert offer(job(), 60, ROOT) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32)
+
+
+def test_an_offer_whose_digest_is_none() -> None:
+    with pytest.raises(PipelineError, match=r"sha256 'ab' of 'offer' is not 64 lower-case hexa"):
+        offer(job(model=MODEL | {"sha256": "ab"}), 60, ROOT)
+
+
+def test_no_offer_under_the_gate() -> None:
+    made = job(score=59.99)
+    assert offer(replace(made, tasks=made.tasks[:1]), 60, ROOT) is None
+    refused = Task("offer", "NOT_TRIGGERED")
+    assert offer(replace(made, tasks=(made.tasks[0], refused)), 60, ROOT) is None
+
+
+def test_a_gate_that_is_not_kept_breaks_the_contract() -> None:
+    with pytest.raises(PipelineError, match=r"'offer' ran though the score 59\.99 is below"):
+        offer(job(score=59.99), 60, ROOT)
+    made = job(score=60.0)
+    renamed = replace(made.tasks[1], name="offer-model")
+    with pytest.raises(PipelineError, match="reaches minimum_score 60, but no task 'offer'"):
+        offer(replace(made, tasks=(made.tasks[0], renamed)), 60, ROOT)
+
+
+@pytest.mark.parametrize("score", [None, float("nan"), float("inf"), "91"])
+def test_a_score_that_is_no_number_is_never_offered(score: object) -> None:
+    with pytest.raises(PipelineError, match="instead of a number"):
+        offer(job(score=score), 60, ROOT)
+
+
+def test_a_broken_contract() -> None:
+    with pytest.raises(PipelineError, match="lacks the metadata sha256"):
+        offer(job(model={k: v for k, v in MODEL.items() if k != "sha256"}), 60, ROOT)
+    with pytest.raises(PipelineError, match="no output artifact 'model'"):
+        offer(job(model=None), 60, ROOT)
+    with pytest.raises(PipelineError, match="gs:// URI"):
+        offer(job(uri="/tmp/model"), 60, ROOT)
+    with pytest.raises(PipelineError, match=r"trained with scikit-learn 1\.5\.2.*serves 1\.6"):
+        offer(job(model={**MODEL, "framework_version": "1.5.2"}), 60, ROOT)
+
+
+@pytest.mark.parametrize(
+    ("root", "uri"),
+    [
+        ("gs://ours/pipelines", "gs://theirs/pipelines/m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines-2/m"),
+        ("gs://ours/pipelines", "gs://ours/m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines/../m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines/./m"),
+        ("gs://ours/pipelines", "gs://ours/pipelines//m"),
+        ("gs://ours", "gs://ours.evil.example/m"),
+        ("gs://ours", "gs://"),
+    ],
+)
+def test_a_model_from_elsewhere_is_not_taken(root: str, uri: str) -> None:
+    with pytest.raises(PipelineError, match=f"^the model {re.escape(uri)} is not under {root}, an"):
+        offer(job(uri=uri), 60, root)
+
+
+def test_a_model_from_the_pipeline_root() -> None:
+    for uri in ("gs://ours/pipelines/1/job/train/model", "gs://ours/pipelines/m/"):
+        offered = offer(job(uri=uri), 60, "gs://ours/pipelines")
+        assert offered is not None
+        assert offered.uri == uri
+
+
+def test_parameters() -> None:
+    week = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), NOW)
+    given = parameters(CONFIG, "p", "us-central1", "p.d.t", week)
+    assert given["interval_start"] == "2026-11-09T03:00:00Z"
+    assert given["interval_end"] == "2026-11-16T03:00:00Z"
+    assert given["feature_columns"] == ["weight_kg", "waist_cm", "pulse_bpm"]
+    assert given.keys() == GIVEN | CONFIG.pipeline.parameters.keys()
+    pipeline = CONFIG.pipeline.model_copy(update={"parameters": {"project": "x"}})
+    with pytest.raises(PipelineError, match=r"pipeline\.parameters: sets project"):
+        parameters(CONFIG.model_copy(update={"pipeline": pipeline}), "p", "l", "t", week)
+
+
+def test_what_the_log_says_of_a_job() -> None:
+    tasks = (Task("create-dataset", "SUCCEEDED"), Task("train", "FAILED", "ValueError: no rows"))
+    failed = Job("projects/p/j", "FAILED", NOW, "The DAG failed", tasks)
+    assert progress(failed) == "done create-dataset; failed train"
+    assert failure(failed, "no model") == "projects/p/j failed in task train: ValueError: no rows"
+    tree = (
+        Task("j", "FAILED", "The DAG failed", id=7),
+        Task("group", "FAILED", "The DAG failed", id=8, parent=7),
+        Task("train", "FAILED", "ValueError: no rows", id=9, parent=8),
+    )
+    assert failure(replace(failed, tasks=tree), "no model") == failure(failed, "no model")
+    assert progress(replace(failed, tasks=tree)) == "failed group, train"
+    cancelled = failure(replace(failed, state="CANCELLED"), "no evidence")
+    assert cancelled.endswith("was cancelled, so there is no evidence")

@@ -1,0 +1,116 @@
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import bigquery
+
+from tests.conftest import Sandbox
+from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.intervals import Interval
+from titleholder.pipelines.fingerprint import (
+    Content,
+    fingerprint,
+    fingerprint_labels,
+    fingerprint_of,
+    trained_on,
+)
+from titleholder.rollout.view import Version
+
+END = datetime(2026, 11, 16, 3, tzinfo=UTC)
+WEEK = Interval(END - timedelta(days=7), END)
+CONTENT = Content(2, END - timedelta(hours=1), -7, 12)
+GIVEN = {"project": "p", "location": "l", "score": 90.0, "columns": ["a", "b"]}
+
+
+def test_it_is_that_of_rows_pipeline_and_parameters() -> None:
+    found = fingerprint(CONTENT, {"root": {}}, GIVEN)
+    reordered = dict(reversed(GIVEN.items()))
+    assert fingerprint(CONTENT, {"root": {}}, reordered | {"location": "elsewhere"}) == found
+    others = [
+        fingerprint(replace(CONTENT, rows=3), {"root": {}}, GIVEN),
+        fingerprint(replace(CONTENT, newest=END), {"root": {}}, GIVEN),
+        fingerprint(replace(CONTENT, newest=None), {"root": {}}, GIVEN),
+        fingerprint(replace(CONTENT, mixed=7), {"root": {}}, GIVEN),
+        fingerprint(replace(CONTENT, summed=13), {"root": {}}, GIVEN),
+        fingerprint(CONTENT, {"root": {"dag": 1}}, GIVEN),
+        fingerprint(CONTENT, {"root": {}}, GIVEN | {"columns": ["b", "a"]}),
+        fingerprint(CONTENT, {"root": {}}, GIVEN | {"score": 91.0}),
+    ]
+    assert len({found, *others}) == 9
+
+
+def test_a_label_keeps_it_and_the_newest_version_is_named() -> None:
+    found = fingerprint(CONTENT, {}, {})
+    assert fingerprint_of(fingerprint_labels(found)) == found
+    assert fingerprint_labels("") == {}
+    assert fingerprint_of({}) == fingerprint_of({"fingerprint": "what-a-person-wrote"}) == ""
+    versions = [Version("9", fingerprint=found), Version("10", fingerprint=found), Version("11")]
+    assert trained_on(found, versions) == versions[1]
+    assert trained_on(fingerprint(CONTENT, {}, GIVEN), versions) is None
+    assert trained_on("", versions) is None
+
+
+@dataclass(frozen=True)
+class Place:
+    """What Environment says."""
+
+    project: str
+    credentials: Any = field(default_factory=AnonymousCredentials)
+
+
+@pytest.fixture
+def source(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator["Source"]:
+    monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.env["BIGQUERY_EMULATOR_HOST"])
+    project = sandbox.env["GOOGLE_CLOUD_PROJECT"]
+    client = bigquery.Client(project=project, credentials=AnonymousCredentials())
+    client.create_dataset("prints", exists_ok=True)
+    client.query(
+        "CREATE OR REPLACE TABLE prints.rows (measured TIMESTAMP, x FLOAT64, tags ARRAY<STRING>)"
+    ).result()
+    yield Source(client, Tables(Place(project), END), f"{project}.prints.rows")  # type: ignore[arg-type]
+    client.close()
+
+
+@dataclass(frozen=True)
+class Source:
+    """A table with a row at each of some hours before the week's end."""
+
+    client: bigquery.Client
+    tables: Tables
+    table: str
+
+    def add(self, *hours: float, value: str = "1.5") -> "Source":
+        rows = ", ".join(
+            f"(TIMESTAMP '{END - timedelta(hours=ago):%Y-%m-%d %H:%M:%S}+00', {value}, ['a', 'b'])"
+            for ago in hours
+        )
+        self.client.query(f"INSERT INTO prints.rows VALUES {rows}").result()
+        return self
+
+    def content(self) -> Content:
+        return self.tables.content(self.table, "measured", WEEK, 10**9)
+
+
+def test_the_rows_of_an_interval_in_any_order(source: Source) -> None:
+    first = source.add(1, 2, 3).content()
+    assert (first.rows, first.newest) == (3, END - timedelta(hours=1))
+    # Newer and older weeks come and go.
+    assert source.add(0, -5, 24 * 8).content() == first
+    twice = source.add(2).add(2).content()
+    assert (twice.rows, twice.mixed) == (5, first.mixed), "which is why there is a sum, too"
+    assert twice.summed != first.summed
+    source.client.query("DELETE FROM prints.rows WHERE TRUE").result()
+    assert source.content() == Content(0, None, 0, 0)
+    assert source.add(3).add(1, 2).content() == first
+    source.client.query("DELETE FROM prints.rows WHERE TRUE").result()
+    other = source.add(1, 2).add(3, value="1.5000001").content()
+    assert (other.rows, other.newest) == (first.rows, first.newest)
+    assert (other.mixed, other.summed) != (first.mixed, first.summed)
+
+
+def test_a_table_that_cannot_be_read(source: Source) -> None:
+    with pytest.raises(Unreadable, match="cannot be read as a TIMESTAMP"):
+        source.tables.content(source.table, "when", WEEK, 10**9)
