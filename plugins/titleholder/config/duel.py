@@ -15,7 +15,7 @@ _COLUMNS: TypeAdapter[Columns] = TypeAdapter(Columns)
 
 
 class Duel(Section):
-    """Champion against challenger on fresh labelled rows, and the rules (see rollout.rules) by
+    """Champion against challenger on fresh labelled rows, and the rules (see analysis.rules) by
     which that is judged."""
 
     target: Column

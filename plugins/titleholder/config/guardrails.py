@@ -11,7 +11,7 @@ from titleholder.config.types import Duration, Section, Table
 
 class Metrics(Section):
     """Errors and latency of each deployed model, in a table or view, and the limits on them (see
-    rollout.limits)."""
+    analysis.limits)."""
 
     table: Table
     window: Duration = timedelta(days=1)

@@ -6,7 +6,7 @@ from titleholder.errors import SettingError
 
 _PROJECT = r"([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 _WITHIN = r"[\w]{1,1024}\.[\w-]{1,1024}"
-# Also for JSON Schema, which is why \w is in brackets: see kinds.
+# Also for JSON Schema, which is why \w is in brackets: see types.
 TABLE = rf"({_PROJECT}\.)?{_WITHIN}"
 WRITE_A_TABLE = "write dataset.table or project.dataset.table, as BigQuery names them"
 

@@ -26,7 +26,7 @@ class ObserveOperator(ModelOperator):
 
     @property
     def model_file(self) -> str:
-        """The model's YAML file as JSON, which config.kept_model reads."""
+        """The model's YAML file as JSON, which kept_model reads."""
         return self.config.model_dump_json(exclude_defaults=True)
 
     @classmethod

@@ -34,7 +34,7 @@ class Part:
 class Told:
     """One model's part of the page; `charts` are the same one for a wide and a narrow screen.
 
-    `names` are those of wording.names_of. Of the last verdict, `current` is one on the challenger
+    `names` are those of text.names_of. Of the last verdict, `current` is one on the challenger
     that is there, `past` one on an earlier challenger, whose role ended with the event `ended`.
     """
 
