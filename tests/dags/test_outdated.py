@@ -53,7 +53,7 @@ class Days:
         task = (tasks or ("update_traffic",))[-1]
         assert told.tasks[task] == "failed"
         said = told.errors[task]
-        assert said.startswith(f"{self.made.name}: the verdict on {self.challenger} is outdated: ")
+        assert said.startswith(f"{self.made.name}: the verdict on {self.made.name}@2 is outdated: ")
         assert why in said
         assert said.endswith(
             "; nothing is changed, and to judge anew, clear the run from observe on, or trigger "
@@ -93,7 +93,8 @@ def test_a_cleared_task_carries_out_no_outdated_verdict(
         unknown = here.clear(earned, **soon)
     assert unknown.tasks["update_traffic"] == "up_for_retry"
     assert (
-        f"it is not known whether the verdict on {here.challenger} is still the newest, so traffic "
+        f"it is not known whether the verdict on {here.made.name}@2 is still the newest, so "
+        "traffic "
         "stays as it is: BigQuery is away" in unknown.errors["update_traffic"]
     )
     assert here.endpoint == before

@@ -26,13 +26,14 @@ def still_newest(
     It raises Refusal, which says in a sentence why that is outdated, and, where that cannot
     be known, TryAgain or SettingError.
     """
-    challenger = decision["wish"]["deployed_model_id"]
+    # An older version of this package handed on the id alone.
+    challenger = decision.get("challenger", decision["wish"]["deployed_model_id"])
 
     def check(view: View) -> None:
         decided = _decided(context, decision)
         why = "it does not say when and on what it was decided"
         if decided is not None:
-            why = _outdated(operator, decided, view)
+            why = _outdated(operator, decided, view, challenger)
         if why:
             raise Refusal(
                 f"the verdict on {challenger} is outdated: {why}; nothing is changed, and to judge "
@@ -57,11 +58,11 @@ def _decided(context: Mapping[str, Any], decision: Mapping[str, Any]) -> Decided
         return None
 
 
-def _outdated(operator: ModelOperator, decided: Decided, view: View) -> str:
+def _outdated(operator: ModelOperator, decided: Decided, view: View, challenger: str) -> str:
     config = operator.config
     table = EventTable(operator.environment, config.events, patience=RECORD_SECONDS)
     unknown = (
-        f"it is not known whether the verdict on {decided.challenger} is still the newest, so "
+        f"it is not known whether the verdict on {challenger} is still the newest, so "
         "traffic stays as it is"
     )
     try:
