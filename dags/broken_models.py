@@ -5,6 +5,6 @@ model's typing mistake must not stop the others.
 """
 
 from titleholder.config.model import load_models
-from titleholder.release import models_of
+from titleholder.release import models_dir
 
-load_models(models_of(__file__)).whole()
+load_models(models_dir(__file__)).require_valid()

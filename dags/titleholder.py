@@ -10,22 +10,22 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
 from titleholder.config.model import ModelConfig, load_models
-from titleholder.operators.apply_decision import ApplyWishOperator
+from titleholder.operators.apply_decision import ApplyDecisionOperator
 from titleholder.operators.approve import ApproveOperator
 from titleholder.operators.cancel_callback import CancelPipelines
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.operators.decide import DecideOperator
-from titleholder.operators.observe import JUDGE, ObserveOperator
+from titleholder.operators.observe import EVALUATE, ObserveOperator
 from titleholder.operators.submit_duel import SubmitDuelOperator
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.operators.wait_for_duel import WaitForDuelOperator
 from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
-from titleholder.reconciler.recorder import LONGEST_REASON, REASON
-from titleholder.release import models_of
-from titleholder.rollout.wishes import KINDS
+from titleholder.reconciler.recorder import MAX_REASON_LENGTH, REASON
+from titleholder.release import models_dir
+from titleholder.rollout.wishes import INTENTS
 
-MODELS = models_of(__file__)
+MODELS = models_dir(__file__)
 
 TRAIN = """
 ### {config.model}: train and seat a challenger
@@ -122,7 +122,7 @@ def rollout(config: ModelConfig) -> DAG:
     the challenger has earned if the model has duels."""
     duel, doc = config.duel, ROLLOUT if config.duel is None else ROLLOUT + JUDGED
     doc += ASKED if config.rollout.promotion == "ask" else ""
-    intents = "\n".join(f"- **{kind}**: {what}" for kind, what in KINDS.items())
+    intents = "\n".join(f"- **{kind}**: {what}" for kind, what in INTENTS.items())
     settings = common(config, *([CancelPipelines(config.connection)] if duel else []))
     if duel is not None:
         # Whoever wants a bad model off the endpoint does not wait until a duel is over.
@@ -136,7 +136,7 @@ def rollout(config: ModelConfig) -> DAG:
         **settings,
     ) as dag:
         observe = ObserveOperator(task_id="observe", config=config)
-        update = ApplyWishOperator(
+        update = ApplyDecisionOperator(
             task_id="update_traffic", config=config, trigger_rule="none_failed_min_one_success"
         )
         # A person's wish goes this way alone: the tasks of the other skip themselves.
@@ -191,11 +191,11 @@ def week_form() -> dict[str, Param]:
 
 def form(config: ModelConfig) -> dict[str, Param]:
     """What a person is asked who triggers the rollout."""
-    kinds: dict[str, str] = dict(KINDS.items())
+    kinds: dict[str, str] = dict(INTENTS.items())
     default: dict[str, Any] = {}
     if config.duel is not None:
-        kinds = {JUDGE: "what the challenger has earned, by a duel with the champion", **kinds}
-        default = {"default": JUDGE}
+        kinds = {EVALUATE: "what the challenger has earned, by a duel with the champion", **kinds}
+        default = {"default": EVALUATE}
     return {
         "intent": Param(
             **default,
@@ -224,7 +224,7 @@ def form(config: ModelConfig) -> dict[str, Param]:
             type=["null", "string"],
             title="Reason",
             description="Why; kept as evidence of the event.",
-            maxLength=LONGEST_REASON,
+            maxLength=MAX_REASON_LENGTH,
         ),
     }
 

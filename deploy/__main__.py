@@ -15,13 +15,13 @@ from google.auth.exceptions import GoogleAuthError
 from requests.exceptions import RequestException
 
 from deploy.airflow import wait_until_parsed
-from deploy.apply import carry_out
+from deploy.apply import apply
 from deploy.bucket import Bucket
-from deploy.checkout import Wanted, wanted
+from deploy.checkout import DesiredState, desired_state
 from deploy.composer import Composer
 from deploy.plan import Object, plan
 from deploy.refusals import objections, uncommitted
-from titleholder.errors import SettingError, TitleholderError
+from titleholder.errors import EnvironmentConfigError, TitleholderError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
 INTERRUPTED = 130
@@ -37,7 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _check(options)
-        want = wanted(options.repository, options.owner)
+        want = desired_state(options.repository, options.owner)
         if want.left_out:
             print(f"not uploaded: {', '.join(want.left_out)}")
         return _dry_run(options, want) if options.dry_run else _deploy(options, want)
@@ -60,18 +60,18 @@ def _check(options: argparse.Namespace) -> None:
     for name, (pattern, what) in _NAMES.items():
         given = getattr(options, name)
         if not given and not options.dry_run:
-            raise SettingError(
+            raise EnvironmentConfigError(
                 f"{name.upper()} is missing; write make deploy PROJECT=my-project "
                 "LOCATION=us-central1 ENVIRONMENT=production"
             )
         if given and not re.fullmatch(pattern, given):
-            raise SettingError(f"{name.upper()} is {given!r}; write {what}")
+            raise EnvironmentConfigError(f"{name.upper()} is {given!r}; write {what}")
 
 
 def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
     """Raises SettingError when only one of the two services would be Google's."""
     if ("STORAGE_EMULATOR_HOST" in os.environ) != ("COMPOSER_EMULATOR_HOST" in os.environ):
-        raise SettingError(
+        raise EnvironmentConfigError(
             "of STORAGE_EMULATOR_HOST and COMPOSER_EMULATOR_HOST only one is set; unset it (it may "
             "come from var/sandbox.env) to deploy to Google Cloud"
         )
@@ -88,14 +88,14 @@ def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
     return Composer(f"{place}/environments/{options.environment}", credentials), credentials
 
 
-def _dry_run(options: argparse.Namespace, want: Wanted) -> int:
+def _dry_run(options: argparse.Namespace, want: DesiredState) -> int:
     there: Mapping[str, Object] = {}
     where = "gs://BUCKET"
     try:
         if not (options.project and options.location and options.environment):
-            raise SettingError("PROJECT, LOCATION and ENVIRONMENT are not all given")
+            raise EnvironmentConfigError("PROJECT, LOCATION and ENVIRONMENT are not all given")
         composer, credentials = _clients(options)
-    except (GoogleAuthError, SettingError) as error:
+    except (GoogleAuthError, EnvironmentConfigError) as error:
         told = " ".join(str(error).split())
         print(f"dry run for an environment in which nothing is yet ({told})")
     else:
@@ -111,7 +111,7 @@ def _dry_run(options: argparse.Namespace, want: Wanted) -> int:
     return 1 if _refused(options, want, there) else 0
 
 
-def _refused(options: argparse.Namespace, want: Wanted, there: Mapping[str, Object]) -> bool:
+def _refused(options: argparse.Namespace, want: DesiredState, there: Mapping[str, Object]) -> bool:
     """Whether anything speaks against it that the options do not override, a sentence on stderr
     each; what they do override is said too."""
     objected = [
@@ -126,7 +126,7 @@ def _refused(options: argparse.Namespace, want: Wanted, there: Mapping[str, Obje
     return not all(overridden for _, overridden, _ in objected)
 
 
-def _deploy(options: argparse.Namespace, want: Wanted) -> int:
+def _deploy(options: argparse.Namespace, want: DesiredState) -> int:
     composer, credentials = _clients(options)
     found = composer.find()
     bucket = Bucket(found.bucket, options.project, credentials)
@@ -138,14 +138,14 @@ def _deploy(options: argparse.Namespace, want: Wanted) -> int:
     if _refused(options, want, there):
         return 1
     steps = plan(want, there, force=options.force)
-    carry_out(steps, want, bucket, partial(time.sleep, options.settle), print)
+    apply(steps, want, bucket, partial(time.sleep, options.settle), print)
     changed = len(steps) > 1
     since = datetime.now(UTC) if changed else datetime.min.replace(tzinfo=UTC)
     try:
         told = wait_until_parsed(
             composer, want.switch, want.models, since, lambda: datetime.now(UTC), time.sleep
         )
-    except SettingError as error:
+    except EnvironmentConfigError as error:
         told = f"Airflow was not asked ({error}); look for import errors in its UI"
     print(told)
     return 0

@@ -4,13 +4,13 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any, Protocol
 
-from titleholder.errors import Refusal, TryAgain
+from titleholder.errors import ManualActionRequired, RetryableError
 
 COLUMNS = "dag_id,last_parsed_time"
 PATIENCE, EVERY = timedelta(minutes=5), timedelta(seconds=15)
 
 
-class Asked(Protocol):
+class AirflowCommands(Protocol):
     """What `composer.Composer` is to this file."""
 
     def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
@@ -18,7 +18,7 @@ class Asked(Protocol):
 
 
 def wait_until_parsed(
-    asked: Asked,
+    asked: AirflowCommands,
     files: Iterable[str],
     models: Sequence[str],
     since: datetime,
@@ -37,17 +37,17 @@ def wait_until_parsed(
     while True:
         try:
             wrong = _errors(asked, names) or _missing(asked, dags, since)
-        except TryAgain as error:
+        except RetryableError as error:
             # A pod that goes away while it is asked; the next one answers.
             wrong = str(error)
         if not wrong:
             return f"Airflow has parsed {', '.join(dags)}, without import errors"
         if clock() >= until:
-            raise Refusal(f"everything is in the bucket, but {wrong}; docs/composer.md goes on")
+            raise ManualActionRequired(f"everything is in the bucket, but {wrong}; docs/composer.md goes on")
         pause(EVERY.total_seconds())
 
 
-def _errors(asked: Asked, names: Iterable[str]) -> str:
+def _errors(asked: AirflowCommands, names: Iterable[str]) -> str:
     told = []
     for row in asked.airflow("dags", "list-import-errors"):
         name = str(row.get("filepath", "")).rpartition("/")[2]
@@ -57,7 +57,7 @@ def _errors(asked: Asked, names: Iterable[str]) -> str:
     return "; ".join(told)
 
 
-def _missing(asked: Asked, dags: Iterable[str], since: datetime) -> str:
+def _missing(asked: AirflowCommands, dags: Iterable[str], since: datetime) -> str:
     parsed = {}
     for row in asked.airflow("dags", "list", "--columns", COLUMNS):
         parsed[row.get("dag_id")] = _time(row.get("last_parsed_time"))

@@ -3,14 +3,14 @@
 from collections.abc import Callable
 
 from deploy.bucket import Bucket
-from deploy.checkout import Wanted
-from deploy.plan import Compare, Delete, Settle, Step, Upload
-from titleholder.errors import Refusal
+from deploy.checkout import DesiredState
+from deploy.plan import Compare, Delete, Wait, Step, Upload
+from titleholder.errors import ManualActionRequired
 
 
-def carry_out(
+def apply(
     steps: list[Step],
-    want: Wanted,
+    want: DesiredState,
     bucket: Bucket,
     settle: Callable[[], None],
     say: Callable[[str], None],
@@ -24,7 +24,7 @@ def carry_out(
                 bucket.upload(step, want.release, want.owner)
             case Delete():
                 bucket.delete(step)
-            case Settle():
+            case Wait():
                 settle()
             case Compare():
                 _compare(step, bucket)
@@ -44,7 +44,7 @@ def _compare(step: Compare, bucket: Bucket) -> None:
         if name.startswith(step.folder) and not name.endswith("/")
     ]
     if wrong:
-        raise Refusal(
+        raise ManualActionRequired(
             f"gs://{bucket.name} differs from what was uploaded: {', '.join(wrong)}; see who else "
             "writes to it, then repeat this"
         )

@@ -12,8 +12,8 @@ from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from deploy.plan import Delete, Object, Upload, md5_of
-from titleholder.errors import Refusal, SettingError
-from titleholder.gcp.vertex.clients import sentence
+from titleholder.errors import ManualActionRequired, EnvironmentConfigError
+from titleholder.gcp.vertex.clients import error_message
 
 # Under these lies everything that a deployment writes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")
@@ -34,7 +34,7 @@ class Bucket:
         """What is there now, below PREFIXES."""
         found: dict[str, Object] = {}
         for prefix in PREFIXES:
-            with self._told(f"list gs://{self.name}/{prefix}"):
+            with self._errors_explained(f"list gs://{self.name}/{prefix}"):
                 for blob in self._client.list_blobs(self.name, prefix=prefix, timeout=_SECONDS):
                     said = blob.metadata or {}
                     found[blob.name] = Object(
@@ -53,7 +53,7 @@ class Bucket:
         still what was listed."""
         blob = self._client.bucket(self.name).blob(step.name)
         blob.metadata = {MARK: md5_of(step.content), RELEASE: release, OWNER: owner}
-        with self._told(f"write gs://{self.name}/{step.name}"):
+        with self._errors_explained(f"write gs://{self.name}/{step.name}"):
             # With the condition on the generation a second try cannot do harm.
             blob.upload_from_string(
                 step.content,
@@ -67,7 +67,7 @@ class Bucket:
     def delete(self, step: Delete) -> None:
         """Remove one object, if it is still what was listed."""
         blob = self._client.bucket(self.name).blob(step.name)
-        with self._told(f"delete gs://{self.name}/{step.name}"):
+        with self._errors_explained(f"delete gs://{self.name}/{step.name}"):
             blob.delete(if_generation_match=step.generation, timeout=_SECONDS, retry=DEFAULT_RETRY)
 
     @cached_property
@@ -77,14 +77,14 @@ class Bucket:
         return Client(self.project, credentials=self.credentials, client_options=options)
 
     @contextmanager
-    def _told(self, what: str) -> Iterator[None]:
+    def _errors_explained(self, what: str) -> Iterator[None]:
         try:
             yield
         except PreconditionFailed:
-            raise Refusal(
+            raise ManualActionRequired(
                 f"cannot {what}: somebody else wrote it a moment ago; look who, then repeat this"
             ) from None
         except GoogleAPIError as error:
-            raise SettingError(
-                f"cannot {what}: {sentence(error)}; docs/composer.md lists what the deployer needs"
+            raise EnvironmentConfigError(
+                f"cannot {what}: {error_message(error)}; docs/composer.md lists what the deployer needs"
             ) from None

@@ -8,11 +8,11 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 from deploy.owner import owner_of
-from deploy.release_guard import FOLDER, digest, gated
+from deploy.release_guard import FOLDER, digest, with_guard
 from deploy.tracked import FOLDERS, tracked
 from titleholder.config.model import load_models
-from titleholder.errors import SettingError
-from titleholder.pipelines.templates import version_of
+from titleholder.errors import EnvironmentConfigError
+from titleholder.pipelines.templates import template_version
 from titleholder.release import NOTE, PIPELINES
 
 # For editors, and nothing there reads it.
@@ -20,7 +20,7 @@ _SCHEMA = "dags/models/schema.json"
 
 
 @dataclass(frozen=True)
-class Wanted:
+class DesiredState:
     """Objects by name, in the order in which they must come. `ready`: pipelines, package and
     models' files, under names that nobody uses yet. `switch`: the DAG files and Airflow's plugin,
     each of which names the release that it uses. `models` are the names of the models, `owner` is
@@ -40,7 +40,7 @@ class Wanted:
         return self.ready | self.switch
 
 
-def wanted(repository: Path, owner: str = "") -> Wanted:
+def desired_state(repository: Path, owner: str = "") -> DesiredState:
     """What the checkout in the folder `repository` comes to, as that of `owner` (see `owner_of`).
 
     Raises ConfigError for a model's file that is wrong, SettingError for a pipeline that is named
@@ -57,7 +57,7 @@ def wanted(repository: Path, owner: str = "") -> Wanted:
     )
     models = {name: dags.pop(name) for name in list(dags) if name.startswith("models/")}
     pipelines = {
-        name: f"{version_of(name, content)}{Path(name).suffix}"
+        name: f"{template_version(name, content)}{Path(name).suffix}"
         for name, content in compiled.items()
     }
     # Each is a plugin of Airflow's, of which there may be one, whatever the number of releases.
@@ -65,7 +65,7 @@ def wanted(repository: Path, owner: str = "") -> Wanted:
     files |= models
     files[f"titleholder/{NOTE}"] = json.dumps({"pipelines": pipelines}).encode()
     release = digest(files)
-    return Wanted(
+    return DesiredState(
         release=release,
         ready={f"{PIPELINES}/{pipelines[name]}": compiled[name] for name in compiled}
         # The first of them is .airflowignore, without which Airflow would import each file as a
@@ -90,9 +90,9 @@ def wanted(repository: Path, owner: str = "") -> Wanted:
 
 def _gated(name: str, content: bytes, release: str) -> bytes:
     try:
-        return gated(content, release)
+        return with_guard(content, release)
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise SettingError(f"{name} is no Python ({error}); correct it, or move it away") from None
+        raise EnvironmentConfigError(f"{name} is no Python ({error}); correct it, or move it away") from None
 
 
 def _models(files: Mapping[str, bytes], compiled: Collection[str]) -> tuple[str, ...]:
@@ -102,14 +102,14 @@ def _models(files: Mapping[str, bytes], compiled: Collection[str]) -> tuple[str,
             path = Path(scratch, name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
-        found = load_models(Path(scratch, "models")).whole()
+        found = load_models(Path(scratch, "models")).require_valid()
     for config in found:
         for template in (
             config.pipeline.template,
             *([config.duel.template] if config.duel else []),
         ):
             if not template.startswith("gs://") and template not in compiled:
-                raise SettingError(
+                raise EnvironmentConfigError(
                     f"{config.model}.yaml: git tracks no pipeline/compiled/{template}; compile it "
                     "with `make compile` and commit it, or correct the name"
                 )

@@ -11,8 +11,8 @@ from typing import Any
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.cloud.orchestration.airflow import service_v1 as v1
 
-from titleholder.errors import SettingError, TryAgain
-from titleholder.gcp.vertex.clients import sentence
+from titleholder.errors import EnvironmentConfigError, RetryableError
+from titleholder.gcp.vertex.clients import error_message
 
 _SECONDS = 60.0
 _POLLS = 120
@@ -21,7 +21,7 @@ BETWEEN = 1.0
 
 
 @dataclass(frozen=True)
-class Found:
+class EnvironmentInfo:
     """An environment: its bucket without gs://, and its image version."""
 
     bucket: str
@@ -36,36 +36,36 @@ class Composer:
     name: str
     credentials: Any
 
-    def find(self) -> Found:
+    def find(self) -> EnvironmentInfo:
         """What must be known of it. Raises SettingError when it is not there, not running, or older
         than Airflow 3.3."""
         try:
             found = self._client.get_environment(name=self.name, timeout=_SECONDS)
         except NotFound:
-            raise SettingError(
+            raise EnvironmentConfigError(
                 f"there is no {self.name}; correct PROJECT, LOCATION or ENVIRONMENT"
             ) from None
         except GoogleAPIError as error:
-            raise SettingError(
-                f"{self.name} cannot be read: {sentence(error)}; docs/composer.md lists what the "
+            raise EnvironmentConfigError(
+                f"{self.name} cannot be read: {error_message(error)}; docs/composer.md lists what the "
                 "deployer needs"
             ) from None
         if found.state != v1.Environment.State.RUNNING:
-            raise SettingError(f"{self.name} is {found.state.name}; repeat this when it is RUNNING")
+            raise EnvironmentConfigError(f"{self.name} is {found.state.name}; repeat this when it is RUNNING")
         image = found.config.software_config.image_version
         version = re.fullmatch(r"composer-3-airflow-(\d+)\.(\d+)(\..*)?", image)
         if version is None or (int(version[1]), int(version[2])) < (3, 3):
-            raise SettingError(
+            raise EnvironmentConfigError(
                 f"{self.name} has the image {image or 'unknown'}; upgrade it to "
                 "composer-3-airflow-3.3.1 or newer"
             )
         bucket = re.fullmatch(r"gs://([^/]+)/dags/?", found.config.dag_gcs_prefix)
         if bucket is None:
-            raise SettingError(
+            raise EnvironmentConfigError(
                 f"{self.name} keeps its DAGs in {found.config.dag_gcs_prefix!r}, not in "
                 "gs://BUCKET/dags; deploy by hand"
             )
-        return Found(bucket[1], image)
+        return EnvironmentInfo(bucket[1], image)
 
     def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
         """The rows that an Airflow command prints as JSON.
@@ -82,16 +82,16 @@ class Composer:
         try:
             begun = self._client.execute_airflow_command(request, timeout=_SECONDS)
             if begun.error:
-                raise TryAgain(f"{asked}: {begun.error}")
+                raise RetryableError(f"{asked}: {begun.error}")
             printed = self._printed(begun, asked)
         except Forbidden as error:
-            raise SettingError(f"{asked}: {sentence(error)}") from None
+            raise EnvironmentConfigError(f"{asked}: {error_message(error)}") from None
         except GoogleAPIError as error:
-            raise TryAgain(f"{asked}: {sentence(error)}") from None
+            raise RetryableError(f"{asked}: {error_message(error)}") from None
         rows = rows_of(printed)
         if rows is None:
             last = printed.strip().rpartition("\n")[2]
-            raise TryAgain(f"{asked} printed no JSON, but {last!r}")
+            raise RetryableError(f"{asked} printed no JSON, but {last!r}")
         return rows
 
     def _printed(self, begun: v1.ExecuteAirflowCommandResponse, asked: str) -> str:
@@ -114,7 +114,7 @@ class Composer:
             if page.output_end:
                 return "\n".join(lines)
             time.sleep(BETWEEN)
-        raise TryAgain(f"{asked} did not end within {_POLLS} looks")
+        raise RetryableError(f"{asked} did not end within {_POLLS} looks")
 
     @cached_property
     def _client(self) -> v1.EnvironmentsClient:

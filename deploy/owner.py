@@ -5,7 +5,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 
 from deploy.tracked import git
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 
 
 def owner_of(repository: Path, given: str = "") -> str:
@@ -17,7 +17,7 @@ def owner_of(repository: Path, given: str = "") -> str:
     """
     if given:
         if not re.fullmatch(r"[\w.@:/+-]{1,200}", given):
-            raise SettingError(f"OWNER is {given!r}; write a name, as my-team/models")
+            raise EnvironmentConfigError(f"OWNER is {given!r}; write a name, as my-team/models")
         return given
     name = name_of(_origin(repository)) or _first_commit(repository)
     return f"{name}/{git(repository, 'rev-parse', '--show-prefix').strip()}".rstrip("/")
@@ -44,7 +44,7 @@ def _origin(repository: Path) -> str:
 
 def _first_commit(repository: Path) -> str:
     if git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
-        raise SettingError(
+        raise EnvironmentConfigError(
             f"{repository} is a shallow clone without a URL as its remote origin, so nothing names "
             "its owner; write OWNER=my-team/models"
         )

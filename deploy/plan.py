@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
-from deploy.checkout import Wanted
+from deploy.checkout import DesiredState
 from deploy.release_guard import FOLDER
 
 # How many releases stay beside the one in use: to go back to, and for tasks that still run.
@@ -23,14 +23,14 @@ class Object:
     md5: str
     generation: int
     created: datetime
-    mark: str = ""
+    digest: str = ""
     release: str = ""
     owner: str = ""
 
     @property
     def deployed(self) -> bool:
         """Whether a deployment wrote it, and nothing else has since."""
-        return bool(self.mark) and self.mark == self.md5
+        return bool(self.digest) and self.digest == self.md5
 
     def of(self, owner: str) -> bool:
         """Whether a deployment of `owner` wrote it, and nothing else has since."""
@@ -73,7 +73,7 @@ class Compare:
 
 
 @dataclass(frozen=True)
-class Settle:
+class Wait:
     """Give Composer the time to bring to every worker what was uploaded."""
 
     what: str
@@ -82,7 +82,7 @@ class Settle:
         return f"wait until {self.what} can have been synced"
 
 
-Step = Upload | Delete | Compare | Settle
+Step = Upload | Delete | Compare | Wait
 
 
 def md5_of(content: bytes) -> str:
@@ -90,7 +90,7 @@ def md5_of(content: bytes) -> str:
     return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
-def plan(want: Wanted, there: Mapping[str, Object], *, force: bool = False) -> list[Step]:
+def plan(want: DesiredState, there: Mapping[str, Object], *, force: bool = False) -> list[Step]:
     """The steps, in order: what nobody uses yet, the DAG files, the removal of what is stale.
 
     Whether they may be done, `objections` says. With `force` DAG files of others become those of
@@ -101,16 +101,16 @@ def plan(want: Wanted, there: Mapping[str, Object], *, force: bool = False) -> l
     steps: list[Step] = [*ready]
     if switch:
         # Also when all is there already: an interrupted deployment may just have brought it.
-        steps += [_compare(want, want.ready), Settle("the release"), *switch]
+        steps += [_compare(want, want.ready), Wait("the release"), *switch]
     if steps:
-        steps += [_compare(want, want.objects), Settle("the DAG files")]
+        steps += [_compare(want, want.objects), Wait("the DAG files")]
     stale = list(_stale(want, there))
     if stale or not steps:
         steps += [*stale, _compare(want, want.objects)]
     return steps
 
 
-def _compare(want: Wanted, objects: Mapping[str, bytes]) -> Compare:
+def _compare(want: DesiredState, objects: Mapping[str, bytes]) -> Compare:
     md5s = {name: md5_of(content) for name, content in objects.items()}
     return Compare(md5s, f"{FOLDER}{want.release}/")
 
@@ -128,7 +128,7 @@ def _uploads(
             yield Upload(name, content, found.generation if found else 0)
 
 
-def _stale(want: Wanted, there: Mapping[str, Object]) -> Iterator[Delete]:
+def _stale(want: DesiredState, there: Mapping[str, Object]) -> Iterator[Delete]:
     """The owner's, untouched and not wanted; of its releases all but the newest, and that of the
     DAG files so far. Pipelines stay: a backfill may name any of them."""
     kept = {want.release}

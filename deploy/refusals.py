@@ -4,7 +4,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
-from deploy.checkout import Wanted
+from deploy.checkout import DesiredState
 from deploy.plan import Delete, Object, Upload, plan, release_of
 
 _FORCE = "repeat this with FORCE=1"
@@ -21,7 +21,7 @@ class Objection:
         return f"{self.what}; {self.remedy}"
 
 
-def uncommitted(want: Wanted) -> list[Objection]:
+def uncommitted(want: DesiredState) -> list[Objection]:
     """At most one: what would be uploaded, and is in no commit."""
     if not want.uncommitted:
         return []
@@ -33,7 +33,7 @@ def uncommitted(want: Wanted) -> list[Objection]:
     ]
 
 
-def objections(want: Wanted, there: Mapping[str, Object]) -> list[Objection]:
+def objections(want: DesiredState, there: Mapping[str, Object]) -> list[Objection]:
     """Why the steps of `plan` must not be done unless a person says so: objects of others that they
     would replace, by whose they are, and deployed models that would be no more."""
     steps = plan(want, there)
@@ -44,7 +44,7 @@ def objections(want: Wanted, there: Mapping[str, Object]) -> list[Objection]:
 
 
 def _foreign(
-    want: Wanted, there: Mapping[str, Object], names: Iterable[str]
+    want: DesiredState, there: Mapping[str, Object], names: Iterable[str]
 ) -> Iterator[Objection]:
     # By the owner; None for what no deployment wrote.
     groups: dict[str | None, list[str]] = {}
@@ -71,7 +71,7 @@ def _foreign(
 
 
 def _dropped(
-    want: Wanted, there: Mapping[str, Object], names: Iterable[str]
+    want: DesiredState, there: Mapping[str, Object], names: Iterable[str]
 ) -> Iterator[Objection]:
     """Models of the releases whose DAG files would go."""
     gone = [name for name in names if re.fullmatch(r"dags/.*\.py", name)]

@@ -47,7 +47,7 @@ def use_release(release: str) -> None:
     sys.path.insert(0, str(folder))
 
 
-def gated(source: bytes, release: str) -> bytes:
+def with_guard(source: bytes, release: str) -> bytes:
     """The DAG file `source` as it is deployed: with the gate before its first statement, but after
     what must come first: comments, docstring and `from __future__` imports.
 

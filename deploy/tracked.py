@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 
 FOLDERS = ("dags", "plugins", "pipeline/compiled")
 # Airflow reads it; any other dotfile is an editor's, or holds what is not for others.
@@ -55,12 +55,12 @@ def git(repository: Path, *arguments: str) -> str:
             command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=True
         )
     except FileNotFoundError:
-        raise SettingError(
+        raise EnvironmentConfigError(
             "git is not installed; install it: only what git tracks is uploaded"
         ) from None
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.split())
-        raise SettingError(
+        raise EnvironmentConfigError(
             f"git {arguments[0]} failed in {repository}: {reason}; deploy from a clone that has a "
             "commit: only what git tracks is uploaded"
         ) from None

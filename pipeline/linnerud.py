@@ -5,7 +5,7 @@ from kfp import dsl
 from pipeline.component import pin
 from pipeline.components.create_dataset import create_dataset
 from pipeline.components.evaluate import evaluate
-from pipeline.components.export_model import offer
+from pipeline.components.export_model import export_model
 from pipeline.components.train import train
 from pipeline.serving import SERVING_IMAGE, require_same_minor
 
@@ -48,7 +48,7 @@ def linnerud(
         target_columns=target_columns,
     )
     with dsl.If(evaluation.outputs["Output"] >= minimum_score, name="quality-gate"):
-        offer(
+        export_model(
             trained=training.outputs["model"],
             score=evaluation.outputs["Output"],
             serving_image=require_same_minor(SERVING_IMAGE, pin("scikit-learn")),

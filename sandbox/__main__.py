@@ -8,8 +8,8 @@ from pathlib import Path
 from sandbox import endpoint_report as report
 from sandbox.cli_types import location, project_id, seconds
 from sandbox.services import airflow
-from sandbox.services.processes import alive, free_port, start, stop, wait_until_well, well
-from sandbox.services.services import PORTS, Part, services
+from sandbox.services.processes import alive, free_port, start, stop, wait_until_healthy, is_healthy
+from sandbox.services.services import PORTS, Service, services
 from sandbox.state import LOOPBACK, Home, State
 
 HEALTH_SECONDS = 120.0
@@ -49,7 +49,7 @@ def up(home: Home, options: argparse.Namespace) -> int:
             home.save(state)
     for part in _parts(home, state, options):
         running, port = state.processes[part.name], state.ports.get(part.name)
-        if not wait_until_well(running, part.health, port, HEALTH_SECONDS):
+        if not wait_until_healthy(running, part.health, port, HEALTH_SECONDS):
             print(
                 f"sandbox: {part.title} did not become healthy at {' and '.join(part.health)}; "
                 f"its log is {home.log(part.name)}; `python -m sandbox down` ends the rest",
@@ -81,7 +81,7 @@ def status(home: Home, options: argparse.Namespace) -> int:
         running = state.processes.get(part.name)
         if running is None:
             continue
-        fine = well(running, part.health, state.ports.get(part.name))
+        fine = is_healthy(running, part.health, state.ports.get(part.name))
         all_fine = all_fine and fine
         word = "healthy" if fine else "not healthy" if alive(running) else "ended"
         address = f"{LOOPBACK}:{state.ports[part.name]}" if part.name in state.ports else ""
@@ -124,7 +124,7 @@ def _settle(state: State, options: argparse.Namespace) -> None:
         state.project, state.location = project, region
 
 
-def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Part]:
+def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Service]:
     result = services(home, state, options.deploy_seconds, options.faults)
     if options.airflow or "airflow" in state.processes:
         environ = airflow.environment(home.airflow, state, options.dags)

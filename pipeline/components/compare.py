@@ -7,9 +7,9 @@ from kfp import dsl
 
 from pipeline.component import component
 from pipeline.components.create_dataset import storage_client
-from pipeline.duel_steps.accumulator import enter, new_book
+from pipeline.duel_steps.accumulator import update, new_accumulator
 from pipeline.duel_steps.arrays import arrays, present
-from pipeline.duel_steps.bundle import PARTS
+from pipeline.duel_steps.bundle import BUNDLED_FUNCTIONS
 from pipeline.duel_steps.evidence import make_evidence
 from pipeline.duel_steps.losses import check_model, losses
 from pipeline.duel_steps.model_loader import load_model
@@ -26,7 +26,7 @@ from pipeline.source import table_path, window_filter
     "pyarrow",
     "google-cloud-bigquery-storage",
     "google-cloud-storage",
-    helpers=PARTS,
+    helpers=BUNDLED_FUNCTIONS,
 )
 def compare(
     project: str,
@@ -98,7 +98,7 @@ def compare(
         models[role] = load_model(role, uri, sha256, artifact_root, project)
         check_model(models[role], role, metric, feature_columns)
 
-    book, deciding = new_book(target_columns), target_columns.index(deciding_target)
+    book, deciding = new_accumulator(target_columns), target_columns.index(deciding_target)
     batches: Iterator[Any] = iter(())
     if start != end:
         restriction = window_filter(timestamp_column, start, end)
@@ -118,7 +118,7 @@ def compare(
                 losses(model, role, metric, features[scored], labels[scored])
                 for role, model in models.items()
             )
-            enter(book, times[scored], champion, challenger, deciding)
+            update(book, times[scored], champion, challenger, deciding)
 
     evidence = make_evidence(book, target_columns, deciding_target, metric)
     evidence |= {"window_start": start, "window_end": end, "source_table": source_table}

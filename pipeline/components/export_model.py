@@ -6,7 +6,7 @@ from pipeline.component import component
 
 
 @component()
-def offer(
+def export_model(
     trained: dsl.Input[dsl.Model],
     score: float,
     serving_image: str,

@@ -6,7 +6,7 @@ from pipeline.duel_steps.histogram import bin_counts
 from pipeline.duel_steps.moments import merge, moments
 
 
-def new_book(targets: list[str]) -> dict[str, Any]:
+def new_accumulator(targets: list[str]) -> dict[str, Any]:
     """An empty book. Losses and their differences are kept as moments, by target and by day."""
     import numpy as np
 
@@ -26,7 +26,7 @@ def new_book(targets: list[str]) -> dict[str, Any]:
     }
 
 
-def enter(book: dict[str, Any], times: Any, champion: Any, challenger: Any, deciding: int) -> None:
+def update(book: dict[str, Any], times: Any, champion: Any, challenger: Any, deciding: int) -> None:
     """Enter scored rows; `champion` and `challenger` are what `losses` gave for them.
 
     Rows with a bad prediction are counted, and take no part in the means: paired, they leave both.

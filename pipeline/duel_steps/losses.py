@@ -31,7 +31,7 @@ def check_model(model: Any, role: str, metric: str, features: list[str]) -> None
         )
 
 
-def ask(model: Any, role: str, method: str, features: Any) -> Any:
+def predict(model: Any, role: str, method: str, features: Any) -> Any:
     """What that method of the model says; a ValueError that names the role when it fails."""
     try:
         return getattr(model, method)(features)
@@ -69,14 +69,14 @@ def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tu
 
     if metric in ("absolute", "squared"):
         with np.errstate(over="ignore", invalid="ignore"):
-            predicted = shaped(ask(model, role, "predict", features), np.float64)
+            predicted = shaped(predict(model, role, "predict", features), np.float64)
             residual = labels - predicted
             loss = np.abs(residual) if metric == "absolute" else residual**2
         # Where a label is missing, so is the loss: no fault of the model's.
         bad = ~np.isfinite(predicted) | ~((loss < 1e100) | np.isnan(labels))
         return loss, residual, bad.any(axis=1)
 
-    tables, classes = ask(model, role, "predict_proba", features), model.classes_
+    tables, classes = predict(model, role, "predict_proba", features), model.classes_
     if not isinstance(tables, list):
         tables, classes = [tables], [classes]
     if len(tables) != shape[1]:
@@ -91,7 +91,7 @@ def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tu
     if metric == "log_loss":
         loss = -np.log(np.clip(given, 1e-15, 1.0))
     else:  # as `predict` says, for that is what the endpoint answers
-        loss = (shaped(ask(model, role, "predict", features), object) != labels).astype(np.float64)
+        loss = (shaped(predict(model, role, "predict", features), object) != labels).astype(np.float64)
         loss[bad] = np.nan
     loss[~present(labels)] = np.nan
     return loss, given, bad

@@ -11,7 +11,7 @@ def is_digest(text: str) -> bool:
     return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
-def to_label(digest: str) -> str:
+def digest_to_label(digest: str) -> str:
     """52 of `[a-z2-7]`: base32 in lower case without padding. Raises PipelineError for a text that
     is_digest refuses."""
     if not is_digest(digest):
@@ -21,10 +21,10 @@ def to_label(digest: str) -> str:
     return base64.b32encode(bytes.fromhex(digest)).decode().rstrip("=").lower()
 
 
-def from_label(value: str) -> str:
+def digest_from_label(value: str) -> str:
     """The digest in hexadecimal that `to_label` made it of; empty for what it cannot have made."""
     if not re.fullmatch(r"[a-z2-7]{52}", value):
         return ""
     digest = base64.b32decode(f"{value.upper()}====").hex()
     # The last character has four bits to spare: of 16 that decode alike one is ours.
-    return digest if to_label(digest) == value else ""
+    return digest if digest_to_label(digest) == value else ""

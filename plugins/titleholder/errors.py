@@ -19,7 +19,7 @@ class ConfigError(TitleholderError):
     """A model's YAML file is wrong; the message names file, key and remedy."""
 
 
-class SettingError(TitleholderError):
+class EnvironmentConfigError(TitleholderError):
     """Something that the environment must give is missing or unusable."""
 
 
@@ -32,14 +32,14 @@ class InvalidRequest(TitleholderError):
     unknown parameter. It is answered with its sentence, and is no event of the endpoint."""
 
 
-class Refusal(TitleholderError):
+class ManualActionRequired(TitleholderError):
     """Nothing was changed, as the endpoint's or the registry's state needs a person. One that a
     rollout meets is an event."""
 
 
-class HandsOn(Refusal):
+class DriftDetected(ManualActionRequired):
     """Somebody changed the endpoint by hand; it is to be adopted or restored first."""
 
 
-class TryAgain(TitleholderError):
+class RetryableError(TitleholderError):
     """Google could not do it now; the task's own retries are worth it."""

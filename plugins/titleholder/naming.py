@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from titleholder.errors import Refusal
+from titleholder.errors import ManualActionRequired
 from titleholder.intervals import Interval, last_complete
 
 MAX_GENERATION = 99
@@ -30,7 +30,7 @@ class Recency(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Run:
+class TrainingRun:
     """One training of one model on one data interval.
 
     `generation` counts the wishes to train that interval anew: 0 at first, one more each time the
@@ -57,24 +57,24 @@ class Run:
         """Ten digits, the most that Vertex AI lets a caller choose: another one for each interval's
         end and generation of a model (for 171 years), and other ones for another model. It tells
         neither order nor time."""
-        return _deployed_id(self.model, self.recency)
+        return _deployed_model_id(self.model, self.recency)
 
     @property
     def recency(self) -> Recency:
         """How new the data is that it trains on, to the minute, as its name says it."""
         return Recency(self.interval.end.replace(second=0, microsecond=0), self.generation)
 
-    def next_generation(self) -> "Run":
+    def next_generation(self) -> "TrainingRun":
         """The same interval, trained once more."""
         if self.generation == MAX_GENERATION:
-            raise Refusal(
+            raise ManualActionRequired(
                 f"{self.model}: the interval {self.interval} has been trained "
                 f"{MAX_GENERATION + 1} times already; delete its old pipeline jobs first"
             )
-        return Run(self.model, self.interval, self.generation + 1)
+        return TrainingRun(self.model, self.interval, self.generation + 1)
 
 
-def run_of(model: str, cron: str, context: Mapping[str, Any]) -> Run:
+def training_run_of(model: str, cron: str, context: Mapping[str, Any]) -> TrainingRun:
     """The run that a task's context belongs to.
 
     A manual run without a logical date has no data interval: it gets the last complete one.
@@ -85,7 +85,7 @@ def run_of(model: str, cron: str, context: Mapping[str, Any]) -> Run:
         interval = last_complete(cron, dag_run.run_after)
     else:
         interval = Interval(start.astimezone(UTC), end.astimezone(UTC))
-    return Run(model, interval, min(dag_run.clear_number or 0, MAX_GENERATION))
+    return TrainingRun(model, interval, min(dag_run.clear_number or 0, MAX_GENERATION))
 
 
 @lru_cache(maxsize=10_000)
@@ -97,10 +97,10 @@ def recency_of(alias: str, model: str | None = None) -> Recency | None:
 
 
 @lru_cache(maxsize=10_000)
-def deployed_id_of(alias: str) -> str | None:
+def deployed_model_id_of(alias: str) -> str | None:
     """The deployed model id that belongs to a run's name; None for any other alias."""
     found = _parsed(alias)
-    return _deployed_id(*found) if found is not None else None
+    return _deployed_model_id(*found) if found is not None else None
 
 
 def _parsed(alias: str) -> tuple[str, Recency] | None:
@@ -114,35 +114,35 @@ def _parsed(alias: str) -> tuple[str, Recency] | None:
     return match[1], Recency(end, int(match[3]))
 
 
-def _deployed_id(model: str, recency: Recency) -> str:
+def _deployed_model_id(model: str, recency: Recency) -> str:
     minutes = int(recency.until.timestamp() // 60)
     offset = int(hashlib.sha256(model.encode()).hexdigest(), 16)
     return str(_FIRST_ID + (minutes * 100 + recency.generation + offset) % _IDS)
 
 
-def run_label(dag_id: str, run_id: str) -> str:
+def dag_run_label(dag_id: str, run_id: str) -> str:
     """A label value (at most 63 of `[a-z0-9_-]`) that finds the jobs of one dag run."""
     return hashlib.sha256(f"{dag_id}/{run_id}".encode()).hexdigest()[:32]
 
 
-def label_time(moment: datetime) -> str:
+def format_label_time(moment: datetime) -> str:
     """A moment in the characters that a label value may have: `20261116t030000z`."""
     return f"{moment.astimezone(UTC):%Y%m%dt%H%M%Sz}"
 
 
 def label_recency(recency: Recency) -> str:
     """In the characters that a label value may have: `20261116t030000z-g0`."""
-    return f"{label_time(recency.until)}-g{recency.generation}"
+    return f"{format_label_time(recency.until)}-g{recency.generation}"
 
 
 def recency_of_label(value: str) -> Recency | None:
     """What `label_recency` wrote so; None for anything else."""
     match = re.fullmatch(r"(.+)-g([0-9]{1,2})", value)
-    until = time_of_label(match[1]) if match is not None else None
+    until = parse_label_time(match[1]) if match is not None else None
     return Recency(until, int(match[2])) if match is not None and until is not None else None
 
 
-def time_of_label(value: str) -> datetime | None:
+def parse_label_time(value: str) -> datetime | None:
     """The moment, in UTC, that `label_time` wrote so; None for anything else."""
     try:
         return datetime.strptime(value, "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC)

@@ -12,16 +12,16 @@ from pathlib import Path
 # Below the bucket of a Composer environment, which its workers see as /home/airflow/gcs.
 PIPELINES = "data/titleholder/pipelines"
 NOTE = "release.json"
-HERE = Path(__file__).resolve().parent
+PACKAGE = Path(__file__).resolve().parent
 
 
-def models_of(dag_file: str, package: Path = HERE) -> Path:
+def models_dir(dag_file: str, package: Path = PACKAGE) -> Path:
     """The folder with the models' files: the release's own, else `models` beside the DAG file."""
     deployed = (package / NOTE).exists()
     return package.parent / "models" if deployed else Path(dag_file).parent / "models"
 
 
-def pipelines_of(package: Path = HERE) -> tuple[Path, Mapping[str, str]]:
+def templates_dir(package: Path = PACKAGE) -> tuple[Path, Mapping[str, str]]:
     """The folder with the compiled pipelines, which TITLEHOLDER_PIPELINES may name, and under which
     name each of this release lies in it; no names in a checkout."""
     names: dict[str, str] = {}

@@ -18,13 +18,13 @@ from pathlib import Path
 from sandbox import endpoint_report as report
 from sandbox.example import linnerud
 from sandbox.example.source import Source
-from sandbox.replay.dag_runner import NoSuchDag, find, play
-from sandbox.replay.replay import Season
-from sandbox.replay.replay_report import chronicle
+from sandbox.replay.dag_runner import NoSuchDag, find_dag, run_interval
+from sandbox.replay.replay import Replay
+from sandbox.replay.replay_report import replay_report
 from sandbox.services import airflow
 from sandbox.services.processes import inherited
 from sandbox.state import Home, State
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 
 MODEL, EVENTS = "linnerud", "titleholder.events"
@@ -73,7 +73,7 @@ def _demonstrate(state: State, weeks: int, environ: dict[str, str], log: Path) -
     try:
         if weeks:
             with output_to(log):
-                find(TRAIN)
+                find_dag(TRAIN)
         rows = source.fill(ends[0] if season else now)
     finally:
         migrated = migration.wait() == 0
@@ -85,15 +85,15 @@ def _demonstrate(state: State, weeks: int, environ: dict[str, str], log: Path) -
     print(f"\nThe log of the runs: {log}")
     with output_to(log):
         if season:
-            well = _season(Season(state, MODEL, source.fill, terminal, log), ends)
+            well = _season(Replay(state, MODEL, source.fill, terminal, log), ends)
             source.fill(datetime.now(UTC))
         else:
-            well = all(play(TRAIN, end, terminal, log) for end in ends)
+            well = all(run_interval(TRAIN, end, terminal, log) for end in ends)
     _summary(state)
     return well
 
 
-def _season(season: Season, ends: list[datetime]) -> bool:
+def _season(season: Replay, ends: list[datetime]) -> bool:
     print(
         "The clock is moved to each run: the weekly one, then the daily one, from the first day\n"
         "with rows to judge by until the challenger's fate is decided or the next week comes.\n"
@@ -104,10 +104,10 @@ def _season(season: Season, ends: list[datetime]) -> bool:
     begun = time.monotonic()
     weeks, well = season.play(ends)
     took = time.monotonic() - begun
-    events = EventTable(Environment("google_cloud_default"), EVENTS).read(MODEL)
+    events = EventsTable(Environment("google_cloud_default"), EVENTS).read(MODEL)
     print(
         "",
-        *chronicle(weeks, events),
+        *replay_report(weeks, events),
         "ahead by: the loss that decides, champion's minus challenger's, and its interval, at the "
         "last verdict",
         f"{len(weeks)} weeks in {took:.0f} s; the clock shows the time of day again",

@@ -12,11 +12,11 @@ from pathlib import Path
 
 from sandbox import endpoint_report as report
 from sandbox.commands.demo import output_to
-from sandbox.replay.dag_runner import NoSuchDag, find, play
+from sandbox.replay.dag_runner import NoSuchDag, find_dag, run_interval
 from sandbox.services import airflow
 from sandbox.services.processes import inherited
 from sandbox.state import REPOSITORY, Home, State
-from titleholder.config.model import ModelConfig, named_model
+from titleholder.config.model import ModelConfig, load_model_by_name
 from titleholder.errors import ConfigError
 from titleholder.intervals import Interval, last_complete
 
@@ -42,7 +42,7 @@ def main(arguments: list[str] | None = None) -> int:
     os.environ.clear()
     os.environ.update(kept | environ)
     try:
-        config = named_model(options.dags / "models", options.model)
+        config = load_model_by_name(options.dags / "models", options.model)
         if options.judge and config.duel is None:
             raise ConfigError(f"{options.model}.yaml: duel: is missing; add it, or drop --judge")
         return 0 if _play(config, options.runs, options.judge, state, home.log("run")) else 1
@@ -58,18 +58,18 @@ def _play(config: ModelConfig, runs: int, judge: bool, state: State, log: Path) 
     train, now = f"{config.model}__train", datetime.now(UTC)
     with output_to(log):
         try:
-            find(train)
+            find_dag(train)
         finally:
             migrated = migration.wait() == 0
         if not migrated:
             print("`airflow db migrate` failed; run it to see why", file=terminal)
             return False
         well = all(
-            play(train, one.end, terminal, log, f"data of {one}")
+            run_interval(train, one.end, terminal, log, f"data of {one}")
             for one in last_intervals(config.schedule, runs, now)
         )
         if well and judge:
-            well = play(f"{config.model}__rollout", now, terminal, log, "champion and challenger")
+            well = run_interval(f"{config.model}__rollout", now, terminal, log, "champion and challenger")
     print()
     found = report.endpoints(state)
     changes = report.last_changes(state, found)

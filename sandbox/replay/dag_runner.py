@@ -8,14 +8,14 @@ from pathlib import Path
 from typing import Any, TextIO
 
 Clock = Callable[[], datetime]
-Tell = Callable[[str, str], None]
+Report = Callable[[str, str], None]
 
 
 class NoSuchDag(Exception):
     """The DAG folder does not give it; the message says why, a sentence a line."""
 
 
-def find(dag_id: str) -> Any:
+def find_dag(dag_id: str) -> Any:
     """That DAG of Airflow's DAG folder, parsed anew. Raises NoSuchDag."""
     # What this package raises is written to be read alone; the log has the rest.
     os.environ["AIRFLOW__CORE__DAGBAG_IMPORT_ERROR_TRACEBACKS"] = "False"
@@ -29,7 +29,7 @@ def find(dag_id: str) -> Any:
     raise NoSuchDag("\n".join(bag.import_errors.values() or told))
 
 
-def play(
+def run_interval(
     dag_id: str,
     end: datetime,
     terminal: TextIO,
@@ -42,7 +42,7 @@ def play(
 
     `log` is only named, as where the reason of a failure is. Raises NoSuchDag.
     """
-    dag = find(dag_id)
+    dag = find_dag(dag_id)
     started = time.monotonic()
     about = about or f"week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}"
     print(f"\n{dag_id}, {about}", file=terminal)
@@ -50,14 +50,14 @@ def play(
     def tell(task_id: str, words: str) -> None:
         print(f"  {task_id:18} {words}", file=terminal)
 
-    state = run(dag, end, tell, clock)
+    state = run_dag(dag, end, tell, clock)
     print(f"  {state} after {time.monotonic() - started:.0f} s", file=terminal)
     if state != "success":
         print(f"  the reason is in {log}", file=terminal)
     return state == "success"
 
 
-def run(dag: Any, at: datetime, tell: Tell, clock: Clock | None = None) -> str:
+def run_dag(dag: Any, at: datetime, tell: Report, clock: Clock | None = None) -> str:
     """The state in which a run of `dag` ends that was due at `at`.
 
     `tell` hears the id of each task that ends and what it came to. `clock` is the tasks' own, the
@@ -77,14 +77,14 @@ def run(dag: Any, at: datetime, tell: Tell, clock: Clock | None = None) -> str:
         task.shortest_deferral = timedelta(0)
         if clock is not None:
             task.clock = clock
-        task.execute = _noting(task.task_id, task.execute, reasons)
+        task.execute = _recording_reasons(task.task_id, task.execute, reasons)
         for moment in ("on_success_callback", "on_skipped_callback", "on_failure_callback"):
             setattr(task, moment, [ended, *getattr(task, moment)])
     # Without a logical date: the scheduled run of that time stays free to come.
     return str(dag.test(run_after=at, logical_date=None).state)
 
 
-def _noting(task_id: str, execute: Callable[..., Any], reasons: dict[str, str]) -> Any:
+def _recording_reasons(task_id: str, execute: Callable[..., Any], reasons: dict[str, str]) -> Any:
     """`execute`, and why it skips: Airflow's callbacks are not told that."""
     from airflow.sdk.exceptions import AirflowSkipException
 

@@ -12,7 +12,7 @@ from croniter import croniter
 
 from sandbox import endpoint_report as report
 from sandbox.replay.clock import SandboxClock
-from sandbox.replay.dag_runner import find, play, run
+from sandbox.replay.dag_runner import find_dag, run_interval, run_dag
 from sandbox.state import State, addresses
 
 
@@ -26,7 +26,7 @@ class Week:
 
 
 @dataclass
-class Season:
+class Replay:
     """Plays the DAGs of `model`. `fill` brings its source to what it was at a time, later with each
     call; what is played is told on `terminal`, and `log` named to whoever looks for more."""
 
@@ -48,7 +48,7 @@ class Season:
             for number, end in enumerate(ends):
                 begun = time.monotonic()
                 self._at(clock, end)
-                well = play(f"{self.model}__train", end, self.terminal, self.log, clock=clock)
+                well = run_interval(f"{self.model}__train", end, self.terminal, self.log, clock=clock)
                 if well and number + 1 < len(ends):
                     well = self._days(clock, end, ends[number + 1])
                 played.append(Week(end, time.monotonic() - begun))
@@ -59,26 +59,26 @@ class Season:
         return played, True
 
     def _days(self, clock: SandboxClock, end: datetime, until: datetime) -> bool:
-        dag = find(f"{self.model}__rollout")
-        for day in looks(dag, end, until):
-            if not self._challenged(dag):
+        dag = find_dag(f"{self.model}__rollout")
+        for day in evaluation_times(dag, end, until):
+            if not self._has_challenger(dag):
                 return True  # The daily run would only skip.
             self._at(clock, day)
-            if not self._judge(dag, day, clock):
+            if not self._evaluate(dag, day, clock):
                 return False
-            dag = find(dag.dag_id)
+            dag = find_dag(dag.dag_id)
         return True
 
-    def _judge(self, dag: Any, day: datetime, clock: SandboxClock) -> bool:
+    def _evaluate(self, dag: Any, day: datetime, clock: SandboxClock) -> bool:
         words: dict[str, str] = {}
-        state = run(dag, day, words.__setitem__, clock)
+        state = run_dag(dag, day, words.__setitem__, clock)
         last = words.get("decide") or next(reversed(words.values()), "no task ran")
         print(f"  {day:%a %Y-%m-%d %H:%M}  {last}", file=self.terminal)
         if state != "success":
             print(f"  {state}; the reason is in {self.log}", file=self.terminal)
         return state == "success"
 
-    def _challenged(self, dag: Any) -> bool:
+    def _has_challenger(self, dag: Any) -> bool:
         name = dag.get_task("observe").config.endpoint.display_name
         return any(
             endpoint["displayName"] == name and "challenger" in endpoint.get("labels", {})
@@ -90,7 +90,7 @@ class Season:
         self.fill(moment)
 
 
-def looks(dag: Any, end: datetime, until: datetime) -> Iterator[datetime]:
+def evaluation_times(dag: Any, end: datetime, until: datetime) -> Iterator[datetime]:
     """When the daily DAG runs after `end` and before `until`, from the first time on at which rows
     newer than `end` are old enough to be judged by; never for a model without duels."""
     if "submit_duel" not in dag.task_dict:

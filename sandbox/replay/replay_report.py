@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox.replay.replay import Week
-from titleholder.events.event import UNCHANGING, Event
+from titleholder.events.event import NO_CHANGE_ACTIONS, Event
 
 _HEAD = (
     "week until",
@@ -19,7 +19,7 @@ _HEAD = (
     "took",
 )
 _RIGHT = {"after", "rows", "took"}
-_EARNED = {
+_OUTCOMES = {
     "promote": "promoted",
     "rollback": "rolled back",
     "abort": "aborted",
@@ -28,7 +28,7 @@ _EARNED = {
 }
 
 
-def chronicle(weeks: Sequence[Week], events: Iterable[Event]) -> list[str]:
+def replay_report(weeks: Sequence[Week], events: Iterable[Event]) -> list[str]:
     """A table for a terminal, a line a week of data; `events` are the model's, oldest first.
 
     `champion` had the title when the week's model came; `after` is how long that was challenger.
@@ -65,20 +65,20 @@ def _row(week: Week, events: Sequence[Event]) -> tuple[str, ...]:
         for event in after
         if event.action == "judged" and event.challenger_after == came.challenger_after
     ]
-    left = next((event for event in after if _left(event, came.challenger_after)), None)
+    left = next((event for event in after if _outcome_of(event, came.challenger_after)), None)
     n, estimate = _measured(looks[-1]) if looks else ("-", "-")
     if left is None:
         earned = "held so far" if looks else "not judged yet"
         return until, champion, challenger, earned, "-", "-", n, estimate, took
-    earned = _EARNED.get(left.action, left.action)
+    earned = _OUTCOMES.get(left.action, left.action)
     span = f"{(left.time - came.time) / timedelta(days=1):.1f} d"
     day = f"{left.time:%a %Y-%m-%d}"
     return until, champion, challenger, earned, day, span, n, estimate, took
 
 
-def _left(event: Event, challenger: str) -> bool:
+def _outcome_of(event: Event, challenger: str) -> bool:
     return (
-        event.action not in UNCHANGING
+        event.action not in NO_CHANGE_ACTIONS
         and event.challenger_before == challenger
         and event.challenger_after != challenger
     )

@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from sandbox.services.processes import inherited
-from sandbox.services.services import Part
+from sandbox.services.services import Service
 from sandbox.state import LOOPBACK, State, addresses, airflow_settings, bucket
 
 
@@ -25,7 +25,7 @@ def environment(home: Path, state: State, dags: Path | None = None) -> dict[str,
     }
 
 
-def parts(environ: dict[str, str], state: State) -> list[Part]:
+def parts(environ: dict[str, str], state: State) -> list[Service]:
     """Airflow's processes, the API server first: the others and every task talk to it."""
     airflow = [sys.executable, "-m", "airflow"]
     # One that fails sooner than this cannot start.
@@ -33,7 +33,7 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
     port = str(state.ports["airflow"])
     ui = f"http://{LOOPBACK}:{port}/api/v2"
     return [
-        Part(
+        Service(
             "airflow",
             "Airflow UI and API",
             [
@@ -45,7 +45,7 @@ def parts(environ: dict[str, str], state: State) -> list[Part]:
             lambda: _migrated(environ),
         ),
         *(
-            Part(
+            Service(
                 f"airflow-{name}",
                 f"Airflow {name}",
                 command,

@@ -23,7 +23,7 @@ class Headers(Protocol):
         """The value of the first header of that name, None when there is none."""
 
 
-def sent_for_a_page(method: str, headers: Headers, own: bool = False) -> bool:
+def is_browser_request(method: str, headers: Headers, own: bool = False) -> bool:
     """Whether a browser may have sent a request with these headers on behalf of a page; with
     `own`, of a page from elsewhere.
 
@@ -44,7 +44,7 @@ def sent_for_a_page(method: str, headers: Headers, own: bool = False) -> bool:
     return site is not None and not (own and site == "same-origin")
 
 
-class RefuseWebPages:
+class BrowserGuard:
     """An application behind the rule; with `own`, its own pages may call it."""
 
     def __init__(self, app: ASGIApp, own: bool = False) -> None:
@@ -56,7 +56,7 @@ class RefuseWebPages:
         answer: ASGIApp = self._app
         if scope["type"] in ("http", "websocket"):
             request = HTTPConnection(scope)
-            if sent_for_a_page(scope.get("method", "GET"), request.headers, self._own):
+            if is_browser_request(scope.get("method", "GET"), request.headers, self._own):
                 answer = PlainTextResponse(REFUSAL, 403)
         await answer(scope, receive, send)
 
@@ -68,7 +68,7 @@ def _bigquery(arguments: list[str]) -> None:
 
     def create_guarded_app(context: Any) -> Any:
         app = create_app(context)
-        app.add_middleware(RefuseWebPages)
+        app.add_middleware(BrowserGuard)
         return app
 
     server.create_app = create_guarded_app  # type: ignore[attr-defined]
@@ -83,7 +83,7 @@ def _storage(arguments: list[str]) -> None:
         def parse_request(self) -> bool:
             if not super().parse_request():
                 return False
-            if sent_for_a_page(self.command, self.headers):
+            if is_browser_request(self.command, self.headers):
                 self.send_error(403, REFUSAL)
                 return False
             return True
@@ -112,7 +112,7 @@ def airflow_app() -> ASGIApp:
     """Airflow's API and UI behind the rule."""
     from airflow.api_fastapi.main import app
 
-    return RefuseWebPages(app, own=True)
+    return BrowserGuard(app, own=True)
 
 
 if __name__ == "__main__":

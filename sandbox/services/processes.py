@@ -78,19 +78,19 @@ def free_port(wanted: int | None) -> int:
     raise OSError(f"no free port on {LOOPBACK}")
 
 
-def wait_until_well(
+def wait_until_healthy(
     running: Running, health: Sequence[str], port: int | None, seconds: float
 ) -> bool:
     """Whether the process is `well` before time is up or it ends."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive(running):
-        if well(running, health, port):
+        if is_healthy(running, health, port):
             return True
         time.sleep(0.05)
     return False
 
 
-def well(running: Running, health: Sequence[str], port: int | None) -> bool:
+def is_healthy(running: Running, health: Sequence[str], port: int | None) -> bool:
     """Whether the process is there, every probe of `health` (http://… or tcp://host:port) succeeds,
     and it is that process that listens on `port`, where it has one."""
     return (

@@ -11,7 +11,7 @@ PORTS = ("bigquery", "bigquery-storage", "storage", "vertex")
 
 
 @dataclass(frozen=True)
-class Part:
+class Service:
     """One process: its command, what it needs in its environment, and its health probes."""
 
     name: str
@@ -22,13 +22,13 @@ class Part:
     prepare: Callable[[], None] = lambda: None
 
 
-def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> list[Part]:
+def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> list[Service]:
     """The services in the order in which they start; `state.ports` holds a port for each."""
     ports = state.ports
     bigquery_home = home.data("bigquery")
     guarded = [sys.executable, "-m", "sandbox.services.browser_guard"]
     return [
-        Part(
+        Service(
             name="bigquery",
             title="BigQuery",
             command=[
@@ -51,7 +51,7 @@ def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> l
             },
             prepare=lambda: _install_spatial(bigquery_home),
         ),
-        Part(
+        Service(
             name="storage",
             title="Cloud Storage",
             command=[
@@ -61,7 +61,7 @@ def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> l
             ],
             health=[f"http://{LOOPBACK}:{ports['storage']}/storage/v1/b/{bucket(state)}"],
         ),
-        Part(
+        Service(
             name="vertex",
             title="Vertex AI",
             command=[

@@ -22,9 +22,9 @@ from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.endpoints.service import EndpointService
-from sandbox.vertex.faults.middleware import FaultLayer
+from sandbox.vertex.faults.middleware import FaultMiddleware
 from sandbox.vertex.faults.registry import disturbance, failing_tasks
-from sandbox.vertex.faults.snapshots import Copies
+from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.http.bodies import read_body, require_json, unpack
 from sandbox.vertex.http.client_guard import refuse_web_pages, while_connected
@@ -112,8 +112,8 @@ def create_app(
     if not faults:
         return app
     traffic = TrafficHistory(store, clock, serving.loaded)
-    changed.append(traffic.remember)
-    return FaultLayer(app, context.names, traffic, Copies(store, context.names, traffic))
+    changed.append(traffic.record)
+    return FaultMiddleware(app, context.names, traffic, Snapshots(store, context.names, traffic))
 
 
 class _Api:

@@ -33,16 +33,16 @@ from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
 from tests.titleholder.config.editor import found_by_an_editor
 from titleholder.config.model import load_model
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.intervals import Interval, last_complete
-from titleholder.naming import Run
+from titleholder.naming import TrainingRun
 from titleholder.operators import base
-from titleholder.pipelines.candidate import candidate
-from titleholder.pipelines.contract import Offer
-from titleholder.reconciler.engine import Done, Reconciler
-from titleholder.reconciler.recorder import Cause
+from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.contract import CandidateModel
+from titleholder.reconciler.engine import Converged, Reconciler
+from titleholder.reconciler.recorder import ChangeContext
 from titleholder.rollout.intents import Policy
 
 # A week that ended long enough ago for every wait for its source to be over.
@@ -314,7 +314,7 @@ def told(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
 def seat(
     made: Model,
     end: datetime,
-    offer: Offer,
+    offer: CandidateModel,
     clock: Callable[[], datetime] = base.utc_now,
     events: str | None = None,
 ) -> None:
@@ -324,13 +324,13 @@ def seat(
     environment = Environment(config.connection)
     engine = Reconciler(
         Endpoints(environment, config),
-        EventTable(environment, events or config.events),
+        EventsTable(environment, events or config.events),
         Policy(),
-        Cause(),
+        ChangeContext(),
         clock,
     )
-    run = Run(made.name, Interval(end - timedelta(weeks=1), end), 0)
-    assert isinstance(engine.run(candidate(config, run, offer, "fresh")), Done)
+    run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
+    assert isinstance(engine.run(deploy_candidate(config, run, offer, "fresh")), Converged)
 
 
 @pytest.fixture
@@ -345,7 +345,7 @@ def clock(google: Google) -> Iterator[SandboxClock]:
 
 def crown(google: Google, made: Model, end: datetime) -> None:
     """Seat a champion through Google's clients, as a run over the week before `end` would."""
-    run = Run(made.name, Interval(end - timedelta(weeks=1), end), 0)
+    run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
     image = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
     google.models.upload_model(
         request={

@@ -11,9 +11,9 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
 from tests.dags.tiny_duel import CASES
 from tests.dags.tiny_pipeline import IMAGE
 from titleholder.events.event import Event
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
-from titleholder.pipelines.contract import Offer
+from titleholder.pipelines.contract import CandidateModel
 
 WEEK = timedelta(weeks=1)
 DUEL = {
@@ -35,13 +35,13 @@ def judge(made: Model, case: str, days_ago: int = 0, mark_success: str | None = 
 
 
 def events_of(made: Model) -> list[Event]:
-    return EventTable(Environment("google_cloud_default"), "titleholder.events").read(made.name)
+    return EventsTable(Environment("google_cloud_default"), "titleholder.events").read(made.name)
 
 
 def seat_both(made: Model, google: Google, clock: Callable[[], datetime], **also: Any) -> None:
     """Seat a champion and a challenger, as two weekly runs would at that time."""
     for weeks in (3, 2):
-        offer = Offer(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
+        offer = CandidateModel(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
         seat(made, LAST_MONDAY - weeks * WEEK, offer, clock, **also)
 
 

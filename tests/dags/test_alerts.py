@@ -109,7 +109,7 @@ def test_a_stale_source_is_told_once(
     made = model(source__freshness={"check_every": "1s", "wait": "4w"})
     made.load(week.start - timedelta(days=1))
     waited: list[timedelta] = []
-    wake_in = CheckFreshnessOperator.wake_in
+    wake_in = CheckFreshnessOperator.defer_for
 
     def wait(self: CheckFreshnessOperator, span: timedelta) -> None:
         waited.append(span)

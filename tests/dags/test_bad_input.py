@@ -10,7 +10,7 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, crown
 from tests.dags.tiny_pipeline import IMAGE
 from titleholder.intervals import Interval
 from titleholder.operators import wait_for_pipeline
-from titleholder.pipelines.contract import Offer
+from titleholder.pipelines.contract import CandidateModel
 
 WEEK = timedelta(weeks=1)
 
@@ -150,8 +150,8 @@ def test_a_model_from_elsewhere_that_is_handed_over_all_the_same(
 ) -> None:
     """As somebody would who writes the hand-over of another task."""
 
-    def somebody(*_: object) -> Offer:
-        return Offer("gs://evil/m", IMAGE, "1.6.1", 90.0, "0" * 64)
+    def somebody(*_: object) -> CandidateModel:
+        return CandidateModel("gs://evil/m", IMAGE, "1.6.1", 90.0, "0" * 64)
 
     made = model()
     told = untouched(

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from sandbox.replay.dag_runner import NoSuchDag, find, play
+from sandbox.replay.dag_runner import NoSuchDag, find_dag, run_interval
 from tests.conftest import REPOSITORY, Sandbox
 from tests.dags.conftest import LAST_MONDAY, Model
 
@@ -51,14 +51,14 @@ def test_a_broken_yaml_file_is_told_in_its_sentences(
 
 def test_a_dag_that_nothing_makes(airflow_home: Path) -> None:
     with pytest.raises(NoSuchDag, match=r"nobody__train is not there: .* add its YAML file"):
-        find("nobody__train")
+        find_dag("nobody__train")
 
 
 def test_a_task_that_is_skipped_says_why(model: Callable[..., Model], tmp_path: Path) -> None:
     made = model()
     made.rewrite(score=49.99)
     terminal = io.StringIO()
-    assert play(f"{made.name}__train", LAST_MONDAY, terminal, tmp_path / "run.log")
+    assert run_interval(f"{made.name}__train", LAST_MONDAY, terminal, tmp_path / "run.log")
     (line,) = [one for one in terminal.getvalue().splitlines() if "update_traffic" in one]
     assert line.startswith(f"  update_traffic     skipped: {made.name}: the model of ")
     assert "scored 49.99, under the gate of 50; nothing was registered" in line

@@ -9,8 +9,8 @@ import pytest
 from sandbox.replay.clock import SandboxClock
 from tests.dags.conftest import Google, Model, Played
 from tests.dags.contested import DUEL, events_of, seat_both
-from titleholder.errors import TryAgain
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.errors import RetryableError
+from titleholder.gcp.bigquery.events_table import EventsTable
 
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 CAME = (datetime.now(UTC) - 9 * DAY).replace(hour=4, minute=0, second=0, microsecond=0)
@@ -85,11 +85,11 @@ def test_a_cleared_task_carries_out_no_outdated_verdict(
     here.made.change("rollout", promotion="auto")
 
     def away(*_: object, **__: object) -> None:
-        raise TryAgain("BigQuery is away")
+        raise RetryableError("BigQuery is away")
 
     before = here.endpoint
     with monkeypatch.context() as patch:
-        patch.setattr(EventTable, "read", away)
+        patch.setattr(EventsTable, "read", away)
         unknown = here.clear(earned, **soon)
     assert unknown.tasks["update_traffic"] == "up_for_retry"
     assert (

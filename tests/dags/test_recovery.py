@@ -76,7 +76,7 @@ def test_long_operations_are_waited_for_without_a_worker(
 ) -> None:
     monkeypatch.setattr(reconcile, "PATIENCE", timedelta(0))
     deferred = []
-    real = update_traffic.UpdateTrafficOperator.wake_in
+    real = update_traffic.UpdateTrafficOperator.defer_for
 
     def wake_in(self: Any, span: timedelta) -> None:
         deferred.append(span)
@@ -98,7 +98,7 @@ def test_a_view_that_is_out_of_date_is_looked_at_again(
 
     def observe(self: Endpoints, *arguments: Any) -> View:
         view = real(self, *arguments)
-        if view.seats and not stale:
+        if view.deployed_models and not stale:
             stale.append(view)
             return replace(view, etag="somebody-elses")
         return view

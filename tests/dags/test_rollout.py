@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from titleholder.digest import from_label
+from titleholder.digest import digest_from_label
 from titleholder.intervals import last_complete
 from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS
 
@@ -84,7 +84,7 @@ def test_a_version_says_what_it_was_made_of(model: Callable[..., Model], google:
         ).job_detail.task_details
         if detail.task_name == "offer"
     )
-    assert from_label(version.labels["sha256"]) == offered
+    assert digest_from_label(version.labels["sha256"]) == offered
     assert version.labels["team"] == "one"
     (job,) = google.jobs_of(made.name)
     assert version.labels["pipeline-job"] == job.name.rsplit("/", 1)[-1]

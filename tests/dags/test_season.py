@@ -8,13 +8,13 @@ from pathlib import Path
 import pytest
 
 from sandbox.replay.clock import SandboxClock
-from sandbox.replay.replay import Season, looks
-from sandbox.replay.replay_report import chronicle
+from sandbox.replay.replay import Replay, evaluation_times
+from sandbox.replay.replay_report import replay_report
 from sandbox.state import Home
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.tiny_duel import CASES
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 
 WEEK = timedelta(weeks=1)
@@ -44,7 +44,7 @@ def test_weeks_are_played_in_their_own_time(
         made.load(*(end - timedelta(minutes=5) for end in ends if end <= now))
 
     state = Home(sandbox.var).load()
-    season = Season(state, made.name, fill, terminal, tmp_path / "run.log")
+    season = Replay(state, made.name, fill, terminal, tmp_path / "run.log")
     weeks, well = season.play(ends)
     assert well, terminal.getvalue()
     assert [week.end for week in weeks] == ends
@@ -56,13 +56,13 @@ def test_weeks_are_played_in_their_own_time(
     told = [line for line in terminal.getvalue().splitlines() if "promote:" in line]
     assert [line.split()[:3] for line in told] == [["Tue", f"{tuesday:%Y-%m-%d}", "05:00"]]
 
-    events = EventTable(Environment("google_cloud_default"), "titleholder.events").read(made.name)
+    events = EventsTable(Environment("google_cloud_default"), "titleholder.events").read(made.name)
     moments = [event.time for event in events]
     for moment, at in zip(moments, [ends[0], ends[1], tuesday, tuesday, ends[2]], strict=True):
         assert timedelta(0) <= moment - at < timedelta(hours=1), events
     endpoint = google.endpoint(made.name)
     assert timedelta(0) <= endpoint.update_time - ends[2] < timedelta(hours=1)
-    earned = [line.split()[3] for line in chronicle(weeks, events)[1:]]
+    earned = [line.split()[3] for line in replay_report(weeks, events)[1:]]
     assert earned == ["the", "promoted", "not"]
 
     # Whoever comes next lives in the present.
@@ -76,7 +76,7 @@ def test_a_run_that_fails_is_the_last_and_the_clock_goes_back(
     made, terminal = model(duel=DUEL), io.StringIO()
     made.load(LAST_MONDAY)  # of the future, two weeks before
     state = Home(sandbox.var).load()
-    season = Season(state, made.name, lambda now: None, terminal, tmp_path / "run.log")
+    season = Replay(state, made.name, lambda now: None, terminal, tmp_path / "run.log")
     weeks, well = season.play([LAST_MONDAY - back * WEEK for back in (2, 1, 0)])
     assert (len(weeks), well) == (1, False)
     assert f"the reason is in {tmp_path}/run.log" in terminal.getvalue()
@@ -87,10 +87,10 @@ def test_a_run_that_fails_is_the_last_and_the_clock_goes_back(
 
 
 def test_days_begin_with_the_first_rows(model: Callable[..., Model]) -> None:
-    from sandbox.replay.dag_runner import find
+    from sandbox.replay.dag_runner import find_dag
 
     made = model(duel=DUEL | {"label_age": "3d", "schedule": "0 5 * * *"})
-    days = list(looks(find(f"{made.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK))
+    days = list(evaluation_times(find_dag(f"{made.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK))
     assert [f"{day:%a %H:%M}" for day in days] == [
         "Thu 05:00",
         "Fri 05:00",
@@ -98,4 +98,4 @@ def test_days_begin_with_the_first_rows(model: Callable[..., Model]) -> None:
         "Sun 05:00",
     ]
     plain = model()
-    assert not list(looks(find(f"{plain.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK))
+    assert not list(evaluation_times(find_dag(f"{plain.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK))

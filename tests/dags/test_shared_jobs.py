@@ -14,9 +14,9 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.labels import RUN
-from titleholder.naming import run_label
+from titleholder.naming import dag_run_label
 from titleholder.operators.cancel_callback import CancelPipelines
-from titleholder.operators.shared_jobs import phases
+from titleholder.operators.shared_jobs import waiting_and_undecided
 
 SUBMIT, WAIT = "submit_pipeline", "wait_for_pipeline"
 
@@ -41,7 +41,7 @@ SUBMIT, WAIT = "submit_pipeline", "wait_for_pipeline"
 )
 def test_who_waits_for_a_job(submit: str | None, wait: str | None, expected: str) -> None:
     own = {SUBMIT: "success", WAIT: "deferred"}
-    waiting, undecided = phases(
+    waiting, undecided = waiting_and_undecided(
         {"own": own, "b": {SUBMIT: submit, WAIT: wait}}, "own", SUBMIT, WAIT
     )
     assert (waiting, undecided) == (
@@ -91,7 +91,7 @@ class Runs:
             order.run.name,
             task.environment.template(order.template).spec,
             order.parameters,
-            {RUN: run_label(self.dag.dag_id, run)},
+            {RUN: dag_run_label(self.dag.dag_id, run)},
             None,
         )
         self.states[run] = {SUBMIT: "success", WAIT: "deferred"}
@@ -110,7 +110,7 @@ class Runs:
         task = self.dag.task_dict[SUBMIT]
         context = self.context(run, 1)
         found, _ = task._generation(self.jobs, task.order(context).run, context)
-        label = run_label(self.dag.dag_id, run)
+        label = dag_run_label(self.dag.dag_id, run)
         task._cancel_left_behind(context, self.jobs, label, found)
         return self.submit(run, found.generation)
 

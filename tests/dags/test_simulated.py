@@ -24,7 +24,7 @@ from sandbox.replay.clock import SandboxClock
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
 from tests.dags.tiny_pipeline import IMAGE
-from titleholder.pipelines.contract import Offer
+from titleholder.pipelines.contract import CandidateModel
 
 DAY, A_DAY = timedelta(days=1), 300
 CAME = LAST_MONDAY - 2 * timedelta(weeks=1)
@@ -133,7 +133,7 @@ def trial(
             bucket.blob(f"{folder}/model.joblib").upload_from_string(file.getvalue())
             digest = hashlib.sha256(file.getvalue()).hexdigest()
             clock.move(end)
-            offer = Offer(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)
+            offer = CandidateModel(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)
             seat(made, end, offer, clock)
         return Trial(made, google, clock)
 

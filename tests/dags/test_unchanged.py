@@ -9,7 +9,7 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.contested import events_of
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
-from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
 
 
 def forget_jobs(made: Model, google: Google) -> None:
@@ -82,7 +82,7 @@ def test_what_is_trained_all_the_same(
         # Nobody is denied anything by the emulator.
         raise Unreadable("the table may not be read", final=True)
 
-    monkeypatch.setattr(Tables, "content", denied)
+    monkeypatch.setattr(SourceTables, "content", denied)
     assert made.play().tasks["wait_for_pipeline"] == "success"
 
 

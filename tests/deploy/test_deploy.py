@@ -10,7 +10,7 @@ from google.cloud import storage
 
 from deploy import __main__ as command
 from deploy.bucket import Bucket
-from deploy.checkout import wanted
+from deploy.checkout import desired_state
 from deploy.plan import Object, Upload
 from tests.deploy.conftest import Deploy, FakeComposer
 
@@ -26,7 +26,7 @@ def test_a_first_deployment(
 ) -> None:
     deploy.checkout = whole
     said = deploy()
-    want = wanted(whole)
+    want = desired_state(whole)
     assert {blob.name: blob.download_as_bytes() for blob in bucket.list_blobs()} == want.objects
     blobs = sorted(bucket.list_blobs(), key=lambda blob: blob.time_created)
     assert [blob.name for blob in blobs] == list(want.objects), "in this order"
@@ -45,7 +45,7 @@ def test_a_dry_run_touches_nothing(
 ) -> None:
     said = deploy("--dry-run")
     steps = re.findall(r"^\d+\. upload (.+)$", said, re.MULTILINE)
-    assert steps == list(wanted(checkout).objects)
+    assert steps == list(desired_state(checkout).objects)
     assert names(bucket) == set()
     assert composer.asked == []
     deploy()
@@ -79,7 +79,7 @@ def test_interrupted_and_then_again(
         left -= 1
         real(self, step, release, owner)
 
-    want = wanted(checkout)
+    want = desired_state(checkout)
     assert len(want.objects) == 9
     monkeypatch.setattr(Bucket, "upload", stops)
     assert "stopped; the same command goes on from here" in deploy(code=130)
@@ -107,7 +107,7 @@ def test_what_is_not_ours_stays(deploy: Deploy, bucket: storage.Bucket, checkout
     assert "dags/broken_models.py in the bucket was not written by `make deploy`" in deploy(code=1)
     assert edited.download_as_bytes() == b"changed by hand"
     deploy("--force")
-    assert edited.download_as_bytes() == wanted(checkout).switch["dags/broken_models.py"]
+    assert edited.download_as_bytes() == desired_state(checkout).switch["dags/broken_models.py"]
 
 
 def test_old_releases_leave_and_pipelines_stay(
@@ -117,7 +117,7 @@ def test_old_releases_leave_and_pipelines_stay(
     for number in range(4):
         pipeline = checkout / "pipeline/compiled/linnerud.yaml"
         pipeline.write_text(f"{pipeline.read_text()}# {number}\n")
-        releases.append(wanted(checkout).release)
+        releases.append(desired_state(checkout).release)
         deploy()
     there = {name[20:32] for name in names(bucket) if name.startswith("plugins/")}
     assert there == set(releases[-3:])
@@ -137,7 +137,7 @@ def test_a_difference_is_found_before_the_dag_files_are_touched(
 
     monkeypatch.setattr(Bucket, "upload", meddled)
     told = deploy(code=1)
-    release = wanted(checkout).release
+    release = desired_state(checkout).release
     assert f"plugins/titleholder-{release}/titleholder/config/model.py is another" in told
     assert not any(name.startswith("dags/") for name in names(bucket))
 
@@ -145,7 +145,7 @@ def test_a_difference_is_found_before_the_dag_files_are_touched(
 def test_a_file_too_many_is_found(
     deploy: Deploy, bucket: storage.Bucket, checkout: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder = f"plugins/titleholder-{wanted(checkout).release}"
+    folder = f"plugins/titleholder-{desired_state(checkout).release}"
     bucket.blob(f"{folder}/extra.py").upload_from_string(b"theirs")
     assert f"{folder}/extra.py is not of this release" in deploy(code=1)
     bucket.blob(f"{folder}/extra.py").delete()

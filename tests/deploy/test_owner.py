@@ -7,10 +7,10 @@ import pytest
 from google.cloud import storage
 
 from deploy.bucket import OWNER, Bucket
-from deploy.checkout import wanted
+from deploy.checkout import desired_state
 from deploy.owner import name_of, owner_of
 from tests.deploy.conftest import Deploy, commit, git
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 
 MODEL = "dags/models/linnerud.yaml"
 
@@ -64,7 +64,7 @@ def test_another_checkouts_files_are_neither_replaced_nor_removed(
         "x/theirs-first, and this checkout is example.com/ours/models; deploy to another "
         "environment, give both one OWNER, or repeat this with FORCE=1 to take it over"
     )
-    release = wanted(other).release
+    release = desired_state(other).release
     assert dropped == (
         f"deploy: the model second is deployed (plugins/titleholder-{release}/models/second.yaml "
         "in the bucket) and git tracks no dags/models/second.yaml in this checkout, so its DAGs "
@@ -76,7 +76,7 @@ def test_another_checkouts_files_are_neither_replaced_nor_removed(
     assert said.count("overridden by FORCE=1: ") == 2
     after = contents(bucket)
     assert after["dags/titleholder.py"][1] == "example.com/ours/models"
-    kept = {name: one for name, one in before.items() if name not in wanted(checkout).switch}
+    kept = {name: one for name, one in before.items() if name not in desired_state(checkout).switch}
     assert kept.items() <= after.items(), "also dags/extra.py and their release"
     assert "1/1 list the bucket" in deploy(), "and from then on it is ours"
     deploy.checkout = other
@@ -188,11 +188,11 @@ def test_without_a_remote_the_first_commit_is_the_owner(checkout: Path, tmp_path
     git(checkout, "clone", str(checkout), str(tmp_path / "clone"))
     assert owner_of(tmp_path / "clone") == owner_of(checkout) == first
     git(checkout, "clone", "--depth", "1", f"file://{checkout}", str(tmp_path / "shallow"))
-    with pytest.raises(SettingError, match=r"is a shallow clone .*; write OWNER=my-team/models"):
+    with pytest.raises(EnvironmentConfigError, match=r"is a shallow clone .*; write OWNER=my-team/models"):
         owner_of(tmp_path / "shallow")
 
 
 def test_a_given_owner_is_a_name(checkout: Path) -> None:
     assert owner_of(checkout, "my-team/models") == "my-team/models"
-    with pytest.raises(SettingError, match=r"^OWNER is 'a b'; write a name, as my-team/models$"):
+    with pytest.raises(EnvironmentConfigError, match=r"^OWNER is 'a b'; write a name, as my-team/models$"):
         owner_of(checkout, "a b")

@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from deploy.checkout import Wanted, wanted
-from deploy.plan import Compare, Delete, Object, Settle, Step, Upload, md5_of, plan
+from deploy.checkout import DesiredState, desired_state
+from deploy.plan import Compare, Delete, Object, Wait, Step, Upload, md5_of, plan
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -30,7 +30,7 @@ class Model:
             md5, generation, self.clock, md5 if mark else "", release, owner
         )
 
-    def carry_out(self, steps: list[Step], want: Wanted) -> None:
+    def carry_out(self, steps: list[Step], want: DesiredState) -> None:
         for step in steps:
             match step:
                 case Upload(name, content, generation):
@@ -43,18 +43,18 @@ class Model:
                 case Compare(md5s, _):
                     assert md5s.items() <= {n: o.md5 for n, o in self.objects.items()}.items()
 
-    def whole(self, want: Wanted) -> bool:
+    def whole(self, want: DesiredState) -> bool:
         return all(self.contents.get(name) == content for name, content in want.ready.items())
 
 
-def change(checkout: Path, text: str) -> Wanted:
+def change(checkout: Path, text: str) -> DesiredState:
     path = checkout / "plugins/titleholder/config/model.py"
     path.write_text(path.read_text() + f"# {text}\n")
-    return wanted(checkout)
+    return desired_state(checkout)
 
 
 def test_wherever_it_stops_every_dag_file_has_its_release(checkout: Path) -> None:
-    old, new = wanted(checkout), change(checkout, "new")
+    old, new = desired_state(checkout), change(checkout, "new")
     first = Model()
     steps = plan(old, first.objects)
     for stop in range(len(steps) + 1):
@@ -77,12 +77,12 @@ def test_wherever_it_stops_every_dag_file_has_its_release(checkout: Path) -> Non
 
 
 def test_it_waits_before_and_after_the_dag_files(checkout: Path) -> None:
-    kinds = [type(step) for step in plan(wanted(checkout), {}) if not isinstance(step, Upload)]
-    assert kinds == [Compare, Settle, Compare, Settle]
+    kinds = [type(step) for step in plan(desired_state(checkout), {}) if not isinstance(step, Upload)]
+    assert kinds == [Compare, Wait, Compare, Wait]
 
 
 def test_going_back_waits_for_nothing_that_is_there(checkout: Path) -> None:
-    old = wanted(checkout)
+    old = desired_state(checkout)
     bucket = Model()
     bucket.carry_out(plan(old, {}), old)
     new = change(checkout, "new")
@@ -110,7 +110,7 @@ def test_the_release_of_the_dag_files_stays_until_the_next_deployment(checkout: 
     ("mark", "owner", "gone"), [(True, "", True), (True, "another", False), (False, "", False)]
 )
 def test_only_the_owners_own_is_deleted(checkout: Path, mark: bool, owner: str, gone: bool) -> None:
-    bucket, want = Model(), wanted(checkout)
+    bucket, want = Model(), desired_state(checkout)
     for name in ("dags/gone.py", "plugins/titleholder-000000000000/x.py"):
         bucket.write(name, b"x", owner=owner or want.owner, mark=mark)
     deleted = [str(step) for step in plan(want, bucket.objects) if isinstance(step, Delete)]
@@ -119,7 +119,7 @@ def test_only_the_owners_own_is_deleted(checkout: Path, mark: bool, owner: str, 
 
 
 def test_releases_of_others_push_none_of_the_owner_out(checkout: Path) -> None:
-    bucket, want = Model(), wanted(checkout)
+    bucket, want = Model(), desired_state(checkout)
     for number in range(3):
         owner = "another" if number else want.owner
         bucket.write(f"plugins/titleholder-{number:012}/x.py", b"x", owner=owner)

@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 
 from deploy.airflow import wait_until_parsed
-from deploy.checkout import wanted
+from deploy.checkout import desired_state
 from deploy.composer import rows_of
-from titleholder.errors import Refusal
+from titleholder.errors import ManualActionRequired
 
 pytestmark = pytest.mark.long
 
@@ -56,7 +56,7 @@ def airflow(tmp_path: Path) -> CommandLine:
 
 
 def test_parsed_and_not_parsed(airflow: CommandLine, tmp_path: Path, whole: Path) -> None:
-    want = wanted(whole)
+    want = desired_state(whole)
 
     def ask(since: datetime) -> str:
         clock = iter((datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)))
@@ -74,8 +74,8 @@ def test_parsed_and_not_parsed(airflow: CommandLine, tmp_path: Path, whole: Path
             (tmp_path / name).write_bytes(content)
         airflow.run("dag-processor", "--num-runs", "1")
         if told:
-            with pytest.raises(Refusal, match=told):
+            with pytest.raises(ManualActionRequired, match=told):
                 ask(began)
     assert "without import errors" in ask(began)
-    with pytest.raises(Refusal, match="Airflow has not parsed linnerud__train, linnerud__rollout"):
+    with pytest.raises(ManualActionRequired, match="Airflow has not parsed linnerud__train, linnerud__rollout"):
         ask(datetime.now(UTC) + timedelta(minutes=1))

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from deploy.checkout import Wanted, wanted
-from deploy.release_guard import digest, gated, use_release
+from deploy.checkout import DesiredState, desired_state
+from deploy.release_guard import digest, with_guard, use_release
 from tests.conftest import REPOSITORY
 from tests.deploy.conftest import git
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 
 
 @pytest.fixture(autouse=True)
@@ -30,7 +30,7 @@ def sync(folder: Path, objects: Mapping[str, bytes]) -> None:
 
 
 def test_the_gate_opens_for_the_whole_release_only(checkout: Path, tmp_path: Path) -> None:
-    want = wanted(checkout)
+    want = desired_state(checkout)
     with pytest.raises(ImportError, match=r"which this DAG file needs, has not arrived yet; wait"):
         use_release(want.release)
     package = [name for name in want.ready if name.startswith("plugins/")]
@@ -56,7 +56,7 @@ def test_another_release_in_the_same_process(
 ) -> None:
     import titleholder
 
-    want = wanted(checkout)
+    want = desired_state(checkout)
     sync(tmp_path, want.objects)
     monkeypatch.setitem(sys.modules, "titleholder", titleholder)
     with pytest.raises(ImportError, match=r"another titleholder .* is loaded; restart"):
@@ -64,7 +64,7 @@ def test_another_release_in_the_same_process(
 
 
 def test_every_change_is_another_release(checkout: Path) -> None:
-    seen = {wanted(checkout).release}
+    seen = {desired_state(checkout).release}
     for name in (
         "dags/models/linnerud.yaml",
         "plugins/titleholder/config/model.py",
@@ -72,9 +72,9 @@ def test_every_change_is_another_release(checkout: Path) -> None:
     ):
         path = checkout / name
         path.write_text(path.read_text() + "# changed\n")
-        seen.add(wanted(checkout).release)
+        seen.add(desired_state(checkout).release)
     git(checkout, "mv", "plugins/titleholder/config/model.py", "plugins/titleholder/konfig.py")
-    seen.add(wanted(checkout).release)
+    seen.add(desired_state(checkout).release)
     assert len(seen) == 5
     assert digest({"a": b"", "b": b"c"}) != digest({"a": b"c", "b": b""})
 
@@ -103,7 +103,7 @@ def test_every_change_is_another_release(checkout: Path) -> None:
 )
 def test_nothing_of_a_dag_file_runs_before_its_gate(source: str) -> None:
     content = source.encode("latin-1" if "latin-1" in source else "utf-8")
-    deployed = gated(content, "0123456789ab")
+    deployed = with_guard(content, "0123456789ab")
     # Each file's own code would end with a NameError.
     names: dict[str, object] = {"__name__": "dag"}
     with pytest.raises(ImportError, match="titleholder-0123456789ab, which this DAG file needs"):
@@ -120,7 +120,7 @@ def test_nothing_of_a_dag_file_runs_before_its_gate(source: str) -> None:
 
 def test_a_deployed_dag_file_is_the_one_of_the_checkout_with_a_gate() -> None:
     source = (REPOSITORY / "dags/titleholder.py").read_bytes()
-    deployed = gated(source, "0123456789ab")
+    deployed = with_guard(source, "0123456789ab")
     before, _, rest = deployed.partition(b"\n\n# The next lines were put here by `make deploy`")
     gate, _, after = rest.partition(b'use_release("0123456789ab")\n')
     assert before + after == source
@@ -130,8 +130,8 @@ def test_a_deployed_dag_file_is_the_one_of_the_checkout_with_a_gate() -> None:
 @pytest.mark.parametrize("content", [b"def (:\n", b"# coding: mars\n", b'"\xff"\n', b"a\0\n"])
 def test_a_dag_file_that_is_no_python_is_one_sentence(checkout: Path, content: bytes) -> None:
     (checkout / "dags/broken_models.py").write_bytes(content)
-    with pytest.raises(SettingError, match=r"^dags/broken_models.py is no Python \(.*; correct it"):
-        wanted(checkout)
+    with pytest.raises(EnvironmentConfigError, match=r"^dags/broken_models.py is no Python \(.*; correct it"):
+        desired_state(checkout)
 
 
 PARSE = """
@@ -167,11 +167,11 @@ def airflow(gcs: Path) -> str:
 
 
 @pytest.fixture(scope="module")
-def want(whole: Path) -> Wanted:
-    return wanted(whole)
+def want(whole: Path) -> DesiredState:
+    return desired_state(whole)
 
 
-def test_airflow_parses_what_was_deployed(want: Wanted, tmp_path: Path) -> None:
+def test_airflow_parses_what_was_deployed(want: DesiredState, tmp_path: Path) -> None:
     sync(tmp_path, want.objects)
     said = airflow(tmp_path)
     assert "['linnerud__rollout', 'linnerud__train']" in said
@@ -179,7 +179,7 @@ def test_airflow_parses_what_was_deployed(want: Wanted, tmp_path: Path) -> None:
     assert "plugins ['titleholder_page'] {} False" in said, "no file of the package is a plugin"
 
 
-def test_a_dag_file_that_comes_before_its_plugin(want: Wanted, tmp_path: Path) -> None:
+def test_a_dag_file_that_comes_before_its_plugin(want: DesiredState, tmp_path: Path) -> None:
     sync(tmp_path, want.switch)
     said = airflow(tmp_path)
     told = (

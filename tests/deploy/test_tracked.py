@@ -6,10 +6,10 @@ from pathlib import Path
 import pytest
 from google.cloud import storage
 
-from deploy.checkout import wanted
+from deploy.checkout import desired_state
 from deploy.tracked import tracked
 from tests.deploy.conftest import Deploy, commit, git
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 
 MODEL = "dags/models/linnerud.yaml"
 
@@ -17,7 +17,7 @@ MODEL = "dags/models/linnerud.yaml"
 def test_only_files_that_git_tracks_are_uploaded(
     deploy: Deploy, bucket: storage.Bucket, checkout: Path, tmp_path: Path
 ) -> None:
-    want = wanted(checkout)
+    want = desired_state(checkout)
     (checkout / ".gitignore").write_text("ignored*\n")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/key.json").write_text("a key")
@@ -66,7 +66,7 @@ def test_a_folder_that_became_a_link_is_not_followed(checkout: Path, tmp_path: P
 def test_airflows_ignore_file_is_uploaded(checkout: Path) -> None:
     (checkout / "dags/.airflowignore").write_text("helpers/\n")
     commit(checkout)
-    assert wanted(checkout).switch["dags/.airflowignore"] == b"helpers/\n"
+    assert desired_state(checkout).switch["dags/.airflowignore"] == b"helpers/\n"
 
 
 @pytest.mark.parametrize("change", ["edited", "removed", "added"])
@@ -94,17 +94,17 @@ def test_what_is_in_no_commit_is_deployed_only_when_a_person_says_so(
     assert not list(bucket.list_blobs())
     said = deploy("--uncommitted", first=False)
     assert f"overridden by UNCOMMITTED=1: {name} in this checkout differs" in said
-    assert {blob.name for blob in bucket.list_blobs()} == set(wanted(checkout).objects)
+    assert {blob.name for blob in bucket.list_blobs()} == set(desired_state(checkout).objects)
 
 
 def test_a_checkout_in_a_folder_of_a_repository(checkout: Path, tmp_path: Path) -> None:
-    before, inner = wanted(checkout), tmp_path / "all/team/models"
+    before, inner = desired_state(checkout), tmp_path / "all/team/models"
     inner.parent.mkdir(parents=True)
     shutil.copytree(checkout, inner, ignore=shutil.ignore_patterns(".git"))
     git(tmp_path / "all", "init")
     commit(tmp_path / "all")
     (inner / MODEL).write_text((inner / MODEL).read_text() + "# edited\n")
-    found = wanted(inner)
+    found = desired_state(inner)
     assert found.uncommitted == (MODEL,)
     assert found.objects.keys() - before.objects.keys()
     assert len(found.objects) == len(before.objects)
@@ -116,11 +116,11 @@ def test_a_folder_that_is_no_checkout_is_refused(checkout: Path, made: str) -> N
     shutil.rmtree(checkout / ".git")
     if made == "no commit":
         git(checkout, "init")
-    with pytest.raises(SettingError, match=r"; deploy from a clone that has a commit: only what"):
-        wanted(checkout)
+    with pytest.raises(EnvironmentConfigError, match=r"; deploy from a clone that has a commit: only what"):
+        desired_state(checkout)
 
 
 def test_without_git_it_says_so(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(checkout))
-    with pytest.raises(SettingError, match="git is not installed; install it"):
-        wanted(checkout)
+    with pytest.raises(EnvironmentConfigError, match="git is not installed; install it"):
+        desired_state(checkout)

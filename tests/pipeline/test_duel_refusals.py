@@ -4,7 +4,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.duel_steps.accumulator import new_book
+from pipeline.duel_steps.accumulator import new_accumulator
 from pipeline.duel_steps.arrays import arrays
 from pipeline.duel_steps.evidence import make_evidence
 from pipeline.duel_steps.model_loader import load_model
@@ -121,7 +121,7 @@ def test_a_colour_is_only_for_an_interval_without_zero() -> None:
 
 def test_names_are_escaped_in_the_report() -> None:
     evil = '<img src=x onerror=alert(1)>"&'
-    evidence = make_evidence(new_book([evil, "b"]), [evil, "b"], evil, "absolute")
+    evidence = make_evidence(new_accumulator([evil, "b"]), [evil, "b"], evil, "absolute")
     evidence |= {"window_start": evil, "window_end": evil, "source_table": evil}
     evidence |= {role: {"uri": evil, "sha256": evil} for role in ("champion", "challenger")}
     day = {"day": "2026-03-02", "n": 2, "mean": 0.5, "variance": 0.1}

@@ -13,7 +13,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from pipeline.duel_steps.accumulator import enter, new_book
+from pipeline.duel_steps.accumulator import update, new_accumulator
 from pipeline.duel_steps.evidence import make_evidence
 from pipeline.duel_steps.histogram import bars, bin_counts, bin_edges
 from pipeline.duel_steps.losses import check_model, losses
@@ -77,9 +77,9 @@ def test_what_is_no_sound_prediction_is_bad_and_in_no_mean(wrong: float) -> None
     result = losses(model, "challenger", "squared", X, labels)
     assert result[2].sum() == (100 if wrong == 1e200 else 400)
     sound = losses(LinearRegression().fit(X, X), "champion", "squared", X, labels)
-    book = new_book(["a", "b"])
+    book = new_accumulator(["a", "b"])
     book["rows"], book["labelled"] = 400, np.array([400, 100])
-    enter(book, np.full(400, NOON), sound, result, 0)
+    update(book, np.full(400, NOON), sound, result, 0)
     evidence = make_evidence(book, ["a", "b"], "a", "squared")
     json.dumps(evidence, allow_nan=False)
     assert evidence["bad_challenger"] == result[2].sum()

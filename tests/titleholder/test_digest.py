@@ -3,35 +3,35 @@ import re
 
 import pytest
 
-from titleholder.digest import from_label, is_digest, to_label
+from titleholder.digest import digest_from_label, is_digest, digest_to_label
 from titleholder.errors import PipelineError
 
 
 @pytest.mark.parametrize("content", [b"", b"a model", *(bytes([n]) for n in range(0, 256, 15))])
 def test_there_and_back(content: bytes) -> None:
     digest = hashlib.sha256(content).hexdigest()
-    assert re.fullmatch(r"[a-z0-9_-]{1,63}", to_label(digest)), "Google's rule for label values"
-    assert from_label(to_label(digest)) == digest
+    assert re.fullmatch(r"[a-z0-9_-]{1,63}", digest_to_label(digest)), "Google's rule for label values"
+    assert digest_from_label(digest_to_label(digest)) == digest
 
 
 @pytest.mark.parametrize("digest", ["00" * 32, "ff" * 32])
 def test_the_extremes(digest: str) -> None:
-    assert from_label(to_label(digest)) == digest
+    assert digest_from_label(digest_to_label(digest)) == digest
 
 
 def test_every_label_stands_for_one_digest() -> None:
-    label = to_label("ff" * 32)
+    label = digest_to_label("ff" * 32)
     assert label[-1] == "q"
-    assert from_label(f"{label[:-1]}r") == ""
+    assert digest_from_label(f"{label[:-1]}r") == ""
 
 
 @pytest.mark.parametrize("value", ["", "x", "A" * 52, "a" * 51, "a" * 53, "1" * 52, "a" * 51 + "="])
 def test_what_is_no_label_of_ours(value: str) -> None:
-    assert from_label(value) == ""
+    assert digest_from_label(value) == ""
 
 
 @pytest.mark.parametrize("text", ["", "ab", "g" * 64, "AB" * 32, "0" * 63, "0" * 65])
 def test_what_is_no_digest(text: str) -> None:
     assert not is_digest(text)
     with pytest.raises(PipelineError, match="is no SHA-256; give 64 lower-case hexadecimal digits"):
-        to_label(text)
+        digest_to_label(text)

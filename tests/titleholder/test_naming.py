@@ -6,19 +6,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.errors import Refusal
+from titleholder.errors import ManualActionRequired
 from titleholder.intervals import Interval, last_complete
 from titleholder.naming import (
     Recency,
-    Run,
-    deployed_id_of,
+    TrainingRun,
+    deployed_model_id_of,
     label_recency,
-    label_time,
+    format_label_time,
     recency_of,
     recency_of_label,
-    run_label,
-    run_of,
-    time_of_label,
+    dag_run_label,
+    training_run_of,
+    parse_label_time,
 )
 
 WEEK = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), datetime(2026, 11, 16, 3, tzinfo=UTC))
@@ -30,9 +30,9 @@ def dag_run(**given: object) -> dict[str, object]:
 
 
 def test_the_names_of_a_run() -> None:
-    run = Run("linnerud", WEEK, 2)
+    run = TrainingRun("linnerud", WEEK, 2)
     assert run.name == "linnerud-20261109t0300-20261116t0300-g2"
-    assert deployed_id_of(run.name) == run.deployed_model_id
+    assert deployed_model_id_of(run.name) == run.deployed_model_id
     assert recency_of(run.name) == recency_of(run.name, "linnerud") == Recency(WEEK.end, 2)
     assert recency_of(run.name, "linn") is None
 
@@ -45,12 +45,12 @@ def test_the_names_of_a_run() -> None:
     ],
 )
 def test_an_alias_that_is_no_name_of_a_run(alias: str) -> None:
-    assert recency_of(alias) is deployed_id_of(alias) is None
+    assert recency_of(alias) is deployed_model_id_of(alias) is None
 
 
 def test_a_label_is_read_again() -> None:
-    assert time_of_label(label_time(WEEK.end)) == WEEK.end
-    assert time_of_label("") is time_of_label("20261316t030000z") is None
+    assert parse_label_time(format_label_time(WEEK.end)) == WEEK.end
+    assert parse_label_time("") is parse_label_time("20261316t030000z") is None
     recency = Recency(WEEK.end, 12)
     assert label_recency(recency) == "20261116t030000z-g12"
     assert recency_of_label(label_recency(recency)) == recency
@@ -66,10 +66,10 @@ generations = st.integers(0, 99)
 
 @given(ends, generations)
 def test_names_keep_googles_rules(end: datetime, generation: int) -> None:
-    run = Run("a-long-model-name", Interval(end - timedelta(days=7), end), generation)
+    run = TrainingRun("a-long-model-name", Interval(end - timedelta(days=7), end), generation)
     assert re.fullmatch(r"[a-z][a-z0-9-]{0,126}[a-z0-9]", run.name)
     assert re.fullmatch(r"[1-9][0-9]{9}", run.deployed_model_id)
-    assert deployed_id_of(run.name) == run.deployed_model_id
+    assert deployed_model_id_of(run.name) == run.deployed_model_id
     assert recency_of(run.name, run.model) == run.recency == Recency(end, generation)
     assert re.fullmatch(r"[a-z0-9_-]{1,63}", label_recency(run.recency))
 
@@ -79,7 +79,7 @@ def test_a_deployed_model_id_is_of_one_run_of_a_model(
     end: datetime, generation: int, other_end: datetime, other: int
 ) -> None:
     one, two = (
-        Run("m1", Interval(until - timedelta(days=7), until), number)
+        TrainingRun("m1", Interval(until - timedelta(days=7), until), number)
         for until, number in ((end, generation), (other_end, other))
     )
     same = one.recency == two.recency
@@ -88,20 +88,20 @@ def test_a_deployed_model_id_is_of_one_run_of_a_model(
 
 def test_the_same_week_of_two_models_has_two_deployed_model_ids() -> None:
     names = [f"model-{number}" for number in range(100)]
-    ids = {Run(name, WEEK, 0).deployed_model_id for name in names}
+    ids = {TrainingRun(name, WEEK, 0).deployed_model_id for name in names}
     assert len(ids) == len(names)
     assert (
-        Run("linnerud", WEEK, 0).deployed_model_id != Run("linnerud-eu", WEEK, 0).deployed_model_id
+        TrainingRun("linnerud", WEEK, 0).deployed_model_id != TrainingRun("linnerud-eu", WEEK, 0).deployed_model_id
     )
 
 
 def test_a_cleared_run_is_a_new_generation() -> None:
     given = dag_run(data_interval_start=WEEK.start, data_interval_end=WEEK.end)
-    assert run_of("m1", CRON, given) == Run("m1", WEEK, 0)
+    assert training_run_of("m1", CRON, given) == TrainingRun("m1", WEEK, 0)
     given["dag_run"].clear_number = 3
-    assert run_of("m1", CRON, given) == Run("m1", WEEK, 3)
-    with pytest.raises(Refusal, match="delete its old pipeline jobs"):
-        Run("m1", WEEK, 99).next_generation()
+    assert training_run_of("m1", CRON, given) == TrainingRun("m1", WEEK, 3)
+    with pytest.raises(ManualActionRequired, match="delete its old pipeline jobs"):
+        TrainingRun("m1", WEEK, 99).next_generation()
 
 
 @pytest.mark.parametrize(
@@ -111,9 +111,9 @@ def test_a_manual_run_without_logical_date_gets_the_last_complete_week(after: da
     after = after.replace(tzinfo=UTC)
     assert last_complete(CRON, after) == WEEK
     given = dag_run(data_interval_start=None, data_interval_end=None, run_after=after)
-    assert run_of("m1", CRON, given).interval == WEEK
+    assert training_run_of("m1", CRON, given).interval == WEEK
 
 
 def test_run_labels_tell_dag_runs_apart() -> None:
-    assert run_label("a", "b") != run_label("a", "c")
-    assert re.fullmatch(r"[a-z0-9]{1,63}", run_label("a", "scheduled__2026-11-16T03:00:00+00:00"))
+    assert dag_run_label("a", "b") != dag_run_label("a", "c")
+    assert re.fullmatch(r"[a-z0-9]{1,63}", dag_run_label("a", "scheduled__2026-11-16T03:00:00+00:00"))

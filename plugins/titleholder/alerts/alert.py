@@ -4,34 +4,34 @@ from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
-class Kind(StrEnum):
+class AlertKind(StrEnum):
     """What happened; the value is the alert's title."""
 
     TASK = "task failed"
     PIPELINE = "pipeline failed"
-    HANDS_ON = "changed by hand"
+    MANUAL_CHANGE = "changed by hand"
     RUN = "run failed"
     STALE = "source is stale"
     LATE = "run is late"
-    CROWNED = "first champion"
-    SEATED = "challenger seated"
-    SHARE = "share moved"
+    FIRST_CHAMPION = "first champion"
+    CHALLENGER_DEPLOYED = "challenger seated"
+    TRAFFIC_CHANGED = "share moved"
     PROMOTED = "challenger promoted"
     ROLLED_BACK = "challenger rolled back"
-    REINSTATED = "champion reinstated"
+    PROMOTION_UNDONE = "champion reinstated"
     SETTLED = "hand-made change settled"
-    HELD = "challenger held"
-    EARNED = "challenger waits for a person"
+    PROMOTION_ON_HOLD = "challenger held"
+    APPROVAL_REQUIRED = "challenger waits for a person"
 
     @property
     def bad(self) -> bool:
         """Whether something went wrong, so that it is logged as an error."""
-        return self in (Kind.TASK, Kind.PIPELINE, Kind.HANDS_ON, Kind.RUN)
+        return self in (AlertKind.TASK, AlertKind.PIPELINE, AlertKind.MANUAL_CHANGE, AlertKind.RUN)
 
     @property
     def asks(self) -> bool:
         """Whether somebody should look, though nothing has failed yet."""
-        return self in (Kind.STALE, Kind.LATE, Kind.HELD, Kind.EARNED)
+        return self in (AlertKind.STALE, AlertKind.LATE, AlertKind.PROMOTION_ON_HOLD, AlertKind.APPROVAL_REQUIRED)
 
 
 @dataclass(frozen=True)
@@ -47,12 +47,12 @@ class Alert:
     """One message: `what` happened to which model, `about` which week or deployed model, what it
     means for live `traffic`, and what `todo` next. Each is a sentence or a few without markup."""
 
-    kind: Kind
+    kind: AlertKind
     model: str
-    about: str
-    what: str
+    subject: str
+    summary: str
     traffic: str
-    todo: str
+    next_step: str
     links: tuple[Link, ...] = ()
 
     def linked(self, *more: Link) -> "Alert":

@@ -10,13 +10,13 @@ from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
 
-from titleholder.alerts.alert import Alert, Kind, Link
-from titleholder.alerts.from_failure import Failed, late, of_failure, of_run
-from titleholder.alerts.task_failure import Told
-from titleholder.gcp.vertex.clients import sentence
+from titleholder.alerts.alert import Alert, AlertKind, Link
+from titleholder.alerts.from_failure import FailedTask, alert_for_late_run, alert_for_task, alert_for_run
+from titleholder.alerts.task_failure import TaskFailure
+from titleholder.gcp.vertex.clients import error_message
 
 
-def alert_of(model: str, context: Any) -> Alert | None:
+def alert_from_context(model: str, context: Any) -> Alert | None:
     """The alert of what the callback is called for; None when somebody else tells it."""
     if "deadline" in context:
         return _late(model, context)
@@ -25,7 +25,7 @@ def alert_of(model: str, context: Any) -> Alert | None:
         return _failed(model, context)
     # The callback of a whole run. Every task that fails has one of its own.
     week = _week(context.get("dag_run"))
-    return None if reason == "task_failure" else of_run(model, week, str(reason))
+    return None if reason == "task_failure" else alert_for_run(model, week, str(reason))
 
 
 def run_page(context: Any) -> str:
@@ -44,15 +44,15 @@ def is_backfill(context: Any) -> bool:
 
 def _failed(model: str, context: Any) -> Alert:
     ti, error = context.get("ti"), context.get("exception")
-    told = error if isinstance(error, Told) else None
-    said = sentence(error) if isinstance(error, Exception) else str(error or "")
-    return of_failure(
-        Failed(
+    told = error if isinstance(error, TaskFailure) else None
+    said = error_message(error) if isinstance(error, Exception) else str(error or "")
+    return alert_for_task(
+        FailedTask(
             model,
             _week(context.get("dag_run")),
             str(_of(ti, "task_id") or "a task"),
             said or "its worker was lost, or it was ended from outside; see its log",
-            told.kind if told else Kind.TASK,
+            told.kind if told else AlertKind.TASK,
             (Link("Log", str(_of(ti, "log_url") or "")), *(told.links if told else ())),
         )
     )
@@ -63,7 +63,7 @@ def _late(model: str, context: Any) -> Alert | None:
     if _of(dag_run, "state") in ("success", "failed"):
         return None
     due = f"{_time(context['deadline']['deadline_time']):%Y-%m-%d %H:%M} UTC"
-    return late(model, f"{_of(dag_run, 'dag_id')} ({_run_id(dag_run)})", _week(dag_run), due)
+    return alert_for_late_run(model, f"{_of(dag_run, 'dag_id')} ({_run_id(dag_run)})", _week(dag_run), due)
 
 
 def _of(thing: Any, name: str) -> Any:

@@ -16,8 +16,8 @@ _SLACK = ("hooks.slack.com", "hooks.slack-gov.com")
 def line(alert: Alert) -> str:
     """One line for a log."""
     return _plain(
-        f"{alert.model}: {alert.kind} ({alert.about}): {alert.what} Live traffic: {alert.traffic} "
-        f"What to do: {alert.todo}"
+        f"{alert.model}: {alert.kind} ({alert.subject}): {alert.summary} Live traffic: {alert.traffic} "
+        f"What to do: {alert.next_step}"
     )
 
 
@@ -59,10 +59,10 @@ def _said(alert: Alert) -> list[str]:
     """Title, what it is about, and the lines below them: plain, and not too long."""
     return [
         _short(f"{alert.model}: {alert.kind}"),
-        _short(alert.about),
-        _short(alert.what),
+        _short(alert.subject),
+        _short(alert.summary),
         f"Live traffic: {_short(alert.traffic)}",
-        f"What to do: {_short(alert.todo)}",
+        f"What to do: {_short(alert.next_step)}",
     ]
 
 

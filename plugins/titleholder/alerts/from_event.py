@@ -3,17 +3,17 @@
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
-from titleholder.alerts.alert import Alert, Kind, Link
+from titleholder.alerts.alert import Alert, AlertKind, Link
 from titleholder.events.event import OWED, Event
 from titleholder.gcp.console import endpoint_page, object_page, pipeline_page, version_page
 
 _WATCH = "Nothing now."
 
 
-def of_change(event: Event, judged: bool) -> Alert | None:
+def alert_for_event(event: Event, judged: bool) -> Alert | None:
     """The alert of a change that a rollout made; None where there is nothing to tell, as when an
     old challenger makes place. `judged`: the model has duels, so nobody need judge it by hand."""
-    tell = _TELLERS.get(event.action)
+    tell = _TEXTS.get(event.action)
     if tell is None or event.reconstructed:
         return None
     kind, whom, what, todo = tell(event, judged)
@@ -23,7 +23,7 @@ def of_change(event: Event, judged: bool) -> Alert | None:
     about = (
         f"data of {event.interval_start:%Y-%m-%d %H:%M} to {event.interval_end:%Y-%m-%d %H:%M} UTC"
         if interval
-        else named(event, whom)
+        else model_name(event, whom)
     )
     alert = Alert(
         kind, event.model, about, f"{what}{because}.{by}", shares(event.split_after, event), todo
@@ -38,13 +38,13 @@ def of_change(event: Event, judged: bool) -> Alert | None:
     )
 
 
-def named(event: Event, deployed_model_id: str | None) -> str:
+def model_name(event: Event, deployed_model_id: str | None) -> str:
     """A deployed model for a person: its version, and the week it was trained on."""
     if deployed_model_id is None:
         return "nobody"
     until = event.data_until.get(deployed_model_id)
     trained = f" (data until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC)" if until else ""
-    return f"{event.called(deployed_model_id)}{trained}"
+    return f"{event.version_text(deployed_model_id)}{trained}"
 
 
 def shares(split: Mapping[str, int] | None, event: Event) -> str:
@@ -53,56 +53,56 @@ def shares(split: Mapping[str, int] | None, event: Event) -> str:
         return "Nobody answers: the endpoint has no traffic split."
     roles = {event.champion_after: "the champion", event.challenger_after: "the challenger"}
     called = {
-        seat: f"{roles[seat]} {event.called(seat)}"
+        seat: f"{roles[seat]} {event.version_text(seat)}"
         if seat in roles
-        else f"{event.called(seat)}, which has no role"
+        else f"{event.version_text(seat)}, which has no role"
         for seat in split
     }
     parts = [f"{share} % of the requests go to {called[seat]}" for seat, share in split.items()]
     return f"{', '.join(parts)}."
 
 
-_Told = tuple[Kind, str | None, str, str]
+_Text = tuple[AlertKind, str | None, str, str]
 
 
-def _crown(event: Event, judged: bool) -> _Told:
+def _crown(event: Event, judged: bool) -> _Text:
     new = event.champion_after
-    return Kind.CROWNED, new, f"{named(event, new)} is the first champion", _WATCH
+    return AlertKind.FIRST_CHAMPION, new, f"{model_name(event, new)} is the first champion", _WATCH
 
 
-def _seat(event: Event, judged: bool) -> _Told:
+def _seat(event: Event, judged: bool) -> _Text:
     new = event.challenger_after
     old = event.challenger_before
-    place = f", in the place of {named(event, old)}" if old and old != new else ""
+    place = f", in the place of {model_name(event, old)}" if old and old != new else ""
     todo = (
         f"Nothing: {event.model}__rollout judges it by itself."
         if judged
         else f"Compare it with the champion, then trigger {event.model}__rollout with the intent "
         "promote or rollback."
     )
-    return Kind.SEATED, new, f"{named(event, new)} is challenger{place}", todo
+    return AlertKind.CHALLENGER_DEPLOYED, new, f"{model_name(event, new)} is challenger{place}", todo
 
 
-def _share(event: Event, judged: bool) -> _Told:
+def _share(event: Event, judged: bool) -> _Text:
     who = event.challenger_after or ""
     before, after = ((split or {}).get(who, 0) for split in (event.split_before, event.split_after))
-    what = f"{named(event, who)} went from {before} % to {after} % of the requests"
-    return Kind.SHARE, who, what, _back(event, "abort", "take it off live traffic at once")
+    what = f"{model_name(event, who)} went from {before} % to {after} % of the requests"
+    return AlertKind.TRAFFIC_CHANGED, who, what, _back(event, "abort", "take it off live traffic at once")
 
 
-def _promote(event: Event, judged: bool) -> _Told:
+def _promote(event: Event, judged: bool) -> _Text:
     new, old = event.champion_after, event.champion_before
-    what = f"{named(event, new)} is champion, {named(event, old)} is not any more"
-    return Kind.PROMOTED, new, what, _back(event, "reinstate", "go back")
+    what = f"{model_name(event, new)} is champion, {model_name(event, old)} is not any more"
+    return AlertKind.PROMOTED, new, what, _back(event, "reinstate", "go back")
 
 
-def _leave(event: Event, judged: bool) -> _Told:
+def _leave(event: Event, judged: bool) -> _Text:
     gone = _withdrawn(event)
     todo = _owed(event) or "Nothing: the next weekly model is the next challenger."
-    return Kind.ROLLED_BACK, gone, f"{_named_as(event, gone)} no more", todo
+    return AlertKind.ROLLED_BACK, gone, f"{_named_as(event, gone)} no more", todo
 
 
-def _abort(event: Event, judged: bool) -> _Told:
+def _abort(event: Event, judged: bool) -> _Text:
     kind, gone, what, _ = _leave(event, judged)
     todo = _owed(event) or (
         f"Trigger {event.model}__rollout with the intent share to bring it back, or rollback to "
@@ -123,7 +123,7 @@ def _withdrawn(event: Event) -> str | None:
 
 def _named_as(event: Event, gone: str | None) -> str:
     challenger = gone is None or gone == event.challenger_before
-    return f"{named(event, gone)} {'is challenger' if challenger else 'has traffic'}"
+    return f"{model_name(event, gone)} {'is challenger' if challenger else 'has traffic'}"
 
 
 def _owed(event: Event) -> str:
@@ -136,23 +136,23 @@ def _owed(event: Event) -> str:
     )
 
 
-def _reinstate(event: Event, judged: bool) -> _Told:
+def _reinstate(event: Event, judged: bool) -> _Text:
     back, gone = event.champion_after, event.champion_before
-    what = f"{named(event, back)} is champion again instead of {named(event, gone)}"
-    return Kind.REINSTATED, back, what, _WATCH
+    what = f"{model_name(event, back)} is champion again instead of {model_name(event, gone)}"
+    return AlertKind.PROMOTION_UNDONE, back, what, _WATCH
 
 
-def _settle(event: Event, judged: bool) -> _Told:
+def _settle(event: Event, judged: bool) -> _Text:
     how = "was taken as it was found" if event.action == "adopt" else "is as it was recorded again"
-    what = f"the endpoint {how}, with {named(event, event.champion_after)} as champion"
-    return Kind.SETTLED, event.champion_after, what, _WATCH
+    what = f"the endpoint {how}, with {model_name(event, event.champion_after)} as champion"
+    return AlertKind.SETTLED, event.champion_after, what, _WATCH
 
 
 def _back(event: Event, intent: str, purpose: str) -> str:
     return f"Nothing. To {purpose}, trigger {event.model}__rollout with the intent {intent}."
 
 
-_TELLERS: Mapping[str, Callable[[Event, bool], _Told]] = {
+_TEXTS: Mapping[str, Callable[[Event, bool], _Text]] = {
     "crown": _crown,
     "seat": _seat,
     "share": _share,

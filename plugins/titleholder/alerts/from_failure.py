@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 
-from titleholder.alerts.alert import Alert, Kind, Link
+from titleholder.alerts.alert import Alert, AlertKind, Link
 
 _TOUCHES_TRAFFIC = "update_traffic"
 
 
 @dataclass(frozen=True)
-class Failed:
+class FailedTask:
     """A task that failed for good: its cause in a sentence, and what is known of it. `week` is the
     run's data interval in words."""
 
@@ -16,14 +16,14 @@ class Failed:
     week: str
     task: str
     sentence: str
-    kind: Kind = Kind.TASK
+    kind: AlertKind = AlertKind.TASK
     links: tuple[Link, ...] = ()
 
 
-def of_failure(failed: Failed) -> Alert:
+def alert_for_task(failed: FailedTask) -> Alert:
     """The alert of a failed task."""
     model, task = failed.model, failed.task
-    if failed.kind is Kind.HANDS_ON:
+    if failed.kind is AlertKind.MANUAL_CHANGE:
         traffic = "as that person left it; Titleholder changed nothing."
         todo = (
             f"Agree on what is right, then trigger {model}__rollout with the intent adopt or "
@@ -41,17 +41,17 @@ def of_failure(failed: Failed) -> Alert:
     else:
         traffic = f"unchanged, as {task} does not touch it."
         todo = f"Mend the cause, then clear {task} with what follows it."
-    if failed.kind is Kind.PIPELINE:
+    if failed.kind is AlertKind.PIPELINE:
         start = "submit_duel" if task == "wait_for_duel" else "submit_pipeline"
         todo = f"Read the step's log, mend the cause, then clear {start} with what follows it."
     what = f"{task} failed: {failed.sentence.removeprefix(f'{model}: ')}"
     return Alert(failed.kind, model, failed.week, _ended(what), traffic, todo, failed.links)
 
 
-def of_run(model: str, week: str, reason: str) -> Alert:
+def alert_for_run(model: str, week: str, reason: str) -> Alert:
     """The alert of a run that failed though no task did: Airflow's `reason` is a word or two."""
     return Alert(
-        Kind.RUN,
+        AlertKind.RUN,
         model,
         week,
         f"The run failed: {reason.replace('_', ' ')}.",
@@ -60,10 +60,10 @@ def of_run(model: str, week: str, reason: str) -> Alert:
     )
 
 
-def late(model: str, run: str, week: str, due: str) -> Alert:
+def alert_for_late_run(model: str, run: str, week: str, due: str) -> Alert:
     """The alert of a run that should have ended by `due`."""
     return Alert(
-        Kind.LATE,
+        AlertKind.LATE,
         model,
         week,
         f"{run} goes on, and should have ended by {due}.",

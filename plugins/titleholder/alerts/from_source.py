@@ -2,12 +2,12 @@
 
 from datetime import datetime, timedelta
 
-from titleholder.alerts.alert import Alert, Kind
+from titleholder.alerts.alert import Alert, AlertKind
 from titleholder.freshness import Finding
 from titleholder.intervals import Interval
 
 
-def stale(
+def alert_for_stale_source(
     model: str, interval: Interval, finding: Finding, check_every: timedelta, now: datetime
 ) -> Alert:
     """The alert of a stale source that is waited for until `finding.wait_until`."""
@@ -19,7 +19,7 @@ def stale(
         else f"{check_every.total_seconds():g} s"
     )
     return Alert(
-        Kind.STALE,
+        AlertKind.STALE,
         model,
         f"data of {interval}",
         f"{late:.1f} h after the end of the interval: {finding.sentence}.",

@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 
-from titleholder.alerts.alert import Alert, Kind, Link
-from titleholder.analysis.evaluate import Judgement
-from titleholder.analysis.pair import Contestant
-from titleholder.analysis.rules import days
-from titleholder.analysis.stages import next_stage
+from titleholder.alerts.alert import Alert, AlertKind, Link
+from titleholder.analysis.evaluate import Evaluation
+from titleholder.analysis.pair import RegisteredModel
+from titleholder.analysis.rules import format_days
+from titleholder.analysis.stages import next_transition
 from titleholder.analysis.verdict import Outcome
 from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
@@ -17,11 +17,11 @@ from titleholder.events.event import Event
 _LONG = 0.5
 
 
-def of_judgement(
+def alert_for_verdict(
     config: ModelConfig,
     duel: Duel,
-    made: Judgement,
-    challenger: Contestant,
+    made: Evaluation,
+    challenger: RegisteredModel,
     events: Sequence[Event],
     now: datetime,
     pages: Sequence[Link] = (),
@@ -47,28 +47,28 @@ def of_judgement(
     share = made.record["share"]
     by_hand = f"trigger {config.model}__rollout with the intent promote or rollback"
     earned = (
-        decision.wish is None
-        and next_stage(config.rollout.stages, share, now - begun, found.outcome).move != "hold"
+        decision.intent is None
+        and next_transition(config.rollout.stages, share, now - begun, found.outcome).move != "hold"
     )
-    if decision.asks:
-        kind, todo = Kind.EARNED, "Approve or reject it in the run in Airflow."
+    if decision.needs_approval:
+        kind, todo = AlertKind.APPROVAL_REQUIRED, "Approve or reject it in the run in Airflow."
     elif earned:
         if last is not None and _told(last, "outcome") == found.outcome:
             return None
-        kind, todo = Kind.EARNED, f"Decide: {by_hand}."
+        kind, todo = AlertKind.APPROVAL_REQUIRED, f"Decide: {by_hand}."
     elif found.outcome is Outcome.INCONCLUSIVE:
         before = [_told(last, name) for name in ("outcome", "doubt")] if last else []
-        if before == [found.outcome, found.doubt]:
+        if before == [found.outcome, found.issue]:
             return None
         kind, todo = (
-            Kind.HELD,
+            AlertKind.PROMOTION_ON_HOLD,
             f"Time alone will not mend it: mend what the sentence names, or {by_hand}.",
         )
     elif found.outcome is Outcome.HOLD and now >= long and (last is None or last.time < long):
         end = begun + duel.maximum_time
         then = "a person is asked" if duel.at_deadline == "ask" else "it is rolled back"
         kind, todo = (
-            Kind.HELD,
+            AlertKind.PROMOTION_ON_HOLD,
             f"Nothing: without a decision by {end:%Y-%m-%d %H:%M} UTC {then}. To decide now, "
             f"{by_hand}.",
         )
@@ -78,8 +78,8 @@ def of_judgement(
     return Alert(
         kind,
         config.model,
-        f"{challenger.version} (data until {challenger.data_until})",
-        f"Challenger with {share} % for {days(lived)}: {found.outcome}: {decision.reason}.",
+        f"{challenger.version} (data until {challenger.data_interval_end})",
+        f"Challenger with {share} % for {format_days(lived)}: {found.outcome}: {decision.reason}.",
         f"unchanged: {share} % of the requests go to the challenger {challenger.version}.",
         todo,
     ).linked(*pages)

@@ -7,9 +7,9 @@ from urllib.parse import urlsplit
 from airflow.sdk import BaseNotifier
 
 from titleholder.alerts.alert import Alert, Link
-from titleholder.alerts.callback_context import alert_of, is_backfill, run_page
+from titleholder.alerts.callback_context import alert_from_context, is_backfill, run_page
 from titleholder.alerts.formats import line, mail, message, subject
-from titleholder.alerts.webhook import Undelivered, post, webhook_of
+from titleholder.alerts.webhook import DeliveryError, post, webhook_of
 from titleholder.config.model import ModelConfig
 
 
@@ -42,7 +42,7 @@ class AlertNotifier(BaseNotifier):
         """Tell of what the callback is called for: a task that failed after its last retry, a run
         that failed without one, or a deadline."""
         try:
-            alert = alert_of(self.model, context)
+            alert = alert_from_context(self.model, context)
         except Exception:
             self.log.exception("titleholder: %s: no alert could be made", self.model)
             return
@@ -52,9 +52,9 @@ class AlertNotifier(BaseNotifier):
             # Airflow's UI folds up what follows a task's error in its log. Behind the end of that
             # group, the alert is the last line that a person sees.
             self.log.info("::endgroup::")
-        self.tell(alert, context)
+        self.send(alert, context)
 
-    def tell(self, alert: Alert, context: Any) -> None:
+    def send(self, alert: Alert, context: Any) -> None:
         """Send it everywhere, with a link to the run; a backfill only writes the log."""
         alert = alert.linked(Link("Airflow", run_page(context)))
         log = self.log.warning if alert.kind.asks else self.log.info
@@ -84,7 +84,7 @@ class AlertNotifier(BaseNotifier):
             send(alert)
         except Exception as error:
             # Any other text than our own may quote the webhook's address or a password.
-            why = str(error) if isinstance(error, Undelivered) else type(error).__name__
+            why = str(error) if isinstance(error, DeliveryError) else type(error).__name__
             self.log.warning("titleholder: the alert could not be sent by %s: %s", where, why)
 
 

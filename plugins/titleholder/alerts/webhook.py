@@ -15,7 +15,7 @@ from titleholder.gcp.loopback import is_loopback
 CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 
 
-class Undelivered(Exception):
+class DeliveryError(Exception):
     """The message did not arrive; the sentence, without the address, says why."""
 
 
@@ -38,25 +38,25 @@ def webhook_of(connection: str) -> str | None:
         return None
     except AirflowSecretsBackendAccessDenied:
         # github.com/apache/airflow/pull/66141
-        raise Undelivered(
+        raise DeliveryError(
             "Airflow 3.3 lets no deadline's callback read a connection from its database; keep it "
             f"in a secrets backend or in AIRFLOW_CONN_{connection.upper()}"
         ) from None
     url = str(found.password or "")
     if not url:
-        raise Undelivered("it has no password; put the whole address of the webhook there")
+        raise DeliveryError("it has no password; put the whole address of the webhook there")
     mask_secret(url)
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
     except ValueError:
-        raise Undelivered("its password is no address") from None
+        raise DeliveryError("its password is no address") from None
     # An exception of another library may quote the path alone.
     for secret in (parts.path, parts.query):
         if len(secret) > 8:
             mask_secret(secret)
     if not host or not (parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))):
-        raise Undelivered("its password is no https address")
+        raise DeliveryError("its password is no https address")
     return url
 
 
@@ -77,14 +77,14 @@ def post(url: str, message: Mapping[str, Any]) -> None:
             )
             answer.close()
     except requests.Timeout:
-        raise Undelivered("it did not answer in time") from None
+        raise DeliveryError("it did not answer in time") from None
     except requests.ConnectionError:
-        raise Undelivered("it cannot be reached") from None
+        raise DeliveryError("it cannot be reached") from None
     except Exception as error:
         # Its text may quote the address.
-        raise Undelivered(f"the request failed ({type(error).__name__})") from None
+        raise DeliveryError(f"the request failed ({type(error).__name__})") from None
     if not answer.ok or answer.is_redirect:
-        raise Undelivered(f"it answered {answer.status_code}")
+        raise DeliveryError(f"it answered {answer.status_code}")
 
 
 @contextmanager

@@ -6,18 +6,18 @@ from datetime import timedelta
 from statistics import NormalDist
 
 from titleholder.analysis.counts import contradiction
-from titleholder.analysis.evidence import Duel, Evidence
-from titleholder.analysis.issues import Doubt
-from titleholder.analysis.rules import Rules, days, loss
-from titleholder.analysis.trailing import newest, sound
+from titleholder.analysis.evidence import EvaluationContext, Evidence
+from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.rules import Rules, format_days, format_loss
+from titleholder.analysis.trailing import trailing_windows, are_consistent
 
 # Clocks differ a little.
 SKEW = timedelta(minutes=5)
 
-Doubts = dict[Doubt, str]
+Issues = dict[EvidenceIssue, str]
 
 
-def examine(evidence: Evidence, rules: Rules, duel: Duel) -> Doubts:
+def check_evidence(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Issues:
     """What is wrong, gravest first, each with half a sentence. Total."""
     found = [
         *_subject(evidence, rules, duel),
@@ -27,119 +27,119 @@ def examine(evidence: Evidence, rules: Rules, duel: Duel) -> Doubts:
     ]
     # The first sentence of each.
     said = dict(reversed(found))
-    return {doubt: said[doubt] for doubt in Doubt if doubt in said}
+    return {doubt: said[doubt] for doubt in EvidenceIssue if doubt in said}
 
 
-def _subject(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Doubt, str]]:
+def _subject(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Iterator[tuple[EvidenceIssue, str]]:
     about = (evidence.champion, evidence.challenger)
     if about != (duel.champion, duel.challenger):
-        yield Doubt.OTHER, f"it is about {about[0]} and {about[1]}, not about these two models"
-    if (evidence.metric, evidence.target) != (rules.metric, rules.target):
+        yield EvidenceIssue.WRONG_SUBJECT, f"it is about {about[0]} and {about[1]}, not about these two models"
+    if (evidence.loss, evidence.target) != (rules.metric, rules.target):
         yield (
-            Doubt.OTHER,
-            f"it is about the {loss(evidence.metric)} of {evidence.target}, not the "
-            f"{loss(rules.metric)} of {rules.target}",
+            EvidenceIssue.WRONG_SUBJECT,
+            f"it is about the {format_loss(evidence.loss)} of {evidence.target}, not the "
+            f"{format_loss(rules.metric)} of {rules.target}",
         )
 
 
-def _times(evidence: Evidence, rules: Rules, duel: Duel) -> Iterator[tuple[Doubt, str]]:
+def _times(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Iterator[tuple[EvidenceIssue, str]]:
     now, since, measured, newest = duel.now, duel.since, evidence.measured, evidence.newest
     if newest is None and evidence.n != 0:
-        yield Doubt.CLOCK, "nobody can say how old its newest row is"
+        yield EvidenceIssue.CLOCK_SKEW, "nobody can say how old its newest row is"
     # Differences: near the ends of the calendar a sum has no answer.
     if any(time.utcoffset() is None for time in (now, since, measured, newest or now)):
-        yield Doubt.CLOCK, "a time has no time zone, so nobody can say when it was"
+        yield EvidenceIssue.CLOCK_SKEW, "a time has no time zone, so nobody can say when it was"
     elif since - now > SKEW:
-        yield Doubt.CLOCK, f"the challenger came at {since}, later than now"
+        yield EvidenceIssue.CLOCK_SKEW, f"the challenger came at {since}, later than now"
     elif measured - now > SKEW:
-        yield Doubt.CLOCK, f"it was measured at {measured}, later than now"
+        yield EvidenceIssue.CLOCK_SKEW, f"it was measured at {measured}, later than now"
     elif newest is not None and newest - measured > SKEW:
-        yield Doubt.CLOCK, f"its newest row is of {newest}, later than it was measured"
+        yield EvidenceIssue.CLOCK_SKEW, f"its newest row is of {newest}, later than it was measured"
     elif measured < since:
-        yield Doubt.STALE, "it was measured before the challenger got its present share"
+        yield EvidenceIssue.STALE, "it was measured before the challenger got its present share"
     elif newest is not None and duel.seen is not None and newest < duel.seen:
         yield (
-            Doubt.STALE,
+            EvidenceIssue.STALE,
             f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was judged by "
             f"rows until {duel.seen:%Y-%m-%d %H:%M} UTC before",
         )
     elif newest is not None and now - newest > rules.stale_after:
         yield (
-            Doubt.STALE,
+            EvidenceIssue.STALE,
             f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, older than "
-            f"{days(rules.stale_after)}",
+            f"{format_days(rules.stale_after)}",
         )
 
 
-def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
+def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
     n, champion, challenger = evidence.n, evidence.champion_rows, evidence.challenger_rows
     if wrong := contradiction(evidence):
-        yield Doubt.COUNTS, wrong
+        yield EvidenceIssue.INVALID_COUNTS, wrong
         return
     # As many failures as rows are needed to decide anything: the model is broken. A champion that
     # answers nothing at all is so at once, for nobody must be sent back to it.
     for silent, doubt, who in (
-        (challenger - n, Doubt.CHAMPION_SILENT, "champion"),
-        (champion - n, Doubt.CHALLENGER_SILENT, "challenger"),
+        (challenger - n, EvidenceIssue.CHAMPION_INVALID, "champion"),
+        (champion - n, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
     ):
         if silent:
             broken = silent >= rules.minimum_n or champion == 0
             told = f"the {who} has no finite loss on {silent:.0f} rows that the other answered"
-            yield (doubt if broken else Doubt.GAPS), told
+            yield (doubt if broken else EvidenceIssue.MISSING_PREDICTIONS), told
     if evidence.bad_challenger:
         bad = evidence.bad_challenger
-        yield Doubt.GAPS, f"the challenger's prediction is not sound on {bad:.0f} rows"
+        yield EvidenceIssue.MISSING_PREDICTIONS, f"the challenger's prediction is not sound on {bad:.0f} rows"
     # Of no rows none lacks its label: there are only none yet.
     if evidence.rows and evidence.coverage < rules.minimum_coverage:
         yield (
-            Doubt.COVERAGE,
+            EvidenceIssue.LOW_COVERAGE,
             f"only {evidence.coverage:.1%} of the rows are labelled, less than the "
             f"{rules.minimum_coverage:.1%} that are asked for",
         )
     if n == 0:
-        yield Doubt.NO_ROWS, "there is no labelled row that both answered"
+        yield EvidenceIssue.NO_ROWS, "there is no labelled row that both answered"
     elif n < rules.minimum_n:
-        yield Doubt.TOO_FEW, f"{n:.0f} rows are fewer than {rules.minimum_n}"
+        yield EvidenceIssue.INSUFFICIENT_ROWS, f"{n:.0f} rows are fewer than {rules.minimum_n}"
 
 
-def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
+def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
     n, mean, variance = evidence.n, evidence.mean, evidence.variance
     if not n >= 2:
         # Mean and variance of so few are NULL or NaN, and no fault.
         return
     if not (math.isfinite(mean) and math.isfinite(variance)):
-        yield Doubt.NOT_FINITE, f"a mean of {mean} with a variance of {variance} is no measurement"
+        yield EvidenceIssue.NOT_FINITE, f"a mean of {mean} with a variance of {variance} is no measurement"
     elif variance < 0:
-        yield Doubt.NEGATIVE_VARIANCE, f"a variance of {variance} cannot be"
+        yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} cannot be"
     elif n < rules.minimum_n:
         return
     elif variance == 0:
-        yield Doubt.NO_VARIANCE, f"all {n:.0f} rows differ by the same {mean:g}"
+        yield EvidenceIssue.ZERO_VARIANCE, f"all {n:.0f} rows differ by the same {mean:g}"
     else:
-        yield from _lately(evidence, rules)
-        yield from _tail(evidence, rules)
+        yield from _recent_regression(evidence, rules)
+        yield from _heavy_tail(evidence, rules)
 
 
-def _lately(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
+def _recent_regression(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
     """A mean over all rows tells late that a challenger has turned bad. Any stretch of newest days
     may tell it here, by an interval for one look: what can only hold back adds nothing to the
     chance of a wrong promotion, however often it is asked."""
-    if not sound(evidence.days, evidence.n):
-        yield Doubt.NO_DAYS, f"its days are not those of its {evidence.n:.0f} rows"
+    if not are_consistent(evidence.days, evidence.n):
+        yield EvidenceIssue.NO_DAILY_BREAKDOWN, f"its days are not those of its {evidence.n:.0f} rows"
     elif evidence.mean >= -rules.margin:  # else all rows together say so, too
         z = NormalDist().inv_cdf(1 - rules.alpha / 2)
-        for part in newest(evidence.days, rules.minimum_n):
+        for part in trailing_windows(evidence.days, rules.minimum_n):
             half = z * math.sqrt(part.variance / part.n)
             if not part.mean + half >= -rules.margin:
                 yield (
-                    Doubt.LATELY,
+                    EvidenceIssue.RECENT_REGRESSION,
                     f"lately the challenger is worse: {part.mean:.4g} ({part.mean - half:.4g} to "
                     f"{part.mean + half:.4g}) on the newest {part.n:.0f} rows",
                 )
                 return
 
 
-def _tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
+def _heavy_tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
     """The central limit theorem needs that no single row matters (Lindeberg and Feller): the
     greatest squared deviation over the sum of all must become small. Where it is not yet, a rare
     great loss may not have been seen at all, and what was seen looks better than it is."""
@@ -149,7 +149,7 @@ def _tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[Doubt, str]]:
         weight = far * far / (evidence.n - 1)
         if not weight <= rules.heaviest_row:
             yield (
-                Doubt.HEAVY,
+                EvidenceIssue.HEAVY_TAIL,
                 f"one row, {extreme:g}, carries {weight:.2%} of the sum of squares, more than "
                 f"{rules.heaviest_row:.2%}",
             )

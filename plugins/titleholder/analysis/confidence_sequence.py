@@ -4,7 +4,7 @@ import math
 
 
 def interval(
-    n: float, mean: float, variance: float, alpha: float, tuned_for: float
+    n: float, mean: float, variance: float, alpha: float, planned_rows: float
 ) -> tuple[float, float]:
     """Low and high end, in the unit of `mean`.
 
@@ -18,7 +18,7 @@ def interval(
     arXiv 2103.06476, after Robbins, "Statistical methods related to the law of the iterated
     logarithm" (1970).
     """
-    spread = math.sqrt(variance) * radius(n, alpha, rho_squared(alpha, tuned_for))
+    spread = math.sqrt(variance) * radius(n, alpha, rho_squared(alpha, planned_rows))
     return mean - spread, mean + spread
 
 
@@ -36,7 +36,7 @@ def radius(n: float, alpha: float, rho2: float) -> float:
     return math.sqrt(2 * grown * (0.5 * math.log(grown) - math.log(alpha)) / (n * n * rho2))
 
 
-def rho_squared(alpha: float, tuned_for: float) -> float:
+def rho_squared(alpha: float, planned_rows: float) -> float:
     """The rho^2 whose interval is tightest after `tuned_for` rows; 0 < alpha <= 0.5.
 
     With x = n rho^2 the squared radius is (1 + 1/x) (log(1 + x) - 2 log alpha) / n, least where
@@ -51,4 +51,4 @@ def rho_squared(alpha: float, tuned_for: float) -> float:
     # comes down to the root and stays.
     for _ in range(60):
         x -= (x - math.log1p(x) - doubled) * (1 + x) / x
-    return x / tuned_for
+    return x / planned_rows

@@ -18,7 +18,7 @@ def contradiction(evidence: Evidence) -> str:
     """Which counts contradict the definitions of docs/duel.md, in half a sentence; empty where
     there can be rows that have all of them. Total."""
     counts = {name: getattr(evidence, name) for name in _COUNTED}
-    if not (all(map(_whole, counts.values())) and _possible(**counts)):
+    if not (all(map(_is_whole_number, counts.values())) and _possible(**counts)):
         listed = ", ".join(f"{name} {count:.16g}" for name, count in counts.items())
         return f"these counts cannot be those of the same rows: {listed}"
     rows, labelled, coverage = evidence.rows, evidence.rows_labelled, evidence.coverage
@@ -57,5 +57,5 @@ def _possible(
     )
 
 
-def _whole(count: float) -> bool:
+def _is_whole_number(count: float) -> bool:
     return 0 <= count <= _MOST_ROWS and count == math.floor(count)

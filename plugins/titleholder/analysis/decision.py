@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
-from titleholder.analysis.stages import Stage, next_stage
+from titleholder.analysis.stages import TrafficStep, next_transition
 from titleholder.analysis.verdict import Outcome, Verdict
-from titleholder.events.event import UNCHANGING, Event
+from titleholder.events.event import NO_CHANGE_ACTIONS, Event
 from titleholder.rollout.wishes import Wish
 
 Promotion = Literal["auto", "ask", "never"]
@@ -18,14 +18,14 @@ Promotion = Literal["auto", "ask", "never"]
 class Decision:
     """What to do, None for nothing, and why in one sentence. `asks`: only if a person agrees."""
 
-    wish: Wish | None
+    intent: Wish | None
     reason: str
-    asks: bool = False
+    needs_approval: bool = False
 
 
 def decide(
     verdict: Verdict,
-    stages: Sequence[Stage],
+    stages: Sequence[TrafficStep],
     share: int,
     live: timedelta,
     challenger: str,
@@ -36,7 +36,7 @@ def decide(
     A rollback is done whatever `promotion` says; "never" keeps both title and share from a
     challenger that has earned more; "ask" asks for the title alone. Pure and total.
     """
-    then = next_stage(stages, share, live, verdict.outcome)
+    then = next_transition(stages, share, live, verdict.outcome)
     reason = f"{verdict.reason}; {then.reason}"
     if then.move == "roll back":
         return Decision(Wish("rollback", challenger), reason)
@@ -47,16 +47,16 @@ def decide(
     if promotion == "never":
         return Decision(None, f"{reason}; rollout.promotion is never, so nothing is changed")
     if then.move == "promote":
-        return Decision(Wish("promote", challenger), reason, asks=promotion == "ask")
-    return Decision(Wish("share", challenger, then.share), reason)
+        return Decision(Wish("promote", challenger), reason, needs_approval=promotion == "ask")
+    return Decision(Wish("share", challenger, then.traffic_percentage), reason)
 
 
-def since(events: Sequence[Event], challenger: str, share: int) -> datetime | None:
+def unchanged_since(events: Sequence[Event], challenger: str, share: int) -> datetime | None:
     """Since when the challenger has had that share without a break, by the events of its model in
     the order of history; None when they do not tell."""
     begun = None
     for event in reversed(events):
-        if event.action in UNCHANGING:
+        if event.action in NO_CHANGE_ACTIONS:
             continue
         if (
             event.challenger_after != challenger
@@ -81,7 +81,7 @@ def newest_row(events: Sequence[Event], challenger: str) -> datetime | None:
     return max((time for time in times if time.tzinfo is not None), default=None)
 
 
-def looks(events: Sequence[Event], challenger: str, job: str) -> int:
+def analysis_count(events: Sequence[Event], challenger: str, job: str) -> int:
     """How many duels this challenger has been judged by, the one of `job` included."""
     judged = {event.evidence.get("job") for event in _verdicts(events, challenger)}
     return len(judged | {job})

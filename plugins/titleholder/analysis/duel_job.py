@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from titleholder.analysis.evidence import Evidence
-from titleholder.analysis.pair import Contest, Contestant
+from titleholder.analysis.pair import ModelPair, RegisteredModel
 from titleholder.analysis.rules import Metric, Rules
-from titleholder.analysis.trailing import Part
+from titleholder.analysis.trailing import DifferenceStats
 from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
-from titleholder.errors import PipelineError, Refusal
+from titleholder.errors import PipelineError, ManualActionRequired
 from titleholder.naming import MAX_GENERATION
 from titleholder.pipelines.contract import Job
 
@@ -25,7 +25,7 @@ _METRICS: Mapping[str, Metric] = {
 
 
 @dataclass(frozen=True)
-class DuelRun:
+class DuelJob:
     """One duel: of whom, and on rows before which time. `generation` counts those that had to be
     started again."""
 
@@ -41,10 +41,10 @@ class DuelRun:
         when = f"{self.at.astimezone(UTC):%Y%m%dt%H%M}"
         return f"{self.model}-duel-{self.champion}-{self.challenger}-{when}-g{self.generation}"
 
-    def next_generation(self) -> "DuelRun":
+    def next_generation(self) -> "DuelJob":
         """The same duel once more."""
         if self.generation == MAX_GENERATION:
-            raise Refusal(f"{self.name} was the last of too many tries; delete old pipeline jobs")
+            raise ManualActionRequired(f"{self.name} was the last of too many tries; delete old pipeline jobs")
         return replace(self, generation=self.generation + 1)
 
 
@@ -70,7 +70,7 @@ def duel_parameters(
     config: ModelConfig,
     duel: Duel,
     places: Mapping[str, str],
-    between: Contest,
+    between: ModelPair,
     at: datetime,
 ) -> dict[str, Any]:
     """The runtime parameters of a duel on the rows that were old enough at `at`. `places` are its
@@ -86,11 +86,11 @@ def duel_parameters(
     }
     for role, who in (("champion", between.champion), ("challenger", between.challenger)):
         given |= {f"{role}_uri": who.uri, f"{role}_sha256": who.sha256}
-        given[f"{role}_data_until"] = who.data_until
+        given[f"{role}_data_until"] = who.data_interval_end
     return given
 
 
-def measured(job: Job) -> tuple[dict[str, Any], str]:
+def duel_result(job: Job) -> tuple[dict[str, Any], str]:
     """The evidence of a finished job, as its report carries it, and the report's URI. Raises
     PipelineError for a job that has none."""
     for task in job.tasks:
@@ -103,14 +103,14 @@ def measured(job: Job) -> tuple[dict[str, Any], str]:
     )
 
 
-def evidence_of(raw: Mapping[str, Any], between: Contest, at: datetime) -> Evidence:
+def parse_evidence(raw: Mapping[str, Any], between: ModelPair, at: datetime) -> Evidence:
     """What a duel measured at `at`, for a verdict, which believes none of it: a number that is
     missing or no number is NaN, a model or loss that is another is not taken for ours."""
     metric = raw.get("metric")
     return Evidence(
-        champion=_whom(raw, "champion", between.champion),
-        challenger=_whom(raw, "challenger", between.challenger),
-        metric=_METRICS.get(metric, metric) if isinstance(metric, str) else "",
+        champion=_model_id(raw, "champion", between.champion),
+        challenger=_model_id(raw, "challenger", between.challenger),
+        loss=_METRICS.get(metric, metric) if isinstance(metric, str) else "",
         target=str(raw.get("deciding_target")),
         n=_agreed(raw, "n"),
         mean=_number(raw, "mean"),
@@ -131,7 +131,7 @@ def evidence_of(raw: Mapping[str, Any], between: Contest, at: datetime) -> Evide
     )
 
 
-def _whom(raw: Mapping[str, Any], role: str, expected: Contestant) -> str:
+def _model_id(raw: Mapping[str, Any], role: str, expected: RegisteredModel) -> str:
     said = raw.get(role)
     if isinstance(said, dict) and said.get("sha256") == expected.sha256:
         return expected.id
@@ -159,7 +159,7 @@ def _agreed(raw: Mapping[str, Any], name: str) -> float:
     return said
 
 
-def _days(value: object) -> tuple[Part, ...]:
+def _days(value: object) -> tuple[DifferenceStats, ...]:
     """The days in their order; none of them where one has no date, or two have the same."""
     found = value if isinstance(value, list) and all(isinstance(d, dict) for d in value) else []
     dates = [_time(day.get("day")) for day in found]
@@ -168,7 +168,7 @@ def _days(value: object) -> tuple[Part, ...]:
         return ()
     return tuple(
         # The variance of a single row is not known, and of no weight.
-        Part(n, _number(day, "mean"), 0.0 if n == 1 else _number(day, "variance"))
+        DifferenceStats(n, _number(day, "mean"), 0.0 if n == 1 else _number(day, "variance"))
         for day, n in ((day, _number(day, "n")) for day in found)
     )
 

@@ -6,23 +6,23 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from titleholder.analysis.decision import Decision, decide, looks, newest_row, since
-from titleholder.analysis.duel_job import evidence_of, rules_of
-from titleholder.analysis.evidence import Duel
-from titleholder.analysis.guardrails import Live, Observed, guard
+from titleholder.analysis.decision import Decision, decide, analysis_count, newest_row, unchanged_since
+from titleholder.analysis.duel_job import parse_evidence, rules_of
+from titleholder.analysis.evidence import EvaluationContext
+from titleholder.analysis.guardrails import GuardrailFindings, LiveObservations, apply_guardrails
 from titleholder.analysis.limits import check_limits
-from titleholder.analysis.pair import Contest
-from titleholder.analysis.sample_ratio import check_split
+from titleholder.analysis.pair import ModelPair
+from titleholder.analysis.sample_ratio import check_sample_ratio
 from titleholder.analysis.verdict import Verdict, verdict
 from titleholder.config.duel import Duel as Section
 from titleholder.config.guardrails import Guardrails
 from titleholder.config.model import ModelConfig
-from titleholder.events.event import Event, of_endpoint
+from titleholder.events.event import Event, events_of_endpoint
 from titleholder.rollout.view import View
 
 
 @dataclass(frozen=True)
-class Measured:
+class DuelResult:
     """What a duel handed over: its job's resource name, since when its numbers are, the evidence as
     docs/duel.md has it, and the URI of its report."""
 
@@ -33,7 +33,7 @@ class Measured:
 
 
 @dataclass(frozen=True)
-class Judgement:
+class Evaluation:
     """A verdict, the decision that follows, and both with all they rest on, for the record."""
 
     verdict: Verdict
@@ -47,7 +47,7 @@ def policy_of(config: ModelConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def look_of(between: Contest, view: View, events: Sequence[Event], job: str, now: datetime) -> Duel:
+def evaluation_context(between: ModelPair, view: View, events: Sequence[Event], job: str, now: datetime) -> EvaluationContext:
     """The look at `now` on the challenger of `view`, with the duel `job`.
 
     `events` are the model's, oldest first: those of this endpoint tell how long the challenger has
@@ -56,36 +56,36 @@ def look_of(between: Contest, view: View, events: Sequence[Event], job: str, now
     challenger is never thought to be live for longer than it is.
     """
     challenger = between.challenger.id
-    own = of_endpoint(events, view.endpoint, view.created)
-    begun = since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
-    seat = view.seat(challenger)
+    own = events_of_endpoint(events, view.endpoint, view.created)
+    begun = unchanged_since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
+    seat = view.deployed_model(challenger)
     if seat is not None and seat.deployed_at is not None:
         begun = max(begun, seat.deployed_at)
-    return Duel(
+    return EvaluationContext(
         between.champion.id,
         challenger,
         begun,
         now,
-        looks(own, challenger, job),
+        analysis_count(own, challenger, job),
         newest_row(own, challenger),
     )
 
 
-def judge(
+def evaluate(
     config: ModelConfig,
     section: Section,
-    between: Contest,
-    look: Duel,
+    between: ModelPair,
+    look: EvaluationContext,
     share: int,
-    measured: Measured,
-    observed: Observed,
-) -> Judgement:
+    measured: DuelResult,
+    observed: LiveObservations,
+) -> Evaluation:
     """Judge the challenger, which has `share` per cent of the requests, at that look."""
     rules, rollout = rules_of(section), config.rollout
-    by_duel = verdict(evidence_of(measured.evidence, between, measured.at), rules, look)
+    by_duel = verdict(parse_evidence(measured.evidence, between, measured.at), rules, look)
     live = _live(rollout.guardrails, observed, look, share)
-    found = guard(by_duel, live, rules, look)
-    decision = decide(found, rollout.stages, share, look.live, look.challenger, rollout.promotion)
+    found = apply_guardrails(by_duel, live, rules, look)
+    decision = decide(found, rollout.stages, share, look.time_at_percentage, look.challenger, rollout.promotion)
     record = {
         "job": measured.job,
         "report": measured.report,
@@ -104,17 +104,17 @@ def judge(
             "requests": dict(observed.requests) if observed.requests is not None else None,
             "metrics": {model: asdict(arm) for model, arm in (observed.arms or {}).items()},
         }
-    return Judgement(found, decision, record)
+    return Evaluation(found, decision, record)
 
 
-def _live(guardrails: Guardrails | None, observed: Observed, look: Duel, share: int) -> Live:
+def _live(guardrails: Guardrails | None, observed: LiveObservations, look: EvaluationContext, share: int) -> GuardrailFindings:
     pair = (look.champion, look.challenger)
     split = limits = None
     # An aborted challenger has no share that could be off.
     if observed.requests is not None and 1 <= share <= 99:
         champion_requests, challenger_requests = (observed.requests[model] for model in pair)
-        split = check_split(champion_requests, challenger_requests, share)
+        split = check_sample_ratio(champion_requests, challenger_requests, share)
     if guardrails and guardrails.metrics and observed.arms is not None:
         champion, challenger = (observed.arms[model] for model in pair)
         limits = check_limits(champion, challenger, guardrails.metrics.limits)
-    return Live(split, limits, observed.unread)
+    return GuardrailFindings(split, limits, observed.unreadable)

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from titleholder.analysis.trailing import Part
+from titleholder.analysis.trailing import DifferenceStats
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Evidence:
 
     champion: str
     challenger: str
-    metric: str
+    loss: str
     target: str
     n: float
     mean: float
@@ -43,11 +43,11 @@ class Evidence:
     bad_challenger: float
     newest: datetime | None
     measured: datetime
-    days: tuple[Part, ...] = ()
+    days: tuple[DifferenceStats, ...] = ()
 
 
 @dataclass(frozen=True)
-class Duel:
+class EvaluationContext:
     """Who is judged, and when: deployed model ids, the time since which the challenger has had its
     present share, and `now`, both aware; `looks` counts the verdicts on this challenger, this one
     included; `seen` is the time of the newest row that an earlier one of them had, if any."""
@@ -56,10 +56,10 @@ class Duel:
     challenger: str
     since: datetime
     now: datetime
-    looks: int
+    analysis_count: int
     seen: datetime | None = None
 
     @property
-    def live(self) -> timedelta:
+    def time_at_percentage(self) -> timedelta:
         """How long the challenger has had its present share."""
         return self.now - self.since

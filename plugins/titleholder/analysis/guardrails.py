@@ -4,38 +4,38 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from titleholder.analysis.evidence import Duel
-from titleholder.analysis.issues import Doubt
-from titleholder.analysis.limits import Arm, LimitsFinding
+from titleholder.analysis.evidence import EvaluationContext
+from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.limits import ArmMetrics, LimitsFinding
 from titleholder.analysis.rules import Rules
-from titleholder.analysis.sample_ratio import SplitFinding
-from titleholder.analysis.verdict import Outcome, Verdict, at_deadline
+from titleholder.analysis.sample_ratio import SampleRatioFinding
+from titleholder.analysis.verdict import Outcome, Verdict, on_timeout
 
 # The split may take a while to be everywhere after it was set; until then nothing is counted.
-SETTLING = timedelta(minutes=5)
+SETTLING_TIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
-class Observed:
+class LiveObservations:
     """Requests by deployed model id, from the endpoint's log, and what each did, from the metrics;
     None for what is not asked for or could not be read. `unread` says in a sentence each what could
     not be read, and what to do."""
 
     requests: Mapping[str, float] | None = None
-    arms: Mapping[str, Arm] | None = None
-    unread: tuple[str, ...] = ()
+    arms: Mapping[str, ArmMetrics] | None = None
+    unreadable: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
-class Live:
+class GuardrailFindings:
     """What follows from that; None where nothing was observed."""
 
-    split: SplitFinding | None = None
+    sample_ratio: SampleRatioFinding | None = None
     limits: LimitsFinding | None = None
-    unread: tuple[str, ...] = ()
+    unreadable: tuple[str, ...] = ()
 
 
-def guard(found: Verdict, live: Live, rules: Rules, duel: Duel) -> Verdict:
+def apply_guardrails(found: Verdict, live: GuardrailFindings, rules: Rules, duel: EvaluationContext) -> Verdict:
     """The verdict, as far as live traffic bears it out. Pure and total.
 
     In this order: a broken limit rolls back at once; nobody is sent back to a champion that breaks
@@ -44,7 +44,7 @@ def guard(found: Verdict, live: Live, rules: Rules, duel: Duel) -> Verdict:
     """
     limits = live.limits
     if limits and limits.outcome == "broken":
-        if found.doubt == Doubt.CHAMPION_SILENT.word:
+        if found.issue == EvidenceIssue.CHAMPION_INVALID.word:
             return replace(found, reason=f"{limits.reason}; but {found.reason}")
         return replace(found, outcome=Outcome.ROLL_BACK, reason=limits.reason, doubt="limits")
     if found.outcome is Outcome.ROLL_BACK:
@@ -64,17 +64,17 @@ def guard(found: Verdict, live: Live, rules: Rules, duel: Duel) -> Verdict:
     reason = f"{told}; and {found.reason}"
     outcome = Outcome.HOLD if word == "too few" else Outcome.INCONCLUSIVE
     if found.outcome is Outcome.PROMOTE:
-        outcome, reason = at_deadline(rules, duel, f"; and {told}") or (outcome, reason)
+        outcome, reason = on_timeout(rules, duel, f"; and {told}") or (outcome, reason)
     return replace(found, outcome=outcome, reason=reason, doubt=word)
 
 
-def _wrong(live: Live) -> Iterator[tuple[str, str]]:
+def _wrong(live: GuardrailFindings) -> Iterator[tuple[str, str]]:
     """What is wrong, gravest first: in a word, and in a sentence."""
-    if live.split and live.split.outcome == "off":
-        yield "split", f"requests do not go where the split says: {live.split.reason}"
+    if live.sample_ratio and live.sample_ratio.outcome == "off":
+        yield "split", f"requests do not go where the split says: {live.sample_ratio.reason}"
     if live.limits and live.limits.outcome not in ("kept", "broken", "too few"):
         yield live.limits.outcome, live.limits.reason
-    for told in live.unread:
+    for told in live.unreadable:
         yield "unread", told
     if live.limits and live.limits.outcome == "too few":
         yield "too few", live.limits.reason

@@ -7,7 +7,7 @@ from typing import Literal
 
 
 @dataclass(frozen=True)
-class Arm:
+class ArmMetrics:
     """What one deployed model was measured to do. Nothing is believed of it.
 
     `latency` is a percentile in milliseconds, NaN where it was not measured.
@@ -58,7 +58,7 @@ class LimitsFinding:
     reason: str
 
 
-def check_limits(champion: Arm, challenger: Arm, limits: Limits) -> LimitsFinding:
+def check_limits(champion: ArmMetrics, challenger: ArmMetrics, limits: Limits) -> LimitsFinding:
     """What live requests say of a challenger, beside its champion. Pure and total.
 
     A limit that the champion breaks as well says nothing of the challenger, and a champion that
@@ -72,11 +72,11 @@ def check_limits(champion: Arm, challenger: Arm, limits: Limits) -> LimitsFindin
         return LimitsFinding("too few", _too_few("challenger", challenger, least))
     compared = champion.requests >= least
     rules = list(_rules(champion, challenger, limits, compared))
-    if told := "; ".join(rule.told("champion") for rule in rules if rule.by == (False, True)):
+    if told := "; ".join(rule.text("champion") for rule in rules if rule.by == (False, True)):
         return LimitsFinding("champion", told)
-    if told := "; ".join(rule.told("challenger") for rule in rules if rule.by == (True, False)):
+    if told := "; ".join(rule.text("challenger") for rule in rules if rule.by == (True, False)):
         return LimitsFinding("broken", told)
-    if told := "; ".join(rule.told("challenger") for rule in rules if rule.by == (True, True)):
+    if told := "; ".join(rule.text("challenger") for rule in rules if rule.by == (True, True)):
         return LimitsFinding("both", f"{told}, and so is the champion's")
     if not compared and limits.relative:
         return LimitsFinding("too few", _too_few("champion", champion, least))
@@ -98,7 +98,7 @@ class _Rule:
         """Whether the challenger and whether the champion breaks it."""
         return self.challenger > self.most, self.champion > self.most
 
-    def told(self, who: Literal["challenger", "champion"]) -> str:
+    def text(self, who: Literal["challenger", "champion"]) -> str:
         """How far that model breaks it."""
         value = self.challenger if who == "challenger" else self.champion
         scale = 100 if self.unit == "%" else 1
@@ -108,7 +108,7 @@ class _Rule:
         )
 
 
-def _rules(champion: Arm, challenger: Arm, limits: Limits, compared: bool) -> Iterator[_Rule]:
+def _rules(champion: ArmMetrics, challenger: ArmMetrics, limits: Limits, compared: bool) -> Iterator[_Rule]:
     for name, unit, on, read, most, beyond in (
         (
             *("error rate", "%", limits.on_errors, _error_rate),
@@ -130,15 +130,15 @@ def _rules(champion: Arm, challenger: Arm, limits: Limits, compared: bool) -> It
             yield _Rule(f"{name}, beside the champion,", unit, mine, -math.inf, more)
 
 
-def _error_rate(arm: Arm) -> float:
+def _error_rate(arm: ArmMetrics) -> float:
     return arm.errors / arm.requests
 
 
-def _latency(arm: Arm) -> float:
+def _latency(arm: ArmMetrics) -> float:
     return arm.latency
 
 
-def _impossible(arm: Arm, limits: Limits) -> str:
+def _impossible(arm: ArmMetrics, limits: Limits) -> str:
     """What cannot be of those numbers; empty when all can."""
     if not 0 <= arm.requests < math.inf:
         return f"{arm.requests:g} requests"
@@ -149,5 +149,5 @@ def _impossible(arm: Arm, limits: Limits) -> str:
     return ""
 
 
-def _too_few(who: str, arm: Arm, least: int) -> str:
+def _too_few(who: str, arm: ArmMetrics, least: int) -> str:
     return f"{arm.requests:g} requests that the {who} answered are fewer than {least}"

@@ -4,14 +4,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from titleholder.analysis.rules import days
-from titleholder.events.event import Event, of_endpoint
+from titleholder.analysis.rules import format_days
+from titleholder.events.event import Event, events_of_endpoint
 from titleholder.labels import CHANGE
 from titleholder.rollout.view import View
 
 
 @dataclass(frozen=True)
-class Decided:
+class RecordedDecision:
     """A promotion or a share that `challenger` has earned by the verdict of `run`, recorded at `at`
     (aware), with the endpoint's last change and the digest of the policy as they were then."""
 
@@ -22,8 +22,8 @@ class Decided:
     policy: str
 
 
-def outdated(
-    decided: Decided,
+def outdated_reason(
+    decided: RecordedDecision,
     view: View,
     events: Sequence[Event],
     policy: str,
@@ -35,7 +35,7 @@ def outdated(
     `events` are the model's since that verdict, `policy` is the present one's digest, and `period`
     how long after a verdict the next one is due. Pure and total.
     """
-    own = of_endpoint(events, view.endpoint, view.created)
+    own = events_of_endpoint(events, view.endpoint, view.created)
     newer = [
         event
         for event in own
@@ -47,7 +47,7 @@ def outdated(
     if newer:
         return f"there is a newer one of {newer[-1].time:%Y-%m-%d %H:%M} UTC, {newer[-1].reason}"
     if now - decided.at > period:
-        return f"it is more than {days(period)} old, after which the next one is due"
+        return f"it is more than {format_days(period)} old, after which the next one is due"
     if policy != decided.policy:
         return "the sections rollout and duel of the model's file are others now"
     change = view.labels.get(CHANGE, "")

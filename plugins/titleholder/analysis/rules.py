@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Literal
 
 
-def days(span: timedelta) -> str:
+def format_days(span: timedelta) -> str:
     """The span for a person: `28 d`, `0.5 d`."""
     return f"{span / timedelta(days=1):.3g} d"
 
@@ -14,7 +14,7 @@ def days(span: timedelta) -> str:
 Metric = Literal["absolute", "squared", "log loss", "zero-one"]
 
 
-def loss(metric: str) -> str:
+def format_loss(metric: str) -> str:
     """The metric for a person: `absolute loss`, `log loss`."""
     return metric if metric.endswith("loss") else f"{metric} loss"
 

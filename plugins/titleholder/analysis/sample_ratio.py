@@ -9,7 +9,7 @@ _MOST = 1e12
 
 
 @dataclass(frozen=True)
-class SplitFinding:
+class SampleRatioFinding:
     """fine, off, or too few: nothing can be said. `evidence` is the natural logarithm of the
     e-value against the configured split; above log(1 / alpha) is off."""
 
@@ -18,9 +18,9 @@ class SplitFinding:
     evidence: float
 
 
-def check_split(
+def check_sample_ratio(
     champion: float, challenger: float, share: int, alpha: float = 0.001, concentration: float = 100
-) -> SplitFinding:
+) -> SampleRatioFinding:
     """Whether that many requests fit a challenger's `share` in per cent, 1 to 99.
 
     The counts are all since the split was set; a new split starts at none. However often one looks,
@@ -37,18 +37,18 @@ def check_split(
     told = f"{challenger:g} of {champion + challenger:g} requests for a share of {share} %"
     for count in (champion, challenger):
         if not 0 <= count <= _MOST or count != math.floor(count):
-            return SplitFinding("too few", f"{told} cannot be", 0.0)
+            return SampleRatioFinding("too few", f"{told} cannot be", 0.0)
     rate = share / 100
     found = _log_e(champion, challenger, rate, concentration)
     limit = -math.log(alpha)
     if found > limit:
-        return SplitFinding("off", f"{told} do not fit", found)
+        return SampleRatioFinding("off", f"{told} do not fit", found)
     # Could it have been called off at all, had the lesser arm got none?
     total = champion + challenger
     worst = (0.0, total) if share > 50 else (total, 0.0)
     if _log_e(*worst, rate, concentration) <= limit:
-        return SplitFinding("too few", f"{told} are too few to tell", found)
-    return SplitFinding("fine", f"{told} fit", found)
+        return SampleRatioFinding("too few", f"{told} are too few to tell", found)
+    return SampleRatioFinding("fine", f"{told} fit", found)
 
 
 def _log_e(champion: float, challenger: float, rate: float, concentration: float) -> float:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Part:
+class DifferenceStats:
     """Some of a duel's rows: how many, and mean and sample variance (divisor n - 1, 0 of a single
     row) of their differences."""
 
@@ -15,7 +15,7 @@ class Part:
     variance: float
 
 
-def sound(days: Sequence[Part], n: float) -> bool:
+def are_consistent(days: Sequence[DifferenceStats], n: float) -> bool:
     """Whether they can be the days of `n` rows."""
     return sum(day.n for day in days) == n and all(
         1 <= day.n < math.inf
@@ -26,7 +26,7 @@ def sound(days: Sequence[Part], n: float) -> bool:
     )
 
 
-def newest(days: Sequence[Part], least: float) -> Iterator[Part]:
+def trailing_windows(days: Sequence[DifferenceStats], least: float) -> Iterator[DifferenceStats]:
     """The newest day, the two newest, and so on, each as one, once they have `least` rows (2 or
     more); `days` are sound, and oldest first.
 
@@ -40,4 +40,4 @@ def newest(days: Sequence[Part], least: float) -> Iterator[Part]:
         mean += apart * day.n / (n + day.n)
         n += day.n
         if n >= max(least, 2):
-            yield Part(n, mean, squares / (n - 1))
+            yield DifferenceStats(n, mean, squares / (n - 1))

@@ -3,11 +3,11 @@
 from dataclasses import dataclass
 from enum import StrEnum
 
-from titleholder.analysis.checks import Doubts, examine
+from titleholder.analysis.checks import Issues, check_evidence
 from titleholder.analysis.confidence_sequence import interval
-from titleholder.analysis.evidence import Duel, Evidence
-from titleholder.analysis.issues import Doubt
-from titleholder.analysis.rules import Rules, days, loss
+from titleholder.analysis.evidence import EvaluationContext, Evidence
+from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.rules import Rules, format_days, format_loss
 
 
 class Outcome(StrEnum):
@@ -30,23 +30,23 @@ class Verdict:
 
     outcome: Outcome
     reason: str
-    doubt: str
+    issue: str
     n: float
     estimate: float
     low: float | None
     high: float | None
     margin: float
     coverage: float
-    looks: int
+    analysis_count: int
 
 
-def verdict(evidence: Evidence, rules: Rules, duel: Duel) -> Verdict:
+def verdict(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Verdict:
     """The verdict at this look; valid however often one has looked before. Pure and total.
 
     In this order: a clear rollback, unless a doubt speaks against it; the deadline; whatever is
     wrong with the evidence; promotion; hold.
     """
-    wrong = examine(evidence, rules, duel)
+    wrong = check_evidence(evidence, rules, duel)
     ends = _interval(evidence, rules, wrong)
     outcome, reason = _decide(evidence, rules, duel, wrong, ends)
     low, high = ends or (None, None)
@@ -60,35 +60,35 @@ def verdict(evidence: Evidence, rules: Rules, duel: Duel) -> Verdict:
         high,
         rules.margin,
         evidence.coverage,
-        duel.looks,
+        duel.analysis_count,
     )
 
 
-def at_deadline(rules: Rules, duel: Duel, told: str) -> tuple[Outcome, str] | None:
+def on_timeout(rules: Rules, duel: EvaluationContext, told: str) -> tuple[Outcome, str] | None:
     """What becomes of a challenger that has not earned the title in time, and why, with `told` what
     was against it; None before the deadline."""
-    if rules.maximum_time is None or duel.live < rules.maximum_time:
+    if rules.maximum_time is None or duel.time_at_percentage < rules.maximum_time:
         return None
-    late = f"nothing was decided in {days(rules.maximum_time)}{told}"
+    late = f"nothing was decided in {format_days(rules.maximum_time)}{told}"
     if rules.at_deadline == "roll back":
         return Outcome.ROLL_BACK, f"{late}; the champion keeps the title"
     return Outcome.INCONCLUSIVE, f"{late}; a person has to decide"
 
 
 # Who failed on how many rows is not known, or is not to be held against the challenger.
-_UNCOUNTED = {Doubt.CLOCK, Doubt.CHAMPION_SILENT, Doubt.OTHER, Doubt.COUNTS}
+_UNCOUNTED = {EvidenceIssue.CLOCK_SKEW, EvidenceIssue.CHAMPION_INVALID, EvidenceIssue.WRONG_SUBJECT, EvidenceIssue.INVALID_COUNTS}
 # Without one of these the numbers bear an interval.
 _BARRED = {
-    Doubt.OTHER,
-    Doubt.COUNTS,
-    Doubt.NO_ROWS,
-    Doubt.NOT_FINITE,
-    Doubt.NEGATIVE_VARIANCE,
-    Doubt.TOO_FEW,
+    EvidenceIssue.WRONG_SUBJECT,
+    EvidenceIssue.INVALID_COUNTS,
+    EvidenceIssue.NO_ROWS,
+    EvidenceIssue.NOT_FINITE,
+    EvidenceIssue.NEGATIVE_VARIANCE,
+    EvidenceIssue.INSUFFICIENT_ROWS,
 }
 
 
-def _interval(evidence: Evidence, rules: Rules, wrong: Doubts) -> tuple[float, float] | None:
+def _interval(evidence: Evidence, rules: Rules, wrong: Issues) -> tuple[float, float] | None:
     if _BARRED & wrong.keys():
         return None
     tuned_for = rules.tuned_for or rules.minimum_n
@@ -98,8 +98,8 @@ def _interval(evidence: Evidence, rules: Rules, wrong: Doubts) -> tuple[float, f
 def _decide(
     evidence: Evidence,
     rules: Rules,
-    duel: Duel,
-    wrong: Doubts,
+    duel: EvaluationContext,
+    wrong: Issues,
     ends: tuple[float, float] | None,
 ) -> tuple[Outcome, str]:
     gravest = next(iter(wrong), None)
@@ -107,12 +107,12 @@ def _decide(
     where = _where(evidence, ends) if ends else ""
     if ends and ends[1] < -rules.margin and all(doubt.may_roll_back for doubt in wrong):
         return Outcome.ROLL_BACK, f"the challenger is worse: {where}{told}"
-    if Doubt.CHALLENGER_SILENT in wrong and not wrong.keys() & _UNCOUNTED:
-        return Outcome.ROLL_BACK, wrong[Doubt.CHALLENGER_SILENT]
+    if EvidenceIssue.CHALLENGER_INVALID in wrong and not wrong.keys() & _UNCOUNTED:
+        return Outcome.ROLL_BACK, wrong[EvidenceIssue.CHALLENGER_INVALID]
     bar = 0.0 if rules.promote_on == "superiority" else 0.0 - rules.margin
     earned = ends is not None and ends[0] > bar and not wrong
     if not earned and all(doubt.may_end for doubt in wrong):
-        late = at_deadline(rules, duel, told)
+        late = on_timeout(rules, duel, told)
         if late is not None:
             return late
     if gravest:
@@ -120,10 +120,10 @@ def _decide(
         return (Outcome.HOLD if waits else Outcome.INCONCLUSIVE), wrong[gravest]
     if not earned:
         return Outcome.HOLD, f"not decided yet: {where}; the low end must get above {bar:g}"
-    if duel.live < rules.minimum_time:
+    if duel.time_at_percentage < rules.minimum_time:
         return (
             Outcome.HOLD,
-            f"good so far, but live for less than {days(rules.minimum_time)}: {where}",
+            f"good so far, but live for less than {format_days(rules.minimum_time)}: {where}",
         )
     better = "better" if bar == 0 else f"not worse by more than {rules.margin:g}"
     return Outcome.PROMOTE, f"the challenger is {better}: {where}"
@@ -131,6 +131,6 @@ def _decide(
 
 def _where(evidence: Evidence, ends: tuple[float, float]) -> str:
     return (
-        f"the {loss(evidence.metric)} of {evidence.target}, champion's minus challenger's, is "
+        f"the {format_loss(evidence.loss)} of {evidence.target}, champion's minus challenger's, is "
         f"{evidence.mean:.4g} ({ends[0]:.4g} to {ends[1]:.4g}) on {evidence.n:.0f} rows"
     )

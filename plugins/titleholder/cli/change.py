@@ -5,28 +5,28 @@ import json
 import sys
 import time
 
-from titleholder.cli.context import Desk
-from titleholder.cli.terminal import say
-from titleholder.reconciler.engine import Waiting
+from titleholder.cli.context import CommandContext
+from titleholder.cli.terminal import print_line
+from titleholder.reconciler.engine import PendingOperation
 from titleholder.rollout.wishes import Wish, intent_of
 
-LOOK_SECONDS = 5.0
+POLL_SECONDS = 5.0
 
 
-def change(desk: Desk, options: argparse.Namespace) -> int:
+def change(desk: CommandContext, options: argparse.Namespace) -> int:
     """Carry the wish out, however long its operations take; each step is told on stderr."""
     engine = desk.engine(options.reason)
-    wish, _, _ = engine.pin(Wish(options.kind, options.deployed_model_id, options.share))
+    wish, _, _ = engine.resolve_target(Wish(options.kind, options.deployed_model_id, options.share))
     intent = intent_of(wish)
-    waiting: Waiting | None = None
+    waiting: PendingOperation | None = None
     while True:
         result = engine.run(intent, waiting)
-        if not isinstance(result, Waiting):
+        if not isinstance(result, PendingOperation):
             break
         if waiting is None or waiting.operation != result.operation:
-            say(f"waiting for {result.operation}", sys.stderr)
+            print_line(f"waiting for {result.operation}", sys.stderr)
         waiting = result
-        time.sleep(LOOK_SECONDS)
+        time.sleep(POLL_SECONDS)
     if options.json:
         view = result.view
         answer = {
@@ -37,5 +37,5 @@ def change(desk: Desk, options: argparse.Namespace) -> int:
         }
         print(json.dumps(answer))
     else:
-        say(result.summary)
+        print_line(result.summary)
     return 0

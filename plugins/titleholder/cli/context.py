@@ -7,23 +7,23 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from titleholder.config.model import ModelConfig
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.reconciler.engine import Reconciler
-from titleholder.reconciler.recorder import REASON, RECORD_SECONDS, Cause
+from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
 from titleholder.rollout.intents import Policy
 
 
 @dataclass(frozen=True)
-class Desk:
+class CommandContext:
     """One model, from a person's terminal."""
 
     config: ModelConfig
     environment: Environment
 
     @classmethod
-    def of(cls, config: ModelConfig, environ: Mapping[str, str]) -> "Desk":
+    def of(cls, config: ModelConfig, environ: Mapping[str, str]) -> "CommandContext":
         """With the model's Airflow connection where the environment defines it, else with
         Google's application default credentials."""
         defined = f"AIRFLOW_CONN_{config.connection.upper()}" in environ
@@ -35,13 +35,13 @@ class Desk:
         return Endpoints(self.environment, self.config)
 
     @property
-    def events(self) -> EventTable:
+    def events(self) -> EventsTable:
         """Where what happens is written."""
-        return self.events_within(RECORD_SECONDS)
+        return self.events_within(RECORD_TIMEOUT_SECONDS)
 
-    def events_within(self, seconds: float) -> EventTable:
+    def events_within(self, seconds: float) -> EventsTable:
         """The same, no call of which is waited for longer."""
-        return EventTable(self.environment, self.config.events, patience=seconds)
+        return EventsTable(self.environment, self.config.events, timeout_seconds=seconds)
 
     @property
     def policy(self) -> Policy:
@@ -55,7 +55,7 @@ class Desk:
             self.events,
             self.policy,
             # Each command is a run of its own.
-            Cause(
+            ChangeContext(
                 run=f"command line {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
                 actor=getpass.getuser(),
                 evidence={REASON: reason} if reason else {},

@@ -8,11 +8,11 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from titleholder.analysis.duel_job import duel_parameters
-from titleholder.analysis.pair import Contest, Contestant
-from titleholder.config.messages import shown
+from titleholder.analysis.pair import ModelPair, RegisteredModel
+from titleholder.config.messages import truncated_repr
 from titleholder.config.model import ModelConfig
 from titleholder.intervals import Interval
-from titleholder.pipelines.contract import parameters
+from titleholder.pipelines.contract import runtime_parameters
 
 # What to write for each parameterType of a PipelineSpec.
 _REMEDIES: Mapping[str, str] = {
@@ -29,7 +29,7 @@ def training_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> 
     """A sentence for each thing that keeps `spec`, the compiled pipeline `name`, from being what
     the model trains with: `key: what is wrong; what to write`."""
     start = config.start
-    given = parameters(config, "project", "location", "d.t", Interval(start, start))
+    given = runtime_parameters(config, "project", "location", "d.t", Interval(start, start))
     own, declared = config.pipeline.parameters, _declared(spec)
     every = given.keys() - own.keys()
     known = ", ".join(sorted(declared.keys() - every))
@@ -52,12 +52,12 @@ def duel_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list
     """The same of the compiled duel `name`; nothing where the model has no duel."""
     if config.duel is None:
         return []
-    one, places = Contestant("1", "m@1", "gs://b/1", "0" * 64, ""), ("project", "location")
+    one, places = RegisteredModel("1", "m@1", "gs://b/1", "0" * 64, ""), ("project", "location")
     given = duel_parameters(
         config,
         config.duel,
         dict.fromkeys((*places, "source_table", "artifact_root"), ""),
-        Contest(one, one),
+        ModelPair(one, one),
         config.start,
     )
     declared = _declared(spec)
@@ -107,9 +107,9 @@ def _mistyped(declared: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator
             continue
         kind, choices = one.get("parameterType", ""), one.get("literals")
         if not _fits(kind, value):
-            yield name, f"is {shown(value)}; write {_REMEDIES[kind]}"
+            yield name, f"is {truncated_repr(value)}; write {_REMEDIES[kind]}"
         elif choices and value not in choices:
-            yield name, f"is {shown(value)}; write {' or '.join(map(repr, choices))}"
+            yield name, f"is {truncated_repr(value)}; write {' or '.join(map(repr, choices))}"
 
 
 def _fits(kind: str, value: Any) -> bool:

@@ -6,14 +6,14 @@ from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
-from titleholder.cli.context import Desk
+from titleholder.cli.context import CommandContext
 from titleholder.cli.evidence import evidence_lines
-from titleholder.cli.terminal import say
-from titleholder.events.event import Event, champion_at, of_endpoint
+from titleholder.cli.terminal import print_line
+from titleholder.events.event import Event, champion_at, events_of_endpoint
 from titleholder.reconciler.recorder import REASON
 
 
-def history(desk: Desk, options: argparse.Namespace) -> int:
+def history(desk: CommandContext, options: argparse.Namespace) -> int:
     """The events, the last `--limit` of them, or, with --at, who was champion then and why."""
     endpoint, created = desk.endpoints.resource()
     events = desk.events.read(desk.config.model, until=options.at, endpoint=endpoint)
@@ -23,29 +23,29 @@ def history(desk: Desk, options: argparse.Namespace) -> int:
             print(json.dumps([fields(event) for event in events]))
             return 0
         for event in events:
-            say(line(event))
+            print_line(line(event))
         if not events:
-            say(f"{desk.config.model}: nothing has happened yet")
+            print_line(f"{desk.config.model}: nothing has happened yet")
         return 0
     if created is not None and options.at >= created:
         # The champion of an endpoint that was deleted since does not answer at this one.
-        events = of_endpoint(events, endpoint, created)
+        events = events_of_endpoint(events, endpoint, created)
     found = champion_at(events, options.at)
     if options.json:
         print(json.dumps(fields(found) if found else None))
     elif found is None:
-        say(f"{desk.config.model} had no champion at {options.at:%Y-%m-%d %H:%M} UTC")
+        print_line(f"{desk.config.model} had no champion at {options.at:%Y-%m-%d %H:%M} UTC")
     else:
         champion = found.champion_after or ""
-        say(
-            f"{found.called(champion)} (id {champion}) was champion at "
+        print_line(
+            f"{found.version_text(champion)} (id {champion}) was champion at "
             f"{options.at:%Y-%m-%d %H:%M} UTC, since {found.time:%Y-%m-%d %H:%M} UTC"
         )
-        say(f"  {line(found)}")
+        print_line(f"  {line(found)}")
         # The reason is in that line.
         evidence = {name: value for name, value in found.evidence.items() if name != REASON}
         for written in evidence_lines(evidence, "    "):
-            say(written)
+            print_line(written)
     return 0 if found else 1
 
 

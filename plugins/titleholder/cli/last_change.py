@@ -4,10 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from titleholder.cli.context import Desk
+from titleholder.cli.context import CommandContext
 from titleholder.cli.history import line
-from titleholder.events.event import UNCHANGING, Event
-from titleholder.gcp.errors import told
+from titleholder.events.event import NO_CHANGE_ACTIONS, Event
+from titleholder.gcp.errors import user_message
 from titleholder.labels import CHANGE
 from titleholder.rollout.view import View
 
@@ -26,14 +26,14 @@ class Recorded:
     unread: str = ""
 
 
-def recorded(desk: Desk, withdrawn: str | None, now: datetime) -> Recorded:
+def last_change(desk: CommandContext, withdrawn: str | None, now: datetime) -> Recorded:
     """What is on record of the time since LOOK_BACK before `now`; raises nothing, since the
     endpoint can be looked at without BigQuery. `withdrawn` is a deployed model id."""
     try:
         events = desk.events_within(SECONDS).read(desk.config.model, since=now - LOOK_BACK)
     except Exception as error:
-        return Recorded(unread=told(error) or f"{type(error).__name__}: {error}")
-    changes = [event for event in events if event.action not in UNCHANGING]
+        return Recorded(unread=user_message(error) or f"{type(error).__name__}: {error}")
+    changes = [event for event in events if event.action not in NO_CHANGE_ACTIONS]
     left = [
         event
         for event in changes
@@ -44,7 +44,7 @@ def recorded(desk: Desk, withdrawn: str | None, now: datetime) -> Recorded:
     return Recorded(changes[-1] if changes else None, left[-1] if left else None)
 
 
-def recorded_lines(found: Recorded, view: View) -> Iterator[str]:
+def last_change_lines(found: Recorded, view: View) -> Iterator[str]:
     """The last change, and how the withdrawn challenger left where that was another one."""
     name = view.labels.get(CHANGE, "")
     action = name.partition("-")[0]

@@ -15,14 +15,14 @@ from titleholder.cli import report as reporting
 from titleholder.cli import schema as files
 from titleholder.cli import status as looking
 from titleholder.cli import validate as checking
-from titleholder.cli.context import Desk
-from titleholder.cli.terminal import LineFormatter, say
-from titleholder.config.model import named_model
+from titleholder.cli.context import CommandContext
+from titleholder.cli.terminal import LineFormatter, print_line
+from titleholder.config.model import load_model_by_name
 from titleholder.errors import ConfigError
 from titleholder.gcp.environment import DAGS_FOLDER
-from titleholder.gcp.errors import told
-from titleholder.reconciler.recorder import LONGEST_REASON
-from titleholder.rollout.wishes import KINDS
+from titleholder.gcp.errors import user_message
+from titleholder.reconciler.recorder import MAX_REASON_LENGTH
+from titleholder.rollout.wishes import INTENTS
 
 INTERRUPTED = 130
 
@@ -34,16 +34,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         with _engine_heard():
             return int(options.do(options))
     except KeyboardInterrupt:
-        say("titleholder: stopped; the same command goes on from here", sys.stderr)
+        print_line("titleholder: stopped; the same command goes on from here", sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        said = told(error)
+        said = user_message(error)
         if said is None:
             raise
         # A file has a line for each of its faults; anything else is one sentence.
         lines = said.split("\n") if isinstance(error, ConfigError) else [said]
         for number, line in enumerate(lines):
-            say(line if number else f"titleholder: {line}", sys.stderr)
+            print_line(line if number else f"titleholder: {line}", sys.stderr)
     return 1
 
 
@@ -66,13 +66,13 @@ def _engine_heard() -> Iterator[None]:
 
 
 def _of_a_model(
-    verb: Callable[[Desk, argparse.Namespace], int],
+    verb: Callable[[CommandContext, argparse.Namespace], int],
 ) -> Callable[[argparse.Namespace], int]:
     return lambda options: verb(_desk(options), options)
 
 
-def _desk(options: argparse.Namespace) -> Desk:
-    return Desk.of(named_model(options.models, options.model), os.environ)
+def _desk(options: argparse.Namespace) -> CommandContext:
+    return CommandContext.of(load_model_by_name(options.models, options.model), os.environ)
 
 
 def _parser() -> argparse.ArgumentParser:
@@ -110,14 +110,14 @@ def _parser() -> argparse.ArgumentParser:
         "kind",
         nargs="?",
         default="seat",
-        choices=["seat", *KINDS],
+        choices=["seat", *INTENTS],
         help="the intent; seat, by default: what the next weekly run will do",
     )
     planned.add_argument("share", nargs="?", type=int, help="for share: per cent")
     _about(planned)
     planned.set_defaults(do=_of_a_model(looking.plan_of))
 
-    for kind, what in KINDS.items():
+    for kind, what in INTENTS.items():
         verb = verbs.add_parser(kind, parents=[common], help=what)
         if kind == "share":
             verb.add_argument("share", type=int, help="per cent of the requests, 1 to 99")
@@ -163,8 +163,8 @@ def _number(text: str) -> int:
 
 
 def _reason(text: str) -> str:
-    if not 0 < len(text.strip()) <= LONGEST_REASON:
-        raise argparse.ArgumentTypeError(f"write 1 to {LONGEST_REASON} characters")
+    if not 0 < len(text.strip()) <= MAX_REASON_LENGTH:
+        raise argparse.ArgumentTypeError(f"write 1 to {MAX_REASON_LENGTH} characters")
     return text.strip()
 
 

@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from urllib.parse import urlsplit
 
-from titleholder.cli.context import Desk
-from titleholder.cli.terminal import say
-from titleholder.config.model import ModelConfig, load_models, named_model
+from titleholder.cli.context import CommandContext
+from titleholder.cli.terminal import print_line
+from titleholder.config.model import ModelConfig, load_models, load_model_by_name
 from titleholder.errors import InvalidRequest
-from titleholder.page.collect import gather
-from titleholder.page.facts import Facts, Unreadable
+from titleholder.page.collect import collect
+from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.render import page
 from titleholder.page.text import count
 
@@ -29,33 +29,33 @@ def report(options: argparse.Namespace) -> int:
             f"{options.airflow!r} is no address of Airflow; begin it with https://"
         )
     now = datetime.now(UTC)
-    found: list[Facts | Unreadable] = []
+    found: list[ModelFacts | Unreadable] = []
     if options.model:
-        configs = [named_model(options.models, name) for name in options.model]
+        configs = [load_model_by_name(options.models, name) for name in options.model]
     else:
         read = load_models(options.models)
         configs = read.configs
         found += [Unreadable(str(e).partition(".yaml")[0], str(e)) for e in read.errors]
 
-    def known(config: ModelConfig) -> Facts:
-        return gather(config, Desk.of(config, os.environ).environment, now)
+    def known(config: ModelConfig) -> ModelFacts:
+        return collect(config, CommandContext.of(config, os.environ).environment, now)
 
     with ThreadPoolExecutor(8) as threads:
         found += threads.map(known, configs)
     html = page(found, now, options.airflow, runs=_runs(found))
     options.out.write_text(html, encoding="utf-8")
-    unread = [one for one in found if isinstance(one, Unreadable) or one.away]
+    unread = [one for one in found if isinstance(one, Unreadable) or one.unreachable]
     missing = f", {len(unread)} not whole" if unread else ""
-    say(f"{options.out}: {count(len(found), 'model')}{missing}")
+    print_line(f"{options.out}: {count(len(found), 'model')}{missing}")
     return 1 if unread else 0
 
 
-def _runs(found: Sequence[Facts | Unreadable]) -> set[str]:
+def _runs(found: Sequence[ModelFacts | Unreadable]) -> set[str]:
     """The runs that Airflow keeps, as far as the events tell it."""
     return {
         event.run
         for one in found
-        if isinstance(one, Facts)
+        if isinstance(one, ModelFacts)
         for event in one.events or ()
         if event.actor != DAG_TEST
     }

@@ -3,7 +3,7 @@
 import argparse
 import json
 
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.environment import DAGS_FOLDER
 
 PAGE = DAGS_FOLDER.parent / "docs" / "models.md"
@@ -16,7 +16,7 @@ def schema(options: argparse.Namespace) -> int:
     try:
         page = PAGE.read_text(encoding="utf-8")
     except OSError:
-        raise SettingError(
+        raise EnvironmentConfigError(
             f"{PAGE} is not there, which says what each key means; run this in the repository"
         ) from None
     print(json.dumps(schema_of(meanings_in(page)), indent=2))

@@ -7,7 +7,7 @@ from typing import TextIO
 from titleholder.plain_text import plain
 
 
-def say(line: str, to: TextIO | None = None) -> None:
+def print_line(line: str, to: TextIO | None = None) -> None:
     """Print one line, by default on stdout. What it quotes, a reason or an error of others, can
     neither begin another line nor command the terminal."""
     print(plain(line), file=to or sys.stdout)

@@ -7,12 +7,12 @@ from pathlib import Path
 from typing import Any
 
 from titleholder.cli.declared_parameters import duel_faults, training_faults
-from titleholder.cli.terminal import say
+from titleholder.cli.terminal import print_line
 from titleholder.config.model import ModelConfig, load_models
-from titleholder.config.types import written
-from titleholder.errors import ConfigError, SettingError, TryAgain
-from titleholder.pipelines.templates import Compiled, compiled, read
-from titleholder.release import pipelines_of
+from titleholder.config.types import format_duration
+from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableError
+from titleholder.pipelines.templates import PipelineTemplate, parse_template, load_template
+from titleholder.release import templates_dir
 
 _Faults = Callable[[ModelConfig, str, Mapping[str, Any]], list[str]]
 _PROMOTION = {
@@ -28,7 +28,7 @@ class _Checked:
     and what is wrong."""
 
     config: ModelConfig
-    pipelines: list[Compiled]
+    pipelines: list[PipelineTemplate]
     unchecked: list[str]
     faults: list[str]
 
@@ -47,7 +47,7 @@ def check(options: argparse.Namespace) -> int:
         raise ConfigError(f"{folder} holds no model; add a YAML file")
     for model in models:
         for line in _report(model):
-            say(line)
+            print_line(line)
     return 0
 
 
@@ -59,7 +59,7 @@ def _checked(config: ModelConfig) -> _Checked:
     if config.duel is not None:
         asked.append(("duel.template", config.duel.template, duel_faults))
     for key, name, faults in asked:
-        folder, _ = pipelines_of()
+        folder, _ = templates_dir()
         if name.startswith("gs://"):
             result.unchecked.append(f"{name} was not looked at, as it is in Cloud Storage")
             continue
@@ -67,10 +67,10 @@ def _checked(config: ModelConfig) -> _Checked:
             result.unchecked.append(f"{name} was not looked at, as there is no {folder}")
             continue
         try:
-            pipeline = compiled(name, read(name))
-        except TryAgain as error:
+            pipeline = parse_template(name, load_template(name))
+        except RetryableError as error:
             result.unchecked.append(f"{name} was not looked at: {error}")
-        except SettingError as error:
+        except EnvironmentConfigError as error:
             result.faults.append(f"{config.model}.yaml: {key}: {error}")
         else:
             result.pipelines.append(pipeline)
@@ -93,7 +93,7 @@ def _report(model: _Checked) -> Iterator[str]:
     )
     made = "made when missing" if config.endpoint.create else "must be there"
     shares = ", then ".join(
-        f"{stage.share} %" + (f" for {written(stage.bake)}" if stage.bake else "")
+        f"{stage.traffic_percentage} %" + (f" for {format_duration(stage.bake)}" if stage.bake else "")
         for stage in config.rollout.stages
     )
     endpoint = f"endpoint {config.endpoint.display_name} ({made})"

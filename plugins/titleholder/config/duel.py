@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
 
-from titleholder.config.messages import Fault
+from titleholder.config.messages import FieldError
 from titleholder.config.types import Column, Cron, Duration, Section, Template
 
 Columns = list[Column]
@@ -40,11 +40,11 @@ class Duel(Section):
     @model_validator(mode="after")
     def _deadline_last(self) -> "Duel":
         if self.minimum_time >= self.maximum_time:
-            raise Fault("has a minimum_time that is not shorter than maximum_time; write one")
+            raise FieldError("has a minimum_time that is not shorter than maximum_time; write one")
         return self
 
 
-def complete(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
+def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
     """The section with the columns that `pipeline.parameters` name where it names none itself.
 
     Raises Fault where neither does, and for a target that is not among the columns.
@@ -56,11 +56,11 @@ def complete(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
         except ValidationError:
             found[name] = []
         if not found[name]:
-            raise Fault(
+            raise FieldError(
                 f"has no {name}, and pipeline.parameters has none that are columns; write {name}"
             )
     if duel.target not in found["target_columns"]:
-        raise Fault(
+        raise FieldError(
             f"has the target {duel.target!r}, which is no target column; write one of "
             f"{', '.join(found['target_columns'])}"[:200]
         )
@@ -79,7 +79,7 @@ def shortest_period(cron: str) -> timedelta:
     return min(gaps, default=timedelta(days=365))
 
 
-def hours(span: timedelta) -> str:
+def format_hours(span: timedelta) -> str:
     """The span for a person: `20 h`, `0.5 h`."""
     return f"{span / timedelta(hours=1):.3g} h"
 
@@ -99,17 +99,17 @@ class Step(Section):
     bake: Duration = timedelta(0)
 
 
-class _Written:
+class _StepSchema:
     """A step's schema, of both forms in which it may be written."""
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 99}, handler(schema)]}
 
 
-WrittenStep = Annotated[Step, BeforeValidator(_step), _Written()]
+StepInFile = Annotated[Step, BeforeValidator(_step), _StepSchema()]
 
 
-def starting_share(raw: Any) -> Any:
+def default_traffic_percentage(raw: Any) -> Any:
     """A section `rollout` with the share of its first step for `challenger_share`, where it has
     steps and no share; whatever is wrong with it is left as it is."""
     if not isinstance(raw, dict) or "challenger_share" in raw:

@@ -5,7 +5,7 @@ from datetime import timedelta
 from pydantic import Field, model_validator
 
 from titleholder.analysis.limits import Limits
-from titleholder.config.messages import Fault
+from titleholder.config.messages import FieldError
 from titleholder.config.types import Duration, Section, Table
 
 
@@ -22,13 +22,13 @@ class Metrics(Section):
     latency_times_champion: float | None = Field(None, ge=1, allow_inf_nan=False)
 
     @model_validator(mode="after")
-    def _limits_something(self) -> "Metrics":
+    def _has_a_limit(self) -> "Metrics":
         limits = (
             *(self.error_rate, self.error_rate_above_champion),
             *(self.latency_ms, self.latency_times_champion),
         )
         if all(limit is None for limit in limits):
-            raise Fault(
+            raise FieldError(
                 "has no limit; write error_rate, error_rate_above_champion, latency_ms or "
                 "latency_times_champion"
             )
@@ -54,7 +54,7 @@ class Guardrails(Section):
     max_bytes: int = Field(10 * 1024**3, ge=10 * 1024**2)
 
     @model_validator(mode="after")
-    def _looks_at_something(self) -> "Guardrails":
+    def _has_a_check(self) -> "Guardrails":
         if not self.split and self.metrics is None:
-            raise Fault("has nothing to look at; write metrics, or leave the section out")
+            raise FieldError("has nothing to look at; write metrics, or leave the section out")
         return self

@@ -12,9 +12,9 @@ from typing import Any
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from titleholder.config.layers import BASED_ON
+from titleholder.config.layers import EXTENDS
 from titleholder.config.model import ModelConfig
-from titleholder.config.types import written
+from titleholder.config.types import format_duration
 
 _DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest that YAML's language server has
 
@@ -29,7 +29,7 @@ def schema_of(meanings: Mapping[str, str]) -> dict[str, Any]:
         "title": "A model of Titleholder",
         "description": "One file in dags/models is one model; docs/models.md explains each key.",
         # What it is based on may have the other keys.
-        "if": {"required": [BASED_ON]},
+        "if": {"required": [EXTENDS]},
         "then": {"required": ["model"]},
         "else": _demands(whole),
         **whole,
@@ -51,7 +51,7 @@ class _Generator(GenerateJsonSchema):
         made = self.generate_inner(schema["schema"])
         if default in (None, "", timedelta(0)) or isinstance(default, BaseModel):
             return made
-        return {**made, "default": written(default) if isinstance(default, timedelta) else default}
+        return {**made, "default": format_duration(default) if isinstance(default, timedelta) else default}
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:
         """What a key is not like is no key, rather than one of which nothing is asked."""

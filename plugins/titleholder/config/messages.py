@@ -40,11 +40,11 @@ _REMEDIES: Mapping[str, str] = {
 }
 
 
-class Fault(ValueError):
+class FieldError(ValueError):
     """Raised by a validator whose text says what is wrong, too, not just what to write."""
 
 
-def sentences(error: ValidationError) -> Iterator[str]:
+def validation_messages(error: ValidationError) -> Iterator[str]:
     """One for each fault, in the order of the keys: `key: what is wrong; what to write`."""
     for fault in error.errors():
         *parents, last = fault["loc"] or ("(top)",)
@@ -54,14 +54,14 @@ def sentences(error: ValidationError) -> Iterator[str]:
             yield f"{key}: is missing; add it"
         elif fault["type"] in ("extra_forbidden", "invalid_key"):
             yield f"{key}: is not a key; remove it or mend its spelling"
-        elif isinstance(raised, Fault):
+        elif isinstance(raised, FieldError):
             yield f"{key}: {raised}"
         elif last == "[key]":
             above = ".".join(str(part) for part in parents[:-1])
-            yield f"{above}: has the key {shown(fault['input'])}; {_remedy(fault)}"
+            yield f"{above}: has the key {truncated_repr(fault['input'])}; {_remedy(fault)}"
         else:
             found = fault["input"]
-            what = "is empty" if found is None else f"is {shown(found)}"
+            what = "is empty" if found is None else f"is {truncated_repr(found)}"
             yield f"{key}: {what}; {_remedy(fault)}"
 
 
@@ -75,7 +75,7 @@ def _remedy(fault: Any) -> str:
     return told.format(**fault.get("ctx", {}))
 
 
-def shown(found: Any) -> str:
+def truncated_repr(found: Any) -> str:
     """A value as a sentence names it, cut where it is long."""
     text = repr(found)
     return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."

@@ -6,19 +6,19 @@ from typing import Annotated, Any, Literal, NamedTuple
 
 from pydantic import Field, ValidationError, ValidationInfo, field_validator, model_validator
 
-from titleholder.analysis.stages import Stage
+from titleholder.analysis.stages import TrafficStep
 from titleholder.config.alerts import Alerts
 from titleholder.config.duel import (
     Duel,
-    WrittenStep,
-    complete,
-    hours,
+    StepInFile,
+    resolve_columns,
+    format_hours,
     shortest_period,
-    starting_share,
+    default_traffic_percentage,
 )
 from titleholder.config.guardrails import Guardrails
-from titleholder.config.layers import layered
-from titleholder.config.messages import Fault, sentences
+from titleholder.config.layers import load_with_base
+from titleholder.config.messages import FieldError, validation_messages
 from titleholder.config.types import (
     Column,
     Cron,
@@ -49,7 +49,7 @@ class Freshness(Section):
     @model_validator(mode="after")
     def _warn_before_error(self) -> "Freshness":
         if self.warn_after > self.error_after:
-            raise Fault(
+            raise FieldError(
                 "warn_after is longer than error_after; write one that is not longer than "
                 "error_after"
             )
@@ -94,7 +94,7 @@ class Rollout(Section):
     """How a challenger comes in, and how models are replaced (see rollout.intents.Policy)."""
 
     challenger_share: int = Field(10, ge=1, le=99)
-    steps: list[WrittenStep] = Field(default_factory=list)
+    steps: list[StepInFile] = Field(default_factory=list)
     promotion: Literal["auto", "ask", "never"] = "auto"
     answer_within: Duration | None = None
     on_new_challenger: Literal["replace", "wait"] = "replace"
@@ -105,24 +105,24 @@ class Rollout(Section):
     @model_validator(mode="before")
     @classmethod
     def _first_step(cls, raw: Any) -> Any:
-        return starting_share(raw)
+        return default_traffic_percentage(raw)
 
     @model_validator(mode="after")
     def _steps_rise_from_the_first_share(self) -> "Rollout":
         shares = [step.share for step in self.steps]
         if shares != sorted(set(shares)):
-            raise Fault(f"has the steps {shares}, which do not rise; write greater shares later")
+            raise FieldError(f"has the steps {shares}, which do not rise; write greater shares later")
         if shares and shares[0] != self.challenger_share:
-            raise Fault(
+            raise FieldError(
                 f"has the challenger_share {self.challenger_share} and steps from {shares[0]}; "
                 "write only the steps, or the same share first"
             )
         return self
 
     @property
-    def stages(self) -> list[Stage]:
+    def stages(self) -> list[TrafficStep]:
         """The stages on the way to the title; without steps, the challenger's share is the only."""
-        return [Stage(one.share, one.bake) for one in self.steps] or [Stage(self.challenger_share)]
+        return [TrafficStep(one.share, one.bake) for one in self.steps] or [TrafficStep(self.challenger_share)]
 
 
 class ModelConfig(Section):
@@ -148,12 +148,12 @@ class ModelConfig(Section):
 
     @field_validator("duel")
     @classmethod
-    def _fits(cls, duel: Duel | None, info: ValidationInfo) -> Duel | None:
+    def _check_duel(cls, duel: Duel | None, info: ValidationInfo) -> Duel | None:
         # Where one of them is not there, it has another fault, which is told.
         pipeline, rollout = info.data.get("pipeline"), info.data.get("rollout")
         if rollout is not None:
-            _needs_duel(rollout, duel)
-        return complete(duel, pipeline.parameters) if duel and pipeline else duel
+            _require_duel(rollout, duel)
+        return resolve_columns(duel, pipeline.parameters) if duel and pipeline else duel
 
     @property
     def answer_within(self) -> timedelta:
@@ -169,21 +169,21 @@ class ModelConfig(Section):
         )
 
 
-def _needs_duel(rollout: Rollout, duel: Duel | None) -> None:
+def _require_duel(rollout: Rollout, duel: Duel | None) -> None:
     """Raise Fault for a section that asks for what is done with a duel alone."""
     if duel is None:
         if rollout.promotion == "ask" or rollout.guardrails:
             given = "guardrails" if rollout.guardrails else "promotion: ask"
-            raise Fault(
+            raise FieldError(
                 f"is missing, and without it nobody is judged, so that rollout.{given} does "
                 "nothing; add it, or leave that out"
             )
         return
     within = rollout.answer_within
     if within is not None and within >= (period := shortest_period(duel.schedule)):
-        raise Fault(
-            f"comes again after {hours(period)} by its schedule, and rollout.answer_within is "
-            f"{hours(within)}; write a shorter answer_within, so that one question is over before "
+        raise FieldError(
+            f"comes again after {format_hours(period)} by its schedule, and rollout.answer_within is "
+            f"{format_hours(within)}; write a shorter answer_within, so that one question is over before "
             "the next is asked"
         )
 
@@ -194,7 +194,7 @@ class Models(NamedTuple):
     configs: list[ModelConfig]
     errors: list[ConfigError]
 
-    def whole(self) -> list[ModelConfig]:
+    def require_valid(self) -> list[ModelConfig]:
         """The models; raises ConfigError, a line a fault, when anything is wrong with a file."""
         if self.errors:
             raise ConfigError("\n".join(str(error) for error in self.errors))
@@ -207,7 +207,7 @@ def load_model(path: Path) -> ModelConfig:
     Raises ConfigError with one line for each fault, and nothing else: whatever is wrong with one
     file must not stop the others.
     """
-    raw, wrong = layered(path)
+    raw, wrong = load_with_base(path)
     try:
         config = ModelConfig.model_validate(raw)
         if config.model != path.stem:
@@ -215,13 +215,13 @@ def load_model(path: Path) -> ModelConfig:
                 f"model: is {config.model!r}; name it {path.stem!r} as its file, or rename the file"
             )
     except ValidationError as error:
-        wrong += sentences(error)
+        wrong += validation_messages(error)
     if wrong:
         raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in wrong))
     return config
 
 
-def named_model(folder: Path, name: str) -> ModelConfig:
+def load_model_by_name(folder: Path, name: str) -> ModelConfig:
     """The model of that name; raises ConfigError, also when the folder has none, or another of its
     files has the endpoint."""
     path = folder / f"{name}.yaml"
@@ -235,7 +235,7 @@ def named_model(folder: Path, name: str) -> ModelConfig:
     return config
 
 
-def kept_model(text: str) -> ModelConfig:
+def model_from_json(text: str) -> ModelConfig:
     """The model that was written as JSON, which only another version of this package does in a way
     that is not understood: ConfigError."""
     try:

@@ -4,7 +4,7 @@ from dataclasses import dataclass, fields
 
 
 @dataclass(frozen=True)
-class Given:
+class RuntimeParameters:
     """Each field is a parameter of that name. Times are RFC 3339 in UTC; the table's name has its
     project; `minimum_score` is on the scale of the pipeline's score."""
 
@@ -17,4 +17,4 @@ class Given:
     minimum_score: float
 
 
-GIVEN = frozenset(field.name for field in fields(Given))
+RUNTIME_PARAMETERS = frozenset(field.name for field in fields(RuntimeParameters))

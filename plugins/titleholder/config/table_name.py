@@ -2,7 +2,7 @@
 
 import re
 
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 
 _PROJECT = r"([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
 _WITHIN = r"[\w]{1,1024}\.[\w-]{1,1024}"
@@ -23,5 +23,5 @@ def full_name(table: str, project: str) -> str:
     """
     full = f"{project}.{table}" if re.fullmatch(_WITHIN, table) else table
     if not re.fullmatch(rf"{_PROJECT}\.{_WITHIN}", full):
-        raise SettingError(f"{full!r} is no name of a BigQuery table; {WRITE_A_TABLE}")
+        raise EnvironmentConfigError(f"{full!r} is no name of a BigQuery table; {WRITE_A_TABLE}")
     return full

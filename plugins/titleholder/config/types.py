@@ -16,8 +16,8 @@ from pydantic import (
 )
 from pydantic_core import core_schema
 
-from titleholder.config.messages import Fault
-from titleholder.config.parameters import GIVEN
+from titleholder.config.messages import FieldError
+from titleholder.config.parameters import RUNTIME_PARAMETERS
 from titleholder.config.table_name import TABLE, WRITE_A_TABLE
 from titleholder.labels import RESERVED
 
@@ -47,7 +47,7 @@ class _Keys:
 
     def _checked(self, value: dict[str, Any]) -> dict[str, Any]:
         if taken := sorted(self.taken & value.keys()):
-            raise Fault(f"sets {', '.join(taken)}, {self.reason}")
+            raise FieldError(f"sets {', '.join(taken)}, {self.reason}")
         return value
 
 
@@ -58,7 +58,7 @@ class _Text:
     brackets, is written out for the latter."""
 
     pattern: str
-    told: str
+    message: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
@@ -69,7 +69,7 @@ class _Text:
 
     def _checked(self, value: str) -> str:
         if not re.fullmatch(self.pattern, value):
-            raise ValueError(self.told)
+            raise ValueError(self.message)
         return value
 
 
@@ -86,7 +86,7 @@ def _duration(value: Any) -> Any:
     return span
 
 
-def written(span: timedelta) -> str:
+def format_duration(span: timedelta) -> str:
     """A duration as one writes it in the file, in the largest unit that fits."""
     unit, size = next(pair for pair in reversed(UNITS.items()) if not span % pair[1])
     return f"{span // size}{unit}"
@@ -119,7 +119,7 @@ def _parameters(value: dict[str, Any]) -> dict[str, Any]:
         try:
             json.dumps(parameter, allow_nan=False)
         except (TypeError, ValueError, RecursionError):
-            raise Fault(
+            raise FieldError(
                 f"has a {name} that is not JSON; write {name} as a string, number, list or "
                 "mapping, and quote a date"
             ) from None
@@ -143,7 +143,7 @@ _TEMPLATE = "write a file in pipeline/compiled, or a gs:// URI, that ends in .ya
 Duration = Annotated[
     timedelta,
     BeforeValidator(_duration),
-    PlainSerializer(written, when_used="json"),
+    PlainSerializer(format_duration, when_used="json"),
     WithJsonSchema({"type": "string", "pattern": "^0*[1-9][0-9]{0,7}[smhdw]$"}),
 ]
 Label = Annotated[
@@ -205,7 +205,7 @@ Template = Annotated[
 ]
 Parameters = Annotated[
     dict[str, Any],
-    _Keys(GIVEN, "which every run gets by itself; remove it"),
+    _Keys(RUNTIME_PARAMETERS, "which every run gets by itself; remove it"),
     AfterValidator(_parameters),
 ]
 Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]

@@ -9,10 +9,10 @@ import yaml
 # many models costs.
 _Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 # libyaml's loader recurses on the C stack, whose end is the end of the process.
-_DEEPEST = 100
+_MAX_DEPTH = 100
 
 
-def read(text: str) -> tuple[Any, list[str]]:
+def load_yaml(text: str) -> tuple[Any, list[str]]:
     """What the text holds, and a sentence for each key that is there twice.
 
     Raises yaml.YAMLError, and ValueError for a value such as 2026-02-30.
@@ -23,13 +23,13 @@ def read(text: str) -> tuple[Any, list[str]]:
         if node is None:
             return None, []
         # Before it is made into Python objects, which merges `<<` into the keys.
-        twice = list(_twice(node, (), set()))
+        twice = list(_duplicate_keys(node, (), set()))
         return loader.construct_document(node), twice
     finally:
         loader.dispose()
 
 
-def first(text: bytes) -> Any:
+def first_document(text: bytes) -> Any:
     """What the first document of the text holds, None without one. Raises yaml.YAMLError, and
     UnicodeDecodeError."""
     loader = _safe(text)
@@ -44,18 +44,18 @@ def _safe(text: str | bytes) -> Any:
     for event in yaml.parse(text, Loader=_Loader):
         deep += isinstance(event, yaml.CollectionStartEvent)
         deep -= isinstance(event, yaml.CollectionEndEvent)
-        if deep > _DEEPEST:
-            raise yaml.YAMLError(f"it is nested more than {_DEEPEST} levels deep")
+        if deep > _MAX_DEPTH:
+            raise yaml.YAMLError(f"it is nested more than {_MAX_DEPTH} levels deep")
     return _Loader(text)
 
 
-def _twice(node: yaml.Node, path: tuple[str, ...], seen: set[int]) -> Iterator[str]:
+def _duplicate_keys(node: yaml.Node, path: tuple[str, ...], seen: set[int]) -> Iterator[str]:
     if id(node) in seen:  # an alias, which may even contain itself
         return
     seen.add(id(node))
     if isinstance(node, yaml.SequenceNode):
         for number, item in enumerate(node.value):
-            yield from _twice(item, (*path, str(number)), seen)
+            yield from _duplicate_keys(item, (*path, str(number)), seen)
     if not isinstance(node, yaml.MappingNode):
         return
     lines: dict[tuple[str, str], int] = {}
@@ -70,4 +70,4 @@ def _twice(node: yaml.Node, path: tuple[str, ...], seen: set[int]) -> Iterator[s
                 "keep one"
             )
         lines.setdefault(name, line)
-        yield from _twice(value, here, seen)
+        yield from _duplicate_keys(value, here, seen)

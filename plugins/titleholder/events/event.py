@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 # They say why nothing was changed: whoever was champion before them still is.
-UNCHANGING = frozenset({"refused", "superseded", "waiting", "judged", "declined", "unchanged"})
+NO_CHANGE_ACTIONS = frozenset({"refused", "superseded", "waiting", "judged", "declined", "unchanged"})
 
 # Among the evidence of a change to an endpoint that was changed by hand before: how it differed
 # from the record, and how it still does, each a list of phrases.
@@ -72,7 +72,7 @@ class Event:
                 object.__setattr__(self, name, moment.astimezone(UTC))
         object.__setattr__(self, "evidence", _plain(self.evidence))
 
-    def called(self, deployed_model_id: str) -> str:
+    def version_text(self, deployed_model_id: str) -> str:
         """The registered version, such as `linnerud@3`; the id where the event does not have it."""
         return self.versions.get(deployed_model_id) or f"id {deployed_model_id}"
 
@@ -108,7 +108,7 @@ def history(events: Iterable[Event]) -> list[Event]:
     return ordered
 
 
-def of_endpoint(
+def events_of_endpoint(
     events: Iterable[Event], endpoint: str | None, created: datetime | None
 ) -> list[Event]:
     """Those of the endpoint of that resource name, from its creation on, in the given order: one
@@ -131,7 +131,7 @@ def champion_at(events: Iterable[Event], time: datetime) -> Event | None:
     for event in history(events):
         if event.time > time:
             break
-        if event.action in UNCHANGING:
+        if event.action in NO_CHANGE_ACTIONS:
             continue
         if event.champion_after is None:
             # Nobody afterwards is an end only where somebody was before; else it is unknown.

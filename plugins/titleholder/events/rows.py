@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 from titleholder.events.event import Event
 
 
@@ -72,7 +72,7 @@ def from_row(row: Mapping[str, Any]) -> Event:
                 values[column.name] = json.loads(value) if column.json else value
         return Event(**{"reason": "", **values})
     except (ValueError, TypeError) as error:
-        raise SettingError(
+        raise EnvironmentConfigError(
             f"the row {row.get('id')!r} of the events table is no event ({error}); mend or "
             "delete that row"
         ) from None

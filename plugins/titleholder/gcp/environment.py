@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from titleholder.config.table_name import full_name
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE, credentials_for
-from titleholder.pipelines.templates import Compiled, compiled, read
+from titleholder.pipelines.templates import PipelineTemplate, parse_template, load_template
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
 DAGS_FOLDER = Path(__file__).resolve().parents[3] / "dags"
@@ -51,7 +51,7 @@ class Environment:
         project = (named or own) if self.connection is None else (own or named)
         if not project:
             where = f"in the Airflow connection {self.connection!r} or " if self.connection else ""
-            raise SettingError(
+            raise EnvironmentConfigError(
                 f"no Google Cloud project: set it {where}in the environment as GOOGLE_CLOUD_PROJECT"
             )
         return str(project)
@@ -64,7 +64,7 @@ class Environment:
         for name in ("GOOGLE_CLOUD_LOCATION", "COMPOSER_LOCATION"):
             found = found or os.environ.get(name)
         if not found:
-            raise SettingError("no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1")
+            raise EnvironmentConfigError("no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1")
         return found
 
     @property
@@ -75,12 +75,12 @@ class Environment:
         if not root:
             where, root = ROOT, os.environ.get(ROOT) or f"gs://{self.project}-titleholder/pipelines"
         if not root.startswith("gs://"):
-            raise SettingError(f"the pipeline root of {where} is {root!r}; begin it with gs://")
+            raise EnvironmentConfigError(f"the pipeline root of {where} is {root!r}; begin it with gs://")
         return root.rstrip("/")
 
-    def template(self, name: str) -> Compiled:
+    def template(self, name: str) -> PipelineTemplate:
         """The compiled pipeline `name`: a gs:// URI, or a file as `compiled.read` finds it."""
-        return compiled(name, self._download(name) if name.startswith("gs://") else read(name))
+        return parse_template(name, self._download(name) if name.startswith("gs://") else load_template(name))
 
     def qualified(self, table: str) -> str:
         """`project.dataset.table` of a table that may lack its project; SettingError for what is
@@ -90,7 +90,7 @@ class Environment:
     def _extra(self, name: str) -> str | None:
         value = self._known[2].get(name)
         if value is not None and not isinstance(value, str):
-            raise SettingError(
+            raise EnvironmentConfigError(
                 f"the extra of the Airflow connection {self.connection!r} has a {name} that is no "
                 f"text; write it in quotes"
             )
@@ -104,4 +104,4 @@ class Environment:
         try:
             return bytes(Blob.from_uri(uri, client=client).download_as_bytes())
         except GoogleAPIError as error:
-            raise SettingError(f"no compiled pipeline at {uri} ({error}); upload it") from None
+            raise EnvironmentConfigError(f"no compiled pipeline at {uri} ({error}); upload it") from None

@@ -5,7 +5,7 @@ import os
 import re
 from typing import TYPE_CHECKING, Any
 
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 
 if TYPE_CHECKING:
     from titleholder.gcp.environment import Environment
@@ -29,7 +29,7 @@ def emulator(variable: str) -> str | None:
         return None
     match = re.fullmatch(_BASE_URL, url)
     if match is None or not is_loopback(match[1].strip("[]")):
-        raise SettingError(
+        raise EnvironmentConfigError(
             f"{variable} is {url!r}, which is no address on this machine; write "
             "http://127.0.0.1:PORT, or unset it to use Google Cloud"
         )

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
 
-from titleholder.config.duel import hours
+from titleholder.config.duel import format_hours
 from titleholder.config.model import ModelConfig
 
 
@@ -30,25 +30,25 @@ def question(
 | duel | {decided["job"]} |
 
 **Approve**: the challenger gets the title and all requests in one write. \
-**Reject**, or no answer within {hours(answer_within)}: nothing is changed, and the next run asks \
+**Reject**, or no answer within {format_hours(answer_within)}: nothing is changed, and the next run asks \
 again if it is still earned.
 """
     return subject, body
 
 
-def declined(decided: Mapping[str, Any], answer: Mapping[str, Any], within: timedelta) -> str:
+def rejection_text(decided: Mapping[str, Any], answer: Mapping[str, Any], within: timedelta) -> str:
     """Why nothing is changed, in one sentence, from Airflow's answer to the question."""
     challenger = _challenger(decided)
-    who = named(answer)
+    who = approver(answer)
     # Airflow gives the default when the time is over, and names nobody.
-    why = f"{who} rejected it" if who else f"nobody answered within {hours(within)}"
+    why = f"{who} rejected it" if who else f"nobody answered within {format_hours(within)}"
     return (
         f"{challenger} has earned the title and does not get it, as {why}; nothing is changed, and "
         "the next run asks again if it is still earned"
     )
 
 
-def named(answer: Mapping[str, Any]) -> str:
+def approver(answer: Mapping[str, Any]) -> str:
     """Who answered, as Airflow names them; empty for nobody."""
     who = answer.get("responded_by_user") or {}
     return str(who.get("name") or who.get("id") or "")

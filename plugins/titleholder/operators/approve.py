@@ -8,10 +8,10 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.operators.approval_text import declined, named, question
+from titleholder.operators.approval_text import rejection_text, approver, question
 from titleholder.operators.base import ModelOperator
-from titleholder.operators.rollout import engine, person
-from titleholder.operators.verdict_check import still_newest
+from titleholder.operators.rollout import make_reconciler, change_context
+from titleholder.operators.verdict_check import verdict_check
 
 
 class ApproveOperator(ModelOperator, ApprovalOperator):
@@ -37,11 +37,11 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Ask, and park until somebody answers."""
-        decided = self.handed(context, "decide")
+        decided = self.xcom_result(context, "decide")
         if not decided["asks"]:
             raise AirflowSkipException(f"{self.config.model}: nobody is asked: {decided['reason']}")
-        with self.told():
-            engine(self, person(context)).look("approve", still_newest(self, context, decided))
+        with self.fail_with_message():
+            make_reconciler(self, change_context(context)).read_view("approve", verdict_check(self, context, decided))
         self.subject, self.body = question(self.config, decided, self.answer_within)
         self.log.warning("%s It waits in Airflow's required actions.", self.subject)
         return super().execute(context)  # type: ignore[arg-type]
@@ -54,22 +54,22 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
         if self.REJECT in answer["chosen_options"]:
             return None
         return {
-            "approved_by": named(answer) or "somebody whom Airflow does not name",
+            "approved_by": approver(answer) or "somebody whom Airflow does not name",
             "approved_at": answer["responded_at"].isoformat(),
         }
 
     def _declined(self, context: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        decided = self.handed(context, "decide")
-        told = declined(decided, answer, self.answer_within)
+        decided = self.xcom_result(context, "decide")
+        told = rejection_text(decided, answer, self.answer_within)
         self.log.warning("%s: %s", self.config.model, told)
-        cause = person(context)
+        cause = change_context(context)
         evidence = {name: decided[name] for name in ("reason", "job", "report")}
-        evidence["answered_by"] = named(answer) or None
+        evidence["answered_by"] = approver(answer) or None
         cause = replace(cause, evidence=cause.evidence | evidence)
         try:
-            rollout = engine(self, cause)
-            view = rollout.look("decline", lambda seen: seen)
-            rollout.note("declined", view, told, decided["job"])
+            rollout = make_reconciler(self, cause)
+            view = rollout.read_view("decline", lambda seen: seen)
+            rollout.record("declined", view, told, decided["job"])
         except Exception as error:
             # The answer is to change nothing, and nothing is changed.
             self.log.warning("that could not be recorded: %s", error)

@@ -9,14 +9,14 @@ from typing import Any, NoReturn
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from titleholder.alerts.alert import Alert, Kind
+from titleholder.alerts.alert import Alert, AlertKind
 from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
-from titleholder.alerts.task_failure import Told
+from titleholder.alerts.task_failure import TaskFailure
 from titleholder.config.model import ModelConfig
-from titleholder.errors import HandsOn, InvalidRequest, TitleholderError, TryAgain
+from titleholder.errors import DriftDetected, InvalidRequest, TitleholderError, RetryableError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import sentence, transient
-from titleholder.naming import Run, run_of
+from titleholder.gcp.vertex.clients import error_message, is_transient
+from titleholder.naming import TrainingRun, training_run_of
 
 # Airflow hears up to five seconds late that a worker has let go of a task. One that is resumed
 # before that is taken for lost, and tried again.
@@ -47,11 +47,11 @@ class ModelOperator(BaseOperator):
         """Project, region and credentials, read when the task runs."""
         return Environment(self.config.connection)
 
-    def run_of(self, context: Mapping[str, Any]) -> Run:
+    def training_run(self, context: Mapping[str, Any]) -> TrainingRun:
         """The model, interval and generation that the task is about."""
-        return run_of(self.config.model, self.config.schedule, context)
+        return training_run_of(self.config.model, self.config.schedule, context)
 
-    def wake_in(self, span: timedelta) -> NoReturn:
+    def defer_for(self, span: timedelta) -> NoReturn:
         """Give the worker slot back and be resumed after `span`, at least `shortest_deferral`, by a
         trigger that ships with Airflow: Cloud Composer runs no others."""
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
@@ -65,7 +65,7 @@ class ModelOperator(BaseOperator):
         return self.execute(context)  # type: ignore[arg-type]
 
     @contextmanager
-    def told(self) -> Iterator[None]:
+    def fail_with_message(self) -> Iterator[None]:
         """Fail the task at once, without retries and with one sentence, on an error of our own or
         on a request that Google refuses for good (no permission, say).
 
@@ -73,31 +73,31 @@ class ModelOperator(BaseOperator):
         """
         try:
             yield
-        except TryAgain as error:
+        except RetryableError as error:
             raise AirflowException(f"{self.config.model}: {error}") from None
         except TitleholderError as error:
-            kind = Kind.HANDS_ON if isinstance(error, HandsOn) else Kind.TASK
-            raise Told(f"{self.config.model}: {error}", kind) from None
+            kind = AlertKind.MANUAL_CHANGE if isinstance(error, DriftDetected) else AlertKind.TASK
+            raise TaskFailure(f"{self.config.model}: {error}", kind) from None
         except Exception as error:
             from google.api_core.exceptions import ClientError
 
-            if not isinstance(error, ClientError) or transient(error):
+            if not isinstance(error, ClientError) or is_transient(error):
                 raise
             raise AirflowFailException(
-                f"{self.config.model}: Google refused a call of {self.task_id}: {sentence(error)}"
+                f"{self.config.model}: Google refused a call of {self.task_id}: {error_message(error)}"
             ) from None
 
-    def tell(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:
+    def send_alert(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:
         """Alert people of what Airflow has no callback for, if `make` makes an alert; never
         raises."""
         try:
             alert = make()
             if alert is not None:
-                AlertNotifier(**notifier_arguments(self.config)).tell(alert, context)
+                AlertNotifier(**notifier_arguments(self.config)).send(alert, context)
         except Exception:
             self.log.warning("titleholder: an alert could not be made", exc_info=True)
 
-    def only_known(self, context: Mapping[str, Any]) -> None:
+    def reject_unknown_params(self, context: Mapping[str, Any]) -> None:
         """Raises InvalidRequest for a dag run with parameters that the DAG does not have: Airflow
         lets them through, and a mistyped one would be as if it were not there."""
         known = list(context["dag"].params)
@@ -107,7 +107,7 @@ class ModelOperator(BaseOperator):
                 f"trigger it again with {', '.join(known) or 'no parameters'}"
             )
 
-    def handed(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
+    def xcom_result(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
         """What an earlier task returned; fails when it left nothing, as one does that a person
         marked as successful."""
         value = context["ti"].xcom_pull(task_ids=task_id)
@@ -119,7 +119,7 @@ class ModelOperator(BaseOperator):
         return value
 
 
-def next_look(elapsed: timedelta) -> timedelta:
+def poll_delay(elapsed: timedelta) -> timedelta:
     """How long to wait for something that has taken `elapsed` so far: half of it, between 2 seconds
     and 5 minutes, so that short waits end promptly and long ones cost little: a worker is started
     19 times for what takes half an hour."""

@@ -5,7 +5,7 @@ from typing import Any
 
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.jobs import Jobs
-from titleholder.naming import run_label
+from titleholder.naming import dag_run_label
 from titleholder.operators.shared_jobs import cancel_unshared, own_jobs
 
 log = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ class CancelPipelines:
             return
         try:
             jobs = Jobs(Environment(self.connection))
-            names = {job.name for job in jobs.running(run_label(dag_run.dag_id, dag_run.run_id))}
+            names = {job.name for job in jobs.running(dag_run_label(dag_run.dag_id, dag_run.run_id))}
             # One that another run submitted has that run's label.
             taken_up = (jobs.find(name.rpartition("/")[2]) for name in own_jobs(context))
             names |= {job.name for job in taken_up if job is not None and not job.ended}

@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from titleholder.alerts.from_source import stale
+from titleholder.alerts.from_source import alert_for_stale_source
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
     Finding,
@@ -14,8 +14,8 @@ from titleholder.freshness import (
     judge,
     judge_metadata,
 )
-from titleholder.gcp.bigquery.source_table import Tables, Unreadable
-from titleholder.gcp.vertex.clients import sentence
+from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
+from titleholder.gcp.vertex.clients import error_message
 from titleholder.operators.base import ModelOperator
 
 
@@ -25,9 +25,9 @@ class CheckFreshnessOperator(ModelOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, str]:
         """One look; defers while the source is stale and its deadline ahead."""
-        with self.told():
-            self.only_known(context)
-            finding = self._look(context)
+        with self.fail_with_message():
+            self.reject_unknown_params(context)
+            finding = self._check(context)
         if finding.outcome in (Outcome.FRESH, Outcome.WARN):
             log = self.log.info if finding.outcome is Outcome.FRESH else self.log.warning
             log("%s: %s", finding.outcome, finding.sentence)
@@ -36,11 +36,11 @@ class CheckFreshnessOperator(ModelOperator):
             raise AirflowFailException(
                 f"{self.config.model}: {finding.outcome}: {finding.sentence}"
             )
-        self._tell_once(context, finding)
+        self._alert_once(context, finding)
         left = finding.wait_until - self.clock()
-        self.wake_in(min(self.config.source.freshness.check_every, left))
+        self.defer_for(min(self.config.source.freshness.check_every, left))
 
-    def _tell_once(self, context: Mapping[str, Any], finding: Finding) -> None:
+    def _alert_once(self, context: Mapping[str, Any], finding: Finding) -> None:
         """Alert at the first stale look of the run, or since it was cleared. The store outlives
         deferrals and retries; it is a convenience, for which no run fails."""
         self.log.warning("%s: %s", finding.outcome, finding.sentence)
@@ -51,15 +51,15 @@ class CheckFreshnessOperator(ModelOperator):
                 return
             store.set(key, True)
         except Exception as error:
-            self.log.warning("Airflow's task state store does not answer: %s", sentence(error))
+            self.log.warning("Airflow's task state store does not answer: %s", error_message(error))
             return
-        interval, every = self.run_of(context).interval, self.config.source.freshness.check_every
+        interval, every = self.training_run(context).interval, self.config.source.freshness.check_every
         now = self.clock()
-        self.tell(context, lambda: stale(self.config.model, interval, finding, every, now))
+        self.send_alert(context, lambda: alert_for_stale_source(self.config.model, interval, finding, every, now))
 
-    def _look(self, context: Mapping[str, Any]) -> Finding:
+    def _check(self, context: Mapping[str, Any]) -> Finding:
         source, now = self.config.source, self.clock()
-        interval = self.run_of(context).interval
+        interval = self.training_run(context).interval
         table = self.environment.qualified(source.table)
         rule = Rule(
             table=table,
@@ -69,7 +69,7 @@ class CheckFreshnessOperator(ModelOperator):
             wait=source.freshness.wait,
             min_rows=source.freshness.min_rows,
         )
-        tables = Tables(self.environment, now)
+        tables = SourceTables(self.environment, now)
         try:
             finding = judge_metadata(rule, tables.metadata(table), interval, now)
             if finding.outcome is not Outcome.FRESH:

@@ -6,23 +6,23 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.alerts.alert import Link
-from titleholder.alerts.from_verdict import of_judgement
-from titleholder.analysis.evaluate import Judgement, Measured, judge, look_of, policy_of
-from titleholder.analysis.evidence import Duel as Look
-from titleholder.analysis.guardrails import Observed
-from titleholder.analysis.pair import Judge, same
+from titleholder.alerts.from_verdict import alert_for_verdict
+from titleholder.analysis.evaluate import Evaluation, DuelResult, evaluate, evaluation_context, policy_of
+from titleholder.analysis.evidence import EvaluationContext as Look
+from titleholder.analysis.guardrails import LiveObservations
+from titleholder.analysis.pair import Evaluate, require_same_pair
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.config.duel import Duel
-from titleholder.errors import TryAgain
-from titleholder.events.event import Event, of_endpoint
-from titleholder.gcp.bigquery.events_table import EventTable
-from titleholder.gcp.bigquery.live_metrics import LiveTraffic
+from titleholder.errors import RetryableError
+from titleholder.events.event import Event, events_of_endpoint
+from titleholder.gcp.bigquery.events_table import EventsTable
+from titleholder.gcp.bigquery.live_metrics import LiveMetrics
 from titleholder.gcp.console import object_page, pipeline_page
 from titleholder.labels import CHANGE
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import ReportLink
-from titleholder.operators.observe import contest_of
-from titleholder.operators.rollout import engine, person
+from titleholder.operators.observe import pair_from_result
+from titleholder.operators.rollout import make_reconciler, change_context
 from titleholder.rollout.view import View
 
 
@@ -45,39 +45,39 @@ class DecideOperator(ModelOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One verdict; repeated, it is the same look."""
-        between = contest_of(self.handed(context, "observe"))
-        handed = self.handed(context, "wait_for_duel")
+        between = pair_from_result(self.xcom_result(context, "observe"))
+        handed = self.xcom_result(context, "wait_for_duel")
         when = datetime.fromisoformat(handed["measured"])
-        measured = Measured(handed["job"], when, handed["evidence"], handed["report"])
+        measured = DuelResult(handed["job"], when, handed["evidence"], handed["report"])
         report = object_page(handed["report"])
-        ReportLink.keep(context, report)
-        with self.told():
-            view = engine(self, person(context)).look(Judge(), lambda seen: same(seen, between))
+        ReportLink.store(context, report)
+        with self.fail_with_message():
+            view = make_reconciler(self, change_context(context)).read_view(Evaluate(), lambda seen: require_same_pair(seen, between))
             events = self._events(view)
             now = self.clock()
-            look = look_of(between, view, events, measured.job, now)
+            look = evaluation_context(between, view, events, measured.job, now)
             observed = self._observed(view, look)
             share = view.split.get(look.challenger, 0)
-            made = judge(self.config, self.duel, between, look, share, measured, observed)
+            made = evaluate(self.config, self.duel, between, look, share, measured, observed)
             recorded = self._record(context, made, view)
-        for unread in observed.unread:
+        for unread in observed.unreadable:
             self.log.warning("%s", unread)
         pages = Link("Duel", pipeline_page(measured.job)), Link("Report", report)
-        self.tell(
+        self.send_alert(
             context,
-            lambda: of_judgement(
+            lambda: alert_for_verdict(
                 self.config, self.duel, made, between.challenger, events, now, pages
             ),
         )
         decision, outcome = made.decision, made.verdict.outcome
-        earned_in_vain = outcome is Outcome.PROMOTE and decision.wish is None
+        earned_in_vain = outcome is Outcome.PROMOTE and decision.intent is None
         loud = outcome is Outcome.INCONCLUSIVE or earned_in_vain
         (self.log.warning if loud else self.log.info)("%s: %s", outcome, decision.reason)
         return {
             "outcome": str(outcome),
             "reason": decision.reason,
-            "wish": asdict(decision.wish) if decision.wish else None,
-            "asks": decision.asks,
+            "wish": asdict(decision.intent) if decision.intent else None,
+            "asks": decision.needs_approval,
             "champion": between.champion.version,
             "challenger": between.challenger.version,
             "verdict": _numbers(made.verdict),
@@ -90,28 +90,28 @@ class DecideOperator(ModelOperator):
 
     def _events(self, view: View) -> list[Event]:
         """Those of this endpoint, since it is there."""
-        table = EventTable(self.environment, self.config.events)
+        table = EventsTable(self.environment, self.config.events)
         found = table.read(self.config.model, since=view.created, endpoint=view.endpoint)
-        return of_endpoint(found, view.endpoint, view.created)
+        return events_of_endpoint(found, view.endpoint, view.created)
 
-    def _observed(self, view: View, look: Look) -> Observed:
+    def _observed(self, view: View, look: Look) -> LiveObservations:
         guardrails = self.config.rollout.guardrails
         if guardrails is None:
-            return Observed()
-        live = LiveTraffic(self.environment, guardrails)
-        return live.look(view, (look.champion, look.challenger), look.since, look.now)
+            return LiveObservations()
+        live = LiveMetrics(self.environment, guardrails)
+        return live.read(view, (look.champion, look.challenger), look.since, look.now)
 
-    def _record(self, context: Mapping[str, Any], made: Judgement, view: View) -> datetime:
+    def _record(self, context: Mapping[str, Any], made: Evaluation, view: View) -> datetime:
         """The time of the event."""
-        cause, decision = person(context), made.decision
+        cause, decision = change_context(context), made.decision
         cause = replace(cause, evidence=cause.evidence | made.record)
         reason = f"{made.verdict.outcome}: {decision.reason}"
-        rollout = engine(self, cause)
-        written = rollout.note("judged", view, reason, made.record["job"])
+        rollout = make_reconciler(self, cause)
+        written = rollout.record("judged", view, reason, made.record["job"])
         # Nobody gets the title off the record; nobody is kept on the endpoint for want of one.
-        if not written and (decision.wish is None or decision.wish.kind != "rollback"):
-            raise TryAgain(f"{reason}, but that could not be recorded in {self.config.events}")
-        return rollout.noted[-1].time
+        if not written and (decision.intent is None or decision.intent.kind != "rollback"):
+            raise RetryableError(f"{reason}, but that could not be recorded in {self.config.events}")
+        return rollout.recorded[-1].time
 
 
 def _numbers(found: Verdict) -> dict[str, float | None] | None:

@@ -12,7 +12,7 @@ from airflow.sdk import BaseOperatorLink
 from airflow.sdk.execution_time.xcom import XCom
 
 
-class _Kept(BaseOperatorLink):
+class _StoredLink(BaseOperatorLink):
     """A link whose page the task has found."""
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
@@ -21,31 +21,31 @@ class _Kept(BaseOperatorLink):
         return str(XCom.get_value(ti_key=ti_key, key=self.xcom_key) or "")
 
     @classmethod
-    def keep(cls, context: Mapping[str, Any], page: str) -> None:
+    def store(cls, context: Mapping[str, Any], page: str) -> None:
         """Show the page from now on; "" shows nothing new."""
         if page:
             context["ti"].xcom_push(key=cls().xcom_key, value=page)
 
 
-class PipelineLink(_Kept):
+class PipelineLink(_StoredLink):
     """The pipeline job."""
 
     name = "Vertex AI pipeline"
 
 
-class EndpointLink(_Kept):
+class EndpointLink(_StoredLink):
     """The endpoint."""
 
     name = "Endpoint"
 
 
-class ModelLink(_Kept):
+class ModelLink(_StoredLink):
     """The registered version that the task was about."""
 
     name = "Model version"
 
 
-class ReportLink(_Kept):
+class ReportLink(_StoredLink):
     """The duel's report."""
 
     name = "Report"

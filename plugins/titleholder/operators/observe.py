@@ -6,14 +6,14 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.analysis.pair import Contest, Contestant, Judge, contest
+from titleholder.analysis.pair import ModelPair, RegisteredModel, Evaluate, model_pair
 from titleholder.errors import InvalidRequest
 from titleholder.operators.base import ModelOperator
-from titleholder.operators.rollout import engine, person
-from titleholder.rollout.descriptions import all_described
+from titleholder.operators.rollout import make_reconciler, change_context
+from titleholder.rollout.descriptions import describe_steps
 from titleholder.rollout.wishes import Wish
 
-JUDGE = "judge"
+EVALUATE = "judge"
 
 
 class ObserveOperator(ModelOperator):
@@ -38,29 +38,29 @@ class ObserveOperator(ModelOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look; fails with one sentence when the wish cannot be met."""
         given = context["params"]
-        with self.told():
-            self.only_known(context)
-        if given["intent"] == JUDGE:
+        with self.fail_with_message():
+            self.reject_unknown_params(context)
+        if given["intent"] == EVALUATE:
             return self._judge(context)
-        with self.told():
+        with self.fail_with_message():
             share = whole_share(given["share"])
             asked = Wish(given["intent"], given["deployed_model_id"], share)
-            wish, decided, view = engine(self, person(context)).pin(asked)
-        for words in all_described(decided.steps, view):
+            wish, decided, view = make_reconciler(self, change_context(context)).resolve_target(asked)
+        for words in describe_steps(decided.steps, view):
             self.log.info("to do: %s", words)
         self.log.info("then: %s" if decided.steps else "%s", decided.answer)
         return asdict(wish)
 
     def _judge(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        with self.told():
-            between = engine(self, person(context)).look(Judge(), contest)
+        with self.fail_with_message():
+            between = make_reconciler(self, change_context(context)).read_view(Evaluate(), model_pair)
         if between is None:
             raise AirflowSkipException(
                 f"{self.config.model}: there is no challenger on "
                 f"{self.config.endpoint.display_name}, so nobody is judged"
             )
         self.log.info("%s challenges %s", between.challenger, between.champion)
-        return {"kind": JUDGE, **asdict(between)}
+        return {"kind": EVALUATE, **asdict(between)}
 
 
 def whole_share(given: object) -> int | None:
@@ -73,6 +73,6 @@ def whole_share(given: object) -> int | None:
     raise InvalidRequest(f"the share {given!r} is no whole number; say how many per cent, 1 to 99")
 
 
-def contest_of(observed: Mapping[str, Any]) -> Contest:
+def pair_from_result(observed: Mapping[str, Any]) -> ModelPair:
     """Who is judged, as `observe` handed it on."""
-    return Contest(Contestant(**observed["champion"]), Contestant(**observed["challenger"]))
+    return ModelPair(RegisteredModel(**observed["champion"]), RegisteredModel(**observed["challenger"]))

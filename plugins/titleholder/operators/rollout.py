@@ -9,23 +9,23 @@ from typing import Any
 
 from airflow.sdk import BaseOperatorLink
 
-from titleholder.alerts.from_event import of_change
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.alerts.from_event import alert_for_event
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.console import endpoint_page, version_page
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.operators.base import ModelOperator, next_look
+from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import EndpointLink, ModelLink
-from titleholder.reconciler.engine import Reconciler, Waiting
-from titleholder.reconciler.recorder import REASON, RECORD_SECONDS, Cause
+from titleholder.reconciler.engine import Reconciler, PendingOperation
+from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
 from titleholder.rollout.intents import (
     Abort,
     Intent,
     Policy,
     Promote,
-    Reinstate,
+    UndoPromotion,
     RollBack,
-    SeatCandidate,
-    SetShare,
+    DeployCandidate,
+    SetTrafficPercentage,
 )
 from titleholder.rollout.view import View
 
@@ -44,7 +44,7 @@ class RolloutOperator(ModelOperator):
         """What the task wants; raises AirflowSkipException when it wants nothing."""
 
     @abstractmethod
-    def cause(self, context: Mapping[str, Any]) -> Cause:
+    def change_context(self, context: Mapping[str, Any]) -> ChangeContext:
         """On whose behalf."""
 
     def check(self, context: Mapping[str, Any]) -> Callable[[View], None] | None:
@@ -53,24 +53,24 @@ class RolloutOperator(ModelOperator):
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Apply one step after the other."""
-        with self.told():
+        with self.fail_with_message():
             intent = self.intent(context)
-            work = engine(self, self.cause(context))
+            work = make_reconciler(self, self.change_context(context))
             try:
-                result = work.run(intent, self._waiting(context), self.check(context))
+                result = work.run(intent, self._pending_operation(context), self.check(context))
             finally:
-                self._tell_changes(context, work)
-        if isinstance(result, Waiting):
+                self._send_change_alerts(context, work)
+        if isinstance(result, PendingOperation):
             # An XCom outlives a deferral and is gone with the attempt: an attempt that takes over
             # sees what runs when it observes.
             since = result.since.isoformat()
             context["ti"].xcom_push("waiting", {**asdict(result), "since": since})
             self.log.info("waiting for %s", result.operation)
-            self.wake_in(next_look(self.clock() - result.since))
+            self.defer_for(poll_delay(self.clock() - result.since))
         self.log.info("%s", result.summary)
         view = result.view
-        EndpointLink.keep(context, endpoint_page(view.endpoint or ""))
-        ModelLink.keep(context, version_page(view.endpoint or "", _version(intent, view)))
+        EndpointLink.store(context, endpoint_page(view.endpoint or ""))
+        ModelLink.store(context, version_page(view.endpoint or "", _version(intent, view)))
         return {
             "summary": result.summary,
             "outcome": result.plan.outcome,
@@ -79,51 +79,51 @@ class RolloutOperator(ModelOperator):
             "labels": view.labels,
         }
 
-    def _tell_changes(self, context: Mapping[str, Any], work: Reconciler) -> None:
+    def _send_change_alerts(self, context: Mapping[str, Any], work: Reconciler) -> None:
         judged = self.config.duel is not None
-        for event in work.noted:
-            self.tell(context, partial(of_change, event, judged))
+        for event in work.recorded:
+            self.send_alert(context, partial(alert_for_event, event, judged))
 
-    def _waiting(self, context: Mapping[str, Any]) -> Waiting | None:
+    def _pending_operation(self, context: Mapping[str, Any]) -> PendingOperation | None:
         kept = context["ti"].xcom_pull(task_ids=self.task_id, key="waiting")
         if not kept:
             return None
         since = datetime.fromisoformat(kept["since"])
         # An older version of this package, before an upgrade, did not say whether it had changed.
-        return Waiting(kept["operation"], kept["step"], since, kept.get("changed", True))
+        return PendingOperation(kept["operation"], kept["step"], since, kept.get("changed", True))
 
 
 def _version(intent: Intent, view: View) -> str:
     """The registered version that the intent is about, such as `linnerud@3`."""
     match intent:
-        case SeatCandidate():
+        case DeployCandidate():
             whom = intent.deployed_model_id
-        case Promote(whom) | RollBack(whom) | Abort(whom) | SetShare(whom) | Reinstate(whom):
+        case Promote(whom) | RollBack(whom) | Abort(whom) | SetTrafficPercentage(whom) | UndoPromotion(whom):
             pass
         case _:
             whom = view.labels.get("champion", "")
-    seat, version = view.seat(whom), view.version_of(whom)
+    seat, version = view.deployed_model(whom), view.version_for_deployment(whom)
     if seat is not None:
         return seat.model
     return f"{view.model}@{version.number}" if version is not None else ""
 
 
-def engine(operator: ModelOperator, cause: Cause) -> Reconciler:
+def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler:
     """The rollout engine of the operator's model."""
     config, environment = operator.config, operator.environment
     return Reconciler(
         Endpoints(environment, config),
-        EventTable(environment, config.events, patience=RECORD_SECONDS),
+        EventsTable(environment, config.events, timeout_seconds=RECORD_TIMEOUT_SECONDS),
         Policy(config.rollout.replacement, config.rollout.keep_previous),
         cause,
         operator.clock,
     )
 
 
-def person(context: Mapping[str, Any]) -> Cause:
+def change_context(context: Mapping[str, Any]) -> ChangeContext:
     """On behalf of whoever triggered the dag run, with the reason and the note that they left."""
     dag_run, reason = context["dag_run"], context["params"].get(REASON)
-    return Cause(
+    return ChangeContext(
         run=run_name(context),
         actor=dag_run.triggering_user_name or "airflow",
         evidence=({REASON: reason} if reason else {})

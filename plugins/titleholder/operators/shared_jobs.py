@@ -18,7 +18,7 @@ _UNDER_WAY = ("scheduled", "queued", "running", "restarting", "up_for_retry", "u
 States = Mapping[str, Mapping[str, str | None]]
 
 
-def phases(states: States, own: str, submit: str, wait: str) -> tuple[list[str], list[str]]:
+def waiting_and_undecided(states: States, own: str, submit: str, wait: str) -> tuple[list[str], list[str]]:
     """The runs other than `own` that wait for a job, and those that may be about to. Pure."""
     waiting, undecided = [], []
     for run, tasks in states.items():
@@ -56,7 +56,7 @@ def _other_runs(context: Mapping[str, Any]) -> tuple[dict[str, str], list[str]]:
     unknown: list[str] = []
     for submit, wait in _pairs(dag):
         states = ti.get_task_states(dag_id=dag.dag_id, task_ids=[submit, wait])
-        waiting, undecided = phases(states, own, submit, wait)
+        waiting, undecided = waiting_and_undecided(states, own, submit, wait)
         unknown += undecided
         for run in waiting:
             if job := _submitted(ti, dag.dag_id, run, submit):

@@ -5,11 +5,11 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.analysis.duel_job import DuelRun, duel_parameters
+from titleholder.analysis.duel_job import DuelJob, duel_parameters
 from titleholder.config.duel import Duel
-from titleholder.naming import run_of
-from titleholder.operators.observe import JUDGE, contest_of
-from titleholder.operators.submit_job import Order, SubmitJobOperator
+from titleholder.naming import training_run_of
+from titleholder.operators.observe import EVALUATE, pair_from_result
+from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
 
 
 class SubmitDuelOperator(SubmitJobOperator):
@@ -20,15 +20,15 @@ class SubmitDuelOperator(SubmitJobOperator):
         super().__init__(**kwargs)
         self.duel = duel
 
-    def order(self, context: Mapping[str, Any]) -> Order:
+    def job_request(self, context: Mapping[str, Any]) -> JobRequest:
         """The duel on the rows that were old enough at the end of the run's interval."""
-        observed = self.handed(context, "observe")
-        if observed["kind"] != JUDGE:
+        observed = self.xcom_result(context, "observe")
+        if observed["kind"] != EVALUATE:
             raise AirflowSkipException(
                 f"{self.config.model}: somebody asked for {observed['kind']}, without a duel"
             )
-        between = contest_of(observed)
-        at = run_of(self.config.model, self.duel.schedule, context).interval.end
+        between = pair_from_result(observed)
+        at = training_run_of(self.config.model, self.duel.schedule, context).interval.end
         environment = self.environment
         places = {
             "project": environment.project,
@@ -36,8 +36,8 @@ class SubmitDuelOperator(SubmitJobOperator):
             "source_table": environment.qualified(self.config.source.table),
             "artifact_root": environment.pipeline_root,
         }
-        return Order(
-            DuelRun(self.config.model, between.champion.id, between.challenger.id, at),
+        return JobRequest(
+            DuelJob(self.config.model, between.champion.id, between.challenger.id, at),
             self.duel.template,
             duel_parameters(self.config, self.duel, places, between, at),
         )

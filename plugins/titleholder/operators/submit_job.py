@@ -10,15 +10,15 @@ from airflow.sdk import BaseOperatorLink
 from titleholder.gcp.console import pipeline_page
 from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.labels import MODEL, PIPELINE, RUN
-from titleholder.naming import run_label
+from titleholder.naming import dag_run_label
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import PipelineLink
 from titleholder.operators.shared_jobs import cancel_unshared
 from titleholder.pipelines.contract import Job
-from titleholder.pipelines.templates import Compiled
+from titleholder.pipelines.templates import PipelineTemplate
 
 
-class Named(Protocol):
+class JobIdentity(Protocol):
     """What a job is for: its `name` is the job's id, and derived, so that a retry finds the job."""
 
     @property
@@ -29,15 +29,15 @@ class Named(Protocol):
     def generation(self) -> int:
         """How often it had to be started anew."""
 
-    def next_generation(self) -> "Named":
+    def next_generation(self) -> "JobIdentity":
         """The same, once more; raises Refusal when that was too often."""
 
 
 @dataclass(frozen=True)
-class Order:
+class JobRequest:
     """A job to be submitted. `template` names a compiled pipeline, or a version of one."""
 
-    run: Named
+    run: JobIdentity
     template: str
     parameters: dict[str, Any]
 
@@ -52,27 +52,27 @@ class SubmitJobOperator(ModelOperator):
 
     operator_extra_links: Collection[BaseOperatorLink] = (PipelineLink(),)
 
-    def anew(self, context: Mapping[str, Any]) -> bool:
+    def is_rerun(self, context: Mapping[str, Any]) -> bool:
         """Whether a job that succeeded already is not to be taken up."""
         return bool(context["dag_run"].clear_number)
 
     def labels(
-        self, context: Mapping[str, Any], order: Order, template: Compiled
+        self, context: Mapping[str, Any], order: JobRequest, template: PipelineTemplate
     ) -> dict[str, str]:
         """More labels for a job that is about to be submitted; raises AirflowSkipException when it
         is not worth it."""
         return {}
 
     @abstractmethod
-    def order(self, context: Mapping[str, Any]) -> Order:
+    def job_request(self, context: Mapping[str, Any]) -> JobRequest:
         """What to submit; raises AirflowSkipException when that is nothing."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Submit once; the same answer however often it is repeated."""
         dag_run, config, jobs = context["dag_run"], self.config, Jobs(self.environment)
-        label = run_label(dag_run.dag_id, dag_run.run_id)
-        with self.told():
-            order = self.order(context)
+        label = dag_run_label(dag_run.dag_id, dag_run.run_id)
+        with self.fail_with_message():
+            order = self.job_request(context)
             run, known = self._generation(jobs, order.run, context)
             template = self.environment.template(order.template)
             labels = {} if known else self.labels(context, order, template)
@@ -86,7 +86,7 @@ class SubmitJobOperator(ModelOperator):
                 {**config.labels, **labels, **own},
                 config.pipeline.service_account,
             )
-        PipelineLink.keep(context, pipeline_page(job.name))
+        PipelineLink.store(context, pipeline_page(job.name))
         # A job that was there already may be of an older version.
         pipeline = f"{name}-{job.labels.get(PIPELINE, 'unknown')}"
         self.log.info("pipeline job %s is %s; it runs %s", job.name, job.state, pipeline)
@@ -99,7 +99,7 @@ class SubmitJobOperator(ModelOperator):
         }
 
     def _cancel_left_behind(
-        self, context: Mapping[str, Any], jobs: Jobs, label: str, run: Named
+        self, context: Mapping[str, Any], jobs: Jobs, label: str, run: JobIdentity
     ) -> None:
         """Cancel the jobs of the run before it was cleared that still run, unless another run waits
         for one."""
@@ -112,8 +112,8 @@ class SubmitJobOperator(ModelOperator):
         cancel_unshared(jobs, names, context, "this run was cleared", self.log)
 
     def _generation(
-        self, jobs: Jobs, run: Named, context: Mapping[str, Any]
-    ) -> tuple[Named, Job | None]:
+        self, jobs: Jobs, run: JobIdentity, context: Mapping[str, Any]
+    ) -> tuple[JobIdentity, Job | None]:
         """The run itself, with its job if there is one, unless that is not this dag run's to take
         up: one that ended badly before this attempt of the dag run began, or ended at all and is
         wanted anew. Nor is one that another run submitted and that was cancelled since. A job's id
@@ -121,13 +121,13 @@ class SubmitJobOperator(ModelOperator):
         """
         dag_run = context["dag_run"]
         begun = dag_run.start_date or self.clock()
-        label = run_label(dag_run.dag_id, dag_run.run_id)
+        label = dag_run_label(dag_run.dag_id, dag_run.run_id)
         while (job := jobs.find(run.name)) is not None:
             foreign = job.labels.get(RUN) != label
             if not (foreign and job.state in ("CANCELLING", "CANCELLED")):
                 if not job.ended or job.created >= begun:
                     break
-                if job.state == "SUCCEEDED" and not self.anew(context):
+                if job.state == "SUCCEEDED" and not self.is_rerun(context):
                     break
             self.log.info("%s of an earlier run is %s; starting anew", job.name, job.state)
             run = run.next_generation()

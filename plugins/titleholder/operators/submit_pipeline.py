@@ -6,13 +6,13 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.operators.rollout import engine, person
-from titleholder.operators.submit_job import Order, SubmitJobOperator
-from titleholder.pipelines.contract import parameters
-from titleholder.pipelines.fingerprint import fingerprint, fingerprint_labels, trained_on
-from titleholder.pipelines.templates import Compiled
+from titleholder.operators.rollout import make_reconciler, change_context
+from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
+from titleholder.pipelines.contract import runtime_parameters
+from titleholder.pipelines.fingerprint import fingerprint, fingerprint_labels, version_with_fingerprint
+from titleholder.pipelines.templates import PipelineTemplate
 
 
 class SubmitPipelineOperator(SubmitJobOperator):
@@ -23,18 +23,18 @@ class SubmitPipelineOperator(SubmitJobOperator):
     with the same parameters, unless somebody cleared the run or set `train_anew`.
     """
 
-    def order(self, context: Mapping[str, Any]) -> Order:
+    def job_request(self, context: Mapping[str, Any]) -> JobRequest:
         """The model's pipeline on the run's interval."""
         config, environment = self.config, self.environment
-        run = self.run_of(context)
+        run = self.training_run(context)
         template = config.pipeline.template
         if version := context["params"]["pipeline"]:
             folder, slash, _ = template.rpartition("/")
             template = f"{folder}{slash}{version}.yaml"
-        return Order(
+        return JobRequest(
             run,
             template,
-            parameters(
+            runtime_parameters(
                 config,
                 environment.project,
                 environment.location,
@@ -43,28 +43,28 @@ class SubmitPipelineOperator(SubmitJobOperator):
             ),
         )
 
-    def anew(self, context: Mapping[str, Any]) -> bool:
+    def is_rerun(self, context: Mapping[str, Any]) -> bool:
         """Also when the run's parameters say so."""
-        return super().anew(context) or bool(context["params"]["train_anew"])
+        return super().is_rerun(context) or bool(context["params"]["train_anew"])
 
     def labels(
-        self, context: Mapping[str, Any], order: Order, template: Compiled
+        self, context: Mapping[str, Any], order: JobRequest, template: PipelineTemplate
     ) -> dict[str, str]:
         """The fingerprint of what it learns from, by which the next run knows it again."""
         source, environment = self.config.source, self.environment
         if not self.config.pipeline.skip_unchanged:
             return {}
-        table, interval = environment.qualified(source.table), self.run_of(context).interval
+        table, interval = environment.qualified(source.table), self.training_run(context).interval
         try:
-            content = Tables(environment, self.clock()).content(
+            content = SourceTables(environment, self.clock()).content(
                 table, source.timestamp, interval, source.freshness.max_bytes
             )
         except Unreadable as error:
             self.log.warning("training, whether the data changed or not: %s", error)
             return {}
         found = fingerprint(content, template.spec, order.parameters)
-        version = trained_on(found, Endpoints(environment, self.config).versions())
-        if version is not None and not self._wished(context):
+        version = version_with_fingerprint(found, Endpoints(environment, self.config).versions())
+        if version is not None and not self._force_retrain(context):
             told = (
                 f"{self.config.model}@{version.number} was trained on the same {content.rows} rows "
                 f"of {interval}, by the same pipeline with the same parameters, so nothing is "
@@ -75,22 +75,22 @@ class SubmitPipelineOperator(SubmitJobOperator):
             raise AirflowSkipException(f"{self.config.model}: {told}")
         return fingerprint_labels(found)
 
-    def _wished(self, context: Mapping[str, Any]) -> bool:
+    def _force_retrain(self, context: Mapping[str, Any]) -> bool:
         """Whether somebody wants this very week trained once more. A backfill that reprocesses
         clears runs as well, and nobody looked at each of them."""
         reprocessed = context["dag_run"].run_type == "backfill"
-        return self.anew(context) and (bool(context["params"]["train_anew"]) or not reprocessed)
+        return self.is_rerun(context) and (bool(context["params"]["train_anew"]) or not reprocessed)
 
     def _record(self, context: Mapping[str, Any], told: str, evidence: dict[str, Any]) -> None:
-        cause = person(context)
+        cause = change_context(context)
         cause = replace(
             cause,
-            interval=self.run_of(context).interval,
+            interval=self.training_run(context).interval,
             evidence=cause.evidence | evidence,
         )
         try:
-            rollout = engine(self, cause)
-            rollout.note("unchanged", rollout.look("train", lambda seen: seen), told, "")
+            rollout = make_reconciler(self, cause)
+            rollout.record("unchanged", rollout.read_view("train", lambda seen: seen), told, "")
         except Exception as error:
             # Nothing is done either way.
             self.log.warning("that could not be recorded: %s", error)

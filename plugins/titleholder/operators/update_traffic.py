@@ -5,11 +5,11 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.naming import Run
+from titleholder.naming import TrainingRun
 from titleholder.operators.rollout import RolloutOperator, run_name
-from titleholder.pipelines.candidate import candidate
-from titleholder.pipelines.contract import Offer, require_under
-from titleholder.reconciler.recorder import Cause
+from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.contract import CandidateModel, require_within_root
+from titleholder.reconciler.recorder import ChangeContext
 from titleholder.rollout.intents import Intent
 
 
@@ -18,19 +18,19 @@ class UpdateTrafficOperator(RolloutOperator):
 
     def intent(self, context: Mapping[str, Any]) -> Intent:
         """The run's model in the registry and on the endpoint."""
-        trained = self.handed(context, "wait_for_pipeline")
+        trained = self.xcom_result(context, "wait_for_pipeline")
         if trained["offer"] is None:
             raise AirflowSkipException(
-                f"{self.config.model}: the model of {self.run_of(context).interval} scored "
+                f"{self.config.model}: the model of {self.training_run(context).interval} scored "
                 f"{trained['score']:.2f}, under the gate of {self.config.gate.minimum_score:g}; "
                 f"nothing was registered and {self.config.endpoint.display_name} stays as it is"
             )
-        offered = Offer(**trained["offer"])
-        require_under(self.environment.pipeline_root, offered.uri)
-        own = self.run_of(context)
-        run = Run(own.model, own.interval, self.handed(context, "submit_pipeline")["generation"])
+        offered = CandidateModel(**trained["offer"])
+        require_within_root(self.environment.pipeline_root, offered.uri)
+        own = self.training_run(context)
+        run = TrainingRun(own.model, own.interval, self.xcom_result(context, "submit_pipeline")["generation"])
         freshness = context["ti"].xcom_pull(task_ids="check_freshness") or {}
-        return candidate(
+        return deploy_candidate(
             self.config,
             run,
             offered,
@@ -38,14 +38,14 @@ class UpdateTrafficOperator(RolloutOperator):
             trained["fingerprint"],
         )
 
-    def cause(self, context: Mapping[str, Any]) -> Cause:
+    def change_context(self, context: Mapping[str, Any]) -> ChangeContext:
         """The run, with the freshness of its week and the score of its model as evidence."""
-        trained = self.handed(context, "wait_for_pipeline")
-        submitted = self.handed(context, "submit_pipeline")
-        return Cause(
+        trained = self.xcom_result(context, "wait_for_pipeline")
+        submitted = self.xcom_result(context, "submit_pipeline")
+        return ChangeContext(
             run=run_name(context),
             actor=context["dag_run"].triggering_user_name or "airflow",
-            interval=self.run_of(context).interval,
+            interval=self.training_run(context).interval,
             evidence={
                 "freshness": context["ti"].xcom_pull(task_ids="check_freshness"),
                 "score": trained["score"],

@@ -5,20 +5,20 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from titleholder.analysis.evaluate import policy_of
-from titleholder.analysis.outdated_verdict import Decided, outdated
-from titleholder.errors import Refusal, SettingError, TryAgain
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.analysis.outdated_verdict import RecordedDecision, outdated_reason
+from titleholder.errors import ManualActionRequired, EnvironmentConfigError, RetryableError
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.intervals import period_at
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.rollout import run_name
-from titleholder.reconciler.recorder import RECORD_SECONDS
+from titleholder.reconciler.recorder import RECORD_TIMEOUT_SECONDS
 from titleholder.rollout.view import View
 
 # A verdict that is written again on the same day keeps its first row.
 _SAME_DAY = timedelta(days=1)
 
 
-def still_newest(
+def verdict_check(
     operator: ModelOperator, context: Mapping[str, Any], decision: Mapping[str, Any]
 ) -> Callable[[View], None]:
     """A check of the endpoint before it is changed, for a decision that `decide` returned.
@@ -35,7 +35,7 @@ def still_newest(
         if decided is not None:
             why = _outdated(operator, decided, view, challenger)
         if why:
-            raise Refusal(
+            raise ManualActionRequired(
                 f"the verdict on {challenger} is outdated: {why}; nothing is changed, and to judge "
                 "anew, clear the run from observe on, or trigger "
                 f"{operator.config.model}__rollout with the intent judge"
@@ -44,10 +44,10 @@ def still_newest(
     return check
 
 
-def _decided(context: Mapping[str, Any], decision: Mapping[str, Any]) -> Decided | None:
+def _decided(context: Mapping[str, Any], decision: Mapping[str, Any]) -> RecordedDecision | None:
     """None for what another version of this package returned."""
     try:
-        return Decided(
+        return RecordedDecision(
             challenger=decision["wish"]["deployed_model_id"],
             at=datetime.fromisoformat(decision["recorded"]),
             run=run_name(context),
@@ -58,21 +58,21 @@ def _decided(context: Mapping[str, Any], decision: Mapping[str, Any]) -> Decided
         return None
 
 
-def _outdated(operator: ModelOperator, decided: Decided, view: View, challenger: str) -> str:
+def _outdated(operator: ModelOperator, decided: RecordedDecision, view: View, challenger: str) -> str:
     config = operator.config
-    table = EventTable(operator.environment, config.events, patience=RECORD_SECONDS)
+    table = EventsTable(operator.environment, config.events, timeout_seconds=RECORD_TIMEOUT_SECONDS)
     unknown = (
         f"it is not known whether the verdict on {challenger} is still the newest, so "
         "traffic stays as it is"
     )
     try:
         events = table.read(config.model, since=decided.at - _SAME_DAY, endpoint=view.endpoint)
-    except (SettingError, TryAgain) as error:
+    except (EnvironmentConfigError, RetryableError) as error:
         raise type(error)(f"{unknown}: {error}") from None
     if not any(event.action == "judged" and event.run == decided.run for event in events):
-        raise TryAgain(
+        raise RetryableError(
             f"{unknown}: {config.events} does not have that verdict; clear the run from observe on"
         )
     # Without the section the policy is another.
     period = period_at(config.duel.schedule, decided.at) if config.duel else timedelta.max
-    return outdated(decided, view, events, policy_of(config), period, operator.clock())
+    return outdated_reason(decided, view, events, policy_of(config), period, operator.clock())

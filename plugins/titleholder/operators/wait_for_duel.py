@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from titleholder.analysis.duel_job import measured
+from titleholder.analysis.duel_job import duel_result
 from titleholder.config.duel import Duel
 from titleholder.gcp.console import object_page
 from titleholder.operators.links import PipelineLink, ReportLink
@@ -18,7 +18,7 @@ class WaitForDuelOperator(WaitForJobOperator):
 
     submitted_by = "submit_duel"
     section = "duel"
-    lost = "no evidence"
+    failure_effect = "no evidence"
     remedy = "to measure anew, clear submit_duel with what follows it"
     operator_extra_links = (PipelineLink(), ReportLink())
 
@@ -34,12 +34,12 @@ class WaitForDuelOperator(WaitForJobOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """As any job's, with a link to the report."""
         found = super().execute(context)
-        ReportLink.keep(context, object_page(found["report"]))
+        ReportLink.store(context, object_page(found["report"]))
         return found
 
     def result(self, job: Job) -> dict[str, Any]:
         """What the duel measured."""
-        evidence, report = measured(job)
+        evidence, report = duel_result(job)
         return {
             "job": job.name,
             # Rows that came in while it ran may be missing: it is as old as its start.

@@ -8,12 +8,12 @@ from typing import Any, ClassVar
 
 from airflow.sdk import BaseOperatorLink
 
-from titleholder.alerts.alert import Kind, Link
-from titleholder.alerts.task_failure import Told
+from titleholder.alerts.alert import AlertKind, Link
+from titleholder.alerts.task_failure import TaskFailure
 from titleholder.gcp.console import logs_page, pipeline_page
-from titleholder.gcp.vertex.clients import sentence, transient
+from titleholder.gcp.vertex.clients import error_message, is_transient
 from titleholder.gcp.vertex.jobs import Jobs
-from titleholder.operators.base import ModelOperator, next_look
+from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import PipelineLink
 from titleholder.pipelines.contract import Job, Task
 
@@ -31,7 +31,7 @@ class WaitForJobOperator(ModelOperator):
 
     submitted_by: ClassVar[str]
     section: ClassVar[str]
-    lost: ClassVar[str]
+    failure_effect: ClassVar[str]
     remedy: ClassVar[str]
     operator_extra_links: Collection[BaseOperatorLink] = (PipelineLink(),)
 
@@ -47,12 +47,12 @@ class WaitForJobOperator(ModelOperator):
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """One look, more at a job that was just submitted; defers while the job runs, fails when
         it failed, was cancelled or is late."""
-        submitted = self.handed(context, self.submitted_by)
-        PipelineLink.keep(context, pipeline_page(submitted["job"]))
+        submitted = self.xcom_result(context, self.submitted_by)
+        PipelineLink.store(context, pipeline_page(submitted["job"]))
         jobs = Jobs(self.environment)
         elapsed = self.clock() - datetime.fromisoformat(submitted["created"])
         late = elapsed > self.timeout
-        with self.told():
+        with self.fail_with_message():
             try:
                 job = jobs.get(submitted["job"])
                 for _ in range(LOOKS if elapsed < self.shortest_deferral else 0):
@@ -62,15 +62,15 @@ class WaitForJobOperator(ModelOperator):
                     job = jobs.get(job.name)
             except Exception as error:
                 # A job that runs for hours must not fail because Vertex AI is away for a minute.
-                if late or not transient(error):
+                if late or not is_transient(error):
                     raise
-                self.log.warning("%s cannot be read now: %s", submitted["job"], sentence(error))
-                self.wake_in(next_look(elapsed))
+                self.log.warning("%s cannot be read now: %s", submitted["job"], error_message(error))
+                self.defer_for(poll_delay(elapsed))
         self.log.info("pipeline job %s is %s. %s", job.name, job.state, progress(job))
         if job.ended:
             return self._ended(job)
         if not late:
-            self.wake_in(next_look(elapsed))
+            self.defer_for(poll_delay(elapsed))
         jobs.cancel(job.name)
         raise self._failed(
             job,
@@ -80,14 +80,14 @@ class WaitForJobOperator(ModelOperator):
 
     def _ended(self, job: Job) -> dict[str, Any]:
         if job.state != "SUCCEEDED":
-            raise self._failed(job, failure(job, self.lost))
-        with self.told():
+            raise self._failed(job, failure(job, self.failure_effect))
+        with self.fail_with_message():
             return self.result(job)
 
-    def _failed(self, job: Job, what: str) -> Told:
-        return Told(
+    def _failed(self, job: Job, what: str) -> TaskFailure:
+        return TaskFailure(
             f"{self.config.model}: {what}; {self.remedy}",
-            Kind.PIPELINE,
+            AlertKind.PIPELINE,
             (
                 *(Link(f"Log of {step.name}", logs_page(step.job)) for step in failed_in(job)),
                 Link("Pipeline", pipeline_page(job.name)),

@@ -5,8 +5,8 @@ from datetime import timedelta
 from typing import Any
 
 from titleholder.operators.wait_for_job import WaitForJobOperator
-from titleholder.pipelines.contract import Job, evaluated_score, offer
-from titleholder.pipelines.fingerprint import fingerprint_of
+from titleholder.pipelines.contract import Job, evaluated_score, candidate_model
+from titleholder.pipelines.fingerprint import fingerprint_from_labels
 
 
 class WaitForPipelineOperator(WaitForJobOperator):
@@ -15,7 +15,7 @@ class WaitForPipelineOperator(WaitForJobOperator):
 
     submitted_by = "submit_pipeline"
     section = "pipeline"
-    lost = "no new model"
+    failure_effect = "no new model"
     remedy = "to train anew, clear submit_pipeline with what follows it"
 
     @property
@@ -26,10 +26,10 @@ class WaitForPipelineOperator(WaitForJobOperator):
     def result(self, job: Job) -> dict[str, Any]:
         """Its score, and the model if it passed the gate."""
         score = evaluated_score(job)
-        offered = offer(job, self.config.gate.minimum_score, self.environment.pipeline_root)
+        offered = candidate_model(job, self.config.gate.minimum_score, self.environment.pipeline_root)
         self.log.info("score %.2f, %s", score, "offered" if offered else "under the gate")
         return {
             "score": score,
             "offer": asdict(offered) if offered else None,
-            "fingerprint": fingerprint_of(job.labels),
+            "fingerprint": fingerprint_from_labels(job.labels),
         }

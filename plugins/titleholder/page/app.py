@@ -7,12 +7,12 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from titleholder.config.model import kept_model
+from titleholder.config.model import model_from_json
 from titleholder.errors import ConfigError
 from titleholder.gcp.environment import Environment
-from titleholder.page.cache import Readings
+from titleholder.page.cache import ReadingCache
 from titleholder.page.collect import ask
-from titleholder.page.facts import Facts, Unreadable
+from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.render import notice, page, policy
 
 PREFIX = "/titleholder"
@@ -46,7 +46,7 @@ def app() -> Any:
     made = FastAPI(title="Titleholder", docs_url=None, redoc_url=None, openapi_url=None)
     own = ThreadPoolExecutor(AIRFLOW_THREADS, thread_name_prefix="titleholder-airflow")
     google = ThreadPoolExecutor(GOOGLE_THREADS, thread_name_prefix="titleholder-google")
-    readings = Readings(
+    readings = ReadingCache(
         lambda config, now: ask(config, Environment(config.connection), now, google),
         lambda: datetime.now(UTC),
     )
@@ -76,7 +76,7 @@ def app() -> Any:
         shown = names if len(names) <= MANY else []
         shown = shown if model is None else [model]
         others = [name for name in names if name not in shown]
-        files = await by_thread(kept_files, shown)
+        files = await by_thread(serialized_models, shown)
         found = await asyncio.gather(*(_known(readings, name, files.get(name)) for name in shown))
         write = partial(_written, found, base_of(request), others)
         return answer(await by_thread(write), framed=True)
@@ -98,7 +98,7 @@ def visible(user: Any) -> list[str]:
     return sorted(name for name in names if f"{name}__train" in there & allowed)
 
 
-def kept_files(names: Iterable[str]) -> dict[str, str | None]:
+def serialized_models(names: Iterable[str]) -> dict[str, str | None]:
     """The files of those models as JSON, as Airflow keeps them with their rollout DAGs; None for a
     DAG that has none."""
     from airflow.models.serialized_dag import SerializedDagModel
@@ -112,7 +112,7 @@ def kept_files(names: Iterable[str]) -> dict[str, str | None]:
     return found
 
 
-def runs_there(found: Iterable[Facts | Unreadable]) -> set[str]:
+def runs_there(found: Iterable[ModelFacts | Unreadable]) -> set[str]:
     """The dag runs that the events of these name and that this Airflow has, as `<dag id>/<run id>`.
     It lacks those that were deleted, and those of another Airflow or of `dag.test()`."""
     from airflow.models.dagrun import DagRun
@@ -122,7 +122,7 @@ def runs_there(found: Iterable[Facts | Unreadable]) -> set[str]:
     named = {
         tuple(event.run.split("/", 1))
         for one in found
-        if isinstance(one, Facts)
+        if isinstance(one, ModelFacts)
         for event in one.events or ()
         if "/" in event.run
     }
@@ -136,18 +136,18 @@ def runs_there(found: Iterable[Facts | Unreadable]) -> set[str]:
         return {f"{dag_id}/{run_id}" for dag_id, run_id in session.execute(asked)}
 
 
-def _written(found: Sequence[Facts | Unreadable], base: str, others: Sequence[str]) -> str:
+def _written(found: Sequence[ModelFacts | Unreadable], base: str, others: Sequence[str]) -> str:
     runs = runs_there(found)
     return page(found, datetime.now(UTC), base, runs=runs, framed=True, others=others)
 
 
-async def _known(readings: Readings, name: str, file: str | None) -> Facts | Unreadable:
+async def _known(readings: ReadingCache, name: str, file: str | None) -> ModelFacts | Unreadable:
     try:
         if file is None:
             raise ConfigError(
                 "its DAG was read by a version of titleholder that has no page; let Airflow read "
                 "the DAG anew"
             )
-        return await readings.facts(kept_model(file))
+        return await readings.facts(model_from_json(file))
     except ConfigError as error:
         return Unreadable(name, str(error))

@@ -9,13 +9,13 @@ from cachetools import LRUCache
 
 from titleholder.config.model import ModelConfig
 from titleholder.page.collect import SECONDS, Asked
-from titleholder.page.facts import ENDPOINT, EVENTS, Facts
+from titleholder.page.facts import ENDPOINT, EVENTS, ModelFacts
 from titleholder.page.text import moment
 
 # Whoever reloads does not ask Google again.
-KEPT = timedelta(seconds=30)
+MAX_AGE = timedelta(seconds=30)
 # How long a reader waits for a reading that has begun, before it is shown what there is.
-PATIENCE = timedelta(seconds=3)
+MAX_WAIT = timedelta(seconds=3)
 MODELS = 500
 
 
@@ -24,10 +24,10 @@ class _Reading:
     """What is being asked, and the last facts that lack nothing."""
 
     asked: Asked
-    whole: Facts | None
+    whole: ModelFacts | None
 
 
-class Readings:
+class ReadingCache:
     """What `ask` finds of each model, as of `clock`.
 
     A model is read once at a time, and not anew before the last reading's threads have ended: a
@@ -43,12 +43,12 @@ class Readings:
         # By the configuration, as JSON: what a changed one asks for is something else.
         self._readings: LRUCache[str, _Reading] = LRUCache(MODELS)
 
-    async def facts(self, config: ModelConfig) -> Facts:
+    async def facts(self, config: ModelConfig) -> ModelFacts:
         """The facts of a reading at most KEPT old. While that is not there, PATIENCE after it
         began, what there is of it, and of the last reading that was whole. Raises nothing."""
         reading = self._current(config)
         asked = reading.asked
-        left = asked.at + PATIENCE - self._clock()
+        left = asked.at + MAX_WAIT - self._clock()
         if asked.pending and left > timedelta(0):
             waited = [asyncio.wrap_future(one) for one in asked.pending]
             await asyncio.wait(waited, timeout=left.total_seconds())
@@ -58,16 +58,16 @@ class Readings:
     def _current(self, config: ModelConfig) -> _Reading:
         key, now = config.model_dump_json(), self._clock()
         last = self._readings.get(key)
-        if last is not None and (last.asked.pending or now - last.asked.at < KEPT):
+        if last is not None and (last.asked.pending or now - last.asked.at < MAX_AGE):
             return last
         whole = last.whole if last else None
-        if last is not None and not (facts := last.asked.facts(late=True)).away:
+        if last is not None and not (facts := last.asked.facts(late=True)).unreachable:
             whole = facts
         self._readings[key] = _Reading(self._ask(config, now), whole)
         return self._readings[key]
 
 
-def _filled(facts: Facts, before: Facts | None) -> Facts:
+def _filled(facts: ModelFacts, before: ModelFacts | None) -> ModelFacts:
     """With what they lack as it was before, and since when it is that."""
     if before is None or (facts.view is not None and facts.events is not None):
         return facts

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from itertools import groupby, pairwise
 
 from titleholder.page.scales import scale, spaced, ticks
-from titleholder.page.verdict_points import Look
+from titleholder.page.verdict_points import VerdictPoint
 
 HEIGHT, TOP, BOTTOM = 250, 30, 222
 
@@ -14,7 +14,7 @@ HEIGHT, TOP, BOTTOM = 250, 30, 222
 class Dot:
     """A verdict with an estimate: where it is, and the ends of its interval, if it has one."""
 
-    look: Look
+    point: VerdictPoint
     x: float
     y: float
     top: float | None
@@ -22,7 +22,7 @@ class Dot:
 
 
 @dataclass(frozen=True)
-class Reign:
+class ChallengerSpan:
     """From where to where one challenger was judged; `label` is "" where it would not fit."""
 
     x: float
@@ -38,11 +38,11 @@ class Chart:
     width: int
     left: int
     dots: list[Dot]
-    reigns: list[Reign]
+    spans: list[ChallengerSpan]
     zero: float
     margin: float | None
-    upward: list[tuple[float, str]]
-    across: list[tuple[float, str]]
+    y_ticks: list[tuple[float, str]]
+    x_ticks: list[tuple[float, str]]
 
     @property
     def right(self) -> int:
@@ -50,7 +50,7 @@ class Chart:
         return self.width - 12
 
 
-def chart(looks: Sequence[Look], width: int) -> Chart | None:
+def chart(looks: Sequence[VerdictPoint], width: int) -> Chart | None:
     """The chart of these verdicts, oldest first; None when none of them has an estimate."""
     drawn = [look for look in looks if look.estimate is not None]
     if not drawn:
@@ -85,21 +85,21 @@ def chart(looks: Sequence[Look], width: int) -> Chart | None:
         width=width,
         left=left,
         dots=dots,
-        reigns=_reigns(dots, left, width - 12),
+        spans=_spans(dots, left, width - 12),
         zero=y(0.0),
         margin=y(-margin) if margin else None,
-        upward=marks,
-        across=spaced(days, 60),
+        y_ticks=marks,
+        x_ticks=spaced(days, 60),
     )
 
 
-def _reigns(dots: Sequence[Dot], left: float, right: float) -> list[Reign]:
+def _spans(dots: Sequence[Dot], left: float, right: float) -> list[ChallengerSpan]:
     """Halfway between the last verdict on one challenger and the first on the next it changes."""
-    groups = [list(group) for _, group in groupby(dots, key=lambda dot: dot.look.version)]
+    groups = [list(group) for _, group in groupby(dots, key=lambda dot: dot.point.version)]
     starts = [left, *((a[-1].x + b[0].x) / 2 for a, b in pairwise(groups))]
     found = []
     for group, start, end in zip(groups, starts, [*starts[1:], right], strict=True):
-        version = group[0].look.version
+        version = group[0].point.version
         fits = 6.5 * len(version) + 10 < end - start
-        found.append(Reign(start, end, version, version if fits else ""))
+        found.append(ChallengerSpan(start, end, version, version if fits else ""))
     return found

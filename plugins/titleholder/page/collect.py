@@ -10,11 +10,11 @@ from typing import Any, Generic, TypeVar
 
 from titleholder.config.model import ModelConfig
 from titleholder.events.event import Event
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.errors import told
+from titleholder.gcp.errors import user_message
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.page.facts import DAYS, ENDPOINT, EVENTS, Facts
+from titleholder.page.facts import DAYS, ENDPOINT, EVENTS, ModelFacts
 from titleholder.rollout.view import View
 
 # How long Google is waited for, and the deadline of each call: no thread waits for ever.
@@ -46,7 +46,7 @@ class Asked:
         """Those that have no answer yet."""
         return [one for one in (self.view, self.events) if not one.done()]
 
-    def facts(self, *, late: bool) -> Facts:
+    def facts(self, *, late: bool) -> ModelFacts:
         """What is known so far. The rest counts as what could not be read when it is
         `late`, else as one that is being read."""
         asked: tuple[tuple[str, Future[Any]], ...] = (
@@ -73,7 +73,7 @@ class Asked:
                 "It is not known which of these events are of this endpoint: they are all that "
                 f"{self.config.events} has of {self.config.model}."
             )
-        return Facts(self.config, self.at, view, events, tuple(away), tuple(notes), bool(notes))
+        return ModelFacts(self.config, self.at, view, events, tuple(away), tuple(notes), bool(notes))
 
 
 def ask(config: ModelConfig, environment: Environment, now: datetime, threads: Executor) -> Asked:
@@ -85,14 +85,14 @@ def ask(config: ModelConfig, environment: Environment, now: datetime, threads: E
         threads.submit(_answer, lambda: _endpoint(config, environment)),
         threads.submit(
             _answer,
-            lambda: EventTable(environment, config.events, patience=SECONDS).read(
+            lambda: EventsTable(environment, config.events, timeout_seconds=SECONDS).read(
                 config.model, since=since
             ),
         ),
     )
 
 
-def gather(config: ModelConfig, environment: Environment, now: datetime) -> Facts:
+def collect(config: ModelConfig, environment: Environment, now: datetime) -> ModelFacts:
     """What is known of the model within SECONDS; what is not is told in the facts, so that one
     service that is away leaves the rest of the page. Raises nothing."""
     threads = ThreadPoolExecutor(2, thread_name_prefix="titleholder-page")
@@ -114,7 +114,7 @@ def _answer(read: Callable[[], T]) -> Answer[T]:
     try:
         return Answer(read())
     except Exception as error:
-        said = told(error)
+        said = user_message(error)
         if said is None:
             log.exception("titleholder: a page could not be made")
             said = "something went wrong that the log of the server has."

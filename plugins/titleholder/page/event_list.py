@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from titleholder.events.event import UNCHANGING, Event
+from titleholder.events.event import NO_CHANGE_ACTIONS, Event
 
 
 @dataclass(frozen=True)
@@ -14,14 +14,14 @@ class Entry:
     more: list[Event] = field(default_factory=list)
 
 
-def entries(events: Sequence[Event], most: int) -> list[Entry]:
+def event_entries(events: Sequence[Event], most: int) -> list[Entry]:
     """The newest `most` entries, newest first, of events that are oldest first: one for each
     change, and between two changes one for each action that changed nothing, with all its events.
     """
     found: list[Entry] = []
     since_change: dict[str, Entry] = {}
     for event in reversed(events):
-        if event.action not in UNCHANGING:
+        if event.action not in NO_CHANGE_ACTIONS:
             since_change = {}
         elif event.action in since_change:
             since_change[event.action].more.append(event)

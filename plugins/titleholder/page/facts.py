@@ -14,7 +14,7 @@ ENDPOINT, EVENTS = "The endpoint", "The events"
 
 
 @dataclass(frozen=True)
-class Facts:
+class ModelFacts:
     """One model as it was found at `now` (aware).
 
     `view` and `events` (those of the last DAYS days, oldest first) are None when they could not be
@@ -26,7 +26,7 @@ class Facts:
     now: datetime
     view: View | None
     events: Sequence[Event] | None
-    away: tuple[str, ...] = ()
+    unreachable: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
     unfinished: bool = False
 

@@ -9,7 +9,7 @@ from titleholder.intervals import Interval, last_complete
 
 
 @dataclass(frozen=True)
-class Week:
+class SourceWeek:
     """The newest interval whose run came to the endpoint: its freshness (`outcome`, "" when that
     was not recorded), why, and the dag run. `overdue` says that a newer one has ended, else ""."""
 
@@ -20,7 +20,7 @@ class Week:
     overdue: str
 
 
-def week(schedule: str, events: Sequence[Event], now: datetime) -> Week:
+def newest_week(schedule: str, events: Sequence[Event], now: datetime) -> SourceWeek:
     """By the events of one model, oldest first; `schedule` is the cron of its weekly DAG."""
     told = [event for event in events if event.interval_start and event.interval_end]
     newest = max((e.interval_end for e in told if e.interval_end), default=None)
@@ -36,10 +36,10 @@ def week(schedule: str, events: Sequence[Event], now: datetime) -> Week:
     event = next((e for e in reversed(last) if isinstance(e.evidence.get("freshness"), dict)), None)
     event = event or (last[-1] if last else None)
     if event is None or event.interval_start is None or event.interval_end is None:
-        return Week(None, "", "", "", overdue)
+        return SourceWeek(None, "", "", "", overdue)
     fresh = event.evidence.get("freshness")
     found = fresh if isinstance(fresh, dict) else {}
-    return Week(
+    return SourceWeek(
         Interval(event.interval_start, event.interval_end),
         str(found.get("outcome") or ""),
         str(found.get("reason") or ""),

@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from titleholder.page import links
-from titleholder.page.facts import Facts, Unreadable
-from titleholder.page.sections import tell
-from titleholder.page.text import count, moment, ran, said
+from titleholder.page.facts import ModelFacts, Unreadable
+from titleholder.page.sections import build_section
+from titleholder.page.text import count, moment, run_text, reason_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -23,7 +23,7 @@ AGAIN_SECONDS = 5
 
 
 def page(
-    found: Sequence[Facts | Unreadable],
+    found: Sequence[ModelFacts | Unreadable],
     now: datetime,
     airflow: str | None,
     *,
@@ -38,7 +38,7 @@ def page(
     link. `framed`: with the script that lets it live in Airflow's frame. `others` are models that
     have a page of their own, at `?model=`. A page that is not finished loads itself anew.
     """
-    models = [tell(one) for one in found if isinstance(one, Facts)]
+    models = [build_section(one) for one in found if isinstance(one, ModelFacts)]
 
     def run(name: str) -> str:
         return links.run(airflow, name) if name in runs else ""
@@ -111,7 +111,7 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     made.globals["links"] = links
-    made.filters |= {"moment": moment, "number": _number, "said": said, "ran": ran, "count": count}
+    made.filters |= {"moment": moment, "number": _number, "said": reason_text, "ran": run_text, "count": count}
     return made
 
 

@@ -4,15 +4,15 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from titleholder.events.event import UNCHANGING, Event, champion_at, of_endpoint
+from titleholder.events.event import NO_CHANGE_ACTIONS, Event, champion_at, events_of_endpoint
 from titleholder.page import links
 from titleholder.page.chart import Chart, chart
-from titleholder.page.event_list import Entry, entries
-from titleholder.page.facts import Facts
-from titleholder.page.freshness import Week, week
+from titleholder.page.event_list import Entry, event_entries
+from titleholder.page.facts import ModelFacts
+from titleholder.page.freshness import SourceWeek, newest_week
 from titleholder.page.text import names_of
-from titleholder.page.verdict_points import Look, looks
-from titleholder.rollout.status import Seated, Standing, seated
+from titleholder.page.verdict_points import VerdictPoint, verdict_points
+from titleholder.rollout.status import RoleHolder, EndpointStatus, endpoint_status
 from titleholder.rollout.view import View
 
 WIDE, NARROW = 760, 350
@@ -20,84 +20,84 @@ LAST = 15
 
 
 @dataclass(frozen=True)
-class Part:
+class TrafficRow:
     """One deployed model's part of the bar, in per cent of its width; `data_until` is None for a
     model that no run of ours deployed."""
 
-    holder: Seated
+    holder: RoleHolder
     start: int
     score: float | None
     data_until: datetime | None
 
 
 @dataclass(frozen=True)
-class Told:
+class ModelSection:
     """One model's part of the page; `charts` are the same one for a wide and a narrow screen.
 
     `names` are those of text.names_of. Of the last verdict, `current` is one on the challenger
     that is there, `past` one on an earlier challenger, whose role ended with the event `ended`.
     """
 
-    facts: Facts
+    facts: ModelFacts
     names: dict[str, str]
-    parts: list[Part]
+    traffic: list[TrafficRow]
     warnings: list[str]
-    nobody: str
+    no_champion: str
     champion: Event | None
-    looks: list[Look]
-    current: Look | None
-    past: Look | None
+    points: list[VerdictPoint]
+    current: VerdictPoint | None
+    past: VerdictPoint | None
     ended: Event | None
-    unjudged: str
+    not_evaluated: str
     silence: str
     charts: list[Chart]
-    week: Week | None
+    week: SourceWeek | None
     entries: list[Entry]
     endpoint: str
 
 
-def tell(facts: Facts) -> Told:
+def build_section(facts: ModelFacts) -> ModelSection:
     """What there is to say, also where little or nothing could be read."""
     events, view = facts.events or (), facts.view
-    standing = seated(view) if view is not None else Standing([], None, "")
+    standing = endpoint_status(view) if view is not None else EndpointStatus([], None, "")
     holders = standing.holders
-    warnings = [*facts.away, *filter(None, [standing.undecided])]
+    warnings = [*facts.unreachable, *filter(None, [standing.needs_action])]
     if view is not None:
-        warnings += [f"In the works: {operation}" for operation in view.busy]
+        warnings += [f"In the works: {operation}" for operation in view.pending_operations]
     present = events
     if view is not None:
-        present = of_endpoint(events, view.endpoint, view.created)
-    judged = looks(present)
+        present = events_of_endpoint(events, view.endpoint, view.created)
+    judged = verdict_points(present)
     last = judged[-1] if judged else None
-    challenger = next((one.seat for one in holders if one.role == "challenger"), None)
+    challenger = next((one.deployed_model for one in holders if one.role == "challenger"), None)
     current = last if last and challenger and last.challenger == challenger.id else None
     past = None if current else last
-    return Told(
+    return ModelSection(
         facts=facts,
         names=names_of(view, events),
-        parts=_parts(view, holders, present),
+        traffic=_parts(view, holders, present),
         warnings=warnings,
-        nobody=_nobody(facts, holders),
+        no_champion=_nobody(facts, holders),
         champion=champion_at(present, facts.now),
-        looks=judged[::-1],
+        points=judged[::-1],
         current=current,
         past=past,
         ended=_ended(past, present),
-        unjudged=challenger.model if challenger and past else "",
+        not_evaluated=challenger.model if challenger and past else "",
         silence=_silence(facts, judged),
         charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(judged, width))],
-        week=None if facts.events is None else week(facts.config.schedule, events, facts.now),
-        entries=entries(events, LAST),
+        week=None if facts.events is None else newest_week(facts.config.schedule, events, facts.now),
+        entries=event_entries(events, LAST),
         endpoint=links.endpoint(view.endpoint or "") if view else "",
     )
 
 
-def _parts(view: View | None, holders: Sequence[Seated], events: Sequence[Event]) -> list[Part]:
+def _parts(view: View | None, holders: Sequence[RoleHolder], events: Sequence[Event]) -> list[TrafficRow]:
     parts, start = [], 0
     for holder in holders:
-        until = view.data_until(holder.seat) if view is not None else None
-        parts.append(Part(holder, start, _score(holder.seat.id, events), until))
-        start += holder.seat.share
+        until = view.data_until(holder.deployed_model) if view is not None else None
+        parts.append(TrafficRow(holder, start, _score(holder.deployed_model.id, events), until))
+        start += holder.deployed_model.traffic_percentage
     return parts
 
 
@@ -111,7 +111,7 @@ def _score(seat: str, events: Sequence[Event]) -> float | None:
     return None
 
 
-def _nobody(facts: Facts, holders: Sequence[Seated]) -> str:
+def _nobody(facts: ModelFacts, holders: Sequence[RoleHolder]) -> str:
     if facts.view is None:
         return ""
     if facts.view.endpoint is None:
@@ -123,18 +123,18 @@ def _nobody(facts: Facts, holders: Sequence[Seated]) -> str:
     return ""
 
 
-def _ended(past: Look | None, events: Sequence[Event]) -> Event | None:
+def _ended(past: VerdictPoint | None, events: Sequence[Event]) -> Event | None:
     """The change by which a challenger that was judged was one no longer; None when not known."""
     if past is None:
         return None
     for event in events:
-        later = event.time >= past.time and event.action not in UNCHANGING
+        later = event.time >= past.time and event.action not in NO_CHANGE_ACTIONS
         if later and event.challenger_after != past.challenger:
             return event
     return None
 
 
-def _silence(facts: Facts, judged: Sequence[Look]) -> str:
+def _silence(facts: ModelFacts, judged: Sequence[VerdictPoint]) -> str:
     """Why there is no chart; "" when there is one."""
     if facts.events is None:
         return "The verdicts are not known now."

@@ -20,13 +20,13 @@ def names_of(view: View | None, events: Iterable[Event]) -> dict[str, str]:
     the endpoint's resource name."""
     names = {key: version for event in events for key, version in event.versions.items()}
     if view is not None:
-        names |= {seat.id: seat.model for seat in view.seats}
+        names |= {seat.id: seat.model for seat in view.deployed_models}
         if view.endpoint:
             names[view.endpoint] = "the endpoint"
     return {key: name for key, name in names.items() if len(key) >= SHORTEST_ID}
 
 
-def said(reason: str, names: Mapping[str, str], chip: str = "", *, ids: bool = False) -> Markup:
+def reason_text(reason: str, names: Mapping[str, str], chip: str = "", *, ids: bool = False) -> Markup:
     """A sentence: versions in place of ids (with `ids`, the ids behind them), commands as code,
     dates in one piece, and without the word of the `chip` that it is shown with."""
     known = "|".join(re.escape(key) for key in sorted(names, key=len, reverse=True))
@@ -44,7 +44,7 @@ def moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
-def ran(run: str) -> str:
+def run_text(run: str) -> str:
     """What an event's run was, without which one it was: the DAG's id, or the command line."""
     dag_id, _, run_id = run.partition("/")
     return dag_id if run_id else re.sub(r"^(command line) \S+$", r"\1", run)

@@ -10,7 +10,7 @@ from titleholder.events.event import Event
 
 
 @dataclass(frozen=True)
-class Look:
+class VerdictPoint:
     """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
     challenger's; None where it bore none. `challenger` is the challenger's deployed model id, ""
     where it is not known, and `version` its version, else that id."""
@@ -39,18 +39,18 @@ class Look:
         return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
 
 
-def looks(events: Iterable[Event]) -> list[Look]:
+def verdict_points(events: Iterable[Event]) -> list[VerdictPoint]:
     """The events `judged`, in their order."""
-    return [_look(event) for event in events if event.action == "judged"]
+    return [_point(event) for event in events if event.action == "judged"]
 
 
-def _look(event: Event) -> Look:
+def _point(event: Event) -> VerdictPoint:
     # Rows that others wrote may lack anything.
     evidence = event.evidence
     said = evidence.get("verdict")
     verdict: dict[str, Any] = said if isinstance(said, dict) else {}
     who = event.challenger_after or ""
-    return Look(
+    return VerdictPoint(
         time=event.time,
         outcome=str(verdict.get("outcome", "unknown")),
         reason=event.reason,

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.config.model import ModelConfig
-from titleholder.config.parameters import GIVEN, Given
+from titleholder.config.parameters import RUNTIME_PARAMETERS, RuntimeParameters
 from titleholder.digest import is_digest
 from titleholder.errors import PipelineError
 from titleholder.intervals import Interval
@@ -60,7 +60,7 @@ class Job:
 
 
 @dataclass(frozen=True)
-class Offer:
+class CandidateModel:
     """A model that passed the gate. `uri` is the folder that holds the model's file, `image` the
     serving container it is made for."""
 
@@ -71,19 +71,19 @@ class Offer:
     digest: str
 
 
-def parameters(
+def runtime_parameters(
     config: ModelConfig, project: str, location: str, table: str, interval: Interval
 ) -> dict[str, Any]:
     """The runtime parameters of one run: the contract's own, then those of the YAML file.
 
     Raises PipelineError when the latter sets one that is the contract's, as parsing it would.
     """
-    if taken := sorted(GIVEN & config.pipeline.parameters.keys()):
+    if taken := sorted(RUNTIME_PARAMETERS & config.pipeline.parameters.keys()):
         raise PipelineError(
             f"{config.model}.yaml: pipeline.parameters: sets {', '.join(taken)}, which every run "
             "gets by itself; remove it"
         )
-    given = Given(
+    given = RuntimeParameters(
         project=project,
         location=location,
         source_table=table,
@@ -95,7 +95,7 @@ def parameters(
     return asdict(given) | config.pipeline.parameters
 
 
-def offer(job: Job, minimum_score: float, root: str) -> Offer | None:
+def candidate_model(job: Job, minimum_score: float, root: str) -> CandidateModel | None:
     """The model that a finished job offers; None when it scored below the gate.
 
     Raises PipelineError when the job does not keep the contract: offering below the gate, or not
@@ -119,7 +119,7 @@ def offer(job: Job, minimum_score: float, root: str) -> Offer | None:
     model = offered.artifacts.get("model")
     if model is None or not model.uri.startswith("gs://"):
         raise _broken(job, "the task 'offer' has no output artifact 'model' with a gs:// URI")
-    require_under(root, model.uri)
+    require_within_root(root, model.uri)
     missing = [
         key for key in ("serving_image", "framework_version", "sha256") if key not in model.metadata
     ]
@@ -140,7 +140,7 @@ def offer(job: Job, minimum_score: float, root: str) -> Offer | None:
             f"the model was trained with scikit-learn {version} and {image} serves "
             f"{'.'.join(serves.groups())}, which may not load it; make the two agree",
         )
-    return Offer(
+    return CandidateModel(
         uri=model.uri,
         image=image,
         framework_version=version,
@@ -149,7 +149,7 @@ def offer(job: Job, minimum_score: float, root: str) -> Offer | None:
     )
 
 
-def require_under(root: str, uri: str) -> None:
+def require_within_root(root: str, uri: str) -> None:
     """Raises PipelineError for an artifact that is not in the folder where models are taken from:
     whoever may write elsewhere must not be able to have code of theirs loaded."""
     if f"{uri.rstrip('/')}/".startswith(f"{root}/") and not {".", "..", ""} & {

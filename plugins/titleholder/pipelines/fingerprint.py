@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from titleholder.digest import from_label, to_label
+from titleholder.digest import digest_from_label, digest_to_label
 from titleholder.labels import FINGERPRINT
 from titleholder.rollout.view import Version
 
@@ -16,7 +16,7 @@ _ELSEWHERE = {"project", "location"}
 
 
 @dataclass(frozen=True)
-class Content:
+class TableContent:
     """The rows of an interval: how many, the time of the newest, and two digests of them that do
     not depend on their order, of 64 bits each."""
 
@@ -27,7 +27,7 @@ class Content:
 
 
 def fingerprint(
-    content: Content, template: Mapping[str, Any], parameters: Mapping[str, Any]
+    content: TableContent, template: Mapping[str, Any], parameters: Mapping[str, Any]
 ) -> str:
     """A SHA-256 in hexadecimal, the same for the same rows, pipeline and parameters."""
     newest = content.newest.timestamp() if content.newest else None
@@ -40,15 +40,15 @@ def fingerprint(
 
 def fingerprint_labels(found: str) -> dict[str, str]:
     """The label that says so, of a pipeline job or a version; none for an empty one."""
-    return {FINGERPRINT: to_label(found)} if found else {}
+    return {FINGERPRINT: digest_to_label(found)} if found else {}
 
 
-def fingerprint_of(labels: Mapping[str, str]) -> str:
+def fingerprint_from_labels(labels: Mapping[str, str]) -> str:
     """The fingerprint that those labels carry; empty when they have none."""
-    return from_label(labels.get(FINGERPRINT, ""))
+    return digest_from_label(labels.get(FINGERPRINT, ""))
 
 
-def trained_on(found: str, versions: Iterable[Version]) -> Version | None:
+def version_with_fingerprint(found: str, versions: Iterable[Version]) -> Version | None:
     """The newest of the registered versions that has that fingerprint."""
     same = [version for version in versions if found and version.fingerprint == found]
     return max(same, key=lambda version: int(version.number), default=None)

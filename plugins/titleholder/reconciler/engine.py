@@ -7,35 +7,35 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
-from titleholder.errors import Refusal, TryAgain
+from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.events.event import Event
-from titleholder.gcp.vertex.clients import sentence
-from titleholder.gcp.vertex.endpoints import Endpoints, LookAgain
-from titleholder.reconciler.recorder import Cause, Recorder
-from titleholder.rollout.descriptions import all_described, described
-from titleholder.rollout.display_names import serving
+from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.vertex.endpoints import Endpoints, StaleView
+from titleholder.reconciler.recorder import ChangeContext, Recorder
+from titleholder.rollout.descriptions import describe_steps, describe_step
+from titleholder.rollout.display_names import traffic_summary
 from titleholder.rollout.intents import Intent, Policy
 from titleholder.rollout.outcome import KEPT_OUT, Plan
 from titleholder.rollout.plan import plan
 from titleholder.rollout.steps import Alias, SetTraffic, Step
 from titleholder.rollout.view import View
-from titleholder.rollout.wishes import Wish, intent_of, pin
+from titleholder.rollout.wishes import Wish, intent_of, resolve_target
 
 if TYPE_CHECKING:
-    from titleholder.gcp.bigquery.events_table import EventTable
+    from titleholder.gcp.bigquery.events_table import EventsTable
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 # A resumed task costs more than this on a worker, so short operations are waited for in place.
-PATIENCE = timedelta(seconds=5)
+INLINE_WAIT = timedelta(seconds=5)
 # Vertex AI is known to take half an hour to deploy; nothing sound takes this long.
 OPERATION_LIMIT = timedelta(hours=3)
-LOOK_AGAIN_LIMIT = 5
+MAX_STALE_VIEWS = 5
 
 
 @dataclass(frozen=True)
-class Waiting:
+class PendingOperation:
     """An operation that runs on. `step` is what it is to do, "" when another caller started it;
     `changed` tells whether this caller has changed anything before it."""
 
@@ -46,7 +46,7 @@ class Waiting:
 
 
 @dataclass(frozen=True)
-class Done:
+class Converged:
     """The endpoint is as it was wanted; `changed` tells whether that took any step."""
 
     plan: Plan
@@ -69,9 +69,9 @@ class Reconciler:
     def __init__(
         self,
         endpoints: Endpoints,
-        events: "EventTable",
+        events: "EventsTable",
         policy: Policy,
-        cause: Cause,
+        cause: ChangeContext,
         clock: Callable[[], datetime],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
@@ -83,16 +83,16 @@ class Reconciler:
         self._pause = pause
 
     @property
-    def noted(self) -> tuple[Event, ...]:
+    def recorded(self) -> tuple[Event, ...]:
         """The events of this caller so far, written or not."""
-        return tuple(self._recorder.noted)
+        return tuple(self._recorder.recorded)
 
     def run(
         self,
         intent: Intent,
-        waiting: Waiting | None = None,
+        waiting: PendingOperation | None = None,
         check: Callable[[View], None] | None = None,
-    ) -> Done | Waiting:
+    ) -> Converged | PendingOperation:
         """Apply one step after the other; stops at an operation that takes longer than some
         seconds. Call it again, with what it returned, when that may be over.
 
@@ -103,68 +103,68 @@ class Reconciler:
         """
         try:
             done = self._run(intent, waiting, check)
-        except Refusal as refusal:
-            self._refuse(intent, refusal)
+        except ManualActionRequired as refusal:
+            self._record_blocked(intent, refusal)
             raise
-        if not self._recorder.flush() and isinstance(done, Done):
-            raise TryAgain(
+        if not self._recorder.flush() and isinstance(done, Converged):
+            raise RetryableError(
                 f"{done.summary}, but that could not be recorded in {self._events.table}; "
                 "repeat this when BigQuery answers"
             )
         return done
 
-    def pin(self, wish: Wish) -> tuple[Wish, Plan, View]:
+    def resolve_target(self, wish: Wish) -> tuple[Wish, Plan, View]:
         """One look: the wish with the model it is about, and the plan from this view. Raises
         InvalidRequest and Refusal."""
 
         def read(view: View) -> tuple[Wish, Plan, View]:
-            pinned = pin(wish, view)
+            pinned = resolve_target(wish, view)
             return pinned, plan(view, intent_of(pinned), self._policy), view
 
-        return self.look(wish, read)
+        return self.read_view(wish, read)
 
-    def look(self, wish: object, read: Callable[[View], T]) -> T:
+    def read_view(self, wish: object, read: Callable[[View], T]) -> T:
         """What `read` makes of one look; its Refusal is recorded, as one of `wish`."""
         view = self._endpoints.observe()
         try:
             return read(view)
-        except Refusal as refusal:
-            self._refuse(wish, refusal)
+        except ManualActionRequired as refusal:
+            self._record_blocked(wish, refusal)
             raise
 
-    def note(self, action: str, view: View, reason: str, about: str) -> bool:
+    def record(self, action: str, view: View, reason: str, about: str) -> bool:
         """Record something that changed nothing, such as what was judged on the job `about`;
         whether that could be written."""
-        self._recorder.unchanged(action, reason, view, f"{about} {reason}")
+        self._recorder.no_change(action, reason, view, f"{about} {reason}")
         return self._recorder.flush()
 
     def _run(
-        self, intent: Intent, waiting: Waiting | None, check: Callable[[View], None] | None
-    ) -> Done | Waiting:
-        if waiting is not None and waiting.step and self._runs_on(waiting, timedelta(0)):
+        self, intent: Intent, waiting: PendingOperation | None, check: Callable[[View], None] | None
+    ) -> Converged | PendingOperation:
+        if waiting is not None and waiting.step and self._still_running(waiting, timedelta(0)):
             return waiting
         told: tuple[Step, ...] = ()
         lost: Event | None = None
         changed = waiting is not None and (waiting.changed or bool(waiting.step))
-        fresh: Waiting | None = None  # somebody else's operation, first seen in this call
+        fresh: PendingOperation | None = None  # somebody else's operation, first seen in this call
         made: set[Step] = set()
         seen = 0
         while True:
             view = self._endpoints.observe()
-            self._recorder.catch_up(view, lost)
+            self._recorder.recover_last_change(view, lost)
             lost = None
             decided = plan(view, intent, self._policy)
             if not decided.steps:
-                return self._done(decided, view, changed)
+                return self._converged(decided, view, changed)
             if decided.steps != told:
-                log.info("plan: %s", "; ".join(all_described(decided.steps, view)))
+                log.info("plan: %s", "; ".join(describe_steps(decided.steps, view)))
             step, told = decided.steps[0], decided.steps
-            words = described(step, view)
-            if view.busy and not _possible(view, step):
-                if waiting is None or waiting.operation != view.busy[0]:
-                    waiting = fresh = Waiting(view.busy[0], "", self._clock(), changed)
+            words = describe_step(step, view)
+            if view.pending_operations and not _possible_while_busy(view, step):
+                if waiting is None or waiting.operation != view.pending_operations[0]:
+                    waiting = fresh = PendingOperation(view.pending_operations[0], "", self._clock(), changed)
                 self._check_limit(waiting)
-                if waiting is not fresh or self._clock() >= waiting.since + PATIENCE:
+                if waiting is not fresh or self._clock() >= waiting.since + INLINE_WAIT:
                     return waiting
                 self._pause(0.25)
                 continue
@@ -173,74 +173,74 @@ class Reconciler:
             if check is not None and to_change and not self._recorder.wrote(view):
                 check(view)
             if step in made:
-                raise Refusal(
+                raise ManualActionRequired(
                     f"somebody else undid this: {words}; look at `python -m titleholder status "
                     f"{view.model}` and agree with them on what is wanted, then repeat this"
                 )
             event = (
-                self._recorder.change(view, step, intent, decided)
+                self._recorder.traffic_event(view, step, intent, decided)
                 if isinstance(step, SetTraffic)
                 else None
             )
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
-            except LookAgain as change:
+            except StaleView as change:
                 seen, lost = seen + 1, event
-                if seen == LOOK_AGAIN_LIMIT:
-                    raise TryAgain(f"could not {words} in {seen} tries: {change}") from None
+                if seen == MAX_STALE_VIEWS:
+                    raise RetryableError(f"could not {words} in {seen} tries: {change}") from None
                 log.info("could not %s yet (%s); looking again", words, change)
                 self._pause(1)
                 continue
             log.info("%s: %s", "begun" if operation else "done", words)
             changed = True
             if event is not None:
-                self._recorder.note(event)
+                self._recorder.record(event)
                 # Done twice by one caller, it would be a fight over live traffic without an end.
                 made.add(step)
             if operation:
-                waiting = Waiting(operation, words, self._clock(), changed)
-                if self._runs_on(waiting, PATIENCE):
+                waiting = PendingOperation(operation, words, self._clock(), changed)
+                if self._still_running(waiting, INLINE_WAIT):
                     return waiting
 
-    def _runs_on(self, waiting: Waiting, patience: timedelta) -> bool:
+    def _still_running(self, waiting: PendingOperation, patience: timedelta) -> bool:
         """Whether our operation still runs after `patience`."""
         give_up = self._clock() + patience
         try:
-            while self._endpoints.running(waiting.operation, waiting.step):
+            while self._endpoints.is_running(waiting.operation, waiting.step):
                 self._check_limit(waiting)
                 if self._clock() >= give_up:
                     return True
                 self._pause(0.25)
-        except (Refusal, TryAgain) as error:
-            told = serving(self._endpoints.observe())
+        except (ManualActionRequired, RetryableError) as error:
+            told = traffic_summary(self._endpoints.observe())
             raise type(error)(f"{error}; {told}") from None
         return False
 
-    def _check_limit(self, waiting: Waiting) -> None:
+    def _check_limit(self, waiting: PendingOperation) -> None:
         if self._clock() - waiting.since > OPERATION_LIMIT:
-            raise Refusal(
+            raise ManualActionRequired(
                 f"the operation {waiting.operation} has not ended in {OPERATION_LIMIT}; cancel it "
                 "in the console, then repeat this"
             )
 
-    def _done(self, decided: Plan, view: View, changed: bool) -> Done:
+    def _converged(self, decided: Plan, view: View, changed: bool) -> Converged:
         if decided.outcome in KEPT_OUT:
-            self._recorder.kept_out(view, decided)
-        return Done(decided, view, changed)
+            self._recorder.not_deployed(view, decided)
+        return Converged(decided, view, changed)
 
-    def _refuse(self, wish: object, refusal: Refusal) -> None:
+    def _record_blocked(self, wish: object, refusal: ManualActionRequired) -> None:
         view = View(self._endpoints.config.model, None)
         try:
             view = self._endpoints.observe()
         except Exception as error:
-            log.warning("could not look at the endpoint for the record: %s", sentence(error))
-        self._recorder.refused(view, wish, refusal)
+            log.warning("could not look at the endpoint for the record: %s", error_message(error))
+        self._recorder.blocked(view, wish, refusal)
         self._recorder.flush()
 
 
-def _possible(view: View, step: Step) -> bool:
+def _possible_while_busy(view: View, step: Step) -> bool:
     """Whether the step can be done while operations run: somebody may want a bad model off the
     endpoint at once. But nobody who may be leaving is given traffic."""
     if isinstance(step, SetTraffic):
-        return not (view.leaving and step.split.keys() - view.split.keys())
+        return not (view.undeploying and step.split.keys() - view.split.keys())
     return isinstance(step, Alias)

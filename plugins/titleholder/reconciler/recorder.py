@@ -7,32 +7,32 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from titleholder.events.event import BY_HAND, OWED, Event, event_id
-from titleholder.gcp.vertex.clients import sentence
+from titleholder.gcp.vertex.clients import error_message
 from titleholder.intervals import Interval
 from titleholder.labels import CHANGE
-from titleholder.rollout.descriptions import change_sentence, reconstructed_sentence
+from titleholder.rollout.descriptions import describe_change, describe_reconstructed
 from titleholder.rollout.intents import Intent
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import record
-from titleholder.rollout.simulate import after
+from titleholder.rollout.roles import recorded_state
+from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
 
 if TYPE_CHECKING:
-    from titleholder.gcp.bigquery.events_table import EventTable
+    from titleholder.gcp.bigquery.events_table import EventsTable
 
 log = logging.getLogger(__name__)
 
 # How long each call to BigQuery is waited for: somebody may want a bad model off the endpoint.
-RECORD_SECONDS = 20.0
+RECORD_TIMEOUT_SECONDS = 20.0
 
 # Among an event's evidence: why a person wanted it, in their own words.
 REASON = "reason"
-LONGEST_REASON = 1000
+MAX_REASON_LENGTH = 1000
 
 
 @dataclass(frozen=True)
-class Cause:
+class ChangeContext:
     """On whose behalf an endpoint is touched, and why; every event says it."""
 
     run: str = ""
@@ -49,62 +49,62 @@ class Recorder:
     carries the id of its event as a label.
     """
 
-    def __init__(self, events: "EventTable", cause: Cause, clock: Callable[[], datetime]) -> None:
+    def __init__(self, events: "EventsTable", cause: ChangeContext, clock: Callable[[], datetime]) -> None:
         self._events = events
         self._cause = cause
         self._clock = clock
-        self.noted: list[Event] = []  # all that this caller has told, in order
-        self._kept: list[Event] = []
+        self.recorded: list[Event] = []  # all that this caller has told, in order
+        self._unsent: list[Event] = []
 
-    def change(self, view: View, step: SetTraffic, intent: Intent, decided: Plan) -> Event:
+    def traffic_event(self, view: View, step: SetTraffic, intent: Intent, decided: Plan) -> Event:
         """What the write for `intent` will have been. Its id names the write among the endpoint's
         labels, and differs for every state that it may find; where the labels record another split
         than the write leaves, it ends with a digest of the latter."""
         name = f"{step.action}-{event_id(view.endpoint, view.etag, repr(step))}"
         if step.recorded is not None:
             name = f"{name}-{event_id(*_flat(step.split))}"
-        reason = change_sentence(view, step, intent)
-        event = self._event(name, step.action, reason, view, after(view, step))
+        reason = describe_change(view, step, intent)
+        event = self._event(name, step.action, reason, view, apply_to_view(view, step))
         if not decided.by_hand:
             return event
         differed = {BY_HAND: decided.by_hand, OWED: decided.owed}
         return replace(event, evidence=event.evidence | differed)
 
-    def kept_out(self, view: View, decided: Plan) -> None:
+    def not_deployed(self, view: View, decided: Plan) -> None:
         """A newer model, or one that is still being judged, kept this one out."""
-        self.unchanged(decided.outcome, decided.summary, view, decided.summary)
+        self.no_change(decided.outcome, decided.summary, view, decided.summary)
 
-    def refused(self, view: View, wish: object, why: Exception) -> None:
+    def blocked(self, view: View, wish: object, why: Exception) -> None:
         """Nothing was changed, and a person has to decide."""
-        self.unchanged("refused", str(why), view, f"{wish!r}: {why}")
+        self.no_change("refused", str(why), view, f"{wish!r}: {why}")
 
-    def unchanged(self, action: str, reason: str, view: View, key: str) -> None:
+    def no_change(self, action: str, reason: str, view: View, key: str) -> None:
         """Something that changed nothing, of events.UNCHANGING; `key` tells it from another of the
         same run and day."""
         when = f"{self._cause.run} {self._clock():%Y-%m-%d}"
         name = f"{action}-{event_id(view.model, view.endpoint, when, key)}"
-        self.note(self._event(name, action, reason, view, view))
+        self.record(self._event(name, action, reason, view, view))
 
-    def catch_up(self, view: View, lost: Event | None) -> None:
+    def recover_last_change(self, view: View, lost: Event | None) -> None:
         """Record the endpoint's last change if its maker may not have come to it. A write whose
         answer was lost, `lost`, was done if the endpoint carries its name."""
         change = view.labels.get(CHANGE)
-        if change is None or any(event.id == change for event in self.noted):
+        if change is None or any(event.id == change for event in self.recorded):
             return
-        recorded = record(view)
+        recorded = recorded_state(view)
         if lost is not None and change == lost.id:
-            self.note(lost)
+            self.record(lost)
         elif recorded is not None:
             roles, split = recorded
             action, left = change.partition("-")[0], _left_by(change, view, split)
-            self.note(
+            self.record(
                 Event(
                     id=change,
                     time=view.updated or self._clock(),
                     model=view.model,
                     endpoint=view.endpoint or "",
                     action=action,
-                    reason=reconstructed_sentence(view, left),
+                    reason=describe_reconstructed(view, left),
                     champion_after=roles.champion,
                     challenger_after=roles.challenger,
                     split_after=left,
@@ -117,26 +117,26 @@ class Recorder:
     def wrote(self, view: View) -> bool:
         """Whether this caller made the endpoint's last change."""
         change = view.labels.get(CHANGE)
-        return any(event.id == change and not event.reconstructed for event in self.noted)
+        return any(event.id == change and not event.reconstructed for event in self.recorded)
 
-    def note(self, event: Event) -> None:
+    def record(self, event: Event) -> None:
         """Write the event, unless BigQuery has failed this caller already: then at the end."""
-        self.noted.append(event)
-        waits = bool(self._kept)
-        self._kept.append(event)
+        self.recorded.append(event)
+        waits = bool(self._unsent)
+        self._unsent.append(event)
         if not waits:
             self.flush()
 
     def flush(self) -> bool:
         """Write what is kept; whether nothing is left."""
-        if not self._kept:
+        if not self._unsent:
             return True
         try:
-            self._events.append(self._kept)
+            self._events.append(self._unsent)
         except Exception as error:
-            log.warning("could not record %s now: %s", self._kept[-1].id, sentence(error))
+            log.warning("could not record %s now: %s", self._unsent[-1].id, error_message(error))
             return False
-        self._kept.clear()
+        self._unsent.clear()
         return True
 
     def _event(self, name: str, action: str, reason: str, before: View, now: View) -> Event:
@@ -165,7 +165,7 @@ class Recorder:
 
 
 def _versions(view: View) -> dict[str, str]:
-    return {seat.id: seat.model for seat in view.seats}
+    return {seat.id: seat.model for seat in view.deployed_models}
 
 
 def _left_by(change: str, view: View, recorded: dict[str, int]) -> dict[str, int] | None:
@@ -181,5 +181,5 @@ def _flat(split: dict[str, int]) -> list[str]:
 
 
 def _data_until(view: View) -> dict[str, str]:
-    ends = {seat.id: view.data_until(seat) for seat in view.seats}
+    ends = {seat.id: view.data_until(seat) for seat in view.deployed_models}
     return {one: f"{end:%Y-%m-%dT%H:%M:%SZ}" for one, end in ends.items() if end}

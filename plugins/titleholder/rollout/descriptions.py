@@ -3,10 +3,10 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from titleholder.rollout.display_names import named, shares, version_of_model
-from titleholder.rollout.intents import Intent, Reinstate, SeatCandidate
-from titleholder.rollout.roles import Roles, drift, record
-from titleholder.rollout.simulate import after
+from titleholder.rollout.display_names import version_text, split_text, version_of_model
+from titleholder.rollout.intents import Intent, UndoPromotion, DeployCandidate
+from titleholder.rollout.roles import Roles, drift, recorded_state
+from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -19,7 +19,7 @@ from titleholder.rollout.steps import (
 from titleholder.rollout.view import View
 
 
-def described(step: Step, view: View) -> str:
+def describe_step(step: Step, view: View) -> str:
     """What the step does to this view, beginning with a verb or the write's action."""
     match step:
         case CreateEndpoint(display_name):
@@ -32,7 +32,7 @@ def described(step: Step, view: View) -> str:
         case SetTraffic(split, roles, action):
             return f"{action}: {_split_and_roles(view, split, roles)}"
         case Undeploy(deployed_model_id):
-            return f"undeploy {named(view, deployed_model_id)}"
+            return f"undeploy {version_text(view, deployed_model_id)}"
         case Alias(role, reference, remove):
             version = version_of_model(view, reference)
             if remove:
@@ -42,27 +42,27 @@ def described(step: Step, view: View) -> str:
             assert_never(step)
 
 
-def all_described(steps: Sequence[Step], view: View) -> list[str]:
+def describe_steps(steps: Sequence[Step], view: View) -> list[str]:
     """Each step in words, on what the steps before it leave of the view."""
     words = []
     for step in steps:
-        words.append(described(step, view))
-        view = after(view, step)
+        words.append(describe_step(step, view))
+        view = apply_to_view(view, step)
     return words
 
 
-def change_sentence(before: View, step: SetTraffic, intent: Intent) -> str:
+def describe_change(before: View, step: SetTraffic, intent: Intent) -> str:
     """What this write changes on the view, as the record says it: the change itself, not what the
     whole run of `intent` comes to."""
     now, split = step.roles, step.split
     if now is None:
         return "taken as it is: no model is deployed"
-    recorded = record(before)
+    recorded = recorded_state(before)
     was = recorded[0] if recorded else None
-    champion, challenger = named(before, now.champion), named(before, now.challenger)
-    replaced = named(before, was.challenger if was else None)
-    gone = named(before, now.withdrawn)
-    instead = f" instead of {named(before, was.champion)}" if was else ""
+    champion, challenger = version_text(before, now.champion), version_text(before, now.challenger)
+    replaced = version_text(before, was.challenger if was else None)
+    gone = version_text(before, now.last_challenger)
+    instead = f" instead of {version_text(before, was.champion)}" if was else ""
     it = f"it answers {split.get(now.champion, 0)} %"
     share = split.get(now.challenger or "", 0)
     both = f"it answers {share} %, the champion {champion} {split.get(now.champion, 0)} %"
@@ -97,10 +97,10 @@ def change_sentence(before: View, step: SetTraffic, intent: Intent) -> str:
             return f"taken as it is: {_state(before, now, split)}"
 
 
-def reconstructed_sentence(view: View, split: dict[str, int] | None) -> str:
+def describe_reconstructed(view: View, split: dict[str, int] | None) -> str:
     """What the endpoint's labels tell of its last change, whose maker did not record it; `split` is
     what that change left, None where it is not known."""
-    recorded = record(view)
+    recorded = recorded_state(view)
     state = _state(view, recorded[0], split) if recorded else "no model has a role"
     return f"read from the endpoint's labels afterwards, as it was not recorded: {state}"
 
@@ -108,8 +108,8 @@ def reconstructed_sentence(view: View, split: dict[str, int] | None) -> str:
 def _answers(view: View, roles: Roles, split: dict[str, int]) -> str:
     """Who has the traffic that a model lost."""
     if split == {roles.champion: 100}:
-        return f"the champion {named(view, roles.champion)} answers 100 %"
-    return shares(view, split) if split else "no traffic is left"
+        return f"the champion {version_text(view, roles.champion)} answers 100 %"
+    return split_text(view, split) if split else "no traffic is left"
 
 
 def _drifted(view: View) -> str:
@@ -120,15 +120,15 @@ def _drifted(view: View) -> str:
 def _split_and_roles(view: View, split: dict[str, int], roles: Roles | None) -> str:
     if roles is None:
         return "no model has a role or traffic"
-    other = named(view, roles.challenger) or "none"
-    given = shares(view, split) if split else "no traffic"
-    return f"{given} (champion {named(view, roles.champion)}, challenger {other})"
+    other = version_text(view, roles.challenger) or "none"
+    given = split_text(view, split) if split else "no traffic"
+    return f"{given} (champion {version_text(view, roles.champion)}, challenger {other})"
 
 
 def _state(view: View, roles: Roles, split: dict[str, int] | None) -> str:
     held = (("champion", roles.champion), ("challenger", roles.challenger))
     return ", ".join(
-        f"{named(view, one)} {role}" + (f" with {split.get(one, 0)} %" if split is not None else "")
+        f"{version_text(view, one)} {role}" + (f" with {split.get(one, 0)} %" if split is not None else "")
         for role, one in held
         if one
     )
@@ -137,9 +137,9 @@ def _state(view: View, roles: Roles, split: dict[str, int] | None) -> str:
 def _for(view: View, intent: Intent) -> str:
     """Which model a challenger makes place for."""
     match intent:
-        case SeatCandidate():
+        case DeployCandidate():
             return f" for {version_of_model(view, intent.version.alias)}"
-        case Reinstate(previous):
-            return f" for {named(view, previous)}"
+        case UndoPromotion(previous):
+            return f" for {version_text(view, previous)}"
         case _:
             return ""

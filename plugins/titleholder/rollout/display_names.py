@@ -2,27 +2,27 @@
 
 from collections.abc import Iterable
 
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.view import DeployedModel, View
 
 
-def named(view: View, deployed_model_id: str | None) -> str:
+def version_text(view: View, deployed_model_id: str | None) -> str:
     """`linnerud@3`; a version that is yet to be registered by its alias, and a deployed model of
     which nothing is known by its id. The id follows where two deployed models serve one version.
     "" for None."""
     if deployed_model_id is None:
         return ""
-    seat = view.seat(deployed_model_id)
+    seat = view.deployed_model(deployed_model_id)
     if seat is not None:
         name = version_name(*seat.model.rpartition("@")[::2])
-        twins = sum(other.model == seat.model for other in view.seats) > 1
+        twins = sum(other.model == seat.model for other in view.deployed_models) > 1
         return f"{name} (id {seat.id})" if twins else name
-    version = view.version_of(deployed_model_id)
+    version = view.version_for_deployment(deployed_model_id)
     if version is None:
         return f"id {deployed_model_id}"
     return version_name(view.model, version.number)
 
 
-def listed(seats: Iterable[Seat]) -> str:
+def listed(seats: Iterable[DeployedModel]) -> str:
     """Deployed models for a person who has to choose one or to take one down: with id and name."""
     return ", ".join(f"{seat.model} (id {seat.id}, {seat.display_name})" for seat in seats)
 
@@ -38,17 +38,17 @@ def version_name(model: str, reference: str) -> str:
     return f"{model}@{reference}" if reference.isdigit() else reference
 
 
-def shares(view: View, split: dict[str, int]) -> str:
+def split_text(view: View, split: dict[str, int]) -> str:
     """Which model answers how many per cent of the requests."""
-    parts = [f"{share} % to {named(view, one)}" for one, share in split.items()]
+    parts = [f"{share} % to {version_text(view, one)}" for one, share in split.items()]
     return " and ".join(parts) or "empty"
 
 
-def serving(view: View) -> str:
+def traffic_summary(view: View) -> str:
     """Which model answers which share of the requests now, and its role."""
     roles = {seat: role for role, seat in view.labels.items()}
     parts = [
-        f"{share} % to {named(view, one)} ({roles.get(one, 'no role')})"
+        f"{share} % to {version_text(view, one)} ({roles.get(one, 'no role')})"
         for one, share in view.split.items()
     ]
     return f"live traffic now goes {' and '.join(parts) or 'nowhere'}"

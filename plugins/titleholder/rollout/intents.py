@@ -9,7 +9,7 @@ from titleholder.rollout.steps import NewVersion
 
 
 @dataclass(frozen=True)
-class SeatCandidate:
+class DeployCandidate:
     """The wish of the weekly run: its model in the registry, and on the endpoint as challenger
     with `share` per cent, or as champion when nobody else is there.
 
@@ -22,20 +22,20 @@ class SeatCandidate:
     deployed_model_id: str
     recency: Recency
     period: timedelta
-    share: int
+    traffic_percentage: int
     endpoint: str
     create_endpoint: bool
-    wait: bool = False
+    keep_current: bool = False
 
 
 @dataclass(frozen=True)
-class SetShare:
+class SetTrafficPercentage:
     """The challenger answers `share` per cent of the requests, 1 to 99; one that was withdrawn and
     is still deployed comes back, unless `only_seated`."""
 
     challenger: str
-    share: int
-    only_seated: bool = False
+    traffic_percentage: int
+    only_current_challenger: bool = False
 
 
 @dataclass(frozen=True)
@@ -60,10 +60,10 @@ class Abort:
 
 
 @dataclass(frozen=True)
-class Reinstate:
+class UndoPromotion:
     """The previous champion takes the title back."""
 
-    previous: str
+    previous_champion: str
 
 
 @dataclass(frozen=True)
@@ -79,7 +79,7 @@ class Restore:
     """What somebody changed by hand is wrong: go back to what was recorded."""
 
 
-Intent = SeatCandidate | SetShare | Promote | RollBack | Abort | Reinstate | Adopt | Restore
+Intent = DeployCandidate | SetTrafficPercentage | Promote | RollBack | Abort | UndoPromotion | Adopt | Restore
 
 
 @dataclass(frozen=True)
@@ -93,4 +93,4 @@ class Policy:
     """
 
     replacement: Literal["recreate", "surge"] = "recreate"
-    keep_previous: bool = True
+    keep_previous_champion: bool = True

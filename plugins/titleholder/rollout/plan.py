@@ -11,18 +11,18 @@ from titleholder.rollout.intents import (
     Intent,
     Policy,
     Promote,
-    Reinstate,
+    UndoPromotion,
     Restore,
     RollBack,
-    SeatCandidate,
-    SetShare,
+    DeployCandidate,
+    SetTrafficPercentage,
 )
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.plan_candidate import seat
+from titleholder.rollout.plan_candidate import deploy_candidate
 from titleholder.rollout.plan_drift import adopt, restore
-from titleholder.rollout.plan_roles import abort, promote, reinstate, roll_back, set_share
-from titleholder.rollout.roles import drift, record
-from titleholder.rollout.simulate import after
+from titleholder.rollout.plan_roles import abort, promote, undo_promotion, roll_back, set_traffic_percentage
+from titleholder.rollout.roles import drift, recorded_state
+from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, Step
 from titleholder.rollout.view import View
 
@@ -35,24 +35,24 @@ def plan(view: View, intent: Intent, policy: Policy | None = None) -> Plan:
     InvalidRequest for an intent that cannot be, Refusal when a person has to decide.
     """
     decided = _decide(view, intent, policy or Policy())
-    last = reduce(after, decided.steps, view)
-    return replace(decided, steps=(*decided.steps, *_mirror(last)))
+    last = reduce(apply_to_view, decided.steps, view)
+    return replace(decided, steps=(*decided.steps, *_alias_steps(last)))
 
 
 def _decide(view: View, intent: Intent, policy: Policy) -> Plan:
     match intent:
-        case SeatCandidate():
-            return seat(view, intent, policy)
+        case DeployCandidate():
+            return deploy_candidate(view, intent, policy)
         case Promote():
             return promote(view, intent, policy)
         case RollBack():
             return roll_back(view, intent)
         case Abort():
             return abort(view, intent)
-        case SetShare():
-            return set_share(view, intent)
-        case Reinstate():
-            return reinstate(view, intent, policy)
+        case SetTrafficPercentage():
+            return set_traffic_percentage(view, intent)
+        case UndoPromotion():
+            return undo_promotion(view, intent, policy)
         case Adopt():
             return adopt(view, intent)
         case Restore():
@@ -61,16 +61,16 @@ def _decide(view: View, intent: Intent, policy: Policy) -> Plan:
             assert_never(intent)
 
 
-def _mirror(view: View) -> Iterable[Step]:
+def _alias_steps(view: View) -> Iterable[Step]:
     """The aliases `champion` and `challenger` of the registry, as the labels say it: for people,
     who look there. A model that is not in this registry entry has none."""
-    recorded = record(view)
+    recorded = recorded_state(view)
     if recorded is None or drift(view):
         return
     for role in ("champion", "challenger"):
         holder = view.version(role)
-        seated = view.seat(getattr(recorded[0], role))
-        wanted = view.served_by(seated) if seated is not None else None
+        seated = view.deployed_model(getattr(recorded[0], role))
+        wanted = view.version_served_by(seated) if seated is not None else None
         if wanted is not None and wanted != holder:
             yield Alias(role, wanted.reference)
         elif wanted is None and holder is not None:

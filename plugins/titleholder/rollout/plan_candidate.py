@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from titleholder.errors import Refusal
+from titleholder.errors import ManualActionRequired
 from titleholder.labels import NEWEST
 from titleholder.naming import Recency
-from titleholder.rollout.display_names import named, version_of_model
-from titleholder.rollout.intents import Policy, SeatCandidate
+from titleholder.rollout.display_names import version_text, version_of_model
+from titleholder.rollout.intents import Policy, DeployCandidate
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import Roles, Standing, high_water, stand
+from titleholder.rollout.roles import Roles, RoleState, high_water, resolve_roles
 from titleholder.rollout.steps import (
     CreateEndpoint,
     Deploy,
@@ -17,20 +17,20 @@ from titleholder.rollout.steps import (
     Step,
     Undeploy,
 )
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.view import DeployedModel, View
 
 
-def seat(view: View, wish: SeatCandidate, policy: Policy) -> Plan:
+def deploy_candidate(view: View, wish: DeployCandidate, policy: Policy) -> Plan:
     """Register the candidate; crown it where nobody is champion, else seat it as challenger.
 
     One is only registered if a version with newer data is, deployed or not, or if one with newer
     data ever had traffic. One that has a role, or has had it, is left alone: what it was given was
     changed since on purpose. Raises Refusal when a person has to decide.
     """
-    version, mine = view.version(wish.version.alias), view.seat(wish.deployed_model_id)
+    version, mine = view.version(wish.version.alias), view.deployed_model(wish.deployed_model_id)
     steps: list[Step] = [] if version is not None else [Register(wish.version)]
-    if mine is not None and (version is None or view.served_by(mine) != version):
-        raise Refusal(
+    if mine is not None and (version is None or view.version_served_by(mine) != version):
+        raise ManualActionRequired(
             f"{view.endpoint} has the deployed model {mine.id} already, serving {mine.model} "
             f"instead of {wish.version.alias}; undeploy it or give this model an endpoint of "
             "its own"
@@ -41,16 +41,16 @@ def seat(view: View, wish: SeatCandidate, policy: Policy) -> Plan:
     if newer is None:
         if view.endpoint is None:
             if not wish.create_endpoint:
-                raise Refusal(
+                raise ManualActionRequired(
                     f"there is no endpoint named {wish.endpoint!r}; create it, or set "
                     f"endpoint.create: true in {view.model}.yaml"
                 )
             steps.insert(0, CreateEndpoint(wish.endpoint))
-        standing = stand(view)
+        standing = resolve_roles(view)
         newer = _newer_of_others(view, wish)
         if newer is None:
-            return _seat(view, wish, policy, standing, steps)
-    if mine is not None and not mine.share and mine.id not in view.labels.values():
+            return _deploy_as_challenger(view, wish, policy, standing, steps)
+    if mine is not None and not mine.traffic_percentage and mine.id not in view.labels.values():
         steps += undeploy(mine)
     return Plan(
         tuple(steps),
@@ -62,12 +62,12 @@ def seat(view: View, wish: SeatCandidate, policy: Policy) -> Plan:
     )
 
 
-def _seat(
-    view: View, wish: SeatCandidate, policy: Policy, standing: Standing, steps: list[Step]
+def _deploy_as_challenger(
+    view: View, wish: DeployCandidate, policy: Policy, standing: RoleState, steps: list[Step]
 ) -> Plan:
     me, roles = wish.deployed_model_id, standing.roles
     name = version_of_model(view, wish.version.alias)
-    tidy = undeploy(*(seat for seat in standing.leftovers if seat.id != me))
+    tidy = undeploy(*(seat for seat in standing.orphans if seat.id != me))
     if roles is None:
         # The run that deployed a leftover may be about to crown it. Vertex AI undeploys a model
         # that has traffic by then only if it is the last one there: so no leftover ever is.
@@ -79,34 +79,34 @@ def _seat(
     if me == roles.champion:
         share = view.split[me]
         return Plan((*steps, *tidy), f"{name} is champion with {share} % of the requests")
-    if me in (roles.previous, roles.withdrawn):
+    if me in (roles.previous_champion, roles.last_challenger):
         return Plan(
             tuple(steps),
-            f"{name} was {'champion' if me == roles.previous else 'withdrawn'} before and is not "
+            f"{name} was {'champion' if me == roles.previous_champion else 'withdrawn'} before and is not "
             "seated again; to train anew, clear submit_pipeline with what follows it",
             "withdrawn",
         )
-    judged = view.seat(roles.challenger)
-    if wish.wait and judged is not None and judged.id != me:
-        steps += [*tidy, *undeploy(view.seat(me))]
+    judged = view.deployed_model(roles.challenger)
+    if wish.keep_current and judged is not None and judged.id != me:
+        steps += [*tidy, *undeploy(view.deployed_model(me))]
         return Plan(
             tuple(steps),
-            f"waiting: {named(view, judged.id)} is still being judged, so {name} is only "
+            f"waiting: {version_text(view, judged.id)} is still being judged, so {name} is only "
             "registered; to seat it once that one has left, clear update_traffic",
             "waiting",
         )
     # A challenger with its label is seated: its share may have been changed since, on purpose.
     seated = me == roles.challenger
-    share = view.split.get(me, 0) if seated else wish.share
-    old = None if seated else view.seat(roles.challenger)
-    gone, previous = view.seat(roles.withdrawn), view.seat(roles.previous)
+    share = view.split.get(me, 0) if seated else wish.traffic_percentage
+    old = None if seated else view.deployed_model(roles.challenger)
+    gone, previous = view.deployed_model(roles.last_challenger), view.deployed_model(roles.previous_champion)
     surge = policy.replacement == "surge"
     steps += tidy
     if seated:
         steps += undeploy(gone, previous) if surge else []
     else:
         new = Roles(
-            roles.champion, me, roles.previous, old.id if old is not None else roles.withdrawn
+            roles.champion, me, roles.previous_champion, old.id if old is not None else roles.last_challenger
         )
         coming = [
             *_deploy(view, wish),
@@ -117,34 +117,34 @@ def _seat(
             steps += [*undeploy(gone, previous if old else None), *coming]
             steps += undeploy(old, None if old else previous)
         else:
-            steps += [*undeploy(gone, previous), *_withdraw(roles, old), *coming]
+            steps += [*undeploy(gone, previous), *_remove_challenger(roles, old), *coming]
     return Plan(
         tuple(steps),
-        f"{name} is challenger with {share} % of the requests, {named(view, roles.champion)} "
+        f"{name} is challenger with {share} % of the requests, {version_text(view, roles.champion)} "
         f"champion with {100 - share} %",
     )
 
 
-def undeploy(*seats: Seat | None) -> list[Step]:
+def undeploy(*seats: DeployedModel | None) -> list[Step]:
     """The steps that take down those that are there."""
     return [Undeploy(seat.id) for seat in seats if seat is not None]
 
 
-def _deploy(view: View, wish: SeatCandidate) -> list[Step]:
+def _deploy(view: View, wish: DeployCandidate) -> list[Step]:
     me = wish.deployed_model_id
-    if view.seat(me) is not None:
+    if view.deployed_model(me) is not None:
         return []
     return [Deploy(me, wish.version.alias, wish.version.alias)]
 
 
-def _withdraw(roles: Roles, old: Seat | None) -> list[Step]:
+def _remove_challenger(roles: Roles, old: DeployedModel | None) -> list[Step]:
     if old is None:
         return []
-    left = Roles(roles.champion, None, roles.previous, old.id)
+    left = Roles(roles.champion, None, roles.previous_champion, old.id)
     return [SetTraffic({roles.champion: 100}, left, "withdraw"), *undeploy(old)]
 
 
-def _newer_of_ours(view: View, wish: SeatCandidate) -> str | None:
+def _newer_of_ours(view: View, wish: DeployCandidate) -> str | None:
     """The newest version of the model, in words, if its data is newer than the candidate's; else
     a version that had traffic and was deleted since."""
     known = [(found, v) for v in view.versions if (found := view.recency(v)) is not None]
@@ -160,15 +160,15 @@ def _newer_of_ours(view: View, wish: SeatCandidate) -> str | None:
     return None
 
 
-def _newer_of_others(view: View, wish: SeatCandidate) -> str | None:
+def _newer_of_others(view: View, wish: DeployCandidate) -> str | None:
     """A model on the endpoint that no run of ours trained, in words, if it was deployed so late
     that its data is newer. It was trained, at the latest, on the period before."""
-    for seat in view.seats:
-        served = view.served_by(seat)
+    for seat in view.deployed_models:
+        served = view.version_served_by(seat)
         ours = seat.id == wish.deployed_model_id or (served and view.recency(served))
         deployed = seat.deployed_at
         if not ours and deployed and deployed - wish.period >= wish.recency.until:
-            return f"{named(view, seat.id)}, deployed at {_time(deployed)},"
+            return f"{version_text(view, seat.id)}, deployed at {_time(deployed)},"
     return None
 
 

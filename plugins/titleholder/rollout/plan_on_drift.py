@@ -2,16 +2,16 @@
 
 from dataclasses import replace
 
-from titleholder.errors import Refusal
-from titleholder.rollout.display_names import named
+from titleholder.errors import ManualActionRequired
+from titleholder.rollout.display_names import version_text
 from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import drift, record
-from titleholder.rollout.simulate import after
+from titleholder.rollout.roles import drift, recorded_state
+from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import SetTraffic
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.view import DeployedModel, View
 
 
-def withdraw_on_drift(view: View, deployed_model_id: str, action: str) -> Plan | None:
+def take_traffic_on_drift(view: View, deployed_model_id: str, action: str) -> Plan | None:
     """One write that takes the model's share and records the model as withdrawn; None where
     nothing was changed by hand, or where the model is the recorded champion or unknown.
 
@@ -20,29 +20,29 @@ def withdraw_on_drift(view: View, deployed_model_id: str, action: str) -> Plan |
     differs afterwards is settled by adopt or restore, as before. Raises Refusal when no other model
     is deployed.
     """
-    recorded, found = record(view), drift(view)
+    recorded, found = recorded_state(view), drift(view)
     if recorded is None or not found:
         return None
     roles, split = recorded
-    me, seat = deployed_model_id, view.seat(deployed_model_id)
-    name = named(view, me)
-    if me == roles.champion or (seat is None and me not in (roles.challenger, roles.withdrawn)):
+    me, seat = deployed_model_id, view.deployed_model(deployed_model_id)
+    name = version_text(view, me)
+    if me == roles.champion or (seat is None and me not in (roles.challenger, roles.last_challenger)):
         return None
-    others = [one for one in view.seats if one.id != me]
+    others = [one for one in view.deployed_models if one.id != me]
     if seat is not None and not others:
-        raise Refusal(
+        raise ManualActionRequired(
             f"{name} is the only model deployed on {view.endpoint}, so there is none to take its "
             f"traffic; go back to what was recorded with `python -m titleholder restore "
-            f"{view.model}`, which deploys {named(view, roles.champion)} again"
+            f"{view.model}`, which deploys {version_text(view, roles.champion)} again"
         )
-    live = {one.id: one.share for one in others if one.share}
-    if seat is not None and seat.share:
-        heir = view.seat(roles.champion) or _greatest(others, roles.previous, roles.withdrawn)
-        live[heir.id] = live.get(heir.id, 0) + seat.share
+    live = {one.id: one.traffic_percentage for one in others if one.traffic_percentage}
+    if seat is not None and seat.traffic_percentage:
+        heir = view.deployed_model(roles.champion) or _greatest(others, roles.previous_champion, roles.last_challenger)
+        live[heir.id] = live.get(heir.id, 0) + seat.traffic_percentage
     left = replace(
         roles,
         challenger=None if roles.challenger == me else roles.challenger,
-        previous=None if roles.previous == me else roles.previous,
+        previous=None if roles.previous_champion == me else roles.previous_champion,
         withdrawn=me,
     )
     if live == view.split and left == roles:
@@ -50,7 +50,7 @@ def withdraw_on_drift(view: View, deployed_model_id: str, action: str) -> Plan |
         return Plan((), summary, by_hand=tuple(found), owed=tuple(found))
     kept = {roles.champion: 100} if roles.challenger == me else split
     step = SetTraffic(live, left, action, None if live == kept else kept)
-    owed = drift(after(view, step))
+    owed = drift(apply_to_view(view, step))
     was = f"{name} is withdrawn; {view.endpoint} was changed by hand ({'; '.join(found)})"
     summary = f"{was} and is as it was recorded now"
     if owed:
@@ -66,7 +66,7 @@ def _still(view: View, owed: list[str]) -> str:
     )
 
 
-def _greatest(seats: list[Seat], previous: str | None, withdrawn: str | None) -> Seat:
+def _greatest(seats: list[DeployedModel], previous: str | None, withdrawn: str | None) -> DeployedModel:
     """The seat with the greatest share; of equals rather the previous champion, and the withdrawn
     challenger last."""
-    return max(seats, key=lambda one: (one.share, one.id == previous, one.id != withdrawn))
+    return max(seats, key=lambda one: (one.traffic_percentage, one.id == previous, one.id != withdrawn))

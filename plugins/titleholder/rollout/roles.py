@@ -3,11 +3,11 @@
 import re
 from dataclasses import dataclass
 
-from titleholder.errors import HandsOn, InvalidRequest, Refusal
+from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
 from titleholder.labels import CHANGE, NEWEST, ROLES, SHARE
 from titleholder.naming import Recency, recency_of_label
-from titleholder.rollout.display_names import listed, named, shares
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.display_names import listed, version_text, split_text
+from titleholder.rollout.view import DeployedModel, View
 
 
 @dataclass(frozen=True)
@@ -20,31 +20,31 @@ class Roles:
 
     champion: str
     challenger: str | None = None
-    previous: str | None = None
-    withdrawn: str | None = None
+    previous_champion: str | None = None
+    last_challenger: str | None = None
 
     def holds(self, deployed_model_id: str) -> bool:
         """Whether that model has a role."""
         return deployed_model_id in (
             self.champion,
             self.challenger,
-            self.previous,
-            self.withdrawn,
+            self.previous_champion,
+            self.last_challenger,
         )
 
 
 @dataclass(frozen=True)
-class Standing:
+class RoleState:
     """What a view comes to. `roles` is None when nobody is champion yet, `recorded` tells whether
     the labels say so or it was concluded. `leftovers` are models of ours that an interrupted run
     deployed and never gave a role."""
 
     roles: Roles | None
     recorded: bool
-    leftovers: tuple[Seat, ...] = ()
+    orphans: tuple[DeployedModel, ...] = ()
 
 
-def labels_of(roles: Roles | None, split: dict[str, int], change: str) -> dict[str, str]:
+def role_labels(roles: Roles | None, split: dict[str, int], change: str) -> dict[str, str]:
     """The labels that record roles and split, for one write with them; `change` names the write."""
     if roles is None:
         return {}
@@ -59,12 +59,12 @@ def lasting_labels(labels: dict[str, str]) -> dict[str, str]:
     return {k: v for k, v in labels.items() if k not in (*ROLES, SHARE, CHANGE)}
 
 
-def record(view: View) -> tuple[Roles, dict[str, int]] | None:
+def recorded_state(view: View) -> tuple[Roles, dict[str, int]] | None:
     """Roles and split as the last write of a rollout recorded them; None when there was none."""
     labels = view.labels
     if CHANGE not in labels or "champion" not in labels:
         return None
-    held = _held(labels)
+    held = _recorded_roles(labels)
     roles = Roles(labels["champion"], *(held.get(name) for name in ROLES[1:]))
     share = labels.get(SHARE, "0") if roles.challenger else "0"
     percent = int(share) if re.fullmatch("[0-9]{1,2}", share) else 0
@@ -80,7 +80,7 @@ def high_water(view: View) -> Recency | None:
     return recency_of_label(view.labels.get(NEWEST, ""))
 
 
-def _held(labels: dict[str, str]) -> dict[str, str]:
+def _recorded_roles(labels: dict[str, str]) -> dict[str, str]:
     """Who has which role by its label. Whoever has a role has no lesser one as well, even if
     somebody wrote such labels."""
     held: dict[str, str] = {}
@@ -90,10 +90,10 @@ def _held(labels: dict[str, str]) -> dict[str, str]:
     return held
 
 
-def remembered(view: View, champion: str, challenger: str | None) -> Roles:
+def with_recorded_roles(view: View, champion: str, challenger: str | None) -> Roles:
     """These two, with what the labels tell of others. Whoever lost the title or the challenge to
     them counts as previous or withdrawn."""
-    held = _held(view.labels)
+    held = _recorded_roles(view.labels)
     left = {role: seat for role, seat in held.items() if seat not in (champion, challenger)}
     return Roles(
         champion,
@@ -103,7 +103,7 @@ def remembered(view: View, champion: str, challenger: str | None) -> Roles:
     )
 
 
-def must_exist(view: View) -> None:
+def require_endpoint(view: View) -> None:
     """Raise InvalidRequest when there is no endpoint whose roles could be changed."""
     if view.endpoint is None:
         raise InvalidRequest(
@@ -112,7 +112,7 @@ def must_exist(view: View) -> None:
         )
 
 
-def stand(view: View) -> Standing:
+def resolve_roles(view: View) -> RoleState:
     """The roles on the endpoint.
 
     An endpoint that no rollout has written to is adopted: by the labels champion and challenger,
@@ -120,29 +120,29 @@ def stand(view: View) -> Standing:
     model there is. Raises HandsOn when somebody changed what the last rollout recorded, Refusal
     when nothing tells who is champion.
     """
-    left = leftovers(view)
-    recorded = record(view)
+    left = orphans(view)
+    recorded = recorded_state(view)
     if recorded is None:
-        roles = _conclude(view, tuple(s for s in view.seats if s not in left))
-        return Standing(roles, False, left)
+        roles = _infer_roles(view, tuple(s for s in view.deployed_models if s not in left))
+        return RoleState(roles, False, left)
     if differences := drift(view):
-        raise HandsOn(
+        raise DriftDetected(
             f"{view.endpoint} was changed by hand: {'; '.join(differences)}; keep it as it is with "
             f"`python -m titleholder adopt {view.model}`, or go back to what was recorded with "
             f"`python -m titleholder restore {view.model}` (or trigger {view.model}__rollout with "
             "that intent), then repeat this"
         )
-    return Standing(recorded[0], True, left)
+    return RoleState(recorded[0], True, left)
 
 
 def drift(view: View) -> list[str]:
     """In words, how the endpoint differs from what the last write recorded; empty when it does
     not, and where nothing is recorded."""
-    recorded = record(view)
-    return differences_to(view, *recorded) if recorded is not None else []
+    recorded = recorded_state(view)
+    return differences_from(view, *recorded) if recorded is not None else []
 
 
-def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]:
+def differences_from(view: View, roles: Roles, split: dict[str, int]) -> list[str]:
     """In words, how the endpoint differs from these roles and this split; empty when it does not.
 
     Leftovers, and a previous champion or withdrawn challenger that left, are no difference.
@@ -152,49 +152,49 @@ def differences_to(view: View, roles: Roles, split: dict[str, int]) -> list[str]
     if roles.challenger is not None:
         needed.append(("challenger", roles.challenger))
     found += [
-        f"the {role} {named(view, seat)} was undeployed"
+        f"the {role} {version_text(view, seat)} was undeployed"
         for role, seat in needed
-        if not view.seat(seat)
+        if not view.deployed_model(seat)
     ]
     if view.split != split:
-        found.append(f"the split is {shares(view, view.split)} instead of {shares(view, split)}")
-    found += [f"{listed([seat])} was deployed" for seat in strangers(view, roles)]
+        found.append(f"the split is {split_text(view, view.split)} instead of {split_text(view, split)}")
+    found += [f"{listed([seat])} was deployed" for seat in unmanaged(view, roles)]
     return found
 
 
-def strangers(view: View, roles: Roles) -> list[Seat]:
+def unmanaged(view: View, roles: Roles) -> list[DeployedModel]:
     """The deployed models that have no role and are no leftovers of ours."""
-    return [s for s in view.seats if not roles.holds(s.id) and not _is_leftover(view, s)]
+    return [s for s in view.deployed_models if not roles.holds(s.id) and not _is_orphan(view, s)]
 
 
-def leftovers(view: View) -> tuple[Seat, ...]:
+def orphans(view: View) -> tuple[DeployedModel, ...]:
     """The models of ours that an interrupted run deployed and never gave a role."""
-    return tuple(seat for seat in view.seats if _is_leftover(view, seat))
+    return tuple(seat for seat in view.deployed_models if _is_orphan(view, seat))
 
 
-def _is_leftover(view: View, seat: Seat) -> bool:
-    if seat.share or seat.id in (view.labels.get(name) for name in ROLES):
+def _is_orphan(view: View, seat: DeployedModel) -> bool:
+    if seat.traffic_percentage or seat.id in (view.labels.get(name) for name in ROLES):
         return False
     return view.deployed_by_us(seat) is not None
 
 
-def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
+def _infer_roles(view: View, seats: tuple[DeployedModel, ...]) -> Roles | None:
     adopt = f"`python -m titleholder adopt {view.model} --champion <deployed model id>`"
     if not seats:
         return None
     # Somebody may have taken away no more than the mark of a rollout: its other labels count.
-    held = _held(view.labels)
+    held = _recorded_roles(view.labels)
     resting = (held.get("previous"), held.get("withdrawn"))
-    seats = tuple(seat for seat in seats if seat.share or seat.id not in resting) or seats
+    seats = tuple(seat for seat in seats if seat.traffic_percentage or seat.id not in resting) or seats
     if len(seats) > 2:
-        raise Refusal(
+        raise ManualActionRequired(
             f"{view.endpoint} holds {len(seats)} deployed models ({listed(seats)}) and a "
             "rollout knows two; undeploy all but the champion and the challenger, then repeat this"
         )
     label = view.labels.get("champion")
-    champion = view.seat(label) or _named(seats, "champion")
-    if label is not None and view.seat(label) is None:
-        raise Refusal(
+    champion = view.deployed_model(label) or _named(seats, "champion")
+    if label is not None and view.deployed_model(label) is None:
+        raise ManualActionRequired(
             f"the label champion={label} of {view.endpoint} names no deployed model, so somebody "
             f"took the champion down; say who is champion of {listed(seats)} with {adopt}, "
             "then repeat this"
@@ -202,20 +202,20 @@ def _conclude(view: View, seats: tuple[Seat, ...]) -> Roles | None:
     if champion is None and len(seats) == 1:
         champion = seats[0]
     if champion is None:
-        raise Refusal(
+        raise ManualActionRequired(
             f"{view.endpoint} holds {listed(seats)}, and neither a label nor a name says "
             f"which is the champion; say so with {adopt}, then repeat this"
         )
-    if not champion.share:
-        raise Refusal(
-            f"the champion {named(view, champion.id)} of {view.endpoint} has no traffic "
-            f"({shares(view, view.split)}); give it some, or say who is champion with {adopt}, "
+    if not champion.traffic_percentage:
+        raise ManualActionRequired(
+            f"the champion {version_text(view, champion.id)} of {view.endpoint} has no traffic "
+            f"({split_text(view, view.split)}); give it some, or say who is champion with {adopt}, "
             "then repeat this"
         )
     others = [seat for seat in seats if seat != champion]
-    return remembered(view, champion.id, others[0].id if others else None)
+    return with_recorded_roles(view, champion.id, others[0].id if others else None)
 
 
-def _named(seats: tuple[Seat, ...], role: str) -> Seat | None:
+def _named(seats: tuple[DeployedModel, ...], role: str) -> DeployedModel | None:
     found = [seat for seat in seats if seat.display_name.endswith(f"-{role}-model")]
     return found[0] if len(found) == 1 else None

@@ -4,7 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from titleholder.labels import DATA_UNTIL
-from titleholder.naming import time_of_label
+from titleholder.naming import parse_label_time
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -14,10 +14,10 @@ from titleholder.rollout.steps import (
     Step,
     Undeploy,
 )
-from titleholder.rollout.view import Seat, Version, View
+from titleholder.rollout.view import DeployedModel, Version, View
 
 
-def after(view: View, step: Step) -> View:
+def apply_to_view(view: View, step: Step) -> View:
     """The view once the step is done, as far as a plan needs it.
 
     A version that is yet to be registered has its alias for a number.
@@ -26,22 +26,22 @@ def after(view: View, step: Step) -> View:
         case CreateEndpoint(display_name):
             return replace(view, endpoint=display_name)
         case Register(new):
-            until = time_of_label(new.labels.get(DATA_UNTIL, ""))
-            made = Version(new.alias, frozenset([new.alias]), data_until=until)
+            until = parse_label_time(new.labels.get(DATA_UNTIL, ""))
+            made = Version(new.alias, frozenset([new.alias]), data_interval_end=until)
             return replace(view, versions=(*view.versions, made))
         case Deploy(name, display_name, reference):
             version = view.version(reference)
             number = version.number if version else reference
-            seat = Seat(name, display_name, f"{view.model}@{number}")
-            return replace(view, seats=(*view.seats, seat))
+            seat = DeployedModel(name, display_name, f"{view.model}@{number}")
+            return replace(view, seats=(*view.deployed_models, seat))
         case SetTraffic(split, _, action):
             return replace(
                 view,
-                seats=tuple(replace(seat, share=split.get(seat.id, 0)) for seat in view.seats),
+                seats=tuple(replace(seat, share=split.get(seat.id, 0)) for seat in view.deployed_models),
                 labels=step.labels(view, action),
             )
         case Undeploy(name):
-            return replace(view, seats=tuple(seat for seat in view.seats if seat.id != name))
+            return replace(view, seats=tuple(seat for seat in view.deployed_models if seat.id != name))
         case Alias(role, reference, remove):
             holder = view.version(reference)
             return replace(

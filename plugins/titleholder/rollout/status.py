@@ -3,36 +3,36 @@
 from dataclasses import asdict
 from typing import NamedTuple
 
-from titleholder.errors import Refusal
-from titleholder.rollout.roles import Roles, record, stand
-from titleholder.rollout.view import Seat, View
+from titleholder.errors import ManualActionRequired
+from titleholder.rollout.roles import Roles, recorded_state, resolve_roles
+from titleholder.rollout.view import DeployedModel, View
 
 
-class Seated(NamedTuple):
+class RoleHolder(NamedTuple):
     """A deployed model and its role; None when it has none."""
 
-    seat: Seat
+    deployed_model: DeployedModel
     role: str | None
 
 
-class Standing(NamedTuple):
+class EndpointStatus(NamedTuple):
     """The deployed models, the greatest share first; the roles, None where nobody knows them; and
     what a person has to decide, in one sentence, "" when that is nothing."""
 
-    holders: list[Seated]
+    holders: list[RoleHolder]
     roles: Roles | None
-    undecided: str
+    needs_action: str
 
 
-def seated(view: View) -> Standing:
+def endpoint_status(view: View) -> EndpointStatus:
     """Who is on the endpoint. Where a person has to decide, the roles are those recorded last."""
     told = ""
     try:
-        roles = stand(view).roles
-    except Refusal as refusal:
+        roles = resolve_roles(view).roles
+    except ManualActionRequired as refusal:
         told = str(refusal)
-        recorded = record(view)
+        recorded = recorded_state(view)
         roles = recorded[0] if recorded else None
     held = {seat: role for role, seat in (asdict(roles) if roles else {}).items() if seat}
-    ordered = sorted(view.seats, key=lambda seat: -seat.share)
-    return Standing([Seated(seat, held.get(seat.id)) for seat in ordered], roles, told)
+    ordered = sorted(view.deployed_models, key=lambda seat: -seat.traffic_percentage)
+    return EndpointStatus([RoleHolder(seat, held.get(seat.id)) for seat in ordered], roles, told)

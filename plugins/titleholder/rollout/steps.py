@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from titleholder.labels import NEWEST
 from titleholder.naming import label_recency
-from titleholder.rollout.roles import Roles, high_water, labels_of, lasting_labels
+from titleholder.rollout.roles import Roles, high_water, role_labels, lasting_labels
 from titleholder.rollout.view import View
 
 
@@ -77,12 +77,12 @@ class SetTraffic:
         The high-water mark is carried along, and raised to the newest data of those that get
         traffic: what was deleted from the registry since was newer all the same.
         """
-        served = [view.served_by(seat) for seat in view.seats if seat.id in self.split]
+        served = [view.version_served_by(seat) for seat in view.deployed_models if seat.id in self.split]
         known = [high_water(view), *(view.recency(one) for one in served if one is not None)]
         newest = max((one for one in known if one is not None), default=None)
         mark = {NEWEST: label_recency(newest)} if newest else {}
         record = self.split if self.recorded is None else self.recorded
-        return lasting_labels(view.labels) | labels_of(self.roles, record, change) | mark
+        return lasting_labels(view.labels) | role_labels(self.roles, record, change) | mark
 
 
 @dataclass(frozen=True)

@@ -3,18 +3,18 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from titleholder.naming import Recency, deployed_id_of, recency_of
+from titleholder.naming import Recency, deployed_model_id_of, recency_of
 
 
 @dataclass(frozen=True)
-class Seat:
+class DeployedModel:
     """A deployed model. `model` is `<model>@<version number>`, `share` its per cent of the
     requests."""
 
     id: str
     display_name: str
     model: str
-    share: int = 0
+    traffic_percentage: int = 0
     deployed_at: datetime | None = None
 
 
@@ -31,13 +31,13 @@ class Version:
     aliases: frozenset[str] = frozenset()
     uri: str = ""
     digest: str = ""
-    data_until: datetime | None = None
+    data_interval_end: datetime | None = None
     fingerprint: str = ""
 
     @property
     def reference(self) -> str:
         """What a step calls it: the alias of the run that made it, else its number."""
-        return min((a for a in self.aliases if deployed_id_of(a)), default=self.number)
+        return min((a for a in self.aliases if deployed_model_id_of(a)), default=self.number)
 
 
 @dataclass(frozen=True)
@@ -53,24 +53,24 @@ class View:
 
     model: str
     endpoint: str | None
-    seats: tuple[Seat, ...] = ()
+    deployed_models: tuple[DeployedModel, ...] = ()
     labels: dict[str, str] = field(default_factory=dict)
     etag: str = ""
     created: datetime | None = None
     updated: datetime | None = None
     versions: tuple[Version, ...] = ()
-    busy: tuple[str, ...] = ()
-    leaving: bool = False
+    pending_operations: tuple[str, ...] = ()
+    undeploying: bool = False
     request_log: str = ""
 
-    def seat(self, deployed_model_id: str | None) -> Seat | None:
+    def deployed_model(self, deployed_model_id: str | None) -> DeployedModel | None:
         """The seat of that id, if any."""
-        return next((seat for seat in self.seats if seat.id == deployed_model_id), None)
+        return next((seat for seat in self.deployed_models if seat.id == deployed_model_id), None)
 
     @property
     def split(self) -> dict[str, int]:
         """Deployed model id to per cent, without those that get none."""
-        return {seat.id: seat.share for seat in self.seats if seat.share}
+        return {seat.id: seat.traffic_percentage for seat in self.deployed_models if seat.traffic_percentage}
 
     def version(self, reference: str) -> Version | None:
         """The version with that alias or number, if any."""
@@ -78,18 +78,18 @@ class View:
             (v for v in self.versions if reference == v.number or reference in v.aliases), None
         )
 
-    def version_of(self, deployed_model_id: str) -> Version | None:
+    def version_for_deployment(self, deployed_model_id: str) -> Version | None:
         """The version that a run of ours deployed, or would deploy, under that id."""
         return next(
             (
                 version
                 for version in self.versions
-                if any(deployed_id_of(alias) == deployed_model_id for alias in version.aliases)
+                if any(deployed_model_id_of(alias) == deployed_model_id for alias in version.aliases)
             ),
             None,
         )
 
-    def served_by(self, seat: Seat) -> Version | None:
+    def version_served_by(self, seat: DeployedModel) -> Version | None:
         """The version of this model that the seat serves; None when it serves another model."""
         model, _, number = seat.model.partition("@")
         return self.version(number) if model == self.model else None
@@ -98,16 +98,16 @@ class View:
         """How new the version's data is, by the alias of the run of this model that made it, else
         by its label; None where neither says."""
         named = [found for a in version.aliases if (found := recency_of(a, self.model))]
-        labelled = [Recency(version.data_until, 0)] if version.data_until else []
+        labelled = [Recency(version.data_interval_end, 0)] if version.data_interval_end else []
         return max(named or labelled, default=None)
 
-    def deployed_by_us(self, seat: Seat) -> Version | None:
+    def deployed_by_us(self, seat: DeployedModel) -> Version | None:
         """The version that a run of ours deployed as this seat; None for a model that was deployed
         otherwise. An id alone does not tell, as anyone may choose such a one."""
-        version = self.version_of(seat.id)
-        return version if version == self.served_by(seat) else None
+        version = self.version_for_deployment(seat.id)
+        return version if version == self.version_served_by(seat) else None
 
-    def data_until(self, seat: Seat) -> datetime | None:
+    def data_until(self, seat: DeployedModel) -> datetime | None:
         """The end of the interval that a model which a run of ours deployed was trained on; None
         for any other."""
         version = self.deployed_by_us(seat)

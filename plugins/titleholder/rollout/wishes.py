@@ -3,25 +3,25 @@
 from dataclasses import dataclass, replace
 from typing import Literal
 
-from titleholder.errors import InvalidRequest, Refusal
+from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.labels import CHANGE
-from titleholder.rollout.display_names import named
+from titleholder.rollout.display_names import version_text
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
     Intent,
     Promote,
-    Reinstate,
+    UndoPromotion,
     Restore,
     RollBack,
-    SetShare,
+    SetTrafficPercentage,
 )
 from titleholder.rollout.plan_roles import reinstate_command
-from titleholder.rollout.roles import Roles, drift, must_exist, record, stand
+from titleholder.rollout.roles import Roles, drift, require_endpoint, recorded_state, resolve_roles
 from titleholder.rollout.view import View
 
-Kind = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
-KINDS: dict[Kind, str] = {
+IntentName = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
+INTENTS: dict[IntentName, str] = {
     "promote": "the challenger becomes champion with all requests",
     "rollback": "the challenger leaves, the champion answers all requests",
     "abort": "the champion answers all requests at once; the challenger stays deployed",
@@ -37,53 +37,53 @@ class Wish:
     """One of KINDS. `deployed_model_id` is whom it is about: the challenger, for reinstate the
     previous champion, for adopt the champion; None for whoever it is now."""
 
-    kind: Kind
+    kind: IntentName
     deployed_model_id: str | None = None
-    share: int | None = None
+    traffic_percentage: int | None = None
 
 
-def pin(wish: Wish, view: View) -> Wish:
+def resolve_target(wish: Wish, view: View) -> Wish:
     """The wish with the model that it is about, so that it means the same when it is repeated.
 
     Raises InvalidRequest when there is none, Refusal when nothing tells.
     """
     if wish.deployed_model_id is not None or wish.kind in ("adopt", "restore"):
         return wish
-    must_exist(view)
-    recorded, differences = record(view), drift(view)
+    require_endpoint(view)
+    recorded, differences = recorded_state(view), drift(view)
     # To take traffic from a model must work whatever was changed by hand: the record tells which.
     urgent = wish.kind in ("abort", "rollback") and bool(differences)
-    roles = recorded[0] if recorded and urgent else stand(view).roles
-    found = _meant(wish.kind, roles, view) if roles is not None else None
+    roles = recorded[0] if recorded and urgent else resolve_roles(view).roles
+    found = _target(wish.kind, roles, view) if roles is not None else None
     if found is None:
         whom = "previous champion" if wish.kind == "reinstate" else "challenger"
         hint = f"; look at `python -m titleholder status {view.model}`"
         if urgent:
             # What was changed by hand may be why there is none.
-            raise Refusal(
+            raise ManualActionRequired(
                 f"there is no {whom} on {view.endpoint}, which was changed by hand "
                 f"({'; '.join(differences)}); say which model is to lose its traffic with `python "
                 f"-m titleholder {wish.kind} {view.model} --id <deployed model id>`"
             )
-        if wish.kind == "rollback" and roles is not None and roles.previous:
-            back = reinstate_command(view.model, roles.previous)
-            name = named(view, roles.previous)
+        if wish.kind == "rollback" and roles is not None and roles.previous_champion:
+            back = reinstate_command(view.model, roles.previous_champion)
+            name = version_text(view, roles.previous_champion)
             hint = f"; to bring the previous champion {name} back, use {back}"
         raise InvalidRequest(f"there is no {whom} on {view.endpoint}{hint}")
     return replace(wish, deployed_model_id=found)
 
 
-def _meant(kind: Kind, roles: Roles, view: View) -> str | None:
+def _target(kind: IntentName, roles: Roles, view: View) -> str | None:
     # Said again after it was done, it means the same model, not the next one.
     last = view.labels.get(CHANGE, "").partition("-")[0]
     if last == kind and kind in ("promote", "reinstate"):
         return roles.champion
     if last == kind and kind in ("abort", "rollback"):
-        return roles.withdrawn
+        return roles.last_challenger
     if kind == "reinstate":
-        return roles.previous
-    if roles.challenger is None and kind in ("rollback", "share") and view.seat(roles.withdrawn):
-        return roles.withdrawn
+        return roles.previous_champion
+    if roles.challenger is None and kind in ("rollback", "share") and view.deployed_model(roles.last_challenger):
+        return roles.last_challenger
     return roles.challenger
 
 
@@ -99,11 +99,11 @@ def intent_of(wish: Wish, only_seated: bool = False) -> Intent:
         case "abort":
             return Abort(whom)
         case "share":
-            if wish.share is None:
+            if wish.traffic_percentage is None:
                 raise InvalidRequest("the share is missing; say how many per cent, 1 to 99")
-            return SetShare(whom, wish.share, only_seated)
+            return SetTrafficPercentage(whom, wish.traffic_percentage, only_seated)
         case "reinstate":
-            return Reinstate(whom)
+            return UndoPromotion(whom)
         case "adopt":
             return Adopt(wish.deployed_model_id)
         case "restore":

@@ -74,7 +74,7 @@ class DeploymentService:
             def finish() -> Any:
                 # All is checked again: between the call and this, others may have been at it.
                 now = self._records.get(endpoint.name)
-                _must_be_free(now, deployed.id)
+                _require_unused_id(now, deployed.id)
                 self._models.get(f"{model.name}@{model.version_id}")
                 now.traffic_split = split_after_deploy(
                     now.traffic_split, wanted, deployed.id, _ids(now)
@@ -82,7 +82,7 @@ class DeploymentService:
                 clock: Any = self._context.clock()
                 deployed.create_time = clock
                 now.deployed_models.append(deployed)
-                self._serving.seat(now.name, deployed, estimator)
+                self._serving.add(now.name, deployed, estimator)
                 self._records.save(now)
                 return types.DeployModelResponse(deployed_model=deployed)
 
@@ -103,20 +103,20 @@ class DeploymentService:
         """
         endpoint = self._records.get(request.endpoint)
         gone, wanted = request.deployed_model_id, dict(request.traffic_split)
-        _must_have(endpoint, gone)
+        _require_deployed(endpoint, gone)
         split_after_undeploy(endpoint.traffic_split, wanted, gone, _ids(endpoint))
 
         def prepare() -> Finish:
             def finish() -> Any:
                 now = self._records.get(endpoint.name)
-                _must_have(now, gone)
+                _require_deployed(now, gone)
                 leaving = types.DeployedModel(
                     next(one for one in now.deployed_models if one.id == gone)
                 )
                 now.traffic_split = split_after_undeploy(now.traffic_split, wanted, gone, _ids(now))
                 now.deployed_models = [one for one in now.deployed_models if one.id != gone]
                 self._records.save(now)
-                self._serving.unseat(now.name, leaving)
+                self._serving.remove(now.name, leaving)
                 return types.UndeployModelResponse()
 
             return finish
@@ -131,7 +131,7 @@ def _ids(endpoint: Any) -> Collection[str]:
     return [model.id for model in endpoint.deployed_models]
 
 
-def _must_have(endpoint: Any, deployed_id: str) -> None:
+def _require_deployed(endpoint: Any, deployed_id: str) -> None:
     if not deployed_id:
         raise InvalidArgument("deployed_model_id is required: the id of the model to undeploy.")
     if deployed_id not in _ids(endpoint):
@@ -149,11 +149,11 @@ def _id_of(deployed: Any, endpoint: Any) -> str:
         raise InvalidArgument(
             f"deployed_model.id is {deployed.id!r}; it must be 1 to 10 digits and not 0."
         )
-    _must_be_free(endpoint, deployed.id)
+    _require_unused_id(endpoint, deployed.id)
     return str(deployed.id)
 
 
-def _must_be_free(endpoint: Any, deployed_id: str) -> None:
+def _require_unused_id(endpoint: Any, deployed_id: str) -> None:
     if deployed_id in _ids(endpoint):
         raise AlreadyExists(
             f"DeployedModel {deployed_id} already exists in {endpoint.name}; choose another id."

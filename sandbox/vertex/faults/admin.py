@@ -18,9 +18,9 @@ from typing import Any
 from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 
-from sandbox.vertex.faults.registry import Book
+from sandbox.vertex.faults.registry import FaultRegistry
 from sandbox.vertex.faults.rules import Armed, parse
-from sandbox.vertex.faults.snapshots import Copies
+from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.http.errors import NotFound
 from sandbox.vertex.http.transcode import parse_json
@@ -30,7 +30,7 @@ class Admin:
     """Answers those requests."""
 
     def __init__(
-        self, book: Book, traffic: TrafficHistory, copies: Copies, methods: Collection[str]
+        self, book: FaultRegistry, traffic: TrafficHistory, copies: Snapshots, methods: Collection[str]
     ) -> None:
         self._book = book
         self._traffic = traffic
@@ -63,7 +63,7 @@ class Admin:
             case "DELETE", "traffic":
                 await run_in_threadpool(self._traffic.forget)
             case "POST", "copies":
-                await run_in_threadpool(self._copies.make, parse_json(body))
+                await run_in_threadpool(self._copies.create, parse_json(body))
             case method, path:
                 raise NotFound(
                     f"There is no {method} /sandbox/{path}; there are faults, calls, traffic and "

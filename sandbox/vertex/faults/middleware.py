@@ -11,9 +11,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.vertex import clock_admin
 from sandbox.vertex.faults.admin import Admin
-from sandbox.vertex.faults.registry import Book, Call, during
+from sandbox.vertex.faults.registry import FaultRegistry, Call, during
 from sandbox.vertex.faults.rules import Fault
-from sandbox.vertex.faults.snapshots import Copies
+from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.http.client_guard import refuse_web_pages, until_gone
 from sandbox.vertex.http.errors import ApiError
@@ -24,14 +24,14 @@ _LOST: Final = 0
 _INSTEAD: Final = ("answer", "drop", "hang")
 
 
-class FaultLayer:
+class FaultMiddleware:
     """Passes calls on, except where a fault is armed; answers /sandbox/... itself."""
 
-    def __init__(self, app: ASGIApp, names: Names, traffic: TrafficHistory, copies: Copies) -> None:
+    def __init__(self, app: ASGIApp, names: Names, traffic: TrafficHistory, copies: Snapshots) -> None:
         self._app = app
         self._names = names
         self._routes = google_routes()
-        self._book = Book()
+        self._book = FaultRegistry()
         self._admin = Admin(self._book, traffic, copies, self._routes.methods())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -51,7 +51,7 @@ class FaultLayer:
         elif found is None:
             await self._app(scope, receive, send)
         else:
-            call, faults = self._book.note(found[0].rpc, self._resource(request))
+            call, faults = self._book.record(found[0].rpc, self._resource(request))
             await self._call(call, faults, scope, receive, send)
 
     async def _answer(self, request: Request, send: Send) -> None:

@@ -32,7 +32,7 @@ class Call:
     """Whether the method was called; False for a fault before its effect."""
 
 
-class Book:
+class FaultRegistry:
     """Faults and calls. Not for several threads: the server's loop alone writes here."""
 
     def __init__(self) -> None:
@@ -55,7 +55,7 @@ class Book:
         self.released.set()
         self.released = asyncio.Event()
 
-    def note(self, method: str, resource: str) -> tuple[Call, tuple[Fault, ...]]:
+    def record(self, method: str, resource: str) -> tuple[Call, tuple[Fault, ...]]:
         """Write down a call that begins; with the faults that it hits."""
         hits, self.armed = hit(self.armed, method, resource)
         call = Call(next(self._numbers), method, resource, tuple(one.id for one in hits))

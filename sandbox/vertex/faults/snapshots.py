@@ -14,7 +14,7 @@ from sandbox.vertex.store import Store
 _FIELDS: Final = ("location", "to")
 
 
-class Copies:
+class Snapshots:
     """Copies locations within one store."""
 
     def __init__(self, store: Store, names: Names, traffic: TrafficHistory) -> None:
@@ -22,7 +22,7 @@ class Copies:
         self._root = f"projects/{names.number}/locations/"
         self._traffic = traffic
 
-    def make(self, fields: Mapping[str, Any]) -> None:
+    def create(self, fields: Mapping[str, Any]) -> None:
         """`{"location": from, "to": an empty one whose name is as long}`.
 
         The models count as ready there. Raises InvalidArgument for other fields,
@@ -40,4 +40,4 @@ class Copies:
             self._store.copy(source, target)
             for endpoint in self._store.list(types.Endpoint, f"{target}/"):
                 self._traffic.count_as_ready(endpoint)
-                self._traffic.remember(endpoint.name)
+                self._traffic.record(endpoint.name)

@@ -34,7 +34,7 @@ class TrafficHistory:
         for one in endpoint.deployed_models:
             self._left_over.add((endpoint.name, one.id, one.model, one.model_version_id))
 
-    def remember(self, name: str) -> None:
+    def record(self, name: str) -> None:
         """Keep what the endpoint is like from now on; call it in the transaction that makes it so.
 
         A deleted endpoint has an entry without anything.

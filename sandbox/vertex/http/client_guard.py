@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from starlette.requests import Request
 from starlette.types import Receive
 
-from sandbox.services.browser_guard import REFUSAL, sent_for_a_page
+from sandbox.services.browser_guard import REFUSAL, is_browser_request
 from sandbox.vertex.http.errors import PermissionDenied
 
 T = TypeVar("T")
@@ -15,7 +15,7 @@ T = TypeVar("T")
 
 def refuse_web_pages(request: Request) -> None:
     """Raise PermissionDenied for a request that a browser may have sent for a page."""
-    if sent_for_a_page(request.method, request.headers):
+    if is_browser_request(request.method, request.headers):
         raise PermissionDenied(REFUSAL)
 
 

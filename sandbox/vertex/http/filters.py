@@ -35,7 +35,7 @@ _COMPARE: Final[dict[str, Callable[[Any, Any], bool]]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_DEEPEST: Final = 50
+_MAX_DEPTH: Final = 50
 
 
 @dataclass(frozen=True)
@@ -108,8 +108,8 @@ class _Parser:
                 self.tokens[0] = kind, value[1:]
                 negated = True
         if self.skip("sign", "("):
-            if depth >= _DEEPEST:
-                raise self.wrong(f"it is nested more than {_DEEPEST} deep")
+            if depth >= _MAX_DEPTH:
+                raise self.wrong(f"it is nested more than {_MAX_DEPTH} deep")
             test = self.conjunction(depth + 1)
             if not self.skip("sign", ")"):
                 raise self.wrong("a parenthesis is not closed")

@@ -15,7 +15,7 @@ from sandbox.vertex.http.filters import Field, Getter, parse, snake
 T = TypeVar("T")
 
 _DEFAULT_PAGE: Final = 100
-_LARGEST_PAGE: Final = 1000
+_MAX_PAGE_SIZE: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def list_page(
     size = request.page_size or _DEFAULT_PAGE
     if size < 0:
         raise InvalidArgument(f"page_size is {size}; it must not be negative.")
-    size = min(size, _LARGEST_PAGE)
+    size = min(size, _MAX_PAGE_SIZE)
     query = hashlib.sha256(f"{condition}\0{order_by}".encode()).hexdigest()[:8]
     start = _offset(request.page_token, query)
     end = start + size

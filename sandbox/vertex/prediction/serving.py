@@ -15,7 +15,7 @@ from sandbox.vertex.store import Store
 
 
 @dataclass(frozen=True)
-class Seat:
+class LoadedModel:
     """A deployed model, ready to predict."""
 
     deployed_id: str
@@ -29,7 +29,7 @@ class Seat:
 
 @dataclass(frozen=True)
 class _Table:
-    seats: Sequence[Seat]
+    models: Sequence[LoadedModel]
     shares: Sequence[int]
     log: Destination | None
 
@@ -56,7 +56,7 @@ class Serving:
         """What the model's version predicts with; raises FailedPrecondition."""
         return self._artifacts.load(model.artifact_uri, model.container_spec.image_uri)
 
-    def seat(self, endpoint: str, deployed: Any, estimator: Estimator) -> None:
+    def add(self, endpoint: str, deployed: Any, estimator: Estimator) -> None:
         """Have that DeployedModel ready before traffic reaches it."""
         self._estimators[_key(endpoint, deployed)] = estimator
 
@@ -64,7 +64,7 @@ class Serving:
         """Whether that DeployedModel is in memory, ready to answer."""
         return _key(endpoint, deployed) in self._estimators
 
-    def unseat(self, endpoint: str, deployed: Any) -> None:
+    def remove(self, endpoint: str, deployed: Any) -> None:
         """Let go of a DeployedModel that has left."""
         self._estimators.pop(_key(endpoint, deployed), None)
 
@@ -76,17 +76,17 @@ class Serving:
         """Models changed (call it inside the transaction that changes them)."""
         self._store.after_commit(self._tables.clear)
 
-    def pick(self, endpoint: str) -> tuple[Seat, Estimator, Destination | None]:
+    def pick(self, endpoint: str) -> tuple[LoadedModel, Estimator, Destination | None]:
         """Who answers the next request, at random by the traffic split, and where to log that.
 
         Raises NotFound, FailedPrecondition without a split, Unavailable when after a restart
         the model's file cannot be read.
         """
         table = self._tables.get(endpoint) or self._build(endpoint)
-        if len(table.seats) == 1:
-            seat = table.seats[0]
+        if len(table.models) == 1:
+            seat = table.models[0]
         else:
-            (seat,) = self._chance.choices(table.seats, table.shares)
+            (seat,) = self._chance.choices(table.models, table.shares)
         log = table.log
         if log is not None and self._chance.random() >= log.sampling_rate:
             log = None
@@ -107,7 +107,7 @@ class Serving:
                     "traffic_split, or update the endpoint's."
                 )
             seats = [
-                self._seat_of(name, deployed)
+                self._loaded_model(name, deployed)
                 for deployed in endpoint.deployed_models
                 if deployed.id in split
             ]
@@ -119,12 +119,12 @@ class Serving:
             self._tables[name] = table
         return table
 
-    def _seat_of(self, endpoint: str, deployed: Any) -> Seat:
+    def _loaded_model(self, endpoint: str, deployed: Any) -> LoadedModel:
         shared = self._store.get(types.Model, deployed.model)
         version = self._store.get(types.Model, f"{deployed.model}@{deployed.model_version_id}")
         if shared is None or version is None:
             raise Internal(f"{deployed.model} is deployed and yet gone: the sandbox has a bug.")
-        return Seat(
+        return LoadedModel(
             deployed_id=deployed.id,
             model=deployed.model,
             version=deployed.model_version_id,
@@ -134,7 +134,7 @@ class Serving:
             estimator=self._estimators.get(_key(endpoint, deployed)),
         )
 
-    def _load_again(self, endpoint: str, seat: Seat) -> Estimator:
+    def _load_again(self, endpoint: str, seat: LoadedModel) -> Estimator:
         # After a restart: the endpoint is there, its models are not in memory yet.
         with self._loading:
             key = (endpoint, seat.deployed_id, seat.model, seat.version)

@@ -41,7 +41,7 @@ class Waiting(WaitForPipelineOperator):
         age = moved() + SHORTEST_DEFERRAL - datetime.fromisoformat(BEGUN.read_text())
         if age >= PIPELINE:
             GATE.touch()
-        super().wake_in(SHORTEST_DEFERRAL)
+        super().defer_for(SHORTEST_DEFERRAL)
 
 
 config = load_model(Path(__file__).parent / "moved.yaml")

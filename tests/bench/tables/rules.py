@@ -9,7 +9,7 @@ from datetime import UTC, datetime, timedelta
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
 from tests.titleholder.rollout.scenes import NEW, OLD, VERSIONS, Roles, seat, view, wish
-from titleholder.analysis.evidence import Duel, Evidence
+from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.rules import Rules
 from titleholder.analysis.verdict import verdict
 from titleholder.rollout.intents import Intent, Policy, Promote, RollBack
@@ -19,7 +19,7 @@ from titleholder.rollout.view import Version, View
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
 RULES = Rules("zero-one", "y")
-DUEL = Duel("old", "new", NOW - 3 * DAY, NOW, 3)
+DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
 CALLS = 500
 
 
@@ -28,7 +28,7 @@ def evidence(mean: float) -> Evidence:
     return Evidence(
         champion="old",
         challenger="new",
-        metric="zero-one",
+        loss="zero-one",
         target="y",
         n=1e6,
         mean=mean,

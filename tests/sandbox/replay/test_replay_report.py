@@ -5,7 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.replay.replay import Week
-from sandbox.replay.replay_report import chronicle
+from sandbox.replay.replay_report import replay_report
 from titleholder.events.event import Event
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
@@ -69,7 +69,7 @@ EVENTS = [
 
 def test_each_week_has_its_line() -> None:
     weeks = [Week(MONDAY + number * WEEK, 10.0 + number) for number in range(7)]
-    head, *lines = chronicle(weeks, EVENTS)
+    head, *lines = replay_report(weeks, EVENTS)
     assert len({len(line) for line in (head, *lines)}) == 1
     for told, expected in zip(
         lines,
@@ -91,5 +91,5 @@ def test_each_week_has_its_line() -> None:
 
 
 def test_a_challenger_that_is_still_there() -> None:
-    line = chronicle([Week(MONDAY + 3 * WEEK, 1)], EVENTS[:10])[1]
+    line = replay_report([Week(MONDAY + 3 * WEEK, 1)], EVENTS[:10])[1]
     assert line.split()[:6] == ["2026-10-26", "linnerud@2", "linnerud@4", "held", "so", "far"]

@@ -16,7 +16,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Blob, Client
 from playwright.sync_api import Page, Request, Response, sync_playwright
 
-from sandbox.services.browser_guard import sent_for_a_page
+from sandbox.services.browser_guard import is_browser_request
 from tests.browser import CHROMIUM
 from tests.conftest import Sandbox
 
@@ -178,7 +178,7 @@ def test_only_its_own_pages_may_call_airflow(
     method: str, headers: dict[str, str], refused: bool
 ) -> None:
     given = httpx.Headers({"Host": "127.0.0.1:8080", **headers})
-    assert sent_for_a_page(method, given, own=True) is refused
+    assert is_browser_request(method, given, own=True) is refused
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")

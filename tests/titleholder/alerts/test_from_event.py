@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from titleholder.alerts.alert import Kind
-from titleholder.alerts.from_event import of_change
+from titleholder.alerts.alert import AlertKind
+from titleholder.alerts.from_event import alert_for_event
 from titleholder.events.event import Event
 
 OLD, NEW = "2990322000", "2991330000"
@@ -37,7 +37,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "crown",
             {"champion_after": OLD, "split_after": ALONE},
-            Kind.CROWNED,
+            AlertKind.FIRST_CHAMPION,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is the first champion.",
             "100 % of the requests go to the champion linnerud@1.",
             "Nothing now.",
@@ -45,7 +45,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "seat",
             {**MOVE, "challenger_after": NEW, "split_after": TWO},
-            Kind.SEATED,
+            AlertKind.CHALLENGER_DEPLOYED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger.",
             "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
             "challenger linnerud@2.",
@@ -54,7 +54,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "share",
             {**BOTH, "split_before": TWO, "split_after": {OLD: 60, NEW: 40}},
-            Kind.SHARE,
+            AlertKind.TRAFFIC_CHANGED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the requests.",
             "60 % of the requests go to the champion linnerud@1, 40 % of the requests go to the "
             "challenger linnerud@2.",
@@ -69,7 +69,7 @@ def event(action: str, **given: Any) -> Event:
                 "champion_after": NEW,
                 "split_after": {NEW: 100},
             },
-            Kind.PROMOTED,
+            AlertKind.PROMOTED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is champion, linnerud@1 (data until "
             "2026-11-09 03:00 UTC) is not any more.",
             "100 % of the requests go to the champion linnerud@2.",
@@ -78,7 +78,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "rollback",
             {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
-            Kind.ROLLED_BACK,
+            AlertKind.ROLLED_BACK,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more.",
             "100 % of the requests go to the champion linnerud@1.",
             "Nothing: the next weekly model is the next challenger.",
@@ -86,7 +86,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "abort",
             {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
-            Kind.ROLLED_BACK,
+            AlertKind.ROLLED_BACK,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
             "stays deployed without traffic.",
             "100 % of the requests go to the champion linnerud@1.",
@@ -102,7 +102,7 @@ def event(action: str, **given: Any) -> Event:
                 "split_after": {OLD: 80, "7": 20},
                 "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
             },
-            Kind.ROLLED_BACK,
+            AlertKind.ROLLED_BACK,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
             "stays deployed without traffic.",
             "80 % of the requests go to the champion linnerud@1, 20 % of the requests go to id 7, "
@@ -113,7 +113,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "rollback",
             {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
-            Kind.ROLLED_BACK,
+            AlertKind.ROLLED_BACK,
             "id 7 has traffic no more.",
             "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
             "challenger linnerud@2.",
@@ -122,7 +122,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "reinstate",
             {"champion_before": NEW, "champion_after": OLD, "split_after": ALONE},
-            Kind.REINSTATED,
+            AlertKind.PROMOTION_UNDONE,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is champion again instead "
             "of linnerud@2 (data until 2026-11-16 03:00 UTC).",
             "100 % of the requests go to the champion linnerud@1.",
@@ -131,7 +131,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "adopt",
             {"champion_after": OLD, "split_after": ALONE},
-            Kind.SETTLED,
+            AlertKind.SETTLED,
             "the endpoint was taken as it was found, with linnerud@1 (data until "
             "2026-11-09 03:00 UTC) as champion.",
             "100 % of the requests go to the champion linnerud@1.",
@@ -140,11 +140,11 @@ def event(action: str, **given: Any) -> Event:
     ],
 )
 def test_told(
-    action: str, given: dict[str, Any], kind: Kind, what: str, traffic: str, todo: str
+    action: str, given: dict[str, Any], kind: AlertKind, what: str, traffic: str, todo: str
 ) -> None:
-    alert = of_change(event(action, **given), judged=True)
+    alert = alert_for_event(event(action, **given), judged=True)
     assert alert is not None
-    assert (alert.kind, alert.what, alert.traffic, alert.todo) == (kind, what, traffic, todo)
+    assert (alert.kind, alert.summary, alert.traffic, alert.next_step) == (kind, what, traffic, todo)
     pages = {link.name: link.url for link in alert.links}
     assert pages["Endpoint"].endswith("/us-central1/endpoints/linnerud?project=p1")
 
@@ -153,12 +153,12 @@ def test_told(
     "action", ["withdraw", "refused", "superseded", "waiting", "judged", "somethingnew"]
 )
 def test_nothing_to_tell(action: str) -> None:
-    assert of_change(event(action, **MOVE), judged=True) is None
+    assert alert_for_event(event(action, **MOVE), judged=True) is None
 
 
 def test_what_a_later_actor_read_off_the_endpoint_is_not_told_again() -> None:
     seated = event("seat", **MOVE, challenger_after=NEW, split_after=TWO)
-    assert of_change(replace(seated, reconstructed=True), judged=True) is None
+    assert alert_for_event(replace(seated, reconstructed=True), judged=True) is None
 
 
 def test_who_asked_why_and_where_to_look() -> None:
@@ -174,9 +174,9 @@ def test_who_asked_why_and_where_to_look() -> None:
             "report": "gs://b/duel/report",
         },
     )
-    alert = of_change(seated, judged=True)
+    alert = alert_for_event(seated, judged=True)
     assert alert is not None
-    assert alert.what.endswith("is not any more (the challenger is better). Asked for by ada.")
+    assert alert.summary.endswith("is not any more (the challenger is better). Asked for by ada.")
     assert [link.name for link in alert.links] == [
         "Endpoint",
         "Model linnerud@2",
@@ -191,11 +191,11 @@ def test_the_place_of_another_and_nobody_who_judges() -> None:
         interval_start=datetime(2026, 11, 9, 3, tzinfo=UTC),
         interval_end=datetime(2026, 11, 16, 3, tzinfo=UTC),
     )  # fmt: skip
-    alert = of_change(seated, judged=False)
+    alert = alert_for_event(seated, judged=False)
     assert alert is not None
-    assert "is challenger, in the place of id 9." in alert.what
-    assert alert.about == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
-    assert alert.todo == (
+    assert "is challenger, in the place of id 9." in alert.summary
+    assert alert.subject == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
+    assert alert.next_step == (
         "Compare it with the champion, then trigger linnerud__rollout with the intent promote or "
         "rollback."
     )

@@ -7,11 +7,11 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from titleholder.alerts.alert import Alert, Kind, Link
+from titleholder.alerts.alert import Alert, AlertKind, Link
 from titleholder.alerts.chat_text import inert
 from titleholder.alerts.formats import chat, line, mail, message, subject
-from titleholder.alerts.from_failure import Failed, late, of_failure, of_run
-from titleholder.alerts.from_source import stale
+from titleholder.alerts.from_failure import FailedTask, alert_for_late_run, alert_for_task, alert_for_run
+from titleholder.alerts.from_source import alert_for_stale_source
 from titleholder.freshness import Finding, Outcome
 from titleholder.intervals import Interval
 
@@ -23,25 +23,25 @@ WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
     [
         (
             "check_freshness",
-            Kind.TASK,
+            AlertKind.TASK,
             "unchanged, as check_freshness does not touch it.",
             "Mend the cause, then clear check_freshness with what follows it.",
         ),
         (
             "wait_for_pipeline",
-            Kind.PIPELINE,
+            AlertKind.PIPELINE,
             "unchanged, as wait_for_pipeline does not touch it.",
             "Read the step's log, mend the cause, then clear submit_pipeline with what follows it.",
         ),
         (
             "wait_for_duel",
-            Kind.PIPELINE,
+            AlertKind.PIPELINE,
             "unchanged, as wait_for_duel does not touch it.",
             "Read the step's log, mend the cause, then clear submit_duel with what follows it.",
         ),
         (
             "update_traffic",
-            Kind.TASK,
+            AlertKind.TASK,
             "the champion goes on answering; what was changed before the failure stays, and the "
             "same task finishes it when it is repeated.",
             "Mend the cause, then clear update_traffic; where it was to carry out a verdict, clear "
@@ -49,26 +49,26 @@ WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
         ),
         (
             "observe",
-            Kind.HANDS_ON,
+            AlertKind.MANUAL_CHANGE,
             "as that person left it; Titleholder changed nothing.",
             "Agree on what is right, then trigger linnerud__rollout with the intent adopt or "
             "restore, and clear observe with what follows it.",
         ),
     ],
 )
-def test_a_failed_task(task: str, kind: Kind, traffic: str, todo: str) -> None:
-    alert = of_failure(Failed("linnerud", WEEK, task, "linnerud: it broke; mend it", kind))
+def test_a_failed_task(task: str, kind: AlertKind, traffic: str, todo: str) -> None:
+    alert = alert_for_task(FailedTask("linnerud", WEEK, task, "linnerud: it broke; mend it", kind))
     assert alert == Alert(
         kind, "linnerud", WEEK, f"{task} failed: it broke; mend it.", traffic, todo
     )
 
 
 def test_a_run_without_a_failed_task_and_a_late_one() -> None:
-    assert of_run("linnerud", WEEK, "all_tasks_deadlocked").what == (
+    assert alert_for_run("linnerud", WEEK, "all_tasks_deadlocked").summary == (
         "The run failed: all tasks deadlocked."
     )
-    alert = late("linnerud", "linnerud__train (scheduled__1)", WEEK, "2026-11-17 03:00 UTC")
-    assert alert.what == (
+    alert = alert_for_late_run("linnerud", "linnerud__train (scheduled__1)", WEEK, "2026-11-17 03:00 UTC")
+    assert alert.summary == (
         "linnerud__train (scheduled__1) goes on, and should have ended by 2026-11-17 03:00 UTC."
     )
 
@@ -81,11 +81,11 @@ def test_a_stale_source_says_how_late_and_until_when() -> None:
         end + timedelta(hours=12),
     )
     week = Interval(end - timedelta(weeks=1), end)
-    alert = stale("linnerud", week, finding, timedelta(minutes=10), end + timedelta(minutes=90))
-    assert alert.what == (
+    alert = alert_for_stale_source("linnerud", week, finding, timedelta(minutes=10), end + timedelta(minutes=90))
+    assert alert.summary == (
         "1.5 h after the end of the interval: p.d.t has no row; waiting until 2026-11-16 15:00 UTC."
     )
-    assert alert.todo == (
+    assert alert.next_step == (
         "Load the rows: the run looks every 10 min and goes on by itself; at 2026-11-16 15:00 UTC "
         "it fails."
     )
@@ -93,7 +93,7 @@ def test_a_stale_source_says_how_late_and_until_when() -> None:
 
 def test_how_it_looks() -> None:
     alert = Alert(
-        Kind.TASK,
+        AlertKind.TASK,
         "linnerud",
         WEEK,
         "It <broke> & said\n<!channel> <http://evil|here>.",
@@ -123,7 +123,7 @@ HOSTILE = (
 
 
 def hostile() -> Alert:
-    return Alert(Kind.TASK, "linnerud", HOSTILE, HOSTILE, HOSTILE, HOSTILE, (Link(HOSTILE, "x"),))
+    return Alert(AlertKind.TASK, "linnerud", HOSTILE, HOSTILE, HOSTILE, HOSTILE, (Link(HOSTILE, "x"),))
 
 
 def links_and_text(text: str) -> tuple[list[str], str]:
@@ -181,7 +181,7 @@ def test_slack_gets_it_as_text_that_is_no_markup_and_looks_no_link_up() -> None:
     assert (links["text"]["type"], links["text"]["verbatim"]) == ("mrkdwn", True)
     assert links["text"]["text"].startswith("<x|∗bold∗ ")
     assert links["text"]["text"].count("<") == 1
-    long = Alert(Kind.TASK, "m" * 30, "x" * 5000, "y" * 50_000, "z" * 5000, "w" * 5000)
+    long = Alert(AlertKind.TASK, "m" * 30, "x" * 5000, "y" * 50_000, "z" * 5000, "w" * 5000)
     title, body = message(long, "hooks.slack.com")["blocks"]
     assert len(title["text"]["text"]) <= 150
     assert len(body["text"]["text"]) <= 3000
@@ -191,7 +191,7 @@ def test_slack_gets_it_as_text_that_is_no_markup_and_looks_no_link_up() -> None:
 
 def test_our_links_lead_where_they_say() -> None:
     link = Link("Log", "https://airflow/x?a=1&b=(2)%20|y>z <w>\n")
-    alert = Alert(Kind.TASK, "linnerud", WEEK, "It broke.", "unchanged.", "Mend it.", (link,))
+    alert = Alert(AlertKind.TASK, "linnerud", WEEK, "It broke.", "unchanged.", "Mend it.", (link,))
     address = "https://airflow/x?a=1&b=(2)%20%7Cy%3Ez%20%3Cw%3E%0A"
     assert chat(alert).endswith(f"\n<{address}|Log>")
     *_, links = message(alert, "hooks.slack.com")["blocks"]
@@ -213,13 +213,13 @@ def test_what_to_do_is_never_cut(show: Callable[[Alert], str]) -> None:
         "read the step's log, mend the cause, then clear submit_pipeline with what follows it in "
         "the run of that week, or trigger it anew with train_anew"
     )
-    alert = of_failure(
-        Failed(
+    alert = alert_for_task(
+        FailedTask(
             "linnerud",
             WEEK,
             "wait_for_pipeline",
             f"linnerud: job failed in task train: {'Traceback; line 1 ' * 300}; {remedy}",
-            Kind.PIPELINE,
+            AlertKind.PIPELINE,
         )
     )
     said = html.unescape(show(alert))
@@ -230,5 +230,5 @@ def test_what_to_do_is_never_cut(show: Callable[[Alert], str]) -> None:
 
 
 def test_a_message_has_an_end() -> None:
-    alert = Alert(Kind.TASK, "linnerud", "x" * 5000, "y" * 50_000, "z" * 5000, "w" * 5000)
+    alert = Alert(AlertKind.TASK, "linnerud", "x" * 5000, "y" * 50_000, "z" * 5000, "w" * 5000)
     assert len(chat(alert)) < 4096

@@ -6,18 +6,18 @@ from typing import Any
 
 import pytest
 
-from titleholder.alerts.alert import Alert, Kind
-from titleholder.alerts.from_verdict import of_judgement
+from titleholder.alerts.alert import Alert, AlertKind
+from titleholder.alerts.from_verdict import alert_for_verdict
 from titleholder.analysis.decision import decide
-from titleholder.analysis.evaluate import Judgement
-from titleholder.analysis.pair import Contestant
+from titleholder.analysis.evaluate import Evaluation
+from titleholder.analysis.pair import RegisteredModel
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.config.model import load_model
 from titleholder.events.event import Event
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
 BEGUN = datetime(2026, 11, 16, 4, tzinfo=UTC)
-CHALLENGER = Contestant("2991330000", "linnerud@2", "gs://b/m", "0" * 64, "2026-11-16T03:00:00Z")
+CHALLENGER = RegisteredModel("2991330000", "linnerud@2", "gs://b/m", "0" * 64, "2026-11-16T03:00:00Z")
 HALF = timedelta(days=14)
 
 
@@ -30,10 +30,10 @@ def told(
     )
     verdict = Verdict(outcome, "because", doubt, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
     stages = config.rollout.stages
-    decision = decide(verdict, stages, stages[-1].share, live, CHALLENGER.id, promotion)
-    record = {"job": "now", "since": BEGUN.isoformat(), "share": stages[-1].share}
-    made = Judgement(verdict, decision, record)
-    return of_judgement(config, CONFIG.duel, made, CHALLENGER, before, BEGUN + live)
+    decision = decide(verdict, stages, stages[-1].traffic_percentage, live, CHALLENGER.id, promotion)
+    record = {"job": "now", "since": BEGUN.isoformat(), "share": stages[-1].traffic_percentage}
+    made = Evaluation(verdict, decision, record)
+    return alert_for_verdict(config, CONFIG.duel, made, CHALLENGER, before, BEGUN + live)
 
 
 def judged(live: timedelta, outcome: str, doubt: str = "", job: str = "before") -> Event:
@@ -56,16 +56,16 @@ DAY = timedelta(days=1)
     [
         (Outcome.HOLD, DAY, [], None),
         (Outcome.HOLD, HALF - DAY, [], None),
-        (Outcome.HOLD, HALF, [judged(HALF - DAY, "hold")], Kind.HELD),
+        (Outcome.HOLD, HALF, [judged(HALF - DAY, "hold")], AlertKind.PROMOTION_ON_HOLD),
         (Outcome.HOLD, HALF + DAY, [judged(HALF, "hold")], None),
-        (Outcome.HOLD, HALF + DAY, [], Kind.HELD),
-        (Outcome.INCONCLUSIVE, DAY, [], Kind.HELD),
-        (Outcome.INCONCLUSIVE, 2 * DAY, [judged(DAY, "hold")], Kind.HELD),
+        (Outcome.HOLD, HALF + DAY, [], AlertKind.PROMOTION_ON_HOLD),
+        (Outcome.INCONCLUSIVE, DAY, [], AlertKind.PROMOTION_ON_HOLD),
+        (Outcome.INCONCLUSIVE, 2 * DAY, [judged(DAY, "hold")], AlertKind.PROMOTION_ON_HOLD),
         (Outcome.ROLL_BACK, DAY, [], None),
         (Outcome.PROMOTE, DAY, [], None),
     ],
 )
-def test_held(outcome: Outcome, live: timedelta, before: list[Event], kind: Kind | None) -> None:
+def test_held(outcome: Outcome, live: timedelta, before: list[Event], kind: AlertKind | None) -> None:
     alert = told(outcome, live, *before)
     assert (alert and alert.kind) == kind
 
@@ -92,19 +92,19 @@ def test_earned_in_vain_is_told_once_and_a_request_every_time() -> None:
     before = judged(DAY, "promote")
     never = told(Outcome.PROMOTE, 2 * DAY, promotion="never")
     assert never is not None
-    assert never.kind is Kind.EARNED
-    assert "Decide: trigger linnerud__rollout with the intent promote or rollback" in never.todo
+    assert never.kind is AlertKind.APPROVAL_REQUIRED
+    assert "Decide: trigger linnerud__rollout with the intent promote or rollback" in never.next_step
     assert told(Outcome.PROMOTE, 2 * DAY, before, promotion="never") is None
     for earlier in ([], [before]):
         asked = told(Outcome.PROMOTE, 2 * DAY, *earlier, promotion="ask")
         assert asked is not None
-        assert asked.todo == "Approve or reject it in the run in Airflow."
+        assert asked.next_step == "Approve or reject it in the run in Airflow."
 
 
 def test_what_it_says() -> None:
     alert = told(Outcome.HOLD, HALF)
     assert alert is not None
-    assert alert.about == "linnerud@2 (data until 2026-11-16T03:00:00Z)"
-    share = CONFIG.rollout.stages[-1].share
-    assert alert.what == f"Challenger with {share} % for 14 d: hold: because."
-    assert "without a decision by 2026-12-14 04:00 UTC it is rolled back" in alert.todo
+    assert alert.subject == "linnerud@2 (data until 2026-11-16T03:00:00Z)"
+    share = CONFIG.rollout.stages[-1].traffic_percentage
+    assert alert.summary == f"Challenger with {share} % for 14 d: hold: because."
+    assert "without a decision by 2026-12-14 04:00 UTC it is rolled back" in alert.next_step

@@ -14,11 +14,11 @@ import pytest
 
 from tests.sink import SECRET, Sink, sink
 from titleholder.alerts import webhook
-from titleholder.alerts.alert import Alert, Kind
+from titleholder.alerts.alert import Alert, AlertKind
 from titleholder.alerts.notifier import AlertNotifier
-from titleholder.alerts.webhook import Undelivered, post, webhook_of
+from titleholder.alerts.webhook import DeliveryError, post, webhook_of
 
-ALERT = Alert(Kind.SEATED, "linnerud", "a week", "It is seated.", "10 %.", "Nothing.")
+ALERT = Alert(AlertKind.CHALLENGER_DEPLOYED, "linnerud", "a week", "It is seated.", "10 %.", "Nothing.")
 RUN = {"dag_run": SimpleNamespace(dag_id="d", run_id="r+1", run_type="scheduled")}
 
 
@@ -43,7 +43,7 @@ def test_posted_with_a_link_to_the_run(
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/")
     connect(monkeypatch, into.url)
     with caplog.at_level(logging.DEBUG):
-        notifier().tell(ALERT, RUN)
+        notifier().send(ALERT, RUN)
     (text,) = into.texts
     assert text.startswith("*linnerud: challenger seated* (a week)\nIt is seated.\n")
     assert text.endswith("<https://airflow.example/dags/d/runs/r%2B1|Airflow>")
@@ -65,12 +65,12 @@ def test_a_backfill_is_quiet(
     connect(monkeypatch, into.url)
     # Reprocessing keeps the run's id, so that does not tell.
     run = {"dag_run": {"dag_id": "d", "dag_run_id": "scheduled__1", "run_type": run_type}}
-    notifier(backfills=backfills).tell(ALERT, run)
+    notifier(backfills=backfills).send(ALERT, run)
     assert len(into.posted) == posted
 
 
 def test_without_a_connection_there_is_the_log(capfd: pytest.CaptureFixture[str]) -> None:
-    notifier().tell(ALERT, RUN)
+    notifier().send(ALERT, RUN)
     said = capfd.readouterr().out
     assert "titleholder: linnerud: challenger seated (a week): It is seated." in said
     assert "warning" not in said
@@ -153,7 +153,7 @@ def test_a_bad_webhook_is_a_warning_without_the_secret(
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.2)
     connect(monkeypatch, bad(into, kind))
     with caplog.at_level(logging.DEBUG):
-        notifier().tell(ALERT, RUN)
+        notifier().send(ALERT, RUN)
     said = caplog.text + "".join(capfd.readouterr())
     assert (
         "titleholder: the alert could not be sent by the webhook of the connection "
@@ -165,12 +165,12 @@ def test_a_bad_webhook_is_a_warning_without_the_secret(
 
 
 def test_no_exception_carries_the_secret(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(Undelivered) as raised:
+    with pytest.raises(DeliveryError) as raised:
         post(bad(into, "is not there"), {"text": "text"})
     assert SECRET not in repr(raised.value)
     assert raised.value.__cause__ is None
     connect(monkeypatch, f"http://hooks.example.com/{SECRET}")
-    with pytest.raises(Undelivered) as raised:
+    with pytest.raises(DeliveryError) as raised:
         webhook_of("titleholder_alerts")
     assert SECRET not in repr(raised.value)
 
@@ -213,7 +213,7 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
 
 
 def test_mail_by_airflows_own_backend(mailbox: Mailbox) -> None:
-    notifier(email=["a@example.com", "b@example.com"]).tell(ALERT, RUN)
+    notifier(email=["a@example.com", "b@example.com"]).send(ALERT, RUN)
     (message,) = mailbox.received
     assert message["To"] == "a@example.com, b@example.com"
     assert message["Subject"] == "Titleholder: linnerud: challenger seated"
@@ -226,6 +226,6 @@ def test_no_mail_server_is_a_warning(
 ) -> None:
     monkeypatch.setenv("AIRFLOW__SMTP__SMTP_HOST", "127.0.0.1")
     monkeypatch.setenv("AIRFLOW__SMTP__SMTP_PORT", "9")
-    notifier(email=["a@example.com"]).tell(ALERT, RUN)
+    notifier(email=["a@example.com"]).send(ALERT, RUN)
     told = "titleholder: the alert could not be sent by e-mail: ConnectionRefusedError"
     assert told in capfd.readouterr().out

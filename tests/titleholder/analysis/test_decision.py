@@ -3,15 +3,15 @@ from itertools import product
 
 import pytest
 
-from titleholder.analysis.decision import decide, looks, since
-from titleholder.analysis.stages import Stage
+from titleholder.analysis.decision import decide, analysis_count, unchanged_since
+from titleholder.analysis.stages import TrafficStep
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.events.event import Event
 from titleholder.rollout.wishes import Wish
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 DAY = timedelta(days=1)
-STEPS = [Stage(5, 2 * DAY), Stage(25)]
+STEPS = [TrafficStep(5, 2 * DAY), TrafficStep(25)]
 
 
 def said(outcome: Outcome) -> Verdict:
@@ -35,7 +35,7 @@ def said(outcome: Outcome) -> Verdict:
 )
 def test_what_follows(outcome, share, live, promotion, wish, asks) -> None:
     made = decide(said(outcome), STEPS, share, live, "2", promotion)
-    assert (made.wish, made.asks) == (wish, asks)
+    assert (made.intent, made.needs_approval) == (wish, asks)
     assert made.reason.startswith("because")
     assert ("never" in made.reason) == (promotion == "never" and outcome is Outcome.PROMOTE)
 
@@ -44,7 +44,7 @@ def test_what_follows(outcome, share, live, promotion, wish, asks) -> None:
 def test_nothing_else_does_anything(outcome: Outcome) -> None:
     for share, live, promotion in product((1, 5, 25, 99), (0, 1, 99), ("auto", "ask", "never")):
         made = decide(said(outcome), STEPS, share, live * DAY, "2", promotion)
-        assert (made.wish, made.asks, made.reason) == (None, False, "because")
+        assert (made.intent, made.needs_approval, made.reason) == (None, False, "because")
 
 
 def event(days: int, action: str, challenger: str | None, share: int = 0, **more) -> Event:
@@ -63,24 +63,24 @@ def event(days: int, action: str, challenger: str | None, share: int = 0, **more
 
 def test_since_when_it_has_its_share() -> None:
     came = [event(0, "seat", "2", 5), event(1, "judged", "2", 5), event(2, "share", "2", 25)]
-    assert since(came, "2", 25) == NOW + 2 * DAY
-    assert since(came[:2], "2", 5) == NOW
+    assert unchanged_since(came, "2", 25) == NOW + 2 * DAY
+    assert unchanged_since(came[:2], "2", 5) == NOW
     again = [*came, event(3, "share", "2", 5), event(4, "refused", None), event(5, "adopt", "2", 5)]
-    assert since(again, "2", 5) == NOW + 3 * DAY
+    assert unchanged_since(again, "2", 5) == NOW + 3 * DAY
 
 
 def test_a_share_that_was_changed_by_hand_and_restored_begins_anew() -> None:
     by_hand = event(1, "restore", "2", 5, split_before={"1": 50, "2": 50})
-    assert since([event(0, "seat", "2", 5), by_hand], "2", 5) == NOW + DAY
+    assert unchanged_since([event(0, "seat", "2", 5), by_hand], "2", 5) == NOW + DAY
     untouched = event(1, "adopt", "2", 5, split_before={"1": 95, "2": 5})
-    assert since([event(0, "seat", "2", 5), untouched], "2", 5) == NOW
+    assert unchanged_since([event(0, "seat", "2", 5), untouched], "2", 5) == NOW
 
 
 def test_events_that_do_not_tell() -> None:
-    assert since([], "2", 5) is None
-    assert since([event(0, "seat", "2", 5)], "2", 10) is None, "the last change was lost"
-    assert since([event(0, "seat", "3", 5)], "2", 5) is None
-    assert since([event(0, "seat", "2", 5), event(1, "withdraw", None)], "2", 5) is None
+    assert unchanged_since([], "2", 5) is None
+    assert unchanged_since([event(0, "seat", "2", 5)], "2", 10) is None, "the last change was lost"
+    assert unchanged_since([event(0, "seat", "3", 5)], "2", 5) is None
+    assert unchanged_since([event(0, "seat", "2", 5), event(1, "withdraw", None)], "2", 5) is None
 
 
 def test_looks() -> None:
@@ -90,6 +90,6 @@ def test_looks() -> None:
         event(2, "judged", "2", 5, evidence={"job": "b"}),
         event(3, "judged", "3", 5, evidence={"job": "c"}),
     ]
-    assert looks(seen, "2", "d") == 3
-    assert looks(seen, "2", "b") == 2, "a retry is the same look"
-    assert looks([], "2", "a") == 1
+    assert analysis_count(seen, "2", "d") == 3
+    assert analysis_count(seen, "2", "b") == 2, "a retry is the same look"
+    assert analysis_count([], "2", "a") == 1

@@ -7,28 +7,28 @@ from typing import Any
 import pytest
 import yaml
 
-from titleholder.analysis.duel_job import DuelRun, duel_parameters, evidence_of, measured, rules_of
-from titleholder.analysis.evaluate import Judgement, Measured, judge, look_of
-from titleholder.analysis.guardrails import Observed
-from titleholder.analysis.limits import Arm
-from titleholder.analysis.pair import Contest, Contestant
+from titleholder.analysis.duel_job import DuelJob, duel_parameters, parse_evidence, duel_result, rules_of
+from titleholder.analysis.evaluate import Evaluation, DuelResult, evaluate, evaluation_context
+from titleholder.analysis.guardrails import LiveObservations
+from titleholder.analysis.limits import ArmMetrics
+from titleholder.analysis.pair import ModelPair, RegisteredModel
 from titleholder.analysis.rules import Rules
 from titleholder.analysis.verdict import Outcome
 from titleholder.config.duel import Duel as Section
 from titleholder.config.model import ModelConfig, load_model
-from titleholder.errors import PipelineError, Refusal
+from titleholder.errors import PipelineError, ManualActionRequired
 from titleholder.events.event import Event
 from titleholder.pipelines.contract import Artifact, Job, Task
-from titleholder.rollout.roles import Roles, labels_of
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.roles import Roles, role_labels
+from titleholder.rollout.view import DeployedModel, View
 from titleholder.rollout.wishes import Wish
 
 ROOT = Path(__file__).parents[3]
 CONFIG = load_model(ROOT / "dags" / "models" / "linnerud.yaml")
 NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
-PAIR = Contest(
-    Contestant("1", "linnerud@1", "gs://b/1", "1" * 64, "2026-11-09T03:00:00Z"),
-    Contestant("2", "linnerud@2", "gs://b/2", "2" * 64, "2026-11-16T03:00:00Z"),
+PAIR = ModelPair(
+    RegisteredModel("1", "linnerud@1", "gs://b/1", "1" * 64, "2026-11-09T03:00:00Z"),
+    RegisteredModel("2", "linnerud@2", "gs://b/2", "2" * 64, "2026-11-16T03:00:00Z"),
 )
 PLACES = {"project": "p", "location": "l", "source_table": "p.d.t", "artifact_root": "gs://b"}
 RAW = {
@@ -75,11 +75,11 @@ def test_the_duel_is_given_what_it_asks_for() -> None:
 
 
 def test_its_name_is_the_pair_and_the_day() -> None:
-    run = DuelRun("linnerud", "2990322000", "2991330000", NOW)
+    run = DuelJob("linnerud", "2990322000", "2991330000", NOW)
     assert run.name == "linnerud-duel-2990322000-2991330000-20261120t0500-g0"
     assert run.next_generation().name.endswith("-g1")
     assert len(replace(run, model="m" * 30, champion="9" * 19, challenger="8" * 19).name) <= 128
-    with pytest.raises(Refusal):
+    with pytest.raises(ManualActionRequired):
         replace(run, generation=99).next_generation()
 
 
@@ -107,24 +107,24 @@ def test_every_rule_comes_from_the_file() -> None:
 
 
 def test_the_evidence_is_read_as_the_contract_has_it() -> None:
-    found = evidence_of(RAW, PAIR, NOW)
+    found = parse_evidence(RAW, PAIR, NOW)
     assert (found.champion, found.challenger, found.n, found.mean) == ("1", "2", 2000, 0.5)
     assert found.newest == datetime(2026, 11, 19, 23, tzinfo=UTC)
     for name in ("mean", "variance", "smallest", "n", "coverage"):
-        broken = evidence_of({**RAW, name: None}, PAIR, NOW)
+        broken = parse_evidence({**RAW, name: None}, PAIR, NOW)
         assert math.isnan(getattr(broken, name))
-    other = evidence_of({**RAW, "challenger": {"sha256": "3" * 64}}, PAIR, NOW)
+    other = parse_evidence({**RAW, "challenger": {"sha256": "3" * 64}}, PAIR, NOW)
     assert other.challenger != "2"
-    assert evidence_of({}, PAIR, NOW).newest is None
+    assert parse_evidence({}, PAIR, NOW).newest is None
 
 
 def test_a_job_that_is_no_duel() -> None:
     report = Artifact("gs://b/report", {"evidence": RAW})
     job = Job("j", "SUCCEEDED", NOW, tasks=(Task("compare", "SUCCEEDED", "", {"report": report}),))
-    assert measured(job) == (RAW, "gs://b/report")
+    assert duel_result(job) == (RAW, "gs://b/report")
     for tasks in ((), (replace(job.tasks[0], artifacts={"report": Artifact("", {})}),)):
         with pytest.raises(PipelineError, match="j is no duel: its task 'compare' has no artifact"):
-            measured(replace(job, tasks=tasks))
+            duel_result(replace(job, tasks=tasks))
 
 
 # The first days after a training, as the duel has it then.
@@ -143,21 +143,21 @@ def silent(rows: int) -> dict[str, object]:
     }
 
 
-NOTHING = Observed()
+NOTHING = LiveObservations()
 VIEW = View(
     "linnerud",
     "e",
-    seats=(Seat("1", "", "linnerud@1", 90), Seat("2", "", "linnerud@2", 10)),
-    labels=labels_of(Roles("1", "2"), {"1": 90, "2": 10}, "seat-1"),
+    deployed_models=(DeployedModel("1", "", "linnerud@1", 90), DeployedModel("2", "", "linnerud@2", 10)),
+    labels=role_labels(Roles("1", "2"), {"1": 90, "2": 10}, "seat-1"),
     updated=NOW - timedelta(days=2),
 )
 
 
 def judged(
-    given: Measured, view: View = VIEW, config: ModelConfig = CONFIG, observed: Observed = NOTHING
-) -> Judgement:
-    look = look_of(PAIR, view, [], given.job, NOW)
-    return judge(config, section(), PAIR, look, 10, given, observed)
+    given: DuelResult, view: View = VIEW, config: ModelConfig = CONFIG, observed: LiveObservations = NOTHING
+) -> Evaluation:
+    look = evaluation_context(PAIR, view, [], given.job, NOW)
+    return evaluate(config, section(), PAIR, look, 10, given, observed)
 
 
 @pytest.mark.parametrize(
@@ -189,9 +189,9 @@ def judged(
     ],
 )
 def test_judged(changes: dict[str, object], outcome: Outcome, kind: str | None) -> None:
-    given = Measured("job", NOW, {**RAW, **changes})
+    given = DuelResult("job", NOW, {**RAW, **changes})
     made = judged(given)
-    assert (made.verdict.outcome, made.decision.wish and made.decision.wish.kind) == (outcome, kind)
+    assert (made.verdict.outcome, made.decision.intent and made.decision.intent.kind) == (outcome, kind)
     assert made.record["duel"] == given.evidence
     assert made.record["verdict"]["looks"] == 1
 
@@ -200,9 +200,9 @@ def test_a_challenger_is_never_thought_to_be_older_than_it_is() -> None:
     """Where no event tells, the endpoint's last change does; where nothing does, it came now."""
     for updated in (NOW - timedelta(hours=1), None):
         young = replace(VIEW, updated=updated)
-        made = judged(Measured("job", NOW, RAW), young)
+        made = judged(DuelResult("job", NOW, RAW), young)
         assert made.verdict.outcome is Outcome.HOLD
-        assert made.decision.wish is None
+        assert made.decision.intent is None
 
 
 HOUR = timedelta(hours=1)
@@ -251,10 +251,10 @@ def test_only_what_happened_to_this_deployment_on_this_endpoint_is_its_time(
         return None if hours is None else NOW - hours * HOUR
 
     events = [replace(e, evidence={"job": e.id}) if e.action == "judged" else e for e in events]
-    seats = tuple(replace(seat, deployed_at=ago(came)) for seat in VIEW.seats)
+    seats = tuple(replace(seat, deployed_at=ago(came)) for seat in VIEW.deployed_models)
     view = replace(VIEW, created=ago(created), seats=seats)
-    look = look_of(PAIR, view, events, "job", NOW)
-    assert (NOW - look.since, look.looks) == (hours * HOUR, looks)
+    look = evaluation_context(PAIR, view, events, "job", NOW)
+    assert (NOW - look.since, look.analysis_count) == (hours * HOUR, looks)
 
 
 def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -> None:
@@ -263,20 +263,20 @@ def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -
     raw["rollout"]["guardrails"] = {"metrics": metrics}
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump(raw))
-    config, given = load_model(path), Measured("job", NOW, RAW)
-    arms = {"1": Arm(9000, 10), "2": Arm(1000, 2)}
-    fine = judged(given, config=config, observed=Observed({"1": 9000, "2": 1000}, arms))
+    config, given = load_model(path), DuelResult("job", NOW, RAW)
+    arms = {"1": ArmMetrics(9000, 10), "2": ArmMetrics(1000, 2)}
+    fine = judged(given, config=config, observed=LiveObservations({"1": 9000, "2": 1000}, arms))
     assert fine.verdict.outcome is Outcome.PROMOTE
     assert fine.record["live"]["split"]["outcome"] == "fine"
     assert fine.record["live"]["limits"]["outcome"] == "kept"
     assert fine.record["live"]["requests"] == {"1": 9000, "2": 1000}
     assert fine.record["live"]["metrics"]["2"]["errors"] == 2
 
-    off = judged(given, config=config, observed=Observed({"1": 9500, "2": 500}, arms))
+    off = judged(given, config=config, observed=LiveObservations({"1": 9500, "2": 500}, arms))
     assert off.verdict.outcome is Outcome.INCONCLUSIVE
     assert off.record["by_duel"]["outcome"] == "promote"
-    broken = judged(given, config=config, observed=Observed(None, {**arms, "2": Arm(1000, 50)}))
-    assert broken.decision.wish == Wish("rollback", "2")
-    blind = judged(given, config=config, observed=Observed(unread=("no table",)))
+    broken = judged(given, config=config, observed=LiveObservations(None, {**arms, "2": ArmMetrics(1000, 50)}))
+    assert broken.decision.intent == Wish("rollback", "2")
+    blind = judged(given, config=config, observed=LiveObservations(unreadable=("no table",)))
     assert blind.verdict.outcome is Outcome.INCONCLUSIVE
     assert blind.record["live"]["unread"] == ("no table",)

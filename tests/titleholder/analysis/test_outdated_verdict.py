@@ -6,14 +6,14 @@ from typing import Any
 
 import pytest
 
-from titleholder.analysis.outdated_verdict import Decided, outdated
+from titleholder.analysis.outdated_verdict import RecordedDecision, outdated_reason
 from titleholder.events.event import Event
 from titleholder.intervals import period_at
 from titleholder.rollout.view import View
 
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-DECIDED = Decided("2", NOW - HOUR, "m1__rollout/monday", "seat-1", "policy")
+DECIDED = RecordedDecision("2", NOW - HOUR, "m1__rollout/monday", "seat-1", "policy")
 VIEW = View("m1", "e", labels={"change": "seat-1"}, created=NOW - 9 * DAY)
 
 
@@ -105,13 +105,13 @@ def test_an_outdated_one_may_not(changes: dict[str, Any], says: str) -> None:
 
 
 def why(
-    decided: Decided = DECIDED,
+    decided: RecordedDecision = DECIDED,
     view: View = VIEW,
     events: tuple[Event, ...] = (OWN,),
     policy: str = "policy",
     now: datetime = NOW,
 ) -> str:
-    return outdated(decided, view, events, policy, DAY, now)
+    return outdated_reason(decided, view, events, policy, DAY, now)
 
 
 @pytest.mark.parametrize(

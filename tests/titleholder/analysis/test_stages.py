@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.analysis.stages import Next, Stage, next_stage
+from titleholder.analysis.stages import Transition, TrafficStep, next_transition
 from titleholder.analysis.verdict import Outcome
 
 DAY = timedelta(days=1)
-ONE = [Stage(10)]
-THREE = [Stage(5, DAY), Stage(25, 2 * DAY), Stage(50, 3 * DAY)]
+ONE = [TrafficStep(10)]
+THREE = [TrafficStep(5, DAY), TrafficStep(25, 2 * DAY), TrafficStep(50, 3 * DAY)]
 GOOD, BAD, WAIT, ASK = Outcome.PROMOTE, Outcome.ROLL_BACK, Outcome.HOLD, Outcome.INCONCLUSIVE
 
 TABLE = [
@@ -47,51 +47,51 @@ TABLE = [
 
 @pytest.mark.parametrize(("stages", "share", "live", "outcome", "move", "to"), TABLE)
 def test_table(
-    stages: list[Stage], share: int, live: timedelta, outcome: Outcome, move: str, to: int | None
+    stages: list[TrafficStep], share: int, live: timedelta, outcome: Outcome, move: str, to: int | None
 ) -> None:
-    found = next_stage(stages, share, live, outcome)
-    assert (found.move, found.share) == (move, to)
+    found = next_transition(stages, share, live, outcome)
+    assert (found.move, found.traffic_percentage) == (move, to)
 
 
 def test_reasons() -> None:
-    assert next_stage(THREE, 5, DAY, GOOD) == Next("move on", "5 % is passed; 25 % is next", 25)
-    assert next_stage(THREE, 5, DAY, ASK).reason == "the verdict at 5 % is inconclusive"
-    baking = next_stage(THREE, 25, DAY, GOOD).reason
+    assert next_transition(THREE, 5, DAY, GOOD) == Transition("move on", "5 % is passed; 25 % is next", 25)
+    assert next_transition(THREE, 5, DAY, ASK).reason == "the verdict at 5 % is inconclusive"
+    baking = next_transition(THREE, 25, DAY, GOOD).reason
     assert baking == "25 % bakes for 2 d, and has for 1 d"
 
 
 @pytest.mark.parametrize("wrong", [(0, DAY), (100, DAY), (10, -DAY)])
 def test_a_stage_that_cannot_be(wrong: tuple[int, timedelta]) -> None:
     with pytest.raises(ValueError, match="1 to 99 per cent"):
-        Stage(*wrong)
+        TrafficStep(*wrong)
 
 
 spans = st.timedeltas(-3 * DAY, 9 * DAY)
-stages = st.lists(st.builds(Stage, st.integers(1, 99), st.timedeltas(0 * DAY, 3 * DAY)), max_size=5)
+stages = st.lists(st.builds(TrafficStep, st.integers(1, 99), st.timedeltas(0 * DAY, 3 * DAY)), max_size=5)
 
 
 @given(stages, st.integers(-5, 105), spans, st.sampled_from(Outcome))
 def test_only_a_good_verdict_goes_forward_and_only_a_bad_one_home(
-    stages: list[Stage], share: int, live: timedelta, outcome: Outcome
+    stages: list[TrafficStep], share: int, live: timedelta, outcome: Outcome
 ) -> None:
-    found = next_stage(stages, share, live, outcome)
+    found = next_transition(stages, share, live, outcome)
     assert (found.move == "roll back") == (outcome is BAD and 1 <= share <= 99)
     if found.move in ("move on", "promote"):
         assert outcome is GOOD
         assert live >= timedelta(0)
-    assert (found.share is not None) == (found.move == "move on")
+    assert (found.traffic_percentage is not None) == (found.move == "move on")
 
 
 @given(stages)
-def test_good_verdicts_lead_through_every_stage_to_the_title(stages: list[Stage]) -> None:
-    shares = sorted({stage.share for stage in stages})
+def test_good_verdicts_lead_through_every_stage_to_the_title(stages: list[TrafficStep]) -> None:
+    shares = sorted({stage.traffic_percentage for stage in stages})
     share, seen = (shares or [10])[0], []
     while True:
         seen.append(share)
-        found = next_stage(stages, share, 9 * DAY, GOOD)
+        found = next_transition(stages, share, 9 * DAY, GOOD)
         if found.move == "promote":
             break
-        assert found.share is not None
-        assert found.share > share
-        share = found.share
+        assert found.traffic_percentage is not None
+        assert found.traffic_percentage > share
+        share = found.traffic_percentage
     assert seen == (shares or [10])

@@ -10,17 +10,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titleholder.analysis.confidence_sequence import interval
-from titleholder.analysis.evidence import Duel, Evidence
-from titleholder.analysis.issues import Doubt
+from titleholder.analysis.evidence import EvaluationContext, Evidence
+from titleholder.analysis.issues import EvidenceIssue
 from titleholder.analysis.rules import Rules
-from titleholder.analysis.trailing import Part
+from titleholder.analysis.trailing import DifferenceStats
 from titleholder.analysis.verdict import Outcome, Verdict, verdict
 
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RULES = Rules("zero-one", "y")
 MARGIN = Rules("zero-one", "y", promote_on="non-inferiority", margin=0.02)
-DUEL = Duel("old", "new", NOW - 3 * DAY, NOW, 3)
+DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
 LATE = replace(DUEL, since=NOW - 28 * DAY)
 NONE = {"n": 0, "champion_rows": 0, "challenger_rows": 0, "newest": None}
 
@@ -31,7 +31,7 @@ def evidence(mean: float, **changes: Any) -> Evidence:
     made = Evidence(
         champion="old",
         challenger="new",
-        metric="zero-one",
+        loss="zero-one",
         target="y",
         n=1000,
         mean=mean,
@@ -59,11 +59,11 @@ def evidence(mean: float, **changes: Any) -> Evidence:
     counts |= {"coverage": 1.0 if either else 0.0}
     made = replace(made, **{**counts, **changes})
     if "days" not in changes:
-        made = replace(made, days=(Part(made.n, made.mean, made.variance),))
+        made = replace(made, days=(DifferenceStats(made.n, made.mean, made.variance),))
     return made
 
 
-def told(mean: float, rules: Rules = RULES, duel: Duel = DUEL, **changes: Any) -> Verdict:
+def told(mean: float, rules: Rules = RULES, duel: EvaluationContext = DUEL, **changes: Any) -> Verdict:
     return verdict(evidence(mean, **changes), rules, duel)
 
 
@@ -106,10 +106,10 @@ def test_time() -> None:
     assert told(EQUAL, replace(RULES, maximum_time=None), LATE).outcome is HOLD
 
 
-def turned(mean: float, variance: float = 0.1) -> tuple[Part, ...]:
+def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
     """900 rows, and then 100 in two days with that mean and variance. An interval of these for one
     look is 0.062 to either side."""
-    return (Part(900, 0.0777, 0.1), Part(40, mean, variance), Part(60, mean, variance))
+    return (DifferenceStats(900, 0.0777, 0.1), DifferenceStats(40, mean, variance), DifferenceStats(60, mean, variance))
 
 
 # What is wrong; the outcome on evidence that is otherwise for the challenger, and that is clearly
@@ -117,92 +117,92 @@ def turned(mean: float, variance: float = 0.1) -> tuple[Part, ...]:
 NAIVE = datetime(2026, 11, 15)
 SILENT_TOGETHER = {"rows": 1005, "rows_labelled": 1005, "bad_champion": 5, "bad_challenger": 5}
 LABELLED_TOO_FEW = {"rows": 1112, "coverage": 1000 / 1112}
-CELLS: list[tuple[Doubt, dict[str, Any], Outcome, Outcome, Outcome]] = [
-    (Doubt.CLOCK, {"measured": NOW + HOUR}, ASK, ASK, ASK),
-    (Doubt.CLOCK, {"newest": NOW}, ASK, ASK, ASK),
-    (Doubt.CLOCK, {"newest": None}, ASK, ASK, ASK),
-    (Doubt.CLOCK, {"newest": NAIVE}, ASK, ASK, ASK),
-    (Doubt.CLOCK, {"measured": NAIVE}, ASK, ASK, ASK),
-    (Doubt.CHAMPION_SILENT, {"challenger_rows": 1100}, ASK, ASK, ASK),
-    (Doubt.CHAMPION_SILENT, {"n": 0, "challenger_rows": 7, "newest": None}, ASK, ASK, ASK),
-    (Doubt.OTHER, {"challenger": "newer"}, ASK, ASK, ROLL_BACK),
-    (Doubt.OTHER, {"champion": "older"}, ASK, ASK, ROLL_BACK),
-    (Doubt.OTHER, {"metric": "squared"}, ASK, ASK, ROLL_BACK),
-    (Doubt.OTHER, {"target": "z"}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"n": 999.5}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"n": math.nan}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"n": math.inf}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"n": -5}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"champion_rows": 999}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"challenger_rows": math.nan}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"coverage": 1.01}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"coverage": -0.1}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"coverage": math.nan}, ASK, ASK, ROLL_BACK),
+CELLS: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
+    (EvidenceIssue.CLOCK_SKEW, {"measured": NOW + HOUR}, ASK, ASK, ASK),
+    (EvidenceIssue.CLOCK_SKEW, {"newest": NOW}, ASK, ASK, ASK),
+    (EvidenceIssue.CLOCK_SKEW, {"newest": None}, ASK, ASK, ASK),
+    (EvidenceIssue.CLOCK_SKEW, {"newest": NAIVE}, ASK, ASK, ASK),
+    (EvidenceIssue.CLOCK_SKEW, {"measured": NAIVE}, ASK, ASK, ASK),
+    (EvidenceIssue.CHAMPION_INVALID, {"challenger_rows": 1100}, ASK, ASK, ASK),
+    (EvidenceIssue.CHAMPION_INVALID, {"n": 0, "challenger_rows": 7, "newest": None}, ASK, ASK, ASK),
+    (EvidenceIssue.WRONG_SUBJECT, {"challenger": "newer"}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"champion": "older"}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"metric": "squared"}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"target": "z"}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": 999.5}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": math.nan}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": math.inf}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": -5}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"champion_rows": 999}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"challenger_rows": math.nan}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": 1.01}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": -0.1}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": math.nan}, ASK, ASK, ROLL_BACK),
     # The share of the labelled in the window's rows, and there are no rows to have a label.
-    (Doubt.COUNTS, {"coverage": 0.97}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"rows": 0}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"rows": 0, "coverage": 0}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"rows_labelled": 999, "coverage": 0.999}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"rows_unusable": 1}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"bad_challenger": 1}, ASK, ASK, ROLL_BACK),
-    (Doubt.COUNTS, {"rows_labelled": math.nan}, ASK, ASK, ROLL_BACK),
-    (Doubt.NO_ROWS, NONE, HOLD, HOLD, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": 0.97}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows": 0}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows": 0, "coverage": 0}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": 999, "coverage": 0.999}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows_unusable": 1}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"bad_challenger": 1}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": math.nan}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.NO_ROWS, NONE, HOLD, HOLD, ROLL_BACK),
     (
-        Doubt.NO_ROWS,
+        EvidenceIssue.NO_ROWS,
         NONE | dict.fromkeys(["mean", "variance", "largest"], math.nan),
         HOLD,
         HOLD,
         ROLL_BACK,
     ),
-    (Doubt.NOT_FINITE, {"mean": math.nan}, ASK, ASK, ROLL_BACK),
-    (Doubt.NOT_FINITE, {"mean": math.inf}, ASK, ASK, ROLL_BACK),
-    (Doubt.NOT_FINITE, {"mean": -math.inf}, ASK, ASK, ROLL_BACK),
-    (Doubt.NOT_FINITE, {"variance": math.nan}, ASK, ASK, ROLL_BACK),
-    (Doubt.NOT_FINITE, {"variance": math.inf}, ASK, ASK, ROLL_BACK),
-    (Doubt.NEGATIVE_VARIANCE, {"variance": -0.1}, ASK, ASK, ROLL_BACK),
-    (Doubt.TOO_FEW, {"n": 99}, HOLD, HOLD, ROLL_BACK),
-    (Doubt.TOO_FEW, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLL_BACK),
-    (Doubt.NO_VARIANCE, {"variance": 0.0}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NOT_FINITE, {"mean": math.nan}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.NOT_FINITE, {"mean": math.inf}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.NOT_FINITE, {"mean": -math.inf}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.NOT_FINITE, {"variance": math.nan}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.NOT_FINITE, {"variance": math.inf}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.NEGATIVE_VARIANCE, {"variance": -0.1}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLL_BACK),
+    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLL_BACK),
+    (EvidenceIssue.ZERO_VARIANCE, {"variance": 0.0}, ASK, ROLL_BACK, ROLL_BACK),
     # 100 failures where the champion has none are a verdict of their own.
-    (Doubt.CHALLENGER_SILENT, {"champion_rows": 1100}, ROLL_BACK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.CHALLENGER_INVALID, {"champion_rows": 1100}, ROLL_BACK, ROLL_BACK, ROLL_BACK),
     (
-        Doubt.NO_ROWS,
+        EvidenceIssue.NO_ROWS,
         NONE | {"champion_rows": 100, "newest": NOW - DAY},
         *(ROLL_BACK, ROLL_BACK, ROLL_BACK),
     ),
-    (Doubt.GAPS, {"champion_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.GAPS, {"challenger_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.MISSING_PREDICTIONS, {"champion_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.MISSING_PREDICTIONS, {"challenger_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
     # On rows that the champion did not answer either, or that have another target's label alone.
-    (Doubt.GAPS, SILENT_TOGETHER, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.COVERAGE, LABELLED_TOO_FEW, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.MISSING_PREDICTIONS, SILENT_TOGETHER, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.LOW_COVERAGE, LABELLED_TOO_FEW, ASK, ROLL_BACK, ROLL_BACK),
     # (4 - 0.05)^2 / 0.1 = 156 of the 999 that all rows have together: 16 %.
-    (Doubt.HEAVY, {"largest": 4.0}, HOLD, ROLL_BACK, ROLL_BACK),
-    (Doubt.HEAVY, {"smallest": math.nan}, HOLD, ROLL_BACK, ROLL_BACK),
-    (Doubt.STALE, {"newest": NOW - 8 * DAY - HOUR}, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.LATELY, {"days": turned(-0.2)}, HOLD, ROLL_BACK, ROLL_BACK),
-    (Doubt.LATELY, {"days": turned(-0.2, 0)}, HOLD, ROLL_BACK, ROLL_BACK),
-    (Doubt.NO_DAYS, {"days": ()}, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.NO_DAYS, {"days": turned(0.05)[1:]}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.STALE, {"newest": NOW - 8 * DAY - HOUR}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": ()}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05)[1:]}, ASK, ROLL_BACK, ROLL_BACK),
     (
-        Doubt.NO_DAYS,
-        {"days": (Part(899.5, 0.05, 0.1), Part(100.5, 0.05, 0.1))},
+        EvidenceIssue.NO_DAILY_BREAKDOWN,
+        {"days": (DifferenceStats(899.5, 0.05, 0.1), DifferenceStats(100.5, 0.05, 0.1))},
         ASK,
         ROLL_BACK,
         ROLL_BACK,
     ),
-    (Doubt.NO_DAYS, {"days": turned(math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.NO_DAYS, {"days": turned(math.inf)}, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.NO_DAYS, {"days": turned(0.05, math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
-    (Doubt.NO_DAYS, {"days": turned(0.05, -0.1)}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.inf)}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, -0.1)}, ASK, ROLL_BACK, ROLL_BACK),
 ]
 
 
 @pytest.mark.parametrize(("doubt", "wrong", "good", "bad", "late"), CELLS)
 def test_no_cell_promotes(
-    doubt: Doubt, wrong: dict[str, Any], good: Outcome, bad: Outcome, late: Outcome
+    doubt: EvidenceIssue, wrong: dict[str, Any], good: Outcome, bad: Outcome, late: Outcome
 ) -> None:
     found = told(**{"mean": BETTER} | wrong)
-    assert (found.doubt, found.outcome) == (doubt.word, good)
+    assert (found.issue, found.outcome) == (doubt.word, good)
     assert told(**{"mean": -0.2} | wrong).outcome is bad
     assert told(duel=LATE, **{"mean": BETTER} | wrong).outcome is late
     assert "\n" not in found.reason
@@ -224,13 +224,13 @@ def test_no_cell_promotes(
     ids=str,
 )
 def test_what_is_just_right_raises_no_doubt(edge: dict[str, Any]) -> None:
-    assert told(**{"mean": BETTER} | edge).doubt == ""
+    assert told(**{"mean": BETTER} | edge).issue == ""
 
 
 def test_only_what_is_clearly_worse_lately_holds() -> None:
     assert told(BETTER, days=turned(-0.061)).outcome is PROMOTE
     held = told(BETTER, days=turned(-0.1))
-    assert (held.doubt, held.outcome) == (Doubt.LATELY.word, HOLD)
+    assert (held.issue, held.outcome) == (EvidenceIssue.RECENT_REGRESSION.word, HOLD)
     assert held.reason == (
         "lately the challenger is worse: -0.1 (-0.1617 to -0.03833) on the newest 100 rows"
     )
@@ -238,11 +238,11 @@ def test_only_what_is_clearly_worse_lately_holds() -> None:
     assert told(BETTER, MARGIN, days=turned(-0.081)).outcome is PROMOTE
     assert told(BETTER, MARGIN, days=turned(-0.083)).outcome is HOLD
     # A longer stretch may tell what a shorter one does not; fewer than minimum_n rows tell nothing.
-    slow = (Part(600, 0.12, 0.1), Part(300, -0.05, 0.1), Part(100, -0.05, 0.1))
+    slow = (DifferenceStats(600, 0.12, 0.1), DifferenceStats(300, -0.05, 0.1), DifferenceStats(100, -0.05, 0.1))
     assert "on the newest 400 rows" in told(BETTER, days=slow).reason
-    assert told(BETTER, days=(Part(901, 0.07, 0.1), Part(99, -0.2, 0.1))).outcome is PROMOTE
+    assert told(BETTER, days=(DifferenceStats(901, 0.07, 0.1), DifferenceStats(99, -0.2, 0.1))).outcome is PROMOTE
     # Where all rows say so, it is no news.
-    assert told(-0.01, days=turned(-0.1)).doubt == ""
+    assert told(-0.01, days=turned(-0.1)).issue == ""
 
 
 def test_the_least_number_of_rows_and_of_time() -> None:
@@ -250,18 +250,18 @@ def test_the_least_number_of_rows_and_of_time() -> None:
     assert told(BETTER, duel=replace(DUEL, since=NOW - DAY), measured=NOW).outcome is PROMOTE
     # Just over: the heaviest row's part is 3.1^2 / (0.1 * 960).
     heavy = told(0.0, n=961, largest=3.1)
-    assert (heavy.doubt, heavy.outcome) == (Doubt.HEAVY.word, HOLD)
+    assert (heavy.issue, heavy.outcome) == (EvidenceIssue.HEAVY_TAIL.word, HOLD)
     assert heavy.reason == ("one row, 3.1, carries 10.01% of the sum of squares, more than 10.00%")
     # Two rows are measured by two: a rule may ask for no more.
     two = replace(RULES, minimum_n=2)
-    assert told(math.nan, two, n=2).doubt == Doubt.NOT_FINITE.word
-    assert told(math.nan, two, n=1).doubt == Doubt.TOO_FEW.word
+    assert told(math.nan, two, n=2).issue == EvidenceIssue.NOT_FINITE.word
+    assert told(math.nan, two, n=1).issue == EvidenceIssue.INSUFFICIENT_ROWS.word
 
 
 def test_evidence_of_before_the_present_share() -> None:
     """It may send home, and never moves on: each step is decided by rows seen since it began."""
     after = replace(DUEL, since=NOW - HOUR / 2)
-    assert told(BETTER, duel=after).doubt == Doubt.STALE.word
+    assert told(BETTER, duel=after).issue == EvidenceIssue.STALE.word
     assert told(BETTER, duel=after).outcome is ASK
     assert told(-0.2, duel=after).outcome is ROLL_BACK
 
@@ -279,11 +279,11 @@ def test_several_doubts_allow_what_all_allow() -> None:
     # More rows would settle the one, but not the other.
     assert told(-0.2, n=50, **stale).outcome is ASK
     # The one that is named is the gravest.
-    assert told(-0.2, n=50, metric="squared", **stale).doubt == Doubt.OTHER.word
+    assert told(-0.2, n=50, metric="squared", **stale).issue == EvidenceIssue.WRONG_SUBJECT.word
 
 
 def test_every_doubt_has_a_cell() -> None:
-    assert {doubt for doubt, *_ in CELLS} == set(Doubt)
+    assert {doubt for doubt, *_ in CELLS} == set(EvidenceIssue)
 
 
 def test_what_a_person_reads() -> None:
@@ -343,7 +343,7 @@ times = st.one_of(
 any_rules = st.sampled_from(
     [RULES, MARGIN, replace(RULES, at_deadline="ask"), replace(MARGIN, alpha=0.5, minimum_n=2)]
 )
-any_duel = st.builds(Duel, st.just("old"), st.just("new"), times, times, st.integers(0, 99))
+any_duel = st.builds(EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99))
 any_evidence = st.builds(
     Evidence,
     st.sampled_from(["old", "older"]),
@@ -355,7 +355,7 @@ any_evidence = st.builds(
     *[counts] * 7,
     st.none() | times,
     times,
-    st.lists(st.builds(Part, counts, anything, anything), max_size=4).map(tuple),
+    st.lists(st.builds(DifferenceStats, counts, anything, anything), max_size=4).map(tuple),
 )
 COUNTS = (
     *("rows", "rows_labelled", "rows_unusable", "champion_rows", "challenger_rows", "n"),
@@ -370,15 +370,15 @@ bent = st.dictionaries(
 
 
 @given(any_evidence, any_rules, any_duel)
-def test_any_evidence_has_a_verdict(given: Evidence, rules: Rules, duel: Duel) -> None:
+def test_any_evidence_has_a_verdict(given: Evidence, rules: Rules, duel: EvaluationContext) -> None:
     found = verdict(given, rules, duel)
     assert found.reason
-    assert (found.outcome is PROMOTE) <= (found.doubt == "")
+    assert (found.outcome is PROMOTE) <= (found.issue == "")
 
 
 @given(st.floats(-1, 1), bent, any_rules, st.sampled_from([DUEL, LATE]))
 def test_bad_input_never_promotes(
-    mean: float, changes: dict[str, float], rules: Rules, duel: Duel
+    mean: float, changes: dict[str, float], rules: Rules, duel: EvaluationContext
 ) -> None:
     given = replace(evidence(mean), **changes)
     found = verdict(given, rules, duel)

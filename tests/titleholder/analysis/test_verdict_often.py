@@ -23,7 +23,7 @@ from tests.bench.verdicts import (
     zero_one,
 )
 from tests.titleholder.analysis.test_verdict import DUEL, RULES, evidence
-from titleholder.analysis.trailing import Part
+from titleholder.analysis.trailing import DifferenceStats
 from titleholder.analysis.verdict import Outcome, verdict
 
 ROLLOUTS = 2_000
@@ -95,14 +95,14 @@ def first(course: Course, rollout: int) -> tuple[float, float]:
     return math.inf, math.inf
 
 
-def _part(course: Course, rollout: int, day: int) -> Part:
+def _part(course: Course, rollout: int, day: int) -> DifferenceStats:
     """The rows of one day alone."""
     n, mean = course.n, course.mean[rollout]
     squares = (n - 1) * course.variance[rollout] + n * mean * mean
     count, total, square = (
         float(one[day] - (one[day - 1] if day else 0)) for one in (n, n * mean, squares)
     )
-    return Part(count, total / count, (square - total * total / count) / (count - 1))
+    return DifferenceStats(count, total / count, (square - total * total / count) / (count - 1))
 
 
 def test_who_turns_bad_is_held() -> None:

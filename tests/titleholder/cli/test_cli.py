@@ -26,17 +26,17 @@ from sklearn.dummy import DummyRegressor
 from tests.conftest import REPOSITORY, Sandbox
 from tests.faults import Faults
 from tests.titleholder.config.editor import found_by_an_editor
-from titleholder.cli.context import Desk
+from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
 from titleholder.config.model import load_model, load_models
-from titleholder.errors import Refusal
+from titleholder.errors import ManualActionRequired
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.intervals import Interval
-from titleholder.naming import Run
-from titleholder.pipelines.candidate import candidate
-from titleholder.pipelines.contract import Offer
-from titleholder.pipelines.templates import version_of
-from titleholder.reconciler.engine import Done
+from titleholder.naming import TrainingRun
+from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.contract import CandidateModel
+from titleholder.pipelines.templates import template_version
+from titleholder.reconciler.engine import Converged
 
 NUMBERS = itertools.count(1)
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
@@ -68,9 +68,9 @@ class Terminal:
         return json.loads(said.out)
 
 
-def run_of(name: str, week: int) -> Run:
+def run_of(name: str, week: int) -> TrainingRun:
     end = FIRST + week * WEEK
-    return Run(name, Interval(end - WEEK, end), 0)
+    return TrainingRun(name, Interval(end - WEEK, end), 0)
 
 
 @pytest.fixture(scope="module")
@@ -90,9 +90,9 @@ def artifact(sandbox: Sandbox) -> str:
 def seat(name: str, folder: Path, artifact: str, week: int) -> None:
     """As the weekly run of that week would."""
     config = load_model(folder / f"{name}.yaml")
-    offer = Offer(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
-    wish = candidate(config, run_of(name, week), offer, "fresh")
-    assert isinstance(Desk.of(config, os.environ).engine().run(wish), Done)
+    offer = CandidateModel(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
+    wish = deploy_candidate(config, run_of(name, week), offer, "fresh")
+    assert isinstance(CommandContext.of(config, os.environ).engine().run(wish), Converged)
 
 
 @pytest.fixture
@@ -394,7 +394,7 @@ def test_an_error_of_others_commands_no_terminal(
 ) -> None:
     def broken(_: object) -> None:
         logging.getLogger("titleholder.reconciler.engine").info("a step of %s", FORGED)
-        raise Refusal(f"it says {FORGED}")
+        raise ManualActionRequired(f"it says {FORGED}")
 
     monkeypatch.setattr(Endpoints, "observe", broken)
     said = terminal("status", code=1).split("\n")[:-1]
@@ -461,7 +461,7 @@ def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> 
         "asked": True,
         "tags": ["a", "b"],
     }
-    desk = Desk.of(config, sandbox.env)
+    desk = CommandContext.of(config, sandbox.env)
     last = desk.events.read(config.model)[-1]
     promoted = replace(
         last, id="promote-1", time=datetime.now(UTC), action="promote", evidence=evidence,
@@ -526,7 +526,7 @@ def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]
     good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     assert main(["check", "--models", str(tmp_path)]) == 0
     pipeline, duel = (
-        version_of(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
+        template_version(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
         for name in ("linnerud.yaml", "duel.yaml")
     )
     assert capsys.readouterr().out == (
@@ -572,7 +572,7 @@ def test_parsing_the_files_looks_at_no_pipeline(
     raw = (REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text()
     (tmp_path / "linnerud.yaml").write_text(raw.replace("linnerud.yaml # in", "gone.yaml # in"))
     monkeypatch.setattr(Path, "read_bytes", None)
-    (config,) = load_models(tmp_path).whole()
+    (config,) = load_models(tmp_path).require_valid()
     assert config.pipeline.template == "gone.yaml"
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 from tests.titleholder.cli.test_cli import Terminal
 from tests.titleholder.cli.test_cli import artifact as artifact
 from tests.titleholder.cli.test_cli import terminal as terminal
-from titleholder.cli.context import Desk
+from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
 from titleholder.config.model import load_model
 from titleholder.events.event import Event
@@ -15,7 +15,7 @@ from titleholder.events.event import Event
 
 def test_a_run_of_dag_test_has_no_link(terminal: Terminal, tmp_path: Path) -> None:
     name, out = terminal.name, tmp_path / "page.html"
-    desk = Desk.of(load_model(terminal.models / f"{name}.yaml"), os.environ)
+    desk = CommandContext.of(load_model(terminal.models / f"{name}.yaml"), os.environ)
     runs = {"airflow": f"{name}__train/scheduled__1", "dag_test": f"{name}__train/manual__2"}
     desk.events.append(
         Event(

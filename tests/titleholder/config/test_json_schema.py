@@ -26,7 +26,7 @@ from tests.titleholder.config.model_files import (
 )
 from titleholder.config.json_schema import meanings_in
 from titleholder.config.model import ModelConfig, load_model
-from titleholder.config.types import written
+from titleholder.config.types import format_duration
 from titleholder.errors import ConfigError
 
 DOCS = (REPOSITORY / "docs" / "models.md").read_text()
@@ -172,4 +172,4 @@ def _required() -> set[str]:
 @pytest.mark.parametrize("text", ["90s", "15m", "6h", "8d", "4w", "36h"])
 def test_durations_are_written_as_one_writes_them(text: str) -> None:
     units = {"s": "seconds", "m": "minutes", "h": "hours", "d": "days", "w": "weeks"}
-    assert written(timedelta(**{units[text[-1]]: int(text[:-1])})) == text
+    assert format_duration(timedelta(**{units[text[-1]]: int(text[:-1])})) == text

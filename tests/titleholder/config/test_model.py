@@ -14,8 +14,8 @@ from tests.titleholder.config.model_files import (
     keys,
     staged,
 )
-from titleholder.analysis.stages import Stage
-from titleholder.config.model import ModelConfig, kept_model, load_model, load_models
+from titleholder.analysis.stages import TrafficStep
+from titleholder.config.model import ModelConfig, model_from_json, load_model, load_models
 from titleholder.errors import ConfigError
 
 
@@ -99,14 +99,14 @@ def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rollout", "share", "stages"),
     [
-        ({}, 10, [Stage(10)]),
-        ({"challenger_share": 7}, 7, [Stage(7)]),
-        ({"steps": [5, 25]}, 5, [Stage(5), Stage(25)]),
-        ({"steps": [{"share": 5, "bake": "2d"}, 50]}, 5, [Stage(5, timedelta(2)), Stage(50)]),
-        ({"steps": [5], "challenger_share": 5}, 5, [Stage(5)]),
+        ({}, 10, [TrafficStep(10)]),
+        ({"challenger_share": 7}, 7, [TrafficStep(7)]),
+        ({"steps": [5, 25]}, 5, [TrafficStep(5), TrafficStep(25)]),
+        ({"steps": [{"share": 5, "bake": "2d"}, 50]}, 5, [TrafficStep(5, timedelta(2)), TrafficStep(50)]),
+        ({"steps": [5], "challenger_share": 5}, 5, [TrafficStep(5)]),
     ],
 )
-def test_steps(tmp_path: Path, rollout: dict[str, object], share: int, stages: list[Stage]) -> None:
+def test_steps(tmp_path: Path, rollout: dict[str, object], share: int, stages: list[TrafficStep]) -> None:
     raw = yaml.safe_load(LINNERUD.read_text())
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
@@ -270,7 +270,7 @@ def test_the_staging_model_of_the_docs(tmp_path: Path) -> None:
     assert found.errors == []
     base, own = found.configs
     assert (own.model, own.endpoint.display_name) == ("linnerud-staging", "linnerud-staging")
-    assert own.rollout.stages == [Stage(50)]
+    assert own.rollout.stages == [TrafficStep(50)]
     (tmp_path / "linnerud-staging.yaml").write_text("model: linnerud-staging\nbased_on: linnerud\n")
     assert load_models(tmp_path).configs == [base]
     assert (own.pipeline, own.duel, own.gate) == (base.pipeline, base.duel, base.gate)
@@ -313,9 +313,9 @@ def test_what_airflow_keeps_of_a_file_is_the_file(tmp_path: Path, rollout: objec
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump(raw))
     config = load_model(path)
-    assert kept_model(config.model_dump_json(exclude_defaults=True)) == config
+    assert model_from_json(config.model_dump_json(exclude_defaults=True)) == config
     with pytest.raises(ConfigError, match="another version of titleholder; look again in a minute"):
-        kept_model('{"model": "linnerud", "colour": "red"}')
+        model_from_json('{"model": "linnerud", "colour": "red"}')
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.errors import SettingError
-from titleholder.events.event import Event, champion_at, event_id, history, of_endpoint
+from titleholder.errors import EnvironmentConfigError
+from titleholder.events.event import Event, champion_at, event_id, history, events_of_endpoint
 from titleholder.events.rows import COLUMNS, from_row, to_row
 
 START = datetime(2026, 11, 16, 3, tzinfo=UTC)
@@ -48,10 +48,10 @@ def test_events_of_an_endpoint_begin_with_its_creation() -> None:
         replace(elsewhere, endpoint="another"),
         event("d", 3),
     ]
-    assert of_endpoint(events, "e", at(2)) == events[1:2]
-    assert of_endpoint(events, "e", at(2.001)) == []
-    assert of_endpoint(events, "e", None) == events[:2]
-    assert of_endpoint(events, None, None) == of_endpoint(events, "", None) == []
+    assert events_of_endpoint(events, "e", at(2)) == events[1:2]
+    assert events_of_endpoint(events, "e", at(2.001)) == []
+    assert events_of_endpoint(events, "e", None) == events[:2]
+    assert events_of_endpoint(events, None, None) == events_of_endpoint(events, "", None) == []
 
 
 @pytest.mark.parametrize(
@@ -211,5 +211,5 @@ def test_rows_by_hand() -> None:
     bare = {"id": "a", "time": START, "model": "linnerud", "action": "adopt", "versions": None}
     assert from_row(bare) == replace(event("a", 0, "adopt"), reason="")
     for wrong in ({"evidence": "{"}, {"action": None}, {"id": "A B"}):
-        with pytest.raises(SettingError, match="of the events table is no event"):
+        with pytest.raises(EnvironmentConfigError, match="of the events table is no event"):
             from_row({**bare, **wrong})

@@ -9,9 +9,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.auth.impersonated_credentials import Credentials
 from google.cloud.aiplatform_v1 import EndpointServiceClient, PipelineServiceClient
 
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import client
+from titleholder.gcp.vertex.clients import make_client
 
 ACCOUNT = "titleholder-worker@my-project.iam.gserviceaccount.com"
 HOP = "hop@my-project.iam.gserviceaccount.com"
@@ -51,7 +51,7 @@ def test_the_connection_impersonates(
     assert credentials.service_account_email == ACCOUNT
     assert (credentials._delegates or []) == delegates
     assert environment.project == "my-project"
-    assert client(EndpointServiceClient, environment).transport._credentials is credentials
+    assert make_client(EndpointServiceClient, environment).transport._credentials is credentials
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def test_the_host_of_vertex_ai(
 ) -> None:
     monkeypatch.setenv("TITLEHOLDER_VERTEX_ENDPOINT", named)
     for kind in (EndpointServiceClient, PipelineServiceClient):
-        made = client(kind, nobody)
+        made = make_client(kind, nobody)
         assert made.api_endpoint == host
         assert made.transport.host == (host if ":" in host else f"{host}:443")
 
@@ -82,5 +82,5 @@ def test_the_host_of_vertex_ai(
 @pytest.mark.parametrize("named", ["http://inside", "inside/v1", "-x", "a b", "inside:port"])
 def test_what_is_no_host(nobody: Environment, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TITLEHOLDER_VERTEX_ENDPOINT", named)
-    with pytest.raises(SettingError, match="write a host alone"):
-        client(EndpointServiceClient, nobody)
+    with pytest.raises(EnvironmentConfigError, match="write a host alone"):
+        make_client(EndpointServiceClient, nobody)

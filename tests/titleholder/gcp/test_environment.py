@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import REPOSITORY
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.environment import Environment
 
 
@@ -46,22 +46,22 @@ def test_a_connection_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_variables_say_it_for_a_connection_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(SettingError, match="no Google Cloud project: set it in the Airflow conn"):
+    with pytest.raises(EnvironmentConfigError, match="no Google Cloud project: set it in the Airflow conn"):
         _ = Environment("bare").project
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme")
     assert Environment("bare").project == "acme"
     assert Environment("bare").pipeline_root == "gs://acme-titleholder/pipelines"
     monkeypatch.delenv("GOOGLE_CLOUD_LOCATION")
-    with pytest.raises(SettingError, match="no region: set GOOGLE_CLOUD_LOCATION"):
+    with pytest.raises(EnvironmentConfigError, match="no region: set GOOGLE_CLOUD_LOCATION"):
         _ = Environment("bare").location
     monkeypatch.setenv("COMPOSER_LOCATION", "europe-west1")
     assert Environment("bare").location == "europe-west1"
 
 
 def test_what_a_connection_says_wrongly() -> None:
-    with pytest.raises(SettingError, match="'wrong' has a location that is no text; write it in q"):
+    with pytest.raises(EnvironmentConfigError, match="'wrong' has a location that is no text; write it in q"):
         _ = Environment("wrong").location
-    with pytest.raises(SettingError, match="the connection 'wrong' is '/tmp/x'; begin it with"):
+    with pytest.raises(EnvironmentConfigError, match="the connection 'wrong' is '/tmp/x'; begin it with"):
         _ = Environment("wrong").pipeline_root
 
 
@@ -70,13 +70,13 @@ def test_what_a_connection_says_wrongly() -> None:
     ["wine.samples` --", "wine`.samples", "acme-a.wine.samples.more", "samples", "wine.sam ples"],
 )
 def test_every_name_of_a_table_is_checked_before_it_stands_in_a_query(table: str) -> None:
-    with pytest.raises(SettingError, match=r"is no name of a BigQuery table; write dataset\.table"):
+    with pytest.raises(EnvironmentConfigError, match=r"is no name of a BigQuery table; write dataset\.table"):
         Environment("staging").qualified(table)
 
 
 def test_the_project_is_part_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme`.x")
-    with pytest.raises(SettingError, match="is no name of a BigQuery table"):
+    with pytest.raises(EnvironmentConfigError, match="is no name of a BigQuery table"):
         Environment("bare").qualified("wine.samples")
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "example.com:acme-old")
     assert Environment("bare").qualified("wine.samples") == "example.com:acme-old.wine.samples"

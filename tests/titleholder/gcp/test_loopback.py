@@ -12,11 +12,11 @@ from google.api_core.exceptions import NotFound
 from google.cloud.aiplatform_v1 import EndpointServiceClient
 from google.oauth2.credentials import Credentials
 
-from titleholder.errors import SettingError
-from titleholder.gcp.bigquery.client import client_of
+from titleholder.errors import EnvironmentConfigError
+from titleholder.gcp.bigquery.client import bigquery_client
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.loopback import BIGQUERY, STORAGE, VERTEX_AI
-from titleholder.gcp.vertex.clients import client
+from titleholder.gcp.vertex.clients import make_client
 
 
 @pytest.fixture
@@ -55,12 +55,12 @@ def listening() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 def _endpoints(environment: Environment) -> Any:
-    made = client(EndpointServiceClient, environment)
+    made = make_client(EndpointServiceClient, environment)
     return list(made.list_endpoints(parent="projects/p/locations/l"))
 
 
 def _tables(environment: Environment) -> Any:
-    with client_of(environment) as made:
+    with bigquery_client(environment) as made:
         return list(made.list_datasets())
 
 
@@ -79,7 +79,7 @@ SERVICES: dict[str, Callable[[Environment], Any]] = {
 def test_no_token_goes_to_an_emulator(
     environment: Environment, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with listening() as (url, heard), suppress(NotFound, SettingError):
+    with listening() as (url, heard), suppress(NotFound, EnvironmentConfigError):
         monkeypatch.setenv(variable, url)
         SERVICES[variable](environment)
     assert heard
@@ -118,7 +118,7 @@ def test_an_emulator_is_on_this_machine_or_not_at_all(
 ) -> None:
     monkeypatch.setenv(variable, url)
     says = f"{variable} is {url!r}, which is no address on this machine; write http://127.0.0.1:"
-    with pytest.raises(SettingError, match=re.escape(says)):
+    with pytest.raises(EnvironmentConfigError, match=re.escape(says)):
         SERVICES[variable](environment)
 
 
@@ -136,7 +136,7 @@ def test_whatever_the_address_on_this_machine_is_called(
     environment: Environment, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VERTEX_AI, url)
-    assert client(EndpointServiceClient, environment).api_endpoint == url
+    assert make_client(EndpointServiceClient, environment).api_endpoint == url
 
 
 def test_google_itself_is_called_with_the_credentials(
@@ -144,6 +144,6 @@ def test_google_itself_is_called_with_the_credentials(
 ) -> None:
     for variable in SERVICES:
         monkeypatch.setenv(variable, "")
-    found = client(EndpointServiceClient, environment).transport
+    found = make_client(EndpointServiceClient, environment).transport
     assert found.host == "europe-west4-aiplatform.googleapis.com:443"
     assert found._credentials is environment.credentials

@@ -10,13 +10,13 @@ from google.api_core.retry import Retry, if_transient_error
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.aiplatform_v1 import EndpointServiceClient
 
-from titleholder.alerts.alert import Kind
-from titleholder.alerts.task_failure import Told
+from titleholder.alerts.alert import AlertKind
+from titleholder.alerts.task_failure import TaskFailure
 from titleholder.config.model import load_model
-from titleholder.errors import HandsOn, Refusal, TryAgain
-from titleholder.gcp.bigquery.client import said
-from titleholder.gcp.bigquery.source_table import _refused
-from titleholder.gcp.vertex.clients import sentence
+from titleholder.errors import DriftDetected, ManualActionRequired, RetryableError
+from titleholder.gcp.bigquery.client import error_text
+from titleholder.gcp.bigquery.source_table import _query_error
+from titleholder.gcp.vertex.clients import error_message
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
@@ -25,11 +25,11 @@ CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.ya
 @pytest.mark.parametrize(
     ("error", "becomes"),
     [
-        (Refusal("no"), Told),
-        (HandsOn("by hand"), Told),
+        (ManualActionRequired("no"), TaskFailure),
+        (DriftDetected("by hand"), TaskFailure),
         (exceptions.Forbidden("no\nrights"), AirflowFailException),
         (exceptions.NotFound("gone"), AirflowFailException),
-        (TryAgain("later"), AirflowException),
+        (RetryableError("later"), AirflowException),
         (exceptions.TooManyRequests("slow down"), exceptions.TooManyRequests),
         (exceptions.ServiceUnavailable("away"), exceptions.ServiceUnavailable),
         (ConnectionError("lost"), ConnectionError),
@@ -37,15 +37,15 @@ CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.ya
 )
 def test_what_is_final_and_what_is_tried_again(error: Exception, becomes: type[Exception]) -> None:
     task = SubmitPipelineOperator(task_id="submit_pipeline", config=CONFIG)
-    with pytest.raises(becomes) as raised, task.told():
+    with pytest.raises(becomes) as raised, task.fail_with_message():
         raise error
     assert type(raised.value) is becomes
     if isinstance(raised.value, AirflowException):
         assert str(raised.value).startswith("linnerud: ")
         assert "\n" not in str(raised.value)
-    if isinstance(raised.value, Told):
+    if isinstance(raised.value, TaskFailure):
         assert isinstance(raised.value, AirflowFailException), "no retry would help"
-        assert raised.value.kind is (Kind.HANDS_ON if isinstance(error, HandsOn) else Kind.TASK)
+        assert raised.value.kind is (AlertKind.MANUAL_CHANGE if isinstance(error, DriftDetected) else AlertKind.TASK)
 
 
 def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
@@ -59,12 +59,12 @@ def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
     for retry in (None, again):
         with pytest.raises(Exception, match="Max retries exceeded with url") as raised:
             client.get_endpoint(name="projects/p/locations/l/endpoints/e", retry=retry)
-        assert sentence(raised.value) == "127.0.0.1:9 cannot be reached (Connection refused)"
-        assert said(raised.value).count("127.0.0.1:9 cannot be reached") == (retry is again)
+        assert error_message(raised.value) == "127.0.0.1:9 cannot be reached (Connection refused)"
+        assert error_text(raised.value).count("127.0.0.1:9 cannot be reached") == (retry is again)
     asked = requests.Request("GET", "https://bigquery.googleapis.com/x?y").prepare()
     late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=asked)
-    assert sentence(late) == "bigquery.googleapis.com did not answer in time"
-    assert sentence(exceptions.ServiceUnavailable("busy\n now")) == "busy now"
+    assert error_message(late) == "bigquery.googleapis.com did not answer in time"
+    assert error_message(exceptions.ServiceUnavailable("busy\n now")) == "busy now"
 
 
 @pytest.mark.parametrize(
@@ -85,6 +85,6 @@ def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
     ],
 )
 def test_what_bigquery_says(error: exceptions.GoogleAPICallError, final: bool, says: str) -> None:
-    told = _refused("p.d.t", "ts", error)
+    told = _query_error("p.d.t", "ts", error)
     assert told.final is final
     assert says in str(told)

@@ -6,7 +6,7 @@ from typing import Any
 
 from titleholder.config.model import load_model
 from titleholder.events.event import Event
-from titleholder.page.facts import Facts
+from titleholder.page.facts import ModelFacts
 from titleholder.rollout.view import View
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
@@ -51,6 +51,6 @@ def judged(
 
 def facts(
     *events: Event, view: View | None = None, away: tuple[str, ...] = (), **changes: Any
-) -> Facts:
+) -> ModelFacts:
     """What was found of linnerud, with those sections of its file changed."""
-    return Facts(CONFIG.model_copy(update=changes), NOW, view, events, away)
+    return ModelFacts(CONFIG.model_copy(update=changes), NOW, view, events, away)

@@ -11,9 +11,9 @@ import pytest
 from tests.titleholder.page.model_sections import CONFIG, ENDPOINT, NOW, event
 from titleholder.config.model import ModelConfig
 from titleholder.page import cache as readings
-from titleholder.page.cache import KEPT, Readings
+from titleholder.page.cache import MAX_AGE, ReadingCache
 from titleholder.page.collect import SECONDS, Answer, Asked
-from titleholder.page.facts import Facts
+from titleholder.page.facts import ModelFacts
 from titleholder.rollout.view import View
 
 VIEW = View("linnerud", ENDPOINT)
@@ -27,7 +27,7 @@ class Google:
     asked: list[Asked] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        self.readings = Readings(self.ask, lambda: self.now)
+        self.readings = ReadingCache(self.ask, lambda: self.now)
 
     def ask(self, config: ModelConfig, now: datetime) -> Asked:
         self.asked.append(Asked(config, now, Future(), Future()))
@@ -38,10 +38,10 @@ class Google:
         for name, value in last.items():
             getattr(self.asked[-1], name).set_result(value)
 
-    def look(self, readers: int = 1, config: ModelConfig = CONFIG) -> list[Facts]:
+    def look(self, readers: int = 1, config: ModelConfig = CONFIG) -> list[ModelFacts]:
         """What so many readers are shown at once."""
 
-        async def all_look() -> list[Facts]:
+        async def all_look() -> list[ModelFacts]:
             return await asyncio.gather(*(self.readings.facts(config) for _ in range(readers)))
 
         return asyncio.run(all_look())
@@ -61,10 +61,10 @@ def test_one_reading_at_a_time_however_many_look(google: Google) -> None:
         assert facts.notes == ("The endpoint: being read now.", "The events: being read now.")
         assert facts.unfinished
     # Not even when another would be due, before the threads of the last have ended.
-    google.now += 10 * KEPT
+    google.now += 10 * MAX_AGE
     (facts,) = google.look()
     assert len(google.asked) == 1
-    assert facts.away == (
+    assert facts.unreachable == (
         f"The endpoint could not be read: Google has not answered within {SECONDS} s; look again.",
         f"The events could not be read: Google has not answered within {SECONDS} s; look again.",
     )
@@ -76,10 +76,10 @@ def test_one_reading_at_a_time_however_many_look(google: Google) -> None:
 def test_what_was_read_is_kept(google: Google) -> None:
     google.look()
     google.answer(view=Answer((VIEW, ENDPOINT)), events=Answer([]))
-    google.now += KEPT / 2
+    google.now += MAX_AGE / 2
     (facts,) = google.look()
-    assert facts == Facts(CONFIG, NOW, VIEW, [])
-    google.now += KEPT
+    assert facts == ModelFacts(CONFIG, NOW, VIEW, [])
+    google.now += MAX_AGE
     google.look()
     assert len(google.asked) == 2
 
@@ -98,10 +98,10 @@ def test_the_last_answer_is_shown_with_its_time(google: Google) -> None:
     for _ in range(2):
         (facts,) = google.look()
         assert (facts.view, facts.events) == (VIEW, [])
-        assert facts.away == ("The endpoint could not be read: no.",)
+        assert facts.unreachable == ("The endpoint could not be read: no.",)
         assert facts.notes == ("The endpoint: shown as of 2026-11-25 09:00 UTC.",)
         assert not facts.unfinished
-        google.now += KEPT
+        google.now += MAX_AGE
         google.look()
         google.answer(view=Answer(None, "no."), events=Answer([]))
 
@@ -111,11 +111,11 @@ def test_a_reader_waits_a_little_for_a_reading(
 ) -> None:
     monkeypatch.setattr(readings, "PATIENCE", timedelta(minutes=1))
 
-    async def answered() -> list[Facts]:
+    async def answered() -> list[ModelFacts]:
         looks = [asyncio.create_task(google.readings.facts(CONFIG)) for _ in range(3)]
         while not google.asked:
             await asyncio.sleep(0)
         google.answer(view=Answer((VIEW, ENDPOINT)), events=Answer([]))
         return await asyncio.gather(*looks)
 
-    assert asyncio.run(answered()) == [Facts(CONFIG, NOW, VIEW, [])] * 3
+    assert asyncio.run(answered()) == [ModelFacts(CONFIG, NOW, VIEW, [])] * 3

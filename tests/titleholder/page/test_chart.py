@@ -7,7 +7,7 @@ import pytest
 from tests.titleholder.page.model_sections import event, judged
 from titleholder.page.chart import BOTTOM, TOP, chart
 from titleholder.page.scales import scale, spaced, ticks
-from titleholder.page.verdict_points import looks
+from titleholder.page.verdict_points import verdict_points
 
 
 @pytest.mark.parametrize(
@@ -23,20 +23,20 @@ from titleholder.page.verdict_points import looks
     ],
 )
 def test_the_side_of_zero(estimate: float | None, half: float | None, leaning: str) -> None:
-    (look,) = looks([judged(1, estimate, half)])
+    (look,) = verdict_points([judged(1, estimate, half)])
     assert look.leaning == leaning
     assert look.version == "linnerud@2"
 
 
 def test_a_verdict_of_whom_nothing_is_known() -> None:
-    (look,) = looks([event(1, "judged", evidence={"verdict": "?", "share": True})])
+    (look,) = verdict_points([event(1, "judged", evidence={"verdict": "?", "share": True})])
     assert (look.outcome, look.version, look.n, look.share) == ("unknown", "unknown", None, None)
-    assert looks([event(1, "promote")]) == []
+    assert verdict_points([event(1, "promote")]) == []
 
 
 def test_values_and_times_have_their_places() -> None:
     judgements = [judged(5, 0.3), judged(4, 0.1), judged(2, -0.2, who="3"), judged(1, None, None)]
-    drawn = chart(looks(judgements), 760)
+    drawn = chart(verdict_points(judgements), 760)
     assert drawn is not None
     first, second, third = drawn.dots
     assert TOP < first.y < second.y < drawn.zero < third.y < BOTTOM
@@ -46,27 +46,27 @@ def test_values_and_times_have_their_places() -> None:
         assert dot.top is not None
         assert dot.bottom is not None
         assert dot.top < dot.y < dot.bottom
-    left, right = drawn.reigns
+    left, right = drawn.spans
     assert (left.version, right.version) == ("linnerud@2", "linnerud@3")
     assert second.x < left.end == right.x < third.x
     assert right.end == drawn.right
-    assert "0" in [text for _, text in drawn.upward]
+    assert "0" in [text for _, text in drawn.y_ticks]
     assert drawn.margin is None
 
 
 def test_one_verdict_and_none() -> None:
     assert chart([], 760) is None
-    assert chart(looks([judged(1, None, None)]), 760) is None
-    drawn = chart(looks([judged(1, 0.0, None)]), 350)
+    assert chart(verdict_points([judged(1, None, None)]), 760) is None
+    drawn = chart(verdict_points([judged(1, 0.0, None)]), 350)
     assert drawn is not None
     assert drawn.left < drawn.dots[0].x < drawn.right
     assert drawn.dots[0].y == pytest.approx(drawn.zero)
 
 
 def test_a_margin_is_below_zero() -> None:
-    (look,) = looks([judged(1, 0.1)])
+    (look,) = verdict_points([judged(1, 0.1)])
     verdict = {"estimate": 0.1, "low": 0.0, "high": 0.2, "margin": 0.05}
-    drawn = chart(looks([event(2, "judged", evidence={"verdict": verdict})]), 760)
+    drawn = chart(verdict_points([event(2, "judged", evidence={"verdict": verdict})]), 760)
     assert look.margin == 0
     assert drawn is not None
     assert drawn.margin is not None

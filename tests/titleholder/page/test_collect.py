@@ -12,11 +12,11 @@ from sandbox.services.processes import free_port
 from tests.conftest import Sandbox
 from tests.titleholder.page.hanging import hanging
 from tests.titleholder.page.model_sections import CONFIG, NOW, event
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex import clients
 from titleholder.page import collect as gathering
-from titleholder.page.collect import gather
+from titleholder.page.collect import collect
 
 
 @pytest.fixture
@@ -45,9 +45,9 @@ def environment(
 
 def test_services_that_are_away(environment: Callable[[str | None], Environment]) -> None:
     begun = time.monotonic()
-    found = gather(CONFIG, environment("titleholder-local"), NOW)
+    found = collect(CONFIG, environment("titleholder-local"), NOW)
     assert (found.view, found.events) == (None, None)
-    endpoint, events = found.away
+    endpoint, events = found.unreachable
     assert endpoint.startswith("The endpoint could not be read: ")
     assert events.startswith("The events could not be read: ")
     assert time.monotonic() - begun < 60, "it does not wait for as long as the clients would"
@@ -64,20 +64,20 @@ def test_events_while_the_endpoint_is_not_known(
     monkeypatch.setattr(gathering, "SECONDS", 20)
     config = CONFIG.model_copy(update={"model": "away", "events": "tests_page.events"})
     both = [replace(event(days, "crown"), model="away", endpoint=f"e{days}") for days in (2, 1)]
-    EventTable(local, config.events).append(both)
-    found = gather(config, local, NOW)
+    EventsTable(local, config.events).append(both)
+    found = collect(config, local, NOW)
     assert found.view is None
     assert found.events == both
-    assert found.away[1] == (
+    assert found.unreachable[1] == (
         "It is not known which of these events are of this endpoint: they are all that "
         "tests_page.events has of away."
     )
 
 
 def test_a_setting_that_is_missing(environment: Callable[[str | None], Environment]) -> None:
-    found = gather(CONFIG, environment(None), NOW)
-    assert len(found.away) == 2
-    assert all("no Google Cloud project: set it in the Airflow con" in said for said in found.away)
+    found = collect(CONFIG, environment(None), NOW)
+    assert len(found.unreachable) == 2
+    assert all("no Google Cloud project: set it in the Airflow con" in said for said in found.unreachable)
 
 
 def test_a_mistake_of_ours_is_logged(
@@ -90,7 +90,7 @@ def test_a_mistake_of_ours_is_logged(
 
     found = environment("titleholder-local")
     monkeypatch.setattr(gathering, "Endpoints", breaks)
-    said = gather(CONFIG, found, NOW).away[0]
+    said = collect(CONFIG, found, NOW).unreachable[0]
     assert said.endswith("something went wrong that the log of the server has.")
     assert "a secret detail" in caplog.text
 
@@ -103,8 +103,8 @@ def test_every_call_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
         known = (AnonymousCredentials(), "titleholder-local", {})
         monkeypatch.setattr(Environment, "_known", known)
         monkeypatch.setattr(gathering, "SECONDS", 1)
-        found = gather(CONFIG, Environment("google_cloud_default"), NOW)
-        assert len(found.away) == 2
+        found = collect(CONFIG, Environment("google_cloud_default"), NOW)
+        assert len(found.unreachable) == 2
         # Google never answers: what waits for it can only end by a deadline of its own, which is
         # a minute for whoever says nothing else.
         for thread in threading.enumerate():

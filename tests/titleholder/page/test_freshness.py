@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.titleholder.page.model_sections import NOW, event
 from titleholder.events.event import Event
-from titleholder.page.freshness import week
+from titleholder.page.freshness import newest_week
 
 MONDAY = datetime(2026, 11, 23, 3, tzinfo=UTC)
 WEEK = timedelta(weeks=1)
@@ -18,7 +18,7 @@ def seated(end: datetime, days_ago: float = 2, **evidence: object) -> Event:
 
 def test_the_newest_week_that_came() -> None:
     fresh = {"outcome": "fresh", "reason": "covers it"}
-    found = week(
+    found = newest_week(
         CRON, [seated(MONDAY - WEEK, 9), seated(MONDAY, freshness=fresh), seated(MONDAY, 1)], NOW
     )
     assert (found.outcome, found.reason, found.run) == ("fresh", "covers it", "linnerud__train/r")
@@ -28,12 +28,12 @@ def test_the_newest_week_that_came() -> None:
 
 
 def test_a_newer_week_is_missing() -> None:
-    found = week(CRON, [seated(MONDAY - WEEK, 9)], NOW)
+    found = newest_week(CRON, [seated(MONDAY - WEEK, 9)], NOW)
     assert found.outcome == ""
     assert "2026-11-16 03:00 to 2026-11-23 03:00 UTC has ended and nothing has" in found.overdue
 
 
 def test_nothing_has_happened() -> None:
-    found = week(CRON, [event(1, "judged")], NOW)
+    found = newest_week(CRON, [event(1, "judged")], NOW)
     assert found.interval is None
     assert found.overdue

@@ -12,17 +12,17 @@ import pytest
 
 from tests.titleholder.page.model_sections import CONFIG, DAY, ENDPOINT, NOW, event, facts, judged
 from titleholder.events.event import Event
-from titleholder.naming import deployed_id_of
+from titleholder.naming import deployed_model_id_of
 from titleholder.page import links
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy
-from titleholder.page.sections import tell
-from titleholder.rollout.view import Seat, Version, View
+from titleholder.page.sections import build_section
+from titleholder.rollout.view import DeployedModel, Version, View
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
 SEATS = (
-    Seat("1", "linnerud-champion-model", "linnerud@1", 90, NOW),
-    Seat("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
+    DeployedModel("1", "linnerud-champion-model", "linnerud@1", 90, NOW),
+    DeployedModel("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
 LABELS = {"champion": "1", "challenger": "2", "challenger-share": "10"}
 VIEW = View("linnerud", ENDPOINT, SEATS, LABELS)
@@ -86,16 +86,16 @@ def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_ther
     old = event(9, "crown", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one")
     again = event(1, "crown", champion_after="1", versions={"1": "linnerud@1"})
     view = replace(VIEW, created=NOW - 2 * DAY)
-    found = tell(facts(old, judged(8, 0.1), again, view=view))
+    found = build_section(facts(old, judged(8, 0.1), again, view=view))
     assert found.champion == again
-    assert found.looks == []
+    assert found.points == []
     assert old in found.facts.events
-    assert tell(facts(old, view=view)).champion is None
+    assert build_section(facts(old, view=view)).champion is None
 
 
 def test_the_end_of_a_models_data_is_read_from_the_registry() -> None:
     alias = "linnerud-20261109t0300-20261116t0300-g0"
-    ours = Seat(deployed_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100)
+    ours = DeployedModel(deployed_model_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100)
     view = View("linnerud", ENDPOINT, (ours,), {"champion": ours.id})
     known = replace(view, versions=(Version("1", frozenset([alias])),))
     assert "data until 2026-11-16 03:00" in Seen(page([facts(view=known)], NOW, "")).text
@@ -230,8 +230,8 @@ def test_many_models_are_a_list() -> None:
 
 
 def test_hostile_text_is_text() -> None:
-    seats = (Seat("1", HOSTILE, HOSTILE, 100, NOW), Seat("2", HOSTILE, "linnerud@2", 0))
-    view = View("linnerud", ENDPOINT, seats, {"champion": "1"}, busy=(HOSTILE,))
+    seats = (DeployedModel("1", HOSTILE, HOSTILE, 100, NOW), DeployedModel("2", HOSTILE, "linnerud@2", 0))
+    view = View("linnerud", ENDPOINT, seats, {"champion": "1"}, pending_operations=(HOSTILE,))
     verdict = {"outcome": HOSTILE, "estimate": 0.1, "low": 0.0, "high": 0.2}
     events = (
         event(

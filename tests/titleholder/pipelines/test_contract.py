@@ -6,11 +6,11 @@ from pathlib import Path
 import pytest
 
 from titleholder.config.model import load_model
-from titleholder.config.parameters import GIVEN
+from titleholder.config.parameters import RUNTIME_PARAMETERS
 from titleholder.errors import PipelineError
 from titleholder.intervals import Interval
 from titleholder.operators.wait_for_job import failure, progress
-from titleholder.pipelines.contract import Artifact, Job, Offer, Task, offer, parameters
+from titleholder.pipelines.contract import Artifact, Job, CandidateModel, Task, candidate_model, runtime_parameters
 
 ROOT = "gs://b"
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
@@ -30,45 +30,45 @@ def job(
 
 
 def test_an_offered_model() -> None:
-    assert offer(job(), 60, ROOT) == Offer("gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32)
+    assert candidate_model(job(), 60, ROOT) == CandidateModel("gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32)
 
 
 def test_an_offer_whose_digest_is_none() -> None:
     with pytest.raises(PipelineError, match=r"sha256 'ab' of 'offer' is not 64 lower-case hexa"):
-        offer(job(model=MODEL | {"sha256": "ab"}), 60, ROOT)
+        candidate_model(job(model=MODEL | {"sha256": "ab"}), 60, ROOT)
 
 
 def test_no_offer_under_the_gate() -> None:
     made = job(score=59.99)
-    assert offer(replace(made, tasks=made.tasks[:1]), 60, ROOT) is None
+    assert candidate_model(replace(made, tasks=made.tasks[:1]), 60, ROOT) is None
     refused = Task("offer", "NOT_TRIGGERED")
-    assert offer(replace(made, tasks=(made.tasks[0], refused)), 60, ROOT) is None
+    assert candidate_model(replace(made, tasks=(made.tasks[0], refused)), 60, ROOT) is None
 
 
 def test_a_gate_that_is_not_kept_breaks_the_contract() -> None:
     with pytest.raises(PipelineError, match=r"'offer' ran though the score 59\.99 is below"):
-        offer(job(score=59.99), 60, ROOT)
+        candidate_model(job(score=59.99), 60, ROOT)
     made = job(score=60.0)
     renamed = replace(made.tasks[1], name="offer-model")
     with pytest.raises(PipelineError, match="reaches minimum_score 60, but no task 'offer'"):
-        offer(replace(made, tasks=(made.tasks[0], renamed)), 60, ROOT)
+        candidate_model(replace(made, tasks=(made.tasks[0], renamed)), 60, ROOT)
 
 
 @pytest.mark.parametrize("score", [None, float("nan"), float("inf"), "91"])
 def test_a_score_that_is_no_number_is_never_offered(score: object) -> None:
     with pytest.raises(PipelineError, match="instead of a number"):
-        offer(job(score=score), 60, ROOT)
+        candidate_model(job(score=score), 60, ROOT)
 
 
 def test_a_broken_contract() -> None:
     with pytest.raises(PipelineError, match="lacks the metadata sha256"):
-        offer(job(model={k: v for k, v in MODEL.items() if k != "sha256"}), 60, ROOT)
+        candidate_model(job(model={k: v for k, v in MODEL.items() if k != "sha256"}), 60, ROOT)
     with pytest.raises(PipelineError, match="no output artifact 'model'"):
-        offer(job(model=None), 60, ROOT)
+        candidate_model(job(model=None), 60, ROOT)
     with pytest.raises(PipelineError, match="gs:// URI"):
-        offer(job(uri="/tmp/model"), 60, ROOT)
+        candidate_model(job(uri="/tmp/model"), 60, ROOT)
     with pytest.raises(PipelineError, match=r"trained with scikit-learn 1\.5\.2.*serves 1\.6"):
-        offer(job(model={**MODEL, "framework_version": "1.5.2"}), 60, ROOT)
+        candidate_model(job(model={**MODEL, "framework_version": "1.5.2"}), 60, ROOT)
 
 
 @pytest.mark.parametrize(
@@ -86,26 +86,26 @@ def test_a_broken_contract() -> None:
 )
 def test_a_model_from_elsewhere_is_not_taken(root: str, uri: str) -> None:
     with pytest.raises(PipelineError, match=f"^the model {re.escape(uri)} is not under {root}, an"):
-        offer(job(uri=uri), 60, root)
+        candidate_model(job(uri=uri), 60, root)
 
 
 def test_a_model_from_the_pipeline_root() -> None:
     for uri in ("gs://ours/pipelines/1/job/train/model", "gs://ours/pipelines/m/"):
-        offered = offer(job(uri=uri), 60, "gs://ours/pipelines")
+        offered = candidate_model(job(uri=uri), 60, "gs://ours/pipelines")
         assert offered is not None
         assert offered.uri == uri
 
 
 def test_parameters() -> None:
     week = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), NOW)
-    given = parameters(CONFIG, "p", "us-central1", "p.d.t", week)
+    given = runtime_parameters(CONFIG, "p", "us-central1", "p.d.t", week)
     assert given["interval_start"] == "2026-11-09T03:00:00Z"
     assert given["interval_end"] == "2026-11-16T03:00:00Z"
     assert given["feature_columns"] == ["weight_kg", "waist_cm", "pulse_bpm"]
-    assert given.keys() == GIVEN | CONFIG.pipeline.parameters.keys()
+    assert given.keys() == RUNTIME_PARAMETERS | CONFIG.pipeline.parameters.keys()
     pipeline = CONFIG.pipeline.model_copy(update={"parameters": {"project": "x"}})
     with pytest.raises(PipelineError, match=r"pipeline\.parameters: sets project"):
-        parameters(CONFIG.model_copy(update={"pipeline": pipeline}), "p", "l", "t", week)
+        runtime_parameters(CONFIG.model_copy(update={"pipeline": pipeline}), "p", "l", "t", week)
 
 
 def test_what_the_log_says_of_a_job() -> None:

@@ -8,20 +8,20 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from tests.conftest import Sandbox
-from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
 from titleholder.intervals import Interval
 from titleholder.pipelines.fingerprint import (
-    Content,
+    TableContent,
     fingerprint,
     fingerprint_labels,
-    fingerprint_of,
-    trained_on,
+    fingerprint_from_labels,
+    version_with_fingerprint,
 )
 from titleholder.rollout.view import Version
 
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)
 WEEK = Interval(END - timedelta(days=7), END)
-CONTENT = Content(2, END - timedelta(hours=1), -7, 12)
+CONTENT = TableContent(2, END - timedelta(hours=1), -7, 12)
 GIVEN = {"project": "p", "location": "l", "score": 90.0, "columns": ["a", "b"]}
 
 
@@ -44,13 +44,13 @@ def test_it_is_that_of_rows_pipeline_and_parameters() -> None:
 
 def test_a_label_keeps_it_and_the_newest_version_is_named() -> None:
     found = fingerprint(CONTENT, {}, {})
-    assert fingerprint_of(fingerprint_labels(found)) == found
+    assert fingerprint_from_labels(fingerprint_labels(found)) == found
     assert fingerprint_labels("") == {}
-    assert fingerprint_of({}) == fingerprint_of({"fingerprint": "what-a-person-wrote"}) == ""
+    assert fingerprint_from_labels({}) == fingerprint_from_labels({"fingerprint": "what-a-person-wrote"}) == ""
     versions = [Version("9", fingerprint=found), Version("10", fingerprint=found), Version("11")]
-    assert trained_on(found, versions) == versions[1]
-    assert trained_on(fingerprint(CONTENT, {}, GIVEN), versions) is None
-    assert trained_on("", versions) is None
+    assert version_with_fingerprint(found, versions) == versions[1]
+    assert version_with_fingerprint(fingerprint(CONTENT, {}, GIVEN), versions) is None
+    assert version_with_fingerprint("", versions) is None
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def source(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator["Sourc
     client.query(
         "CREATE OR REPLACE TABLE prints.rows (measured TIMESTAMP, x FLOAT64, tags ARRAY<STRING>)"
     ).result()
-    yield Source(client, Tables(Place(project), END), f"{project}.prints.rows")  # type: ignore[arg-type]
+    yield Source(client, SourceTables(Place(project), END), f"{project}.prints.rows")  # type: ignore[arg-type]
     client.close()
 
 
@@ -79,7 +79,7 @@ class Source:
     """A table with a row at each of some hours before the week's end."""
 
     client: bigquery.Client
-    tables: Tables
+    tables: SourceTables
     table: str
 
     def add(self, *hours: float, value: str = "1.5") -> "Source":
@@ -90,7 +90,7 @@ class Source:
         self.client.query(f"INSERT INTO prints.rows VALUES {rows}").result()
         return self
 
-    def content(self) -> Content:
+    def content(self) -> TableContent:
         return self.tables.content(self.table, "measured", WEEK, 10**9)
 
 
@@ -103,7 +103,7 @@ def test_the_rows_of_an_interval_in_any_order(source: Source) -> None:
     assert (twice.rows, twice.mixed) == (5, first.mixed), "which is why there is a sum, too"
     assert twice.summed != first.summed
     source.client.query("DELETE FROM prints.rows WHERE TRUE").result()
-    assert source.content() == Content(0, None, 0, 0)
+    assert source.content() == TableContent(0, None, 0, 0)
     assert source.add(3).add(1, 2).content() == first
     source.client.query("DELETE FROM prints.rows WHERE TRUE").result()
     other = source.add(1, 2).add(3, value="1.5000001").content()

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from titleholder.errors import SettingError, TryAgain
-from titleholder.pipelines.templates import compiled, read, version_of
-from titleholder.release import models_of, pipelines_of
+from titleholder.errors import EnvironmentConfigError, RetryableError
+from titleholder.pipelines.templates import parse_template, load_template, template_version
+from titleholder.release import models_dir, templates_dir
 
 OLD, NEW = b"root: {}\n", b"root: {dag: {}}\n"
 
@@ -34,41 +34,41 @@ def bucket(tmp_path: Path) -> Path:
 
 def test_a_release_has_its_own_pipelines_and_models(bucket: Path) -> None:
     (package,) = bucket.glob("plugins/*/titleholder")
-    assert read("tiny.yaml", package) == OLD
-    assert read(f"{named(NEW)}.yaml", package) == NEW, "a backfill may name another"
-    assert models_of("/elsewhere/dags/titleholder.py", package) == package.parent / "models"
+    assert load_template("tiny.yaml", package) == OLD
+    assert load_template(f"{named(NEW)}.yaml", package) == NEW, "a backfill may name another"
+    assert models_dir("/elsewhere/dags/titleholder.py", package) == package.parent / "models"
 
 
 def test_what_has_not_arrived_is_worth_another_try(bucket: Path) -> None:
     (package,) = bucket.glob("plugins/*/titleholder")
     file = bucket / f"data/titleholder/pipelines/{named(OLD)}.yaml"
     file.write_bytes(OLD[:4])
-    with pytest.raises(TryAgain, match="has not arrived yet"):
-        read("tiny.yaml", package)
+    with pytest.raises(RetryableError, match="has not arrived yet"):
+        load_template("tiny.yaml", package)
     file.unlink()
-    with pytest.raises(TryAgain, match="has not arrived yet"):
-        read("tiny.yaml", package)
-    with pytest.raises(SettingError, match="no compiled pipeline at"):
-        read("tiny-0123456789ab.yaml", package)
+    with pytest.raises(RetryableError, match="has not arrived yet"):
+        load_template("tiny.yaml", package)
+    with pytest.raises(EnvironmentConfigError, match="no compiled pipeline at"):
+        load_template("tiny-0123456789ab.yaml", package)
 
 
 def test_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "plugins/titleholder"
-    assert pipelines_of(package) == (tmp_path / "pipeline/compiled", {})
-    assert models_of("/x/dags/titleholder.py", package) == Path("/x/dags/models")
+    assert templates_dir(package) == (tmp_path / "pipeline/compiled", {})
+    assert models_dir("/x/dags/titleholder.py", package) == Path("/x/dags/models")
     monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(tmp_path))
     (tmp_path / "tiny.yaml").write_bytes(OLD)
-    assert read("tiny.yaml", package) == OLD
-    assert read(f"{named(OLD)}.yaml", package) == OLD
-    with pytest.raises(SettingError, match="no compiled pipeline at"):
-        read(f"{named(NEW)}.yaml", package)
+    assert load_template("tiny.yaml", package) == OLD
+    assert load_template(f"{named(OLD)}.yaml", package) == OLD
+    with pytest.raises(EnvironmentConfigError, match="no compiled pipeline at"):
+        load_template(f"{named(NEW)}.yaml", package)
 
 
 def test_versions() -> None:
-    assert version_of("tiny.yaml", OLD) == version_of(f"gs://b/c/{named(OLD)}.yaml", OLD)
-    assert compiled("tiny.yaml", OLD + b"---\nplatforms: {}\n").spec == {"root": {}}
+    assert template_version("tiny.yaml", OLD) == template_version(f"gs://b/c/{named(OLD)}.yaml", OLD)
+    assert parse_template("tiny.yaml", OLD + b"---\nplatforms: {}\n").spec == {"root": {}}
     for text in (b"root: [", b"\xff", b"other: 1", b"", b"[" * 100_000, b"{a: " * 100_000):
-        with pytest.raises(SettingError, match="is not a whole compiled pipeline"):
-            compiled("tiny.yaml", text)
-    with pytest.raises(SettingError, match="is not the version that its name says"):
-        compiled(f"gs://b/{named(OLD)}.yaml", NEW)
+        with pytest.raises(EnvironmentConfigError, match="is not a whole compiled pipeline"):
+            parse_template("tiny.yaml", text)
+    with pytest.raises(EnvironmentConfigError, match="is not the version that its name says"):
+        parse_template(f"gs://b/{named(OLD)}.yaml", NEW)

@@ -8,11 +8,11 @@ from tests.titleholder.reconciler.actors import Actor, Died
 from tests.titleholder.reconciler.conftest import Notebook, Place, Scene
 from tests.titleholder.reconciler.direct import DirectVertex
 from tests.titleholder.reconciler.manual_edits import Console
-from titleholder.errors import TryAgain
+from titleholder.errors import RetryableError
 from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.reconciler.engine import Done, Reconciler, Waiting
-from titleholder.reconciler.recorder import Cause
+from titleholder.reconciler.engine import Converged, Reconciler, PendingOperation
+from titleholder.reconciler.recorder import ChangeContext
 from titleholder.rollout.intents import Intent, Policy
 
 PAUSE, DEFERRED = 2.0, 10.0
@@ -30,12 +30,12 @@ class Gated:
     def append(self, events: list[Event]) -> None:
         order = self._actor.stop("record")
         if order == "lose":
-            raise TryAgain("a test dropped the request")
+            raise RetryableError("a test dropped the request")
         self._notebook.append(events)
         if order == "die after":
             raise Died("record")
         if order == "lose after":
-            raise TryAgain("a test dropped the answer")
+            raise RetryableError("a test dropped the answer")
 
 
 class Stage:
@@ -72,7 +72,7 @@ class Stage:
 
     def start(self, title: str, actor_is: str, intent: Intent) -> Actor:
         """`actor_is` is what its events say of it."""
-        cause = Cause(run=title, actor=actor_is)
+        cause = ChangeContext(run=title, actor=actor_is)
         actor = Actor(title, lambda me: self._work(me, intent, cause))
         actor.writing = self._writing
         self.actors.append(actor)
@@ -113,8 +113,8 @@ class Stage:
             actor.end()
         self.vertex.close()
 
-    def _work(self, me: Actor, intent: Intent, cause: Cause) -> Done:
-        waiting: Waiting | None = None
+    def _work(self, me: Actor, intent: Intent, cause: ChangeContext) -> Converged:
+        waiting: PendingOperation | None = None
         clock = self.scene.vertex.clock
 
         def pause(_: float) -> None:
@@ -133,12 +133,12 @@ class Stage:
             )
             try:
                 result = engine.run(intent, waiting)
-            except TryAgain:
+            except RetryableError:
                 waiting = None
                 me.stop("again")
                 clock.advance(DEFERRED)
                 continue
-            if isinstance(result, Done):
+            if isinstance(result, Converged):
                 return result
             waiting = result
             me.stop("deferred")

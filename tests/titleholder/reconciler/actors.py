@@ -8,7 +8,7 @@ import threading
 from collections.abc import Callable
 from typing import Any, Literal
 
-from titleholder.errors import InvalidRequest, Refusal
+from titleholder.errors import InvalidRequest, ManualActionRequired
 
 Order = Literal["go", "die", "die after", "lose", "lose after"]
 # Real time, for a machine that is busy; nothing waits for it to pass.
@@ -32,7 +32,7 @@ class Actor:
         self.at = "begin"
         self.etag = ""  # of the endpoint, as it saw it last
         self.result: Any = None
-        self.refusal: InvalidRequest | Refusal | None = None
+        self.refusal: InvalidRequest | ManualActionRequired | None = None
         self.died = False
         self.writing: Callable[[Actor, Any], None] | None = None
         self._broken: BaseException | None = None
@@ -101,7 +101,7 @@ class Actor:
             self.result = self._work(self)
         except Died:
             self.died = True
-        except (InvalidRequest, Refusal) as refusal:
+        except (InvalidRequest, ManualActionRequired) as refusal:
             self.refusal = refusal
         except BaseException as error:
             self._broken = error

@@ -20,12 +20,12 @@ from titleholder.config.model import ModelConfig
 from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.intervals import Interval
-from titleholder.naming import Run
-from titleholder.pipelines.candidate import candidate
-from titleholder.pipelines.contract import Offer
-from titleholder.reconciler.engine import Done, Reconciler, Waiting
-from titleholder.reconciler.recorder import Cause
-from titleholder.rollout.intents import Intent, Policy, SeatCandidate
+from titleholder.naming import TrainingRun
+from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.contract import CandidateModel
+from titleholder.reconciler.engine import Converged, Reconciler, PendingOperation
+from titleholder.reconciler.recorder import ChangeContext
+from titleholder.rollout.intents import Intent, Policy, DeployCandidate
 from titleholder.rollout.view import View
 
 WEEK = timedelta(days=7)
@@ -88,12 +88,12 @@ class Scene:
             }
         )
 
-    def wish(self, week: int, generation: int = 0, **rollout: Any) -> SeatCandidate:
+    def wish(self, week: int, generation: int = 0, **rollout: Any) -> DeployCandidate:
         """The weekly run's intent over the `week`-th week."""
         end = FIRST + week * WEEK
-        run = Run("m1", Interval(end - WEEK, end), generation)
-        offer = Offer(self.artifact, IMAGE, "1.6.1", 90.0, "0" * 64)
-        return candidate(self.config(**rollout), run, offer, "fresh")
+        run = TrainingRun("m1", Interval(end - WEEK, end), generation)
+        offer = CandidateModel(self.artifact, IMAGE, "1.6.1", 90.0, "0" * 64)
+        return deploy_candidate(self.config(**rollout), run, offer, "fresh")
 
     def engine(self, pause: Callable[[float], None] | None = None, **rollout: Any) -> Reconciler:
         """The engine as a task has it; a pause turns the server's clock."""
@@ -102,18 +102,18 @@ class Scene:
             Endpoints(Place(self.location), config),  # type: ignore[arg-type]
             self.notebook,  # type: ignore[arg-type]
             Policy(config.rollout.replacement, config.rollout.keep_previous),
-            Cause(run="tests", actor="tests"),
+            ChangeContext(run="tests", actor="tests"),
             self.vertex.clock,
             pause or self.vertex.clock.advance,
         )
 
-    def play(self, intent: Intent, **rollout: Any) -> Done:
+    def play(self, intent: Intent, **rollout: Any) -> Converged:
         """The intent, to its end: a task that defers is resumed when the clock has moved on."""
-        waiting: Waiting | None = None
+        waiting: PendingOperation | None = None
         engine = self.engine(**rollout)
         for _ in range(500):  # What is loaded takes real time.
             result = engine.run(intent, waiting)
-            if isinstance(result, Done):
+            if isinstance(result, Converged):
                 return result
             waiting = result
             self.vertex.clock.advance(10)
@@ -133,7 +133,7 @@ class Scene:
 def name(week: int, generation: int = 0) -> str:
     """The deployed model id of that week's run."""
     end = FIRST + week * WEEK
-    return Run("m1", Interval(end - WEEK, end), generation).deployed_model_id
+    return TrainingRun("m1", Interval(end - WEEK, end), generation).deployed_model_id
 
 
 @pytest.fixture(scope="session")

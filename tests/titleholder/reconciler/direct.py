@@ -36,7 +36,7 @@ class DirectVertex:
 
         def changed(name: str) -> None:
             serving.forget(name)
-            self.traffic.remember(name)
+            self.traffic.record(name)
 
         endpoints = EndpointRecords(context, changed)
         models = ModelRecords(context, endpoints, serving.forget_all)

@@ -9,7 +9,7 @@ from typing import Any
 from tests.faults import unsound
 from tests.titleholder.reconciler.conftest import Scene
 from tests.titleholder.reconciler.manual_edits import FOREIGN
-from titleholder.events.event import UNCHANGING, Event, champion_at, history
+from titleholder.events.event import NO_CHANGE_ACTIONS, Event, champion_at, history
 
 CHANGE = "change"
 
@@ -82,7 +82,7 @@ def unexplained(scene: Scene, traffic: Iterable[dict[str, Any]], known: set[str]
     `known` are the events of the time before the record of `traffic`."""
     entries = list(traffic)
     written = {e["labels"][CHANGE] for e in entries if CHANGE in e["labels"]}
-    changes = [event for event in all_events(scene) if event.action not in UNCHANGING]
+    changes = [event for event in all_events(scene) if event.action not in NO_CHANGE_ACTIONS]
     told = {event.id for event in changes}
     wrong = [f"{change} has no event" for change in written - told]
     wrong += [f"{event} is of no change" for event in told - written - known]

@@ -16,7 +16,7 @@ from tests.titleholder.reconciler.splits import (
     overwritten,
     writes,
 )
-from titleholder.events.event import UNCHANGING
+from titleholder.events.event import NO_CHANGE_ACTIONS
 from titleholder.rollout.intents import Adopt, Intent, Policy, Restore
 from titleholder.rollout.plan import plan
 
@@ -67,8 +67,8 @@ def _as_wanted(stage: Stage, newest: int) -> None:
     assert plan(view, wish, policy).steps == ()
     champion = view.labels["champion"]
     assert view.split == ({me: 100} if champion == me else {champion: 90, me: 10})
-    assert {seat.id for seat in view.seats} == {champion, me}
-    assert view.version("challenger" if champion != me else "champion") == view.version_of(me)
+    assert {seat.id for seat in view.deployed_models} == {champion, me}
+    assert view.version("challenger" if champion != me else "champion") == view.version_for_deployment(me)
     made = Counter(v.reference for v in view.versions)
     runs = {stage.scene.wish(week).version.alias for week in {*stage.weeks, *stage.console.weeks}}
     assert not made - Counter(runs)
@@ -120,7 +120,7 @@ def _untold(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
     told = {
         e.id
         for e in stage.scene.notebook.events.values()
-        if e.action not in UNCHANGING and e.after != (None, None, {})
+        if e.action not in NO_CHANGE_ACTIONS and e.after != (None, None, {})
     }
     return [f"no event: {one}" for one in changes - told - stage.console.unlabelled] + [
         f"no change: {one}" for one in told - changes - {BEGUN}

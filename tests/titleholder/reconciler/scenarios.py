@@ -10,10 +10,10 @@ from titleholder.rollout.intents import (
     Adopt,
     Intent,
     Promote,
-    Reinstate,
+    UndoPromotion,
     Restore,
     RollBack,
-    SetShare,
+    SetTrafficPercentage,
 )
 
 A, B, C = (name(week) for week in range(3))
@@ -59,7 +59,7 @@ def _reinstated(scene: Scene) -> None:
     """A is champion again, and C, which had the title meanwhile, is gone."""
     _weeks(0, 2)(scene)
     scene.play(Promote(C))
-    scene.play(Reinstate(A))
+    scene.play(UndoPromotion(A))
     _undeploy(scene, C)
 
 
@@ -156,9 +156,9 @@ SCENARIOS = {
     "promote-keep-none": Scenario(_weeks(0, 1), _just(Promote(B)), {"keep_previous": False}),
     "roll-back": Scenario(_weeks(0, 1), _just(RollBack(B))),
     "abort": Scenario(_weeks(0, 1), _just(Abort(B))),
-    "share": Scenario(_weeks(0, 1), _just(SetShare(B, 50))),
-    "reinstate-warm": Scenario(_deposed, _just(Reinstate(A))),
-    "reinstate-cold": Scenario(_cold, _just(Reinstate(A))),
+    "share": Scenario(_weeks(0, 1), _just(SetTrafficPercentage(B, 50))),
+    "reinstate-warm": Scenario(_deposed, _just(UndoPromotion(A))),
+    "reinstate-cold": Scenario(_cold, _just(UndoPromotion(A))),
     "abort-split-by-hand": Scenario(_split_by_hand, _just(Abort(B))),
     "roll-back-three-by-hand": Scenario(_three_by_hand, _just(RollBack(B))),
     "roll-back-theirs-by-hand": Scenario(_three_by_hand, _just(RollBack("7"))),

@@ -15,7 +15,7 @@ from tests.sandbox.conftest import Storage, Vertex
 from tests.titleholder.reconciler.conftest import Notebook, Scene
 from tests.titleholder.reconciler.evidence import broken, left_by, unexplained
 from tests.titleholder.reconciler.scenarios import SCENARIOS, Scenario
-from titleholder.reconciler.engine import Done
+from titleholder.reconciler.engine import Converged
 
 # Copies need names of one length.
 _LOCATIONS = (f"crash-{number:05}" for number in itertools.count(1))
@@ -49,7 +49,7 @@ class Stage:
         self.faults.copy(self.start.location, scene.location)
         return scene
 
-    def play(self, scene: Scene) -> Done:
+    def play(self, scene: Scene) -> Converged:
         """One attempt, to its end."""
         return scene.play(self.scenario.wish(scene), **self.scenario.rollout)
 

@@ -17,10 +17,10 @@ from titleholder.rollout.intents import (
     Adopt,
     Intent,
     Promote,
-    Reinstate,
+    UndoPromotion,
     Restore,
     RollBack,
-    SetShare,
+    SetTrafficPercentage,
 )
 
 AT_ONCE = 3
@@ -29,9 +29,9 @@ WISHES: dict[str, tuple[str, Callable[[str], Intent]]] = {
     "promote": ("challenger", Promote),
     "rollback": ("challenger", RollBack),
     "abort": ("challenger", Abort),
-    "share": ("challenger", lambda one: SetShare(one, 50)),
-    "share again": ("withdrawn", lambda one: SetShare(one, 20)),
-    "reinstate": ("previous", Reinstate),
+    "share": ("challenger", lambda one: SetTrafficPercentage(one, 50)),
+    "share again": ("withdrawn", lambda one: SetTrafficPercentage(one, 20)),
+    "reinstate": ("previous", UndoPromotion),
     "adopt": ("champion", lambda one: Adopt()),
     "restore": ("champion", lambda one: Restore()),
 }

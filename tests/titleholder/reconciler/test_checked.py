@@ -6,9 +6,9 @@ import pytest
 
 from tests.faults import Faults
 from tests.titleholder.reconciler.conftest import WEEK, Scene, name
-from titleholder.errors import Refusal, TryAgain
-from titleholder.reconciler.engine import Done
-from titleholder.rollout.intents import Promote, Reinstate, SetShare
+from titleholder.errors import ManualActionRequired, RetryableError
+from titleholder.reconciler.engine import Converged
+from titleholder.rollout.intents import Promote, UndoPromotion, SetTrafficPercentage
 from titleholder.rollout.view import View
 
 A, B, C = (name(week) for week in range(3))
@@ -29,7 +29,7 @@ class Check:
 
 
 def no() -> None:
-    raise Refusal("the verdict is outdated; nothing is changed")
+    raise ManualActionRequired("the verdict is outdated; nothing is changed")
 
 
 @pytest.fixture
@@ -42,7 +42,7 @@ def seated(scene: Scene) -> Scene:
     view = scene.view()
     assert view.created is not None
     assert view.updated is not None
-    champion, challenger = (view.seat(one).deployed_at for one in (A, B))  # type: ignore[union-attr]
+    champion, challenger = (view.deployed_model(one).deployed_at for one in (A, B))  # type: ignore[union-attr]
     assert champion is not None
     assert challenger is not None
     assert begun <= view.created < champion < begun + WEEK <= challenger <= view.updated
@@ -51,23 +51,23 @@ def seated(scene: Scene) -> Scene:
 
 def test_it_is_asked_before_the_write_and_not_once_it_is_done(seated: Scene) -> None:
     check = Check()
-    assert isinstance(seated.engine().run(Promote(B), check=check), Done)
+    assert isinstance(seated.engine().run(Promote(B), check=check), Converged)
     assert check.asked == ["seat"]
     assert seated.now[0] == {B: 100}
     # Repeated it changes nothing, and so asks nothing: a repeated run stays green.
-    assert isinstance(seated.engine().run(Promote(B), check=no_check), Done)
+    assert isinstance(seated.engine().run(Promote(B), check=no_check), Converged)
 
 
 def no_check(_: View) -> None:
     no()
 
 
-@pytest.mark.parametrize("intent", [Promote(B), SetShare(B, 50)], ids=str)
+@pytest.mark.parametrize("intent", [Promote(B), SetTrafficPercentage(B, 50)], ids=str)
 def test_its_no_leaves_all_as_it_was(
-    seated: Scene, faults: Faults, intent: Promote | SetShare
+    seated: Scene, faults: Faults, intent: Promote | SetTrafficPercentage
 ) -> None:
     before = seated.view()
-    for refusal, kind in ((no, Refusal), (away, TryAgain)):
+    for refusal, kind in ((no, ManualActionRequired), (away, RetryableError)):
         faults.clear()
         with pytest.raises(kind):
             seated.engine().run(intent, check=Check(refusal))
@@ -77,13 +77,13 @@ def test_its_no_leaves_all_as_it_was(
 
 
 def away() -> None:
-    raise TryAgain("BigQuery is away, so traffic stays as it is")
+    raise RetryableError("BigQuery is away, so traffic stays as it is")
 
 
 def test_its_no_comes_before_a_model_leaves_for_the_promotion(seated: Scene) -> None:
     """A previous champion that is deployed leaves before the title is given: not for nothing."""
     seated.play(Promote(B))
-    seated.play(Reinstate(A))
+    seated.play(UndoPromotion(A))
     seated.vertex.endpoints.update_endpoint(
         endpoint={
             "name": seated.endpoint,
@@ -95,15 +95,15 @@ def test_its_no_comes_before_a_model_leaves_for_the_promotion(seated: Scene) -> 
         },
         update_mask={"paths": ["labels", "traffic_split"]},
     )
-    deployed = [seat.id for seat in seated.view().seats]
-    with pytest.raises(Refusal):
+    deployed = [seat.id for seat in seated.view().deployed_models]
+    with pytest.raises(ManualActionRequired):
         seated.engine().run(Promote(B), check=Check(no))
-    assert [seat.id for seat in seated.view().seats] == deployed
+    assert [seat.id for seat in seated.view().deployed_models] == deployed
 
 
 def test_it_is_asked_again_when_somebody_else_was_faster(seated: Scene) -> None:
     """The write is refused by its etag, and what there is now is another state."""
-    check = Check(lambda: seated.play(SetShare(B, 50)))
+    check = Check(lambda: seated.play(SetTrafficPercentage(B, 50)))
     seated.engine().run(Promote(B), check=check)
     assert check.asked == ["seat", "share"]
 
@@ -139,7 +139,7 @@ def test_whatever_becomes_of_the_write_a_checked_promotion_ends_well(
         faults.answer("update_endpoint", "UNAVAILABLE", when=when)
     check = Check()
     for _ in range(2):  # The run, and another attempt.
-        assert isinstance(seated.engine().run(Promote(B), check=check), Done)
+        assert isinstance(seated.engine().run(Promote(B), check=check), Converged)
     assert seated.now[0] == {B: 100}
     assert check.asked == ["seat"] * (2 if when == "before" else 1)
     promotions = [e for e in seated.notebook.events.values() if e.action == "promote"]

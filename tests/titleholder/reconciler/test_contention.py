@@ -8,12 +8,12 @@ import requests
 
 from tests.titleholder.reconciler.conftest import Place, Scene, name
 from tests.titleholder.reconciler.scenarios import A, B, shift
-from titleholder.errors import Refusal, TryAgain
+from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.reconciler.engine import Done
-from titleholder.rollout.intents import Abort, RollBack, SetShare
+from titleholder.reconciler.engine import Converged
+from titleholder.rollout.intents import Abort, RollBack, SetTrafficPercentage
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import stand
+from titleholder.rollout.roles import resolve_roles
 from titleholder.rollout.steps import Deploy
 
 MASK = {"paths": ["traffic_split"]}
@@ -68,7 +68,7 @@ def test_whatever_is_seen_deployed_is_seen_registered(
     scene.play(scene.wish(0))
     overtake(call, lambda: _deploy(scene, 1))
     found = scene.view()
-    assert [seat.id for seat in stand(found).leftovers] == [s.id for s in found.seats if s.id != A]
+    assert [seat.id for seat in resolve_roles(found).orphans] == [s.id for s in found.deployed_models if s.id != A]
     assert plan(found, scene.wish(2)).steps
 
 
@@ -91,7 +91,7 @@ def test_a_model_that_got_traffic_while_it_was_to_leave_is_looked_at_anew(
     write = challenged.vertex.endpoints.update_endpoint
     content = {"name": challenged.endpoint, "traffic_split": {A: 80, B: 20}}
     pause = _once(lambda: write(endpoint=content, update_mask=MASK), challenged)
-    with pytest.raises(TryAgain, match=r"could not undeploy m1@2: .*now goes 80 % to m1@1"):
+    with pytest.raises(RetryableError, match=r"could not undeploy m1@2: .*now goes 80 % to m1@1"):
         challenged.engine(pause).run(RollBack(B))
 
 
@@ -99,18 +99,18 @@ def test_a_model_that_is_leaving_gets_no_traffic(challenged: Scene) -> None:
     challenged.play(Abort(B))
 
     def share() -> None:
-        with pytest.raises(Refusal, match="m1@2 is not the challenger"):
-            challenged.play(SetShare(B, 20))
+        with pytest.raises(ManualActionRequired, match="m1@2 is not the challenger"):
+            challenged.play(SetTrafficPercentage(B, 20))
 
-    assert isinstance(challenged.engine(_once(share, challenged)).run(RollBack(B)), Done)
-    assert [seat.id for seat in challenged.view().seats] == [A]
+    assert isinstance(challenged.engine(_once(share, challenged)).run(RollBack(B)), Converged)
+    assert [seat.id for seat in challenged.view().deployed_models] == [A]
 
 
 def test_two_who_want_the_contrary_do_not_fight(challenged: Scene, overtake: Overtake) -> None:
     """The one who finds a change undone is told, and the other one's stands."""
     overtake(WRITE, lambda: None)
-    overtake(READ, lambda: challenged.play(SetShare(B, 50)))
-    with pytest.raises(Refusal, match="somebody else undid this: abort: 100 % to m1@1"):
+    overtake(READ, lambda: challenged.play(SetTrafficPercentage(B, 50)))
+    with pytest.raises(ManualActionRequired, match="somebody else undid this: abort: 100 % to m1@1"):
         challenged.play(Abort(B))
     assert challenged.now[0] == {A: 50, B: 50}
 
@@ -128,7 +128,7 @@ def test_an_alias_that_another_actor_took_away_first_is_as_wanted(
     challenged: Scene, overtake: Overtake
 ) -> None:
     overtake(r"POST .*:mergeVersionAliases", lambda: challenged.play(Abort(B)))
-    assert isinstance(challenged.play(Abort(B)), Done)
+    assert isinstance(challenged.play(Abort(B)), Converged)
     assert challenged.view().version("challenger") is None
 
 
@@ -140,7 +140,7 @@ def test_a_rollback_goes_on_where_the_split_was_changed_by_hand_after_the_look(
     overtake(WRITE, lambda: shift(challenged, {A: 50, B: 50}))
     challenged.play(RollBack(B))
     assert challenged.now == ({A: 100}, {"champion": A, "withdrawn": B})
-    assert [seat.id for seat in challenged.view().seats] == [A]
+    assert [seat.id for seat in challenged.view().deployed_models] == [A]
     *_, last = challenged.notebook.events.values()
     assert last.action == "rollback"
     assert last.split_before == {A: 50, B: 50}

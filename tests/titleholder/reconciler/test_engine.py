@@ -4,7 +4,7 @@ import pytest
 
 from tests.faults import Faults, unsound
 from tests.titleholder.reconciler.conftest import Scene, name
-from titleholder.rollout.intents import Abort, Promote, Reinstate, RollBack, SetShare
+from titleholder.rollout.intents import Abort, Promote, UndoPromotion, RollBack, SetTrafficPercentage
 
 A, B, C = (name(week) for week in range(3))
 
@@ -18,23 +18,23 @@ def test_a_whole_life(scene: Scene, faults: Faults, replacement: str) -> None:
     assert scene.now == ({A: 100}, {"champion": A})
     play(scene.wish(1))
     assert scene.now == ({A: 90, B: 10}, {"champion": A, "challenger": B})
-    play(SetShare(B, 50))
+    play(SetTrafficPercentage(B, 50))
     play(Promote(B))
     assert scene.now == ({B: 100}, {"champion": B, "previous": A})
-    assert scene.view().seat(A) is not None
-    play(Reinstate(A))
+    assert scene.view().deployed_model(A) is not None
+    play(UndoPromotion(A))
     assert scene.now == ({A: 100}, {"champion": A, "previous": B})
-    play(Reinstate(B))
+    play(UndoPromotion(B))
     play(scene.wish(2))
-    assert scene.view().seat(A) is None
+    assert scene.view().deployed_model(A) is None
     play(Abort(C))
     assert scene.now[0] == {B: 100}
-    play(SetShare(C, 10))
+    play(SetTrafficPercentage(C, 10))
     play(RollBack(C))
     view = scene.view()
-    assert [seat.id for seat in view.seats] == [B]
+    assert [seat.id for seat in view.deployed_models] == [B]
     assert len(view.versions) == 3
-    assert view.version("champion") == view.version_of(B)
+    assert view.version("champion") == view.version_for_deployment(B)
     assert view.version("challenger") is None
     assert play(scene.wish(2)).plan.outcome == "withdrawn"
     assert not unsound(faults.traffic(endpoint=scene.endpoint))

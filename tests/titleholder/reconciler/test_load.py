@@ -14,7 +14,7 @@ from tests.sandbox.conftest import Storage
 from tests.sandbox.kill_helper import Mortal
 from tests.titleholder.reconciler.conftest import Scene, name
 from tests.titleholder.reconciler.stream import Answer, Stream, astray
-from titleholder.rollout.intents import Intent, Promote, Reinstate, RollBack, SetShare
+from titleholder.rollout.intents import Intent, Promote, UndoPromotion, RollBack, SetTrafficPercentage
 
 REQUESTS = 1_000  # in each steady phase
 A, B, C, D, E = (name(week) for week in range(5))
@@ -62,9 +62,9 @@ def test_no_request_fails_while_models_come_and_go(apart: Apart, bucket: Storage
     seat(0, "recreate")
     parts = [
         lambda: seat(1, "recreate"),
-        lambda: play(SetShare(B, 50)),
+        lambda: play(SetTrafficPercentage(B, 50)),
         lambda: play(Promote(B)),
-        lambda: play(Reinstate(A)),
+        lambda: play(UndoPromotion(A)),
         lambda: seat(2, "recreate"),
         lambda: seat(3, "surge"),
         lambda: seat(4, "recreate"),

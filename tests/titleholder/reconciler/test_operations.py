@@ -11,8 +11,8 @@ from tests.titleholder.reconciler.stage import Stage
 from tests.titleholder.reconciler.stage import _server as _server
 from tests.titleholder.reconciler.stage import _stages as _stages
 from tests.titleholder.reconciler.stage import stage as stage
-from titleholder.errors import Refusal, TryAgain
-from titleholder.reconciler.engine import Done, Waiting
+from titleholder.errors import ManualActionRequired, RetryableError
+from titleholder.reconciler.engine import Converged, PendingOperation
 from titleholder.rollout.intents import Abort
 
 # Which operations the run of a scenario starts; the second of a kind is that of a later step.
@@ -42,10 +42,10 @@ Stages = Callable[[str], Stage]
 @pytest.mark.parametrize(
     ("status", "raised", "when"),
     [
-        ("UNAVAILABLE", TryAgain, "before"),
-        ("PERMISSION_DENIED", Refusal, "after"),
-        pytest.param("UNAVAILABLE", TryAgain, "after", marks=pytest.mark.long),
-        pytest.param("PERMISSION_DENIED", Refusal, "before", marks=pytest.mark.long),
+        ("UNAVAILABLE", RetryableError, "before"),
+        ("PERMISSION_DENIED", ManualActionRequired, "after"),
+        pytest.param("UNAVAILABLE", RetryableError, "after", marks=pytest.mark.long),
+        pytest.param("PERMISSION_DENIED", ManualActionRequired, "before", marks=pytest.mark.long),
     ],
 )
 def test_an_operation_fails(
@@ -71,7 +71,7 @@ def test_an_operation_takes_hours(
     found.faults.delay_operation(method, 2 * 60 * 60)
     looks: Counter[str] = Counter()
     waiting = None
-    while not isinstance(result := _attempt(found, scene, waiting), Done):
+    while not isinstance(result := _attempt(found, scene, waiting), Converged):
         assert f"{scene.location}/" in result.operation
         looks[result.operation] += 1
         waiting = result if remembering else None
@@ -90,13 +90,13 @@ def test_an_operation_never_ends(stage: Stages, named: str, method: str, mine: b
     waiting = _ours(found, scene, method)
     if not mine:  # Another attempt, which knows nothing of the first, takes over.
         waiting = _attempt(found, scene, None)
-    assert isinstance(waiting, Waiting)
+    assert isinstance(waiting, PendingOperation)
     assert bool(waiting.step) is mine
     for _ in range(3):
         scene.vertex.clock.advance(59 * 60)
         assert _attempt(found, scene, waiting) == waiting
     scene.vertex.clock.advance(5 * 60)
-    with pytest.raises(Refusal, match="has not ended in 3:00:00; cancel it") as told:
+    with pytest.raises(ManualActionRequired, match="has not ended in 3:00:00; cancel it") as told:
         _attempt(found, scene, waiting)
     assert waiting.operation in str(told.value)
     scene.vertex.endpoints.cancel_operation({"name": waiting.operation})
@@ -116,19 +116,19 @@ def test_requests_are_taken_from_a_model_while_another_is_deployed(stage: Stages
     assert scene.vertex.clock() == before
 
 
-def _attempt(found: Stage, scene: Scene, waiting: Waiting | None) -> Done | Waiting:
+def _attempt(found: Stage, scene: Scene, waiting: PendingOperation | None) -> Converged | PendingOperation:
     """Looks less often than in earnest while it waits in place."""
     clock = scene.vertex.clock
     engine = scene.engine(lambda seconds: clock.advance(10 * seconds), **found.scenario.rollout)
     return engine.run(found.scenario.wish(scene), waiting)
 
 
-def _ours(found: Stage, scene: Scene, method: str) -> Waiting:
+def _ours(found: Stage, scene: Scene, method: str) -> PendingOperation:
     """What the attempt that started the operation says of it."""
-    waiting: Done | Waiting | None = None
+    waiting: Converged | PendingOperation | None = None
     for _ in range(1_000):  # What is loaded before it takes real time.
         waiting = _attempt(found, scene, waiting)
-        assert isinstance(waiting, Waiting)
+        assert isinstance(waiting, PendingOperation)
         if method.partition("_")[0].replace("upload", "register") in waiting.step:
             return waiting
         scene.vertex.clock.advance(1)

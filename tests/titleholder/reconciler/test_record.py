@@ -7,10 +7,10 @@ import pytest
 from tests.faults import Faults
 from tests.titleholder.reconciler.conftest import Notebook, Scene, name
 from tests.titleholder.reconciler.scenarios import shift
-from titleholder.errors import HandsOn, InvalidRequest, Refusal, TryAgain
+from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired, RetryableError
 from titleholder.events.event import Event
-from titleholder.reconciler.engine import Done, Waiting
-from titleholder.rollout.intents import Abort, Promote, Reinstate, RollBack, SetShare
+from titleholder.reconciler.engine import Converged, PendingOperation
+from titleholder.rollout.intents import Abort, Promote, UndoPromotion, RollBack, SetTrafficPercentage
 from titleholder.rollout.wishes import Wish
 
 A, B, C = name(0), name(1), name(2)
@@ -26,7 +26,7 @@ class Away(Notebook):
     def append(self, events: list[Event]) -> None:
         self.asked += 1
         if self.away:
-            raise TryAgain("BigQuery does not answer")
+            raise RetryableError("BigQuery does not answer")
         super().append(events)
 
 
@@ -44,7 +44,7 @@ def actions(scene: Scene) -> list[str]:
 
 
 def test_a_rollout_does_not_wait_for_its_record_and_asks_to_be_repeated(seated: Scene) -> None:
-    with pytest.raises(TryAgain, match=r"m1@2 is champion .* could not be recorded in tests"):
+    with pytest.raises(RetryableError, match=r"m1@2 is champion .* could not be recorded in tests"):
         seated.play(Promote(B))
     assert seated.now[0] == {B: 100}
     assert actions(seated) == ["crown", "seat"]
@@ -65,13 +65,13 @@ def test_a_rollout_does_not_wait_for_its_record_and_asks_to_be_repeated(seated: 
 
 def test_a_refusal_is_told_even_if_it_cannot_be_recorded(seated: Scene) -> None:
     shift(seated, {A: 50, B: 50})
-    with pytest.raises(HandsOn, match="was changed by hand"):
+    with pytest.raises(DriftDetected, match="was changed by hand"):
         seated.play(Promote(B))
     assert seated.now[0] == {A: 50, B: 50}
 
 
 def test_the_next_actor_writes_what_a_dead_one_left_out(seated: Scene) -> None:
-    with pytest.raises(TryAgain):
+    with pytest.raises(RetryableError):
         seated.play(Abort(B))
     seated.notebook = Notebook(events=seated.notebook.events)
     seated.play(seated.wish(0))
@@ -99,7 +99,7 @@ def test_refusals_and_supersessions_are_on_record_once(scene: Scene) -> None:
     scene.play(scene.wish(2))
     shift(scene, {B: 50, C: 50})
     for _ in range(2):
-        with pytest.raises(HandsOn):
+        with pytest.raises(DriftDetected):
             scene.play(Promote(C))
     assert actions(scene) == ["crown", "superseded", "seat", "refused"]
 
@@ -120,7 +120,7 @@ def test_a_request_that_is_wrong_in_itself_is_answered_and_no_event(
 ) -> None:
     scene.play(scene.wish(0))
     with pytest.raises(InvalidRequest, match=sentence):
-        scene.engine().pin(wrong)
+        scene.engine().resolve_target(wrong)
     assert actions(scene) == ["crown"]
 
 
@@ -131,8 +131,8 @@ def test_a_challenger_that_left_before_its_decision_was_carried_out_is_an_event(
     scene.play(scene.wish(0))
     scene.play(scene.wish(1))
     scene.play(RollBack(B))
-    with pytest.raises(Refusal, match="m1@2 is not the challenger on"):
-        scene.play(SetShare(B, 50, only_seated=True))
+    with pytest.raises(ManualActionRequired, match="m1@2 is not the challenger on"):
+        scene.play(SetTrafficPercentage(B, 50, only_current_challenger=True))
     assert actions(scene)[2:] == ["rollback", "refused"]
 
 
@@ -140,9 +140,9 @@ def test_each_event_says_what_that_change_was(scene: Scene) -> None:
     """Not what the run comes to: a run that makes place and seats tells two things."""
     for week in range(3):
         scene.play(scene.wish(week))
-    scene.play(SetShare(C, 40))
+    scene.play(SetTrafficPercentage(C, 40))
     scene.play(Promote(C))
-    scene.play(Reinstate(A))
+    scene.play(UndoPromotion(A))
     scene.play(scene.wish(3))
     scene.play(Abort(name(3)))
     assert [(event.action, event.reason) for event in scene.notebook.events.values()] == [
@@ -179,10 +179,10 @@ def test_a_run_that_waited_for_its_last_step_has_changed_something(
         scene.play(scene.wish(week))
     faults.delay_operation("undeploy_model", 60)
     waiting = scene.engine().run(RollBack(B))
-    assert isinstance(waiting, Waiting)
+    assert isinstance(waiting, PendingOperation)
     scene.vertex.clock.advance(120)
     done = scene.engine().run(RollBack(B), waiting)
-    assert isinstance(done, Done)
+    assert isinstance(done, Converged)
     assert done.summary == "m1@2 is gone, m1@1 champion with 100 % of the requests"
 
 
@@ -191,7 +191,7 @@ def test_names_say_no_role_and_no_week_that_is_anothers(scene: Scene) -> None:
     for week in range(2):
         scene.play(scene.wish(week))
     scene.play(Promote(B))
-    names = {seat.id: seat.display_name for seat in scene.view().seats}
+    names = {seat.id: seat.display_name for seat in scene.view().deployed_models}
     assert names == {one: scene.wish(week).version.alias for week, one in enumerate((A, B))}
     model = scene.vertex.models.get_model(name=f"{scene.parent}/models/m1@2")
     assert model.display_name == "m1"
@@ -207,12 +207,12 @@ def test_a_lost_event_has_the_split_that_was_changed_by_hand_if_it_is_known(
     vertex.parent = seated.parent
     theirs = vertex.upload(seated.artifact, model_id="other").model
     vertex.finish(vertex.deploy(seated.endpoint, theirs, {"0": 20, A: 50, B: 30}, id="7"))
-    with pytest.raises(TryAgain, match="still differs from what was recorded"):
+    with pytest.raises(RetryableError, match="still differs from what was recorded"):
         seated.play(Abort(B))
     if touched:
         shift(seated, {A: 70, "7": 30})
     seated.notebook = Notebook(events=seated.notebook.events)
-    with pytest.raises(Refusal, match="was changed by hand"):
+    with pytest.raises(ManualActionRequired, match="was changed by hand"):
         seated.play(seated.wish(2))
     (abort,) = (e for e in seated.notebook.events.values() if e.action == "abort")
     assert abort.reconstructed

@@ -5,19 +5,19 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from titleholder.intervals import Interval
-from titleholder.naming import Run
-from titleholder.rollout.intents import SeatCandidate
-from titleholder.rollout.roles import Roles, labels_of
+from titleholder.naming import TrainingRun
+from titleholder.rollout.intents import DeployCandidate
+from titleholder.rollout.roles import Roles, role_labels
 from titleholder.rollout.steps import NewVersion
-from titleholder.rollout.view import Seat, Version, View
+from titleholder.rollout.view import DeployedModel, Version, View
 
 WEEK = timedelta(days=7)
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)
 
 
-def run(weeks_ago: int = 0, generation: int = 0) -> Run:
+def run(weeks_ago: int = 0, generation: int = 0) -> TrainingRun:
     end = END - weeks_ago * WEEK
-    return Run("m1", Interval(end - WEEK, end), generation)
+    return TrainingRun("m1", Interval(end - WEEK, end), generation)
 
 
 NEW, OLD, OLDER, OLDEST = (run(ago).deployed_model_id for ago in range(4))
@@ -27,23 +27,23 @@ def new_version(weeks_ago: int = 0, generation: int = 0) -> NewVersion:
     return NewVersion(run(weeks_ago, generation).name, "m1", "", "gs://b/m", "image")
 
 
-def wish(weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: Any) -> SeatCandidate:
+def wish(weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: Any) -> DeployCandidate:
     of = run(weeks_ago, generation)
-    made = SeatCandidate(
+    made = DeployCandidate(
         version=new_version(weeks_ago, generation),
         deployed_model_id=of.deployed_model_id,
         recency=of.recency,
         period=WEEK,
-        share=share,
+        traffic_percentage=share,
         endpoint="m1",
         create_endpoint=True,
     )
     return replace(made, **changes)
 
 
-def seat(weeks_ago: int, share: int = 0) -> Seat:
+def seat(weeks_ago: int, share: int = 0) -> DeployedModel:
     of = run(weeks_ago)
-    return Seat(
+    return DeployedModel(
         of.deployed_model_id,
         of.name,
         f"m1@{10 - weeks_ago}",
@@ -52,9 +52,9 @@ def seat(weeks_ago: int, share: int = 0) -> Seat:
     )
 
 
-def foreign(name: str = "1234567890123456789", share: int = 100, **changes: Any) -> Seat:
+def foreign(name: str = "1234567890123456789", share: int = 100, **changes: Any) -> DeployedModel:
     """A model that somebody else deployed, long ago."""
-    made = Seat(name, "theirs", "x@1", share, END - 30 * WEEK)
+    made = DeployedModel(name, "theirs", "x@1", share, END - 30 * WEEK)
     return replace(made, **changes)
 
 
@@ -63,9 +63,9 @@ VERSIONS = tuple(Version(str(10 - ago), frozenset([run(ago).name])) for ago in r
 EMPTY = View("m1", "e", versions=VERSIONS)
 
 
-def view(*seats: Seat, roles: Roles | None = None, **changes: Any) -> View:
+def view(*seats: DeployedModel, roles: Roles | None = None, **changes: Any) -> View:
     """An endpoint with these models; with `roles`, as the last write of a rollout left it."""
     made = replace(EMPTY, seats=seats, **changes)
     if roles is None:
         return made
-    return replace(made, labels=labels_of(roles, made.split, "seat-1"))
+    return replace(made, labels=role_labels(roles, made.split, "seat-1"))

@@ -18,23 +18,23 @@ from tests.titleholder.rollout.scenes import (
     view,
     wish,
 )
-from titleholder.errors import InvalidRequest, Refusal
-from titleholder.rollout.display_names import serving
+from titleholder.errors import InvalidRequest, ManualActionRequired
+from titleholder.rollout.display_names import traffic_summary
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
     Intent,
     Policy,
     Promote,
-    Reinstate,
+    UndoPromotion,
     Restore,
     RollBack,
-    SeatCandidate,
-    SetShare,
+    DeployCandidate,
+    SetTrafficPercentage,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles, drift
-from titleholder.rollout.simulate import after
+from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
 
@@ -46,8 +46,8 @@ intents = st.one_of(
     st.builds(Promote, names),
     st.builds(RollBack, names),
     st.builds(Abort, names),
-    st.builds(SetShare, names, st.integers(1, 99)),
-    st.builds(Reinstate, names),
+    st.builds(SetTrafficPercentage, names, st.integers(1, 99)),
+    st.builds(UndoPromotion, names),
     st.just(Adopt()),
     st.just(Restore()),
 )
@@ -57,9 +57,9 @@ def pinned(view: View, intent: Intent) -> Intent:
     """Mostly about whom it can be: an intent about anybody else is refused."""
     labels = view.labels
     match intent:
-        case Promote() | RollBack() | Abort() | SetShare() if "challenger" in labels:
+        case Promote() | RollBack() | Abort() | SetTrafficPercentage() if "challenger" in labels:
             return replace(intent, challenger=labels["challenger"])
-        case Reinstate() if "previous" in labels:
+        case UndoPromotion() if "previous" in labels:
             return replace(intent, previous=labels["previous"])
     return intent
 
@@ -78,30 +78,30 @@ def test_any_actors_cut_off_anywhere_keep_the_promises(
     newest = run(9).recency  # Of all that ever had traffic.
     for intent, policy, survives in actors:
         if isinstance(intent, str):
-            served = {now.served_by(one) for one in now.seats}
+            served = {now.version_served_by(one) for one in now.deployed_models}
             now = replace(now, versions=tuple(v for v in now.versions if v in served))
             continue
         intent = pinned(now, intent)
         for _ in range(survives):
             try:
                 steps = plan(now, intent, policy).steps
-            except (InvalidRequest, Refusal):
+            except (InvalidRequest, ManualActionRequired):
                 break
             if not steps:
                 break
             champion, before = now.labels.get("champion"), now
-            now = after(now, steps[0])
-            if isinstance(intent, SeatCandidate) and now.split.keys() - before.split.keys():
+            now = apply_to_view(now, steps[0])
+            if isinstance(intent, DeployCandidate) and now.split.keys() - before.split.keys():
                 known = [now.recency(version) for version in now.versions]
                 assert intent.recency == max(newest, *filter(None, known))
-            live = [v for one in now.seats if one.share and (v := now.served_by(one))]
+            live = [v for one in now.deployed_models if one.traffic_percentage and (v := now.version_served_by(one))]
             newest = max(newest, *filter(None, map(now.recency, live)), newest)
             crowned = crowned or "champion" in now.labels
             assert sum(now.split.values()) == (100 if crowned else 0)
-            assert len(now.seats) <= 4
+            assert len(now.deployed_models) <= 4
             # Before the step and after it, whoever is champion answers.
             for one in (champion, now.labels.get("champion")):
-                assert one is None or now.seat(one) is not None
+                assert one is None or now.deployed_model(one) is not None
             if crowned:
                 assert now.split.get(now.labels["champion"])
             assert len(now.versions) == len({v.reference for v in now.versions})
@@ -111,13 +111,13 @@ def test_any_actors_cut_off_anywhere_keep_the_promises(
         steps = plan(now, last).steps
         if not steps:
             break
-        now = after(now, steps[0])
+        now = apply_to_view(now, steps[0])
     assert plan(now, last).steps == ()
     me = last.deployed_model_id
     champion = now.labels["champion"]
     assert now.split == ({me: 100} if champion == me else {champion: 70, me: 30})
-    assert {s.id for s in now.seats} == {champion, me}
-    assert now.version("champion") == now.version_of(champion)
+    assert {s.id for s in now.deployed_models} == {champion, me}
+    assert now.version("champion") == now.version_for_deployment(champion)
 
 
 seats = st.lists(
@@ -159,16 +159,16 @@ def test_every_view_has_an_answer(
     told = ""
     try:
         steps = plan(now, pinned(now, intent), policy).steps
-    except (InvalidRequest, Refusal) as refusal:
+    except (InvalidRequest, ManualActionRequired) as refusal:
         told, steps = str(refusal), ()
     assert "\n" not in told
     assert ";" in told or not told
     for step in steps:
-        now = after(now, step)
+        now = apply_to_view(now, step)
         if isinstance(step, SetTraffic) and step.roles is not None:
-            assert all(now.seat(name) for name in step.split)
+            assert all(now.deployed_model(name) for name in step.split)
             assert now.split == step.split
-    if steps and not isinstance(intent, SeatCandidate):
+    if steps and not isinstance(intent, DeployCandidate):
         taken = isinstance(intent, Abort | RollBack) and drift(before)
         assert not drift(now) or taken
         if taken:
@@ -180,10 +180,10 @@ def test_every_view_has_an_answer(
 
 def test_serving_in_words() -> None:
     pair = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW))
-    assert serving(pair) == (
+    assert traffic_summary(pair) == (
         "live traffic now goes 90 % to m1@9 (champion) and 10 % to m1@10 (challenger)"
     )
-    assert serving(View("m1", None)) == "live traffic now goes nowhere"
+    assert traffic_summary(View("m1", None)) == "live traffic now goes nowhere"
 
 
 @pytest.mark.parametrize(

@@ -20,8 +20,8 @@ from tests.titleholder.rollout.scenes import (
     view,
     wish,
 )
-from titleholder.errors import Refusal
-from titleholder.rollout.descriptions import all_described
+from titleholder.errors import ManualActionRequired
+from titleholder.rollout.descriptions import describe_steps
 from titleholder.rollout.intents import Policy
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
@@ -115,7 +115,7 @@ def test_surge_never_deploys_four() -> None:
 
 
 def test_surge_cut_off_after_the_split_still_takes_the_old_one_down() -> None:
-    before = view(seat(2, 90), seat(1), seat(0, 10), roles=Roles(OLDER, NEW, withdrawn=OLD))
+    before = view(seat(2, 90), seat(1), seat(0, 10), roles=Roles(OLDER, NEW, last_challenger=OLD))
     assert Undeploy(OLD) in plan(before, wish(), SURGE).steps
 
 
@@ -162,7 +162,7 @@ def test_the_same_week_trained_anew_takes_its_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "roles", [Roles(OLD, withdrawn=NEW), Roles(OLD, previous=NEW)], ids=["withdrawn", "deposed"]
+    "roles", [Roles(OLD, last_challenger=NEW), Roles(OLD, previous_champion=NEW)], ids=["withdrawn", "deposed"]
 )
 def test_who_has_had_its_turn_is_not_seated_again(roles: Roles) -> None:
     decided = plan(view(seat(1, 100), roles=roles), wish())
@@ -200,7 +200,7 @@ def test_an_endpoint_not_made_by_us_is_adopted_first() -> None:
     )
     assert plan(view(*named), wish()).steps[:3] == (
         SetTraffic({"111": 90, "222": 10}, Roles("111", "222"), "adopt"),
-        SetTraffic({"111": 100}, Roles("111", withdrawn="222"), "withdraw"),
+        SetTraffic({"111": 100}, Roles("111", last_challenger="222"), "withdraw"),
         Undeploy("222"),
     )
     labelled = view(foreign("111", 40), foreign("222", 60), labels={"champion": "111"})
@@ -226,30 +226,30 @@ def test_a_model_that_was_deployed_lately_by_others_counts_as_newer() -> None:
 
 
 def test_refusals() -> None:
-    with pytest.raises(Refusal, match=r"endpoint\.create: true in m1\.yaml"):
+    with pytest.raises(ManualActionRequired, match=r"endpoint\.create: true in m1\.yaml"):
         plan(View("m1", None), wish(create_endpoint=False))
     three = [foreign(str(n), 0) for n in range(3)]
-    with pytest.raises(Refusal, match="holds 3 deployed models"):
+    with pytest.raises(ManualActionRequired, match="holds 3 deployed models"):
         plan(view(*three), wish())
-    with pytest.raises(Refusal, match="neither a label nor a name says which is the champion"):
+    with pytest.raises(ManualActionRequired, match="neither a label nor a name says which is the champion"):
         plan(view(*three[:2]), wish())
-    with pytest.raises(Refusal, match=r"the champion x@1 of e has no traffic \(empty\)"):
+    with pytest.raises(ManualActionRequired, match=r"the champion x@1 of e has no traffic \(empty\)"):
         plan(view(three[0]), wish())
-    with pytest.raises(Refusal, match="names no deployed model, so somebody took the champion"):
+    with pytest.raises(ManualActionRequired, match="names no deployed model, so somebody took the champion"):
         plan(view(foreign(), labels={"champion": "5"}), wish())
 
 
 def test_two_models_never_take_each_other_for_the_same() -> None:
     theirs = replace(seat(0, 100), model="other@10")
-    with pytest.raises(Refusal, match="give this model an endpoint of its own"):
+    with pytest.raises(ManualActionRequired, match="give this model an endpoint of its own"):
         plan(view(theirs, roles=Roles(NEW)), wish())
-    with pytest.raises(Refusal, match="give this model an endpoint of its own"):
+    with pytest.raises(ManualActionRequired, match="give this model an endpoint of its own"):
         plan(replace(EMPTY, seats=(seat(0, 100),), versions=()), wish())
 
 
 def test_steps_and_summary_read_well() -> None:
     decided = plan(view(seat(1, 100), roles=Roles(OLD)), wish())
-    assert all_described(decided.steps, view(seat(1, 100), roles=Roles(OLD))) == [
+    assert describe_steps(decided.steps, view(seat(1, 100), roles=Roles(OLD))) == [
         f"deploy m1@10 as {NEW}, without traffic",
         "seat: 90 % to m1@9 and 10 % to m1@10 (champion m1@9, challenger m1@10)",
         "give the alias champion to m1@9",
@@ -270,7 +270,7 @@ def test_a_challenger_that_is_being_judged_is_waited_for() -> None:
 
 
 def test_who_waits_for_nobody() -> None:
-    alone = view(seat(2, 100), roles=Roles(OLDER, withdrawn=OLD))
+    alone = view(seat(2, 100), roles=Roles(OLDER, last_challenger=OLD))
     assert plan(alone, wish(wait=True)) == plan(alone, wish())
     own = view(seat(2, 90), seat(0, 10), roles=Roles(OLDER, NEW))
     assert plan(own, wish(wait=True)) == plan(own, wish())

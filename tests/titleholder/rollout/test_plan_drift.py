@@ -5,24 +5,24 @@ from dataclasses import replace
 import pytest
 
 from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, foreign, run, seat, view, wish
-from titleholder.errors import HandsOn, InvalidRequest, Refusal
+from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
     Promote,
-    Reinstate,
+    UndoPromotion,
     Restore,
-    SetShare,
+    SetTrafficPercentage,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
 from titleholder.rollout.steps import Alias, Deploy, SetTraffic, Step, Undeploy
-from titleholder.rollout.view import Seat, View
+from titleholder.rollout.view import DeployedModel, View
 
 WRITTEN = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW))
 
 
-def now(*seats: Seat) -> View:
+def now(*seats: DeployedModel) -> View:
     """The endpoint that a rollout left 90 to 10, as somebody changed it."""
     return replace(WRITTEN, seats=seats)
 
@@ -48,13 +48,13 @@ CHANGED = {
     [
         wish(generation=1),
         Promote(NEW),
-        SetShare(NEW, 20),
-        Reinstate(OLDER),
+        SetTrafficPercentage(NEW, 20),
+        UndoPromotion(OLDER),
     ],
     ids=lambda intent: type(intent).__name__,
 )
 def test_nothing_is_planned_over_it(found: View, told: str, intent: object) -> None:
-    with pytest.raises(HandsOn, match=told) as refused:
+    with pytest.raises(DriftDetected, match=told) as refused:
         plan(found, intent)  # type: ignore[arg-type]
     assert "`python -m titleholder adopt m1`" in str(refused.value)
     assert "`python -m titleholder restore m1`" in str(refused.value)
@@ -73,11 +73,11 @@ def test_adopt_records_what_is_there() -> None:
         SetTraffic({NEW: 100}, Roles(NEW, None, OLD), "adopt"),
     )
     assert live(plan(now(seat(1, 100)), Adopt()).steps) == (
-        SetTraffic({OLD: 100}, Roles(OLD, withdrawn=NEW), "adopt"),
+        SetTraffic({OLD: 100}, Roles(OLD, last_challenger=NEW), "adopt"),
     )
     theirs = foreign("77", 30)
     assert live(plan(now(seat(1, 70), seat(0), theirs), Adopt()).steps) == (
-        SetTraffic({OLD: 70, "77": 30}, Roles(OLD, "77", withdrawn=NEW), "adopt"),
+        SetTraffic({OLD: 70, "77": 30}, Roles(OLD, "77", last_challenger=NEW), "adopt"),
     )
     assert live(plan(now(), Adopt()).steps) == (SetTraffic({}, None, "adopt"),)
     assert plan(view(), Adopt()).steps == ()
@@ -86,7 +86,7 @@ def test_adopt_records_what_is_there() -> None:
 
 def test_adopt_asks_who_is_champion_where_nothing_tells() -> None:
     two = view(foreign("7", 60), foreign("8", 40))
-    with pytest.raises(Refusal, match=r"adopt m1 --champion 7"):
+    with pytest.raises(ManualActionRequired, match=r"adopt m1 --champion 7"):
         plan(two, Adopt())
     assert plan(two, Adopt("8")).steps == (
         SetTraffic({"7": 60, "8": 40}, Roles("8", "7"), "adopt"),
@@ -96,11 +96,11 @@ def test_adopt_asks_who_is_champion_where_nothing_tells() -> None:
 
 
 def test_adopt_refuses_what_no_rollout_knows() -> None:
-    with pytest.raises(Refusal, match="3 models on e have traffic"):
+    with pytest.raises(ManualActionRequired, match="3 models on e have traffic"):
         plan(now(seat(1, 60), seat(0, 20), foreign("7", 20)), Adopt())
-    with pytest.raises(Refusal, match="0 models on e have traffic"):
+    with pytest.raises(ManualActionRequired, match="0 models on e have traffic"):
         plan(now(seat(1), seat(0)), Adopt())
-    with pytest.raises(Refusal, match=r"x@1 \(id 7, theirs\) on e has neither traffic nor a role"):
+    with pytest.raises(ManualActionRequired, match=r"x@1 \(id 7, theirs\) on e has neither traffic nor a role"):
         plan(now(seat(1, 90), seat(0, 10), foreign("7", 0)), Adopt())
     with pytest.raises(InvalidRequest, match="m1 has no endpoint"):
         plan(View("m1", None), Adopt())
@@ -134,7 +134,7 @@ def test_restore_refuses_what_it_cannot_do() -> None:
     with pytest.raises(InvalidRequest, match="no rollout has written to the endpoint of m1 yet"):
         plan(view(foreign()), Restore())
     gone = replace(now(), versions=())
-    with pytest.raises(Refusal, match=rf"the champion id {OLD} is not deployed on e any more"):
+    with pytest.raises(ManualActionRequired, match=rf"the champion id {OLD} is not deployed on e any more"):
         plan(gone, Restore())
 
 
@@ -145,12 +145,12 @@ def test_the_labels_that_are_left_count_when_the_mark_of_a_rollout_was_deleted()
     taken = SetTraffic({NEW: 100}, roles, "adopt")
     assert live(plan(left, Adopt()).steps) == (taken,)
     crowned = SetTraffic({OLD: 100}, Roles(OLD, None, NEW, OLDER), "reinstate")
-    assert live(plan(left, Reinstate(OLD)).steps) == (taken, crowned)
+    assert live(plan(left, UndoPromotion(OLD)).steps) == (taken, crowned)
     # A previous champion that has traffic again is at least challenger.
     both = replace(left, seats=(seat(0, 60), seat(1, 40), seat(2)))
     shared = SetTraffic({NEW: 60, OLD: 40}, Roles(NEW, OLD, None, OLDER), "adopt")
     assert live(plan(both, Adopt()).steps) == (shared,)
     assert live(plan(both, Abort(OLD)).steps)[0] == shared
     nobody = replace(left, seats=(seat(1),), labels={"previous": OLD})
-    with pytest.raises(Refusal, match="the champion m1@9 of e has no traffic"):
+    with pytest.raises(ManualActionRequired, match="the champion m1@9 of e has no traffic"):
         plan(nobody, wish())

@@ -3,19 +3,19 @@
 import pytest
 
 from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, VERSIONS, foreign, run, seat, view
-from titleholder.errors import InvalidRequest, Refusal
+from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.rollout.intents import (
     Abort,
     Intent,
     Policy,
     Promote,
-    Reinstate,
+    UndoPromotion,
     RollBack,
-    SetShare,
+    SetTrafficPercentage,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
-from titleholder.rollout.simulate import after
+from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, Deploy, SetTraffic, Step, Undeploy
 from titleholder.rollout.view import View
 
@@ -27,7 +27,7 @@ def live(before: View, intent: Intent, policy: Policy | None = None) -> tuple[St
     steps = plan(before, intent, policy).steps
     now = before
     for step in steps:
-        now = after(now, step)
+        now = apply_to_view(now, step)
     assert plan(now, intent, policy).steps == ()
     return tuple(step for step in steps if not isinstance(step, Alias))
 
@@ -35,7 +35,7 @@ def live(before: View, intent: Intent, policy: Policy | None = None) -> tuple[St
 def test_promote_keeps_the_old_champion_warm() -> None:
     crowned = SetTraffic({NEW: 100}, Roles(NEW, None, OLD), "promote")
     assert live(PAIR, Promote(NEW)) == (crowned,)
-    assert live(PAIR, Promote(NEW), Policy(keep_previous=False)) == (crowned, Undeploy(OLD))
+    assert live(PAIR, Promote(NEW), Policy(keep_previous_champion=False)) == (crowned, Undeploy(OLD))
     assert plan(PAIR, Promote(NEW)).steps[1:] == (Alias("champion", run().name),)
 
 
@@ -45,12 +45,12 @@ def test_promote_takes_an_even_older_champion_down() -> None:
 
 
 def test_roll_back_and_abort() -> None:
-    back = Roles(OLD, withdrawn=NEW)
+    back = Roles(OLD, last_challenger=NEW)
     assert live(PAIR, Abort(NEW)) == (SetTraffic({OLD: 100}, back, "abort"),)
     assert live(PAIR, RollBack(NEW)) == (SetTraffic({OLD: 100}, back, "rollback"), Undeploy(NEW))
     aborted = view(seat(1, 100), seat(0), roles=back)
     assert live(aborted, RollBack(NEW)) == (Undeploy(NEW),)
-    assert live(aborted, SetShare(NEW, 5)) == (
+    assert live(aborted, SetTrafficPercentage(NEW, 5)) == (
         SetTraffic({OLD: 95, NEW: 5}, Roles(OLD, NEW), "share"),
     )
 
@@ -66,23 +66,23 @@ def test_a_role_takes_its_alias_along() -> None:
 @pytest.mark.parametrize("share", [1, 50, 99])
 def test_any_share(share: int) -> None:
     changed = SetTraffic({OLD: 100 - share, NEW: share}, Roles(OLD, NEW), "share")
-    assert live(PAIR, SetShare(NEW, share)) == (changed,)
+    assert live(PAIR, SetTrafficPercentage(NEW, share)) == (changed,)
 
 
 def test_reinstate_is_one_write_while_the_previous_champion_is_warm() -> None:
     warm = view(seat(0, 100), seat(1), roles=Roles(NEW, None, OLD))
-    assert live(warm, Reinstate(OLD)) == (
+    assert live(warm, UndoPromotion(OLD)) == (
         SetTraffic({OLD: 100}, Roles(OLD, None, NEW), "reinstate"),
     )
     beside = view(seat(1, 90), seat(0, 10), seat(2), roles=Roles(OLD, NEW, OLDER))
-    assert live(beside, Reinstate(OLDER)) == (
+    assert live(beside, UndoPromotion(OLDER)) == (
         SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), "reinstate"),
     )
 
 
 def test_reinstate_takes_the_place_of_what_an_interrupted_run_left() -> None:
     alone = view(seat(0, 100), seat(2), roles=Roles(NEW, None, OLD))
-    assert plan(alone, Reinstate(OLD)).steps[:2] == (
+    assert plan(alone, UndoPromotion(OLD)).steps[:2] == (
         Undeploy(OLDER),
         Deploy(OLD, run(1).name, run(1).name),
     )
@@ -91,15 +91,15 @@ def test_reinstate_takes_the_place_of_what_an_interrupted_run_left() -> None:
 def test_reinstate_deploys_from_the_registry_what_left() -> None:
     cold = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW, OLDER))
     again = Deploy(OLDER, run(2).name, run(2).name)
-    assert live(cold, Reinstate(OLDER)) == (
+    assert live(cold, UndoPromotion(OLDER)) == (
         SetTraffic({OLD: 100}, Roles(OLD, None, OLDER, NEW), "withdraw"),
         Undeploy(NEW),
         again,
         SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), "reinstate"),
     )
-    assert live(cold, Reinstate(OLDER), Policy("surge"))[0] == again
-    with pytest.raises(Refusal, match="the registry has no version of m1"):
-        plan(view(seat(0, 100), roles=Roles(NEW, None, "77")), Reinstate("77"))
+    assert live(cold, UndoPromotion(OLDER), Policy("surge"))[0] == again
+    with pytest.raises(ManualActionRequired, match="the registry has no version of m1"):
+        plan(view(seat(0, 100), roles=Roles(NEW, None, "77")), UndoPromotion("77"))
 
 
 def test_changes_to_an_endpoint_not_made_by_us_adopt_it_first() -> None:
@@ -113,7 +113,7 @@ def test_changes_to_an_endpoint_not_made_by_us_adopt_it_first() -> None:
     )
 
 
-@pytest.mark.parametrize("wish", [Promote, RollBack, Abort, lambda name: SetShare(name, 20)])
+@pytest.mark.parametrize("wish", [Promote, RollBack, Abort, lambda name: SetTrafficPercentage(name, 20)])
 def test_whoever_is_not_challenger_is_refused(wish: object) -> None:
     with pytest.raises(InvalidRequest, match=r"m1@8 is not the challenger on e \(it is m1@10\)"):
         plan(PAIR, wish(OLDER))  # type: ignore[operator]
@@ -121,24 +121,24 @@ def test_whoever_is_not_challenger_is_refused(wish: object) -> None:
     with pytest.raises(InvalidRequest, match=r"is not the challenger on e \(there is none\)"):
         plan(alone, wish(OLDER))  # type: ignore[operator]
     if wish is not Promote:
-        with pytest.raises(Refusal, match="is champion of e already; to undo that, use"):
+        with pytest.raises(ManualActionRequired, match="is champion of e already; to undo that, use"):
             plan(alone, wish(NEW))  # type: ignore[operator]
 
 
 def test_refusals() -> None:
     with pytest.raises(InvalidRequest, match="1 to 99 per cent, not 100; use promote"):
-        plan(PAIR, SetShare(NEW, 100))
+        plan(PAIR, SetTrafficPercentage(NEW, 100))
     with pytest.raises(InvalidRequest, match="m1 has no endpoint yet"):
         plan(View("m1", None), Promote(NEW))
     with pytest.raises(InvalidRequest, match="e has no champion yet"):
         plan(view(), Promote(NEW))
     sentence = r"m1@8 is not the previous champion of e \(it is m1@9\)"
     with pytest.raises(InvalidRequest, match=sentence):
-        plan(view(seat(0, 100), roles=Roles(NEW, None, OLD)), Reinstate(OLDER))
+        plan(view(seat(0, 100), roles=Roles(NEW, None, OLD)), UndoPromotion(OLDER))
 
 
 def test_only_a_person_brings_a_withdrawn_model_back() -> None:
-    aborted = view(seat(1, 100), seat(0), roles=Roles(OLD, withdrawn=NEW))
-    assert plan(aborted, SetShare(NEW, 25)).steps
-    with pytest.raises(Refusal, match="is not the challenger on e"):
-        plan(aborted, SetShare(NEW, 25, only_seated=True))
+    aborted = view(seat(1, 100), seat(0), roles=Roles(OLD, last_challenger=NEW))
+    assert plan(aborted, SetTrafficPercentage(NEW, 25)).steps
+    with pytest.raises(ManualActionRequired, match="is not the challenger on e"):
+        plan(aborted, SetTrafficPercentage(NEW, 25, only_current_challenger=True))

@@ -19,20 +19,20 @@ from tests.titleholder.rollout.scenes import (
     view,
     wish,
 )
-from titleholder.naming import deployed_id_of, label_recency
+from titleholder.naming import deployed_model_id_of, label_recency
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
     Policy,
     Promote,
-    Reinstate,
+    UndoPromotion,
     Restore,
     RollBack,
-    SetShare,
+    SetTrafficPercentage,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
-from titleholder.rollout.simulate import after
+from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, CreateEndpoint, Register, SetTraffic, Undeploy
 from titleholder.rollout.view import Version, View
 
@@ -48,9 +48,9 @@ def marked(of: View) -> View:
 NEWER = {
     "champion": view(seat(0, 100), roles=Roles(NEW)),
     "challenger": view(seat(2, 90), seat(0, 10), roles=Roles(OLDER, NEW)),
-    "rolled back": view(seat(2, 100), roles=Roles(OLDER, withdrawn=NEW)),
-    "aborted": view(seat(2, 100), seat(0), roles=Roles(OLDER, withdrawn=NEW)),
-    "deposed": view(seat(2, 100), roles=Roles(OLDER, previous=NEW)),
+    "rolled back": view(seat(2, 100), roles=Roles(OLDER, last_challenger=NEW)),
+    "aborted": view(seat(2, 100), seat(0), roles=Roles(OLDER, last_challenger=NEW)),
+    "deposed": view(seat(2, 100), roles=Roles(OLDER, previous_champion=NEW)),
     "forgotten": view(seat(2, 100), roles=Roles(OLDER)),
     "being deployed": view(seat(2, 100), seat(0), roles=Roles(OLDER)),
     "undeployed by hand": view(seat(2, 100), roles=Roles(OLDER, NEW)),
@@ -67,7 +67,7 @@ def test_an_older_week_is_registered_and_gets_no_traffic(before: View, policy: P
     assert decided.outcome == "superseded"
     assert decided.steps[0] == Register(new_version(1))
     assert all(isinstance(step, Alias) for step in decided.steps[1:])
-    now = reduce(after, decided.steps, before)
+    now = reduce(apply_to_view, decided.steps, before)
     assert (now.split, now.labels) == (before.split, before.labels)
     assert decided.summary.startswith(
         "superseded: m1@10 (data until 2026-11-16 03:00 UTC, generation 0) is newer than this run, "
@@ -77,7 +77,7 @@ def test_an_older_week_is_registered_and_gets_no_traffic(before: View, policy: P
 
 
 # What is deployed cannot be deleted, and the mark goes with the endpoint.
-DELETABLE = {what: one for what, one in NEWER.items() if one.endpoint and not one.seat(NEW)}
+DELETABLE = {what: one for what, one in NEWER.items() if one.endpoint and not one.deployed_model(NEW)}
 
 
 @pytest.mark.parametrize("before", DELETABLE.values(), ids=DELETABLE)
@@ -124,7 +124,7 @@ def test_the_newest_week_is_crowned_on_an_endpoint_that_was_made_again() -> None
 
 
 def test_a_version_without_the_name_of_a_run_counts_by_its_label() -> None:
-    unnamed = Version("10", data_until=END)
+    unnamed = Version("10", data_interval_end=END)
     before = view(seat(2, 100), roles=Roles(OLDER), versions=(unnamed, VERSIONS[2]))
     assert plan(before, wish(1)).outcome == "superseded"
     assert plan(before, wish(0)).outcome == "done"
@@ -140,7 +140,7 @@ def test_a_mark_of_another_form_is_ignored(wrong: str) -> None:
     before = replace(before, labels=before.labels | {"newest-data": wrong})
     decided = plan(before, wish(1))
     assert decided.outcome == "done"
-    now = reduce(after, decided.steps, before)
+    now = reduce(apply_to_view, decided.steps, before)
     assert now.labels["newest-data"] == label_recency(run(1).recency)
 
 
@@ -148,29 +148,29 @@ def test_the_mark_rises_with_what_gets_traffic_and_is_carried_along() -> None:
     now = view(endpoint=None, versions=())
     for weeks_ago in (2, 0):
         for step in plan(now, wish(weeks_ago)).steps:
-            now = after(now, step)
+            now = apply_to_view(now, step)
         assert now.labels["newest-data"] == label_recency(run(weeks_ago).recency)
     seated = now
     for intents in (
-        [SetShare(NEW, 50), Promote(NEW), Reinstate(OLDER)],
-        [Abort(NEW), SetShare(NEW, 20), RollBack(NEW)],
+        [SetTrafficPercentage(NEW, 50), Promote(NEW), UndoPromotion(OLDER)],
+        [Abort(NEW), SetTrafficPercentage(NEW, 20), RollBack(NEW)],
     ):
         now = seated
         for intent in intents:
             (step, *_) = plan(now, intent).steps
             assert isinstance(step, SetTraffic)
-            now = after(now, step)
+            now = apply_to_view(now, step)
             assert now.labels["newest-data"] == MARK["newest-data"]
     # The newest was undeployed by hand, and its version deleted.
     kept = tuple(version for version in seated.versions if run().name not in version.aliases)
-    alone = replace(seated, seats=(replace(seated.seats[0], share=100),), versions=kept)
+    alone = replace(seated, seats=(replace(seated.deployed_models[0], share=100),), versions=kept)
     for intent, before in (
         (Adopt(), alone),
         (Adopt(), replace(alone, seats=())),
-        (Restore(), replace(seated, seats=tuple(replace(s, share=50) for s in seated.seats))),
+        (Restore(), replace(seated, seats=tuple(replace(s, share=50) for s in seated.deployed_models))),
     ):
         (step, *_) = plan(before, intent).steps
-        assert after(before, step).labels["newest-data"] == MARK["newest-data"]
+        assert apply_to_view(before, step).labels["newest-data"] == MARK["newest-data"]
 
 
 def test_the_id_of_a_foreign_model_tells_nothing() -> None:
@@ -187,7 +187,7 @@ def test_an_id_of_ours_on_another_model_is_not_ours(served: str) -> None:
     found = view(theirs, seat(1))
     assert found.data_until(theirs) is None
     assert found.deployed_by_us(theirs) is None
-    assert found.data_until(found.seats[1]) == END - WEEK
+    assert found.data_until(found.deployed_models[1]) == END - WEEK
 
 
 def test_an_older_week_that_was_deployed_leaves_again_and_nothing_else_does() -> None:
@@ -195,7 +195,7 @@ def test_an_older_week_that_was_deployed_leaves_again_and_nothing_else_does() ->
     before = view(seat(2, 100), seat(1), seat(3), roles=Roles(OLDER))
     steps = [step for step in plan(before, wish(1)).steps if not isinstance(step, Alias)]
     assert steps == [Undeploy(OLD)]
-    assert deployed_id_of(run(1).name) == OLD
+    assert deployed_model_id_of(run(1).name) == OLD
 
 
 def test_what_was_deployed_lately_by_others_is_named() -> None:

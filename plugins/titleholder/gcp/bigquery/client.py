@@ -11,16 +11,16 @@ if TYPE_CHECKING:
     from google.cloud import bigquery
 
 
-class Fault(Enum):
+class ErrorKind(Enum):
     """The kinds of refusal that a person deals with differently."""
 
     TOO_MANY_BYTES = auto()
     DENIED = auto()
     INVALID = auto()
-    PASSING = auto()
+    TRANSIENT = auto()
 
 
-def client_of(environment: Environment) -> "bigquery.Client":
+def bigquery_client(environment: Environment) -> "bigquery.Client":
     """A client with the project and credentials of `environment`; for an emulator on this machine,
     which the client finds by itself, without them. Raises SettingError for one elsewhere."""
     from google.cloud import bigquery
@@ -29,31 +29,31 @@ def client_of(environment: Environment) -> "bigquery.Client":
     return bigquery.Client(project=environment.project, credentials=credentials)
 
 
-def fault_of(error: "GoogleAPIError") -> Fault:
+def classify_error(error: "GoogleAPIError") -> ErrorKind:
     """The kind of `error`, by BigQuery's reason
     (https://cloud.google.com/bigquery/docs/error-messages); PASSING is worth another try."""
     from google.api_core.exceptions import GoogleAPICallError
 
     if not isinstance(error, GoogleAPICallError):
-        return Fault.PASSING
+        return ErrorKind.TRANSIENT
     reasons = {details.get("reason") for details in error.errors if isinstance(details, dict)}
     if "bytesBilledLimitExceeded" in reasons:
-        return Fault.TOO_MANY_BYTES
+        return ErrorKind.TOO_MANY_BYTES
     limits = {"quotaExceeded", "rateLimitExceeded", "jobRateLimitExceeded"}
     if "accessDenied" in reasons or (error.code == 403 and not reasons & limits):
-        return Fault.DENIED
+        return ErrorKind.DENIED
     # Two statements that changed the same rows at once; the second may pass after the first.
     if "Could not serialize access" in str(error):
-        return Fault.PASSING
-    return Fault.INVALID if reasons & {"invalidQuery", "invalid", "notFound"} else Fault.PASSING
+        return ErrorKind.TRANSIENT
+    return ErrorKind.INVALID if reasons & {"invalidQuery", "invalid", "notFound"} else ErrorKind.TRANSIENT
 
 
-def said(error: "GoogleAPIError") -> str:
+def error_text(error: "GoogleAPIError") -> str:
     """The first line of what BigQuery said, or that it did not answer."""
     from google.api_core.exceptions import RetryError
 
-    from titleholder.gcp.vertex.clients import sentence
+    from titleholder.gcp.vertex.clients import error_message
 
     if isinstance(error, RetryError):
-        return sentence(error)
+        return error_message(error)
     return str(error).strip().split("\n", 1)[0]

@@ -4,9 +4,9 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from titleholder.errors import SettingError, TryAgain
+from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.events.rows import COLUMNS, Column
-from titleholder.gcp.bigquery.client import Fault, fault_of, said
+from titleholder.gcp.bigquery.client import ErrorKind, classify_error, error_text
 from titleholder.gcp.bigquery.events_sql import Statements
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 ALIASES = {"BOOLEAN": "BOOL", "INTEGER": "INT64", "FLOAT": "FLOAT64"}
 
 
-def make_ready(statements: Statements) -> str:
+def ensure_table(statements: Statements) -> str:
     """Make the dataset (in `statements.location`) and the table when missing, and add nullable
     columns that an older version did not know. Returns where the table really is.
 
@@ -28,9 +28,9 @@ def make_ready(statements: Statements) -> str:
     from google.cloud.bigquery import QueryJobConfig
 
     try:
-        found = _made(statements)
+        found = _get_or_create(statements)
         place = str(found.location or statements.location)
-        for column in _lacking(found):
+        for column in _missing_columns(found):
             # Not a patch of the schema: two who both find a column missing undo nothing.
             alter = (
                 f"ALTER TABLE `{statements.table}` ADD COLUMN IF NOT EXISTS `{column.name}` "
@@ -38,11 +38,11 @@ def make_ready(statements: Statements) -> str:
             )
             replace(statements, location=place).run(alter, QueryJobConfig())
     except GoogleAPIError as error:
-        raise _refused(statements, error) from None
+        raise _setup_error(statements, error) from None
     return place
 
 
-def place_of(statements: Statements) -> str | None:
+def table_location(statements: Statements) -> str | None:
     """Where the table is; None when there is none."""
     from google.api_core.exceptions import NotFound
 
@@ -53,7 +53,7 @@ def place_of(statements: Statements) -> str | None:
     return str(found.location or statements.location)
 
 
-def _made(statements: Statements) -> "bigquery.Table":
+def _get_or_create(statements: Statements) -> "bigquery.Table":
     from google.api_core.exceptions import NotFound
     from google.cloud import bigquery
 
@@ -86,7 +86,7 @@ def _made(statements: Statements) -> "bigquery.Table":
     return client.create_table(wanted, exists_ok=True, **limits)
 
 
-def _lacking(found: "bigquery.Table") -> list[Column]:
+def _missing_columns(found: "bigquery.Table") -> list[Column]:
     """Columns to add. SettingError for a table that cannot become an events table."""
     name = f"{found.project}.{found.dataset_id}.{found.table_id}"
     there = {field.name.lower(): field for field in found.schema}
@@ -103,7 +103,7 @@ def _lacking(found: "bigquery.Table") -> list[Column]:
         if field.mode == "REQUIRED" and not field.default_value_expression:
             wrong.append(f"its column {field.name} must have a value, which no event has")
     if wrong:
-        raise SettingError(
+        raise EnvironmentConfigError(
             f"{name} cannot hold events: {'; '.join(wrong)}; name another table, or drop this one "
             "if nobody needs it"
         )
@@ -111,18 +111,18 @@ def _lacking(found: "bigquery.Table") -> list[Column]:
     return [column for column in COLUMNS if column.name not in names]
 
 
-def _refused(statements: Statements, error: "GoogleAPIError") -> SettingError | TryAgain:
-    table, location, fault = statements.table, statements.location, fault_of(error)
+def _setup_error(statements: Statements, error: "GoogleAPIError") -> EnvironmentConfigError | RetryableError:
+    table, location, fault = statements.table, statements.location, classify_error(error)
     project, dataset, _ = table.rsplit(".", 2)
-    if fault is Fault.DENIED:
-        return SettingError(
-            f"the events table {table} may not be made ({said(error)}); make the dataset {dataset} "
+    if fault is ErrorKind.DENIED:
+        return EnvironmentConfigError(
+            f"the events table {table} may not be made ({error_text(error)}); make the dataset {dataset} "
             f"in {location} and grant the account roles/bigquery.dataEditor on it, or grant it "
             f"roles/bigquery.user on the project {project}"
         )
-    if fault is Fault.INVALID:
-        return SettingError(
-            f"the events table {table} cannot be made in {location} ({said(error)}); name another "
+    if fault is ErrorKind.INVALID:
+        return EnvironmentConfigError(
+            f"the events table {table} cannot be made in {location} ({error_text(error)}); name another "
             "dataset or table"
         )
-    return TryAgain(f"the events table {table} cannot be made now ({said(error)})")
+    return RetryableError(f"the events table {table} cannot be made now ({error_text(error)})")

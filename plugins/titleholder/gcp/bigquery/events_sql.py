@@ -7,17 +7,17 @@ from typing import TYPE_CHECKING, Any
 
 from titleholder.events.event import Event
 from titleholder.events.rows import COLUMNS, to_row
-from titleholder.gcp.bigquery.query_job import limits, run, take_up
+from titleholder.gcp.bigquery.query_job import limits, run, reattach
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
 
 # A query parameter's type, and its value; a list is an array of that type.
-Parameter = tuple[str, Any]
+QueryParameter = tuple[str, Any]
 
 # How far apart two tellings of one event may put it: one from the endpoint's labels can come days
 # later. It keeps the statement from reading every day that there is.
-APART = timedelta(days=31)
+MAX_TIME_DIFFERENCE = timedelta(days=31)
 
 _NAMES = [f"`{column.name}`" for column in COLUMNS]
 _MERGE = f"""
@@ -43,18 +43,18 @@ class Statements:
     table: str
     location: str
     max_bytes: int
-    patience: float
+    timeout_seconds: float
 
     @property
     def limits(self) -> dict[str, Any]:
         """`retry` and `timeout` of a call."""
-        return limits(self.patience)
+        return limits(self.timeout_seconds)
 
     def run(self, query: str, config: "bigquery.QueryJobConfig", job_id: str | None = None) -> None:
         """One job, which ends itself when `patience` is over: what was given up on must not change
         the table hours later."""
         run(
-            *(self.client, query, config, self.patience),
+            *(self.client, query, config, self.timeout_seconds),
             job_id=job_id,
             location=self.location,
         )
@@ -66,8 +66,8 @@ class Statements:
         config = self._config(
             {column.name: (column.type, row[column.name]) for column in COLUMNS}
             | {
-                "earliest": ("TIMESTAMP", event.time - APART),
-                "latest": ("TIMESTAMP", event.time + APART),
+                "earliest": ("TIMESTAMP", event.time - MAX_TIME_DIFFERENCE),
+                "latest": ("TIMESTAMP", event.time + MAX_TIME_DIFFERENCE),
             }
         )
         self.run(_MERGE.format(table=self.table), config, job_id)
@@ -78,14 +78,14 @@ class Statements:
         from google.api_core.exceptions import Forbidden
 
         try:
-            return take_up(self.client, job_id, self.location, self.patience) is not None
+            return reattach(self.client, job_id, self.location, self.timeout_seconds) is not None
         except Forbidden:
             return None
 
-    def select(self, columns: str, condition: str, **parameters: Parameter) -> Iterable[Any]:
+    def select(self, columns: str, condition: str, **parameters: QueryParameter) -> Iterable[Any]:
         """Rows of these columns that meet the condition, in any order."""
         config = self._config(parameters)
-        config.job_timeout_ms = int(self.patience * 1000)
+        config.job_timeout_ms = int(self.timeout_seconds * 1000)
         # One call where `run` takes two; it cancels by itself what it gives up on.
         return self.client.query_and_wait(
             f"SELECT {columns} FROM `{self.table}` WHERE {condition}",
@@ -94,11 +94,11 @@ class Statements:
             retry=self.limits["retry"],
             # Jobs are tried again for forty minutes otherwise.
             job_retry=None,  # type: ignore[arg-type]
-            api_timeout=self.patience,
-            wait_timeout=self.patience,
+            api_timeout=self.timeout_seconds,
+            wait_timeout=self.timeout_seconds,
         )
 
-    def _config(self, parameters: Mapping[str, Parameter]) -> "bigquery.QueryJobConfig":
+    def _config(self, parameters: Mapping[str, QueryParameter]) -> "bigquery.QueryJobConfig":
         from google.cloud import bigquery
 
         return bigquery.QueryJobConfig(

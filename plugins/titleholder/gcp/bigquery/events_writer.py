@@ -12,13 +12,13 @@ from collections.abc import Callable
 from dataclasses import replace
 
 from titleholder.events.event import Event
-from titleholder.gcp.bigquery.client import Fault, fault_of
-from titleholder.gcp.bigquery.events_schema import make_ready
-from titleholder.gcp.bigquery.events_sql import APART, Statements
-from titleholder.gcp.bigquery.query_job import Taken
+from titleholder.gcp.bigquery.client import ErrorKind, classify_error
+from titleholder.gcp.bigquery.events_schema import ensure_table
+from titleholder.gcp.bigquery.events_sql import MAX_TIME_DIFFERENCE, Statements
+from titleholder.gcp.bigquery.query_job import JobIdTaken
 
 # Looks at the table while another account's job, which may not be looked at, is given its time.
-LOOKS = 6
+MAX_POLLS = 6
 
 
 def write_once(statements: Statements, event: Event, pause: Callable[[float], None]) -> str:
@@ -35,9 +35,9 @@ def write_once(statements: Statements, event: Event, pause: Callable[[float], No
                 return statements.location
             attempt += 1
         except GoogleAPICallError as error:
-            if mended or fault_of(error) is not Fault.INVALID:
+            if mended or classify_error(error) is not ErrorKind.INVALID:
                 raise
-            place, mended = make_ready(statements), True
+            place, mended = ensure_table(statements), True
             # Another place has other jobs.
             attempt = attempt + 1 if place == statements.location else 0
             statements = replace(statements, location=place)
@@ -52,23 +52,23 @@ def _written(
     try:
         statements.merge(event, job_id)
         return True
-    except Taken:
+    except JobIdTaken:
         outcome = statements.outcome(job_id)
     if outcome is not None:
-        return outcome and _there(statements, event)
-    for _ in range(LOOKS):
-        if _there(statements, event):
+        return outcome and _is_written(statements, event)
+    for _ in range(MAX_POLLS):
+        if _is_written(statements, event):
             return True
-        pause(statements.patience / LOOKS)
-    return _there(statements, event)
+        pause(statements.timeout_seconds / MAX_POLLS)
+    return _is_written(statements, event)
 
 
-def _there(statements: Statements, event: Event) -> bool:
+def _is_written(statements: Statements, event: Event) -> bool:
     rows = statements.select(
         "reconstructed",
         "id = @id AND time BETWEEN @earliest AND @latest",
         id=("STRING", event.id),
-        earliest=("TIMESTAMP", event.time - APART),
-        latest=("TIMESTAMP", event.time + APART),
+        earliest=("TIMESTAMP", event.time - MAX_TIME_DIFFERENCE),
+        latest=("TIMESTAMP", event.time + MAX_TIME_DIFFERENCE),
     )
     return any(event.reconstructed or not row["reconstructed"] for row in rows)

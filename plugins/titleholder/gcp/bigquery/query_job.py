@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 CANCEL_SECONDS = 10.0
 
 
-class Taken(Exception):
+class JobIdTaken(Exception):
     """The job id was used before."""
 
 
@@ -52,7 +52,7 @@ def run(
     except Conflict:
         if job_id is None:
             raise
-        raise Taken(job_id) from None
+        raise JobIdTaken(job_id) from None
     try:
         return list(job.result(job_retry=None, **limits(patience)))
     except Exception:
@@ -62,7 +62,7 @@ def run(
         raise
 
 
-def take_up(
+def reattach(
     client: "bigquery.Client", job_id: str, location: str | None, patience: float
 ) -> "list[bigquery.Row] | None":
     """The rows of a job that was started before, once it has ended; None when it failed and so
@@ -102,10 +102,10 @@ def once(
         name = f"{job_id}-{attempt}"
         try:
             return run(client, query, config(), patience, job_id=name, location=location)
-        except Taken:
+        except JobIdTaken:
             # NotFound: its result is kept for a day.
             with suppress(Forbidden, NotFound):
-                rows = take_up(client, name, location, patience)
+                rows = reattach(client, name, location, patience)
                 if rows is not None:
                     return rows
         attempt += 1

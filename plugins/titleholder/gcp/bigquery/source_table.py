@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from titleholder.freshness import Coverage, Metadata
-from titleholder.gcp.bigquery.client import Fault, client_of, fault_of, said
+from titleholder.gcp.bigquery.client import ErrorKind, bigquery_client, classify_error, error_text
 from titleholder.gcp.bigquery.query_job import limits, once, run
 from titleholder.gcp.environment import Environment
 from titleholder.intervals import Interval
-from titleholder.pipelines.fingerprint import Content
+from titleholder.pipelines.fingerprint import TableContent
 
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPIError
@@ -31,7 +31,7 @@ class Unreadable(Exception):
 
 
 @dataclass(frozen=True)
-class Tables:
+class SourceTables:
     """Reads tables with the credentials of one environment, and waits at most `patience` seconds
     for a call or query: what takes longer, as in a long queue, is cancelled, and Unreadable.
 
@@ -49,7 +49,7 @@ class Tables:
 
         Raises Unreadable when the table does not exist or may not be read.
         """
-        found = self._table(client_of(self.environment), table)
+        found = self._table(bigquery_client(self.environment), table)
         # A view has no rows of its own, and its time of change is that of its definition.
         table_itself = found.table_type == "TABLE"
         return Metadata(
@@ -82,7 +82,7 @@ class Tables:
                OR {column} IS NULL
                OR {column} > @horizon
         """
-        row = self._ask(
+        row = self._query(
             *(query, table, timestamp, max_bytes),
             start=interval.start,
             end=interval.end,
@@ -99,7 +99,7 @@ class Tables:
             future=row["future"],
         )
 
-    def content(self, table: str, timestamp: str, interval: Interval, max_bytes: int) -> Content:
+    def content(self, table: str, timestamp: str, interval: Interval, max_bytes: int) -> TableContent:
         """The rows of the interval, all their columns, digested in one query that bills the
         partitions it reads, at most `max_bytes`. Raises Unreadable, as coverage does."""
         column = f"`{timestamp}`"
@@ -119,12 +119,12 @@ class Tables:
               WHERE {column} >= @start AND {column} < @end
             )
         """
-        row = self._ask(
+        row = self._query(
             *(query, table, timestamp, max_bytes), start=interval.start, end=interval.end
         )
-        return Content(row["inside"], row["newest"], row["mixed"] or 0, row["summed"] or 0)
+        return TableContent(row["inside"], row["newest"], row["mixed"] or 0, row["summed"] or 0)
 
-    def _ask(
+    def _query(
         self,
         query: str,
         table: str,
@@ -148,7 +148,7 @@ class Tables:
                 labels={"tool": "titleholder"},
             )
 
-        client = client_of(self.environment)
+        client = bigquery_client(self.environment)
         found = self._table(client, table)
         fixed = {name: value for name, value in parameters.items() if name not in moving}
         try:
@@ -163,7 +163,7 @@ class Tables:
         except Late:
             raise self._late(table) from None
         except GoogleAPIError as error:
-            raise _refused(table, timestamp, error) from None
+            raise _query_error(table, timestamp, error) from None
         return row
 
     def _table(self, client: "bigquery.Client", table: str) -> "bigquery.Table":
@@ -178,7 +178,7 @@ class Tables:
                 final=True,
             ) from None
         except GoogleAPIError as error:
-            raise _refused(table, "", error) from None
+            raise _query_error(table, "", error) from None
 
     def _late(self, table: str) -> Unreadable:
         return Unreadable(
@@ -188,21 +188,21 @@ class Tables:
         )
 
 
-def _refused(table: str, timestamp: str, error: "GoogleAPIError") -> Unreadable:
-    fault, why = fault_of(error), said(error)
-    if fault is Fault.TOO_MANY_BYTES:
+def _query_error(table: str, timestamp: str, error: "GoogleAPIError") -> Unreadable:
+    fault, why = classify_error(error), error_text(error)
+    if fault is ErrorKind.TOO_MANY_BYTES:
         return Unreadable(
             f"reading {table} would bill more than source.freshness.max_bytes ({why}); partition "
             f"the table by {timestamp}, or raise max_bytes in the model's YAML file",
             final=True,
         )
-    if fault is Fault.DENIED:
+    if fault is ErrorKind.DENIED:
         return Unreadable(
             f"{table} may not be read ({why}); grant the Airflow connection's account "
             "roles/bigquery.dataViewer on it and roles/bigquery.jobUser on its project",
             final=True,
         )
-    if timestamp and fault is Fault.INVALID:
+    if timestamp and fault is ErrorKind.INVALID:
         return Unreadable(
             f"{table}.{timestamp} cannot be read as a TIMESTAMP ({why}); mend source.timestamp in "
             "the model's YAML file, or the table",

@@ -5,7 +5,7 @@ import re
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
-from titleholder.errors import SettingError
+from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.loopback import VERTEX_AI, credentials_for, emulator
 
@@ -13,7 +13,7 @@ C = TypeVar("C")
 CALL_SECONDS = 60.0
 
 
-def client(kind: type[C], environment: Environment) -> C:
+def make_client(kind: type[C], environment: Environment) -> C:
     """A client of `aiplatform_v1` for the environment's region and credentials.
 
     VERTEX_AI_EMULATOR_HOST, a base URL on this machine, leads it there, without credentials. The
@@ -30,7 +30,7 @@ def client(kind: type[C], environment: Environment) -> C:
         name = name or f"{environment.location}-aiplatform.googleapis.com"
         # No scheme and no path: it is a TLS host, and the credentials go there.
         if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?", name):
-            raise SettingError(
+            raise EnvironmentConfigError(
                 f"TITLEHOLDER_VERTEX_ENDPOINT is {name!r}; write a host alone, such as "
                 "aiplatform-NAME.p.googleapis.com"
             )
@@ -38,7 +38,7 @@ def client(kind: type[C], environment: Environment) -> C:
     return kind(**arguments)
 
 
-def reading(patience: float | None = None) -> dict[str, Any]:
+def read_options(patience: float | None = None) -> dict[str, Any]:
     """Arguments for a call that only reads: tried again while Google cannot answer, for `patience`
     seconds, by default a minute.
 
@@ -51,12 +51,12 @@ def reading(patience: float | None = None) -> dict[str, Any]:
     return {"retry": retry, "timeout": seconds}
 
 
-def writing() -> dict[str, Any]:
+def write_options() -> dict[str, Any]:
     """Arguments for a call that changes something: sent once, as its answer may have been lost."""
     return {"timeout": CALL_SECONDS}
 
 
-def transient(error: Exception) -> bool:
+def is_transient(error: Exception) -> bool:
     """Whether asking again later may help: no answer, an overload, a fault of Google's."""
     from google.api_core.exceptions import RetryError, ServerError, TooManyRequests
     from google.auth.exceptions import TransportError
@@ -72,7 +72,7 @@ def parent(environment: Environment) -> str:
     return f"projects/{environment.project}/locations/{environment.location}"
 
 
-def status(error: Exception) -> str:
+def error_status(error: Exception) -> str:
     """Google's name for what went wrong, such as ABORTED.
 
     Over REST the exception class says only the HTTP code, which several statuses share; the body
@@ -86,7 +86,7 @@ def status(error: Exception) -> str:
         return str(code.name) if code is not None else ""
 
 
-def sentence(error: Exception) -> str:
+def error_message(error: Exception) -> str:
     """What Google said, on one line; where it said nothing, who did not answer and why.
 
     A client's own words for that quote every exception on the way.

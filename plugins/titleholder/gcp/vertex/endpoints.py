@@ -7,23 +7,23 @@ from functools import cached_property
 from typing import Any, assert_never
 
 from titleholder.config.model import ModelConfig
-from titleholder.digest import from_label
-from titleholder.errors import Refusal, TryAgain
+from titleholder.digest import digest_from_label
+from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.clients import (
-    client,
+    make_client,
     parent,
-    reading,
-    sentence,
-    status,
-    transient,
-    writing,
+    read_options,
+    error_message,
+    error_status,
+    is_transient,
+    write_options,
 )
 from titleholder.gcp.vertex.request_log import request_log
 from titleholder.labels import DATA_UNTIL, DIGEST, MODEL
-from titleholder.naming import time_of_label
-from titleholder.pipelines.fingerprint import fingerprint_of
-from titleholder.rollout.descriptions import described
+from titleholder.naming import parse_label_time
+from titleholder.pipelines.fingerprint import fingerprint_from_labels
+from titleholder.rollout.descriptions import describe_step
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -33,16 +33,16 @@ from titleholder.rollout.steps import (
     Step,
     Undeploy,
 )
-from titleholder.rollout.view import Seat, Version, View
+from titleholder.rollout.view import DeployedModel, Version, View
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
 # PERMISSION_DENIED, FAILED_PRECONDITION.
 _FAILED_PRECONDITION = 9
 _FINAL_CODES = {3, 5, 7, _FAILED_PRECONDITION}
-_LEAVING = ".UndeployModelOperationMetadata"
+_UNDEPLOYING = ".UndeployModelOperationMetadata"
 
 
-class LookAgain(Exception):
+class StaleView(Exception):
     """Somebody else changed the endpoint or the registry since it was observed, or is about to."""
 
 
@@ -63,26 +63,26 @@ class Endpoints:
         """
         # Operations before what they work on: one that ends between two reads is then seen by its
         # effect. Versions last: whatever is deployed was registered before.
-        running = self._running(self._models, self._model_name)
+        running = self._pending_operations(self._models, self._model_name)
         name = self._endpoint_name()
         # It may be in the making under the id that we give it.
-        running += self._running(self._endpoints, name or self._own_endpoint)
+        running += self._pending_operations(self._endpoints, name or self._own_endpoint)
         busy = tuple(operation.name for operation in running)
         if name is None:
-            return View(self.config.model, None, versions=self.versions(), busy=busy)
-        found = self._endpoints.get_endpoint(name=name, **reading(self.patience))
+            return View(self.config.model, None, versions=self.versions(), pending_operations=busy)
+        found = self._endpoints.get_endpoint(name=name, **read_options(self.patience))
         self._check_owner(found)
         return View(
             model=self.config.model,
             endpoint=name,
-            seats=tuple(_seat(found, deployed) for deployed in found.deployed_models),
+            deployed_models=tuple(_deployed_model(found, deployed) for deployed in found.deployed_models),
             labels=dict(found.labels),
             etag=found.etag,
             created=found.create_time,
             updated=found.update_time,
             versions=self.versions(),
-            busy=busy,
-            leaving=any(operation.metadata.type_url.endswith(_LEAVING) for operation in running),
+            pending_operations=busy,
+            undeploying=any(operation.metadata.type_url.endswith(_UNDEPLOYING) for operation in running),
             request_log=request_log(found),
         )
 
@@ -94,13 +94,13 @@ class Endpoints:
         name = self._endpoint_name()
         if name is not None:
             return name, self._endpoints.get_endpoint(
-                name=name, **reading(self.patience)
+                name=name, **read_options(self.patience)
             ).create_time
         # Google writes the project's number, which what lies beside it tells.
         place = parent(self.environment)
         with suppress(exceptions.NotFound):
             versions = self._models.list_model_versions(
-                name=self._model_name, **reading(self.patience)
+                name=self._model_name, **read_options(self.patience)
             )
             for version in versions:
                 place = version.name.partition("/models/")[0]
@@ -119,35 +119,35 @@ class Endpoints:
         try:
             operation = self._call(step, view, change)
         except exceptions.TooManyRequests as error:
-            raise TryAgain(
-                f"there is no quota to {described(step, view)} now: {sentence(error)}"
+            raise RetryableError(
+                f"there is no quota to {describe_step(step, view)} now: {error_message(error)}"
             ) from None
         except exceptions.BadRequest as error:
             # An alias that is to be taken away may be another's by now.
-            if status(error) == "FAILED_PRECONDITION" or isinstance(step, Alias):
-                raise LookAgain(sentence(error)) from None
-            raise Refusal(
-                f"Vertex AI refused to {described(step, view)}: {sentence(error)}"
+            if error_status(error) == "FAILED_PRECONDITION" or isinstance(step, Alias):
+                raise StaleView(error_message(error)) from None
+            raise ManualActionRequired(
+                f"Vertex AI refused to {describe_step(step, view)}: {error_message(error)}"
             ) from None
         except Exception as error:
             # Without an answer it may have been done all the same.
-            if isinstance(error, exceptions.Conflict | exceptions.NotFound) or transient(error):
-                raise LookAgain(sentence(error)) from None
+            if isinstance(error, exceptions.Conflict | exceptions.NotFound) or is_transient(error):
+                raise StaleView(error_message(error)) from None
             raise
         return str(operation.operation.name) if operation is not None else ""
 
-    def running(self, operation: str, step: str) -> bool:
+    def is_running(self, operation: str, step: str) -> bool:
         """Whether the operation still runs.
 
         Raises, when it failed, Refusal if it would fail again and TryAgain if not; `step` says what
         it was to do.
         """
-        found = self._endpoints.get_operation({"name": operation}, **reading(self.patience))
+        found = self._endpoints.get_operation({"name": operation}, **read_options(self.patience))
         if found.HasField("error"):
             # A model that was to leave may have been given traffic meanwhile: look at it anew.
             seated = found.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
             final = found.error.code in _FINAL_CODES and not seated
-            kind = Refusal if final else TryAgain
+            kind = ManualActionRequired if final else RetryableError
             said = " ".join(found.error.message.split())
             raise kind(f"Vertex AI could not {step}: {said} (operation {operation})")
         return not found.done
@@ -166,7 +166,7 @@ class Endpoints:
                     ),
                     # An id of our own: of two runs that create it, one is told that it exists.
                     endpoint_id=self.config.model,
-                    **writing(),
+                    **write_options(),
                 )
             case Register(new):
                 request = {
@@ -184,7 +184,7 @@ class Endpoints:
                     request["parent_model"] = self._model_name
                 else:
                     request["model_id"] = self.config.model
-                return self._models.upload_model(request=request, **writing())
+                return self._models.upload_model(request=request, **write_options())
             case Deploy(deployed_model_id, display_name, reference):
                 return self._endpoints.deploy_model(
                     endpoint=view.endpoint,
@@ -201,7 +201,7 @@ class Endpoints:
                         ),
                         service_account=self.config.endpoint.service_account or "",
                     ),
-                    **writing(),
+                    **write_options(),
                 )
             case SetTraffic(split):
                 self._endpoints.update_endpoint(
@@ -212,18 +212,18 @@ class Endpoints:
                         labels=step.labels(view, change) | {MODEL: self.config.model},
                     ),
                     update_mask=FieldMask(paths=["traffic_split", "labels"]),
-                    **writing(),
+                    **write_options(),
                 )
                 return None
             case Undeploy(deployed_model_id):
                 return self._endpoints.undeploy_model(
-                    endpoint=view.endpoint, deployed_model_id=deployed_model_id, **writing()
+                    endpoint=view.endpoint, deployed_model_id=deployed_model_id, **write_options()
                 )
             case Alias(role, reference, remove):
                 self._models.merge_version_aliases(
                     name=self._version_name(view, reference),
                     version_aliases=[f"-{role}" if remove else role],
-                    **writing(),
+                    **write_options(),
                 )
                 return None
             case _:
@@ -237,12 +237,12 @@ class Endpoints:
                     "parent": parent(self.environment),
                     "filter": f'display_name="{display_name}"',
                 },
-                **reading(self.patience),
+                **read_options(self.patience),
             )
         )
         if len(found) > 1:
             names = ", ".join(endpoint.name for endpoint in found)
-            raise Refusal(
+            raise ManualActionRequired(
                 f"{len(found)} endpoints are named {display_name!r} ({names}); delete or rename "
                 "all but the one that applications call, then repeat this"
             )
@@ -253,7 +253,7 @@ class Endpoints:
         connections does not tell whether they mean one endpoint; its own label does."""
         owner, model = endpoint.labels.get(MODEL, ""), self.config.model
         if owner not in ("", model):
-            raise Refusal(
+            raise ManualActionRequired(
                 f"{endpoint.name} is the endpoint of the model {owner}, as its label {MODEL} "
                 f"says; name another endpoint in {model}.yaml, or, if nothing manages {owner} any "
                 "more, remove that label"
@@ -265,7 +265,7 @@ class Endpoints:
 
         try:
             found = list(
-                self._models.list_model_versions(name=self._model_name, **reading(self.patience))
+                self._models.list_model_versions(name=self._model_name, **read_options(self.patience))
             )
         except exceptions.NotFound:
             return ()
@@ -274,9 +274,9 @@ class Endpoints:
                 number=version.version_id,
                 aliases=frozenset(version.version_aliases),
                 uri=version.artifact_uri,
-                digest=from_label(version.labels.get(DIGEST, "")),
-                data_until=time_of_label(version.labels.get(DATA_UNTIL, "")),
-                fingerprint=fingerprint_of(version.labels),
+                digest=digest_from_label(version.labels.get(DIGEST, "")),
+                data_interval_end=parse_label_time(version.labels.get(DATA_UNTIL, "")),
+                fingerprint=fingerprint_from_labels(version.labels),
             )
             for version in found
         )
@@ -285,14 +285,14 @@ class Endpoints:
         version = view.version(reference)
         return f"{self._model_name}@{version.number if version else reference}"
 
-    def _running(self, service: Any, resource: str) -> list[Any]:
+    def _pending_operations(self, service: Any, resource: str) -> list[Any]:
         from google.api_core import exceptions
 
         running: list[Any] = []
         request = {"name": resource}
         while True:
             try:
-                page = service.list_operations(request, **reading(self.patience))
+                page = service.list_operations(request, **read_options(self.patience))
             except exceptions.NotFound:
                 return []
             running += [operation for operation in page.operations if not operation.done]
@@ -312,20 +312,20 @@ class Endpoints:
     def _endpoints(self) -> Any:
         from google.cloud.aiplatform_v1 import EndpointServiceClient
 
-        return client(EndpointServiceClient, self.environment)
+        return make_client(EndpointServiceClient, self.environment)
 
     @cached_property
     def _models(self) -> Any:
         from google.cloud.aiplatform_v1 import ModelServiceClient
 
-        return client(ModelServiceClient, self.environment)
+        return make_client(ModelServiceClient, self.environment)
 
 
-def _seat(endpoint: Any, deployed: Any) -> Seat:
-    return Seat(
+def _deployed_model(endpoint: Any, deployed: Any) -> DeployedModel:
+    return DeployedModel(
         id=deployed.id,
         display_name=deployed.display_name,
         model=f"{deployed.model.rsplit('/', 1)[-1].partition('@')[0]}@{deployed.model_version_id}",
-        share=endpoint.traffic_split.get(deployed.id, 0),
+        traffic_percentage=endpoint.traffic_split.get(deployed.id, 0),
         deployed_at=deployed.create_time,
     )

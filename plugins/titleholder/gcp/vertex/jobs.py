@@ -8,7 +8,7 @@ from typing import Any
 
 from titleholder.errors import PipelineError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import client, parent, reading, sentence, writing
+from titleholder.gcp.vertex.clients import make_client, parent, read_options, error_message, write_options
 from titleholder.labels import RUN
 from titleholder.pipelines.contract import Artifact, Job, Task
 
@@ -54,13 +54,13 @@ class Jobs:
                 parent=parent(self.environment),
                 pipeline_job=message,
                 pipeline_job_id=job_id,
-                **writing(),
+                **write_options(),
             )
         except exceptions.Conflict:
             return self.get(f"{parent(self.environment)}/pipelineJobs/{job_id}")
         except exceptions.BadRequest as error:
             raise PipelineError(
-                f"Vertex AI refused the pipeline job {job_id}: {sentence(error)}"
+                f"Vertex AI refused the pipeline job {job_id}: {error_message(error)}"
             ) from None
         return _job(made)
 
@@ -75,14 +75,14 @@ class Jobs:
 
     def get(self, name: str) -> Job:
         """The job of that resource name, with its tasks."""
-        return _job(self._client.get_pipeline_job(name=name, **reading()))
+        return _job(self._client.get_pipeline_job(name=name, **read_options()))
 
     def cancel(self, name: str) -> None:
         """Ask for the job's end; one that has ended stays as it is."""
         from google.api_core import exceptions
 
         try:
-            self._client.cancel_pipeline_job(name=name, **writing())
+            self._client.cancel_pipeline_job(name=name, **write_options())
         except (exceptions.NotFound, exceptions.BadRequest):
             return
 
@@ -93,7 +93,7 @@ class Jobs:
                 "parent": parent(self.environment),
                 "filter": f'labels.{RUN}="{run_label}"',
             },
-            **reading(),
+            **read_options(),
         )
         return [job for job in map(_job, found) if not job.ended]
 
@@ -101,7 +101,7 @@ class Jobs:
     def _client(self) -> Any:
         from google.cloud.aiplatform_v1 import PipelineServiceClient
 
-        return client(PipelineServiceClient, self.environment)
+        return make_client(PipelineServiceClient, self.environment)
 
 
 def _job(message: Any) -> Job:

@@ -14,7 +14,7 @@ from sandbox.vertex.http.errors import AlreadyExists, FailedPrecondition, Invali
 from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.pipelines.api import requests
 from sandbox.vertex.pipelines.api.listing import list_jobs
-from sandbox.vertex.pipelines.jobs.job_registry import Runs
+from sandbox.vertex.pipelines.jobs.job_registry import JobRegistry
 from sandbox.vertex.pipelines.jobs.metadata import Metadata
 from sandbox.vertex.pipelines.protocol.job import Job
 
@@ -35,7 +35,7 @@ class PipelineService:
         self._context = context
         self._failing_tasks = failing_tasks
         self._metadata = Metadata(context.store)
-        self._runs = Runs(context, self._metadata, home)
+        self._runs = JobRegistry(context, self._metadata, home)
 
     def create_pipeline_job(self, request: Any) -> Any:
         """Check the job and queue it. It is PENDING then, or QUEUED while others run.

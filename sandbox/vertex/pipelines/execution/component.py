@@ -19,7 +19,7 @@ from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
 from sandbox.vertex.pipelines.execution.outputs import BadOutput, declared, read_outputs
 from sandbox.vertex.pipelines.execution.resolve import Outcome
 from sandbox.vertex.pipelines.protocol.channel import Channel
-from sandbox.vertex.pipelines.protocol.events import TURN, Problem, TurnOver
+from sandbox.vertex.pipelines.protocol.events import SLOT, Problem, SlotReleased
 from sandbox.vertex.pipelines.protocol.job import Job
 from sandbox.vertex.pipelines.spec import command
 from sandbox.vertex.pipelines.spec.values import artifacts_of, parameters_of
@@ -87,11 +87,11 @@ class ComponentRunner:
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
-        self._channel.ask(TURN, {})
+        self._channel.ask(SLOT, {})
         try:
             yield
         finally:
-            self._channel.tell(TurnOver())
+            self._channel.send(SlotReleased())
 
     def _start(self, *command: Any, **settings: Any) -> subprocess.Popen[bytes]:
         self._leave_if_stopping()

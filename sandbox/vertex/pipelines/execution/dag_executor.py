@@ -25,7 +25,7 @@ from sandbox.vertex.pipelines.execution.resolve import (
     iterations,
     task_inputs,
 )
-from sandbox.vertex.pipelines.execution.task_runner import Leaves
+from sandbox.vertex.pipelines.execution.task_runner import TaskRunner
 from sandbox.vertex.pipelines.jobs.slots import AT_ONCE
 from sandbox.vertex.pipelines.protocol.events import Problem, TaskEvent
 from sandbox.vertex.pipelines.protocol.job import Job
@@ -49,10 +49,10 @@ class _Graph:
     cut_short: bool = False
 
 
-class Walker:
+class DagExecutor:
     """Runs one job from its root."""
 
-    def __init__(self, job: Job, spec: Spec, leaves: Leaves, report: Report) -> None:
+    def __init__(self, job: Job, spec: Spec, leaves: TaskRunner, report: Report) -> None:
         self._job = job
         self._spec = spec
         self._leaves = leaves

@@ -12,10 +12,10 @@ from pathlib import Path
 from typing import NoReturn
 
 from sandbox.vertex.pipelines.execution.component import ComponentRunner
-from sandbox.vertex.pipelines.execution.dag_executor import Walker
+from sandbox.vertex.pipelines.execution.dag_executor import DagExecutor
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
 from sandbox.vertex.pipelines.execution.resolve import Outcome
-from sandbox.vertex.pipelines.execution.task_runner import Leaves
+from sandbox.vertex.pipelines.execution.task_runner import TaskRunner
 from sandbox.vertex.pipelines.protocol.channel import Channel
 from sandbox.vertex.pipelines.protocol.events import Problem, RunEvent
 from sandbox.vertex.pipelines.protocol.job import Job
@@ -50,8 +50,8 @@ def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
 
     signal.signal(signal.SIGTERM, cancelled)
     spec = Spec(job.spec)
-    leaves = Leaves(job, spec, components, channel)
-    return Walker(job, spec, leaves, channel.tell).run()
+    leaves = TaskRunner(job, spec, components, channel)
+    return DagExecutor(job, spec, leaves, channel.send).run()
 
 
 def _end_with_the_server() -> None:

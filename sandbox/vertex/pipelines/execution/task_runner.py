@@ -23,7 +23,7 @@ from sandbox.vertex.pipelines.spec.placeholders import resolve
 from sandbox.vertex.pipelines.spec.values import artifacts_of, plain
 
 
-class Leaves:
+class TaskRunner:
     """Runs the tasks of one job that are no graphs. Called from several threads."""
 
     def __init__(self, job: Job, spec: Spec, components: ComponentRunner, channel: Channel) -> None:
@@ -44,7 +44,7 @@ class Leaves:
         executor = self._spec.executor_of(component)
         if event.kind == "importer":
             event = replace(event, state="RUNNING")
-            self._channel.tell(event)
+            self._channel.send(event)
             return event, self._import(executor.importer, inputs, facts)
         container = executor.container
         name = self._spec.pipeline.pipeline_info.name
@@ -63,14 +63,14 @@ class Leaves:
                 component,
                 container,
                 inputs,
-                partial(self._channel.tell, event),
+                partial(self._channel.send, event),
             )
             if outcome.succeeded:
                 return self._cacheable(event, key, outcome), outcome
             if not pauses:
                 return event, outcome
             # The error of a try that is repeated: PipelineTaskStatus.error has it.
-            self._channel.tell(replace(event, state="PENDING", error=outcome.error))
+            self._channel.send(replace(event, state="PENDING", error=outcome.error))
             threading.Event().wait(pauses.pop(0))
 
     def _reuse(self, key: str) -> Outcome | None:

@@ -20,7 +20,7 @@ _STOPPED: Final = "the sandbox stopped while the job ran; submit it anew under a
 _State: Any = PipelineState
 
 
-class Runs:
+class JobRegistry:
     """Pipeline jobs in the store, and the processes that run them. Safe to call from threads."""
 
     def __init__(self, context: Context, metadata: Metadata, home: Path) -> None:

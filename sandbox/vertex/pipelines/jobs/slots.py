@@ -9,7 +9,7 @@ AT_ONCE: Final = 2
 """Components that run at the same time, as many as the smallest machine has cores."""
 
 
-class Turns:
+class Slots:
     """Handed out to the job that has the fewest, then in the order of asking. Safe for threads.
 
     Kept by the server, not by the runners: one that is killed gives nothing back.
@@ -21,29 +21,29 @@ class Turns:
         self._held: Counter[str] = Counter()
         self._waiting: list[tuple[str, Callable[[], None]]] = []
 
-    def ask(self, job: str, begin: Callable[[], None]) -> None:
+    def acquire(self, job: str, begin: Callable[[], None]) -> None:
         """Have `begin` called when it is the job's turn: now, or from whoever makes room."""
         with self._lock:
             self._waiting.append((job, begin))
-        self._hand_out()
+        self._grant()
 
-    def give_back(self, job: str) -> None:
+    def release(self, job: str) -> None:
         """One component of the job is over."""
         with self._lock:
             # A job that has none had them all taken back before.
             if self._held[job]:
                 self._held[job] -= 1
                 self._free += 1
-        self._hand_out()
+        self._grant()
 
     def forget(self, job: str) -> None:
         """The job is over: what it holds is free, what it waits for is not wanted."""
         with self._lock:
             self._free += self._held.pop(job, 0)
             self._waiting = [one for one in self._waiting if one[0] != job]
-        self._hand_out()
+        self._grant()
 
-    def _hand_out(self) -> None:
+    def _grant(self) -> None:
         while True:
             with self._lock:
                 if not self._free or not self._waiting:

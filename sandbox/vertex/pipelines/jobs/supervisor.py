@@ -16,13 +16,13 @@ from typing import Any
 
 from sandbox.services.pids import started_at
 from sandbox.vertex.pipelines.jobs.processes import end_group
-from sandbox.vertex.pipelines.jobs.slots import Turns
+from sandbox.vertex.pipelines.jobs.slots import Slots
 from sandbox.vertex.pipelines.protocol.events import (
-    TURN,
+    SLOT,
     Question,
     RunEvent,
     TaskEvent,
-    TurnOver,
+    SlotReleased,
     answer_line,
     from_line,
 )
@@ -57,7 +57,7 @@ class Supervisor:
         self._environments = environments
         self._project = project
         self._at_once = at_once
-        self._turns = Turns()
+        self._turns = Slots()
         self._lock = threading.Lock()
         self._waiting: deque[tuple[str, Path]] = deque()
         self._running: dict[str, subprocess.Popen[str]] = {}
@@ -151,14 +151,14 @@ class Supervisor:
         for line in process.stdout:
             try:
                 event = from_line(line)
-                if isinstance(event, TurnOver):
-                    self._turns.give_back(name)
+                if isinstance(event, SlotReleased):
+                    self._turns.release(name)
                 elif not isinstance(event, Question):
                     self._listener.on_event(name, event)
                     if isinstance(event, RunEvent):
                         answers.close()  # it waits for that
-                elif event.kind == TURN:
-                    self._turns.ask(name, partial(answers.give, event, None))
+                elif event.kind == SLOT:
+                    self._turns.acquire(name, partial(answers.give, event, None))
                 else:
                     answers.give(event, self._listener.on_question(name, event))
             except Exception:  # a line cut short by a kill, or a fault of ours: the job ends

@@ -25,7 +25,7 @@ class Channel:
         self._listener = threading.Thread(target=self._listen, daemon=True)
         self._listener.start()
 
-    def tell(self, event: Event) -> None:
+    def send(self, event: Event) -> None:
         """Send it."""
         with self._lock:
             self._out.write(to_line(event) + "\n")
@@ -35,7 +35,7 @@ class Channel:
         number = next(self._numbers)
         answer: queue.SimpleQueue[Any] = queue.SimpleQueue()
         self._asked[number] = answer
-        self.tell(Question(number, kind, about))
+        self.send(Question(number, kind, about))
         found = answer.get()
         del self._asked[number]
         return found
@@ -47,7 +47,7 @@ class Channel:
         and says so in a fatal error.
         """
         self._closing = True
-        self.tell(last)
+        self.send(last)
         self._listener.join()
 
     def _listen(self) -> None:

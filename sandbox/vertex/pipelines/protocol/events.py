@@ -55,11 +55,11 @@ class RunEvent:
 
 
 @dataclass(frozen=True)
-class TurnOver:
+class SlotReleased:
     """A component is over that was told to begin: the answer to a Question of kind TURN."""
 
 
-TURN = "turn"
+SLOT = "turn"
 """The kind of the question that is answered, with null, when a component may begin."""
 
 
@@ -72,7 +72,7 @@ class Question:
     about: dict[str, Any]
 
 
-Event = TaskEvent | RunEvent | TurnOver | Question
+Event = TaskEvent | RunEvent | SlotReleased | Question
 
 
 def to_line(event: Event) -> str:
@@ -89,7 +89,7 @@ def from_line(line: str) -> Event:
     if kind == "RunEvent":
         return RunEvent(**content)
     if kind == "TurnOver":
-        return TurnOver()
+        return SlotReleased()
     if kind == "Question":
         return Question(**content)
     if kind != "TaskEvent":

@@ -32,7 +32,7 @@ _COMPARE: dict[str, Callable[[Any, Any], bool]] = {
     ">": operator.gt,
     ">=": operator.ge,
 }
-_DEEPEST = 50
+_MAX_DEPTH = 50
 _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
@@ -126,8 +126,8 @@ class _Parser:
 
     def deeper(self, part: Callable[[], Condition]) -> Condition:
         self.depth += 1
-        if self.depth > _DEEPEST:
-            raise ConditionError(f"the condition is nested more than {_DEEPEST} deep")
+        if self.depth > _MAX_DEPTH:
+            raise ConditionError(f"the condition is nested more than {_MAX_DEPTH} deep")
         inner = part()
         self.depth -= 1
         return inner

@@ -8,7 +8,7 @@ from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.pipelines.jobs.slots import Turns
+from sandbox.vertex.pipelines.jobs.slots import Slots
 from tests.sandbox.vertex.pipelines import flows, samples
 from tests.sandbox.vertex.pipelines.conftest import Bench, pid_in, task, until
 
@@ -17,25 +17,25 @@ State = types.PipelineState
 
 
 def test_the_job_with_the_fewest_comes_first_then_who_asked_first() -> None:
-    turns, begun = Turns(2), []
+    turns, begun = Slots(2), []
     for name in ("a1", "a2", "a3", "a4", "b1", "b2"):
-        turns.ask(name[0], partial(begun.append, name))
+        turns.acquire(name[0], partial(begun.append, name))
     assert begun == ["a1", "a2"]
-    turns.give_back("a")
+    turns.release("a")
     assert begun == ["a1", "a2", "b1"]
-    turns.give_back("a")
+    turns.release("a")
     assert begun[3:] == ["a3"]
-    turns.give_back("b")
+    turns.release("b")
     assert begun[4:] == ["b2"]
 
 
 def test_a_job_that_is_over_holds_and_wants_nothing() -> None:
-    turns, begun = Turns(2), []
+    turns, begun = Slots(2), []
     for name in ("a1", "a2", "a3", "b1", "b2", "b3"):
-        turns.ask(name[0], partial(begun.append, name))
+        turns.acquire(name[0], partial(begun.append, name))
     turns.forget("a")
     turns.forget("a")
-    turns.give_back("a")  # said before it was killed, heard after
+    turns.release("a")  # said before it was killed, heard after
     assert begun == ["a1", "a2", "b1", "b2"]
 
 

@@ -336,7 +336,7 @@ def test_of_all_who_wait_for_a_changed_endpoint_one_reads_it() -> None:
         )
         store.put("endpoint", endpoint)
         serving = Serving(store, Anything(), random.Random(0), "project")  # type: ignore[arg-type]
-        serving.seat("endpoint", deployed, Anything())
+        serving.add("endpoint", deployed, Anything())
         with ThreadPoolExecutor(4) as pool:
             with store.transaction():
                 picks = [pool.submit(serving.pick, "endpoint") for _ in range(4)]

@@ -15,10 +15,10 @@ from google.cloud import bigquery
 
 from tests.conftest import REPOSITORY, Sandbox
 from tests.titleholder.gcp.bigquery.strict_bigquery import Call, StrictBigQuery, strict_bigquery
-from titleholder.errors import SettingError, TryAgain
+from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.events.event import Event, event_id
 from titleholder.events.rows import COLUMNS
-from titleholder.gcp.bigquery.events_table import EventTable
+from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 
 NUMBERS = itertools.count(1)
@@ -88,8 +88,8 @@ def name() -> str:
 
 
 @pytest.fixture
-def table(strict: StrictBigQuery, name: str) -> EventTable:
-    return EventTable(Local("google"), name, patience=20)
+def table(strict: StrictBigQuery, name: str) -> EventsTable:
+    return EventsTable(Local("google"), name, timeout_seconds=20)
 
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -104,7 +104,7 @@ def rows(client: bigquery.Client, name: str) -> Rows:
     return read
 
 
-def test_dataset_and_table_are_made(table: EventTable, client: bigquery.Client, name: str) -> None:
+def test_dataset_and_table_are_made(table: EventsTable, client: bigquery.Client, name: str) -> None:
     table.append([SEATED])
     made = client.get_table(name)
     assert client.get_dataset(made.dataset_id).location == "us-central1"
@@ -115,12 +115,12 @@ def test_dataset_and_table_are_made(table: EventTable, client: bigquery.Client, 
     assert table.read("linnerud") == [SEATED]
 
 
-def test_nothing_is_there_before_the_first_event(table: EventTable) -> None:
+def test_nothing_is_there_before_the_first_event(table: EventsTable) -> None:
     assert table.read("linnerud") == []
     assert table.missing(["a", "b"]) == {"a", "b"}
 
 
-def test_one_event_costs_two_calls(table: EventTable, strict: StrictBigQuery) -> None:
+def test_one_event_costs_two_calls(table: EventsTable, strict: StrictBigQuery) -> None:
     table.append([SEATED])
     strict.calls.clear()
     table.append([replace(SEATED, id="another")])
@@ -131,7 +131,7 @@ def test_one_event_costs_two_calls(table: EventTable, strict: StrictBigQuery) ->
     assert [call.what for call in strict.calls] == ["POST queries"]
 
 
-def test_no_value_is_part_of_the_sql(table: EventTable, strict: StrictBigQuery) -> None:
+def test_no_value_is_part_of_the_sql(table: EventsTable, strict: StrictBigQuery) -> None:
     table.append([replace(SEATED, reason="'; DROP TABLE events; --")])
     table.append([SEATED])
     table.read("linnerud", until=START)
@@ -144,7 +144,7 @@ def test_no_value_is_part_of_the_sql(table: EventTable, strict: StrictBigQuery) 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["at once", "months later"])
 def test_a_repeat_changes_nothing(
-    table: EventTable, rows: Rows, strict: StrictBigQuery, forget: bool
+    table: EventsTable, rows: Rows, strict: StrictBigQuery, forget: bool
 ) -> None:
     table.append([SEATED])
     before = rows()
@@ -157,14 +157,14 @@ def test_a_repeat_changes_nothing(
 
 
 def test_many_who_write_the_same_event_at_once(
-    table: EventTable, strict: StrictBigQuery, rows: Rows
+    table: EventsTable, strict: StrictBigQuery, rows: Rows
 ) -> None:
     table.append([replace(SEATED, id="first")])
     strict.calls.clear()
     together = threading.Barrier(8)
     others = [replace(table) for _ in range(8)]
 
-    def write(other: EventTable) -> None:
+    def write(other: EventsTable) -> None:
         together.wait()
         other.append([SEATED, replace(SEATED, id="third")])
 
@@ -177,10 +177,10 @@ def test_many_who_write_the_same_event_at_once(
     assert len(set(strict.merges())) == 2
 
 
-def test_many_who_make_the_table_at_once(table: EventTable, rows: Rows) -> None:
+def test_many_who_make_the_table_at_once(table: EventsTable, rows: Rows) -> None:
     together = threading.Barrier(4)
 
-    def write(other: EventTable) -> None:
+    def write(other: EventsTable) -> None:
         together.wait()
         other.append([SEATED])
 
@@ -191,13 +191,13 @@ def test_many_who_make_the_table_at_once(table: EventTable, rows: Rows) -> None:
 
 @pytest.mark.parametrize("at_once", [False, True])
 def test_a_full_event_takes_the_place_of_a_reconstructed_one(
-    table: EventTable, rows: Rows, at_once: bool
+    table: EventsTable, rows: Rows, at_once: bool
 ) -> None:
     if at_once:
         with ThreadPoolExecutor(6) as pool:
             tables = [replace(table) for _ in range(6)]
             tellings = [[event] for event in (TOLD, SEATED, TOLD, SEATED, SEATED, TOLD)]
-            list(pool.map(EventTable.append, tables, tellings))
+            list(pool.map(EventsTable.append, tables, tellings))
     else:
         table.append([TOLD])
         assert table.read("linnerud") == [TOLD]
@@ -208,7 +208,7 @@ def test_a_full_event_takes_the_place_of_a_reconstructed_one(
     assert table.read("linnerud") == [SEATED]
 
 
-def test_texts_survive(table: EventTable) -> None:
+def test_texts_survive(table: EventsTable) -> None:
     texts = [
         "it's \"quoted\" `ticked` \\ \\n \\' @id ? %s {table} ${x} -- /* */ ; \t",
         "two\nlines\r\nand a NUL \x00, ünï, 漢字, 😀, \u202e, \u2028",
@@ -231,7 +231,7 @@ def test_texts_survive(table: EventTable) -> None:
     assert table.read("linnerud") == events
 
 
-def test_reading(table: EventTable) -> None:
+def test_reading(table: EventsTable) -> None:
     bare = Event(id="bare", time=START + timedelta(hours=1), model="m", action="share", reason="")
     more = [replace(bare, id=f"n{n}", time=bare.time + timedelta(days=n)) for n in range(3)]
     table.append([*more[::-1], SEATED, bare])
@@ -244,7 +244,7 @@ def test_reading(table: EventTable) -> None:
 
 
 def test_events_of_another_endpoint_are_not_read(
-    table: EventTable, client: bigquery.Client, name: str, strict: StrictBigQuery
+    table: EventsTable, client: bigquery.Client, name: str, strict: StrictBigQuery
 ) -> None:
     """Environments may share a table; while there was no endpoint, an event names none."""
     elsewhere = str(SEATED.endpoint).replace("us-central1", "europe-west4")
@@ -261,32 +261,32 @@ def test_events_of_another_endpoint_are_not_read(
 
 
 def test_rows_that_were_doubled_by_hand_are_read_once(
-    table: EventTable, client: bigquery.Client, name: str
+    table: EventsTable, client: bigquery.Client, name: str
 ) -> None:
     table.append([SEATED])
     client.query_and_wait(f"INSERT INTO `{name}` SELECT * FROM `{name}`")
     assert table.read("linnerud") == [SEATED]
 
 
-def test_a_dataset_that_is_elsewhere(table: EventTable, strict: StrictBigQuery, name: str) -> None:
+def test_a_dataset_that_is_elsewhere(table: EventsTable, strict: StrictBigQuery, name: str) -> None:
     """Made by hand before, in another place than the environment's: it is found and used."""
     table.append([replace(SEATED, id="first")])
     strict.place = "EU"
-    fresh = EventTable(table.environment, name, patience=5)
+    fresh = EventsTable(table.environment, name, timeout_seconds=5)
     fresh.append([SEATED])
     strict.calls.clear()
     fresh.append([replace(SEATED, id="third")])
     assert len(strict.calls) == 2
-    reader = EventTable(table.environment, name, patience=5)
+    reader = EventsTable(table.environment, name, timeout_seconds=5)
     assert len(reader.read("linnerud")) == 3
     assert reader.missing([SEATED.id, "x"]) == {"x"}
-    assert EventTable(table.environment, f"{name}_not", patience=5).read("linnerud") == []
+    assert EventsTable(table.environment, f"{name}_not", timeout_seconds=5).read("linnerud") == []
 
 
 # --- What goes wrong on the way.
 
 
-def test_an_answer_that_is_lost(table: EventTable, strict: StrictBigQuery, rows: Rows) -> None:
+def test_an_answer_that_is_lost(table: EventsTable, strict: StrictBigQuery, rows: Rows) -> None:
     table.append([replace(SEATED, id="first")])
     strict.rules.append(lose_once("MERGE"))
     table.append([SEATED])
@@ -294,14 +294,14 @@ def test_an_answer_that_is_lost(table: EventTable, strict: StrictBigQuery, rows:
 
 
 def test_a_job_that_failed_is_tried_anew(
-    table: EventTable, strict: StrictBigQuery, rows: Rows, client: bigquery.Client, name: str
+    table: EventsTable, strict: StrictBigQuery, rows: Rows, client: bigquery.Client, name: str
 ) -> None:
     table.append([TOLD])
     # The emulator has no job that fails for a while: the table is away for that while.
     client.query_and_wait(f"CREATE TABLE `{name}_away` AS SELECT * FROM `{name}`")
     client.delete_table(name)
     strict.refuse("POST datasets/.*/tables", 503, "backendError")
-    with pytest.raises(TryAgain, match="cannot be made now"):
+    with pytest.raises(RetryableError, match="cannot be made now"):
         replace(table, patience=1).append([SEATED])
     strict.rules.clear()
     client.query_and_wait(f"CREATE TABLE `{name}` AS SELECT * FROM `{name}_away`")
@@ -314,7 +314,7 @@ def test_a_job_that_failed_is_tried_anew(
 
 @pytest.mark.parametrize("there", [True, False])
 def test_the_job_of_another_account(
-    table: EventTable, strict: StrictBigQuery, rows: Rows, there: bool
+    table: EventsTable, strict: StrictBigQuery, rows: Rows, there: bool
 ) -> None:
     table.append([SEATED] if there else [replace(SEATED, id="first")])
     if not there:
@@ -323,13 +323,13 @@ def test_the_job_of_another_account(
     strict.refuse("GET jobs/", 403, "accessDenied")
     pauses: list[float] = []
     replace(table, pause=pauses.append).append([SEATED])
-    assert sum(pauses) == pytest.approx(0 if there else table.patience)
+    assert sum(pauses) == pytest.approx(0 if there else table.timeout_seconds)
     assert [row["id"] for row in rows()].count(SEATED.id) == 1
 
 
-def test_a_dataset_that_may_not_be_made(table: EventTable, strict: StrictBigQuery) -> None:
+def test_a_dataset_that_may_not_be_made(table: EventsTable, strict: StrictBigQuery) -> None:
     strict.refuse("POST datasets$", 403, "accessDenied")
-    with pytest.raises(SettingError) as raised:
+    with pytest.raises(EnvironmentConfigError) as raised:
         table.append([SEATED])
     said = str(raised.value)
     assert said.startswith(f"the events table {Local.project}.{table.table} may not be made (403 ")
@@ -340,17 +340,17 @@ def test_a_dataset_that_may_not_be_made(table: EventTable, strict: StrictBigQuer
 @pytest.mark.parametrize(
     ("what", "status", "reason", "error", "says"),
     [
-        ("MERGE", 403, "accessDenied", SettingError, "roles/bigquery.dataEditor on its dataset"),
-        ("MERGE", 403, "quotaExceeded", TryAgain, "cannot be read or written now"),
-        ("MERGE", 403, "rateLimitExceeded", TryAgain, "cannot be read or written now"),
-        ("MERGE", 503, "backendError", TryAgain, "cannot be read or written now"),
-        ("MERGE", 400, "bytesBilledLimitExceeded", SettingError, "more than 1000000000 bytes"),
-        ("MERGE", 400, "invalidQuery", SettingError, "docs/events.md"),
-        ("MERGE", 404, "notFound", TryAgain, "cannot be read or written now"),
+        ("MERGE", 403, "accessDenied", EnvironmentConfigError, "roles/bigquery.dataEditor on its dataset"),
+        ("MERGE", 403, "quotaExceeded", RetryableError, "cannot be read or written now"),
+        ("MERGE", 403, "rateLimitExceeded", RetryableError, "cannot be read or written now"),
+        ("MERGE", 503, "backendError", RetryableError, "cannot be read or written now"),
+        ("MERGE", 400, "bytesBilledLimitExceeded", EnvironmentConfigError, "more than 1000000000 bytes"),
+        ("MERGE", 400, "invalidQuery", EnvironmentConfigError, "docs/events.md"),
+        ("MERGE", 404, "notFound", RetryableError, "cannot be read or written now"),
     ],
 )
 def test_refusals(
-    table: EventTable,
+    table: EventsTable,
     strict: StrictBigQuery,
     what: str,
     status: int,
@@ -386,7 +386,7 @@ def put(client: bigquery.Client, name: str, fields: list[bigquery.SchemaField]) 
 
 
 def test_columns_of_a_newer_version_are_added(
-    table: EventTable, client: bigquery.Client, name: str
+    table: EventsTable, client: bigquery.Client, name: str
 ) -> None:
     put(client, name, schema(evidence=None, reconstructed=None, note="STRING"))
     client.query_and_wait(
@@ -415,14 +415,14 @@ def test_columns_of_a_newer_version_are_added(
     ],
 )
 def test_a_table_of_another_shape(
-    table: EventTable,
+    table: EventsTable,
     client: bigquery.Client,
     name: str,
     fields: list[bigquery.SchemaField],
     says: str,
 ) -> None:
     put(client, name, fields)
-    with pytest.raises(SettingError) as raised:
+    with pytest.raises(EnvironmentConfigError) as raised:
         table.append([SEATED])
     assert str(raised.value).startswith(f"{Local.project}.{name} cannot hold events: {says}")
     assert "\n" not in str(raised.value)
@@ -430,11 +430,11 @@ def test_a_table_of_another_shape(
 
 @pytest.mark.parametrize("name", ["events", "a.b.c.d", "a`b.c", "p.d.t;", "a b.c", ""])
 def test_names_that_are_no_table(name: str) -> None:
-    with pytest.raises(SettingError, match=r"write dataset\.table"):
-        EventTable(Local("google"), name)
+    with pytest.raises(EnvironmentConfigError, match=r"write dataset\.table"):
+        EventsTable(Local("google"), name)
 
 
-def test_the_questions_of_the_page(table: EventTable, client: bigquery.Client, name: str) -> None:
+def test_the_questions_of_the_page(table: EventsTable, client: bigquery.Client, name: str) -> None:
     promoted = replace(
         SEATED,
         id="promoted",

@@ -13,11 +13,11 @@ from google.cloud import bigquery
 
 from tests.conftest import Sandbox
 from tests.titleholder.gcp.bigquery.strict_bigquery import StrictBigQuery, strict_bigquery
-from titleholder.analysis.guardrails import SETTLING, Observed
-from titleholder.analysis.limits import Arm
+from titleholder.analysis.guardrails import SETTLING_TIME, LiveObservations
+from titleholder.analysis.limits import ArmMetrics
 from titleholder.config.guardrails import Guardrails
 from titleholder.gcp.bigquery import live_metrics as live_traffic
-from titleholder.gcp.bigquery.live_metrics import LiveTraffic
+from titleholder.gcp.bigquery.live_metrics import LiveMetrics
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.request_log import request_log
 from titleholder.rollout.view import View
@@ -59,8 +59,8 @@ def client(sandbox: Sandbox) -> Iterator[bigquery.Client]:
     log = [
         *[(ENDPOINT, "1", NOW - DAY)] * 5,
         *[("m1", "2", NOW - DAY)] * 3,  # an endpoint may be told by its id alone
-        (ENDPOINT, "2", SINCE + SETTLING),
-        (ENDPOINT, "2", SINCE + SETTLING - timedelta(seconds=1)),  # the split settles
+        (ENDPOINT, "2", SINCE + SETTLING_TIME),
+        (ENDPOINT, "2", SINCE + SETTLING_TIME - timedelta(seconds=1)),  # the split settles
         (ENDPOINT, "3", NOW - DAY),  # neither of the two
         ("projects/100/locations/l/endpoints/m2", "2", NOW - DAY),
         (ENDPOINT, "2", NOW),  # not yet
@@ -102,13 +102,13 @@ def strict(client: bigquery.Client, sandbox: Sandbox, monkeypatch: pytest.Monkey
         yield found
 
 
-def look(guardrails: Guardrails, view: View = VIEW) -> Observed:
-    live = LiveTraffic(Place(), guardrails)  # type: ignore[arg-type]
-    return live.look(view, ("1", "2"), SINCE, NOW)
+def look(guardrails: Guardrails, view: View = VIEW) -> LiveObservations:
+    live = LiveMetrics(Place(), guardrails)  # type: ignore[arg-type]
+    return live.read(view, ("1", "2"), SINCE, NOW)
 
 
 def test_requests_since_the_split_was_set(strict: StrictBigQuery) -> None:
-    assert look(SPLIT) == Observed(requests={"1": 5, "2": 4})
+    assert look(SPLIT) == LiveObservations(requests={"1": 5, "2": 4})
     (call,) = (call for call in strict.calls if call.sql)
     assert call.body["configuration"]["query"]["maximumBytesBilled"] == str(10 * 1024**3)
     nobody = look(SPLIT, replace(VIEW, endpoint="projects/100/locations/l/endpoints/m3"))
@@ -116,7 +116,7 @@ def test_requests_since_the_split_was_set(strict: StrictBigQuery) -> None:
 
 
 def test_errors_and_latency_within_the_window(strict: StrictBigQuery) -> None:
-    assert look(both()).arms == {"1": Arm(900, 9, 50), "2": Arm(100, 3, 50)}
+    assert look(both()).arms == {"1": ArmMetrics(900, 9, 50), "2": ArmMetrics(100, 3, 50)}
     wider = look(both(window="7d")).arms
     assert wider is not None
     assert wider["2"].requests == 5100
@@ -147,7 +147,7 @@ def test_what_cannot_be_read(
     strict.refuse("SELECT", status, reason)
     found = look(SPLIT)
     assert found.requests is None
-    (told,) = found.unread
+    (told,) = found.unreadable
     assert says in told
     assert "\n" not in told
 
@@ -157,9 +157,9 @@ def test_one_is_read_though_the_other_is_not(strict: StrictBigQuery) -> None:
     found = look(every)
     assert found.requests == {"1": 5, "2": 4}
     assert found.arms is None
-    assert "there is no table titleholder-local.live.nowhere" in found.unread[0]
+    assert "there is no table titleholder-local.live.nowhere" in found.unreadable[0]
     silent = look(SPLIT, replace(VIEW, request_log=""))
-    assert silent.unread == (
+    assert silent.unreadable == (
         f"{ENDPOINT} does not log its requests, so nobody can count them; turn its "
         "request-response logging to BigQuery on, or set rollout.guardrails.split to false",
     )
@@ -188,7 +188,7 @@ def test_the_name_of_a_request_log_is_checked_before_it_stands_in_a_query(
     found = look(SPLIT, replace(VIEW, request_log=request_log(endpoint)))
     assert [call.sql for call in strict.calls] == []
     assert found.requests is None
-    (told,) = found.unread
+    (told,) = found.unreadable
     assert told.startswith(f"the requests that {ENDPOINT} logs are not read: ")
     assert "is no name of a BigQuery table; write dataset.table" in told
     assert told.endswith("request-response logging, or set rollout.guardrails.split to false")

@@ -11,13 +11,13 @@ from google.cloud import bigquery
 from tests.conftest import Sandbox
 from tests.titleholder.gcp.bigquery.strict_bigquery import Call, StrictBigQuery, strict_bigquery
 from titleholder.config.guardrails import Guardrails
-from titleholder.errors import TryAgain
+from titleholder.errors import RetryableError
 from titleholder.events.event import Event
 from titleholder.events.rows import COLUMNS
 from titleholder.gcp.bigquery import live_metrics as live_traffic
-from titleholder.gcp.bigquery.events_table import EventTable
-from titleholder.gcp.bigquery.live_metrics import LiveTraffic
-from titleholder.gcp.bigquery.source_table import Tables, Unreadable
+from titleholder.gcp.bigquery.events_table import EventsTable
+from titleholder.gcp.bigquery.live_metrics import LiveMetrics
+from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
 from titleholder.gcp.environment import Environment
 from titleholder.intervals import Interval
 from titleholder.rollout.view import View
@@ -65,16 +65,16 @@ def strict(
 
 def coverage(patience: float = 60, later: timedelta = timedelta(0), table: str = TABLE) -> Any:
     now = END + later
-    tables = Tables(Local("google"), now, patience)
+    tables = SourceTables(Local("google"), now, patience)
     return tables.coverage(table, "measured", WEEK, now, 10**9)
 
 
 def content() -> Any:
-    return Tables(Local("google"), END, SHORT).content(TABLE, "measured", WEEK, 10**9)
+    return SourceTables(Local("google"), END, SHORT).content(TABLE, "measured", WEEK, 10**9)
 
 
-def events(patience: float) -> EventTable:
-    return EventTable(Local("google"), "patience.events", patience=patience)
+def events(patience: float) -> EventsTable:
+    return EventsTable(Local("google"), "patience.events", timeout_seconds=patience)
 
 
 def event(name: str) -> Event:
@@ -83,9 +83,9 @@ def event(name: str) -> Event:
 
 def traffic() -> None:
     view = View("m", "projects/1/locations/l/endpoints/m", request_log=TABLE)
-    live = LiveTraffic(Local("google"), Guardrails.model_validate({}))
-    found = live.look(view, ("1", "2"), END - timedelta(days=1), END)
-    raise RuntimeError(*found.unread)
+    live = LiveMetrics(Local("google"), Guardrails.model_validate({}))
+    found = live.read(view, ("1", "2"), END - timedelta(days=1), END)
+    raise RuntimeError(*found.unreadable)
 
 
 LONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
@@ -98,10 +98,10 @@ LONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "SELECT CAST": (traffic, RuntimeError, f"{TABLE} cannot be read now"),
     "MERGE": (
         lambda: events(SHORT).append([event("e1")]),
-        TryAgain,
+        RetryableError,
         "did not finish with patience.events within 0.3 s; try again",
     ),
-    r"SELECT \* FROM": (lambda: events(SHORT).read("m"), TryAgain, "within 0.3 s; try again"),
+    r"SELECT \* FROM": (lambda: events(SHORT).read("m"), RetryableError, "within 0.3 s; try again"),
 }
 
 
@@ -127,7 +127,7 @@ def test_a_column_that_cannot_be_added_now_is_given_up_on(
     client.delete_table("patience.events", not_found_ok=True)
     client.create_table(bigquery.Table(f"{PROJECT}.patience.events", schema))
     queued = strict.queue("ALTER TABLE")
-    with pytest.raises(TryAgain, match="within 3 s; try again"):
+    with pytest.raises(RetryableError, match="within 3 s; try again"):
         events(3.0).append([event("e2")])
     assert len(strict.cancelled()) == 1
     assert not queued
@@ -137,7 +137,7 @@ def test_every_statement_ends_by_itself_when_its_worker_is_lost(strict: StrictBi
     coverage()
     events(20).append([event("e3")])
     events(20).read("m")
-    Tables(Local("google"), END, 60).content(TABLE, "measured", WEEK, 10**9)
+    SourceTables(Local("google"), END, 60).content(TABLE, "measured", WEEK, 10**9)
     statements = [call for call in strict.calls if call.sql]
     assert len(statements) >= 4
     for call in statements:
