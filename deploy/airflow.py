@@ -43,7 +43,9 @@ def wait_until_parsed(
         if not wrong:
             return f"Airflow has parsed {', '.join(dags)}, without import errors"
         if clock() >= until:
-            raise ManualActionRequired(f"everything is in the bucket, but {wrong}; docs/composer.md goes on")
+            raise ManualActionRequired(
+                f"everything is in the bucket, but {wrong}; docs/composer.md goes on"
+            )
         pause(EVERY.total_seconds())
 
 

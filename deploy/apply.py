@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 from deploy.bucket import Bucket
 from deploy.checkout import DesiredState
-from deploy.plan import Compare, Delete, Wait, Step, Upload
+from deploy.plan import Compare, Delete, Step, Upload, Wait
 from titleholder.errors import ManualActionRequired
 
 

@@ -12,7 +12,7 @@ from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from deploy.plan import Delete, Object, Upload, md5_of
-from titleholder.errors import ManualActionRequired, EnvironmentConfigError
+from titleholder.errors import EnvironmentConfigError, ManualActionRequired
 from titleholder.gcp.vertex.clients import error_message
 
 # Under these lies everything that a deployment writes.
@@ -86,5 +86,6 @@ class Bucket:
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"cannot {what}: {error_message(error)}; docs/composer.md lists what the deployer needs"
+                f"cannot {what}: {error_message(error)}; docs/composer.md lists what the "
+                "deployer needs"
             ) from None

@@ -92,7 +92,9 @@ def _gated(name: str, content: bytes, release: str) -> bytes:
     try:
         return with_guard(content, release)
     except (SyntaxError, UnicodeDecodeError) as error:
-        raise EnvironmentConfigError(f"{name} is no Python ({error}); correct it, or move it away") from None
+        raise EnvironmentConfigError(
+            f"{name} is no Python ({error}); correct it, or move it away"
+        ) from None
 
 
 def _models(files: Mapping[str, bytes], compiled: Collection[str]) -> tuple[str, ...]:

@@ -47,11 +47,14 @@ class Composer:
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"{self.name} cannot be read: {error_message(error)}; docs/composer.md lists what the "
+                f"{self.name} cannot be read: {error_message(error)}; docs/composer.md lists "
+                "what the "
                 "deployer needs"
             ) from None
         if found.state != v1.Environment.State.RUNNING:
-            raise EnvironmentConfigError(f"{self.name} is {found.state.name}; repeat this when it is RUNNING")
+            raise EnvironmentConfigError(
+                f"{self.name} is {found.state.name}; repeat this when it is RUNNING"
+            )
         image = found.config.software_config.image_version
         version = re.fullmatch(r"composer-3-airflow-(\d+)\.(\d+)(\..*)?", image)
         if version is None or (int(version[1]), int(version[2])) < (3, 3):

@@ -8,7 +8,7 @@ from pathlib import Path
 from sandbox import endpoint_report as report
 from sandbox.cli_types import location, project_id, seconds
 from sandbox.services import airflow
-from sandbox.services.processes import alive, free_port, start, stop, wait_until_healthy, is_healthy
+from sandbox.services.processes import alive, free_port, is_healthy, start, stop, wait_until_healthy
 from sandbox.services.services import PORTS, Service, services
 from sandbox.state import LOOPBACK, Home, State
 

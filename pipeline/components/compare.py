@@ -7,7 +7,7 @@ from kfp import dsl
 
 from pipeline.component import component
 from pipeline.components.create_dataset import storage_client
-from pipeline.duel_steps.accumulator import update, new_accumulator
+from pipeline.duel_steps.accumulator import new_accumulator, update
 from pipeline.duel_steps.arrays import arrays, present
 from pipeline.duel_steps.bundle import BUNDLED_FUNCTIONS
 from pipeline.duel_steps.evidence import make_evidence

@@ -1,12 +1,12 @@
 """All functions that the step `compare` takes with it: a step ships only what it is told to."""
 
 from pipeline.components.create_dataset import storage_client
-from pipeline.duel_steps.accumulator import add, update, new_accumulator
+from pipeline.duel_steps.accumulator import add, new_accumulator, update
 from pipeline.duel_steps.arrays import arrays, present
 from pipeline.duel_steps.evidence import make_evidence
 from pipeline.duel_steps.figures import figure, line
 from pipeline.duel_steps.histogram import bars, bin_counts, bin_edges
-from pipeline.duel_steps.losses import predict, check_model, losses
+from pipeline.duel_steps.losses import check_model, losses, predict
 from pipeline.duel_steps.model_loader import load_model
 from pipeline.duel_steps.moments import merge, moments, variance
 from pipeline.duel_steps.names import check_duel_columns, check_names

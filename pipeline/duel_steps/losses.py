@@ -91,7 +91,9 @@ def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tu
     if metric == "log_loss":
         loss = -np.log(np.clip(given, 1e-15, 1.0))
     else:  # as `predict` says, for that is what the endpoint answers
-        loss = (shaped(predict(model, role, "predict", features), object) != labels).astype(np.float64)
+        loss = (shaped(predict(model, role, "predict", features), object) != labels).astype(
+            np.float64
+        )
         loss[bad] = np.nan
     loss[~present(labels)] = np.nan
     return loss, given, bad

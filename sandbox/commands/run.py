@@ -69,7 +69,9 @@ def _play(config: ModelConfig, runs: int, judge: bool, state: State, log: Path) 
             for one in last_intervals(config.schedule, runs, now)
         )
         if well and judge:
-            well = run_interval(f"{config.model}__rollout", now, terminal, log, "champion and challenger")
+            well = run_interval(
+                f"{config.model}__rollout", now, terminal, log, "champion and challenger"
+            )
     print()
     found = report.endpoints(state)
     changes = report.last_changes(state, found)

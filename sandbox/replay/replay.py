@@ -12,7 +12,7 @@ from croniter import croniter
 
 from sandbox import endpoint_report as report
 from sandbox.replay.clock import SandboxClock
-from sandbox.replay.dag_runner import find_dag, run_interval, run_dag
+from sandbox.replay.dag_runner import find_dag, run_dag, run_interval
 from sandbox.state import State, addresses
 
 
@@ -48,7 +48,9 @@ class Replay:
             for number, end in enumerate(ends):
                 begun = time.monotonic()
                 self._at(clock, end)
-                well = run_interval(f"{self.model}__train", end, self.terminal, self.log, clock=clock)
+                well = run_interval(
+                    f"{self.model}__train", end, self.terminal, self.log, clock=clock
+                )
                 if well and number + 1 < len(ends):
                     well = self._days(clock, end, ends[number + 1])
                 played.append(Week(end, time.monotonic() - begun))

@@ -90,7 +90,9 @@ def test_days_begin_with_the_first_rows(model: Callable[..., Model]) -> None:
     from sandbox.replay.dag_runner import find_dag
 
     made = model(duel=DUEL | {"label_age": "3d", "schedule": "0 5 * * *"})
-    days = list(evaluation_times(find_dag(f"{made.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK))
+    days = list(
+        evaluation_times(find_dag(f"{made.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK)
+    )
     assert [f"{day:%a %H:%M}" for day in days] == [
         "Thu 05:00",
         "Fri 05:00",
@@ -98,4 +100,6 @@ def test_days_begin_with_the_first_rows(model: Callable[..., Model]) -> None:
         "Sun 05:00",
     ]
     plain = model()
-    assert not list(evaluation_times(find_dag(f"{plain.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK))
+    assert not list(
+        evaluation_times(find_dag(f"{plain.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK)
+    )

@@ -188,11 +188,15 @@ def test_without_a_remote_the_first_commit_is_the_owner(checkout: Path, tmp_path
     git(checkout, "clone", str(checkout), str(tmp_path / "clone"))
     assert owner_of(tmp_path / "clone") == owner_of(checkout) == first
     git(checkout, "clone", "--depth", "1", f"file://{checkout}", str(tmp_path / "shallow"))
-    with pytest.raises(EnvironmentConfigError, match=r"is a shallow clone .*; write OWNER=my-team/models"):
+    with pytest.raises(
+        EnvironmentConfigError, match=r"is a shallow clone .*; write OWNER=my-team/models"
+    ):
         owner_of(tmp_path / "shallow")
 
 
 def test_a_given_owner_is_a_name(checkout: Path) -> None:
     assert owner_of(checkout, "my-team/models") == "my-team/models"
-    with pytest.raises(EnvironmentConfigError, match=r"^OWNER is 'a b'; write a name, as my-team/models$"):
+    with pytest.raises(
+        EnvironmentConfigError, match=r"^OWNER is 'a b'; write a name, as my-team/models$"
+    ):
         owner_of(checkout, "a b")

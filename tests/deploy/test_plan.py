@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.checkout import DesiredState, desired_state
-from deploy.plan import Compare, Delete, Object, Wait, Step, Upload, md5_of, plan
+from deploy.plan import Compare, Delete, Object, Step, Upload, Wait, md5_of, plan
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -77,7 +77,9 @@ def test_wherever_it_stops_every_dag_file_has_its_release(checkout: Path) -> Non
 
 
 def test_it_waits_before_and_after_the_dag_files(checkout: Path) -> None:
-    kinds = [type(step) for step in plan(desired_state(checkout), {}) if not isinstance(step, Upload)]
+    kinds = [
+        type(step) for step in plan(desired_state(checkout), {}) if not isinstance(step, Upload)
+    ]
     assert kinds == [Compare, Wait, Compare, Wait]
 
 

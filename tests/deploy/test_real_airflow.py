@@ -77,5 +77,7 @@ def test_parsed_and_not_parsed(airflow: CommandLine, tmp_path: Path, whole: Path
             with pytest.raises(ManualActionRequired, match=told):
                 ask(began)
     assert "without import errors" in ask(began)
-    with pytest.raises(ManualActionRequired, match="Airflow has not parsed linnerud__train, linnerud__rollout"):
+    with pytest.raises(
+        ManualActionRequired, match="Airflow has not parsed linnerud__train, linnerud__rollout"
+    ):
         ask(datetime.now(UTC) + timedelta(minutes=1))

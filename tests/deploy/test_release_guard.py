@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from deploy.checkout import DesiredState, desired_state
-from deploy.release_guard import digest, with_guard, use_release
+from deploy.release_guard import digest, use_release, with_guard
 from tests.conftest import REPOSITORY
 from tests.deploy.conftest import git
 from titleholder.errors import EnvironmentConfigError
@@ -130,7 +130,9 @@ def test_a_deployed_dag_file_is_the_one_of_the_checkout_with_a_gate() -> None:
 @pytest.mark.parametrize("content", [b"def (:\n", b"# coding: mars\n", b'"\xff"\n', b"a\0\n"])
 def test_a_dag_file_that_is_no_python_is_one_sentence(checkout: Path, content: bytes) -> None:
     (checkout / "dags/broken_models.py").write_bytes(content)
-    with pytest.raises(EnvironmentConfigError, match=r"^dags/broken_models.py is no Python \(.*; correct it"):
+    with pytest.raises(
+        EnvironmentConfigError, match=r"^dags/broken_models.py is no Python \(.*; correct it"
+    ):
         desired_state(checkout)
 
 

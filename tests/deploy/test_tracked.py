@@ -116,7 +116,9 @@ def test_a_folder_that_is_no_checkout_is_refused(checkout: Path, made: str) -> N
     shutil.rmtree(checkout / ".git")
     if made == "no commit":
         git(checkout, "init")
-    with pytest.raises(EnvironmentConfigError, match=r"; deploy from a clone that has a commit: only what"):
+    with pytest.raises(
+        EnvironmentConfigError, match=r"; deploy from a clone that has a commit: only what"
+    ):
         desired_state(checkout)
 
 

@@ -13,7 +13,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from pipeline.duel_steps.accumulator import update, new_accumulator
+from pipeline.duel_steps.accumulator import new_accumulator, update
 from pipeline.duel_steps.evidence import make_evidence
 from pipeline.duel_steps.histogram import bars, bin_counts, bin_edges
 from pipeline.duel_steps.losses import check_model, losses

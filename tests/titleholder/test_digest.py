@@ -3,14 +3,16 @@ import re
 
 import pytest
 
-from titleholder.digest import digest_from_label, is_digest, digest_to_label
+from titleholder.digest import digest_from_label, digest_to_label, is_digest
 from titleholder.errors import PipelineError
 
 
 @pytest.mark.parametrize("content", [b"", b"a model", *(bytes([n]) for n in range(0, 256, 15))])
 def test_there_and_back(content: bytes) -> None:
     digest = hashlib.sha256(content).hexdigest()
-    assert re.fullmatch(r"[a-z0-9_-]{1,63}", digest_to_label(digest)), "Google's rule for label values"
+    assert re.fullmatch(r"[a-z0-9_-]{1,63}", digest_to_label(digest)), (
+        "Google's rule for label values"
+    )
     assert digest_from_label(digest_to_label(digest)) == digest
 
 

@@ -11,14 +11,14 @@ from titleholder.intervals import Interval, last_complete
 from titleholder.naming import (
     Recency,
     TrainingRun,
+    dag_run_label,
     deployed_model_id_of,
-    label_recency,
     format_label_time,
+    label_recency,
+    parse_label_time,
     recency_of,
     recency_of_label,
-    dag_run_label,
     training_run_of,
-    parse_label_time,
 )
 
 WEEK = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), datetime(2026, 11, 16, 3, tzinfo=UTC))
@@ -91,7 +91,8 @@ def test_the_same_week_of_two_models_has_two_deployed_model_ids() -> None:
     ids = {TrainingRun(name, WEEK, 0).deployed_model_id for name in names}
     assert len(ids) == len(names)
     assert (
-        TrainingRun("linnerud", WEEK, 0).deployed_model_id != TrainingRun("linnerud-eu", WEEK, 0).deployed_model_id
+        TrainingRun("linnerud", WEEK, 0).deployed_model_id
+        != TrainingRun("linnerud-eu", WEEK, 0).deployed_model_id
     )
 
 
@@ -116,4 +117,6 @@ def test_a_manual_run_without_logical_date_gets_the_last_complete_week(after: da
 
 def test_run_labels_tell_dag_runs_apart() -> None:
     assert dag_run_label("a", "b") != dag_run_label("a", "c")
-    assert re.fullmatch(r"[a-z0-9]{1,63}", dag_run_label("a", "scheduled__2026-11-16T03:00:00+00:00"))
+    assert re.fullmatch(
+        r"[a-z0-9]{1,63}", dag_run_label("a", "scheduled__2026-11-16T03:00:00+00:00")
+    )

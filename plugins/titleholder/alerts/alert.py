@@ -31,7 +31,12 @@ class AlertKind(StrEnum):
     @property
     def asks(self) -> bool:
         """Whether somebody should look, though nothing has failed yet."""
-        return self in (AlertKind.STALE, AlertKind.LATE, AlertKind.PROMOTION_ON_HOLD, AlertKind.APPROVAL_REQUIRED)
+        return self in (
+            AlertKind.STALE,
+            AlertKind.LATE,
+            AlertKind.PROMOTION_ON_HOLD,
+            AlertKind.APPROVAL_REQUIRED,
+        )
 
 
 @dataclass(frozen=True)

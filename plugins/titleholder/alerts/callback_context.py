@@ -11,7 +11,12 @@ from urllib.parse import quote
 from airflow.sdk.configuration import conf
 
 from titleholder.alerts.alert import Alert, AlertKind, Link
-from titleholder.alerts.from_failure import FailedTask, alert_for_late_run, alert_for_task, alert_for_run
+from titleholder.alerts.from_failure import (
+    FailedTask,
+    alert_for_late_run,
+    alert_for_run,
+    alert_for_task,
+)
 from titleholder.alerts.task_failure import TaskFailure
 from titleholder.gcp.vertex.clients import error_message
 
@@ -63,7 +68,9 @@ def _late(model: str, context: Any) -> Alert | None:
     if _of(dag_run, "state") in ("success", "failed"):
         return None
     due = f"{_time(context['deadline']['deadline_time']):%Y-%m-%d %H:%M} UTC"
-    return alert_for_late_run(model, f"{_of(dag_run, 'dag_id')} ({_run_id(dag_run)})", _week(dag_run), due)
+    return alert_for_late_run(
+        model, f"{_of(dag_run, 'dag_id')} ({_run_id(dag_run)})", _week(dag_run), due
+    )
 
 
 def _of(thing: Any, name: str) -> Any:

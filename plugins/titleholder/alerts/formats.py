@@ -16,7 +16,8 @@ _SLACK = ("hooks.slack.com", "hooks.slack-gov.com")
 def line(alert: Alert) -> str:
     """One line for a log."""
     return _plain(
-        f"{alert.model}: {alert.kind} ({alert.subject}): {alert.summary} Live traffic: {alert.traffic} "
+        f"{alert.model}: {alert.kind} ({alert.subject}): {alert.summary} Live traffic: "
+        f"{alert.traffic} "
         f"What to do: {alert.next_step}"
     )
 

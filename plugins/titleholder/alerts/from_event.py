@@ -80,14 +80,24 @@ def _seat(event: Event, judged: bool) -> _Text:
         else f"Compare it with the champion, then trigger {event.model}__rollout with the intent "
         "promote or rollback."
     )
-    return AlertKind.CHALLENGER_DEPLOYED, new, f"{model_name(event, new)} is challenger{place}", todo
+    return (
+        AlertKind.CHALLENGER_DEPLOYED,
+        new,
+        f"{model_name(event, new)} is challenger{place}",
+        todo,
+    )
 
 
 def _share(event: Event, judged: bool) -> _Text:
     who = event.challenger_after or ""
     before, after = ((split or {}).get(who, 0) for split in (event.split_before, event.split_after))
     what = f"{model_name(event, who)} went from {before} % to {after} % of the requests"
-    return AlertKind.TRAFFIC_CHANGED, who, what, _back(event, "abort", "take it off live traffic at once")
+    return (
+        AlertKind.TRAFFIC_CHANGED,
+        who,
+        what,
+        _back(event, "abort", "take it off live traffic at once"),
+    )
 
 
 def _promote(event: Event, judged: bool) -> _Text:

@@ -9,7 +9,9 @@ class TaskFailure(AirflowFailException):
     """Fails a task at once, without retries; the alert of it says what kind of failure it is, and
     links to more than the task's log."""
 
-    def __init__(self, sentence: str, kind: AlertKind = AlertKind.TASK, links: tuple[Link, ...] = ()) -> None:
+    def __init__(
+        self, sentence: str, kind: AlertKind = AlertKind.TASK, links: tuple[Link, ...] = ()
+    ) -> None:
         super().__init__(sentence)
         self.kind = kind
         self.links = links

@@ -9,7 +9,7 @@ from titleholder.analysis.counts import contradiction
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
 from titleholder.analysis.rules import Rules, format_days, format_loss
-from titleholder.analysis.trailing import trailing_windows, are_consistent
+from titleholder.analysis.trailing import are_consistent, trailing_windows
 
 # Clocks differ a little.
 SKEW = timedelta(minutes=5)
@@ -30,10 +30,15 @@ def check_evidence(evidence: Evidence, rules: Rules, duel: EvaluationContext) ->
     return {doubt: said[doubt] for doubt in EvidenceIssue if doubt in said}
 
 
-def _subject(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Iterator[tuple[EvidenceIssue, str]]:
+def _subject(
+    evidence: Evidence, rules: Rules, duel: EvaluationContext
+) -> Iterator[tuple[EvidenceIssue, str]]:
     about = (evidence.champion, evidence.challenger)
     if about != (duel.champion, duel.challenger):
-        yield EvidenceIssue.WRONG_SUBJECT, f"it is about {about[0]} and {about[1]}, not about these two models"
+        yield (
+            EvidenceIssue.WRONG_SUBJECT,
+            f"it is about {about[0]} and {about[1]}, not about these two models",
+        )
     if (evidence.loss, evidence.target) != (rules.metric, rules.target):
         yield (
             EvidenceIssue.WRONG_SUBJECT,
@@ -42,7 +47,9 @@ def _subject(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Itera
         )
 
 
-def _times(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Iterator[tuple[EvidenceIssue, str]]:
+def _times(
+    evidence: Evidence, rules: Rules, duel: EvaluationContext
+) -> Iterator[tuple[EvidenceIssue, str]]:
     now, since, measured, newest = duel.now, duel.since, evidence.measured, evidence.newest
     if newest is None and evidence.n != 0:
         yield EvidenceIssue.CLOCK_SKEW, "nobody can say how old its newest row is"
@@ -88,7 +95,10 @@ def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, s
             yield (doubt if broken else EvidenceIssue.MISSING_PREDICTIONS), told
     if evidence.bad_challenger:
         bad = evidence.bad_challenger
-        yield EvidenceIssue.MISSING_PREDICTIONS, f"the challenger's prediction is not sound on {bad:.0f} rows"
+        yield (
+            EvidenceIssue.MISSING_PREDICTIONS,
+            f"the challenger's prediction is not sound on {bad:.0f} rows",
+        )
     # Of no rows none lacks its label: there are only none yet.
     if evidence.rows and evidence.coverage < rules.minimum_coverage:
         yield (
@@ -108,7 +118,10 @@ def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIss
         # Mean and variance of so few are NULL or NaN, and no fault.
         return
     if not (math.isfinite(mean) and math.isfinite(variance)):
-        yield EvidenceIssue.NOT_FINITE, f"a mean of {mean} with a variance of {variance} is no measurement"
+        yield (
+            EvidenceIssue.NOT_FINITE,
+            f"a mean of {mean} with a variance of {variance} is no measurement",
+        )
     elif variance < 0:
         yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} cannot be"
     elif n < rules.minimum_n:
@@ -125,7 +138,10 @@ def _recent_regression(evidence: Evidence, rules: Rules) -> Iterator[tuple[Evide
     may tell it here, by an interval for one look: what can only hold back adds nothing to the
     chance of a wrong promotion, however often it is asked."""
     if not are_consistent(evidence.days, evidence.n):
-        yield EvidenceIssue.NO_DAILY_BREAKDOWN, f"its days are not those of its {evidence.n:.0f} rows"
+        yield (
+            EvidenceIssue.NO_DAILY_BREAKDOWN,
+            f"its days are not those of its {evidence.n:.0f} rows",
+        )
     elif evidence.mean >= -rules.margin:  # else all rows together say so, too
         z = NormalDist().inv_cdf(1 - rules.alpha / 2)
         for part in trailing_windows(evidence.days, rules.minimum_n):

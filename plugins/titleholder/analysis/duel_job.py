@@ -11,7 +11,7 @@ from titleholder.analysis.rules import Metric, Rules
 from titleholder.analysis.trailing import DifferenceStats
 from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
-from titleholder.errors import PipelineError, ManualActionRequired
+from titleholder.errors import ManualActionRequired, PipelineError
 from titleholder.naming import MAX_GENERATION
 from titleholder.pipelines.contract import Job
 
@@ -44,7 +44,9 @@ class DuelJob:
     def next_generation(self) -> "DuelJob":
         """The same duel once more."""
         if self.generation == MAX_GENERATION:
-            raise ManualActionRequired(f"{self.name} was the last of too many tries; delete old pipeline jobs")
+            raise ManualActionRequired(
+                f"{self.name} was the last of too many tries; delete old pipeline jobs"
+            )
         return replace(self, generation=self.generation + 1)
 
 

@@ -6,7 +6,13 @@ from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Any
 
-from titleholder.analysis.decision import Decision, decide, analysis_count, newest_row, unchanged_since
+from titleholder.analysis.decision import (
+    Decision,
+    analysis_count,
+    decide,
+    newest_row,
+    unchanged_since,
+)
 from titleholder.analysis.duel_job import parse_evidence, rules_of
 from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import GuardrailFindings, LiveObservations, apply_guardrails
@@ -47,7 +53,9 @@ def policy_of(config: ModelConfig) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def evaluation_context(between: ModelPair, view: View, events: Sequence[Event], job: str, now: datetime) -> EvaluationContext:
+def evaluation_context(
+    between: ModelPair, view: View, events: Sequence[Event], job: str, now: datetime
+) -> EvaluationContext:
     """The look at `now` on the challenger of `view`, with the duel `job`.
 
     `events` are the model's, oldest first: those of this endpoint tell how long the challenger has
@@ -85,7 +93,9 @@ def evaluate(
     by_duel = verdict(parse_evidence(measured.evidence, between, measured.at), rules, look)
     live = _live(rollout.guardrails, observed, look, share)
     found = apply_guardrails(by_duel, live, rules, look)
-    decision = decide(found, rollout.stages, share, look.time_at_percentage, look.challenger, rollout.promotion)
+    decision = decide(
+        found, rollout.stages, share, look.time_at_percentage, look.challenger, rollout.promotion
+    )
     record = {
         "job": measured.job,
         "report": measured.report,
@@ -107,7 +117,9 @@ def evaluate(
     return Evaluation(found, decision, record)
 
 
-def _live(guardrails: Guardrails | None, observed: LiveObservations, look: EvaluationContext, share: int) -> GuardrailFindings:
+def _live(
+    guardrails: Guardrails | None, observed: LiveObservations, look: EvaluationContext, share: int
+) -> GuardrailFindings:
     pair = (look.champion, look.challenger)
     split = limits = None
     # An aborted challenger has no share that could be off.

@@ -35,7 +35,9 @@ class GuardrailFindings:
     unreadable: tuple[str, ...] = ()
 
 
-def apply_guardrails(found: Verdict, live: GuardrailFindings, rules: Rules, duel: EvaluationContext) -> Verdict:
+def apply_guardrails(
+    found: Verdict, live: GuardrailFindings, rules: Rules, duel: EvaluationContext
+) -> Verdict:
     """The verdict, as far as live traffic bears it out. Pure and total.
 
     In this order: a broken limit rolls back at once; nobody is sent back to a champion that breaks
@@ -46,11 +48,11 @@ def apply_guardrails(found: Verdict, live: GuardrailFindings, rules: Rules, duel
     if limits and limits.outcome == "broken":
         if found.issue == EvidenceIssue.CHAMPION_INVALID.word:
             return replace(found, reason=f"{limits.reason}; but {found.reason}")
-        return replace(found, outcome=Outcome.ROLL_BACK, reason=limits.reason, doubt="limits")
+        return replace(found, outcome=Outcome.ROLL_BACK, reason=limits.reason, issue="limits")
     if found.outcome is Outcome.ROLL_BACK:
         if limits and limits.outcome == "champion":
             told = f"{limits.reason}, so nobody is sent back to it, though {found.reason}"
-            return replace(found, outcome=Outcome.INCONCLUSIVE, reason=told, doubt="limits")
+            return replace(found, outcome=Outcome.INCONCLUSIVE, reason=told, issue="limits")
         return found
     wrong = list(_wrong(live))
     if found.outcome is Outcome.PROMOTE:
@@ -65,7 +67,7 @@ def apply_guardrails(found: Verdict, live: GuardrailFindings, rules: Rules, duel
     outcome = Outcome.HOLD if word == "too few" else Outcome.INCONCLUSIVE
     if found.outcome is Outcome.PROMOTE:
         outcome, reason = on_timeout(rules, duel, f"; and {told}") or (outcome, reason)
-    return replace(found, outcome=outcome, reason=reason, doubt=word)
+    return replace(found, outcome=outcome, reason=reason, issue=word)
 
 
 def _wrong(live: GuardrailFindings) -> Iterator[tuple[str, str]]:

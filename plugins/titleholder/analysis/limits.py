@@ -108,7 +108,9 @@ class _Rule:
         )
 
 
-def _rules(champion: ArmMetrics, challenger: ArmMetrics, limits: Limits, compared: bool) -> Iterator[_Rule]:
+def _rules(
+    champion: ArmMetrics, challenger: ArmMetrics, limits: Limits, compared: bool
+) -> Iterator[_Rule]:
     for name, unit, on, read, most, beyond in (
         (
             *("error rate", "%", limits.on_errors, _error_rate),

@@ -70,7 +70,8 @@ def _known(view: View, role: str, deployed_model_id: str) -> RegisteredModel:
     version = view.version_served_by(seat) if seat is not None else None
     if seat is None or version is None or not (version.digest and version.data_interval_end):
         raise ManualActionRequired(
-            f"the {role} {version_text(view, deployed_model_id)} on {view.endpoint} is no version of "
+            f"the {role} {version_text(view, deployed_model_id)} on {view.endpoint} is no "
+            "version of "
             f"{view.model} that was registered with its digest and interval, so no duel can be "
             "sure of it; promote or roll back by hand, or train anew by clearing the weekly run"
         )

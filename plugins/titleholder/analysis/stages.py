@@ -33,7 +33,9 @@ class Transition:
     traffic_percentage: int | None = None
 
 
-def next_transition(stages: Sequence[TrafficStep], share: int, live: timedelta, outcome: Outcome) -> Transition:
+def next_transition(
+    stages: Sequence[TrafficStep], share: int, live: timedelta, outcome: Outcome
+) -> Transition:
     """What follows from a verdict for a challenger that has had `share` per cent for `live`.
 
     A rollback waits for nothing; a promotion goes through every greater stage, each baked, and each
@@ -50,8 +52,12 @@ def next_transition(stages: Sequence[TrafficStep], share: int, live: timedelta, 
     reached = [stage for stage in ordered if stage.traffic_percentage <= share] or ordered[:1]
     bake = reached[-1].bake if reached else timedelta(0)
     if live < bake:
-        return Transition("hold", f"{share} % bakes for {format_days(bake)}, and has for {format_days(live)}")
-    greater = next((stage.traffic_percentage for stage in ordered if stage.traffic_percentage > share), None)
+        return Transition(
+            "hold", f"{share} % bakes for {format_days(bake)}, and has for {format_days(live)}"
+        )
+    greater = next(
+        (stage.traffic_percentage for stage in ordered if stage.traffic_percentage > share), None
+    )
     if greater is not None:
         return Transition("move on", f"{share} % is passed; {greater} % is next", greater)
     return Transition("promote", f"{share} % is passed, the last stage")

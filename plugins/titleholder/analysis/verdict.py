@@ -76,7 +76,12 @@ def on_timeout(rules: Rules, duel: EvaluationContext, told: str) -> tuple[Outcom
 
 
 # Who failed on how many rows is not known, or is not to be held against the challenger.
-_UNCOUNTED = {EvidenceIssue.CLOCK_SKEW, EvidenceIssue.CHAMPION_INVALID, EvidenceIssue.WRONG_SUBJECT, EvidenceIssue.INVALID_COUNTS}
+_UNCOUNTED = {
+    EvidenceIssue.CLOCK_SKEW,
+    EvidenceIssue.CHAMPION_INVALID,
+    EvidenceIssue.WRONG_SUBJECT,
+    EvidenceIssue.INVALID_COUNTS,
+}
 # Without one of these the numbers bear an interval.
 _BARRED = {
     EvidenceIssue.WRONG_SUBJECT,

@@ -14,7 +14,7 @@ from titleholder.intervals import Interval, last_complete
 from titleholder.naming import TrainingRun
 from titleholder.rollout.descriptions import describe_step
 from titleholder.rollout.display_names import split_text, version_name
-from titleholder.rollout.intents import Intent, DeployCandidate
+from titleholder.rollout.intents import DeployCandidate, Intent
 from titleholder.rollout.plan import plan
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.status import endpoint_status

@@ -11,7 +11,7 @@ from titleholder.cli.terminal import print_line
 from titleholder.config.model import ModelConfig, load_models
 from titleholder.config.types import format_duration
 from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableError
-from titleholder.pipelines.templates import PipelineTemplate, parse_template, load_template
+from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
 from titleholder.release import templates_dir
 
 _Faults = Callable[[ModelConfig, str, Mapping[str, Any]], list[str]]
@@ -93,7 +93,8 @@ def _report(model: _Checked) -> Iterator[str]:
     )
     made = "made when missing" if config.endpoint.create else "must be there"
     shares = ", then ".join(
-        f"{stage.traffic_percentage} %" + (f" for {format_duration(stage.bake)}" if stage.bake else "")
+        f"{stage.traffic_percentage} %"
+        + (f" for {format_duration(stage.bake)}" if stage.bake else "")
         for stage in config.rollout.stages
     )
     endpoint = f"endpoint {config.endpoint.display_name} ({made})"

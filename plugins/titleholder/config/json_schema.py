@@ -51,7 +51,10 @@ class _Generator(GenerateJsonSchema):
         made = self.generate_inner(schema["schema"])
         if default in (None, "", timedelta(0)) or isinstance(default, BaseModel):
             return made
-        return {**made, "default": format_duration(default) if isinstance(default, timedelta) else default}
+        return {
+            **made,
+            "default": format_duration(default) if isinstance(default, timedelta) else default,
+        }
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:
         """What a key is not like is no key, rather than one of which nothing is asked."""

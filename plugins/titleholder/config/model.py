@@ -11,10 +11,10 @@ from titleholder.config.alerts import Alerts
 from titleholder.config.duel import (
     Duel,
     StepInFile,
-    resolve_columns,
-    format_hours,
-    shortest_period,
     default_traffic_percentage,
+    format_hours,
+    resolve_columns,
+    shortest_period,
 )
 from titleholder.config.guardrails import Guardrails
 from titleholder.config.layers import load_with_base
@@ -111,7 +111,9 @@ class Rollout(Section):
     def _steps_rise_from_the_first_share(self) -> "Rollout":
         shares = [step.share for step in self.steps]
         if shares != sorted(set(shares)):
-            raise FieldError(f"has the steps {shares}, which do not rise; write greater shares later")
+            raise FieldError(
+                f"has the steps {shares}, which do not rise; write greater shares later"
+            )
         if shares and shares[0] != self.challenger_share:
             raise FieldError(
                 f"has the challenger_share {self.challenger_share} and steps from {shares[0]}; "
@@ -122,7 +124,9 @@ class Rollout(Section):
     @property
     def stages(self) -> list[TrafficStep]:
         """The stages on the way to the title; without steps, the challenger's share is the only."""
-        return [TrafficStep(one.share, one.bake) for one in self.steps] or [TrafficStep(self.challenger_share)]
+        return [TrafficStep(one.share, one.bake) for one in self.steps] or [
+            TrafficStep(self.challenger_share)
+        ]
 
 
 class ModelConfig(Section):
@@ -182,8 +186,10 @@ def _require_duel(rollout: Rollout, duel: Duel | None) -> None:
     within = rollout.answer_within
     if within is not None and within >= (period := shortest_period(duel.schedule)):
         raise FieldError(
-            f"comes again after {format_hours(period)} by its schedule, and rollout.answer_within is "
-            f"{format_hours(within)}; write a shorter answer_within, so that one question is over before "
+            f"comes again after {format_hours(period)} by its schedule, and "
+            "rollout.answer_within is "
+            f"{format_hours(within)}; write a shorter answer_within, so that one question is "
+            "over before "
             "the next is asked"
         )
 

@@ -10,7 +10,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 # They say why nothing was changed: whoever was champion before them still is.
-NO_CHANGE_ACTIONS = frozenset({"refused", "superseded", "waiting", "judged", "declined", "unchanged"})
+NO_CHANGE_ACTIONS = frozenset(
+    {"refused", "superseded", "waiting", "judged", "declined", "unchanged"}
+)
 
 # Among the evidence of a change to an endpoint that was changed by hand before: how it differed
 # from the record, and how it still does, each a list of phrases.

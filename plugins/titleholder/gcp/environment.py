@@ -10,7 +10,7 @@ from typing import Any
 from titleholder.config.table_name import full_name
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE, credentials_for
-from titleholder.pipelines.templates import PipelineTemplate, parse_template, load_template
+from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
 DAGS_FOLDER = Path(__file__).resolve().parents[3] / "dags"
@@ -64,7 +64,9 @@ class Environment:
         for name in ("GOOGLE_CLOUD_LOCATION", "COMPOSER_LOCATION"):
             found = found or os.environ.get(name)
         if not found:
-            raise EnvironmentConfigError("no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1")
+            raise EnvironmentConfigError(
+                "no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1"
+            )
         return found
 
     @property
@@ -75,12 +77,16 @@ class Environment:
         if not root:
             where, root = ROOT, os.environ.get(ROOT) or f"gs://{self.project}-titleholder/pipelines"
         if not root.startswith("gs://"):
-            raise EnvironmentConfigError(f"the pipeline root of {where} is {root!r}; begin it with gs://")
+            raise EnvironmentConfigError(
+                f"the pipeline root of {where} is {root!r}; begin it with gs://"
+            )
         return root.rstrip("/")
 
     def template(self, name: str) -> PipelineTemplate:
         """The compiled pipeline `name`: a gs:// URI, or a file as `compiled.read` finds it."""
-        return parse_template(name, self._download(name) if name.startswith("gs://") else load_template(name))
+        return parse_template(
+            name, self._download(name) if name.startswith("gs://") else load_template(name)
+        )
 
     def qualified(self, table: str) -> str:
         """`project.dataset.table` of a table that may lack its project; SettingError for what is
@@ -104,4 +110,6 @@ class Environment:
         try:
             return bytes(Blob.from_uri(uri, client=client).download_as_bytes())
         except GoogleAPIError as error:
-            raise EnvironmentConfigError(f"no compiled pipeline at {uri} ({error}); upload it") from None
+            raise EnvironmentConfigError(
+                f"no compiled pipeline at {uri} ({error}); upload it"
+            ) from None

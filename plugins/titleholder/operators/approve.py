@@ -8,9 +8,9 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.operators.approval_text import rejection_text, approver, question
+from titleholder.operators.approval_text import approver, question, rejection_text
 from titleholder.operators.base import ModelOperator
-from titleholder.operators.rollout import make_reconciler, change_context
+from titleholder.operators.rollout import change_context, make_reconciler
 from titleholder.operators.verdict_check import verdict_check
 
 
@@ -41,7 +41,9 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
         if not decided["asks"]:
             raise AirflowSkipException(f"{self.config.model}: nobody is asked: {decided['reason']}")
         with self.fail_with_message():
-            make_reconciler(self, change_context(context)).read_view("approve", verdict_check(self, context, decided))
+            make_reconciler(self, change_context(context)).read_view(
+                "approve", verdict_check(self, context, decided)
+            )
         self.subject, self.body = question(self.config, decided, self.answer_within)
         self.log.warning("%s It waits in Airflow's required actions.", self.subject)
         return super().execute(context)  # type: ignore[arg-type]

@@ -13,7 +13,7 @@ from titleholder.alerts.alert import Alert, AlertKind
 from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
 from titleholder.alerts.task_failure import TaskFailure
 from titleholder.config.model import ModelConfig
-from titleholder.errors import DriftDetected, InvalidRequest, TitleholderError, RetryableError
+from titleholder.errors import DriftDetected, InvalidRequest, RetryableError, TitleholderError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.clients import error_message, is_transient
 from titleholder.naming import TrainingRun, training_run_of
@@ -84,7 +84,8 @@ class ModelOperator(BaseOperator):
             if not isinstance(error, ClientError) or is_transient(error):
                 raise
             raise AirflowFailException(
-                f"{self.config.model}: Google refused a call of {self.task_id}: {error_message(error)}"
+                f"{self.config.model}: Google refused a call of {self.task_id}: "
+                f"{error_message(error)}"
             ) from None
 
     def send_alert(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:

@@ -29,7 +29,9 @@ class CancelPipelines:
             return
         try:
             jobs = Jobs(Environment(self.connection))
-            names = {job.name for job in jobs.running(dag_run_label(dag_run.dag_id, dag_run.run_id))}
+            names = {
+                job.name for job in jobs.running(dag_run_label(dag_run.dag_id, dag_run.run_id))
+            }
             # One that another run submitted has that run's label.
             taken_up = (jobs.find(name.rpartition("/")[2]) for name in own_jobs(context))
             names |= {job.name for job in taken_up if job is not None and not job.ended}

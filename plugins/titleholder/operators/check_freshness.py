@@ -53,9 +53,15 @@ class CheckFreshnessOperator(ModelOperator):
         except Exception as error:
             self.log.warning("Airflow's task state store does not answer: %s", error_message(error))
             return
-        interval, every = self.training_run(context).interval, self.config.source.freshness.check_every
+        interval, every = (
+            self.training_run(context).interval,
+            self.config.source.freshness.check_every,
+        )
         now = self.clock()
-        self.send_alert(context, lambda: alert_for_stale_source(self.config.model, interval, finding, every, now))
+        self.send_alert(
+            context,
+            lambda: alert_for_stale_source(self.config.model, interval, finding, every, now),
+        )
 
     def _check(self, context: Mapping[str, Any]) -> Finding:
         source, now = self.config.source, self.clock()

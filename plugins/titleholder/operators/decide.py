@@ -7,7 +7,13 @@ from typing import Any
 
 from titleholder.alerts.alert import Link
 from titleholder.alerts.from_verdict import alert_for_verdict
-from titleholder.analysis.evaluate import Evaluation, DuelResult, evaluate, evaluation_context, policy_of
+from titleholder.analysis.evaluate import (
+    DuelResult,
+    Evaluation,
+    evaluate,
+    evaluation_context,
+    policy_of,
+)
 from titleholder.analysis.evidence import EvaluationContext as Look
 from titleholder.analysis.guardrails import LiveObservations
 from titleholder.analysis.pair import Evaluate, require_same_pair
@@ -22,7 +28,7 @@ from titleholder.labels import CHANGE
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import ReportLink
 from titleholder.operators.observe import pair_from_result
-from titleholder.operators.rollout import make_reconciler, change_context
+from titleholder.operators.rollout import change_context, make_reconciler
 from titleholder.rollout.view import View
 
 
@@ -52,7 +58,9 @@ class DecideOperator(ModelOperator):
         report = object_page(handed["report"])
         ReportLink.store(context, report)
         with self.fail_with_message():
-            view = make_reconciler(self, change_context(context)).read_view(Evaluate(), lambda seen: require_same_pair(seen, between))
+            view = make_reconciler(self, change_context(context)).read_view(
+                Evaluate(), lambda seen: require_same_pair(seen, between)
+            )
             events = self._events(view)
             now = self.clock()
             look = evaluation_context(between, view, events, measured.job, now)
@@ -110,7 +118,9 @@ class DecideOperator(ModelOperator):
         written = rollout.record("judged", view, reason, made.record["job"])
         # Nobody gets the title off the record; nobody is kept on the endpoint for want of one.
         if not written and (decision.intent is None or decision.intent.kind != "rollback"):
-            raise RetryableError(f"{reason}, but that could not be recorded in {self.config.events}")
+            raise RetryableError(
+                f"{reason}, but that could not be recorded in {self.config.events}"
+            )
         return rollout.recorded[-1].time
 
 

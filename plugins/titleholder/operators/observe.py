@@ -6,10 +6,10 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.analysis.pair import ModelPair, RegisteredModel, Evaluate, model_pair
+from titleholder.analysis.pair import Evaluate, ModelPair, RegisteredModel, model_pair
 from titleholder.errors import InvalidRequest
 from titleholder.operators.base import ModelOperator
-from titleholder.operators.rollout import make_reconciler, change_context
+from titleholder.operators.rollout import change_context, make_reconciler
 from titleholder.rollout.descriptions import describe_steps
 from titleholder.rollout.wishes import Wish
 
@@ -45,7 +45,9 @@ class ObserveOperator(ModelOperator):
         with self.fail_with_message():
             share = whole_share(given["share"])
             asked = Wish(given["intent"], given["deployed_model_id"], share)
-            wish, decided, view = make_reconciler(self, change_context(context)).resolve_target(asked)
+            wish, decided, view = make_reconciler(self, change_context(context)).resolve_target(
+                asked
+            )
         for words in describe_steps(decided.steps, view):
             self.log.info("to do: %s", words)
         self.log.info("then: %s" if decided.steps else "%s", decided.answer)
@@ -53,7 +55,9 @@ class ObserveOperator(ModelOperator):
 
     def _judge(self, context: Mapping[str, Any]) -> dict[str, Any]:
         with self.fail_with_message():
-            between = make_reconciler(self, change_context(context)).read_view(Evaluate(), model_pair)
+            between = make_reconciler(self, change_context(context)).read_view(
+                Evaluate(), model_pair
+            )
         if between is None:
             raise AirflowSkipException(
                 f"{self.config.model}: there is no challenger on "
@@ -75,4 +79,6 @@ def whole_share(given: object) -> int | None:
 
 def pair_from_result(observed: Mapping[str, Any]) -> ModelPair:
     """Who is judged, as `observe` handed it on."""
-    return ModelPair(RegisteredModel(**observed["champion"]), RegisteredModel(**observed["challenger"]))
+    return ModelPair(
+        RegisteredModel(**observed["champion"]), RegisteredModel(**observed["challenger"])
+    )

@@ -15,17 +15,17 @@ from titleholder.gcp.console import endpoint_page, version_page
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import EndpointLink, ModelLink
-from titleholder.reconciler.engine import Reconciler, PendingOperation
+from titleholder.reconciler.engine import PendingOperation, Reconciler
 from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
 from titleholder.rollout.intents import (
     Abort,
+    DeployCandidate,
     Intent,
     Policy,
     Promote,
-    UndoPromotion,
     RollBack,
-    DeployCandidate,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 from titleholder.rollout.view import View
 
@@ -98,7 +98,13 @@ def _version(intent: Intent, view: View) -> str:
     match intent:
         case DeployCandidate():
             whom = intent.deployed_model_id
-        case Promote(whom) | RollBack(whom) | Abort(whom) | SetTrafficPercentage(whom) | UndoPromotion(whom):
+        case (
+            Promote(whom)
+            | RollBack(whom)
+            | Abort(whom)
+            | SetTrafficPercentage(whom)
+            | UndoPromotion(whom)
+        ):
             pass
         case _:
             whom = view.labels.get("champion", "")

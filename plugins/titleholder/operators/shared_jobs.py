@@ -18,7 +18,9 @@ _UNDER_WAY = ("scheduled", "queued", "running", "restarting", "up_for_retry", "u
 States = Mapping[str, Mapping[str, str | None]]
 
 
-def waiting_and_undecided(states: States, own: str, submit: str, wait: str) -> tuple[list[str], list[str]]:
+def waiting_and_undecided(
+    states: States, own: str, submit: str, wait: str
+) -> tuple[list[str], list[str]]:
     """The runs other than `own` that wait for a job, and those that may be about to. Pure."""
     waiting, undecided = [], []
     for run, tasks in states.items():

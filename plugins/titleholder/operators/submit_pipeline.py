@@ -8,10 +8,14 @@ from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.operators.rollout import make_reconciler, change_context
+from titleholder.operators.rollout import change_context, make_reconciler
 from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
 from titleholder.pipelines.contract import runtime_parameters
-from titleholder.pipelines.fingerprint import fingerprint, fingerprint_labels, version_with_fingerprint
+from titleholder.pipelines.fingerprint import (
+    fingerprint,
+    fingerprint_labels,
+    version_with_fingerprint,
+)
 from titleholder.pipelines.templates import PipelineTemplate
 
 

@@ -28,7 +28,9 @@ class UpdateTrafficOperator(RolloutOperator):
         offered = CandidateModel(**trained["offer"])
         require_within_root(self.environment.pipeline_root, offered.uri)
         own = self.training_run(context)
-        run = TrainingRun(own.model, own.interval, self.xcom_result(context, "submit_pipeline")["generation"])
+        run = TrainingRun(
+            own.model, own.interval, self.xcom_result(context, "submit_pipeline")["generation"]
+        )
         freshness = context["ti"].xcom_pull(task_ids="check_freshness") or {}
         return deploy_candidate(
             self.config,

@@ -6,7 +6,7 @@ from typing import Any
 
 from titleholder.analysis.evaluate import policy_of
 from titleholder.analysis.outdated_verdict import RecordedDecision, outdated_reason
-from titleholder.errors import ManualActionRequired, EnvironmentConfigError, RetryableError
+from titleholder.errors import EnvironmentConfigError, ManualActionRequired, RetryableError
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.intervals import period_at
 from titleholder.operators.base import ModelOperator
@@ -58,7 +58,9 @@ def _decided(context: Mapping[str, Any], decision: Mapping[str, Any]) -> Recorde
         return None
 
 
-def _outdated(operator: ModelOperator, decided: RecordedDecision, view: View, challenger: str) -> str:
+def _outdated(
+    operator: ModelOperator, decided: RecordedDecision, view: View, challenger: str
+) -> str:
     config = operator.config
     table = EventsTable(operator.environment, config.events, timeout_seconds=RECORD_TIMEOUT_SECONDS)
     unknown = (

@@ -64,7 +64,9 @@ class WaitForJobOperator(ModelOperator):
                 # A job that runs for hours must not fail because Vertex AI is away for a minute.
                 if late or not is_transient(error):
                     raise
-                self.log.warning("%s cannot be read now: %s", submitted["job"], error_message(error))
+                self.log.warning(
+                    "%s cannot be read now: %s", submitted["job"], error_message(error)
+                )
                 self.defer_for(poll_delay(elapsed))
         self.log.info("pipeline job %s is %s. %s", job.name, job.state, progress(job))
         if job.ended:

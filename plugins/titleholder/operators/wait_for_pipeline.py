@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from titleholder.operators.wait_for_job import WaitForJobOperator
-from titleholder.pipelines.contract import Job, evaluated_score, candidate_model
+from titleholder.pipelines.contract import Job, candidate_model, evaluated_score
 from titleholder.pipelines.fingerprint import fingerprint_from_labels
 
 
@@ -26,7 +26,9 @@ class WaitForPipelineOperator(WaitForJobOperator):
     def result(self, job: Job) -> dict[str, Any]:
         """Its score, and the model if it passed the gate."""
         score = evaluated_score(job)
-        offered = candidate_model(job, self.config.gate.minimum_score, self.environment.pipeline_root)
+        offered = candidate_model(
+            job, self.config.gate.minimum_score, self.environment.pipeline_root
+        )
         self.log.info("score %.2f, %s", score, "offered" if offered else "under the gate")
         return {
             "score": score,

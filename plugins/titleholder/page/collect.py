@@ -73,7 +73,9 @@ class Asked:
                 "It is not known which of these events are of this endpoint: they are all that "
                 f"{self.config.events} has of {self.config.model}."
             )
-        return ModelFacts(self.config, self.at, view, events, tuple(away), tuple(notes), bool(notes))
+        return ModelFacts(
+            self.config, self.at, view, events, tuple(away), tuple(notes), bool(notes)
+        )
 
 
 def ask(config: ModelConfig, environment: Environment, now: datetime, threads: Executor) -> Asked:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from titleholder.page import links
 from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.sections import build_section
-from titleholder.page.text import count, moment, run_text, reason_text
+from titleholder.page.text import count, moment, reason_text, run_text
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -111,7 +111,13 @@ def _templates() -> "Environment":
         lstrip_blocks=True,
     )
     made.globals["links"] = links
-    made.filters |= {"moment": moment, "number": _number, "said": reason_text, "ran": run_text, "count": count}
+    made.filters |= {
+        "moment": moment,
+        "number": _number,
+        "said": reason_text,
+        "ran": run_text,
+        "count": count,
+    }
     return made
 
 

@@ -12,7 +12,7 @@ from titleholder.page.facts import ModelFacts
 from titleholder.page.freshness import SourceWeek, newest_week
 from titleholder.page.text import names_of
 from titleholder.page.verdict_points import VerdictPoint, verdict_points
-from titleholder.rollout.status import RoleHolder, EndpointStatus, endpoint_status
+from titleholder.rollout.status import EndpointStatus, RoleHolder, endpoint_status
 from titleholder.rollout.view import View
 
 WIDE, NARROW = 760, 350
@@ -86,13 +86,17 @@ def build_section(facts: ModelFacts) -> ModelSection:
         not_evaluated=challenger.model if challenger and past else "",
         silence=_silence(facts, judged),
         charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(judged, width))],
-        week=None if facts.events is None else newest_week(facts.config.schedule, events, facts.now),
+        week=None
+        if facts.events is None
+        else newest_week(facts.config.schedule, events, facts.now),
         entries=event_entries(events, LAST),
         endpoint=links.endpoint(view.endpoint or "") if view else "",
     )
 
 
-def _parts(view: View | None, holders: Sequence[RoleHolder], events: Sequence[Event]) -> list[TrafficRow]:
+def _parts(
+    view: View | None, holders: Sequence[RoleHolder], events: Sequence[Event]
+) -> list[TrafficRow]:
     parts, start = [], 0
     for holder in holders:
         until = view.data_until(holder.deployed_model) if view is not None else None

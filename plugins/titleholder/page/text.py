@@ -26,7 +26,9 @@ def names_of(view: View | None, events: Iterable[Event]) -> dict[str, str]:
     return {key: name for key, name in names.items() if len(key) >= SHORTEST_ID}
 
 
-def reason_text(reason: str, names: Mapping[str, str], chip: str = "", *, ids: bool = False) -> Markup:
+def reason_text(
+    reason: str, names: Mapping[str, str], chip: str = "", *, ids: bool = False
+) -> Markup:
     """A sentence: versions in place of ids (with `ids`, the ids behind them), commands as code,
     dates in one piece, and without the word of the `chip` that it is shown with."""
     known = "|".join(re.escape(key) for key in sorted(names, key=len, reverse=True))

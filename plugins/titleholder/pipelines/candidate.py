@@ -11,7 +11,11 @@ from titleholder.rollout.steps import NewVersion
 
 
 def deploy_candidate(
-    config: ModelConfig, run: TrainingRun, offer: CandidateModel, freshness: str, fingerprint: str = ""
+    config: ModelConfig,
+    run: TrainingRun,
+    offer: CandidateModel,
+    freshness: str,
+    fingerprint: str = "",
 ) -> DeployCandidate:
     """The intent of `run`; for the version's labels `freshness` is the outcome of its check, and
     `fingerprint` that of what it learned from, empty where that is not known."""

@@ -39,7 +39,9 @@ def parse_template(name: str, content: bytes) -> PipelineTemplate:
     import yaml
 
     if not _has_version(name, content):
-        raise EnvironmentConfigError(f"{name} is not the version that its name says; deploy it again")
+        raise EnvironmentConfigError(
+            f"{name} is not the version that its name says; deploy it again"
+        )
     # A compiled pipeline with Kubernetes settings has a second document: Vertex AI wants none.
     try:
         spec = first_document(content)

@@ -12,7 +12,7 @@ from titleholder.events.event import Event
 from titleholder.gcp.vertex.clients import error_message
 from titleholder.gcp.vertex.endpoints import Endpoints, StaleView
 from titleholder.reconciler.recorder import ChangeContext, Recorder
-from titleholder.rollout.descriptions import describe_steps, describe_step
+from titleholder.rollout.descriptions import describe_step, describe_steps
 from titleholder.rollout.display_names import traffic_summary
 from titleholder.rollout.intents import Intent, Policy
 from titleholder.rollout.outcome import KEPT_OUT, Plan
@@ -162,7 +162,9 @@ class Reconciler:
             words = describe_step(step, view)
             if view.pending_operations and not _possible_while_busy(view, step):
                 if waiting is None or waiting.operation != view.pending_operations[0]:
-                    waiting = fresh = PendingOperation(view.pending_operations[0], "", self._clock(), changed)
+                    waiting = fresh = PendingOperation(
+                        view.pending_operations[0], "", self._clock(), changed
+                    )
                 self._check_limit(waiting)
                 if waiting is not fresh or self._clock() >= waiting.since + INLINE_WAIT:
                     return waiting

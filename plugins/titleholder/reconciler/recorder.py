@@ -49,7 +49,9 @@ class Recorder:
     carries the id of its event as a label.
     """
 
-    def __init__(self, events: "EventsTable", cause: ChangeContext, clock: Callable[[], datetime]) -> None:
+    def __init__(
+        self, events: "EventsTable", cause: ChangeContext, clock: Callable[[], datetime]
+    ) -> None:
         self._events = events
         self._cause = cause
         self._clock = clock

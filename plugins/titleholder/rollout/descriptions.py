@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import assert_never
 
-from titleholder.rollout.display_names import version_text, split_text, version_of_model
-from titleholder.rollout.intents import Intent, UndoPromotion, DeployCandidate
+from titleholder.rollout.display_names import split_text, version_of_model, version_text
+from titleholder.rollout.intents import DeployCandidate, Intent, UndoPromotion
 from titleholder.rollout.roles import Roles, drift, recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import (
@@ -128,7 +128,8 @@ def _split_and_roles(view: View, split: dict[str, int], roles: Roles | None) -> 
 def _state(view: View, roles: Roles, split: dict[str, int] | None) -> str:
     held = (("champion", roles.champion), ("challenger", roles.challenger))
     return ", ".join(
-        f"{version_text(view, one)} {role}" + (f" with {split.get(one, 0)} %" if split is not None else "")
+        f"{version_text(view, one)} {role}"
+        + (f" with {split.get(one, 0)} %" if split is not None else "")
         for role, one in held
         if one
     )

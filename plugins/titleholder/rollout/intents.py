@@ -79,7 +79,16 @@ class Restore:
     """What somebody changed by hand is wrong: go back to what was recorded."""
 
 
-Intent = DeployCandidate | SetTrafficPercentage | Promote | RollBack | Abort | UndoPromotion | Adopt | Restore
+Intent = (
+    DeployCandidate
+    | SetTrafficPercentage
+    | Promote
+    | RollBack
+    | Abort
+    | UndoPromotion
+    | Adopt
+    | Restore
+)
 
 
 @dataclass(frozen=True)

@@ -8,19 +8,25 @@ from typing import assert_never
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
+    DeployCandidate,
     Intent,
     Policy,
     Promote,
-    UndoPromotion,
     Restore,
     RollBack,
-    DeployCandidate,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.plan_candidate import deploy_candidate
 from titleholder.rollout.plan_drift import adopt, restore
-from titleholder.rollout.plan_roles import abort, promote, undo_promotion, roll_back, set_traffic_percentage
+from titleholder.rollout.plan_roles import (
+    abort,
+    promote,
+    roll_back,
+    set_traffic_percentage,
+    undo_promotion,
+)
 from titleholder.rollout.roles import drift, recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, Step

@@ -5,8 +5,8 @@ from datetime import datetime
 from titleholder.errors import ManualActionRequired
 from titleholder.labels import NEWEST
 from titleholder.naming import Recency
-from titleholder.rollout.display_names import version_text, version_of_model
-from titleholder.rollout.intents import Policy, DeployCandidate
+from titleholder.rollout.display_names import version_of_model, version_text
+from titleholder.rollout.intents import DeployCandidate, Policy
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.roles import Roles, RoleState, high_water, resolve_roles
 from titleholder.rollout.steps import (
@@ -82,7 +82,8 @@ def _deploy_as_challenger(
     if me in (roles.previous_champion, roles.last_challenger):
         return Plan(
             tuple(steps),
-            f"{name} was {'champion' if me == roles.previous_champion else 'withdrawn'} before and is not "
+            f"{name} was {'champion' if me == roles.previous_champion else 'withdrawn'} before "
+            "and is not "
             "seated again; to train anew, clear submit_pipeline with what follows it",
             "withdrawn",
         )
@@ -99,14 +100,20 @@ def _deploy_as_challenger(
     seated = me == roles.challenger
     share = view.split.get(me, 0) if seated else wish.traffic_percentage
     old = None if seated else view.deployed_model(roles.challenger)
-    gone, previous = view.deployed_model(roles.last_challenger), view.deployed_model(roles.previous_champion)
+    gone, previous = (
+        view.deployed_model(roles.last_challenger),
+        view.deployed_model(roles.previous_champion),
+    )
     surge = policy.replacement == "surge"
     steps += tidy
     if seated:
         steps += undeploy(gone, previous) if surge else []
     else:
         new = Roles(
-            roles.champion, me, roles.previous_champion, old.id if old is not None else roles.last_challenger
+            roles.champion,
+            me,
+            roles.previous_champion,
+            old.id if old is not None else roles.last_challenger,
         )
         coming = [
             *_deploy(view, wish),
@@ -120,7 +127,8 @@ def _deploy_as_challenger(
             steps += [*undeploy(gone, previous), *_remove_challenger(roles, old), *coming]
     return Plan(
         tuple(steps),
-        f"{name} is challenger with {share} % of the requests, {version_text(view, roles.champion)} "
+        f"{name} is challenger with {share} % of the requests, "
+        f"{version_text(view, roles.champion)} "
         f"champion with {100 - share} %",
     )
 

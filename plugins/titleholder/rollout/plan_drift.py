@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from titleholder.errors import InvalidRequest, ManualActionRequired
-from titleholder.rollout.display_names import listed, version_text, version_name
+from titleholder.rollout.display_names import listed, version_name, version_text
 from titleholder.rollout.intents import Adopt
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.plan_candidate import undeploy
@@ -12,8 +12,8 @@ from titleholder.rollout.roles import (
     differences_from,
     orphans,
     recorded_state,
-    with_recorded_roles,
     unmanaged,
+    with_recorded_roles,
 )
 from titleholder.rollout.steps import Deploy, SetTraffic, Step
 from titleholder.rollout.view import DeployedModel, View
@@ -51,7 +51,10 @@ def adopt(view: View, wish: Adopt) -> Plan:
 
 
 def _roles_as_found(view: View, champion: str | None) -> Roles:
-    busy, everyone = [seat for seat in view.deployed_models if seat.traffic_percentage], _listed(view.deployed_models)
+    busy, everyone = (
+        [seat for seat in view.deployed_models if seat.traffic_percentage],
+        _listed(view.deployed_models),
+    )
     if not busy or len(busy) > 2:
         raise ManualActionRequired(
             f"{len(busy)} models on {view.endpoint} have traffic ({everyone}) and a rollout "
@@ -60,7 +63,8 @@ def _roles_as_found(view: View, champion: str | None) -> Roles:
     ids = [seat.id for seat in busy]
     if champion is not None and champion not in ids:
         raise InvalidRequest(
-            f"{version_text(view, champion)} has no traffic on {view.endpoint} ({everyone}); name one "
+            f"{version_text(view, champion)} has no traffic on {view.endpoint} ({everyone}); "
+            "name one "
             "that has, or give it some first"
         )
     # The label tells, where it was left alone: not the greater share, which the challenger may
@@ -97,7 +101,8 @@ def restore(view: View) -> Plan:
         version = view.version_for_deployment(name)
         if version is None:
             raise ManualActionRequired(
-                f"the {role} {version_text(view, name)} is not deployed on {view.endpoint} any more, and "
+                f"the {role} {version_text(view, name)} is not deployed on {view.endpoint} any "
+                "more, and "
                 f"the registry has no version of {view.model} that belongs to it; adopt what is "
                 "there instead"
             )
@@ -114,4 +119,6 @@ def restore(view: View) -> Plan:
 
 
 def _listed(seats: Iterable[DeployedModel]) -> str:
-    return ", ".join(f"{seat.model} (id {seat.id}) with {seat.traffic_percentage} %" for seat in seats)
+    return ", ".join(
+        f"{seat.model} (id {seat.id}) with {seat.traffic_percentage} %" for seat in seats
+    )

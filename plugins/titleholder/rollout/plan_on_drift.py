@@ -26,7 +26,9 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: str) -> Pl
     roles, split = recorded
     me, seat = deployed_model_id, view.deployed_model(deployed_model_id)
     name = version_text(view, me)
-    if me == roles.champion or (seat is None and me not in (roles.challenger, roles.last_challenger)):
+    if me == roles.champion or (
+        seat is None and me not in (roles.challenger, roles.last_challenger)
+    ):
         return None
     others = [one for one in view.deployed_models if one.id != me]
     if seat is not None and not others:
@@ -37,12 +39,14 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: str) -> Pl
         )
     live = {one.id: one.traffic_percentage for one in others if one.traffic_percentage}
     if seat is not None and seat.traffic_percentage:
-        heir = view.deployed_model(roles.champion) or _greatest(others, roles.previous_champion, roles.last_challenger)
+        heir = view.deployed_model(roles.champion) or _greatest(
+            others, roles.previous_champion, roles.last_challenger
+        )
         live[heir.id] = live.get(heir.id, 0) + seat.traffic_percentage
     left = replace(
         roles,
         challenger=None if roles.challenger == me else roles.challenger,
-        previous=None if roles.previous_champion == me else roles.previous_champion,
+        previous_champion=None if roles.previous_champion == me else roles.previous_champion,
         withdrawn=me,
     )
     if live == view.split and left == roles:
@@ -66,7 +70,11 @@ def _still(view: View, owed: list[str]) -> str:
     )
 
 
-def _greatest(seats: list[DeployedModel], previous: str | None, withdrawn: str | None) -> DeployedModel:
+def _greatest(
+    seats: list[DeployedModel], previous: str | None, withdrawn: str | None
+) -> DeployedModel:
     """The seat with the greatest share; of equals rather the previous champion, and the withdrawn
     challenger last."""
-    return max(seats, key=lambda one: (one.traffic_percentage, one.id == previous, one.id != withdrawn))
+    return max(
+        seats, key=lambda one: (one.traffic_percentage, one.id == previous, one.id != withdrawn)
+    )

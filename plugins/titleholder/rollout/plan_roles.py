@@ -4,8 +4,15 @@ from dataclasses import replace
 
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.labels import CHANGE
-from titleholder.rollout.display_names import version_text, version_name
-from titleholder.rollout.intents import Abort, Policy, Promote, UndoPromotion, RollBack, SetTrafficPercentage
+from titleholder.rollout.display_names import version_name, version_text
+from titleholder.rollout.intents import (
+    Abort,
+    Policy,
+    Promote,
+    RollBack,
+    SetTrafficPercentage,
+    UndoPromotion,
+)
 from titleholder.rollout.outcome import Plan
 from titleholder.rollout.plan_candidate import undeploy
 from titleholder.rollout.plan_on_drift import take_traffic_on_drift
@@ -30,7 +37,9 @@ def promote(view: View, wish: Promote, policy: Policy) -> Plan:
         roles = crowned
     if not policy.keep_previous_champion:
         steps += undeploy(view.deployed_model(roles.previous_champion))
-    return Plan(tuple(steps), f"{version_text(view, new)} is champion with {share} % of the requests")
+    return Plan(
+        tuple(steps), f"{version_text(view, new)} is champion with {share} % of the requests"
+    )
 
 
 def abort(view: View, wish: Abort) -> Plan:
@@ -42,7 +51,8 @@ def abort(view: View, wish: Abort) -> Plan:
     roles, steps = _take_traffic_from(view, wish.challenger, "abort")
     return Plan(
         tuple(steps),
-        f"{version_text(view, wish.challenger)} is withdrawn, {version_text(view, roles.champion)} champion with "
+        f"{version_text(view, wish.challenger)} is withdrawn, "
+        f"{version_text(view, roles.champion)} champion with "
         "100 % of the requests",
     )
 
@@ -57,7 +67,8 @@ def roll_back(view: View, wish: RollBack) -> Plan:
     steps += leave
     return Plan(
         tuple(steps),
-        f"{version_text(view, wish.challenger)} is gone, {version_text(view, roles.champion)} champion with "
+        f"{version_text(view, wish.challenger)} is gone, {version_text(view, roles.champion)} "
+        "champion with "
         "100 % of the requests",
     )
 
@@ -66,7 +77,8 @@ def set_traffic_percentage(view: View, wish: SetTrafficPercentage) -> Plan:
     """The challenger's share of the requests; a withdrawn one that is still deployed comes back."""
     if not 1 <= wish.traffic_percentage <= 99:
         raise InvalidRequest(
-            f"a challenger's share is 1 to 99 per cent, not {wish.traffic_percentage}; use promote for 100 and "
+            f"a challenger's share is 1 to 99 per cent, not {wish.traffic_percentage}; use "
+            "promote for 100 and "
             "abort for 0"
         )
     roles, steps = _roles(view)
@@ -76,8 +88,16 @@ def set_traffic_percentage(view: View, wish: SetTrafficPercentage) -> Plan:
     if not back and roles.challenger != me:
         raise _not_challenger(view, roles, me)
     if view.split.get(me) != wish.traffic_percentage:
-        seated = replace(roles, challenger=me, withdrawn=None if back else roles.last_challenger)
-        steps.append(SetTraffic({champion: 100 - wish.traffic_percentage, me: wish.traffic_percentage}, seated, "share"))
+        seated = replace(
+            roles, challenger=me, last_challenger=None if back else roles.last_challenger
+        )
+        steps.append(
+            SetTraffic(
+                {champion: 100 - wish.traffic_percentage, me: wish.traffic_percentage},
+                seated,
+                "share",
+            )
+        )
     return Plan(
         tuple(steps),
         f"{version_text(view, me)} is challenger with {wish.traffic_percentage} % of the requests, "
@@ -96,7 +116,11 @@ def undo_promotion(view: View, wish: UndoPromotion, policy: Policy) -> Plan:
         summary = f"{name} is champion again with {share} % of the requests"
         return Plan(tuple(steps), summary, repeated=_reinstated_before(view, roles, share))
     if roles.previous_champion != old:
-        now = f"it is {version_text(view, roles.previous_champion)}" if roles.previous_champion else "there is none"
+        now = (
+            f"it is {version_text(view, roles.previous_champion)}"
+            if roles.previous_champion
+            else "there is none"
+        )
         raise _kind(roles, old)(
             f"{name} is not the previous champion of {view.endpoint} ({now}); look at `python -m "
             f"titleholder status {view.model}`"
@@ -132,7 +156,7 @@ def _free_capacity(view: View, roles: Roles, policy: Policy, steps: list[Step]) 
         return roles
     steps.append(_without_challenger(roles, "withdraw"))
     steps += undeploy(view.deployed_model(roles.challenger))
-    return replace(roles, challenger=None, withdrawn=roles.challenger)
+    return replace(roles, challenger=None, last_challenger=roles.challenger)
 
 
 def _deploy_again(view: View, deployed_model_id: str) -> Deploy:
@@ -174,14 +198,18 @@ def _roles(view: View) -> tuple[Roles, list[Step]]:
     return standing.roles, [SetTraffic(view.split, standing.roles, "adopt")]
 
 
-def _not_challenger(view: View, roles: Roles, challenger: str) -> InvalidRequest | ManualActionRequired:
+def _not_challenger(
+    view: View, roles: Roles, challenger: str
+) -> InvalidRequest | ManualActionRequired:
     if challenger == roles.champion:
         what = f"{version_text(view, challenger)} is champion of {view.endpoint} already"
         todo = f"look at `python -m titleholder status {view.model}`"
         if roles.previous_champion:
             todo = f"to undo that, use {reinstate_command(view.model, roles.previous_champion)}"
     else:
-        now = f"it is {version_text(view, roles.challenger)}" if roles.challenger else "there is none"
+        now = (
+            f"it is {version_text(view, roles.challenger)}" if roles.challenger else "there is none"
+        )
         what = f"{version_text(view, challenger)} is not the challenger on {view.endpoint} ({now})"
         todo = f"look at `python -m titleholder status {view.model}`"
     return _kind(roles, challenger)(f"{what}; {todo}")

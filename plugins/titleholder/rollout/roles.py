@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
 from titleholder.labels import CHANGE, NEWEST, ROLES, SHARE
 from titleholder.naming import Recency, recency_of_label
-from titleholder.rollout.display_names import listed, version_text, split_text
+from titleholder.rollout.display_names import listed, split_text, version_text
 from titleholder.rollout.view import DeployedModel, View
 
 
@@ -157,7 +157,9 @@ def differences_from(view: View, roles: Roles, split: dict[str, int]) -> list[st
         if not view.deployed_model(seat)
     ]
     if view.split != split:
-        found.append(f"the split is {split_text(view, view.split)} instead of {split_text(view, split)}")
+        found.append(
+            f"the split is {split_text(view, view.split)} instead of {split_text(view, split)}"
+        )
     found += [f"{listed([seat])} was deployed" for seat in unmanaged(view, roles)]
     return found
 
@@ -185,7 +187,9 @@ def _infer_roles(view: View, seats: tuple[DeployedModel, ...]) -> Roles | None:
     # Somebody may have taken away no more than the mark of a rollout: its other labels count.
     held = _recorded_roles(view.labels)
     resting = (held.get("previous"), held.get("withdrawn"))
-    seats = tuple(seat for seat in seats if seat.traffic_percentage or seat.id not in resting) or seats
+    seats = (
+        tuple(seat for seat in seats if seat.traffic_percentage or seat.id not in resting) or seats
+    )
     if len(seats) > 2:
         raise ManualActionRequired(
             f"{view.endpoint} holds {len(seats)} deployed models ({listed(seats)}) and a "

@@ -33,15 +33,21 @@ def apply_to_view(view: View, step: Step) -> View:
             version = view.version(reference)
             number = version.number if version else reference
             seat = DeployedModel(name, display_name, f"{view.model}@{number}")
-            return replace(view, seats=(*view.deployed_models, seat))
+            return replace(view, deployed_models=(*view.deployed_models, seat))
         case SetTraffic(split, _, action):
             return replace(
                 view,
-                seats=tuple(replace(seat, share=split.get(seat.id, 0)) for seat in view.deployed_models),
+                deployed_models=tuple(
+                    replace(seat, traffic_percentage=split.get(seat.id, 0))
+                    for seat in view.deployed_models
+                ),
                 labels=step.labels(view, action),
             )
         case Undeploy(name):
-            return replace(view, seats=tuple(seat for seat in view.deployed_models if seat.id != name))
+            return replace(
+                view,
+                deployed_models=tuple(seat for seat in view.deployed_models if seat.id != name),
+            )
         case Alias(role, reference, remove):
             holder = view.version(reference)
             return replace(

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from titleholder.labels import NEWEST
 from titleholder.naming import label_recency
-from titleholder.rollout.roles import Roles, high_water, role_labels, lasting_labels
+from titleholder.rollout.roles import Roles, high_water, lasting_labels, role_labels
 from titleholder.rollout.view import View
 
 
@@ -77,7 +77,9 @@ class SetTraffic:
         The high-water mark is carried along, and raised to the newest data of those that get
         traffic: what was deleted from the registry since was newer all the same.
         """
-        served = [view.version_served_by(seat) for seat in view.deployed_models if seat.id in self.split]
+        served = [
+            view.version_served_by(seat) for seat in view.deployed_models if seat.id in self.split
+        ]
         known = [high_water(view), *(view.recency(one) for one in served if one is not None)]
         newest = max((one for one in known if one is not None), default=None)
         mark = {NEWEST: label_recency(newest)} if newest else {}

@@ -70,7 +70,11 @@ class View:
     @property
     def split(self) -> dict[str, int]:
         """Deployed model id to per cent, without those that get none."""
-        return {seat.id: seat.traffic_percentage for seat in self.deployed_models if seat.traffic_percentage}
+        return {
+            seat.id: seat.traffic_percentage
+            for seat in self.deployed_models
+            if seat.traffic_percentage
+        }
 
     def version(self, reference: str) -> Version | None:
         """The version with that alias or number, if any."""
@@ -84,7 +88,9 @@ class View:
             (
                 version
                 for version in self.versions
-                if any(deployed_model_id_of(alias) == deployed_model_id for alias in version.aliases)
+                if any(
+                    deployed_model_id_of(alias) == deployed_model_id for alias in version.aliases
+                )
             ),
             None,
         )

@@ -11,13 +11,13 @@ from titleholder.rollout.intents import (
     Adopt,
     Intent,
     Promote,
-    UndoPromotion,
     Restore,
     RollBack,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 from titleholder.rollout.plan_roles import reinstate_command
-from titleholder.rollout.roles import Roles, drift, require_endpoint, recorded_state, resolve_roles
+from titleholder.rollout.roles import Roles, drift, recorded_state, require_endpoint, resolve_roles
 from titleholder.rollout.view import View
 
 IntentName = Literal["promote", "rollback", "abort", "share", "reinstate", "adopt", "restore"]
@@ -82,7 +82,11 @@ def _target(kind: IntentName, roles: Roles, view: View) -> str | None:
         return roles.last_challenger
     if kind == "reinstate":
         return roles.previous_champion
-    if roles.challenger is None and kind in ("rollback", "share") and view.deployed_model(roles.last_challenger):
+    if (
+        roles.challenger is None
+        and kind in ("rollback", "share")
+        and view.deployed_model(roles.last_challenger)
+    ):
         return roles.last_challenger
     return roles.challenger
 

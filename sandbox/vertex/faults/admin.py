@@ -30,7 +30,11 @@ class Admin:
     """Answers those requests."""
 
     def __init__(
-        self, book: FaultRegistry, traffic: TrafficHistory, copies: Snapshots, methods: Collection[str]
+        self,
+        book: FaultRegistry,
+        traffic: TrafficHistory,
+        copies: Snapshots,
+        methods: Collection[str],
     ) -> None:
         self._book = book
         self._traffic = traffic

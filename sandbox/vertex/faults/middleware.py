@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.vertex import clock_admin
 from sandbox.vertex.faults.admin import Admin
-from sandbox.vertex.faults.registry import FaultRegistry, Call, during
+from sandbox.vertex.faults.registry import Call, FaultRegistry, during
 from sandbox.vertex.faults.rules import Fault
 from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
@@ -27,7 +27,9 @@ _INSTEAD: Final = ("answer", "drop", "hang")
 class FaultMiddleware:
     """Passes calls on, except where a fault is armed; answers /sandbox/... itself."""
 
-    def __init__(self, app: ASGIApp, names: Names, traffic: TrafficHistory, copies: Snapshots) -> None:
+    def __init__(
+        self, app: ASGIApp, names: Names, traffic: TrafficHistory, copies: Snapshots
+    ) -> None:
         self._app = app
         self._names = names
         self._routes = google_routes()

@@ -144,7 +144,12 @@ def test_told(
 ) -> None:
     alert = alert_for_event(event(action, **given), judged=True)
     assert alert is not None
-    assert (alert.kind, alert.summary, alert.traffic, alert.next_step) == (kind, what, traffic, todo)
+    assert (alert.kind, alert.summary, alert.traffic, alert.next_step) == (
+        kind,
+        what,
+        traffic,
+        todo,
+    )
     pages = {link.name: link.url for link in alert.links}
     assert pages["Endpoint"].endswith("/us-central1/endpoints/linnerud?project=p1")
 

@@ -10,7 +10,12 @@ import pytest
 from titleholder.alerts.alert import Alert, AlertKind, Link
 from titleholder.alerts.chat_text import inert
 from titleholder.alerts.formats import chat, line, mail, message, subject
-from titleholder.alerts.from_failure import FailedTask, alert_for_late_run, alert_for_task, alert_for_run
+from titleholder.alerts.from_failure import (
+    FailedTask,
+    alert_for_late_run,
+    alert_for_run,
+    alert_for_task,
+)
 from titleholder.alerts.from_source import alert_for_stale_source
 from titleholder.freshness import Finding, Outcome
 from titleholder.intervals import Interval
@@ -67,7 +72,9 @@ def test_a_run_without_a_failed_task_and_a_late_one() -> None:
     assert alert_for_run("linnerud", WEEK, "all_tasks_deadlocked").summary == (
         "The run failed: all tasks deadlocked."
     )
-    alert = alert_for_late_run("linnerud", "linnerud__train (scheduled__1)", WEEK, "2026-11-17 03:00 UTC")
+    alert = alert_for_late_run(
+        "linnerud", "linnerud__train (scheduled__1)", WEEK, "2026-11-17 03:00 UTC"
+    )
     assert alert.summary == (
         "linnerud__train (scheduled__1) goes on, and should have ended by 2026-11-17 03:00 UTC."
     )
@@ -81,7 +88,9 @@ def test_a_stale_source_says_how_late_and_until_when() -> None:
         end + timedelta(hours=12),
     )
     week = Interval(end - timedelta(weeks=1), end)
-    alert = alert_for_stale_source("linnerud", week, finding, timedelta(minutes=10), end + timedelta(minutes=90))
+    alert = alert_for_stale_source(
+        "linnerud", week, finding, timedelta(minutes=10), end + timedelta(minutes=90)
+    )
     assert alert.summary == (
         "1.5 h after the end of the interval: p.d.t has no row; waiting until 2026-11-16 15:00 UTC."
     )
@@ -123,7 +132,9 @@ HOSTILE = (
 
 
 def hostile() -> Alert:
-    return Alert(AlertKind.TASK, "linnerud", HOSTILE, HOSTILE, HOSTILE, HOSTILE, (Link(HOSTILE, "x"),))
+    return Alert(
+        AlertKind.TASK, "linnerud", HOSTILE, HOSTILE, HOSTILE, HOSTILE, (Link(HOSTILE, "x"),)
+    )
 
 
 def links_and_text(text: str) -> tuple[list[str], str]:

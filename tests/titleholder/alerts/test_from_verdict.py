@@ -17,7 +17,9 @@ from titleholder.events.event import Event
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
 BEGUN = datetime(2026, 11, 16, 4, tzinfo=UTC)
-CHALLENGER = RegisteredModel("2991330000", "linnerud@2", "gs://b/m", "0" * 64, "2026-11-16T03:00:00Z")
+CHALLENGER = RegisteredModel(
+    "2991330000", "linnerud@2", "gs://b/m", "0" * 64, "2026-11-16T03:00:00Z"
+)
 HALF = timedelta(days=14)
 
 
@@ -30,7 +32,9 @@ def told(
     )
     verdict = Verdict(outcome, "because", doubt, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
     stages = config.rollout.stages
-    decision = decide(verdict, stages, stages[-1].traffic_percentage, live, CHALLENGER.id, promotion)
+    decision = decide(
+        verdict, stages, stages[-1].traffic_percentage, live, CHALLENGER.id, promotion
+    )
     record = {"job": "now", "since": BEGUN.isoformat(), "share": stages[-1].traffic_percentage}
     made = Evaluation(verdict, decision, record)
     return alert_for_verdict(config, CONFIG.duel, made, CHALLENGER, before, BEGUN + live)
@@ -65,7 +69,9 @@ DAY = timedelta(days=1)
         (Outcome.PROMOTE, DAY, [], None),
     ],
 )
-def test_held(outcome: Outcome, live: timedelta, before: list[Event], kind: AlertKind | None) -> None:
+def test_held(
+    outcome: Outcome, live: timedelta, before: list[Event], kind: AlertKind | None
+) -> None:
     alert = told(outcome, live, *before)
     assert (alert and alert.kind) == kind
 
@@ -93,7 +99,9 @@ def test_earned_in_vain_is_told_once_and_a_request_every_time() -> None:
     never = told(Outcome.PROMOTE, 2 * DAY, promotion="never")
     assert never is not None
     assert never.kind is AlertKind.APPROVAL_REQUIRED
-    assert "Decide: trigger linnerud__rollout with the intent promote or rollback" in never.next_step
+    assert (
+        "Decide: trigger linnerud__rollout with the intent promote or rollback" in never.next_step
+    )
     assert told(Outcome.PROMOTE, 2 * DAY, before, promotion="never") is None
     for earlier in ([], [before]):
         asked = told(Outcome.PROMOTE, 2 * DAY, *earlier, promotion="ask")

@@ -18,7 +18,9 @@ from titleholder.alerts.alert import Alert, AlertKind
 from titleholder.alerts.notifier import AlertNotifier
 from titleholder.alerts.webhook import DeliveryError, post, webhook_of
 
-ALERT = Alert(AlertKind.CHALLENGER_DEPLOYED, "linnerud", "a week", "It is seated.", "10 %.", "Nothing.")
+ALERT = Alert(
+    AlertKind.CHALLENGER_DEPLOYED, "linnerud", "a week", "It is seated.", "10 %.", "Nothing."
+)
 RUN = {"dag_run": SimpleNamespace(dag_id="d", run_id="r+1", run_type="scheduled")}
 
 

@@ -3,7 +3,7 @@ from itertools import product
 
 import pytest
 
-from titleholder.analysis.decision import decide, analysis_count, unchanged_since
+from titleholder.analysis.decision import analysis_count, decide, unchanged_since
 from titleholder.analysis.stages import TrafficStep
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.events.event import Event

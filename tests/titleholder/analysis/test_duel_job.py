@@ -7,8 +7,14 @@ from typing import Any
 import pytest
 import yaml
 
-from titleholder.analysis.duel_job import DuelJob, duel_parameters, parse_evidence, duel_result, rules_of
-from titleholder.analysis.evaluate import Evaluation, DuelResult, evaluate, evaluation_context
+from titleholder.analysis.duel_job import (
+    DuelJob,
+    duel_parameters,
+    duel_result,
+    parse_evidence,
+    rules_of,
+)
+from titleholder.analysis.evaluate import DuelResult, Evaluation, evaluate, evaluation_context
 from titleholder.analysis.guardrails import LiveObservations
 from titleholder.analysis.limits import ArmMetrics
 from titleholder.analysis.pair import ModelPair, RegisteredModel
@@ -16,7 +22,7 @@ from titleholder.analysis.rules import Rules
 from titleholder.analysis.verdict import Outcome
 from titleholder.config.duel import Duel as Section
 from titleholder.config.model import ModelConfig, load_model
-from titleholder.errors import PipelineError, ManualActionRequired
+from titleholder.errors import ManualActionRequired, PipelineError
 from titleholder.events.event import Event
 from titleholder.pipelines.contract import Artifact, Job, Task
 from titleholder.rollout.roles import Roles, role_labels
@@ -147,14 +153,20 @@ NOTHING = LiveObservations()
 VIEW = View(
     "linnerud",
     "e",
-    deployed_models=(DeployedModel("1", "", "linnerud@1", 90), DeployedModel("2", "", "linnerud@2", 10)),
+    deployed_models=(
+        DeployedModel("1", "", "linnerud@1", 90),
+        DeployedModel("2", "", "linnerud@2", 10),
+    ),
     labels=role_labels(Roles("1", "2"), {"1": 90, "2": 10}, "seat-1"),
     updated=NOW - timedelta(days=2),
 )
 
 
 def judged(
-    given: DuelResult, view: View = VIEW, config: ModelConfig = CONFIG, observed: LiveObservations = NOTHING
+    given: DuelResult,
+    view: View = VIEW,
+    config: ModelConfig = CONFIG,
+    observed: LiveObservations = NOTHING,
 ) -> Evaluation:
     look = evaluation_context(PAIR, view, [], given.job, NOW)
     return evaluate(config, section(), PAIR, look, 10, given, observed)
@@ -191,7 +203,10 @@ def judged(
 def test_judged(changes: dict[str, object], outcome: Outcome, kind: str | None) -> None:
     given = DuelResult("job", NOW, {**RAW, **changes})
     made = judged(given)
-    assert (made.verdict.outcome, made.decision.intent and made.decision.intent.kind) == (outcome, kind)
+    assert (made.verdict.outcome, made.decision.intent and made.decision.intent.kind) == (
+        outcome,
+        kind,
+    )
     assert made.record["duel"] == given.evidence
     assert made.record["verdict"]["looks"] == 1
 
@@ -252,7 +267,7 @@ def test_only_what_happened_to_this_deployment_on_this_endpoint_is_its_time(
 
     events = [replace(e, evidence={"job": e.id}) if e.action == "judged" else e for e in events]
     seats = tuple(replace(seat, deployed_at=ago(came)) for seat in VIEW.deployed_models)
-    view = replace(VIEW, created=ago(created), seats=seats)
+    view = replace(VIEW, created=ago(created), deployed_models=seats)
     look = evaluation_context(PAIR, view, events, "job", NOW)
     assert (NOW - look.since, look.analysis_count) == (hours * HOUR, looks)
 
@@ -275,7 +290,9 @@ def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -
     off = judged(given, config=config, observed=LiveObservations({"1": 9500, "2": 500}, arms))
     assert off.verdict.outcome is Outcome.INCONCLUSIVE
     assert off.record["by_duel"]["outcome"] == "promote"
-    broken = judged(given, config=config, observed=LiveObservations(None, {**arms, "2": ArmMetrics(1000, 50)}))
+    broken = judged(
+        given, config=config, observed=LiveObservations(None, {**arms, "2": ArmMetrics(1000, 50)})
+    )
     assert broken.decision.intent == Wish("rollback", "2")
     blind = judged(given, config=config, observed=LiveObservations(unreadable=("no table",)))
     assert blind.verdict.outcome is Outcome.INCONCLUSIVE

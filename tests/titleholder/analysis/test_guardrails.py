@@ -51,7 +51,9 @@ TABLE: list[tuple[GuardrailFindings, tuple[Outcome, ...]]] = [
 
 @pytest.mark.parametrize(("live", "outcomes"), TABLE)
 def test_the_truth_table(live: GuardrailFindings, outcomes: tuple[Outcome, ...]) -> None:
-    made = tuple(apply_guardrails(said(outcome), live, RULES, look()).outcome for outcome in BY_DUEL)
+    made = tuple(
+        apply_guardrails(said(outcome), live, RULES, look()).outcome for outcome in BY_DUEL
+    )
     assert made == outcomes
 
 
@@ -59,7 +61,9 @@ def test_nothing_in_live_traffic_promotes() -> None:
     for live, _ in TABLE:
         for outcome in (HOLD, WRONG, BACK):
             for days in (0, 2, 100):
-                assert apply_guardrails(said(outcome), live, RULES, look(days)).outcome is not PROMOTE
+                assert (
+                    apply_guardrails(said(outcome), live, RULES, look(days)).outcome is not PROMOTE
+                )
 
 
 def test_a_broken_limit_waits_for_no_time() -> None:

@@ -9,7 +9,7 @@ from titleholder.rollout.roles import Roles
 from titleholder.rollout.view import View
 
 KNOWN = tuple(
-    replace(version, uri=f"gs://b/{ago}", digest=str(ago) * 64, data_until=END - ago * WEEK)
+    replace(version, uri=f"gs://b/{ago}", digest=str(ago) * 64, data_interval_end=END - ago * WEEK)
     for ago, version in enumerate(VERSIONS)
 )
 BOTH = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW), versions=KNOWN)
@@ -33,13 +33,15 @@ def test_nobody_to_judge() -> None:
 @pytest.mark.parametrize("gone", [{"digest": ""}, {"data_until": None}])
 def test_a_version_that_does_not_say_what_it_is(gone: dict[str, object]) -> None:
     dumb = replace(BOTH, versions=(replace(KNOWN[0], **gone), *KNOWN[1:]))
-    with pytest.raises(ManualActionRequired, match="the challenger m1@10 on e is no version of m1 that was reg"):
+    with pytest.raises(
+        ManualActionRequired, match="the challenger m1@10 on e is no version of m1 that was reg"
+    ):
         model_pair(dumb)
 
 
 def test_what_somebody_changed_by_hand_is_not_judged() -> None:
     with pytest.raises(DriftDetected):
-        model_pair(replace(BOTH, seats=(seat(1, 80), seat(0, 20))))
+        model_pair(replace(BOTH, deployed_models=(seat(1, 80), seat(0, 20))))
 
 
 def test_only_those_who_were_measured_are_judged() -> None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.analysis.stages import Transition, TrafficStep, next_transition
+from titleholder.analysis.stages import TrafficStep, Transition, next_transition
 from titleholder.analysis.verdict import Outcome
 
 DAY = timedelta(days=1)
@@ -47,14 +47,21 @@ TABLE = [
 
 @pytest.mark.parametrize(("stages", "share", "live", "outcome", "move", "to"), TABLE)
 def test_table(
-    stages: list[TrafficStep], share: int, live: timedelta, outcome: Outcome, move: str, to: int | None
+    stages: list[TrafficStep],
+    share: int,
+    live: timedelta,
+    outcome: Outcome,
+    move: str,
+    to: int | None,
 ) -> None:
     found = next_transition(stages, share, live, outcome)
     assert (found.move, found.traffic_percentage) == (move, to)
 
 
 def test_reasons() -> None:
-    assert next_transition(THREE, 5, DAY, GOOD) == Transition("move on", "5 % is passed; 25 % is next", 25)
+    assert next_transition(THREE, 5, DAY, GOOD) == Transition(
+        "move on", "5 % is passed; 25 % is next", 25
+    )
     assert next_transition(THREE, 5, DAY, ASK).reason == "the verdict at 5 % is inconclusive"
     baking = next_transition(THREE, 25, DAY, GOOD).reason
     assert baking == "25 % bakes for 2 d, and has for 1 d"
@@ -67,7 +74,9 @@ def test_a_stage_that_cannot_be(wrong: tuple[int, timedelta]) -> None:
 
 
 spans = st.timedeltas(-3 * DAY, 9 * DAY)
-stages = st.lists(st.builds(TrafficStep, st.integers(1, 99), st.timedeltas(0 * DAY, 3 * DAY)), max_size=5)
+stages = st.lists(
+    st.builds(TrafficStep, st.integers(1, 99), st.timedeltas(0 * DAY, 3 * DAY)), max_size=5
+)
 
 
 @given(stages, st.integers(-5, 105), spans, st.sampled_from(Outcome))

@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.analysis.trailing import DifferenceStats, trailing_windows, are_consistent
+from titleholder.analysis.trailing import DifferenceStats, are_consistent, trailing_windows
 
 values = st.floats(-1e3, 1e3)
 days_of_rows = st.lists(st.lists(values, min_size=1, max_size=5), min_size=1, max_size=6)
 
 
 def part(rows: list[float]) -> DifferenceStats:
-    return DifferenceStats(len(rows), float(np.mean(rows)), float(np.var(rows, ddof=1)) if rows[1:] else 0.0)
+    return DifferenceStats(
+        len(rows), float(np.mean(rows)), float(np.var(rows, ddof=1)) if rows[1:] else 0.0
+    )
 
 
 @given(days_of_rows, st.integers(2, 12))

@@ -63,7 +63,9 @@ def evidence(mean: float, **changes: Any) -> Evidence:
     return made
 
 
-def told(mean: float, rules: Rules = RULES, duel: EvaluationContext = DUEL, **changes: Any) -> Verdict:
+def told(
+    mean: float, rules: Rules = RULES, duel: EvaluationContext = DUEL, **changes: Any
+) -> Verdict:
     return verdict(evidence(mean, **changes), rules, duel)
 
 
@@ -109,7 +111,11 @@ def test_time() -> None:
 def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
     """900 rows, and then 100 in two days with that mean and variance. An interval of these for one
     look is 0.062 to either side."""
-    return (DifferenceStats(900, 0.0777, 0.1), DifferenceStats(40, mean, variance), DifferenceStats(60, mean, variance))
+    return (
+        DifferenceStats(900, 0.0777, 0.1),
+        DifferenceStats(40, mean, variance),
+        DifferenceStats(60, mean, variance),
+    )
 
 
 # What is wrong; the outcome on evidence that is otherwise for the challenger, and that is clearly
@@ -238,9 +244,16 @@ def test_only_what_is_clearly_worse_lately_holds() -> None:
     assert told(BETTER, MARGIN, days=turned(-0.081)).outcome is PROMOTE
     assert told(BETTER, MARGIN, days=turned(-0.083)).outcome is HOLD
     # A longer stretch may tell what a shorter one does not; fewer than minimum_n rows tell nothing.
-    slow = (DifferenceStats(600, 0.12, 0.1), DifferenceStats(300, -0.05, 0.1), DifferenceStats(100, -0.05, 0.1))
+    slow = (
+        DifferenceStats(600, 0.12, 0.1),
+        DifferenceStats(300, -0.05, 0.1),
+        DifferenceStats(100, -0.05, 0.1),
+    )
     assert "on the newest 400 rows" in told(BETTER, days=slow).reason
-    assert told(BETTER, days=(DifferenceStats(901, 0.07, 0.1), DifferenceStats(99, -0.2, 0.1))).outcome is PROMOTE
+    assert (
+        told(BETTER, days=(DifferenceStats(901, 0.07, 0.1), DifferenceStats(99, -0.2, 0.1))).outcome
+        is PROMOTE
+    )
     # Where all rows say so, it is no news.
     assert told(-0.01, days=turned(-0.1)).issue == ""
 
@@ -343,7 +356,9 @@ times = st.one_of(
 any_rules = st.sampled_from(
     [RULES, MARGIN, replace(RULES, at_deadline="ask"), replace(MARGIN, alpha=0.5, minimum_n=2)]
 )
-any_duel = st.builds(EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99))
+any_duel = st.builds(
+    EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99)
+)
 any_evidence = st.builds(
     Evidence,
     st.sampled_from(["old", "older"]),

@@ -15,7 +15,7 @@ from tests.titleholder.config.model_files import (
     staged,
 )
 from titleholder.analysis.stages import TrafficStep
-from titleholder.config.model import ModelConfig, model_from_json, load_model, load_models
+from titleholder.config.model import ModelConfig, load_model, load_models, model_from_json
 from titleholder.errors import ConfigError
 
 
@@ -102,11 +102,17 @@ def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
         ({}, 10, [TrafficStep(10)]),
         ({"challenger_share": 7}, 7, [TrafficStep(7)]),
         ({"steps": [5, 25]}, 5, [TrafficStep(5), TrafficStep(25)]),
-        ({"steps": [{"share": 5, "bake": "2d"}, 50]}, 5, [TrafficStep(5, timedelta(2)), TrafficStep(50)]),
+        (
+            {"steps": [{"share": 5, "bake": "2d"}, 50]},
+            5,
+            [TrafficStep(5, timedelta(2)), TrafficStep(50)],
+        ),
         ({"steps": [5], "challenger_share": 5}, 5, [TrafficStep(5)]),
     ],
 )
-def test_steps(tmp_path: Path, rollout: dict[str, object], share: int, stages: list[TrafficStep]) -> None:
+def test_steps(
+    tmp_path: Path, rollout: dict[str, object], share: int, stages: list[TrafficStep]
+) -> None:
     raw = yaml.safe_load(LINNERUD.read_text())
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from titleholder.errors import EnvironmentConfigError
-from titleholder.events.event import Event, champion_at, event_id, history, events_of_endpoint
+from titleholder.events.event import Event, champion_at, event_id, events_of_endpoint, history
 from titleholder.events.rows import COLUMNS, from_row, to_row
 
 START = datetime(2026, 11, 16, 3, tzinfo=UTC)

@@ -46,7 +46,9 @@ def test_a_connection_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_variables_say_it_for_a_connection_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(EnvironmentConfigError, match="no Google Cloud project: set it in the Airflow conn"):
+    with pytest.raises(
+        EnvironmentConfigError, match="no Google Cloud project: set it in the Airflow conn"
+    ):
         _ = Environment("bare").project
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme")
     assert Environment("bare").project == "acme"
@@ -59,9 +61,13 @@ def test_variables_say_it_for_a_connection_that_does_not(monkeypatch: pytest.Mon
 
 
 def test_what_a_connection_says_wrongly() -> None:
-    with pytest.raises(EnvironmentConfigError, match="'wrong' has a location that is no text; write it in q"):
+    with pytest.raises(
+        EnvironmentConfigError, match="'wrong' has a location that is no text; write it in q"
+    ):
         _ = Environment("wrong").location
-    with pytest.raises(EnvironmentConfigError, match="the connection 'wrong' is '/tmp/x'; begin it with"):
+    with pytest.raises(
+        EnvironmentConfigError, match="the connection 'wrong' is '/tmp/x'; begin it with"
+    ):
         _ = Environment("wrong").pipeline_root
 
 
@@ -70,7 +76,9 @@ def test_what_a_connection_says_wrongly() -> None:
     ["wine.samples` --", "wine`.samples", "acme-a.wine.samples.more", "samples", "wine.sam ples"],
 )
 def test_every_name_of_a_table_is_checked_before_it_stands_in_a_query(table: str) -> None:
-    with pytest.raises(EnvironmentConfigError, match=r"is no name of a BigQuery table; write dataset\.table"):
+    with pytest.raises(
+        EnvironmentConfigError, match=r"is no name of a BigQuery table; write dataset\.table"
+    ):
         Environment("staging").qualified(table)
 
 

@@ -45,7 +45,9 @@ def test_what_is_final_and_what_is_tried_again(error: Exception, becomes: type[E
         assert "\n" not in str(raised.value)
     if isinstance(raised.value, TaskFailure):
         assert isinstance(raised.value, AirflowFailException), "no retry would help"
-        assert raised.value.kind is (AlertKind.MANUAL_CHANGE if isinstance(error, DriftDetected) else AlertKind.TASK)
+        assert raised.value.kind is (
+            AlertKind.MANUAL_CHANGE if isinstance(error, DriftDetected) else AlertKind.TASK
+        )
 
 
 def test_an_exception_of_a_client_is_told_by_its_cause() -> None:

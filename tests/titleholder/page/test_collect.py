@@ -77,7 +77,9 @@ def test_events_while_the_endpoint_is_not_known(
 def test_a_setting_that_is_missing(environment: Callable[[str | None], Environment]) -> None:
     found = collect(CONFIG, environment(None), NOW)
     assert len(found.unreachable) == 2
-    assert all("no Google Cloud project: set it in the Airflow con" in said for said in found.unreachable)
+    assert all(
+        "no Google Cloud project: set it in the Airflow con" in said for said in found.unreachable
+    )
 
 
 def test_a_mistake_of_ours_is_logged(

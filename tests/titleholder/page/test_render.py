@@ -95,7 +95,9 @@ def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_ther
 
 def test_the_end_of_a_models_data_is_read_from_the_registry() -> None:
     alias = "linnerud-20261109t0300-20261116t0300-g0"
-    ours = DeployedModel(deployed_model_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100)
+    ours = DeployedModel(
+        deployed_model_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100
+    )
     view = View("linnerud", ENDPOINT, (ours,), {"champion": ours.id})
     known = replace(view, versions=(Version("1", frozenset([alias])),))
     assert "data until 2026-11-16 03:00" in Seen(page([facts(view=known)], NOW, "")).text
@@ -230,7 +232,10 @@ def test_many_models_are_a_list() -> None:
 
 
 def test_hostile_text_is_text() -> None:
-    seats = (DeployedModel("1", HOSTILE, HOSTILE, 100, NOW), DeployedModel("2", HOSTILE, "linnerud@2", 0))
+    seats = (
+        DeployedModel("1", HOSTILE, HOSTILE, 100, NOW),
+        DeployedModel("2", HOSTILE, "linnerud@2", 0),
+    )
     view = View("linnerud", ENDPOINT, seats, {"champion": "1"}, pending_operations=(HOSTILE,))
     verdict = {"outcome": HOSTILE, "estimate": 0.1, "low": 0.0, "high": 0.2}
     events = (

@@ -10,7 +10,14 @@ from titleholder.config.parameters import RUNTIME_PARAMETERS
 from titleholder.errors import PipelineError
 from titleholder.intervals import Interval
 from titleholder.operators.wait_for_job import failure, progress
-from titleholder.pipelines.contract import Artifact, Job, CandidateModel, Task, candidate_model, runtime_parameters
+from titleholder.pipelines.contract import (
+    Artifact,
+    CandidateModel,
+    Job,
+    Task,
+    candidate_model,
+    runtime_parameters,
+)
 
 ROOT = "gs://b"
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
@@ -30,7 +37,9 @@ def job(
 
 
 def test_an_offered_model() -> None:
-    assert candidate_model(job(), 60, ROOT) == CandidateModel("gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32)
+    assert candidate_model(job(), 60, ROOT) == CandidateModel(
+        "gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32
+    )
 
 
 def test_an_offer_whose_digest_is_none() -> None:

@@ -13,8 +13,8 @@ from titleholder.intervals import Interval
 from titleholder.pipelines.fingerprint import (
     TableContent,
     fingerprint,
-    fingerprint_labels,
     fingerprint_from_labels,
+    fingerprint_labels,
     version_with_fingerprint,
 )
 from titleholder.rollout.view import Version
@@ -46,7 +46,11 @@ def test_a_label_keeps_it_and_the_newest_version_is_named() -> None:
     found = fingerprint(CONTENT, {}, {})
     assert fingerprint_from_labels(fingerprint_labels(found)) == found
     assert fingerprint_labels("") == {}
-    assert fingerprint_from_labels({}) == fingerprint_from_labels({"fingerprint": "what-a-person-wrote"}) == ""
+    assert (
+        fingerprint_from_labels({})
+        == fingerprint_from_labels({"fingerprint": "what-a-person-wrote"})
+        == ""
+    )
     versions = [Version("9", fingerprint=found), Version("10", fingerprint=found), Version("11")]
     assert version_with_fingerprint(found, versions) == versions[1]
     assert version_with_fingerprint(fingerprint(CONTENT, {}, GIVEN), versions) is None

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from titleholder.errors import EnvironmentConfigError, RetryableError
-from titleholder.pipelines.templates import parse_template, load_template, template_version
+from titleholder.pipelines.templates import load_template, parse_template, template_version
 from titleholder.release import models_dir, templates_dir
 
 OLD, NEW = b"root: {}\n", b"root: {dag: {}}\n"
@@ -65,7 +65,9 @@ def test_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_versions() -> None:
-    assert template_version("tiny.yaml", OLD) == template_version(f"gs://b/c/{named(OLD)}.yaml", OLD)
+    assert template_version("tiny.yaml", OLD) == template_version(
+        f"gs://b/c/{named(OLD)}.yaml", OLD
+    )
     assert parse_template("tiny.yaml", OLD + b"---\nplatforms: {}\n").spec == {"root": {}}
     for text in (b"root: [", b"\xff", b"other: 1", b"", b"[" * 100_000, b"{a: " * 100_000):
         with pytest.raises(EnvironmentConfigError, match="is not a whole compiled pipeline"):

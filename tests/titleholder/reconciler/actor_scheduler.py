@@ -11,7 +11,7 @@ from tests.titleholder.reconciler.manual_edits import Console
 from titleholder.errors import RetryableError
 from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.reconciler.engine import Converged, Reconciler, PendingOperation
+from titleholder.reconciler.engine import Converged, PendingOperation, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
 from titleholder.rollout.intents import Intent, Policy
 

@@ -23,9 +23,9 @@ from titleholder.intervals import Interval
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel
-from titleholder.reconciler.engine import Converged, Reconciler, PendingOperation
+from titleholder.reconciler.engine import Converged, PendingOperation, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
-from titleholder.rollout.intents import Intent, Policy, DeployCandidate
+from titleholder.rollout.intents import DeployCandidate, Intent, Policy
 from titleholder.rollout.view import View
 
 WEEK = timedelta(days=7)

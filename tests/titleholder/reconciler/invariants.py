@@ -68,7 +68,9 @@ def _as_wanted(stage: Stage, newest: int) -> None:
     champion = view.labels["champion"]
     assert view.split == ({me: 100} if champion == me else {champion: 90, me: 10})
     assert {seat.id for seat in view.deployed_models} == {champion, me}
-    assert view.version("challenger" if champion != me else "champion") == view.version_for_deployment(me)
+    assert view.version(
+        "challenger" if champion != me else "champion"
+    ) == view.version_for_deployment(me)
     made = Counter(v.reference for v in view.versions)
     runs = {stage.scene.wish(week).version.alias for week in {*stage.weeks, *stage.console.weeks}}
     assert not made - Counter(runs)

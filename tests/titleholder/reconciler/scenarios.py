@@ -10,10 +10,10 @@ from titleholder.rollout.intents import (
     Adopt,
     Intent,
     Promote,
-    UndoPromotion,
     Restore,
     RollBack,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 
 A, B, C = (name(week) for week in range(3))

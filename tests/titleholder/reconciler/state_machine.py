@@ -17,10 +17,10 @@ from titleholder.rollout.intents import (
     Adopt,
     Intent,
     Promote,
-    UndoPromotion,
     Restore,
     RollBack,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 
 AT_ONCE = 3

@@ -8,7 +8,7 @@ from tests.faults import Faults
 from tests.titleholder.reconciler.conftest import Scene, name
 from titleholder.errors import RetryableError
 from titleholder.reconciler.engine import PendingOperation
-from titleholder.rollout.intents import Promote, UndoPromotion, RollBack
+from titleholder.rollout.intents import Promote, RollBack, UndoPromotion
 
 A, B = name(0), name(1)
 

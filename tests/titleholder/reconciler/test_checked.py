@@ -8,7 +8,7 @@ from tests.faults import Faults
 from tests.titleholder.reconciler.conftest import WEEK, Scene, name
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.reconciler.engine import Converged
-from titleholder.rollout.intents import Promote, UndoPromotion, SetTrafficPercentage
+from titleholder.rollout.intents import Promote, SetTrafficPercentage, UndoPromotion
 from titleholder.rollout.view import View
 
 A, B, C = (name(week) for week in range(3))

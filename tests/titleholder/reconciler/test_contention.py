@@ -68,7 +68,9 @@ def test_whatever_is_seen_deployed_is_seen_registered(
     scene.play(scene.wish(0))
     overtake(call, lambda: _deploy(scene, 1))
     found = scene.view()
-    assert [seat.id for seat in resolve_roles(found).orphans] == [s.id for s in found.deployed_models if s.id != A]
+    assert [seat.id for seat in resolve_roles(found).orphans] == [
+        s.id for s in found.deployed_models if s.id != A
+    ]
     assert plan(found, scene.wish(2)).steps
 
 
@@ -110,7 +112,9 @@ def test_two_who_want_the_contrary_do_not_fight(challenged: Scene, overtake: Ove
     """The one who finds a change undone is told, and the other one's stands."""
     overtake(WRITE, lambda: None)
     overtake(READ, lambda: challenged.play(SetTrafficPercentage(B, 50)))
-    with pytest.raises(ManualActionRequired, match="somebody else undid this: abort: 100 % to m1@1"):
+    with pytest.raises(
+        ManualActionRequired, match="somebody else undid this: abort: 100 % to m1@1"
+    ):
         challenged.play(Abort(B))
     assert challenged.now[0] == {A: 50, B: 50}
 

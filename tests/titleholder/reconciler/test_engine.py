@@ -4,7 +4,13 @@ import pytest
 
 from tests.faults import Faults, unsound
 from tests.titleholder.reconciler.conftest import Scene, name
-from titleholder.rollout.intents import Abort, Promote, UndoPromotion, RollBack, SetTrafficPercentage
+from titleholder.rollout.intents import (
+    Abort,
+    Promote,
+    RollBack,
+    SetTrafficPercentage,
+    UndoPromotion,
+)
 
 A, B, C = (name(week) for week in range(3))
 

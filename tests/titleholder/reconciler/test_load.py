@@ -14,7 +14,13 @@ from tests.sandbox.conftest import Storage
 from tests.sandbox.kill_helper import Mortal
 from tests.titleholder.reconciler.conftest import Scene, name
 from tests.titleholder.reconciler.stream import Answer, Stream, astray
-from titleholder.rollout.intents import Intent, Promote, UndoPromotion, RollBack, SetTrafficPercentage
+from titleholder.rollout.intents import (
+    Intent,
+    Promote,
+    RollBack,
+    SetTrafficPercentage,
+    UndoPromotion,
+)
 
 REQUESTS = 1_000  # in each steady phase
 A, B, C, D, E = (name(week) for week in range(5))

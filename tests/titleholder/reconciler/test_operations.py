@@ -116,7 +116,9 @@ def test_requests_are_taken_from_a_model_while_another_is_deployed(stage: Stages
     assert scene.vertex.clock() == before
 
 
-def _attempt(found: Stage, scene: Scene, waiting: PendingOperation | None) -> Converged | PendingOperation:
+def _attempt(
+    found: Stage, scene: Scene, waiting: PendingOperation | None
+) -> Converged | PendingOperation:
     """Looks less often than in earnest while it waits in place."""
     clock = scene.vertex.clock
     engine = scene.engine(lambda seconds: clock.advance(10 * seconds), **found.scenario.rollout)

@@ -10,7 +10,13 @@ from tests.titleholder.reconciler.scenarios import shift
 from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired, RetryableError
 from titleholder.events.event import Event
 from titleholder.reconciler.engine import Converged, PendingOperation
-from titleholder.rollout.intents import Abort, Promote, UndoPromotion, RollBack, SetTrafficPercentage
+from titleholder.rollout.intents import (
+    Abort,
+    Promote,
+    RollBack,
+    SetTrafficPercentage,
+    UndoPromotion,
+)
 from titleholder.rollout.wishes import Wish
 
 A, B, C = name(0), name(1), name(2)

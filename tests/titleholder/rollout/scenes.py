@@ -27,7 +27,9 @@ def new_version(weeks_ago: int = 0, generation: int = 0) -> NewVersion:
     return NewVersion(run(weeks_ago, generation).name, "m1", "", "gs://b/m", "image")
 
 
-def wish(weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: Any) -> DeployCandidate:
+def wish(
+    weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: Any
+) -> DeployCandidate:
     of = run(weeks_ago, generation)
     made = DeployCandidate(
         version=new_version(weeks_ago, generation),
@@ -65,7 +67,7 @@ EMPTY = View("m1", "e", versions=VERSIONS)
 
 def view(*seats: DeployedModel, roles: Roles | None = None, **changes: Any) -> View:
     """An endpoint with these models; with `roles`, as the last write of a rollout left it."""
-    made = replace(EMPTY, seats=seats, **changes)
+    made = replace(EMPTY, deployed_models=seats, **changes)
     if roles is None:
         return made
     return replace(made, labels=role_labels(roles, made.split, "seat-1"))

@@ -23,14 +23,14 @@ from titleholder.rollout.display_names import traffic_summary
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
+    DeployCandidate,
     Intent,
     Policy,
     Promote,
-    UndoPromotion,
     Restore,
     RollBack,
-    DeployCandidate,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles, drift
@@ -60,7 +60,7 @@ def pinned(view: View, intent: Intent) -> Intent:
         case Promote() | RollBack() | Abort() | SetTrafficPercentage() if "challenger" in labels:
             return replace(intent, challenger=labels["challenger"])
         case UndoPromotion() if "previous" in labels:
-            return replace(intent, previous=labels["previous"])
+            return replace(intent, previous_champion=labels["previous"])
     return intent
 
 
@@ -94,7 +94,11 @@ def test_any_actors_cut_off_anywhere_keep_the_promises(
             if isinstance(intent, DeployCandidate) and now.split.keys() - before.split.keys():
                 known = [now.recency(version) for version in now.versions]
                 assert intent.recency == max(newest, *filter(None, known))
-            live = [v for one in now.deployed_models if one.traffic_percentage and (v := now.version_served_by(one))]
+            live = [
+                v
+                for one in now.deployed_models
+                if one.traffic_percentage and (v := now.version_served_by(one))
+            ]
             newest = max(newest, *filter(None, map(now.recency, live)), newest)
             crowned = crowned or "champion" in now.labels
             assert sum(now.split.values()) == (100 if crowned else 0)
@@ -152,7 +156,9 @@ def test_every_view_has_an_answer(
     """Steps that keep the promises, or a sentence for a person."""
     shares = split if len(split) <= len(found) else ()
     found = [
-        replace(one, share=share) for one, share in zip_longest(found, shares, fillvalue=0) if one
+        replace(one, traffic_percentage=share)
+        for one, share in zip_longest(found, shares, fillvalue=0)
+        if one
     ]
     now = replace(view(*found), labels=labels, versions=versions)
     before = now

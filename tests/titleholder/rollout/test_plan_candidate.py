@@ -162,7 +162,9 @@ def test_the_same_week_trained_anew_takes_its_place() -> None:
 
 
 @pytest.mark.parametrize(
-    "roles", [Roles(OLD, last_challenger=NEW), Roles(OLD, previous_champion=NEW)], ids=["withdrawn", "deposed"]
+    "roles",
+    [Roles(OLD, last_challenger=NEW), Roles(OLD, previous_champion=NEW)],
+    ids=["withdrawn", "deposed"],
 )
 def test_who_has_had_its_turn_is_not_seated_again(roles: Roles) -> None:
     decided = plan(view(seat(1, 100), roles=roles), wish())
@@ -231,11 +233,17 @@ def test_refusals() -> None:
     three = [foreign(str(n), 0) for n in range(3)]
     with pytest.raises(ManualActionRequired, match="holds 3 deployed models"):
         plan(view(*three), wish())
-    with pytest.raises(ManualActionRequired, match="neither a label nor a name says which is the champion"):
+    with pytest.raises(
+        ManualActionRequired, match="neither a label nor a name says which is the champion"
+    ):
         plan(view(*three[:2]), wish())
-    with pytest.raises(ManualActionRequired, match=r"the champion x@1 of e has no traffic \(empty\)"):
+    with pytest.raises(
+        ManualActionRequired, match=r"the champion x@1 of e has no traffic \(empty\)"
+    ):
         plan(view(three[0]), wish())
-    with pytest.raises(ManualActionRequired, match="names no deployed model, so somebody took the champion"):
+    with pytest.raises(
+        ManualActionRequired, match="names no deployed model, so somebody took the champion"
+    ):
         plan(view(foreign(), labels={"champion": "5"}), wish())
 
 
@@ -244,7 +252,7 @@ def test_two_models_never_take_each_other_for_the_same() -> None:
     with pytest.raises(ManualActionRequired, match="give this model an endpoint of its own"):
         plan(view(theirs, roles=Roles(NEW)), wish())
     with pytest.raises(ManualActionRequired, match="give this model an endpoint of its own"):
-        plan(replace(EMPTY, seats=(seat(0, 100),), versions=()), wish())
+        plan(replace(EMPTY, deployed_models=(seat(0, 100),), versions=()), wish())
 
 
 def test_steps_and_summary_read_well() -> None:

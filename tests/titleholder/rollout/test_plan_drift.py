@@ -10,9 +10,9 @@ from titleholder.rollout.intents import (
     Abort,
     Adopt,
     Promote,
-    UndoPromotion,
     Restore,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
@@ -24,7 +24,7 @@ WRITTEN = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW))
 
 def now(*seats: DeployedModel) -> View:
     """The endpoint that a rollout left 90 to 10, as somebody changed it."""
-    return replace(WRITTEN, seats=seats)
+    return replace(WRITTEN, deployed_models=seats)
 
 
 def live(steps: tuple[Step, ...]) -> tuple[Step, ...]:
@@ -100,7 +100,9 @@ def test_adopt_refuses_what_no_rollout_knows() -> None:
         plan(now(seat(1, 60), seat(0, 20), foreign("7", 20)), Adopt())
     with pytest.raises(ManualActionRequired, match="0 models on e have traffic"):
         plan(now(seat(1), seat(0)), Adopt())
-    with pytest.raises(ManualActionRequired, match=r"x@1 \(id 7, theirs\) on e has neither traffic nor a role"):
+    with pytest.raises(
+        ManualActionRequired, match=r"x@1 \(id 7, theirs\) on e has neither traffic nor a role"
+    ):
         plan(now(seat(1, 90), seat(0, 10), foreign("7", 0)), Adopt())
     with pytest.raises(InvalidRequest, match="m1 has no endpoint"):
         plan(View("m1", None), Adopt())
@@ -134,7 +136,9 @@ def test_restore_refuses_what_it_cannot_do() -> None:
     with pytest.raises(InvalidRequest, match="no rollout has written to the endpoint of m1 yet"):
         plan(view(foreign()), Restore())
     gone = replace(now(), versions=())
-    with pytest.raises(ManualActionRequired, match=rf"the champion id {OLD} is not deployed on e any more"):
+    with pytest.raises(
+        ManualActionRequired, match=rf"the champion id {OLD} is not deployed on e any more"
+    ):
         plan(gone, Restore())
 
 
@@ -147,10 +151,10 @@ def test_the_labels_that_are_left_count_when_the_mark_of_a_rollout_was_deleted()
     crowned = SetTraffic({OLD: 100}, Roles(OLD, None, NEW, OLDER), "reinstate")
     assert live(plan(left, UndoPromotion(OLD)).steps) == (taken, crowned)
     # A previous champion that has traffic again is at least challenger.
-    both = replace(left, seats=(seat(0, 60), seat(1, 40), seat(2)))
+    both = replace(left, deployed_models=(seat(0, 60), seat(1, 40), seat(2)))
     shared = SetTraffic({NEW: 60, OLD: 40}, Roles(NEW, OLD, None, OLDER), "adopt")
     assert live(plan(both, Adopt()).steps) == (shared,)
     assert live(plan(both, Abort(OLD)).steps)[0] == shared
-    nobody = replace(left, seats=(seat(1),), labels={"previous": OLD})
+    nobody = replace(left, deployed_models=(seat(1),), labels={"previous": OLD})
     with pytest.raises(ManualActionRequired, match="the champion m1@9 of e has no traffic"):
         plan(nobody, wish())

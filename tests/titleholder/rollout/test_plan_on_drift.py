@@ -22,7 +22,7 @@ LEFT = Roles(OLD, last_challenger=NEW)
 
 def now(*seats: DeployedModel) -> View:
     """The endpoint that a rollout left 90 to 10, as it was changed by hand."""
-    return replace(WRITTEN, seats=seats)
+    return replace(WRITTEN, deployed_models=seats)
 
 
 def theirs(share: int, name: str = "7") -> DeployedModel:
@@ -89,7 +89,9 @@ def test_taking_traffic_from_a_challenger_always_works(
     decided, found = played(before, wish)
     assert found.split == split
     assert not any(isinstance(step, Alias) for step in decided.steps) or not owed
-    deployed = {one.id for one in before.deployed_models} - ({NEW} if isinstance(wish, RollBack) else set())
+    deployed = {one.id for one in before.deployed_models} - (
+        {NEW} if isinstance(wish, RollBack) else set()
+    )
     assert {one.id for one in found.deployed_models} == deployed
     # The record is as it was but for the challenger, so that what else differs is still drift.
     assert recorded_state(found) == (LEFT, {OLD: 100})
@@ -143,14 +145,16 @@ def test_a_model_that_a_person_brought_loses_its_traffic_by_its_id() -> None:
 
 def test_so_does_a_previous_champion_that_was_given_traffic_again() -> None:
     written = view(seat(0, 100), seat(1), roles=Roles(NEW, None, OLD))
-    before = replace(written, seats=(seat(0, 40), seat(1, 60)))
+    before = replace(written, deployed_models=(seat(0, 40), seat(1, 60)))
     _, found = played(before, Abort(OLD))
     assert found.split == {NEW: 100}
     assert recorded_state(found) == (Roles(NEW, last_challenger=OLD), {NEW: 100})
 
 
 def test_what_cannot_be_taken_is_refused() -> None:
-    with pytest.raises(ManualActionRequired, match="m1@10 is the only model deployed on e, so there is none"):
+    with pytest.raises(
+        ManualActionRequired, match="m1@10 is the only model deployed on e, so there is none"
+    ):
         plan(now(seat(0, 100)), Abort(NEW))
     for unknown in (OLD, "77"):
         with pytest.raises(DriftDetected, match="was changed by hand"):
@@ -167,7 +171,8 @@ def test_the_model_is_read_off_the_record() -> None:
         resolve_target(Wish("promote"), before)
     alone = replace(view(seat(1, 80), theirs(20)), labels=view(roles=Roles(OLD)).labels)
     with pytest.raises(
-        ManualActionRequired, match=r"no challenger on e, which was changed by hand \(the split .*abort m1 --id"
+        ManualActionRequired,
+        match=r"no challenger on e, which was changed by hand \(the split .*abort m1 --id",
     ):
         resolve_target(Wish("abort"), alone)
 

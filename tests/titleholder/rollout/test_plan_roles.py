@@ -9,9 +9,9 @@ from titleholder.rollout.intents import (
     Intent,
     Policy,
     Promote,
-    UndoPromotion,
     RollBack,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
@@ -35,7 +35,10 @@ def live(before: View, intent: Intent, policy: Policy | None = None) -> tuple[St
 def test_promote_keeps_the_old_champion_warm() -> None:
     crowned = SetTraffic({NEW: 100}, Roles(NEW, None, OLD), "promote")
     assert live(PAIR, Promote(NEW)) == (crowned,)
-    assert live(PAIR, Promote(NEW), Policy(keep_previous_champion=False)) == (crowned, Undeploy(OLD))
+    assert live(PAIR, Promote(NEW), Policy(keep_previous_champion=False)) == (
+        crowned,
+        Undeploy(OLD),
+    )
     assert plan(PAIR, Promote(NEW)).steps[1:] == (Alias("champion", run().name),)
 
 
@@ -113,7 +116,9 @@ def test_changes_to_an_endpoint_not_made_by_us_adopt_it_first() -> None:
     )
 
 
-@pytest.mark.parametrize("wish", [Promote, RollBack, Abort, lambda name: SetTrafficPercentage(name, 20)])
+@pytest.mark.parametrize(
+    "wish", [Promote, RollBack, Abort, lambda name: SetTrafficPercentage(name, 20)]
+)
 def test_whoever_is_not_challenger_is_refused(wish: object) -> None:
     with pytest.raises(InvalidRequest, match=r"m1@8 is not the challenger on e \(it is m1@10\)"):
         plan(PAIR, wish(OLDER))  # type: ignore[operator]
@@ -121,7 +126,9 @@ def test_whoever_is_not_challenger_is_refused(wish: object) -> None:
     with pytest.raises(InvalidRequest, match=r"is not the challenger on e \(there is none\)"):
         plan(alone, wish(OLDER))  # type: ignore[operator]
     if wish is not Promote:
-        with pytest.raises(ManualActionRequired, match="is champion of e already; to undo that, use"):
+        with pytest.raises(
+            ManualActionRequired, match="is champion of e already; to undo that, use"
+        ):
             plan(alone, wish(NEW))  # type: ignore[operator]
 
 

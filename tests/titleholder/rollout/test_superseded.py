@@ -25,10 +25,10 @@ from titleholder.rollout.intents import (
     Adopt,
     Policy,
     Promote,
-    UndoPromotion,
     Restore,
     RollBack,
     SetTrafficPercentage,
+    UndoPromotion,
 )
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
@@ -77,7 +77,9 @@ def test_an_older_week_is_registered_and_gets_no_traffic(before: View, policy: P
 
 
 # What is deployed cannot be deleted, and the mark goes with the endpoint.
-DELETABLE = {what: one for what, one in NEWER.items() if one.endpoint and not one.deployed_model(NEW)}
+DELETABLE = {
+    what: one for what, one in NEWER.items() if one.endpoint and not one.deployed_model(NEW)
+}
 
 
 @pytest.mark.parametrize("before", DELETABLE.values(), ids=DELETABLE)
@@ -163,11 +165,23 @@ def test_the_mark_rises_with_what_gets_traffic_and_is_carried_along() -> None:
             assert now.labels["newest-data"] == MARK["newest-data"]
     # The newest was undeployed by hand, and its version deleted.
     kept = tuple(version for version in seated.versions if run().name not in version.aliases)
-    alone = replace(seated, seats=(replace(seated.deployed_models[0], share=100),), versions=kept)
+    alone = replace(
+        seated,
+        deployed_models=(replace(seated.deployed_models[0], traffic_percentage=100),),
+        versions=kept,
+    )
     for intent, before in (
         (Adopt(), alone),
-        (Adopt(), replace(alone, seats=())),
-        (Restore(), replace(seated, seats=tuple(replace(s, share=50) for s in seated.deployed_models))),
+        (Adopt(), replace(alone, deployed_models=())),
+        (
+            Restore(),
+            replace(
+                seated,
+                deployed_models=tuple(
+                    replace(s, traffic_percentage=50) for s in seated.deployed_models
+                ),
+            ),
+        ),
     ):
         (step, *_) = plan(before, intent).steps
         assert apply_to_view(before, step).labels["newest-data"] == MARK["newest-data"]

@@ -45,7 +45,11 @@ def classify_error(error: "GoogleAPIError") -> ErrorKind:
     # Two statements that changed the same rows at once; the second may pass after the first.
     if "Could not serialize access" in str(error):
         return ErrorKind.TRANSIENT
-    return ErrorKind.INVALID if reasons & {"invalidQuery", "invalid", "notFound"} else ErrorKind.TRANSIENT
+    return (
+        ErrorKind.INVALID
+        if reasons & {"invalidQuery", "invalid", "notFound"}
+        else ErrorKind.TRANSIENT
+    )
 
 
 def error_text(error: "GoogleAPIError") -> str:

@@ -111,18 +111,22 @@ def _missing_columns(found: "bigquery.Table") -> list[Column]:
     return [column for column in COLUMNS if column.name not in names]
 
 
-def _setup_error(statements: Statements, error: "GoogleAPIError") -> EnvironmentConfigError | RetryableError:
+def _setup_error(
+    statements: Statements, error: "GoogleAPIError"
+) -> EnvironmentConfigError | RetryableError:
     table, location, fault = statements.table, statements.location, classify_error(error)
     project, dataset, _ = table.rsplit(".", 2)
     if fault is ErrorKind.DENIED:
         return EnvironmentConfigError(
-            f"the events table {table} may not be made ({error_text(error)}); make the dataset {dataset} "
+            f"the events table {table} may not be made ({error_text(error)}); make the dataset "
+            f"{dataset} "
             f"in {location} and grant the account roles/bigquery.dataEditor on it, or grant it "
             f"roles/bigquery.user on the project {project}"
         )
     if fault is ErrorKind.INVALID:
         return EnvironmentConfigError(
-            f"the events table {table} cannot be made in {location} ({error_text(error)}); name another "
+            f"the events table {table} cannot be made in {location} ({error_text(error)}); name "
+            "another "
             "dataset or table"
         )
     return RetryableError(f"the events table {table} cannot be made now ({error_text(error)})")

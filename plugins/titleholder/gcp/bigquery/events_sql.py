@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from titleholder.events.event import Event
 from titleholder.events.rows import COLUMNS, to_row
-from titleholder.gcp.bigquery.query_job import limits, run, reattach
+from titleholder.gcp.bigquery.query_job import limits, reattach, run
 
 if TYPE_CHECKING:
     from google.cloud import bigquery

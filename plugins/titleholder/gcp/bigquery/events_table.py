@@ -43,7 +43,9 @@ class EventsTable:
 
     def __post_init__(self) -> None:
         if not is_table(self.table):
-            raise EnvironmentConfigError(f"the events table is named {self.table!r}; {WRITE_A_TABLE}")
+            raise EnvironmentConfigError(
+                f"the events table is named {self.table!r}; {WRITE_A_TABLE}"
+            )
 
     def append(self, events: Iterable[Event]) -> None:
         """Write each event once, and make dataset and table when missing. A row that is there
@@ -128,13 +130,16 @@ class EventsTable:
             yield
         except Late:
             raise RetryableError(
-                f"{what}: BigQuery did not finish with {self.table} within {self.timeout_seconds:g} s; "
+                f"{what}: BigQuery did not finish with {self.table} within "
+                f"{self.timeout_seconds:g} s; "
                 "try again, which doubles nothing"
             ) from None
         except GoogleAPIError as error:
             raise self._explained(what, error) from None
 
-    def _explained(self, what: str, error: "GoogleAPIError") -> EnvironmentConfigError | RetryableError:
+    def _explained(
+        self, what: str, error: "GoogleAPIError"
+    ) -> EnvironmentConfigError | RetryableError:
         from google.api_core.exceptions import NotFound
 
         fault, why = classify_error(error), error_text(error)

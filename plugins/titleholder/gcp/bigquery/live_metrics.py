@@ -32,7 +32,9 @@ class LiveMetrics:
     environment: Environment
     guardrails: Guardrails
 
-    def read(self, view: View, models: Iterable[str], since: datetime, now: datetime) -> LiveObservations:
+    def read(
+        self, view: View, models: Iterable[str], since: datetime, now: datetime
+    ) -> LiveObservations:
         """What these deployed models answered since the split was set at `since`, in one query a
         table. Never raises for what BigQuery cannot or must not tell: that is `unread`."""
         span = _TimeSpan(view, sorted(models), since + SETTLING_TIME, now)

@@ -99,7 +99,9 @@ class SourceTables:
             future=row["future"],
         )
 
-    def content(self, table: str, timestamp: str, interval: Interval, max_bytes: int) -> TableContent:
+    def content(
+        self, table: str, timestamp: str, interval: Interval, max_bytes: int
+    ) -> TableContent:
         """The rows of the interval, all their columns, digested in one query that bills the
         partitions it reads, at most `max_bytes`. Raises Unreadable, as coverage does."""
         column = f"`{timestamp}`"

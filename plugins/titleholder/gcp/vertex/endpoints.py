@@ -11,12 +11,12 @@ from titleholder.digest import digest_from_label
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.clients import (
-    make_client,
-    parent,
-    read_options,
     error_message,
     error_status,
     is_transient,
+    make_client,
+    parent,
+    read_options,
     write_options,
 )
 from titleholder.gcp.vertex.request_log import request_log
@@ -75,14 +75,18 @@ class Endpoints:
         return View(
             model=self.config.model,
             endpoint=name,
-            deployed_models=tuple(_deployed_model(found, deployed) for deployed in found.deployed_models),
+            deployed_models=tuple(
+                _deployed_model(found, deployed) for deployed in found.deployed_models
+            ),
             labels=dict(found.labels),
             etag=found.etag,
             created=found.create_time,
             updated=found.update_time,
             versions=self.versions(),
             pending_operations=busy,
-            undeploying=any(operation.metadata.type_url.endswith(_UNDEPLOYING) for operation in running),
+            undeploying=any(
+                operation.metadata.type_url.endswith(_UNDEPLOYING) for operation in running
+            ),
             request_log=request_log(found),
         )
 
@@ -265,7 +269,9 @@ class Endpoints:
 
         try:
             found = list(
-                self._models.list_model_versions(name=self._model_name, **read_options(self.patience))
+                self._models.list_model_versions(
+                    name=self._model_name, **read_options(self.patience)
+                )
             )
         except exceptions.NotFound:
             return ()

@@ -8,7 +8,13 @@ from typing import Any
 
 from titleholder.errors import PipelineError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import make_client, parent, read_options, error_message, write_options
+from titleholder.gcp.vertex.clients import (
+    error_message,
+    make_client,
+    parent,
+    read_options,
+    write_options,
+)
 from titleholder.labels import RUN
 from titleholder.pipelines.contract import Artifact, Job, Task
 

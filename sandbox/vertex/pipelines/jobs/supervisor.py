@@ -21,8 +21,8 @@ from sandbox.vertex.pipelines.protocol.events import (
     SLOT,
     Question,
     RunEvent,
-    TaskEvent,
     SlotReleased,
+    TaskEvent,
     answer_line,
     from_line,
 )

@@ -340,11 +340,23 @@ def test_a_dataset_that_may_not_be_made(table: EventsTable, strict: StrictBigQue
 @pytest.mark.parametrize(
     ("what", "status", "reason", "error", "says"),
     [
-        ("MERGE", 403, "accessDenied", EnvironmentConfigError, "roles/bigquery.dataEditor on its dataset"),
+        (
+            "MERGE",
+            403,
+            "accessDenied",
+            EnvironmentConfigError,
+            "roles/bigquery.dataEditor on its dataset",
+        ),
         ("MERGE", 403, "quotaExceeded", RetryableError, "cannot be read or written now"),
         ("MERGE", 403, "rateLimitExceeded", RetryableError, "cannot be read or written now"),
         ("MERGE", 503, "backendError", RetryableError, "cannot be read or written now"),
-        ("MERGE", 400, "bytesBilledLimitExceeded", EnvironmentConfigError, "more than 1000000000 bytes"),
+        (
+            "MERGE",
+            400,
+            "bytesBilledLimitExceeded",
+            EnvironmentConfigError,
+            "more than 1000000000 bytes",
+        ),
         ("MERGE", 400, "invalidQuery", EnvironmentConfigError, "docs/events.md"),
         ("MERGE", 404, "notFound", RetryableError, "cannot be read or written now"),
     ],
