@@ -34,12 +34,12 @@ TRAIN = """
 
 Every run covers one data interval of `{config.schedule}` (UTC): it waits until
 `{config.source.table}` covers the interval, trains on Vertex AI, and seats the model as challenger
-with {config.rollout.challenger_share} % of the requests beside the champion of the endpoint
+with {config.rollout.traffic_percentage} % of the requests beside the champion of the endpoint
 `{config.endpoint.display_name}`. The first model becomes champion.
 
 Running it again changes nothing. Clearing it trains anew. A backfill of a week older than what is
 deployed trains and registers, and leaves live traffic alone; one that reprocesses a week skips the
-training where rows, pipeline and parameters are the same, unless `train_anew` is set.
+training where rows, pipeline and parameters are the same, unless `force_retrain` is set.
 """
 
 ROLLOUT = """
@@ -121,7 +121,7 @@ def rollout(config: ModelConfig) -> DAG:
     """The DAG of one model through which its endpoint is changed: by a person, and daily by what
     the challenger has earned if the model has duels."""
     duel, doc = config.duel, ROLLOUT if config.duel is None else ROLLOUT + JUDGED
-    doc += ASKED if config.rollout.promotion == "ask" else ""
+    doc += ASKED if config.rollout.promotion == "approval" else ""
     intents = "\n".join(f"- **{kind}**: {what}" for kind, what in INTENTS.items())
     settings = common(config, *([CancelPipelines(config.connection)] if duel else []))
     if duel is not None:
@@ -150,9 +150,9 @@ def rollout(config: ModelConfig) -> DAG:
                 >> decide
                 >> update
             )
-            if config.rollout.promotion == "ask":
+            if config.rollout.promotion == "approval":
                 approve = ApproveOperator(
-                    task_id="approve", config=config, answer_within=config.answer_within
+                    task_id="approve", config=config, approval_timeout=config.approval_timeout
                 )
                 # It skips itself where there is nothing to ask, a rollback say. A rejection skips
                 # `update_traffic` whatever its trigger rule.
@@ -171,7 +171,7 @@ def asking(dag: DAG, params: dict[str, Param]) -> DAG:
 def week_form() -> dict[str, Param]:
     """What a person may say who triggers a weekly run."""
     return {
-        "train_anew": Param(
+        "force_retrain": Param(
             False,
             type="boolean",
             title="Train anew",
@@ -205,7 +205,7 @@ def form(config: ModelConfig) -> dict[str, Param]:
             values_display={kind: f"{kind}: {what}" for kind, what in kinds.items()},
         ),
         "share": Param(
-            config.rollout.challenger_share,
+            config.rollout.traffic_percentage,
             type="integer",
             title="Share",
             description="For the intent share: per cent of the requests.",

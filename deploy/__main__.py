@@ -69,7 +69,7 @@ def _check(options: argparse.Namespace) -> None:
 
 
 def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
-    """Raises SettingError when only one of the two services would be Google's."""
+    """Raises EnvironmentConfigError when only one of the two services would be Google's."""
     if ("STORAGE_EMULATOR_HOST" in os.environ) != ("COMPOSER_EMULATOR_HOST" in os.environ):
         raise EnvironmentConfigError(
             "of STORAGE_EMULATOR_HOST and COMPOSER_EMULATOR_HOST only one is set; unset it (it may "

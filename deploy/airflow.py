@@ -28,8 +28,8 @@ def wait_until_parsed(
     """Ask until every DAG of `models` was parsed after `since` and none of the DAG files `files`
     has an import error; says so in a sentence.
 
-    Raises Refusal with the errors, or with the DAGs that are not there, after five minutes; what
-    `asked` raises when Airflow may not be asked.
+    Raises ManualActionRequired with the errors, or with the DAGs that are not there, after five
+    minutes; what `asked` raises when Airflow may not be asked.
     """
     names = [name.rpartition("/")[2] for name in files]
     dags = [f"{model}__{kind}" for model in models for kind in ("train", "rollout")]

@@ -15,8 +15,8 @@ def apply(
     settle: Callable[[], None],
     say: Callable[[str], None],
 ) -> None:
-    """Do the steps; `settle` waits. Raises what Bucket raises, and Refusal for what differs from
-    what was uploaded. Interrupted, a new plan goes on from there."""
+    """Do the steps; `settle` waits. Raises what Bucket raises, and ManualActionRequired for what
+    differs from what was uploaded. Interrupted, a new plan goes on from there."""
     for number, step in enumerate(steps, 1):
         say(f"{number}/{len(steps)} {step}")
         match step:

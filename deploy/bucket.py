@@ -23,8 +23,8 @@ _SECONDS = 60.0
 
 @dataclass(frozen=True)
 class Bucket:
-    """`name` without gs://. Raises SettingError for what Google refuses, Refusal when somebody else
-    writes at the same time; repeating is always safe."""
+    """`name` without gs://. Raises EnvironmentConfigError for what Google refuses,
+    ManualActionRequired when somebody else writes at the same time; repeating is always safe."""
 
     name: str
     project: str

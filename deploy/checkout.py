@@ -43,8 +43,9 @@ class DesiredState:
 def desired_state(repository: Path, owner: str = "") -> DesiredState:
     """What the checkout in the folder `repository` comes to, as that of `owner` (see `owner_of`).
 
-    Raises ConfigError for a model's file that is wrong, SettingError for a pipeline that is named
-    and not compiled, for a DAG file that is no Python, and for a folder that is no checkout.
+    Raises ConfigError for a model's file that is wrong, EnvironmentConfigError for a pipeline that
+    is named and not compiled, for a DAG file that is no Python, and for a folder that is no
+    checkout.
     """
     found = tracked(repository)
     dags, files, compiled = (

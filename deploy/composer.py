@@ -37,8 +37,8 @@ class Composer:
     credentials: Any
 
     def find(self) -> EnvironmentInfo:
-        """What must be known of it. Raises SettingError when it is not there, not running, or older
-        than Airflow 3.3."""
+        """What must be known of it. Raises EnvironmentConfigError when it is not there, not
+        running, or older than Airflow 3.3."""
         try:
             found = self._client.get_environment(name=self.name, timeout=_SECONDS)
         except NotFound:
@@ -73,7 +73,8 @@ class Composer:
     def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
         """The rows that an Airflow command prints as JSON.
 
-        Raises SettingError when it may not be asked, TryAgain when it gave no such answer.
+        Raises EnvironmentConfigError when it may not be asked, RetryableError when it gave no such
+        answer.
         """
         request = v1.ExecuteAirflowCommandRequest(
             environment=self.name,

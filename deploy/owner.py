@@ -13,7 +13,7 @@ def owner_of(repository: Path, given: str = "") -> str:
     repository without such a remote its first commit; with the checkout's folder, if that is not
     the repository's own.
 
-    Raises SettingError for a name that is none, and where there is nothing to name it by.
+    Raises EnvironmentConfigError for a name that is none, and where there is nothing to name it by.
     """
     if given:
         if not re.fullmatch(r"[\w.@:/+-]{1,200}", given):

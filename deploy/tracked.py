@@ -24,8 +24,8 @@ class Tracked:
 
 
 def tracked(repository: Path) -> Tracked:
-    """What the checkout in the folder `repository` holds. Raises SettingError when it is none, or
-    has no commit."""
+    """What the checkout in the folder `repository` holds. Raises EnvironmentConfigError when it is
+    none, or has no commit."""
     root = repository.resolve()
     files: dict[str, bytes] = {}
     left_out: dict[str, str] = {}
@@ -48,7 +48,8 @@ def tracked(repository: Path) -> Tracked:
 
 
 def git(repository: Path, *arguments: str) -> str:
-    """What git prints in that folder. Raises SettingError, with git's own words, when it fails."""
+    """What git prints in that folder. Raises EnvironmentConfigError, with git's own words, when it
+    fails."""
     command = ["git", "-C", str(repository), *arguments]
     try:
         done = subprocess.run(

@@ -18,7 +18,7 @@ def linnerud(
     timestamp_column: str,
     interval_start: str,
     interval_end: str,
-    minimum_score: float,
+    min_score: float,
     key_column: str,
     feature_columns: list[str],
     target_columns: list[str],
@@ -47,7 +47,7 @@ def linnerud(
         feature_columns=feature_columns,
         target_columns=target_columns,
     )
-    with dsl.If(evaluation.outputs["Output"] >= minimum_score, name="quality-gate"):
+    with dsl.If(evaluation.outputs["Output"] >= min_score, name="quality-gate"):
         export_model(
             trained=training.outputs["model"],
             score=evaluation.outputs["Output"],

@@ -101,6 +101,6 @@ def _tables(models: set[str]) -> set[str]:
     from titleholder.config.model import ModelConfig, load_models
     from titleholder.gcp.environment import DAGS_FOLDER
 
-    known = {one.model: one.events for one in load_models(DAGS_FOLDER / "models").configs}
-    default = str(ModelConfig.model_fields["events"].default)
+    known = {one.model: one.events_table for one in load_models(DAGS_FOLDER / "models").configs}
+    default = str(ModelConfig.model_fields["events_table"].default)
     return {known.get(model, default) for model in models}

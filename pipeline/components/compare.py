@@ -34,14 +34,14 @@ def compare(
     timestamp_column: str,
     feature_columns: list[str],
     target_columns: list[str],
-    deciding_target: str,
-    metric: str,
+    primary_target: str,
+    loss: str,
     champion_uri: str,
     champion_sha256: str,
-    champion_data_until: str,
+    champion_data_interval_end: str,
     challenger_uri: str,
     challenger_sha256: str,
-    challenger_data_until: str,
+    challenger_data_interval_end: str,
     labels_until: str,
     artifact_root: str,
     batch_size: int,
@@ -57,8 +57,8 @@ def compare(
         ("rows", int),
         ("rows_labelled", int),
         ("coverage", float),
-        ("bad_champion", int),
-        ("bad_challenger", int),
+        ("champion_invalid_predictions", int),
+        ("challenger_invalid_predictions", int),
         ("window_start", str),
         ("window_end", str),
         ("evidence", dict),
@@ -72,21 +72,21 @@ def compare(
 
     import numpy as np
 
-    if deciding_target not in target_columns:
+    if primary_target not in target_columns:
         raise ValueError(
-            f"deciding_target is {deciding_target!r}: name one of the target_columns, "
+            f"primary_target is {primary_target!r}: name one of the target_columns, "
             f"{', '.join(target_columns)}."
         )
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: give the number of rows, at least 1.")
     columns = [timestamp_column, *feature_columns, *target_columns]
     check_names(source_table, columns)
-    start, end = duel_window(champion_data_until, challenger_data_until, labels_until)
+    start, end = duel_window(champion_data_interval_end, challenger_data_interval_end, labels_until)
     path, client = table_path(source_table), storage_client()
     parent = f"projects/{project}"
     schema = offered_schema(client, parent, path, source_table)
     check_duel_columns(
-        schema, source_table, timestamp_column, feature_columns, target_columns, metric
+        schema, source_table, timestamp_column, feature_columns, target_columns, loss
     )
 
     given = {
@@ -96,16 +96,16 @@ def compare(
     models: dict[str, Any] = {}
     for role, (uri, sha256) in given.items():
         models[role] = load_model(role, uri, sha256, artifact_root, project)
-        check_model(models[role], role, metric, feature_columns)
+        check_model(models[role], role, loss, feature_columns)
 
-    book, deciding = new_accumulator(target_columns), target_columns.index(deciding_target)
+    book, deciding = new_accumulator(target_columns), target_columns.index(primary_target)
     batches: Iterator[Any] = iter(())
     if start != end:
         restriction = window_filter(timestamp_column, start, end)
         batches = read_batches(client, parent, path, columns, restriction, batch_size)
     for batch in batches:
         times, features, labels = arrays(
-            batch, timestamp_column, feature_columns, target_columns, metric
+            batch, timestamp_column, feature_columns, target_columns, loss
         )
         usable = np.isfinite(features).all(axis=1)
         labelled = present(labels)
@@ -115,12 +115,12 @@ def compare(
         scored = usable & labelled.any(axis=1)
         if scored.any():
             champion, challenger = (
-                losses(model, role, metric, features[scored], labels[scored])
+                losses(model, role, loss, features[scored], labels[scored])
                 for role, model in models.items()
             )
             update(book, times[scored], champion, challenger, deciding)
 
-    evidence = make_evidence(book, target_columns, deciding_target, metric)
+    evidence = make_evidence(book, target_columns, primary_target, loss)
     evidence |= {"window_start": start, "window_end": end, "source_table": source_table}
     for role, (uri, sha256) in given.items():
         evidence[role] = {"uri": uri, "sha256": sha256}
@@ -132,6 +132,9 @@ def compare(
         evidence["n"],
         *(evidence[name] or 0.0 for name in unknown_as_zero),
         *(evidence[name] for name in ("rows", "rows_labelled", "coverage")),
-        *(evidence[name] for name in ("bad_champion", "bad_challenger")),
+        *(
+            evidence[name]
+            for name in ("champion_invalid_predictions", "challenger_invalid_predictions")
+        ),
         *(start, end, evidence),
     )

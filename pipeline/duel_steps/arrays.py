@@ -4,7 +4,7 @@ from typing import Any
 
 
 def arrays(
-    batch: Any, timestamp: str, features: list[str], targets: list[str], metric: str
+    batch: Any, timestamp: str, features: list[str], targets: list[str], loss: str
 ) -> tuple[Any, Any, Any]:
     """Times (int64 microseconds since 1970), features and labels (rows x columns) of a batch.
 
@@ -19,7 +19,7 @@ def arrays(
         return np.column_stack([one.to_numpy(zero_copy_only=False) for one in cast])
 
     times = batch[timestamp].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    if metric in ("absolute", "squared"):
+    if loss in ("absolute", "squared"):
         labels = floats(targets)
         return times, floats(features), np.where(np.isfinite(labels), labels, np.nan)
     labels = np.empty((batch.num_rows, len(targets)), object)

@@ -6,7 +6,7 @@ from pipeline.duel_steps.moments import variance
 
 
 def make_evidence(
-    book: dict[str, Any], targets: list[str], deciding_target: str, metric: str
+    book: dict[str, Any], targets: list[str], primary_target: str, loss: str
 ) -> dict[str, Any]:
     """What docs/duel.md lists, as JSON knows it: what nothing is known of is None, never NaN."""
     from datetime import UTC, datetime
@@ -30,18 +30,18 @@ def make_evidence(
         time = datetime.fromtimestamp(second, UTC).replace(microsecond=rest)
         return f"{time.isoformat().removesuffix('+00:00')}Z"
 
-    deciding, rows = targets.index(deciding_target), book["rows"]
+    deciding, rows = targets.index(primary_target), book["rows"]
     labelled = int(book["labelled"][deciding])
     return {
-        "metric": metric,
-        "deciding_target": deciding_target,
+        "loss": loss,
+        "primary_target": primary_target,
         **summary(book["targets"], deciding),
         "rows": rows,
         "rows_labelled": labelled,
-        "rows_unusable": book["unusable"],
+        "rows_skipped": book["unusable"],
         "coverage": labelled / rows if rows else 0.0,
-        "bad_champion": book["bad"]["champion"],
-        "bad_challenger": book["bad"]["challenger"],
+        "champion_invalid_predictions": book["bad"]["champion"],
+        "challenger_invalid_predictions": book["bad"]["challenger"],
         "champion_rows": book["finite"]["champion"],
         "challenger_rows": book["finite"]["challenger"],
         "smallest": book["smallest"],

@@ -5,23 +5,21 @@ from typing import Any
 from pipeline.duel_steps.arrays import present
 
 
-def check_model(model: Any, role: str, metric: str, features: list[str]) -> None:
-    """Refuse, with a ValueError, a model that this metric or these features do not fit."""
+def check_model(model: Any, role: str, loss: str, features: list[str]) -> None:
+    """Refuse, with a ValueError, a model that this loss or these features do not fit."""
     from sklearn.base import is_classifier
 
-    if metric not in ("absolute", "squared", "log_loss", "zero_one"):
+    if loss not in ("absolute", "squared", "log_loss", "zero_one"):
+        raise ValueError(f"loss is {loss!r}: name one of absolute, squared, log_loss and zero_one.")
+    if loss in ("absolute", "squared") and is_classifier(model):
         raise ValueError(
-            f"metric is {metric!r}: name one of absolute, squared, log_loss and zero_one."
+            f"The {role} is a classifier, and {loss} is for regressors: name log_loss or "
+            "zero_one as loss."
         )
-    if metric in ("absolute", "squared") and is_classifier(model):
+    if loss in ("log_loss", "zero_one") and not hasattr(model, "predict_proba"):
         raise ValueError(
-            f"The {role} is a classifier, and {metric} is for regressors: name log_loss or "
-            "zero_one as metric."
-        )
-    if metric in ("log_loss", "zero_one") and not hasattr(model, "predict_proba"):
-        raise ValueError(
-            f"The {role} has no predict_proba, which {metric} needs: name absolute or squared as "
-            "metric, or train a classifier that has it."
+            f"The {role} has no predict_proba, which {loss} needs: name absolute or squared as "
+            "loss, or train a classifier that has it."
         )
     wanted = getattr(model, "n_features_in_", len(features))
     if wanted != len(features):
@@ -42,7 +40,7 @@ def predict(model: Any, role: str, method: str, features: Any) -> Any:
         ) from error
 
 
-def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tuple[Any, Any, Any]:
+def losses(model: Any, role: str, loss: str, features: Any, labels: Any) -> tuple[Any, Any, Any]:
     """Loss, residual and badness of a model's predictions.
 
     `features` is rows x features of floats, `labels` rows x targets: floats with NaN for a
@@ -67,14 +65,14 @@ def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tu
             )
         return values.reshape(shape)
 
-    if metric in ("absolute", "squared"):
+    if loss in ("absolute", "squared"):
         with np.errstate(over="ignore", invalid="ignore"):
             predicted = shaped(predict(model, role, "predict", features), np.float64)
             residual = labels - predicted
-            loss = np.abs(residual) if metric == "absolute" else residual**2
+            values = np.abs(residual) if loss == "absolute" else residual**2
         # Where a label is missing, so is the loss: no fault of the model's.
-        bad = ~np.isfinite(predicted) | ~((loss < 1e100) | np.isnan(labels))
-        return loss, residual, bad.any(axis=1)
+        bad = ~np.isfinite(predicted) | ~((values < 1e100) | np.isnan(labels))
+        return values, residual, bad.any(axis=1)
 
     tables, classes = predict(model, role, "predict_proba", features), model.classes_
     if not isinstance(tables, list):
@@ -88,12 +86,12 @@ def losses(model: Any, role: str, metric: str, features: Any, labels: Any) -> tu
             if label is not None:
                 given[row, column] = table[row, place[label]] if label in place else 0.0
         bad |= ~np.isfinite(table).all(axis=1)
-    if metric == "log_loss":
-        loss = -np.log(np.clip(given, 1e-15, 1.0))
+    if loss == "log_loss":
+        values = -np.log(np.clip(given, 1e-15, 1.0))
     else:  # as `predict` says, for that is what the endpoint answers
-        loss = (shaped(predict(model, role, "predict", features), object) != labels).astype(
+        values = (shaped(predict(model, role, "predict", features), object) != labels).astype(
             np.float64
         )
-        loss[bad] = np.nan
-    loss[~present(labels)] = np.nan
-    return loss, given, bad
+        values[bad] = np.nan
+    values[~present(labels)] = np.nan
+    return values, given, bad

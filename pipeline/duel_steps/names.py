@@ -20,9 +20,9 @@ def check_names(table: str, columns: list[str]) -> None:
 
 
 def check_duel_columns(
-    offered: Any, table: str, timestamp: str, features: list[str], targets: list[str], metric: str
+    offered: Any, table: str, timestamp: str, features: list[str], targets: list[str], loss: str
 ) -> None:
-    """Refuse a table (by its Arrow schema) that cannot give what the metric needs."""
+    """Refuse a table (by its Arrow schema) that cannot give what the loss needs."""
     from pyarrow import types
 
     def numeric(kind: Any) -> bool:
@@ -50,7 +50,7 @@ def check_duel_columns(
             "timestamp_column."
         )
     fits, what = (
-        (numeric, "a number") if metric in ("absolute", "squared") else (label, "a label's type")
+        (numeric, "a number") if loss in ("absolute", "squared") else (label, "a label's type")
     )
     for name in (*features, *targets):
         kind = offered.field(name).type

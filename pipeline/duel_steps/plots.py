@@ -70,7 +70,7 @@ def residuals_plot(e: dict[str, Any], residuals: dict[str, Any]) -> str:
     """How the residuals, or the probabilities of what happened, are distributed."""
     if not all(counts.sum() for counts in residuals.values()):
         return ""
-    classifier = e["metric"] in ("log_loss", "zero_one")
+    classifier = e["loss"] in ("log_loss", "zero_one")
     edges, shares = bars(residuals, *((0.0, 1.0) if classifier else (None, None)))
     high = max(float(share.max()) for share in shares.values()) * 1.08
     x, y = scale(edges[0], edges[-1], 72, 704), scale(0.0, high, 212, 12)
@@ -126,6 +126,6 @@ def targets_plot(e: dict[str, Any]) -> str:
     across = [(x(value), f"{value:.6g} %") for value in ticks(low - pad, high + pad, 6)]
     note = (
         "The difference as a share of the champion's loss, with its 95 % interval: right of zero "
-        f"the challenger is better. {e['deciding_target']} decides."
+        f"the challenger is better. {e['primary_target']} decides."
     )
     return figure("Every target.", note, zero + body, across, upward, height)

@@ -26,7 +26,7 @@ def headline(e: dict[str, Any]) -> str:
     """The result in one sentence."""
     if not e["n"]:
         return "Nothing to compare: no row has a label and two sound predictions."
-    rows, target = number(e["n"]), e["deciding_target"]
+    rows, target = number(e["n"]), e["primary_target"]
     if not e["mean"] or not e["champion_loss"]:
         lead = "the same as" if not e["mean"] else "higher than"
         return f"On {rows} rows the challenger's loss on {target} is {lead} the champion's."
@@ -42,9 +42,9 @@ def warnings(e: dict[str, Any]) -> list[str]:
     """What should make a reader doubt, one sentence each."""
     found = [
         f"Rows where a prediction or loss of the {role} is no finite number, which are in no "
-        f"mean: {number(e[f'bad_{role}'])}."
+        f"mean: {number(e[f'{role}_invalid_predictions'])}."
         for role in ("champion", "challenger")
-        if e[f"bad_{role}"]
+        if e[f"{role}_invalid_predictions"]
     ]
     if not e["rows"]:
         found.append(
@@ -53,12 +53,12 @@ def warnings(e: dict[str, Any]) -> list[str]:
         )
     elif e["coverage"] < 0.9:
         found.append(
-            f"Only {100 * e['coverage']:.1f} % of the rows have a label for {e['deciding_target']}."
+            f"Only {100 * e['coverage']:.1f} % of the rows have a label for {e['primary_target']}."
         )
-    if e["rows_unusable"]:
+    if e["rows_skipped"]:
         found.append(
             "Rows with a null, NaN or infinite feature, which were not scored: "
-            f"{number(e['rows_unusable'])}."
+            f"{number(e['rows_skipped'])}."
         )
     return found
 
@@ -68,8 +68,8 @@ def facts(e: dict[str, Any]) -> list[tuple[str, str]]:
     unit = {"absolute": "mean absolute error", "squared": "mean squared error"}
     unit |= {"log_loss": "mean log loss, nats", "zero_one": "share of errors"}
     return [
-        (f"champion's {unit[e['metric']]}", number(e["champion_loss"])),
-        (f"challenger's {unit[e['metric']]}", number(e["challenger_loss"])),
+        (f"champion's {unit[e['loss']]}", number(e["champion_loss"])),
+        (f"challenger's {unit[e['loss']]}", number(e["challenger_loss"])),
         ("mean difference", number(e["mean"])),
         ("rows compared", number(e["n"])),
         ("rows with a label", f"{100 * e['coverage']:.1f} %"),

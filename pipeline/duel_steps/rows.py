@@ -14,8 +14,8 @@ def duel_window(champion_until: str, challenger_until: str, labels_until: str) -
 
     times = []
     for name, text in (
-        ("champion_data_until", champion_until),
-        ("challenger_data_until", challenger_until),
+        ("champion_data_interval_end", champion_until),
+        ("challenger_data_interval_end", challenger_until),
         ("labels_until", labels_until),
     ):
         try:

@@ -22,7 +22,8 @@ def digest_to_label(digest: str) -> str:
 
 
 def digest_from_label(value: str) -> str:
-    """The digest in hexadecimal that `to_label` made it of; empty for what it cannot have made."""
+    """The digest in hexadecimal that `digest_to_label` made it of; empty for what it cannot have
+    made."""
     if not re.fullmatch(r"[a-z2-7]{52}", value):
         return ""
     digest = base64.b32decode(f"{value.upper()}====").hex()

@@ -2,12 +2,12 @@
 
 TitleholderError
 ├── ConfigError      a model's YAML file is wrong
-├── SettingError     the environment lacks something (project, bucket, template)
+├── EnvironmentConfigError     the environment lacks something (project, bucket, template)
 ├── PipelineError    the pipeline job did not end as it should
 ├── InvalidRequest   what was asked for cannot be, whatever a person does about the endpoint
-├── Refusal          the endpoint is in a state that must not be changed automatically
-│   └── HandsOn      somebody changed it by hand since the last rollout wrote to it
-└── TryAgain         Google could not do it now, and may the next time
+├── ManualActionRequired          the endpoint is in a state that must not be changed automatically
+│   └── DriftDetected      somebody changed it by hand since the last rollout wrote to it
+└── RetryableError         Google could not do it now, and may the next time
 """
 
 

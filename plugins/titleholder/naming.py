@@ -143,7 +143,7 @@ def recency_of_label(value: str) -> Recency | None:
 
 
 def parse_label_time(value: str) -> datetime | None:
-    """The moment, in UTC, that `label_time` wrote so; None for anything else."""
+    """The moment, in UTC, that `format_label_time` wrote so; None for anything else."""
     try:
         return datetime.strptime(value, "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC)
     except ValueError:

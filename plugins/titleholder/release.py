@@ -22,12 +22,12 @@ def models_dir(dag_file: str, package: Path = PACKAGE) -> Path:
 
 
 def templates_dir(package: Path = PACKAGE) -> tuple[Path, Mapping[str, str]]:
-    """The folder with the compiled pipelines, which TITLEHOLDER_PIPELINES may name, and under which
-    name each of this release lies in it; no names in a checkout."""
+    """The folder with the compiled pipelines, which TITLEHOLDER_TEMPLATE_DIR may name, and under
+    which name each of this release lies in it; no names in a checkout."""
     names: dict[str, str] = {}
     folder = package.parents[1] / "pipeline/compiled"
     if (package / NOTE).exists():
         names = json.loads((package / NOTE).read_bytes())["pipelines"]
         # From plugins/titleholder-<digest>/titleholder.
         folder = package.parents[2] / PIPELINES
-    return Path(os.environ.get("TITLEHOLDER_PIPELINES", folder)), names
+    return Path(os.environ.get("TITLEHOLDER_TEMPLATE_DIR", folder)), names

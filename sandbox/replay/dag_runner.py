@@ -106,8 +106,8 @@ def _words(value: Any) -> str:
             return f"{challenger} challenges {champion}"
         case {"job": job}:
             return str(job).rsplit("/", 1)[-1]
-        case {"score": float(score), "offer": offer}:
-            return f"score {score:.2f}, {'offered' if offer else 'under the gate'}"
+        case {"score": float(score), "candidate": candidate}:
+            return f"score {score:.2f}, {'offered' if candidate else 'under the gate'}"
         case {"summary": summary}:
             return str(summary)
         case _:

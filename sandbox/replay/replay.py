@@ -100,5 +100,5 @@ def evaluation_times(dag: Any, end: datetime, until: datetime) -> Iterator[datet
     duel = dag.get_task("submit_duel").duel
     fires = croniter(duel.schedule, end)
     while (day := fires.get_next(datetime)) < until:
-        if day - duel.label_age > end:
+        if day - duel.label_delay > end:
             yield day

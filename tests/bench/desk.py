@@ -45,7 +45,7 @@ class Desk:
             "start_date": datetime(2026, 1, 5).date(),
             "source": {"table": f"bench.{name}", "timestamp": "measured_at"},
             "pipeline": {"template": "tiny.yaml"},
-            "gate": {"minimum_score": 50},
+            "gate": {"min_score": 50},
             "endpoint": {"display_name": name, "create": True},
         }
         (self.dags / "models" / f"{name}.yaml").write_text(yaml.safe_dump(raw | changes))
@@ -119,6 +119,6 @@ def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str)
     shutil.copy(REPOSITORY / "pipeline" / "compiled" / "linnerud.yaml", templates)
     compiler.Compiler().compile(tiny, str(templates / "tiny.yaml"))
     given = ("--airflow", "--dags", str(dags))
-    known = {"TITLEHOLDER_PIPELINES": str(templates), **(variables or {})}
+    known = {"TITLEHOLDER_TEMPLATE_DIR": str(templates), **(variables or {})}
     with running(home, *given, **known) as sandbox:
         yield Desk(sandbox, Airflow(sandbox.services.airflow), dags)

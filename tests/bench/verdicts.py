@@ -109,9 +109,9 @@ def _course(rows: int, sums: Floats, squares: Floats, smallest: Floats, largest:
     return Course(n, mean, variance, far * far / np.maximum(variance, 1e-300) / (n - 1))
 
 
-def ours(course: Course, tuned_for: int) -> Floats:
+def ours(course: Course, planned_rows: int) -> Floats:
     """Half the interval's width, by the verdict's own formula."""
-    rho2 = rho_squared(ALPHA, tuned_for)
+    rho2 = rho_squared(ALPHA, planned_rows)
     return np.sqrt(course.variance) * [radius(n, ALPHA, rho2) for n in course.n]
 
 
@@ -159,12 +159,12 @@ def _first(said: NDArray[np.bool_]) -> Floats:
     return np.where(said.any(axis=1), said.argmax(axis=1) + 1.0, np.inf)
 
 
-def compare(what: str, course: Course, tuned_for: int = MINIMUM_N, margin: float = 0) -> Line:
+def compare(what: str, course: Course, planned_rows: int = MINIMUM_N, margin: float = 0) -> Line:
     """Both tests on the same rows."""
     found: list[float | None] = []
     held = lately_worse(course, margin)
     for up, down in (
-        judge(course, ours(course, tuned_for), margin, HEAVIEST_ROW, held),
+        judge(course, ours(course, planned_rows), margin, HEAVIEST_ROW, held),
         judge(course, naive(course), margin, 1.0),
     ):
         # The day of what happens more often.
@@ -187,7 +187,7 @@ SCENES: dict[str, tuple[Callable[[np.random.Generator, Shape], Course], float]] 
 }
 
 
-def simulate(shape: Shape, tuned_for: int = MINIMUM_N, seed: int = 1) -> list[Line]:
+def simulate(shape: Shape, planned_rows: int = MINIMUM_N, seed: int = 1) -> list[Line]:
     """Every scene with that many rollouts, in blocks that fit into memory."""
     rng = np.random.default_rng(seed)
     lines = []
@@ -200,11 +200,11 @@ def simulate(shape: Shape, tuned_for: int = MINIMUM_N, seed: int = 1) -> list[Li
             blocks[0].n,
             *(np.concatenate([getattr(block, name) for block in blocks]) for name in NAMES),
         )
-        lines.append(compare(what, whole, tuned_for, margin))
+        lines.append(compare(what, whole, planned_rows, margin))
     return lines
 
 
-def turned(shape: Shape, good: int, tuned_for: int, seed: int = 4) -> tuple[float, float]:
+def turned(shape: Shape, good: int, planned_rows: int, seed: int = 4) -> tuple[float, float]:
     """A challenger that is 4 points better for that many days and then 4 points worse, and may be
     promoted when it has been so for two: the share that is, without and with a look at the newest
     days."""
@@ -214,7 +214,7 @@ def turned(shape: Shape, good: int, tuned_for: int, seed: int = 4) -> tuple[floa
     sign = np.where(np.arange(DAYS) < good, 1, -1)
     ones = np.ones((shape.rollouts, DAYS))
     course = _course(shape.rows, sign * (draws[0] - draws[1]), draws[0] + draws[1], -ones, ones)
-    half = ours(course, tuned_for)
+    half = ours(course, planned_rows)
     promoted = [
         float(np.isfinite(judge(course, half, 0, HEAVIEST_ROW, held, good + 2)[0]).mean())
         for held in (None, lately_worse(course, 0))
@@ -247,11 +247,11 @@ def main() -> None:
     parser.add_argument("--rollouts", type=int, default=10_000)
     options = parser.parse_args()
     print(f"{options.rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}")
-    for rows, tuned_for in ((50, MINIMUM_N), (500, MINIMUM_N), (500, 2_500)):
-        print(f"\n{rows} rows a day, tuned for {tuned_for:,}")
+    for rows, planned_rows in ((50, MINIMUM_N), (500, MINIMUM_N), (500, 2_500)):
+        print(f"\n{rows} rows a day, tuned for {planned_rows:,}")
         shape = Shape(options.rollouts, rows)
-        print(table(simulate(shape, tuned_for)))
-        without, with_it = turned(shape, 7, tuned_for)
+        print(table(simulate(shape, planned_rows)))
+        without, with_it = turned(shape, 7, planned_rows)
         print(
             "4 points better for 7 days, then 4 points worse, promoted on the 9th or later: "
             f"{with_it:.2%}; without a look at the newest days {without:.2%}"

@@ -62,7 +62,7 @@ def airflow_environ(sandbox: Sandbox) -> dict[str, str]:
     for name in ("linnerud.yaml", "duel.yaml"):
         committed = (REPOSITORY / "pipeline" / "compiled" / name).read_text()
         (templates / name).write_text(committed)
-    environ["TITLEHOLDER_PIPELINES"] = str(templates)
+    environ["TITLEHOLDER_TEMPLATE_DIR"] = str(templates)
     assert sandbox_airflow.migrate(environ).wait() == 0
     return environ
 
@@ -314,7 +314,7 @@ def told(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
 def seat(
     made: Model,
     end: datetime,
-    offer: CandidateModel,
+    candidate: CandidateModel,
     clock: Callable[[], datetime] = base.utc_now,
     events: str | None = None,
 ) -> None:
@@ -324,13 +324,13 @@ def seat(
     environment = Environment(config.connection)
     engine = Reconciler(
         Endpoints(environment, config),
-        EventsTable(environment, events or config.events),
+        EventsTable(environment, events or config.events_table),
         Policy(),
         ChangeContext(),
         clock,
     )
     run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
-    assert isinstance(engine.run(deploy_candidate(config, run, offer, "fresh")), Converged)
+    assert isinstance(engine.run(deploy_candidate(config, run, candidate, "fresh")), Converged)
 
 
 @pytest.fixture
@@ -398,7 +398,7 @@ def model(
             "start_date": datetime(2026, 1, 5).date(),
             "source": {"table": f"tests.{name}", "timestamp": "measured_at"},
             "pipeline": {"template": "tiny.yaml"},
-            "gate": {"minimum_score": 50},
+            "gate": {"min_score": 50},
             "endpoint": {"display_name": name, "create": True},
         }
         for key, value in changes.items():

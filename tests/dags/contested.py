@@ -18,11 +18,11 @@ from titleholder.pipelines.contract import CandidateModel
 WEEK = timedelta(weeks=1)
 DUEL = {
     "target": "equal",
-    "metric": "absolute",
+    "loss": "absolute",
     "feature_columns": ["x"],
     "target_columns": CASES,
     "template": "tiny_duel.yaml",
-    "minimum_time": "1s",
+    "min_duration": "1s",
 }
 
 
@@ -41,8 +41,8 @@ def events_of(made: Model) -> list[Event]:
 def seat_both(made: Model, google: Google, clock: Callable[[], datetime], **also: Any) -> None:
     """Seat a champion and a challenger, as two weekly runs would at that time."""
     for weeks in (3, 2):
-        offer = CandidateModel(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
-        seat(made, LAST_MONDAY - weeks * WEEK, offer, clock, **also)
+        candidate = CandidateModel(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
+        seat(made, LAST_MONDAY - weeks * WEEK, candidate, clock, **also)
 
 
 @pytest.fixture

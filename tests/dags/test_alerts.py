@@ -106,7 +106,7 @@ def test_a_stale_source_is_told_once(
     model: Callable[..., Model], told: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     week = last_complete("0 3 * * 1", datetime.now(UTC))
-    made = model(source__freshness={"check_every": "1s", "wait": "4w"})
+    made = model(source__freshness={"poke_interval": "1s", "timeout": "4w"})
     made.load(week.start - timedelta(days=1))
     waited: list[timedelta] = []
     wake_in = CheckFreshnessOperator.defer_for

@@ -72,7 +72,7 @@ def test_its_events_do_not_count(
     monkeypatch: pytest.MonkeyPatch,
     other: Callable[..., Any],
 ) -> None:
-    made = model(duel=DUEL | {"target": "better", "minimum_time": "1d"})
+    made = model(duel=DUEL | {"target": "better", "min_duration": "1d"})
     clock.move(LONG_AGO)
     other(made, google, clock, monkeypatch)
     split = dict(google.endpoint(made.name).traffic_split)

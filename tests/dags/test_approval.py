@@ -1,4 +1,5 @@
-"""`rollout.promotion: ask`: a person answers through Airflow's REST API before anybody is promoted.
+"""`rollout.promotion: approval`: a person answers through Airflow's REST API before anybody is
+promoted.
 
 `dag.test()` parks such a task until somebody answers; here Airflow's own API does, in this process.
 """
@@ -69,7 +70,7 @@ def api(airflow_home: object) -> Iterator[TestClient]:
 def test_rejected_then_approved(
     contested: Callable[..., Model], google: Google, api: TestClient
 ) -> None:
-    made = contested(rollout__promotion="ask")
+    made = contested(rollout__promotion="approval")
     labels = google.endpoint(made.name).labels
     old, new = labels["champion"], labels["challenger"]
     before = google.endpoint(made.name)
@@ -114,7 +115,7 @@ def test_rejected_then_approved(
 def test_a_rollback_asks_nobody_and_no_mark_is_an_answer(
     contested: Callable[..., Model], google: Google
 ) -> None:
-    made = contested(rollout__promotion="ask")
+    made = contested(rollout__promotion="approval")
     before = google.endpoint(made.name)
     # Whoever marks the question as answered has not said what the answer is.
     by_hand = judge(made, "better", 1, mark_success="approve")
@@ -132,7 +133,7 @@ def test_a_rollback_asks_nobody_and_no_mark_is_an_answer(
 def test_neither_does_a_person_nor_the_next_share(
     contested: Callable[..., Model], google: Google
 ) -> None:
-    made = contested(rollout={"promotion": "ask", "steps": [10, 40]})
+    made = contested(rollout={"promotion": "approval", "steps": [10, 40]})
     labels = google.endpoint(made.name).labels
     champion, challenger = labels["champion"], labels["challenger"]
     person = made.play(None, dag="rollout", intent="share", share=20)
@@ -149,9 +150,9 @@ def test_under_a_real_airflow(
     contested: Callable[..., Model], airflow: Airflow, google: Google
 ) -> None:
     hasty = contested(
-        duel={"target": "better"}, rollout={"promotion": "ask", "answer_within": "1s"}
+        duel={"target": "better"}, rollout={"promotion": "approval", "approval_timeout": "1s"}
     )
-    made = contested(duel={"target": "better"}, rollout={"promotion": "ask"})
+    made = contested(duel={"target": "better"}, rollout={"promotion": "approval"})
     champion, challenger = (
         google.endpoint(made.name).labels[role] for role in ("champion", "challenger")
     )

@@ -84,15 +84,15 @@ def test_a_challenger_that_fails_too_often_leaves_at_once(
 ) -> None:
     made = contested(
         ago=HOUR,
-        duel={"minimum_time": "1d"},
+        duel={"min_duration": "1d"},
         rollout={
             "guardrails": {
-                "split": False,
+                "traffic_split_check": False,
                 "metrics": {
                     "table": "tests.serving",
-                    "minimum_requests": 500,
-                    "error_rate": 0.02,
-                    "latency_times_champion": 2.0,
+                    "min_requests": 500,
+                    "max_error_rate": 0.02,
+                    "max_latency_ratio": 2.0,
                 },
             }
         },

@@ -139,7 +139,7 @@ def test_a_whole_share_is_that_number_however_it_is_written(
 def test_never_promoted_and_the_next_one_waits(
     contested: Callable[..., Model], google: Google, told: Sink, faults: Faults
 ) -> None:
-    made = contested(rollout={"promotion": "never", "on_new_challenger": "wait"})
+    made = contested(rollout={"promotion": "manual", "on_new_challenger": "keep_current"})
     before = google.endpoint(made.name)
     kept = judge(made, "better", 1)
     assert kept.state == "success", kept.errors
@@ -149,7 +149,7 @@ def test_never_promoted_and_the_next_one_waits(
     assert google.endpoint(made.name) == before
 
     # The version may be named, as for a backfill that is to run what an older run did.
-    text = Path(os.environ["TITLEHOLDER_PIPELINES"], "tiny.yaml").read_bytes()
+    text = Path(os.environ["TITLEHOLDER_TEMPLATE_DIR"], "tiny.yaml").read_bytes()
     version = f"tiny-{hashlib.sha256(text).hexdigest()[:12]}"
     waits = made.play(LAST_MONDAY - WEEK, pipeline=version)
     # What was called all the while is what docs/composer.md asks permissions for; what was not is

@@ -102,11 +102,11 @@ def test_registry_and_jobs(played: Any, google: Google) -> None:
         full = google.jobs.get_pipeline_job(name=job.name)
         assert full.state.name == "PIPELINE_STATE_SUCCEEDED"
         tasks = {detail.task_name: detail for detail in full.job_detail.task_details}
-        assert {"create-dataset", "train", "evaluate", "offer"} <= set(tasks)
+        assert {"create-dataset", "train", "evaluate", "export-model"} <= set(tasks)
         metrics = tasks["evaluate"].outputs["metrics"].artifacts[0]
         assert metrics.metadata["score"] > 80
         assert metrics.uri.startswith("gs://")
-        uri = tasks["offer"].outputs["model"].artifacts[0].uri
+        uri = tasks["export-model"].outputs["model"].artifacts[0].uri
         assert uri in {version.artifact_uri for version in versions}
 
 
@@ -136,7 +136,7 @@ def cautious(tables: bigquery.Client) -> Iterator[Model]:
     path = DAGS_FOLDER / "models" / "linnerud.yaml"
     text = path.read_text()
     example = Model("linnerud", "", tables)
-    example.change("duel", minimum_n=10**6)
+    example.change("duel", min_rows=10**6)
     yield example
     path.write_text(text)
 
@@ -150,8 +150,10 @@ def test_the_challenger_is_judged_by_the_real_duel(
     assert judged.tasks["update_traffic"] == "skipped"
     assert judged.returned["decide"]["outcome"] == "hold", judged.returned["decide"]["reason"]
     evidence = judged.returned["wait_for_duel"]["evidence"]
-    assert evidence["deciding_target"] == "chins"
-    assert evidence["bad_champion"] == evidence["bad_challenger"] == 0
+    assert evidence["primary_target"] == "chins"
+    assert (
+        evidence["champion_invalid_predictions"] == evidence["challenger_invalid_predictions"] == 0
+    )
     assert evidence["window_start"] == f"{WEEK.end:%Y-%m-%dT%H:%M:%SZ}"
     assert evidence["champion"]["uri"] != evidence["challenger"]["uri"]
     assert google.endpoint("linnerud") == before

@@ -37,10 +37,10 @@ def cellar(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> Itera
     rows.to_parquet(tmp_path / "s.parquet", index=False)
     table = f"{tables.project}.wine.samples"
     assert load(tables, table, tmp_path / "s.parquet") == 28 * 48
-    wine.compile_pipeline(Path(os.environ["TITLEHOLDER_PIPELINES"]))
+    wine.compile_pipeline(Path(os.environ["TITLEHOLDER_TEMPLATE_DIR"]))
     raw = yaml.safe_load(wine.file("dags/models/wine.yaml"))
-    raw["gate"]["minimum_score"] = 40
-    raw["duel"]["minimum_time"] = "1s"
+    raw["gate"]["min_score"] = 40
+    raw["duel"]["min_duration"] = "1s"
     path = DAGS_FOLDER / "models" / "wine.yaml"
     path.write_text(yaml.safe_dump(raw))
     yield Model("wine", table, tables)
@@ -57,8 +57,10 @@ def test_a_classifier_is_trained_challenged_and_judged(cellar: Model, google: Go
     judged = cellar.play(datetime.now(UTC), dag="rollout")
     assert judged.state == "success", judged.errors
     evidence = judged.returned["wait_for_duel"]["evidence"]
-    assert (evidence["metric"], evidence["deciding_target"]) == ("log_loss", "cultivar")
-    assert evidence["bad_champion"] == evidence["bad_challenger"] == 0
+    assert (evidence["loss"], evidence["primary_target"]) == ("log_loss", "cultivar")
+    assert (
+        evidence["champion_invalid_predictions"] == evidence["challenger_invalid_predictions"] == 0
+    )
     assert 0 < evidence["challenger_loss"] < evidence["champion_loss"] < 5
     assert judged.returned["decide"]["outcome"] == "promote", judged.returned["decide"]
     endpoint = google.endpoint("wine")
@@ -106,9 +108,9 @@ def test_staging_and_production_beside_each_other(
     path = DAGS_FOLDER / "models" / f"{staging.name}.yaml"
     raw = {
         "model": staging.name,
-        "based_on": production.name,
+        "extends": production.name,
         "endpoint": {"display_name": staging.name},
-        "rollout": {"challenger_share": 50},
+        "rollout": {"traffic_percentage": 50},
     }
     path.write_text(yaml.safe_dump(raw))
     try:

@@ -80,9 +80,9 @@ def test_a_cleared_task_carries_out_no_outdated_verdict(
 
     here.refuses(earned, "it is more than 1 d old", at=3 * DAY + 2 * HOUR, case="better")
 
-    here.made.change("rollout", promotion="never")
+    here.made.change("rollout", promotion="manual")
     here.refuses(earned, "the sections rollout and duel of the model's file are others", **soon)
-    here.made.change("rollout", promotion="auto")
+    here.made.change("rollout", promotion="automatic")
 
     def away(*_: object, **__: object) -> None:
         raise RetryableError("BigQuery is away")
@@ -125,7 +125,7 @@ def test_a_cleared_task_carries_out_no_outdated_verdict(
 def test_an_old_share_lowers_no_newer_one_and_nobody_is_asked_about_an_old_verdict(
     days: Callable[..., Days],
 ) -> None:
-    here = days(rollout={"promotion": "ask", "steps": [10, 40, 80]})
+    here = days(rollout={"promotion": "approval", "steps": [10, 40, 80]})
     earned = here.judge(1, "better")
     assert earned.returned["decide"]["wish"]["share"] == 40
     here.made.play(None, dag="rollout", clock=here.clock, intent="share", share=80)
@@ -143,7 +143,7 @@ def test_a_rollback_is_never_outdated(days: Callable[..., Days]) -> None:
     assert lost.returned["decide"]["wish"]["kind"] == "rollback"
     here.made.play(None, dag="rollout", clock=here.clock, intent="share", share=20)
     here.judge(2, "equal")
-    here.made.change("rollout", promotion="never")
+    here.made.change("rollout", promotion="manual")
     gone = here.clear(lost, at=6 * DAY, case="worse")
     assert gone.tasks["update_traffic"] == "success", gone.errors
     assert dict(here.endpoint.traffic_split) == {here.champion: 100}

@@ -82,7 +82,7 @@ def test_a_version_says_what_it_was_made_of(model: Callable[..., Model], google:
         for detail in google.jobs.get_pipeline_job(
             name=f"{google.parent}/pipelineJobs/{version.labels['pipeline-job']}"
         ).job_detail.task_details
-        if detail.task_name == "offer"
+        if detail.task_name == "export-model"
     )
     assert digest_from_label(version.labels["sha256"]) == offered
     assert version.labels["team"] == "one"

@@ -132,7 +132,7 @@ def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(
 ) -> None:
     made = model(
         pipeline__parameters={"seconds": 300.0},
-        source__freshness={"check_every": "2s", "wait": "4w"},
+        source__freshness={"poke_interval": "2s", "timeout": "4w"},
     )
     made.load(WEEK.start - timedelta(days=1))
     dag_id = f"{made.name}__train"

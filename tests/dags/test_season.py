@@ -20,7 +20,7 @@ from titleholder.gcp.environment import Environment
 WEEK = timedelta(weeks=1)
 DUEL = {
     "target": "better",
-    "metric": "absolute",
+    "loss": "absolute",
     "feature_columns": ["x"],
     "target_columns": CASES,
     "template": "tiny_duel.yaml",
@@ -89,7 +89,7 @@ def test_a_run_that_fails_is_the_last_and_the_clock_goes_back(
 def test_days_begin_with_the_first_rows(model: Callable[..., Model]) -> None:
     from sandbox.replay.dag_runner import find_dag
 
-    made = model(duel=DUEL | {"label_age": "3d", "schedule": "0 5 * * *"})
+    made = model(duel=DUEL | {"label_delay": "3d", "schedule": "0 5 * * *"})
     days = list(
         evaluation_times(find_dag(f"{made.name}__rollout"), LAST_MONDAY, LAST_MONDAY + WEEK)
     )

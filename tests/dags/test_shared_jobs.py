@@ -71,7 +71,7 @@ class Runs:
         return {
             "dag": self.dag,
             "ti": self,
-            "params": {"train_anew": False, "pipeline": None},
+            "params": {"force_retrain": False, "pipeline": None},
             "dag_run": SimpleNamespace(
                 dag_id=self.dag.dag_id,
                 run_id=run,

@@ -31,13 +31,13 @@ CAME = LAST_MONDAY - 2 * timedelta(weeks=1)
 FEATURES = ["x", "whim", "turned"]
 DUEL = {
     "target": "y",
-    "metric": "absolute",
+    "loss": "absolute",
     "feature_columns": FEATURES,
     "target_columns": ["y"],
-    "label_age": "6h",
-    "minimum_n": 150,
-    "minimum_time": "1d",
-    "maximum_time": "6d",
+    "label_delay": "6h",
+    "min_rows": 150,
+    "min_duration": "1d",
+    "max_duration": "6d",
 }
 
 
@@ -133,8 +133,8 @@ def trial(
             bucket.blob(f"{folder}/model.joblib").upload_from_string(file.getvalue())
             digest = hashlib.sha256(file.getvalue()).hexdigest()
             clock.move(end)
-            offer = CandidateModel(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)
-            seat(made, end, offer, clock)
+            candidate = CandidateModel(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)
+            seat(made, end, candidate, clock)
         return Trial(made, google, clock)
 
     return make
@@ -152,7 +152,7 @@ def trial(
         ),
         # Whoever judged by the mean of all its rows alone would promote it on the fourth day.
         pytest.param(
-            *("degrading", {"minimum_time": "4d"}, "rolled back", range(5, 7)),
+            *("degrading", {"min_duration": "4d"}, "rolled back", range(5, 7)),
             "lately the challenger is worse",
             marks=pytest.mark.long,
         ),

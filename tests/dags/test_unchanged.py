@@ -38,10 +38,10 @@ def test_skipped_unless_it_is_wanted(model: Callable[..., Model], google: Google
     last = events_of(made)[-1]
     assert last.action == "unchanged"
     assert last.reason.startswith(f"{made.name}@1 was trained on the same 1 rows of 20")
-    assert "set train_anew" in last.reason
+    assert "set force_retrain" in last.reason
     assert last.interval_end == LAST_MONDAY
 
-    wanted = made.play(train_anew=True)
+    wanted = made.play(force_retrain=True)
     assert wanted.state == "success", wanted.errors
     assert len(google.jobs_of(made.name)) == 1
 
@@ -91,7 +91,7 @@ def test_a_job_that_is_there_is_taken_up(model: Callable[..., Model], google: Go
     made = model()
     made.load(WEEK.end - timedelta(minutes=5))
     for anew, generation in ((False, 0), (False, 0), (True, 1)):
-        run = made.play(None, train_anew=anew)
+        run = made.play(None, force_retrain=anew)
         assert run.state == "success", run.errors
         assert run.returned["submit_pipeline"]["generation"] == generation
 
@@ -133,5 +133,5 @@ def test_reprocessed_and_cleared_under_a_real_airflow(
     assert jobs() == {"g0"}
     assert events_of(made)[-1].action == "unchanged"
 
-    assert reprocess(train_anew=True)["update_traffic"] == "success"
+    assert reprocess(force_retrain=True)["update_traffic"] == "success"
     assert jobs() == {"g0", "g2"}

@@ -9,10 +9,10 @@ CASES = ["better", "worse", "equal", "silent", "slow"]
 @dsl.component(base_image="python:3.11")
 def compare(
     case: str,
-    metric: str,
+    loss: str,
     champion_sha256: str,
     challenger_sha256: str,
-    challenger_data_until: str,
+    challenger_data_interval_end: str,
     labels_until: str,
     report: dsl.Output[dsl.HTML],
 ):
@@ -26,8 +26,8 @@ def compare(
     silent = 40 if case == "silent" else 0
     pathlib.Path(report.path).write_text("<p>tiny</p>")
     report.metadata["evidence"] = {
-        "metric": metric,
-        "deciding_target": case,
+        "loss": loss,
+        "primary_target": case,
         "n": 1000,
         "mean": mean,
         "variance": 1.0,
@@ -38,14 +38,14 @@ def compare(
         "challenger_rows": 1000,
         "rows": 1000 + silent,
         "rows_labelled": 1000 + silent,
-        "rows_unusable": 0,
-        "bad_champion": 0,
-        "bad_challenger": silent,
+        "rows_skipped": 0,
+        "champion_invalid_predictions": 0,
+        "challenger_invalid_predictions": silent,
         "last_row": labels_until,
         "days": [{"day": labels_until[:10], "n": 1000, "mean": mean, "variance": 1.0}],
         "champion": {"sha256": champion_sha256},
         "challenger": {"sha256": challenger_sha256},
-        "challenger_data_until": challenger_data_until,
+        "challenger_data_interval_end": challenger_data_interval_end,
     }
 
 
@@ -57,22 +57,22 @@ def tiny_duel(
     timestamp_column: str,
     feature_columns: list,
     target_columns: list,
-    deciding_target: str,
-    metric: str,
+    primary_target: str,
+    loss: str,
     champion_uri: str,
     champion_sha256: str,
-    champion_data_until: str,
+    champion_data_interval_end: str,
     challenger_uri: str,
     challenger_sha256: str,
-    challenger_data_until: str,
+    challenger_data_interval_end: str,
     labels_until: str,
     artifact_root: str,
 ):
     compare(
-        case=deciding_target,
-        metric=metric,
+        case=primary_target,
+        loss=loss,
         champion_sha256=champion_sha256,
         challenger_sha256=challenger_sha256,
-        challenger_data_until=challenger_data_until,
+        challenger_data_interval_end=challenger_data_interval_end,
         labels_until=labels_until,
     )

@@ -22,7 +22,7 @@ def evaluate(ready: str, score: float, metrics: dsl.Output[dsl.Metrics]) -> floa
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=["scikit-learn==1.6.1"])
-def offer(ready: str, image: str, corrupt: bool, place: str, model: dsl.Output[dsl.Model]):
+def export_model(ready: str, image: str, corrupt: bool, place: str, model: dsl.Output[dsl.Model]):
     import hashlib
     import pathlib
 
@@ -51,7 +51,7 @@ def tiny(
     timestamp_column: str,
     interval_start: str,
     interval_end: str,
-    minimum_score: float,
+    min_score: float,
     score: float = 90.0,
     fail: bool = False,
     seconds: float = 0.0,
@@ -61,5 +61,5 @@ def tiny(
 ):
     prepared = prepare(interval_end=interval_end, fail=fail, seconds=seconds)
     evaluated = evaluate(ready=prepared.output, score=score)
-    with dsl.If(evaluated.outputs["Output"] >= minimum_score, name="quality-gate"):
-        offer(ready=prepared.output, image=image, corrupt=corrupt, place=place)
+    with dsl.If(evaluated.outputs["Output"] >= min_score, name="quality-gate"):
+        export_model(ready=prepared.output, image=image, corrupt=corrupt, place=place)

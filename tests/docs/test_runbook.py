@@ -9,7 +9,13 @@ import pytest
 from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "plugins" / "titleholder"
-TOLD_AS = {"InvalidRequest", "Refusal", "HandsOn", "SettingError", "PipelineError"}
+TOLD_AS = {
+    "InvalidRequest",
+    "ManualActionRequired",
+    "DriftDetected",
+    "EnvironmentConfigError",
+    "PipelineError",
+}
 
 
 def words(node: ast.expr) -> str:

@@ -64,12 +64,12 @@ def test_tasks_and_outputs_are_those_of_the_contract() -> None:
     tasks = SPEC["root"]["dag"]["tasks"]
     assert set(tasks) == {"create-dataset", "train", "evaluate", "condition-1"}
     assert tasks["condition-1"]["taskInfo"]["name"] == "quality-gate"
-    assert set(SPEC["components"]["comp-condition-1"]["dag"]["tasks"]) == {"offer"}
+    assert set(SPEC["components"]["comp-condition-1"]["dag"]["tasks"]) == {"export-model"}
     outputs = {
         name: set(SPEC["components"][f"comp-{name}"]["outputDefinitions"]["artifacts"])
-        for name in ("evaluate", "offer")
+        for name in ("evaluate", "export-model")
     }
-    assert outputs == {"evaluate": {"metrics"}, "offer": {"model"}}
+    assert outputs == {"evaluate": {"metrics"}, "export-model": {"model"}}
 
 
 def test_the_contract_names_every_parameter_and_its_type() -> None:

@@ -19,7 +19,14 @@ from tests.pipeline.duels import END, START, Duels, Submitted, rows
 
 PARAMETERS = {
     *("n", "mean", "variance", "champion_loss", "challenger_loss", "rows", "rows_labelled"),
-    *("coverage", "bad_champion", "bad_challenger", "window_start", "window_end", "evidence"),
+    *(
+        "coverage",
+        "champion_invalid_predictions",
+        "challenger_invalid_predictions",
+        "window_start",
+        "window_end",
+        "evidence",
+    ),
 }
 TABLE = rows(3_000)
 FRAME = TABLE.to_pandas()
@@ -54,7 +61,7 @@ def ended(sandbox: Sandbox) -> dict[str, Submitted]:
     blind = duels.put_model("blind", HALF_BLIND, "challenger")
     one = duels.put_model("one", fitted(["y"], SEEN[:5]))
     labelled = SEEN[["x", "z"]].to_numpy(), SEEN["kind"].to_numpy()
-    kinds = {"target_columns": ["kind"], "deciding_target": "kind", "metric": "log_loss"}
+    kinds = {"target_columns": ["kind"], "primary_target": "kind", "loss": "log_loss"}
     kinds |= duels.put_model("prior", DummyClassifier().fit(*labelled))
     kinds |= duels.put_model("bayes", GaussianNB().fit(*labelled), "challenger")
     jobs = {
@@ -128,10 +135,14 @@ def test_the_statistics_are_those_of_numpy(ended: dict[str, Submitted]) -> None:
         assert {n: found[n] for n in given} == {n: pytest.approx(expected[n]) for n in given}
     assert evidence["champion_rows"] == evidence["challenger_rows"] == evidence["n"]
     assert evidence["n"] < job.outputs["rows_labelled"] == WINDOW["y"].notna().sum()
-    assert evidence["rows_unusable"] == len(WINDOW) - len(USABLE) > 0
+    assert evidence["rows_skipped"] == len(WINDOW) - len(USABLE) > 0
     assert job.outputs["rows"] == len(WINDOW)
     assert job.outputs["coverage"] == pytest.approx(WINDOW["y"].notna().mean())
-    assert job.outputs["bad_champion"] == job.outputs["bad_challenger"] == 0
+    assert (
+        job.outputs["champion_invalid_predictions"]
+        == job.outputs["challenger_invalid_predictions"]
+        == 0
+    )
 
 
 def test_the_window_begins_after_both_trainings_and_ends_at_the_label_age(
@@ -187,8 +198,8 @@ def test_predictions_that_are_no_numbers_are_counted(ended: dict[str, Submitted]
     with np.errstate(invalid="ignore"):
         blind = np.isnan(HALF_BLIND.predict(LABELLED[["x", "z"]].to_numpy()))
     assert 0 < blind.sum() < len(LABELLED)
-    assert job.outputs["bad_challenger"] == blind.sum()
-    assert job.outputs["bad_champion"] == 0
+    assert job.outputs["challenger_invalid_predictions"] == blind.sum()
+    assert job.outputs["champion_invalid_predictions"] == 0
     assert job.outputs["n"] == len(LABELLED) - blind.sum()
     assert job.outputs["evidence"]["champion_rows"] == len(LABELLED)
     assert job.outputs["evidence"]["challenger_rows"] == job.outputs["n"]

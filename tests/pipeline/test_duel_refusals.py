@@ -56,7 +56,7 @@ def test_the_window_starts_at_the_later_training_and_may_be_empty() -> None:
 
 @pytest.mark.parametrize("place", [0, 1, 2])
 def test_a_time_needs_its_zone(place: int) -> None:
-    name = ("champion_data_until", "challenger_data_until", "labels_until")[place]
+    name = ("champion_data_interval_end", "challenger_data_interval_end", "labels_until")[place]
     times = ["2026-03-02T03:00:00Z"] * 3
     times[place] = "2026-03-02T03:00:00"
     with pytest.raises(ValueError, match=f"^{name} is '2026-03-02T03:00:00': give a time with its"):
@@ -81,7 +81,7 @@ def test_other_column_names_are_refused(column: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "features", "targets", "metric", "sentence"),
+    ("timestamp", "features", "targets", "loss", "sentence"),
     [
         ("when", ["x"], ["y"], "absolute", "Table p.d.t has no column when: correct"),
         ("at", ["x"], ["z"], "log_loss", "Table p.d.t has no column z: "),
@@ -94,10 +94,10 @@ def test_other_column_names_are_refused(column: str) -> None:
     ],
 )
 def test_columns_that_cannot_be_judged_by_are_refused(
-    timestamp: str, features: list[str], targets: list[str], metric: str, sentence: str
+    timestamp: str, features: list[str], targets: list[str], loss: str, sentence: str
 ) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
-        check_duel_columns(SCHEMA, "p.d.t", timestamp, features, targets, metric)
+        check_duel_columns(SCHEMA, "p.d.t", timestamp, features, targets, loss)
 
 
 def test_labels_that_are_no_numbers_count_as_missing() -> None:

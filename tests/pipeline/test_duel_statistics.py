@@ -82,9 +82,9 @@ def test_what_is_no_sound_prediction_is_bad_and_in_no_mean(wrong: float) -> None
     update(book, np.full(400, NOON), sound, result, 0)
     evidence = make_evidence(book, ["a", "b"], "a", "squared")
     json.dumps(evidence, allow_nan=False)
-    assert evidence["bad_challenger"] == result[2].sum()
+    assert evidence["challenger_invalid_predictions"] == result[2].sum()
     assert evidence["n"] == 400 - result[2].sum()
-    assert evidence["bad_champion"] == evidence["targets"]["b"]["n"] == 0
+    assert evidence["champion_invalid_predictions"] == evidence["targets"]["b"]["n"] == 0
     assert evidence["targets"]["b"]["mean"] is None
 
 
@@ -151,7 +151,7 @@ def test_other_shapes_are_refused() -> None:
 @pytest.mark.parametrize(
     ("model", "metric", "sentence"),
     [
-        (DummyRegressor(), "mape", "metric is 'mape': name one of"),
+        (DummyRegressor(), "mape", "loss is 'mape': name one of"),
         (GaussianNB(), "squared", "The champion is a classifier, and squared is for regressors"),
         (DummyRegressor(), "log_loss", "The champion has no predict_proba, which log_loss needs"),
         (GaussianNB().fit(X, X[:, 0] > 0), "zero_one", "The champion was trained on 2 features"),

@@ -32,7 +32,7 @@ class Runs:
     def submit(self, name: str, window: tuple[str, str], **changes: Any) -> str:
         """Start a job over `window`; gives its resource name."""
         values = {"project": self.project, "location": "us-central1", "source_table": self.table}
-        values |= {"timestamp_column": "measured_at", "minimum_score": 60.0} | COLUMNS | changes
+        values |= {"timestamp_column": "measured_at", "min_score": 60.0} | COLUMNS | changes
         values |= {"interval_start": window[0], "interval_end": window[1]}
         folder = f"gs://{self.project}-titleholder/pipeline-tests"
         job = PipelineJob()
@@ -77,13 +77,13 @@ def test_a_good_week_is_offered_and_a_poor_score_is_not(
     runs: Runs, trained: tuple[dsl.Model, dsl.Dataset]
 ) -> None:
     good = runs.submit("good", WEEK)
-    poor = runs.submit("poor", MORNING, minimum_score=101.0)
+    poor = runs.submit("poor", MORNING, min_score=101.0)
 
     state, tasks = runs.result(good)
     assert state == "PIPELINE_STATE_SUCCEEDED"
     uri = tasks["train"].outputs["model"].artifacts[0].uri
     metrics = tasks["evaluate"].outputs["metrics"].artifacts[0].metadata
-    model = tasks["offer"].outputs["model"].artifacts[0]
+    model = tasks["export-model"].outputs["model"].artifacts[0]
     assert model.uri == uri
     assert uri.startswith("gs://")
     assert metrics["score"] > 90
@@ -100,7 +100,7 @@ def test_a_good_week_is_offered_and_a_poor_score_is_not(
     state, tasks = runs.result(poor)
     assert state == "PIPELINE_STATE_SUCCEEDED"
     assert tasks["evaluate"].outputs["metrics"].artifacts[0].metadata["score"] < 101
-    assert "offer" not in tasks or not tasks["offer"].outputs
+    assert "export-model" not in tasks or not tasks["export-model"].outputs
 
 
 def test_the_task_says_what_is_wrong_with_the_source(runs: Runs) -> None:

@@ -42,7 +42,7 @@ def model_name(event: Event, deployed_model_id: str | None) -> str:
     """A deployed model for a person: its version, and the week it was trained on."""
     if deployed_model_id is None:
         return "nobody"
-    until = event.data_until.get(deployed_model_id)
+    until = event.data_interval_end.get(deployed_model_id)
     trained = f" (data until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC)" if until else ""
     return f"{event.version_text(deployed_model_id)}{trained}"
 

@@ -8,15 +8,15 @@ from titleholder.intervals import Interval
 
 
 def alert_for_stale_source(
-    model: str, interval: Interval, finding: Finding, check_every: timedelta, now: datetime
+    model: str, interval: Interval, finding: Finding, poke_interval: timedelta, now: datetime
 ) -> Alert:
     """The alert of a stale source that is waited for until `finding.wait_until`."""
     late = (now - interval.end) / timedelta(hours=1)
     minute = timedelta(minutes=1)
     every = (
-        f"{check_every / minute:g} min"
-        if check_every >= minute
-        else f"{check_every.total_seconds():g} s"
+        f"{poke_interval / minute:g} min"
+        if poke_interval >= minute
+        else f"{poke_interval.total_seconds():g} s"
     )
     return Alert(
         AlertKind.STALE,

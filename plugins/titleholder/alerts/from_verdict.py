@@ -13,7 +13,7 @@ from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
 from titleholder.events.event import Event
 
-# Of duel.maximum_time: by then a challenger that can win at all has mostly won.
+# Of duel.max_duration: by then a challenger that can win at all has mostly won.
 _LONG = 0.5
 
 
@@ -30,7 +30,7 @@ def alert_for_verdict(
 
     `events` are the model's before this one, oldest first: what they told of this challenger is
     not told again. That is an inconclusive verdict with the same doubt, a challenger held for half
-    of `duel.maximum_time`, and one that has earned more than `rollout.promotion: never` gives. A
+    of `duel.max_duration`, and one that has earned more than `rollout.promotion: manual` gives. A
     person who is asked to approve is told every time.
     """
     looks = [
@@ -43,7 +43,7 @@ def alert_for_verdict(
     last = looks[-1] if looks else None
     found, decision = made.verdict, made.decision
     begun = datetime.fromisoformat(made.record["since"])
-    long = begun + _LONG * duel.maximum_time
+    long = begun + _LONG * duel.max_duration
     share = made.record["share"]
     by_hand = f"trigger {config.model}__rollout with the intent promote or rollback"
     earned = (
@@ -65,8 +65,8 @@ def alert_for_verdict(
             f"Time alone will not mend it: mend what the sentence names, or {by_hand}.",
         )
     elif found.outcome is Outcome.HOLD and now >= long and (last is None or last.time < long):
-        end = begun + duel.maximum_time
-        then = "a person is asked" if duel.at_deadline == "ask" else "it is rolled back"
+        end = begun + duel.max_duration
+        then = "a person is asked" if duel.on_timeout == "manual" else "it is rolled back"
         kind, todo = (
             AlertKind.PROMOTION_ON_HOLD,
             f"Nothing: without a decision by {end:%Y-%m-%d %H:%M} UTC {then}. To decide now, "

@@ -95,5 +95,5 @@ def notifier_arguments(config: ModelConfig) -> dict[str, Any]:
         "model": config.model,
         "connection": alerts.connection,
         "email": alerts.email,
-        "backfills": alerts.backfills,
+        "backfills": alerts.notify_on_backfill,
     }

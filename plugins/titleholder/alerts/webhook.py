@@ -22,7 +22,7 @@ class DeliveryError(Exception):
 def webhook_of(connection: str) -> str | None:
     """The address that the connection holds; None when there is no such connection.
 
-    Raises Undelivered for one that has none, one that is not https (http may be loopback), and
+    Raises DeliveryError for one that has none, one that is not https (http may be loopback), and
     where Airflow does not hand it out.
     """
     from airflow.sdk import Connection
@@ -61,7 +61,7 @@ def webhook_of(connection: str) -> str | None:
 
 
 def post(url: str, message: Mapping[str, Any]) -> None:
-    """Post the message as JSON: `{"text": ...}`. Raises Undelivered."""
+    """Post the message as JSON: `{"text": ...}`. Raises DeliveryError."""
     import requests
 
     try:

@@ -39,11 +39,11 @@ def _subject(
             EvidenceIssue.WRONG_SUBJECT,
             f"it is about {about[0]} and {about[1]}, not about these two models",
         )
-    if (evidence.loss, evidence.target) != (rules.metric, rules.target):
+    if (evidence.loss, evidence.target) != (rules.loss, rules.target):
         yield (
             EvidenceIssue.WRONG_SUBJECT,
             f"it is about the {format_loss(evidence.loss)} of {evidence.target}, not the "
-            f"{format_loss(rules.metric)} of {rules.target}",
+            f"{format_loss(rules.loss)} of {rules.target}",
         )
 
 
@@ -70,11 +70,11 @@ def _times(
             f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was judged by "
             f"rows until {duel.seen:%Y-%m-%d %H:%M} UTC before",
         )
-    elif newest is not None and now - newest > rules.stale_after:
+    elif newest is not None and now - newest > rules.max_evidence_age:
         yield (
             EvidenceIssue.STALE,
             f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, older than "
-            f"{format_days(rules.stale_after)}",
+            f"{format_days(rules.max_evidence_age)}",
         )
 
 
@@ -90,26 +90,26 @@ def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, s
         (champion - n, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
     ):
         if silent:
-            broken = silent >= rules.minimum_n or champion == 0
+            broken = silent >= rules.min_rows or champion == 0
             told = f"the {who} has no finite loss on {silent:.0f} rows that the other answered"
             yield (doubt if broken else EvidenceIssue.MISSING_PREDICTIONS), told
-    if evidence.bad_challenger:
-        bad = evidence.bad_challenger
+    if evidence.challenger_invalid_predictions:
+        bad = evidence.challenger_invalid_predictions
         yield (
             EvidenceIssue.MISSING_PREDICTIONS,
             f"the challenger's prediction is not sound on {bad:.0f} rows",
         )
     # Of no rows none lacks its label: there are only none yet.
-    if evidence.rows and evidence.coverage < rules.minimum_coverage:
+    if evidence.rows and evidence.coverage < rules.min_label_coverage:
         yield (
             EvidenceIssue.LOW_COVERAGE,
             f"only {evidence.coverage:.1%} of the rows are labelled, less than the "
-            f"{rules.minimum_coverage:.1%} that are asked for",
+            f"{rules.min_label_coverage:.1%} that are asked for",
         )
     if n == 0:
         yield EvidenceIssue.NO_ROWS, "there is no labelled row that both answered"
-    elif n < rules.minimum_n:
-        yield EvidenceIssue.INSUFFICIENT_ROWS, f"{n:.0f} rows are fewer than {rules.minimum_n}"
+    elif n < rules.min_rows:
+        yield EvidenceIssue.INSUFFICIENT_ROWS, f"{n:.0f} rows are fewer than {rules.min_rows}"
 
 
 def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
@@ -124,7 +124,7 @@ def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIss
         )
     elif variance < 0:
         yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} cannot be"
-    elif n < rules.minimum_n:
+    elif n < rules.min_rows:
         return
     elif variance == 0:
         yield EvidenceIssue.ZERO_VARIANCE, f"all {n:.0f} rows differ by the same {mean:g}"
@@ -144,7 +144,7 @@ def _recent_regression(evidence: Evidence, rules: Rules) -> Iterator[tuple[Evide
         )
     elif evidence.mean >= -rules.margin:  # else all rows together say so, too
         z = NormalDist().inv_cdf(1 - rules.alpha / 2)
-        for part in trailing_windows(evidence.days, rules.minimum_n):
+        for part in trailing_windows(evidence.days, rules.min_rows):
             half = z * math.sqrt(part.variance / part.n)
             if not part.mean + half >= -rules.margin:
                 yield (

@@ -11,7 +11,7 @@ def interval(
     `n` rows have that mean and that sample variance (divisor n - 1, BigQuery's VAR_SAMP), in the
     square of the mean's unit. Over all n together, the true mean lies outside at some time with a
     probability of at most `alpha` (both sides together), asymptotically. The interval is tightest
-    near `tuned_for` rows, which has to be chosen before the first look.
+    near `planned_rows` rows, which has to be chosen before the first look.
 
     The Gaussian mixture boundary of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
     central limit theory and asymptotic confidence sequences", Annals of Statistics 52 (2024),
@@ -37,7 +37,7 @@ def radius(n: float, alpha: float, rho2: float) -> float:
 
 
 def rho_squared(alpha: float, planned_rows: float) -> float:
-    """The rho^2 whose interval is tightest after `tuned_for` rows; 0 < alpha <= 0.5.
+    """The rho^2 whose interval is tightest after `planned_rows` rows; 0 < alpha <= 0.5.
 
     With x = n rho^2 the squared radius is (1 + 1/x) (log(1 + x) - 2 log alpha) / n, least where
     x = log(1 + x) - 2 log alpha: exactly x = -W(-alpha^2 / e) - 1 with the branch -1 of Lambert's

@@ -9,8 +9,8 @@ _MOST_ROWS = 2.0**53
 # A share that was rounded on its way is still the same share.
 _ROUNDED = 1e-6
 _COUNTED = (
-    *("rows", "rows_labelled", "rows_unusable", "champion_rows", "challenger_rows", "n"),
-    *("bad_champion", "bad_challenger"),
+    *("rows", "rows_labelled", "rows_skipped", "champion_rows", "challenger_rows", "n"),
+    *("champion_invalid_predictions", "challenger_invalid_predictions"),
 )
 
 
@@ -31,12 +31,12 @@ def contradiction(evidence: Evidence) -> str:
 def _possible(
     rows: float,
     rows_labelled: float,
-    rows_unusable: float,
+    rows_skipped: float,
     champion_rows: float,
     challenger_rows: float,
     n: float,
-    bad_champion: float,
-    bad_challenger: float,
+    champion_invalid_predictions: float,
+    challenger_invalid_predictions: float,
 ) -> bool:
     """Whether some number of rows can be those that are labelled and usable.
 
@@ -44,15 +44,15 @@ def _possible(
     prediction for its own, and a bad one for the others; n is of both. Bad ones may also be of
     usable rows that have the label of another target alone.
     """
-    usable = rows - rows_unusable
-    champion_scored = champion_rows + bad_champion
-    challenger_scored = challenger_rows + bad_challenger
+    usable = rows - rows_skipped
+    champion_scored = champion_rows + champion_invalid_predictions
+    challenger_scored = challenger_rows + challenger_invalid_predictions
     either = champion_rows + challenger_rows - n
     return (
         rows_labelled <= rows
         and n <= min(champion_rows, challenger_rows)
         and max(champion_scored, challenger_scored) <= usable
-        and max(either, rows_labelled - rows_unusable)
+        and max(either, rows_labelled - rows_skipped)
         <= min(rows_labelled, champion_scored, challenger_scored)
     )
 

@@ -11,7 +11,7 @@ from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.events.event import NO_CHANGE_ACTIONS, Event
 from titleholder.rollout.wishes import Wish
 
-Promotion = Literal["auto", "ask", "never"]
+Promotion = Literal["automatic", "approval", "manual"]
 
 
 @dataclass(frozen=True)
@@ -33,8 +33,8 @@ def decide(
 ) -> Decision:
     """What follows for a challenger that has had `share` per cent for `live`.
 
-    A rollback is done whatever `promotion` says; "never" keeps both title and share from a
-    challenger that has earned more; "ask" asks for the title alone. Pure and total.
+    A rollback is done whatever `promotion` says; "manual" keeps both title and share from a
+    challenger that has earned more; "approval" asks for the title alone. Pure and total.
     """
     then = next_transition(stages, share, live, verdict.outcome)
     reason = f"{verdict.reason}; {then.reason}"
@@ -44,10 +44,10 @@ def decide(
         if verdict.outcome is not Outcome.PROMOTE:
             reason = verdict.reason
         return Decision(None, reason)
-    if promotion == "never":
+    if promotion == "manual":
         return Decision(None, f"{reason}; rollout.promotion is never, so nothing is changed")
     if then.move == "promote":
-        return Decision(Wish("promote", challenger), reason, needs_approval=promotion == "ask")
+        return Decision(Wish("promote", challenger), reason, needs_approval=promotion == "approval")
     return Decision(Wish("share", challenger, then.traffic_percentage), reason)
 
 

@@ -53,18 +53,18 @@ class DuelJob:
 def rules_of(duel: Duel) -> Rules:
     """The section's rules."""
     return Rules(
-        metric=_METRICS[duel.metric],
+        loss=_METRICS[duel.loss],
         target=duel.target,
-        promote_on=duel.promote_on,
+        hypothesis=duel.hypothesis,
         margin=duel.margin,
         alpha=duel.alpha,
-        minimum_n=duel.minimum_n,
-        tuned_for=duel.tuned_for,
-        minimum_coverage=duel.minimum_coverage,
-        stale_after=duel.stale_after,
-        minimum_time=duel.minimum_time,
-        maximum_time=duel.maximum_time,
-        at_deadline=duel.at_deadline,
+        min_rows=duel.min_rows,
+        planned_rows=duel.planned_rows,
+        min_label_coverage=duel.min_label_coverage,
+        max_evidence_age=duel.max_evidence_age,
+        min_duration=duel.min_duration,
+        max_duration=duel.max_duration,
+        on_timeout=duel.on_timeout,
     )
 
 
@@ -82,13 +82,13 @@ def duel_parameters(
         "timestamp_column": config.source.timestamp,
         "feature_columns": duel.feature_columns,
         "target_columns": duel.target_columns,
-        "deciding_target": duel.target,
-        "metric": duel.metric,
-        "labels_until": f"{(at - duel.label_age).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
+        "primary_target": duel.target,
+        "loss": duel.loss,
+        "labels_until": f"{(at - duel.label_delay).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }
     for role, who in (("champion", between.champion), ("challenger", between.challenger)):
         given |= {f"{role}_uri": who.uri, f"{role}_sha256": who.sha256}
-        given[f"{role}_data_until"] = who.data_interval_end
+        given[f"{role}_data_interval_end"] = who.data_interval_end
     return given
 
 
@@ -108,12 +108,12 @@ def duel_result(job: Job) -> tuple[dict[str, Any], str]:
 def parse_evidence(raw: Mapping[str, Any], between: ModelPair, at: datetime) -> Evidence:
     """What a duel measured at `at`, for a verdict, which believes none of it: a number that is
     missing or no number is NaN, a model or loss that is another is not taken for ours."""
-    metric = raw.get("metric")
+    metric = raw.get("loss")
     return Evidence(
         champion=_model_id(raw, "champion", between.champion),
         challenger=_model_id(raw, "challenger", between.challenger),
         loss=_METRICS.get(metric, metric) if isinstance(metric, str) else "",
-        target=str(raw.get("deciding_target")),
+        target=str(raw.get("primary_target")),
         n=_agreed(raw, "n"),
         mean=_number(raw, "mean"),
         variance=_number(raw, "variance"),
@@ -124,9 +124,9 @@ def parse_evidence(raw: Mapping[str, Any], between: ModelPair, at: datetime) -> 
         challenger_rows=_number(raw, "challenger_rows"),
         rows=_number(raw, "rows"),
         rows_labelled=_agreed(raw, "rows_labelled"),
-        rows_unusable=_number(raw, "rows_unusable"),
-        bad_champion=_number(raw, "bad_champion"),
-        bad_challenger=_number(raw, "bad_challenger"),
+        rows_skipped=_number(raw, "rows_skipped"),
+        champion_invalid_predictions=_number(raw, "champion_invalid_predictions"),
+        challenger_invalid_predictions=_number(raw, "challenger_invalid_predictions"),
         newest=_time(raw.get("last_row")),
         measured=at,
         days=_days(raw.get("days")),
@@ -153,7 +153,7 @@ def _number(raw: Mapping[str, Any], name: str) -> float:
 def _agreed(raw: Mapping[str, Any], name: str) -> float:
     """A number that the evidence gives twice; NaN where the entry of the deciding target among all
     targets has another."""
-    targets, target = raw.get("targets"), raw.get("deciding_target")
+    targets, target = raw.get("targets"), raw.get("primary_target")
     entry = targets.get(target) if isinstance(targets, dict) and isinstance(target, str) else None
     said = _number(raw, name)
     if isinstance(entry, dict) and name in entry and _number(entry, name) != said:

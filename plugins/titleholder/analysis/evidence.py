@@ -13,11 +13,12 @@ class Evidence:
     The differences are loss of the champion minus loss of the challenger on the same labelled row,
     so that more than 0 favours the challenger. `n` rows have that `mean` (in the loss's unit) and
     that sample `variance` (divisor n - 1); `smallest` and `largest` are the extreme differences.
-    `rows` are in the window, `rows_labelled` of them have a label, `rows_unusable` no sound
+    `rows` are in the window, `rows_labelled` of them have a label, `rows_skipped` no sound
     features, and `coverage` is the share that is labelled, 0 to 1 (0 without rows).
     `champion_rows` and `challenger_rows` count the labelled rows on which each gave a finite loss;
-    n rows are those of both. `bad_champion` and `bad_challenger` count the rows, labelled or not,
-    for which each gave no sound prediction. `champion` and `challenger` are deployed model ids.
+    n rows are those of both. `champion_invalid_predictions` and `challenger_invalid_predictions`
+    count the rows, labelled or not, for which each gave no sound prediction. `champion` and
+    `challenger` are deployed model ids.
 
     `newest` is the time of the newest row (None without rows), `measured` when they were scored;
     both are aware. `days` are the same n rows day by day, oldest first; empty where that is not
@@ -38,9 +39,9 @@ class Evidence:
     challenger_rows: float
     rows: float
     rows_labelled: float
-    rows_unusable: float
-    bad_champion: float
-    bad_challenger: float
+    rows_skipped: float
+    champion_invalid_predictions: float
+    challenger_invalid_predictions: float
     newest: datetime | None
     measured: datetime
     days: tuple[DifferenceStats, ...] = ()

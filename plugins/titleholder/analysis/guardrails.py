@@ -9,7 +9,7 @@ from titleholder.analysis.issues import EvidenceIssue
 from titleholder.analysis.limits import ArmMetrics, LimitsFinding
 from titleholder.analysis.rules import Rules
 from titleholder.analysis.sample_ratio import SampleRatioFinding
-from titleholder.analysis.verdict import Outcome, Verdict, on_timeout
+from titleholder.analysis.verdict import Outcome, Verdict, timeout_outcome
 
 # The split may take a while to be everywhere after it was set; until then nothing is counted.
 SETTLING_TIME = timedelta(minutes=5)
@@ -66,7 +66,7 @@ def apply_guardrails(
     reason = f"{told}; and {found.reason}"
     outcome = Outcome.HOLD if word == "too few" else Outcome.INCONCLUSIVE
     if found.outcome is Outcome.PROMOTE:
-        outcome, reason = on_timeout(rules, duel, f"; and {told}") or (outcome, reason)
+        outcome, reason = timeout_outcome(rules, duel, f"; and {told}") or (outcome, reason)
     return replace(found, outcome=outcome, reason=reason, issue=word)
 
 

@@ -21,7 +21,7 @@ class EvidenceIssue(Enum):
     NO_ROWS = ("no rows", True, False, True)
     NOT_FINITE = ("not finite", False, False, True)
     NEGATIVE_VARIANCE = ("negative variance", False, False, True)
-    # The interval is asymptotic: below minimum_n it is not known to hold for either side.
+    # The interval is asymptotic: below min_rows it is not known to hold for either side.
     INSUFFICIENT_ROWS = ("too few", True, False, True)
     # All rows differ by the same amount. Two copies of a model do, and nothing is gained by them;
     # a challenger that loses every row by more than the margin does, too.

@@ -20,32 +20,32 @@ class ArmMetrics:
 
 @dataclass(frozen=True)
 class Limits:
-    """What a model may do at most, None for anything; below `minimum_requests` nobody is judged.
+    """What a model may do at most, None for anything; below `min_requests` nobody is judged.
 
-    `error_rate` is of a model's requests, 0 to 1, and `error_rate_above_champion` how much more
-    than the champion's; `latency` is in milliseconds, and `latency_times_champion` in champion's.
+    `max_error_rate` is of a model's requests, 0 to 1, and `max_error_rate_increase` how much more
+    than the champion's; `latency` is in milliseconds, and `max_latency_ratio` in champion's.
     """
 
-    minimum_requests: int
-    error_rate: float | None = None
-    error_rate_above_champion: float | None = None
-    latency: float | None = None
-    latency_times_champion: float | None = None
+    min_requests: int
+    max_error_rate: float | None = None
+    max_error_rate_increase: float | None = None
+    max_latency_ms: float | None = None
+    max_latency_ratio: float | None = None
 
     @property
     def on_errors(self) -> bool:
         """Whether errors are limited."""
-        return not (self.error_rate is None and self.error_rate_above_champion is None)
+        return not (self.max_error_rate is None and self.max_error_rate_increase is None)
 
     @property
     def on_latency(self) -> bool:
         """Whether latency is limited."""
-        return not (self.latency is None and self.latency_times_champion is None)
+        return not (self.max_latency_ms is None and self.max_latency_ratio is None)
 
     @property
     def relative(self) -> bool:
         """Whether a limit is the champion's measure."""
-        return not (self.error_rate_above_champion is None and self.latency_times_champion is None)
+        return not (self.max_error_rate_increase is None and self.max_latency_ratio is None)
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ def check_limits(champion: ArmMetrics, challenger: ArmMetrics, limits: Limits) -
     for who, arm in (("champion", champion), ("challenger", challenger)):
         if told := _impossible(arm, limits):
             return LimitsFinding("impossible", f"{told} of the {who} cannot be")
-    least = limits.minimum_requests
+    least = limits.min_requests
     if challenger.requests < least:
         return LimitsFinding("too few", _too_few("challenger", challenger, least))
     compared = champion.requests >= least
@@ -114,11 +114,11 @@ def _rules(
     for name, unit, on, read, most, beyond in (
         (
             *("error rate", "%", limits.on_errors, _error_rate),
-            *(limits.error_rate, limits.error_rate_above_champion),
+            *(limits.max_error_rate, limits.max_error_rate_increase),
         ),
         (
             *("latency", "ms", limits.on_latency, _latency),
-            *(limits.latency, limits.latency_times_champion),
+            *(limits.max_latency_ms, limits.max_latency_ratio),
         ),
     ):
         if not on:

@@ -42,8 +42,8 @@ class ModelPair:
 def model_pair(view: View) -> ModelPair | None:
     """Who is to be judged now; None when there is no challenger.
 
-    Raises Refusal where somebody changed the endpoint by hand, and for a model of which the
-    registry does not tell what a duel needs.
+    Raises ManualActionRequired where somebody changed the endpoint by hand, and for a model of
+    which the registry does not tell what a duel needs.
     """
     roles = resolve_roles(view).roles if view.endpoint is not None else None
     if roles is None or roles.challenger is None:
@@ -54,7 +54,8 @@ def model_pair(view: View) -> ModelPair | None:
 
 
 def require_same_pair(view: View, pinned: ModelPair) -> View:
-    """The view; raises Refusal unless those who were measured are champion and challenger on it."""
+    """The view; raises ManualActionRequired unless those who were measured are champion and
+    challenger on it."""
     now = model_pair(view)
     if now != pinned:
         found = str(now) if now else "no challenger"

@@ -29,28 +29,29 @@ class Rules:
     below -`margin` is sent home.
 
     `alpha` is the chance, both sides and all looks together, of an interval that misses the truth.
-    The interval is tightest near `tuned_for` rows (None: `minimum_n`). `minimum_coverage` is the
-    least share of the rows old enough to be labelled that are; evidence whose newest row is older
-    than `stale_after` promotes nobody; one row may carry `heaviest_row` of the sum of squares.
+    The interval is tightest near `planned_rows` rows (None: `min_rows`). `min_label_coverage` is
+    the least share of the rows old enough to be labelled that are; evidence whose newest row is
+    older than `max_evidence_age` promotes nobody; one row may carry `heaviest_row` of the sum of
+    squares.
 
-    Times count from the moment the challenger got its present share. At `maximum_time` (None:
+    Times count from the moment the challenger got its present share. At `max_duration` (None:
     never) the champion stays and the challenger goes, or a person is asked. Changing a rule while
     a duel is on gives up what alpha promises. Raises ValueError for what cannot be.
     """
 
-    metric: Metric
+    loss: Metric
     target: str
-    promote_on: Literal["superiority", "non-inferiority"] = "superiority"
+    hypothesis: Literal["superiority", "non_inferiority"] = "superiority"
     margin: float = 0.0
     alpha: float = 0.05
-    minimum_n: int = 100
-    tuned_for: int | None = None
-    minimum_coverage: float = 0.9
-    stale_after: timedelta = timedelta(days=8)
+    min_rows: int = 100
+    planned_rows: int | None = None
+    min_label_coverage: float = 0.9
+    max_evidence_age: timedelta = timedelta(days=8)
     heaviest_row: float = 0.1
-    minimum_time: timedelta = timedelta(days=1)
-    maximum_time: timedelta | None = timedelta(days=28)
-    at_deadline: Literal["roll back", "ask"] = "roll back"
+    min_duration: timedelta = timedelta(days=1)
+    max_duration: timedelta | None = timedelta(days=28)
+    on_timeout: Literal["rollback", "manual"] = "rollback"
 
     def __post_init__(self) -> None:
         none = timedelta(0)
@@ -58,14 +59,15 @@ class Rules:
             "margin must be 0 or more": not 0 <= self.margin < math.inf,
             # Above exp(-1/2) the interval would widen with more rows.
             "alpha must lie above 0 and be at most 0.5": not 0 < self.alpha <= 0.5,
-            "minimum_n must be at least 2": self.minimum_n < 2,
-            "tuned_for must be at least 1": self.tuned_for is not None and self.tuned_for < 1,
-            "minimum_coverage must lie in 0 to 1": not 0 <= self.minimum_coverage <= 1,
-            "stale_after must be longer than 0": self.stale_after <= none,
+            "min_rows must be at least 2": self.min_rows < 2,
+            "planned_rows must be at least 1": self.planned_rows is not None
+            and self.planned_rows < 1,
+            "min_label_coverage must lie in 0 to 1": not 0 <= self.min_label_coverage <= 1,
+            "max_evidence_age must be longer than 0": self.max_evidence_age <= none,
             "heaviest_row must lie above 0 and be at most 1": not 0 < self.heaviest_row <= 1,
-            "minimum_time must not be negative": self.minimum_time < none,
-            "maximum_time must be longer than minimum_time": self.maximum_time is not None
-            and self.maximum_time <= self.minimum_time,
+            "min_duration must not be negative": self.min_duration < none,
+            "max_duration must be longer than min_duration": self.max_duration is not None
+            and self.max_duration <= self.min_duration,
         }
         for told, holds in wrong.items():
             if holds:

@@ -64,13 +64,13 @@ def verdict(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Verdic
     )
 
 
-def on_timeout(rules: Rules, duel: EvaluationContext, told: str) -> tuple[Outcome, str] | None:
+def timeout_outcome(rules: Rules, duel: EvaluationContext, told: str) -> tuple[Outcome, str] | None:
     """What becomes of a challenger that has not earned the title in time, and why, with `told` what
     was against it; None before the deadline."""
-    if rules.maximum_time is None or duel.time_at_percentage < rules.maximum_time:
+    if rules.max_duration is None or duel.time_at_percentage < rules.max_duration:
         return None
-    late = f"nothing was decided in {format_days(rules.maximum_time)}{told}"
-    if rules.at_deadline == "roll back":
+    late = f"nothing was decided in {format_days(rules.max_duration)}{told}"
+    if rules.on_timeout == "rollback":
         return Outcome.ROLL_BACK, f"{late}; the champion keeps the title"
     return Outcome.INCONCLUSIVE, f"{late}; a person has to decide"
 
@@ -96,8 +96,8 @@ _BARRED = {
 def _interval(evidence: Evidence, rules: Rules, wrong: Issues) -> tuple[float, float] | None:
     if _BARRED & wrong.keys():
         return None
-    tuned_for = rules.tuned_for or rules.minimum_n
-    return interval(evidence.n, evidence.mean, evidence.variance, rules.alpha, tuned_for)
+    planned_rows = rules.planned_rows or rules.min_rows
+    return interval(evidence.n, evidence.mean, evidence.variance, rules.alpha, planned_rows)
 
 
 def _decide(
@@ -114,10 +114,10 @@ def _decide(
         return Outcome.ROLL_BACK, f"the challenger is worse: {where}{told}"
     if EvidenceIssue.CHALLENGER_INVALID in wrong and not wrong.keys() & _UNCOUNTED:
         return Outcome.ROLL_BACK, wrong[EvidenceIssue.CHALLENGER_INVALID]
-    bar = 0.0 if rules.promote_on == "superiority" else 0.0 - rules.margin
+    bar = 0.0 if rules.hypothesis == "superiority" else 0.0 - rules.margin
     earned = ends is not None and ends[0] > bar and not wrong
     if not earned and all(doubt.may_end for doubt in wrong):
-        late = on_timeout(rules, duel, told)
+        late = timeout_outcome(rules, duel, told)
         if late is not None:
             return late
     if gravest:
@@ -125,10 +125,10 @@ def _decide(
         return (Outcome.HOLD if waits else Outcome.INCONCLUSIVE), wrong[gravest]
     if not earned:
         return Outcome.HOLD, f"not decided yet: {where}; the low end must get above {bar:g}"
-    if duel.time_at_percentage < rules.minimum_time:
+    if duel.time_at_percentage < rules.min_duration:
         return (
             Outcome.HOLD,
-            f"good so far, but live for less than {format_days(rules.minimum_time)}: {where}",
+            f"good so far, but live for less than {format_days(rules.min_duration)}: {where}",
         )
     better = "better" if bar == 0 else f"not worse by more than {rules.margin:g}"
     return Outcome.PROMOTE, f"the challenger is {better}: {where}"

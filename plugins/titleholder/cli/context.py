@@ -41,12 +41,12 @@ class CommandContext:
 
     def events_within(self, seconds: float) -> EventsTable:
         """The same, no call of which is waited for longer."""
-        return EventsTable(self.environment, self.config.events, timeout_seconds=seconds)
+        return EventsTable(self.environment, self.config.events_table, timeout_seconds=seconds)
 
     @property
     def policy(self) -> Policy:
         """The model's."""
-        return Policy(self.config.rollout.replacement, self.config.rollout.keep_previous)
+        return Policy(self.config.rollout.replacement, self.config.rollout.keep_previous_champion)
 
     def engine(self, reason: str | None = None) -> Reconciler:
         """The rollout engine, on behalf of whoever sits here, with the reason that they give."""

@@ -35,7 +35,7 @@ def status(desk: CommandContext, options: argparse.Namespace) -> int:
             "id": seat.id,
             "version": seat.model,
             "display_name": seat.display_name,
-            "data_until": end.isoformat() if (end := view.data_until(seat)) else None,
+            "data_interval_end": end.isoformat() if (end := view.data_interval_end(seat)) else None,
         }
         for seat, role in holders
     ]
@@ -56,7 +56,11 @@ def status(desk: CommandContext, options: argparse.Namespace) -> int:
         return 1 if told else 0
     print_line(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
     for seat in seats:
-        until = f"data until {seat['data_until']:.16}" if seat["data_until"] else "not ours"
+        until = (
+            f"data until {seat['data_interval_end']:.16}"
+            if seat["data_interval_end"]
+            else "not ours"
+        )
         print_line(
             f"  {seat['role'] or 'no role':10} {seat['share']:3} %  {seat['version']:20} "
             f"id {seat['id']}  {until}"
@@ -132,8 +136,8 @@ def _next_candidate(desk: CommandContext) -> DeployCandidate:
         deployed_model_id=run.deployed_model_id,
         recency=run.recency,
         period=run.interval.length,
-        traffic_percentage=config.rollout.challenger_share,
+        traffic_percentage=config.rollout.traffic_percentage,
         endpoint=config.endpoint.display_name,
         create_endpoint=config.endpoint.create,
-        keep_current=config.rollout.on_new_challenger == "wait",
+        keep_current=config.rollout.on_new_challenger == "keep_current",
     )

@@ -16,9 +16,9 @@ from titleholder.release import templates_dir
 
 _Faults = Callable[[ModelConfig, str, Mapping[str, Any]], list[str]]
 _PROMOTION = {
-    "auto": "promoted without asking",
-    "ask": "promoted once a person approves",
-    "never": "promoted by a person only",
+    "automatic": "promoted without asking",
+    "approval": "promoted once a person approves",
+    "manual": "promoted by a person only",
 }
 
 
@@ -89,7 +89,7 @@ def _report(model: _Checked) -> Iterator[str]:
         yield f"  unknown   {why}"
     yield (
         f"  train     {config.schedule} (UTC): {config.source.table} by {config.source.timestamp}, "
-        f"with {config.pipeline.template}; scores from {config.gate.minimum_score:g} pass"
+        f"with {config.pipeline.template}; scores from {config.gate.min_score:g} pass"
     )
     made = "made when missing" if config.endpoint.create else "must be there"
     shares = ", then ".join(
@@ -101,7 +101,7 @@ def _report(model: _Checked) -> Iterator[str]:
     yield f"  deploy    {endpoint}: a challenger gets {shares} of the requests"
     duel, promotion = config.duel, _PROMOTION[config.rollout.promotion]
     yield "  judge     " + (
-        f"{duel.schedule} (UTC): by the metric {duel.metric} on {duel.target}; a better challenger "
+        f"{duel.schedule} (UTC): by the metric {duel.loss} on {duel.target}; a better challenger "
         f"is {promotion}"
         if duel
         else f"nothing by itself: trigger {config.model}__rollout to promote or roll back"

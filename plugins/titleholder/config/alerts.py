@@ -12,5 +12,5 @@ class Alerts(Section):
 
     connection: ConnectionId = "titleholder_alerts"
     email: list[Email] = Field(default_factory=list)
-    backfills: bool = False
+    notify_on_backfill: bool = False
     late_after: Duration | None = None

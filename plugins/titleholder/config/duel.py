@@ -19,35 +19,35 @@ class Duel(Section):
     which that is judged."""
 
     target: Column
-    metric: Literal["absolute", "squared", "log_loss", "zero_one"]
+    loss: Literal["absolute", "squared", "log_loss", "zero_one"]
     feature_columns: Columns = Field(default_factory=list)
     target_columns: Columns = Field(default_factory=list)
-    label_age: Duration = timedelta(days=1)
+    label_delay: Duration = timedelta(days=1)
     schedule: Cron = "0 5 * * *"
     template: Template = "duel.yaml"
     timeout: Duration = timedelta(hours=6)
-    promote_on: Literal["superiority", "non-inferiority"] = "superiority"
+    hypothesis: Literal["superiority", "non_inferiority"] = "superiority"
     margin: float = Field(0.0, ge=0, allow_inf_nan=False)
     alpha: float = Field(0.05, gt=0, le=0.5)
-    minimum_n: int = Field(100, ge=2, le=10**12)
-    tuned_for: int | None = Field(None, ge=1, le=10**12)
-    minimum_coverage: float = Field(0.9, ge=0, le=1)
-    stale_after: Duration = timedelta(days=8)
-    minimum_time: Duration = timedelta(days=1)
-    maximum_time: Duration = timedelta(days=28)
-    at_deadline: Literal["roll back", "ask"] = "roll back"
+    min_rows: int = Field(100, ge=2, le=10**12)
+    planned_rows: int | None = Field(None, ge=1, le=10**12)
+    min_label_coverage: float = Field(0.9, ge=0, le=1)
+    max_evidence_age: Duration = timedelta(days=8)
+    min_duration: Duration = timedelta(days=1)
+    max_duration: Duration = timedelta(days=28)
+    on_timeout: Literal["rollback", "manual"] = "rollback"
 
     @model_validator(mode="after")
     def _deadline_last(self) -> "Duel":
-        if self.minimum_time >= self.maximum_time:
-            raise FieldError("has a minimum_time that is not shorter than maximum_time; write one")
+        if self.min_duration >= self.max_duration:
+            raise FieldError("has a min_duration that is not shorter than max_duration; write one")
         return self
 
 
 def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
     """The section with the columns that `pipeline.parameters` name where it names none itself.
 
-    Raises Fault where neither does, and for a target that is not among the columns.
+    Raises FieldError where neither does, and for a target that is not among the columns.
     """
     found = {}
     for name in ("feature_columns", "target_columns"):
@@ -95,7 +95,7 @@ def _step(value: Any) -> Any:
 class Step(Section):
     """A share of the requests in per cent, and how long the challenger keeps it at least."""
 
-    share: int = Field(ge=1, le=99)
+    traffic_percentage: int = Field(ge=1, le=99)
     bake: Duration = timedelta(0)
 
 
@@ -110,13 +110,13 @@ StepInFile = Annotated[Step, BeforeValidator(_step), _StepSchema()]
 
 
 def default_traffic_percentage(raw: Any) -> Any:
-    """A section `rollout` with the share of its first step for `challenger_share`, where it has
+    """A section `rollout` with the share of its first step for `traffic_percentage`, where it has
     steps and no share; whatever is wrong with it is left as it is."""
-    if not isinstance(raw, dict) or "challenger_share" in raw:
+    if not isinstance(raw, dict) or "traffic_percentage" in raw:
         return raw
     steps = raw.get("steps")
     first = steps[0] if isinstance(steps, list) and steps else None
     share = first.get("share") if isinstance(first, dict) else first
     if isinstance(share, int) and not isinstance(share, bool) and 1 <= share <= 99:
-        return raw | {"challenger_share": share}
+        return raw | {"traffic_percentage": share}
     return raw

@@ -15,22 +15,22 @@ class Metrics(Section):
 
     table: Table
     window: Duration = timedelta(days=1)
-    minimum_requests: int = Field(1000, ge=1, le=10**12)
-    error_rate: float | None = Field(None, ge=0, le=1)
-    error_rate_above_champion: float | None = Field(None, ge=0, le=1)
-    latency_ms: float | None = Field(None, gt=0, allow_inf_nan=False)
-    latency_times_champion: float | None = Field(None, ge=1, allow_inf_nan=False)
+    min_requests: int = Field(1000, ge=1, le=10**12)
+    max_error_rate: float | None = Field(None, ge=0, le=1)
+    max_error_rate_increase: float | None = Field(None, ge=0, le=1)
+    max_latency_ms: float | None = Field(None, gt=0, allow_inf_nan=False)
+    max_latency_ratio: float | None = Field(None, ge=1, allow_inf_nan=False)
 
     @model_validator(mode="after")
     def _has_a_limit(self) -> "Metrics":
         limits = (
-            *(self.error_rate, self.error_rate_above_champion),
-            *(self.latency_ms, self.latency_times_champion),
+            *(self.max_error_rate, self.max_error_rate_increase),
+            *(self.max_latency_ms, self.max_latency_ratio),
         )
         if all(limit is None for limit in limits):
             raise FieldError(
-                "has no limit; write error_rate, error_rate_above_champion, latency_ms or "
-                "latency_times_champion"
+                "has no limit; write max_error_rate, max_error_rate_increase, max_latency_ms or "
+                "max_latency_ratio"
             )
         return self
 
@@ -38,23 +38,23 @@ class Metrics(Section):
     def limits(self) -> Limits:
         """As a rollout has them."""
         return Limits(
-            minimum_requests=self.minimum_requests,
-            error_rate=self.error_rate,
-            error_rate_above_champion=self.error_rate_above_champion,
-            latency=self.latency_ms,
-            latency_times_champion=self.latency_times_champion,
+            min_requests=self.min_requests,
+            max_error_rate=self.max_error_rate,
+            max_error_rate_increase=self.max_error_rate_increase,
+            max_latency_ms=self.max_latency_ms,
+            max_latency_ratio=self.max_latency_ratio,
         )
 
 
 class Guardrails(Section):
     """What is looked at in live traffic before a verdict on a challenger is acted on."""
 
-    split: bool = True
+    traffic_split_check: bool = True
     metrics: Metrics | None = None
     max_bytes: int = Field(10 * 1024**3, ge=10 * 1024**2)
 
     @model_validator(mode="after")
     def _has_a_check(self) -> "Guardrails":
-        if not self.split and self.metrics is None:
+        if not self.traffic_split_check and self.metrics is None:
             raise FieldError("has nothing to look at; write metrics, or leave the section out")
         return self

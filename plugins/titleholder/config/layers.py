@@ -9,11 +9,11 @@ from titleholder.config.messages import truncated_repr
 from titleholder.config.yaml_reader import load_yaml
 from titleholder.errors import ConfigError
 
-EXTENDS = "based_on"
+EXTENDS = "extends"
 
 
 def load_with_base(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """The keys of the file and, where it names a file beside it as `based_on`, that one's for those
+    """The keys of the file and, where it names a file beside it as `extends`, that one's for those
     that it leaves out; and a sentence for each key that the file has twice.
 
     Sections are merged key by key; lists and values are replaced. Raises ConfigError.

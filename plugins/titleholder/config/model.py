@@ -41,8 +41,8 @@ class Freshness(Section):
 
     warn_after: Duration = timedelta(hours=6)
     error_after: Duration = timedelta(hours=24)
-    wait: Duration = timedelta(hours=12)
-    check_every: Duration = timedelta(minutes=10)
+    timeout: Duration = timedelta(hours=12)
+    poke_interval: Duration = timedelta(minutes=10)
     min_rows: int = Field(1, ge=1)
     max_bytes: int = Field(10 * 1024**3, ge=10 * 1024**2)
 
@@ -77,7 +77,7 @@ class Pipeline(Section):
 class Gate(Section):
     """What a model must reach on held-out rows to be registered."""
 
-    minimum_score: float = Field(allow_inf_nan=False)
+    min_score: float = Field(allow_inf_nan=False)
 
 
 class Endpoint(Section):
@@ -93,13 +93,13 @@ class Endpoint(Section):
 class Rollout(Section):
     """How a challenger comes in, and how models are replaced (see rollout.intents.Policy)."""
 
-    challenger_share: int = Field(10, ge=1, le=99)
+    traffic_percentage: int = Field(10, ge=1, le=99)
     steps: list[StepInFile] = Field(default_factory=list)
-    promotion: Literal["auto", "ask", "never"] = "auto"
-    answer_within: Duration | None = None
-    on_new_challenger: Literal["replace", "wait"] = "replace"
+    promotion: Literal["automatic", "approval", "manual"] = "automatic"
+    approval_timeout: Duration | None = None
+    on_new_challenger: Literal["replace", "keep_current"] = "replace"
     replacement: Literal["recreate", "surge"] = "recreate"
-    keep_previous: bool = True
+    keep_previous_champion: bool = True
     guardrails: Guardrails | None = None
 
     @model_validator(mode="before")
@@ -109,14 +109,14 @@ class Rollout(Section):
 
     @model_validator(mode="after")
     def _steps_rise_from_the_first_share(self) -> "Rollout":
-        shares = [step.share for step in self.steps]
+        shares = [step.traffic_percentage for step in self.steps]
         if shares != sorted(set(shares)):
             raise FieldError(
                 f"has the steps {shares}, which do not rise; write greater shares later"
             )
-        if shares and shares[0] != self.challenger_share:
+        if shares and shares[0] != self.traffic_percentage:
             raise FieldError(
-                f"has the challenger_share {self.challenger_share} and steps from {shares[0]}; "
+                f"has the traffic_percentage {self.traffic_percentage} and steps from {shares[0]}; "
                 "write only the steps, or the same share first"
             )
         return self
@@ -124,8 +124,8 @@ class Rollout(Section):
     @property
     def stages(self) -> list[TrafficStep]:
         """The stages on the way to the title; without steps, the challenger's share is the only."""
-        return [TrafficStep(one.share, one.bake) for one in self.steps] or [
-            TrafficStep(self.challenger_share)
+        return [TrafficStep(one.traffic_percentage, one.bake) for one in self.steps] or [
+            TrafficStep(self.traffic_percentage)
         ]
 
 
@@ -133,7 +133,7 @@ class ModelConfig(Section):
     """One model: one YAML file under dags/models."""
 
     model: ModelName
-    based_on: ModelName | None = None
+    extends: ModelName | None = None
     description: str = ""
     owner: str = Field(min_length=1, max_length=100)
     tags: list[Annotated[str, Field(min_length=1, max_length=100)]] = Field(default_factory=list)
@@ -147,7 +147,7 @@ class ModelConfig(Section):
     endpoint: Endpoint
     rollout: Rollout = Rollout()
     duel: Duel | None = Field(None, validate_default=True)
-    events: Table = "titleholder.events"
+    events_table: Table = "titleholder.events"
     alerts: Alerts = Alerts()
 
     @field_validator("duel")
@@ -160,10 +160,10 @@ class ModelConfig(Section):
         return resolve_columns(duel, pipeline.parameters) if duel and pipeline else duel
 
     @property
-    def answer_within(self) -> timedelta:
+    def approval_timeout(self) -> timedelta:
         """How long a person has to approve a promotion: less than until the next duel."""
         period = shortest_period(self.duel.schedule) if self.duel else timedelta(days=1)
-        return self.rollout.answer_within or period * 5 / 6
+        return self.rollout.approval_timeout or period * 5 / 6
 
     @property
     def start(self) -> datetime:
@@ -174,21 +174,21 @@ class ModelConfig(Section):
 
 
 def _require_duel(rollout: Rollout, duel: Duel | None) -> None:
-    """Raise Fault for a section that asks for what is done with a duel alone."""
+    """Raises FieldError for a section that asks for what is done with a duel alone."""
     if duel is None:
-        if rollout.promotion == "ask" or rollout.guardrails:
-            given = "guardrails" if rollout.guardrails else "promotion: ask"
+        if rollout.promotion == "approval" or rollout.guardrails:
+            given = "guardrails" if rollout.guardrails else "promotion: approval"
             raise FieldError(
                 f"is missing, and without it nobody is judged, so that rollout.{given} does "
                 "nothing; add it, or leave that out"
             )
         return
-    within = rollout.answer_within
+    within = rollout.approval_timeout
     if within is not None and within >= (period := shortest_period(duel.schedule)):
         raise FieldError(
             f"comes again after {format_hours(period)} by its schedule, and "
-            "rollout.answer_within is "
-            f"{format_hours(within)}; write a shorter answer_within, so that one question is "
+            "rollout.approval_timeout is "
+            f"{format_hours(within)}; write a shorter approval_timeout, so that one question is "
             "over before "
             "the next is asked"
         )
@@ -283,7 +283,7 @@ def _clashes(configs: list[ModelConfig]) -> dict[str, ConfigError]:
     """What is wrong with each model that names an endpoint of another's."""
     owners: dict[tuple[str, str], str] = {}
     found = {}
-    for config in sorted(configs, key=lambda config: config.based_on is not None):
+    for config in sorted(configs, key=lambda config: config.extends is not None):
         name = config.endpoint.display_name
         owner = owners.setdefault((config.connection, name), config.model)
         if owner != config.model:

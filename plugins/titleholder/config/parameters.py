@@ -6,7 +6,7 @@ from dataclasses import dataclass, fields
 @dataclass(frozen=True)
 class RuntimeParameters:
     """Each field is a parameter of that name. Times are RFC 3339 in UTC; the table's name has its
-    project; `minimum_score` is on the scale of the pipeline's score."""
+    project; `min_score` is on the scale of the pipeline's score."""
 
     project: str
     location: str
@@ -14,7 +14,7 @@ class RuntimeParameters:
     timestamp_column: str
     interval_start: str
     interval_end: str
-    minimum_score: float
+    min_score: float
 
 
 RUNTIME_PARAMETERS = frozenset(field.name for field in fields(RuntimeParameters))

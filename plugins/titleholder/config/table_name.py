@@ -19,7 +19,7 @@ def is_table(name: str) -> bool:
 def full_name(table: str, project: str) -> str:
     """`project.dataset.table` of a table that may lack its project, fit to be part of a query.
 
-    Raises SettingError for what is no name of a table, the project's part included.
+    Raises EnvironmentConfigError for what is no name of a table, the project's part included.
     """
     full = f"{project}.{table}" if re.fullmatch(_WITHIN, table) else table
     if not re.fullmatch(rf"{_PROJECT}\.{_WITHIN}", full):

@@ -30,10 +30,10 @@ class Event:
     adopt, restore, reinstate, and those of UNCHANGING.
     Champion and challenger are deployed model ids, None when there was none or it is not known; a
     split maps deployed model ids to per cent;
-    `versions` maps them to registered versions such as `linnerud@3`, `data_until` to the end of
-    the data that they were trained on, where that is known (RFC 3339). `evidence` is what JSON can
-    hold: tuples become lists, keys text, and NaN and infinities the words for them, as JSON has no
-    such numbers. `reconstructed`: read from the endpoint's labels by a later actor, because the
+    `versions` maps them to registered versions such as `linnerud@3`, `data_interval_end` to the end
+    of the data that they were trained on, where that is known (RFC 3339). `evidence` is what JSON
+    can hold: tuples become lists, keys text, and NaN and infinities the words for them, as JSON has
+    no such numbers. `reconstructed`: read from the endpoint's labels by a later actor, because the
     one who made the change died before writing; what was before, evidence, run and actor are not
     known then.
 
@@ -53,7 +53,7 @@ class Event:
     challenger_after: str | None = None
     split_after: dict[str, int] | None = field(default=None, hash=False)
     versions: dict[str, str] = field(default_factory=dict, hash=False)
-    data_until: dict[str, str] = field(default_factory=dict, hash=False)
+    data_interval_end: dict[str, str] = field(default_factory=dict, hash=False)
     interval_start: datetime | None = None
     interval_end: datetime | None = None
     evidence: dict[str, Any] = field(default_factory=dict, hash=False)

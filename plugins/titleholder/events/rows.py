@@ -39,7 +39,10 @@ COLUMNS = (
     Column("challenger_after", "STRING", "Deployed model id of the challenger from then on"),
     _json("split_after", "Deployed model id to per cent of the requests, from then on"),
     _json("versions", "Deployed model id to registered version, such as linnerud@3"),
-    _json("data_until", "Deployed model id to the end of its training data, where that is known"),
+    _json(
+        "data_interval_end",
+        "Deployed model id to the end of its training data, where that is known",
+    ),
     Column("interval_start", "TIMESTAMP", "Start of the data interval that it is about"),
     Column("interval_end", "TIMESTAMP", "End of the data interval, exclusive"),
     _json("evidence", "What the decision rests on"),
@@ -61,7 +64,7 @@ def to_row(event: Event) -> dict[str, Any]:
 def from_row(row: Mapping[str, Any]) -> Event:
     """The event of a row that may lack columns or, written by hand, values.
 
-    Raises SettingError for a row that is no event.
+    Raises EnvironmentConfigError for a row that is no event.
     """
     values = {}
     try:

@@ -21,7 +21,7 @@ class Environment:
     """Project, region, credentials and places, for one Airflow connection to Google Cloud, or,
     without one, for Google's application default credentials.
 
-    Every property raises SettingError when its setting is missing.
+    Every property raises EnvironmentConfigError when its setting is missing.
     """
 
     connection: str | None
@@ -89,8 +89,8 @@ class Environment:
         )
 
     def qualified(self, table: str) -> str:
-        """`project.dataset.table` of a table that may lack its project; SettingError for what is
-        no name of a table, and must not become part of a query."""
+        """`project.dataset.table` of a table that may lack its project; EnvironmentConfigError for
+        what is no name of a table, and must not become part of a query."""
         return full_name(table, self.project)
 
     def _extra(self, name: str) -> str | None:

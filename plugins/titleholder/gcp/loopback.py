@@ -21,8 +21,8 @@ _BASE_URL = r"https?://(localhost|[0-9.]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?"
 def emulator(variable: str) -> str | None:
     """The base URL that the environment variable holds; None when it is not set or empty.
 
-    Raises SettingError for any other than a URL on a loopback address: nothing else may be called
-    in Google's place.
+    Raises EnvironmentConfigError for any other than a URL on a loopback address: nothing else may
+    be called in Google's place.
     """
     url = os.environ.get(variable)
     if not url:
@@ -38,7 +38,8 @@ def emulator(variable: str) -> str | None:
 
 def credentials_for(variable: str, environment: "Environment") -> Any:
     """What a service's client is given: the environment's credentials, or anonymous ones where the
-    variable names an emulator, which answers over http. Raises SettingError, as emulator does."""
+    variable names an emulator, which answers over http. Raises EnvironmentConfigError, as emulator
+    does."""
     if emulator(variable) is None:
         return environment.credentials
     from google.auth.credentials import AnonymousCredentials

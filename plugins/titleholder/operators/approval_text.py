@@ -10,7 +10,7 @@ from titleholder.config.model import ModelConfig
 
 
 def question(
-    config: ModelConfig, decided: Mapping[str, Any], answer_within: timedelta
+    config: ModelConfig, decided: Mapping[str, Any], approval_timeout: timedelta
 ) -> tuple[str, str]:
     """Subject and body (Markdown) of the question, from what `decide` returned."""
     challenger, verdict = _challenger(decided), decided["verdict"]
@@ -30,8 +30,8 @@ def question(
 | duel | {decided["job"]} |
 
 **Approve**: the challenger gets the title and all requests in one write. \
-**Reject**, or no answer within {format_hours(answer_within)}: nothing is changed, and the next run asks \
-again if it is still earned.
+**Reject**, or no answer within {format_hours(approval_timeout)}: nothing is changed, and the next
+run asks \\ again if it is still earned.
 """
     return subject, body
 

@@ -19,21 +19,21 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
     where `decide` asks nothing, and fails where what it decided is outdated. Returns
     `{"approved_by", "approved_at"}`.
 
-    On Reject, and when nobody answers within `answer_within`, what follows is skipped, and that is
-    an event.
+    On Reject, and when nobody answers within `approval_timeout`, what follows is skipped, and that
+    is an event.
     """
 
     # Airflow's operator has two, and the text of both comes from a model's file and its duel.
     template_fields = ()
 
-    def __init__(self, *, answer_within: timedelta, **kwargs: Any) -> None:
+    def __init__(self, *, approval_timeout: timedelta, **kwargs: Any) -> None:
         super().__init__(
             subject="Promote the challenger?",
             defaults=self.REJECT,
-            response_timeout=answer_within,
+            response_timeout=approval_timeout,
             **kwargs,
         )
-        self.answer_within = answer_within
+        self.approval_timeout = approval_timeout
 
     def execute(self, context: Mapping[str, Any]) -> Any:
         """Ask, and park until somebody answers."""
@@ -44,7 +44,7 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
             make_reconciler(self, change_context(context)).read_view(
                 "approve", verdict_check(self, context, decided)
             )
-        self.subject, self.body = question(self.config, decided, self.answer_within)
+        self.subject, self.body = question(self.config, decided, self.approval_timeout)
         self.log.warning("%s It waits in Airflow's required actions.", self.subject)
         return super().execute(context)  # type: ignore[arg-type]
 
@@ -62,7 +62,7 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
 
     def _declined(self, context: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
         decided = self.xcom_result(context, "decide")
-        told = rejection_text(decided, answer, self.answer_within)
+        told = rejection_text(decided, answer, self.approval_timeout)
         self.log.warning("%s: %s", self.config.model, told)
         cause = change_context(context)
         evidence = {name: decided[name] for name in ("reason", "job", "report")}

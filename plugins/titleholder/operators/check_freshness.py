@@ -38,7 +38,7 @@ class CheckFreshnessOperator(ModelOperator):
             )
         self._alert_once(context, finding)
         left = finding.wait_until - self.clock()
-        self.defer_for(min(self.config.source.freshness.check_every, left))
+        self.defer_for(min(self.config.source.freshness.poke_interval, left))
 
     def _alert_once(self, context: Mapping[str, Any], finding: Finding) -> None:
         """Alert at the first stale look of the run, or since it was cleared. The store outlives
@@ -55,7 +55,7 @@ class CheckFreshnessOperator(ModelOperator):
             return
         interval, every = (
             self.training_run(context).interval,
-            self.config.source.freshness.check_every,
+            self.config.source.freshness.poke_interval,
         )
         now = self.clock()
         self.send_alert(
@@ -72,7 +72,7 @@ class CheckFreshnessOperator(ModelOperator):
             timestamp=source.timestamp,
             warn_after=source.freshness.warn_after,
             error_after=source.freshness.error_after,
-            wait=source.freshness.wait,
+            wait=source.freshness.timeout,
             min_rows=source.freshness.min_rows,
         )
         tables = SourceTables(self.environment, now)

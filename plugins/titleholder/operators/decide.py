@@ -98,7 +98,7 @@ class DecideOperator(ModelOperator):
 
     def _events(self, view: View) -> list[Event]:
         """Those of this endpoint, since it is there."""
-        table = EventsTable(self.environment, self.config.events)
+        table = EventsTable(self.environment, self.config.events_table)
         found = table.read(self.config.model, since=view.created, endpoint=view.endpoint)
         return events_of_endpoint(found, view.endpoint, view.created)
 
@@ -119,7 +119,7 @@ class DecideOperator(ModelOperator):
         # Nobody gets the title off the record; nobody is kept on the endpoint for want of one.
         if not written and (decision.intent is None or decision.intent.kind != "rollback"):
             raise RetryableError(
-                f"{reason}, but that could not be recorded in {self.config.events}"
+                f"{reason}, but that could not be recorded in {self.config.events_table}"
             )
         return rollout.recorded[-1].time
 

@@ -119,8 +119,8 @@ def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler
     config, environment = operator.config, operator.environment
     return Reconciler(
         Endpoints(environment, config),
-        EventsTable(environment, config.events, timeout_seconds=RECORD_TIMEOUT_SECONDS),
-        Policy(config.rollout.replacement, config.rollout.keep_previous),
+        EventsTable(environment, config.events_table, timeout_seconds=RECORD_TIMEOUT_SECONDS),
+        Policy(config.rollout.replacement, config.rollout.keep_previous_champion),
         cause,
         operator.clock,
     )

@@ -30,7 +30,7 @@ class JobIdentity(Protocol):
         """How often it had to be started anew."""
 
     def next_generation(self) -> "JobIdentity":
-        """The same, once more; raises Refusal when that was too often."""
+        """The same, once more; raises ManualActionRequired when that was too often."""
 
 
 @dataclass(frozen=True)

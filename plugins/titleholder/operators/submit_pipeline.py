@@ -24,7 +24,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
     of the compiled pipeline than the model's own.
 
     Skips when a registered version was trained on the same rows, by the same compiled pipeline,
-    with the same parameters, unless somebody cleared the run or set `train_anew`.
+    with the same parameters, unless somebody cleared the run or set `force_retrain`.
     """
 
     def job_request(self, context: Mapping[str, Any]) -> JobRequest:
@@ -49,7 +49,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
 
     def is_rerun(self, context: Mapping[str, Any]) -> bool:
         """Also when the run's parameters say so."""
-        return super().is_rerun(context) or bool(context["params"]["train_anew"])
+        return super().is_rerun(context) or bool(context["params"]["force_retrain"])
 
     def labels(
         self, context: Mapping[str, Any], order: JobRequest, template: PipelineTemplate
@@ -72,7 +72,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
             told = (
                 f"{self.config.model}@{version.number} was trained on the same {content.rows} rows "
                 f"of {interval}, by the same pipeline with the same parameters, so nothing is "
-                "trained; to train anew, set train_anew in the run's form or the backfill's "
+                "trained; to train anew, set force_retrain in the run's form or the backfill's "
                 "configuration"
             )
             self._record(context, told, {"version": version.number, "fingerprint": found})
@@ -83,7 +83,9 @@ class SubmitPipelineOperator(SubmitJobOperator):
         """Whether somebody wants this very week trained once more. A backfill that reprocesses
         clears runs as well, and nobody looked at each of them."""
         reprocessed = context["dag_run"].run_type == "backfill"
-        return self.is_rerun(context) and (bool(context["params"]["train_anew"]) or not reprocessed)
+        return self.is_rerun(context) and (
+            bool(context["params"]["force_retrain"]) or not reprocessed
+        )
 
     def _record(self, context: Mapping[str, Any], told: str, evidence: dict[str, Any]) -> None:
         cause = change_context(context)

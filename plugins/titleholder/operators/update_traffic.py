@@ -19,14 +19,14 @@ class UpdateTrafficOperator(RolloutOperator):
     def intent(self, context: Mapping[str, Any]) -> Intent:
         """The run's model in the registry and on the endpoint."""
         trained = self.xcom_result(context, "wait_for_pipeline")
-        if trained["offer"] is None:
+        if trained["candidate"] is None:
             raise AirflowSkipException(
                 f"{self.config.model}: the model of {self.training_run(context).interval} scored "
-                f"{trained['score']:.2f}, under the gate of {self.config.gate.minimum_score:g}; "
+                f"{trained['score']:.2f}, under the gate of {self.config.gate.min_score:g}; "
                 f"nothing was registered and {self.config.endpoint.display_name} stays as it is"
             )
-        offered = CandidateModel(**trained["offer"])
-        require_within_root(self.environment.pipeline_root, offered.uri)
+        candidate = CandidateModel(**trained["candidate"])
+        require_within_root(self.environment.pipeline_root, candidate.uri)
         own = self.training_run(context)
         run = TrainingRun(
             own.model, own.interval, self.xcom_result(context, "submit_pipeline")["generation"]
@@ -35,7 +35,7 @@ class UpdateTrafficOperator(RolloutOperator):
         return deploy_candidate(
             self.config,
             run,
-            offered,
+            candidate,
             freshness.get("outcome", "unknown"),
             trained["fingerprint"],
         )

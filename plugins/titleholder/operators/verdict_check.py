@@ -23,8 +23,8 @@ def verdict_check(
 ) -> Callable[[View], None]:
     """A check of the endpoint before it is changed, for a decision that `decide` returned.
 
-    It raises Refusal, which says in a sentence why that is outdated, and, where that cannot
-    be known, TryAgain or SettingError.
+    It raises ManualActionRequired, which says in a sentence why that is outdated, and, where that
+    cannot be known, RetryableError or EnvironmentConfigError.
     """
     # An older version of this package handed on the id alone.
     challenger = decision.get("challenger", decision["wish"]["deployed_model_id"])
@@ -62,7 +62,9 @@ def _outdated(
     operator: ModelOperator, decided: RecordedDecision, view: View, challenger: str
 ) -> str:
     config = operator.config
-    table = EventsTable(operator.environment, config.events, timeout_seconds=RECORD_TIMEOUT_SECONDS)
+    table = EventsTable(
+        operator.environment, config.events_table, timeout_seconds=RECORD_TIMEOUT_SECONDS
+    )
     unknown = (
         f"it is not known whether the verdict on {challenger} is still the newest, so "
         "traffic stays as it is"
@@ -73,7 +75,8 @@ def _outdated(
         raise type(error)(f"{unknown}: {error}") from None
     if not any(event.action == "judged" and event.run == decided.run for event in events):
         raise RetryableError(
-            f"{unknown}: {config.events} does not have that verdict; clear the run from observe on"
+            f"{unknown}: {config.events_table} does not have that verdict; clear the run from "
+            "observe on"
         )
     # Without the section the policy is another.
     period = period_at(config.duel.schedule, decided.at) if config.duel else timedelta.max

@@ -10,8 +10,9 @@ from titleholder.pipelines.fingerprint import fingerprint_from_labels
 
 
 class WaitForPipelineOperator(WaitForJobOperator):
-    """Returns `{"score", "offer", "fingerprint"}`; `offer` is None when the pipeline's own quality
-    gate refused the model, and the fingerprint that of what it learned from, empty if unknown."""
+    """Returns `{"score", "candidate", "fingerprint"}`; `candidate` is None when the pipeline's own
+    quality gate refused the model, and the fingerprint that of what it learned from, empty if
+    unknown."""
 
     submitted_by = "submit_pipeline"
     section = "pipeline"
@@ -26,12 +27,10 @@ class WaitForPipelineOperator(WaitForJobOperator):
     def result(self, job: Job) -> dict[str, Any]:
         """Its score, and the model if it passed the gate."""
         score = evaluated_score(job)
-        offered = candidate_model(
-            job, self.config.gate.minimum_score, self.environment.pipeline_root
-        )
-        self.log.info("score %.2f, %s", score, "offered" if offered else "under the gate")
+        candidate = candidate_model(job, self.config.gate.min_score, self.environment.pipeline_root)
+        self.log.info("score %.2f, %s", score, "offered" if candidate else "under the gate")
         return {
             "score": score,
-            "offer": asdict(offered) if offered else None,
+            "candidate": asdict(candidate) if candidate else None,
             "fingerprint": fingerprint_from_labels(job.labels),
         }

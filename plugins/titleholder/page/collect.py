@@ -71,7 +71,7 @@ class Asked:
         elif events and (late or self.view.done()):
             away.append(
                 "It is not known which of these events are of this endpoint: they are all that "
-                f"{self.config.events} has of {self.config.model}."
+                f"{self.config.events_table} has of {self.config.model}."
             )
         return ModelFacts(
             self.config, self.at, view, events, tuple(away), tuple(notes), bool(notes)
@@ -87,7 +87,7 @@ def ask(config: ModelConfig, environment: Environment, now: datetime, threads: E
         threads.submit(_answer, lambda: _endpoint(config, environment)),
         threads.submit(
             _answer,
-            lambda: EventsTable(environment, config.events, timeout_seconds=SECONDS).read(
+            lambda: EventsTable(environment, config.events_table, timeout_seconds=SECONDS).read(
                 config.model, since=since
             ),
         ),

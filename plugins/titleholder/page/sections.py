@@ -21,13 +21,13 @@ LAST = 15
 
 @dataclass(frozen=True)
 class TrafficRow:
-    """One deployed model's part of the bar, in per cent of its width; `data_until` is None for a
-    model that no run of ours deployed."""
+    """One deployed model's part of the bar, in per cent of its width; `data_interval_end` is None
+    for a model that no run of ours deployed."""
 
     holder: RoleHolder
     start: int
     score: float | None
-    data_until: datetime | None
+    data_interval_end: datetime | None
 
 
 @dataclass(frozen=True)
@@ -99,7 +99,7 @@ def _parts(
 ) -> list[TrafficRow]:
     parts, start = [], 0
     for holder in holders:
-        until = view.data_until(holder.deployed_model) if view is not None else None
+        until = view.data_interval_end(holder.deployed_model) if view is not None else None
         parts.append(TrafficRow(holder, start, _score(holder.deployed_model.id, events), until))
         start += holder.deployed_model.traffic_percentage
     return parts

@@ -13,7 +13,7 @@ from titleholder.digest import is_digest
 from titleholder.errors import PipelineError
 from titleholder.intervals import Interval
 
-EVALUATE, OFFER = "evaluate", "offer"
+EVALUATE, EXPORT_MODEL = "evaluate", "export-model"
 
 
 @dataclass(frozen=True)
@@ -90,47 +90,51 @@ def runtime_parameters(
         timestamp_column=config.source.timestamp,
         interval_start=f"{interval.start:%Y-%m-%dT%H:%M:%SZ}",
         interval_end=f"{interval.end:%Y-%m-%dT%H:%M:%SZ}",
-        minimum_score=config.gate.minimum_score,
+        min_score=config.gate.min_score,
     )
     return asdict(given) | config.pipeline.parameters
 
 
-def candidate_model(job: Job, minimum_score: float, root: str) -> CandidateModel | None:
+def candidate_model(job: Job, min_score: float, root: str) -> CandidateModel | None:
     """The model that a finished job offers; None when it scored below the gate.
 
     Raises PipelineError when the job does not keep the contract: offering below the gate, or not
     offering at or above it, breaks it too, as does a model elsewhere than under `root`.
     """
     score = evaluated_score(job)
-    offered = next((t for t in job.tasks if t.name == OFFER and t.state == "SUCCEEDED"), None)
-    if offered is None and score < minimum_score:
+    offered = next(
+        (t for t in job.tasks if t.name == EXPORT_MODEL and t.state == "SUCCEEDED"), None
+    )
+    if offered is None and score < min_score:
         return None
     if offered is None:
         raise _broken(
             job,
-            f"the score {score:.2f} reaches minimum_score {minimum_score:g}, but no task 'offer' "
+            f"the score {score:.2f} reaches min_score {min_score:g}, but no task 'export-model' "
             "succeeded",
         )
-    if score < minimum_score:
+    if score < min_score:
         raise _broken(
             job,
-            f"'offer' ran though the score {score:.2f} is below minimum_score {minimum_score:g}",
+            f"'export-model' ran though the score {score:.2f} is below min_score {min_score:g}",
         )
     model = offered.artifacts.get("model")
     if model is None or not model.uri.startswith("gs://"):
-        raise _broken(job, "the task 'offer' has no output artifact 'model' with a gs:// URI")
+        raise _broken(
+            job, "the task 'export-model' has no output artifact 'model' with a gs:// URI"
+        )
     require_within_root(root, model.uri)
     missing = [
         key for key in ("serving_image", "framework_version", "sha256") if key not in model.metadata
     ]
     if missing:
         raise _broken(
-            job, f"the artifact 'model' of 'offer' lacks the metadata {', '.join(missing)}"
+            job, f"the artifact 'model' of 'export-model' lacks the metadata {', '.join(missing)}"
         )
     digest = str(model.metadata["sha256"])
     if not is_digest(digest):
         raise _broken(
-            job, f"the sha256 {digest!r} of 'offer' is not 64 lower-case hexadecimal digits"
+            job, f"the sha256 {digest!r} of 'export-model' is not 64 lower-case hexadecimal digits"
         )
     image, version = str(model.metadata["serving_image"]), str(model.metadata["framework_version"])
     serves = re.search(r"/sklearn-[a-z]+\.(\d+)-(\d+)[:@]?", image)

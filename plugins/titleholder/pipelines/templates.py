@@ -34,8 +34,8 @@ def template_version(name: str, content: bytes) -> str:
 
 
 def parse_template(name: str, content: bytes) -> PipelineTemplate:
-    """The pipeline whose file or URI is `name`. Raises SettingError for what is none, and for a
-    text that is not of the version that `name` says."""
+    """The pipeline whose file or URI is `name`. Raises EnvironmentConfigError for what is none, and
+    for a text that is not of the version that `name` says."""
     import yaml
 
     if not _has_version(name, content):
@@ -55,7 +55,8 @@ def parse_template(name: str, content: bytes) -> PipelineTemplate:
 def load_template(name: str, package: Path = PACKAGE) -> bytes:
     """The text of the compiled pipeline `name`, a file or a version as one.
 
-    Raises TryAgain for one of this release that is not there yet, SettingError for any other.
+    Raises RetryableError for one of this release that is not there yet, EnvironmentConfigError for
+    any other.
     """
     folder, names = templates_dir(package)
     own = names.get(name, name)
@@ -73,7 +74,7 @@ def load_template(name: str, package: Path = PACKAGE) -> bytes:
         )
     raise EnvironmentConfigError(
         f"no compiled pipeline at {folder / name}; compile it there, or set "
-        "TITLEHOLDER_PIPELINES to the folder that holds it"
+        "TITLEHOLDER_TEMPLATE_DIR to the folder that holds it"
     )
 
 

@@ -98,8 +98,8 @@ class Reconciler:
 
         While roles or split are still to be changed, and the endpoint's last change was not this
         caller's, each step comes after `check`, which raises where it may not be done any more.
-        Raises InvalidRequest for what cannot be, Refusal when a person has to decide, TryAgain when
-        a later attempt may succeed.
+        Raises InvalidRequest for what cannot be, ManualActionRequired when a person has to decide,
+        RetryableError when a later attempt may succeed.
         """
         try:
             done = self._run(intent, waiting, check)
@@ -115,7 +115,7 @@ class Reconciler:
 
     def resolve_target(self, wish: Wish) -> tuple[Wish, Plan, View]:
         """One look: the wish with the model it is about, and the plan from this view. Raises
-        InvalidRequest and Refusal."""
+        InvalidRequest and ManualActionRequired."""
 
         def read(view: View) -> tuple[Wish, Plan, View]:
             pinned = resolve_target(wish, view)
@@ -124,7 +124,7 @@ class Reconciler:
         return self.read_view(wish, read)
 
     def read_view(self, wish: object, read: Callable[[View], T]) -> T:
-        """What `read` makes of one look; its Refusal is recorded, as one of `wish`."""
+        """What `read` makes of one look; its ManualActionRequired is recorded, as one of `wish`."""
         view = self._endpoints.observe()
         try:
             return read(view)

@@ -111,7 +111,7 @@ class Recorder:
                     challenger_after=roles.challenger,
                     split_after=left,
                     versions=_versions(view),
-                    data_until=_data_until(view),
+                    data_interval_end=_data_interval_ends(view),
                     reconstructed=True,
                 )
             )
@@ -157,7 +157,7 @@ class Recorder:
             challenger_after=now.labels.get("challenger"),
             split_after=now.split,
             versions=_versions(before) | _versions(now),
-            data_until=_data_until(before) | _data_until(now),
+            data_interval_end=_data_interval_ends(before) | _data_interval_ends(now),
             interval_start=interval.start if interval else None,
             interval_end=interval.end if interval else None,
             evidence=cause.evidence,
@@ -182,6 +182,6 @@ def _flat(split: dict[str, int]) -> list[str]:
     return [f"{seat} {share}" for seat, share in sorted(split.items())]
 
 
-def _data_until(view: View) -> dict[str, str]:
-    ends = {seat.id: view.data_until(seat) for seat in view.deployed_models}
+def _data_interval_ends(view: View) -> dict[str, str]:
+    ends = {seat.id: view.data_interval_end(seat) for seat in view.deployed_models}
     return {one: f"{end:%Y-%m-%dT%H:%M:%SZ}" for one, end in ends.items() if end}

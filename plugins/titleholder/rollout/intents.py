@@ -31,7 +31,7 @@ class DeployCandidate:
 @dataclass(frozen=True)
 class SetTrafficPercentage:
     """The challenger answers `share` per cent of the requests, 1 to 99; one that was withdrawn and
-    is still deployed comes back, unless `only_seated`."""
+    is still deployed comes back, unless `only_current_challenger`."""
 
     challenger: str
     traffic_percentage: int
@@ -97,8 +97,8 @@ class Policy:
 
     recreate: never more than two are deployed, so the old challenger, and a previous champion that
     is kept, leave before the new one comes. surge: the new one is up before they leave, so three
-    may be deployed meanwhile. `keep_previous`: after a promotion the previous champion stays
-    deployed without traffic until the next challenger needs its place.
+    may be deployed meanwhile. `keep_previous_champion`: after a promotion the previous champion
+    stays deployed without traffic until the next challenger needs its place.
     """
 
     replacement: Literal["recreate", "surge"] = "recreate"

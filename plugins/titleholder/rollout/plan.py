@@ -38,7 +38,7 @@ def plan(view: View, intent: Intent, policy: Policy | None = None) -> Plan:
 
     The champion is never undeployed, the split sums to 100 after every step, and no more models are
     deployed than the policy allows. The registry's aliases follow the roles at the end. Raises
-    InvalidRequest for an intent that cannot be, Refusal when a person has to decide.
+    InvalidRequest for an intent that cannot be, ManualActionRequired when a person has to decide.
     """
     decided = _decide(view, intent, policy or Policy())
     last = reduce(apply_to_view, decided.steps, view)

@@ -25,7 +25,7 @@ def deploy_candidate(view: View, wish: DeployCandidate, policy: Policy) -> Plan:
 
     One is only registered if a version with newer data is, deployed or not, or if one with newer
     data ever had traffic. One that has a role, or has had it, is left alone: what it was given was
-    changed since on purpose. Raises Refusal when a person has to decide.
+    changed since on purpose. Raises ManualActionRequired when a person has to decide.
     """
     version, mine = view.version(wish.version.alias), view.deployed_model(wish.deployed_model_id)
     steps: list[Step] = [] if version is not None else [Register(wish.version)]

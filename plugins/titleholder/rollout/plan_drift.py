@@ -22,8 +22,8 @@ from titleholder.rollout.view import DeployedModel, View
 def adopt(view: View, wish: Adopt) -> Plan:
     """Record what is there; the traffic stays as it is.
 
-    Raises Refusal when more than two models have traffic, when none has, when nothing tells who is
-    champion, or when a model without traffic has no role.
+    Raises ManualActionRequired when more than two models have traffic, when none has, when nothing
+    tells who is champion, or when a model without traffic has no role.
     """
     if view.endpoint is None:
         raise InvalidRequest(f"{view.model} has no endpoint; there is nothing to adopt")
@@ -85,7 +85,8 @@ def restore(view: View) -> Plan:
     """Go back to the roles and the split that were recorded: deploy who is missing, write the
     split, undeploy who was not there.
 
-    Raises Refusal when nothing is recorded, or when the registry has no version of who is missing.
+    Raises ManualActionRequired when nothing is recorded, or when the registry has no version of who
+    is missing.
     """
     recorded = recorded_state(view)
     if view.endpoint is None or recorded is None:

@@ -17,8 +17,8 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: str) -> Pl
 
     The share goes to the recorded champion, or, where that is not deployed, to the model with the
     greatest share. All else stays as it is found, and so does the record of it, so that what still
-    differs afterwards is settled by adopt or restore, as before. Raises Refusal when no other model
-    is deployed.
+    differs afterwards is settled by adopt or restore, as before. Raises ManualActionRequired when
+    no other model is deployed.
     """
     recorded, found = recorded_state(view), drift(view)
     if recorded is None or not found:
@@ -47,7 +47,7 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: str) -> Pl
         roles,
         challenger=None if roles.challenger == me else roles.challenger,
         previous_champion=None if roles.previous_champion == me else roles.previous_champion,
-        withdrawn=me,
+        last_challenger=me,
     )
     if live == view.split and left == roles:
         summary = f"{name} is withdrawn without traffic; {_still(view, found)}"

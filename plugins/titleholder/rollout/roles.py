@@ -117,8 +117,8 @@ def resolve_roles(view: View) -> RoleState:
 
     An endpoint that no rollout has written to is adopted: by the labels champion and challenger,
     else by deployed display names `...-champion-model` and `...-challenger-model`, else the only
-    model there is. Raises HandsOn when somebody changed what the last rollout recorded, Refusal
-    when nothing tells who is champion.
+    model there is. Raises DriftDetected when somebody changed what the last rollout recorded,
+    ManualActionRequired when nothing tells who is champion.
     """
     left = orphans(view)
     recorded = recorded_state(view)

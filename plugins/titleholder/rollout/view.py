@@ -23,8 +23,8 @@ class Version:
     """A registered version of the model; `number` is Vertex AI's.
 
     `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal,
-    `data_until` the end of the interval it was trained on, and `fingerprint` that of all it learned
-    from, as they were at registration: empty and None where the version does not say.
+    `data_interval_end` the end of the interval it was trained on, and `fingerprint` that of all it
+    learned from, as they were at registration: empty and None where the version does not say.
     """
 
     number: str
@@ -113,7 +113,7 @@ class View:
         version = self.version_for_deployment(seat.id)
         return version if version == self.version_served_by(seat) else None
 
-    def data_until(self, seat: DeployedModel) -> datetime | None:
+    def data_interval_end(self, seat: DeployedModel) -> datetime | None:
         """The end of the interval that a model which a run of ours deployed was trained on; None
         for any other."""
         version = self.deployed_by_us(seat)

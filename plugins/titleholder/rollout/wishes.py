@@ -45,7 +45,7 @@ class Wish:
 def resolve_target(wish: Wish, view: View) -> Wish:
     """The wish with the model that it is about, so that it means the same when it is repeated.
 
-    Raises InvalidRequest when there is none, Refusal when nothing tells.
+    Raises InvalidRequest when there is none, ManualActionRequired when nothing tells.
     """
     if wish.deployed_model_id is not None or wish.kind in ("adopt", "restore"):
         return wish

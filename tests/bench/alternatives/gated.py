@@ -3,7 +3,7 @@
 # mypy: disable-error-code="no-untyped-def"
 from kfp import dsl
 
-from tests.dags.tiny_pipeline import IMAGE, evaluate, offer
+from tests.dags.tiny_pipeline import IMAGE, evaluate, export_model
 
 
 @dsl.component(base_image="python:3.11")
@@ -24,10 +24,10 @@ def gated(
     timestamp_column: str,
     interval_start: str,
     interval_end: str,
-    minimum_score: float,
+    min_score: float,
     gate: str,
 ):
     waited = wait(gate=gate)
     evaluated = evaluate(ready=waited.output, score=90.0)
-    with dsl.If(evaluated.outputs["Output"] >= minimum_score, name="quality-gate"):
-        offer(ready=waited.output, image=IMAGE, corrupt=False, place="")
+    with dsl.If(evaluated.outputs["Output"] >= min_score, name="quality-gate"):
+        export_model(ready=waited.output, image=IMAGE, corrupt=False, place="")

@@ -51,7 +51,7 @@ with DAG(
     start_date=datetime(2026, 1, 5, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    params={"train_anew": False, "pipeline": None},
+    params={"force_retrain": False, "pipeline": None},
 ) as dag:
     (
         CheckFreshnessOperator(task_id="check_freshness", config=config)

@@ -39,14 +39,14 @@ def measure(options: Options) -> Table:
                 "timestamp_column": "measured_at",
                 "feature_columns": FEATURES,
                 "target_columns": TARGETS,
-                "deciding_target": TARGETS[0],
-                "metric": "absolute",
+                "primary_target": TARGETS[0],
+                "loss": "absolute",
                 "labels_until": end,
                 "artifact_root": root,
                 "batch_size": 10_000,
             }
             for role in ("champion", "challenger"):
-                given[f"{role}_data_until"] = start
+                given[f"{role}_data_interval_end"] = start
                 given |= {f"{role}_{name}": value for name, value in both.items()}
             report = str(options.home / "report.html")
             by_hand = (sandbox.project, table, start, end, str(file))

@@ -9,15 +9,15 @@ def measure(options: Options) -> Table:
     """Simulated rollouts of four weeks; not of time, and so not in rounds."""
     rollouts = 1_000 if options.quick else 10_000
     rows = []
-    for a_day, tuned_for in ((50, MINIMUM_N), (500, MINIMUM_N), (500, 2_500)):
-        for line in simulate(Shape(rollouts, a_day), tuned_for):
+    for a_day, planned_rows in ((50, MINIMUM_N), (500, MINIMUM_N), (500, 2_500)):
+        for line in simulate(Shape(rollouts, a_day), planned_rows):
             days = ("-" if day is None else f"{day:.0f}" for day in (line.day, line.naive_day))
             ours, naive = days
             rows.append(
                 (
                     line.what,
                     f"{a_day}",
-                    f"{tuned_for:,}",
+                    f"{planned_rows:,}",
                     *(f"{line.promoted:.2%}", f"{line.rolled_back:.2%}", ours),
                     *(f"{line.naive_promoted:.2%}", f"{line.naive_rolled_back:.2%}", naive),
                 )

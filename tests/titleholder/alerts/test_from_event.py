@@ -26,7 +26,7 @@ def event(action: str, **given: Any) -> Event:
         reason="",
         endpoint=ENDPOINT,
         versions={OLD: "linnerud@1", NEW: "linnerud@2"},
-        data_until={OLD: "2026-11-09T03:00:00Z", NEW: "2026-11-16T03:00:00Z"},
+        data_interval_end={OLD: "2026-11-09T03:00:00Z", NEW: "2026-11-16T03:00:00Z"},
         **given,
     )
 

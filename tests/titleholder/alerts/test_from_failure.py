@@ -222,7 +222,7 @@ def test_neither_a_mail_nor_the_log_has_a_line_of_others() -> None:
 def test_what_to_do_is_never_cut(show: Callable[[Alert], str]) -> None:
     remedy = (
         "read the step's log, mend the cause, then clear submit_pipeline with what follows it in "
-        "the run of that week, or trigger it anew with train_anew"
+        "the run of that week, or trigger it anew with force_retrain"
     )
     alert = alert_for_task(
         FailedTask(

@@ -24,7 +24,7 @@ HALF = timedelta(days=14)
 
 
 def told(
-    outcome: Outcome, live: timedelta, *before: Event, doubt: str = "", promotion: Any = "auto"
+    outcome: Outcome, live: timedelta, *before: Event, doubt: str = "", promotion: Any = "automatic"
 ) -> Alert | None:
     assert CONFIG.duel is not None
     config = CONFIG.model_copy(
@@ -96,15 +96,15 @@ def test_another_challengers_looks_do_not_count() -> None:
 
 def test_earned_in_vain_is_told_once_and_a_request_every_time() -> None:
     before = judged(DAY, "promote")
-    never = told(Outcome.PROMOTE, 2 * DAY, promotion="never")
+    never = told(Outcome.PROMOTE, 2 * DAY, promotion="manual")
     assert never is not None
     assert never.kind is AlertKind.APPROVAL_REQUIRED
     assert (
         "Decide: trigger linnerud__rollout with the intent promote or rollback" in never.next_step
     )
-    assert told(Outcome.PROMOTE, 2 * DAY, before, promotion="never") is None
+    assert told(Outcome.PROMOTE, 2 * DAY, before, promotion="manual") is None
     for earlier in ([], [before]):
-        asked = told(Outcome.PROMOTE, 2 * DAY, *earlier, promotion="ask")
+        asked = told(Outcome.PROMOTE, 2 * DAY, *earlier, promotion="approval")
         assert asked is not None
         assert asked.next_step == "Approve or reject it in the run in Airflow."
 

@@ -44,13 +44,13 @@ VILLE = [
 ]
 
 
-@pytest.mark.parametrize(("alpha", "tuned_for", "n", "low", "high"), VILLE)
+@pytest.mark.parametrize(("alpha", "planned_rows", "n", "low", "high"), VILLE)
 def test_ville_gives_the_same(
-    alpha: float, tuned_for: int, n: int, low: float, high: float
+    alpha: float, planned_rows: int, n: int, low: float, high: float
 ) -> None:
     """It finds rho by a numeric search, so the last digits differ: by 1.1e-8 at most."""
     seen = ROWS[:n]
-    ours = interval(n, statistics.fmean(seen), statistics.variance(seen), alpha, tuned_for)
+    ours = interval(n, statistics.fmean(seen), statistics.variance(seen), alpha, planned_rows)
     assert ours == pytest.approx((low, high), abs=1e-6)
 
 
@@ -74,18 +74,18 @@ def test_savvi_does_another_method_that_comes_to_the_same(
 
 
 @given(alphas, st.integers(1, 10**6))
-def test_rho_solves_its_equation_and_is_the_tightest(alpha: float, tuned_for: int) -> None:
-    best = rho_squared(alpha, tuned_for)
-    x = best * tuned_for
+def test_rho_solves_its_equation_and_is_the_tightest(alpha: float, planned_rows: int) -> None:
+    best = rho_squared(alpha, planned_rows)
+    x = best * planned_rows
     assert x == pytest.approx(math.log1p(x) - 2 * math.log(alpha), rel=1e-12)
     for other in (0.5, 0.9, 1.1, 2):
-        assert radius(tuned_for, alpha, best) < radius(tuned_for, alpha, best * other)
+        assert radius(planned_rows, alpha, best) < radius(planned_rows, alpha, best * other)
 
 
 @given(alphas, st.integers(1, 10**6), rows, rows)
-def test_it_shrinks_with_n(alpha: float, tuned_for: int, one: int, other: int) -> None:
+def test_it_shrinks_with_n(alpha: float, planned_rows: int, one: int, other: int) -> None:
     fewer, more = sorted((one, other))
-    rho2 = rho_squared(alpha, tuned_for)
+    rho2 = rho_squared(alpha, planned_rows)
     assert radius(more, alpha, rho2) <= radius(fewer, alpha, rho2)
     # And never to less than the interval for one look.
     quantile = statistics.NormalDist().inv_cdf(1 - alpha / 2)

@@ -62,5 +62,5 @@ def test_no_inconsistent_evidence_is_ever_promoted(changes: dict[str, float]) ->
         assert contradiction(found) == ""
         assert found.n == found.champion_rows == found.challenger_rows
         assert found.n <= found.rows_labelled <= found.rows
-        assert found.n <= found.rows - found.rows_unusable
+        assert found.n <= found.rows - found.rows_skipped
         assert abs(found.coverage - found.rows_labelled / found.rows) < 1e-5

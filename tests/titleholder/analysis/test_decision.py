@@ -21,28 +21,30 @@ def said(outcome: Outcome) -> Verdict:
 @pytest.mark.parametrize(
     ("outcome", "share", "live", "promotion", "wish", "asks"),
     [
-        (Outcome.PROMOTE, 25, DAY, "auto", Wish("promote", "2"), False),
-        (Outcome.PROMOTE, 25, DAY, "ask", Wish("promote", "2"), True),
-        (Outcome.PROMOTE, 25, DAY, "never", None, False),
-        (Outcome.PROMOTE, 5, 2 * DAY, "auto", Wish("share", "2", 25), False),
-        (Outcome.PROMOTE, 5, 2 * DAY, "ask", Wish("share", "2", 25), False),
-        (Outcome.PROMOTE, 5, 2 * DAY, "never", None, False),
-        (Outcome.PROMOTE, 5, DAY, "auto", None, False),
-        (Outcome.ROLL_BACK, 5, timedelta(0), "auto", Wish("rollback", "2"), False),
-        (Outcome.ROLL_BACK, 25, DAY, "ask", Wish("rollback", "2"), False),
-        (Outcome.ROLL_BACK, 25, DAY, "never", Wish("rollback", "2"), False),
+        (Outcome.PROMOTE, 25, DAY, "automatic", Wish("promote", "2"), False),
+        (Outcome.PROMOTE, 25, DAY, "approval", Wish("promote", "2"), True),
+        (Outcome.PROMOTE, 25, DAY, "manual", None, False),
+        (Outcome.PROMOTE, 5, 2 * DAY, "automatic", Wish("share", "2", 25), False),
+        (Outcome.PROMOTE, 5, 2 * DAY, "approval", Wish("share", "2", 25), False),
+        (Outcome.PROMOTE, 5, 2 * DAY, "manual", None, False),
+        (Outcome.PROMOTE, 5, DAY, "automatic", None, False),
+        (Outcome.ROLL_BACK, 5, timedelta(0), "automatic", Wish("rollback", "2"), False),
+        (Outcome.ROLL_BACK, 25, DAY, "approval", Wish("rollback", "2"), False),
+        (Outcome.ROLL_BACK, 25, DAY, "manual", Wish("rollback", "2"), False),
     ],
 )
 def test_what_follows(outcome, share, live, promotion, wish, asks) -> None:
     made = decide(said(outcome), STEPS, share, live, "2", promotion)
     assert (made.intent, made.needs_approval) == (wish, asks)
     assert made.reason.startswith("because")
-    assert ("never" in made.reason) == (promotion == "never" and outcome is Outcome.PROMOTE)
+    assert ("manual" in made.reason) == (promotion == "manual" and outcome is Outcome.PROMOTE)
 
 
 @pytest.mark.parametrize("outcome", [Outcome.HOLD, Outcome.INCONCLUSIVE])
 def test_nothing_else_does_anything(outcome: Outcome) -> None:
-    for share, live, promotion in product((1, 5, 25, 99), (0, 1, 99), ("auto", "ask", "never")):
+    for share, live, promotion in product(
+        (1, 5, 25, 99), (0, 1, 99), ("automatic", "approval", "manual")
+    ):
         made = decide(said(outcome), STEPS, share, live * DAY, "2", promotion)
         assert (made.intent, made.needs_approval, made.reason) == (None, False, "because")
 

@@ -38,8 +38,8 @@ PAIR = ModelPair(
 )
 PLACES = {"project": "p", "location": "l", "source_table": "p.d.t", "artifact_root": "gs://b"}
 RAW = {
-    "metric": "absolute",
-    "deciding_target": "chins",
+    "loss": "absolute",
+    "primary_target": "chins",
     "n": 2000,
     "mean": 0.5,
     "variance": 1.0,
@@ -50,9 +50,9 @@ RAW = {
     "challenger_rows": 2000,
     "rows": 2000,
     "rows_labelled": 2000,
-    "rows_unusable": 0,
-    "bad_champion": 0,
-    "bad_challenger": 0,
+    "rows_skipped": 0,
+    "champion_invalid_predictions": 0,
+    "challenger_invalid_predictions": 0,
     "targets": {"chins": {"n": 2000, "rows_labelled": 2000}},
     "last_row": "2026-11-19T23:00:00Z",
     "days": [
@@ -77,7 +77,7 @@ def test_the_duel_is_given_what_it_asks_for() -> None:
     assert {name for name, one in asked.items() if not one.get("isOptional")} <= given.keys()
     assert given["labels_until"] == "2026-11-19T23:00:00Z", "six hours before"
     assert given["challenger_sha256"] == "2" * 64
-    assert given["champion_data_until"] == "2026-11-09T03:00:00Z"
+    assert given["champion_data_interval_end"] == "2026-11-09T03:00:00Z"
 
 
 def test_its_name_is_the_pair_and_the_day() -> None:
@@ -92,21 +92,21 @@ def test_its_name_is_the_pair_and_the_day() -> None:
 def test_every_rule_comes_from_the_file() -> None:
     changed = section().model_copy(
         update={
-            "metric": "log_loss",
-            "promote_on": "non-inferiority",
+            "loss": "log_loss",
+            "hypothesis": "non_inferiority",
             "margin": 0.5,
             "alpha": 0.01,
-            "minimum_n": 7,
-            "tuned_for": 8,
-            "minimum_coverage": 0.5,
-            "stale_after": timedelta(1),
-            "minimum_time": timedelta(2),
-            "maximum_time": timedelta(3),
-            "at_deadline": "ask",
+            "min_rows": 7,
+            "planned_rows": 8,
+            "min_label_coverage": 0.5,
+            "max_evidence_age": timedelta(1),
+            "min_duration": timedelta(2),
+            "max_duration": timedelta(3),
+            "on_timeout": "manual",
             "target": "jumps",
         }
     )
-    assert rules_of(changed).metric == "log loss"
+    assert rules_of(changed).loss == "log loss"
     plain, made = Rules("absolute", "chins"), rules_of(changed)
     same = {f.name for f in fields(Rules) if getattr(made, f.name) == getattr(plain, f.name)}
     assert same == {"heaviest_row"}, "which is no key"
@@ -144,7 +144,7 @@ def silent(rows: int) -> dict[str, object]:
     """So many more rows that the champion answered and the challenger did not."""
     return {
         **dict.fromkeys(("rows", "rows_labelled", "champion_rows"), 2000 + rows),
-        "bad_challenger": rows,
+        "challenger_invalid_predictions": rows,
         "targets": {},
     }
 
@@ -193,7 +193,7 @@ def judged(
         ({"targets": {"chins": {"n": 1999, "rows_labelled": 2000}}}, Outcome.INCONCLUSIVE, None),
         ({"targets": {"chins": {"rows_labelled": None}}}, Outcome.INCONCLUSIVE, None),
         ({"challenger": None}, Outcome.INCONCLUSIVE, None),
-        ({"deciding_target": "jumps"}, Outcome.INCONCLUSIVE, None),
+        ({"primary_target": "jumps"}, Outcome.INCONCLUSIVE, None),
         (NO_ROWS, Outcome.HOLD, None),
         (NO_ROWS | {"rows": 100}, Outcome.INCONCLUSIVE, None),
         (NO_ROWS | {"coverage": 1}, Outcome.INCONCLUSIVE, None),
@@ -274,7 +274,7 @@ def test_only_what_happened_to_this_deployment_on_this_endpoint_is_its_time(
 
 def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -> None:
     raw = yaml.safe_load((ROOT / "dags" / "models" / "linnerud.yaml").read_text())
-    metrics = {"table": "ops.serving", "error_rate": 0.01}
+    metrics = {"table": "ops.serving", "max_error_rate": 0.01}
     raw["rollout"]["guardrails"] = {"metrics": metrics}
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump(raw))

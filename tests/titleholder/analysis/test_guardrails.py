@@ -82,9 +82,9 @@ def test_what_holds_a_promotion_back_ends_at_the_deadline() -> None:
         made = apply_guardrails(said(PROMOTE), live, RULES, look(28))
         assert made.outcome is BACK
         assert made.reason.startswith("nothing was decided in 28 d; and ")
-        asks = Rules("absolute", "y", at_deadline="ask")
+        asks = Rules("absolute", "y", on_timeout="manual")
         assert apply_guardrails(said(PROMOTE), live, asks, look(28)).outcome is WRONG
-        never = Rules("absolute", "y", maximum_time=None)
+        never = Rules("absolute", "y", max_duration=None)
         assert apply_guardrails(said(PROMOTE), live, never, look(999)).outcome is not BACK
 
 

@@ -5,11 +5,11 @@ import pytest
 
 from titleholder.analysis.limits import ArmMetrics, Limits, check_limits
 
-RATE = Limits(1000, error_rate=0.01)
-BESIDE = Limits(1000, error_rate_above_champion=0.005)
-SLOW = Limits(1000, latency=200.0)
-TIMES = Limits(1000, latency_times_champion=1.5)
-BOTH = Limits(1000, error_rate=0.01, latency=200.0)
+RATE = Limits(1000, max_error_rate=0.01)
+BESIDE = Limits(1000, max_error_rate_increase=0.005)
+SLOW = Limits(1000, max_latency_ms=200.0)
+TIMES = Limits(1000, max_latency_ratio=1.5)
+BOTH = Limits(1000, max_error_rate=0.01, max_latency_ms=200.0)
 GOOD = ArmMetrics(9000, 9, 100.0)
 
 

@@ -30,7 +30,7 @@ def test_nobody_to_judge() -> None:
     assert model_pair(view(seat(1, 100), seat(0), roles=aborted, versions=KNOWN)) is None
 
 
-@pytest.mark.parametrize("gone", [{"digest": ""}, {"data_until": None}])
+@pytest.mark.parametrize("gone", [{"digest": ""}, {"data_interval_end": None}])
 def test_a_version_that_does_not_say_what_it_is(gone: dict[str, object]) -> None:
     dumb = replace(BOTH, versions=(replace(KNOWN[0], **gone), *KNOWN[1:]))
     with pytest.raises(

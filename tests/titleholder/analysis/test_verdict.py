@@ -19,7 +19,7 @@ from titleholder.analysis.verdict import Outcome, Verdict, verdict
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RULES = Rules("zero-one", "y")
-MARGIN = Rules("zero-one", "y", promote_on="non-inferiority", margin=0.02)
+MARGIN = Rules("zero-one", "y", hypothesis="non_inferiority", margin=0.02)
 DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
 LATE = replace(DUEL, since=NOW - 28 * DAY)
 NONE = {"n": 0, "champion_rows": 0, "challenger_rows": 0, "newest": None}
@@ -41,9 +41,9 @@ def evidence(mean: float, **changes: Any) -> Evidence:
         challenger_rows=1000,
         rows=1000,
         rows_labelled=1000,
-        rows_unusable=0,
-        bad_champion=0,
-        bad_challenger=0,
+        rows_skipped=0,
+        champion_invalid_predictions=0,
+        challenger_invalid_predictions=0,
         newest=NOW - DAY,
         measured=NOW - HOUR,
         smallest=-1,
@@ -104,8 +104,8 @@ def test_time() -> None:
     assert told(WORSE, duel=young).outcome is ROLL_BACK
     assert told(EQUAL, duel=LATE).outcome is ROLL_BACK
     assert told(BETTER, duel=LATE).outcome is PROMOTE
-    assert told(EQUAL, replace(RULES, at_deadline="ask"), LATE).outcome is ASK
-    assert told(EQUAL, replace(RULES, maximum_time=None), LATE).outcome is HOLD
+    assert told(EQUAL, replace(RULES, on_timeout="manual"), LATE).outcome is ASK
+    assert told(EQUAL, replace(RULES, max_duration=None), LATE).outcome is HOLD
 
 
 def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
@@ -121,7 +121,12 @@ def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
 # What is wrong; the outcome on evidence that is otherwise for the challenger, and that is clearly
 # against it; and for it after the deadline.
 NAIVE = datetime(2026, 11, 15)
-SILENT_TOGETHER = {"rows": 1005, "rows_labelled": 1005, "bad_champion": 5, "bad_challenger": 5}
+SILENT_TOGETHER = {
+    "rows": 1005,
+    "rows_labelled": 1005,
+    "champion_invalid_predictions": 5,
+    "challenger_invalid_predictions": 5,
+}
 LABELLED_TOO_FEW = {"rows": 1112, "coverage": 1000 / 1112}
 CELLS: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (EvidenceIssue.CLOCK_SKEW, {"measured": NOW + HOUR}, ASK, ASK, ASK),
@@ -133,7 +138,7 @@ CELLS: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (EvidenceIssue.CHAMPION_INVALID, {"n": 0, "challenger_rows": 7, "newest": None}, ASK, ASK, ASK),
     (EvidenceIssue.WRONG_SUBJECT, {"challenger": "newer"}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.WRONG_SUBJECT, {"champion": "older"}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"metric": "squared"}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"loss": "squared"}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.WRONG_SUBJECT, {"target": "z"}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.INVALID_COUNTS, {"n": 999.5}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.INVALID_COUNTS, {"n": math.nan}, ASK, ASK, ROLL_BACK),
@@ -149,8 +154,8 @@ CELLS: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (EvidenceIssue.INVALID_COUNTS, {"rows": 0}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.INVALID_COUNTS, {"rows": 0, "coverage": 0}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": 999, "coverage": 0.999}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_unusable": 1}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"bad_challenger": 1}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows_skipped": 1}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"challenger_invalid_predictions": 1}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": math.nan}, ASK, ASK, ROLL_BACK),
     (EvidenceIssue.NO_ROWS, NONE, HOLD, HOLD, ROLL_BACK),
     (
@@ -219,7 +224,7 @@ def test_no_cell_promotes(
     [
         {"n": 900, "rows": 1000, "coverage": 0.9},
         {"coverage": 1.0 - 1e-9},
-        {"rows": 1164, "rows_labelled": 1094, "rows_unusable": 94, "coverage": 1094 / 1164},
+        {"rows": 1164, "rows_labelled": 1094, "rows_skipped": 94, "coverage": 1094 / 1164},
         {"newest": NOW - 8 * DAY},
         {"measured": NOW + HOUR / 12},
         {"newest": NOW - HOUR * 11 / 12},
@@ -243,7 +248,7 @@ def test_only_what_is_clearly_worse_lately_holds() -> None:
     # As much worse as is allowed is no reason.
     assert told(BETTER, MARGIN, days=turned(-0.081)).outcome is PROMOTE
     assert told(BETTER, MARGIN, days=turned(-0.083)).outcome is HOLD
-    # A longer stretch may tell what a shorter one does not; fewer than minimum_n rows tell nothing.
+    # A longer stretch may tell what a shorter one does not; fewer than min_rows rows tell nothing.
     slow = (
         DifferenceStats(600, 0.12, 0.1),
         DifferenceStats(300, -0.05, 0.1),
@@ -266,7 +271,7 @@ def test_the_least_number_of_rows_and_of_time() -> None:
     assert (heavy.issue, heavy.outcome) == (EvidenceIssue.HEAVY_TAIL.word, HOLD)
     assert heavy.reason == ("one row, 3.1, carries 10.01% of the sum of squares, more than 10.00%")
     # Two rows are measured by two: a rule may ask for no more.
-    two = replace(RULES, minimum_n=2)
+    two = replace(RULES, min_rows=2)
     assert told(math.nan, two, n=2).issue == EvidenceIssue.NOT_FINITE.word
     assert told(math.nan, two, n=1).issue == EvidenceIssue.INSUFFICIENT_ROWS.word
 
@@ -292,7 +297,7 @@ def test_several_doubts_allow_what_all_allow() -> None:
     # More rows would settle the one, but not the other.
     assert told(-0.2, n=50, **stale).outcome is ASK
     # The one that is named is the gravest.
-    assert told(-0.2, n=50, metric="squared", **stale).issue == EvidenceIssue.WRONG_SUBJECT.word
+    assert told(-0.2, n=50, loss="squared", **stale).issue == EvidenceIssue.WRONG_SUBJECT.word
 
 
 def test_every_doubt_has_a_cell() -> None:
@@ -330,13 +335,13 @@ def test_what_a_person_reads() -> None:
         {"alpha": 0},
         {"alpha": 0.6},
         {"alpha": math.nan},
-        {"minimum_n": 1},
-        {"tuned_for": 0},
-        {"minimum_coverage": 1.1},
-        {"stale_after": timedelta(0)},
+        {"min_rows": 1},
+        {"planned_rows": 0},
+        {"min_label_coverage": 1.1},
+        {"max_evidence_age": timedelta(0)},
         {"heaviest_row": 0},
-        {"minimum_time": -DAY},
-        {"maximum_time": DAY / 2},
+        {"min_duration": -DAY},
+        {"max_duration": DAY / 2},
     ],
     ids=str,
 )
@@ -354,7 +359,7 @@ times = st.one_of(
     ),
 )
 any_rules = st.sampled_from(
-    [RULES, MARGIN, replace(RULES, at_deadline="ask"), replace(MARGIN, alpha=0.5, minimum_n=2)]
+    [RULES, MARGIN, replace(RULES, on_timeout="manual"), replace(MARGIN, alpha=0.5, min_rows=2)]
 )
 any_duel = st.builds(
     EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99)
@@ -373,8 +378,8 @@ any_evidence = st.builds(
     st.lists(st.builds(DifferenceStats, counts, anything, anything), max_size=4).map(tuple),
 )
 COUNTS = (
-    *("rows", "rows_labelled", "rows_unusable", "champion_rows", "challenger_rows", "n"),
-    *("bad_champion", "bad_challenger"),
+    *("rows", "rows_labelled", "rows_skipped", "champion_rows", "challenger_rows", "n"),
+    *("champion_invalid_predictions", "challenger_invalid_predictions"),
 )
 # Mostly sound, with one to three things wrong, so that every corner of the table is met.
 bent = st.dictionaries(
@@ -401,12 +406,12 @@ def test_bad_input_never_promotes(
         assert found.low is not None
         assert found.low > -rules.margin
         assert all(map(math.isfinite, (given.n, given.mean, given.variance)))
-        assert given.n == given.champion_rows == given.challenger_rows >= rules.minimum_n
+        assert given.n == given.champion_rows == given.challenger_rows >= rules.min_rows
         assert given.n <= given.rows_labelled <= given.rows
         assert given.coverage == pytest.approx(given.rows_labelled / given.rows, abs=1e-6)
-        assert given.bad_challenger == 0
+        assert given.challenger_invalid_predictions == 0
         assert given.variance > 0
-        assert rules.minimum_coverage <= given.coverage <= 1
+        assert rules.min_label_coverage <= given.coverage <= 1
 
 
 def light(mean: float, variance: float = 0.1) -> dict[str, float]:

@@ -59,7 +59,7 @@ def test_worse_by_the_margin_is_seldom_taken_for_not_worse(lines: dict[str, Line
 
 def test_a_difference_is_found() -> None:
     """2 points in 500 rows a day: within two weeks, and hardly ever the wrong way."""
-    found = {line.what: line for line in simulate(Shape(300, 500), tuned_for=2_500)}
+    found = {line.what: line for line in simulate(Shape(300, 500), planned_rows=2_500)}
     worse, better = found["2 points worse"], found["2 points better"]
     assert worse.rolled_back > 0.98
     assert better.promoted > 0.98

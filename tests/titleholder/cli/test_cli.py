@@ -90,8 +90,8 @@ def artifact(sandbox: Sandbox) -> str:
 def seat(name: str, folder: Path, artifact: str, week: int) -> None:
     """As the weekly run of that week would."""
     config = load_model(folder / f"{name}.yaml")
-    offer = CandidateModel(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
-    wish = deploy_candidate(config, run_of(name, week), offer, "fresh")
+    candidate = CandidateModel(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
+    wish = deploy_candidate(config, run_of(name, week), candidate, "fresh")
     assert isinstance(CommandContext.of(config, os.environ).engine().run(wish), Converged)
 
 
@@ -115,7 +115,7 @@ def terminal(
         "start_date": FIRST.date(),
         "source": {"table": "tests.cli", "timestamp": "at"},
         "pipeline": {"template": "tiny.yaml"},
-        "gate": {"minimum_score": 50},
+        "gate": {"min_score": 50},
         "endpoint": {"display_name": name, "create": True},
     }
     assert found_by_an_editor(raw) == []
@@ -241,7 +241,7 @@ def test_the_next_week_is_planned_by_default(terminal: Terminal) -> None:
     assert f"UndeployModel(deployed_model_id='{b}')" in told
     assert "is challenger with 10 % of the requests" in told
     file = terminal.models / f"{terminal.name}.yaml"
-    file.write_text(f"{file.read_text()}rollout: {{on_new_challenger: wait}}\n")
+    file.write_text(f"{file.read_text()}rollout: {{on_new_challenger: keep_current}}\n")
     told = terminal("plan")
     assert "Undeploy" not in told
     assert f"{terminal.name}@2 is still being judged" in told
@@ -493,7 +493,7 @@ def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> 
 def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:
     file = terminal.models / f"{terminal.name}.yaml"
     assert terminal.json("status")["previous_not_deployed"] is None
-    file.write_text(f"{file.read_text()}rollout: {{keep_previous: false}}\n")
+    file.write_text(f"{file.read_text()}rollout: {{keep_previous_champion: false}}\n")
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("promote")
     assert seats(terminal) == {b: ("champion", 100)}
@@ -535,7 +535,7 @@ def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         "scores from 60 pass\n"
         "  deploy    endpoint linnerud (made when missing): a challenger gets 10 % of the "
         "requests\n"
-        "  judge     0 5 * * * (UTC): by the metric absolute on chins; a better challenger is "
+        "  judge     0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
         "promoted without asking\n"
     )
     (tmp_path / "broken.yaml").write_text("model: broken\n")
@@ -552,9 +552,9 @@ def test_the_check_says_where_it_could_not_look(
 ) -> None:
     raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     raw["duel"]["template"] = "gs://b/duel.yaml"
-    raw["rollout"] = {"steps": [5, {"share": 20, "bake": "2d"}], "promotion": "ask"}
+    raw["rollout"] = {"steps": [5, {"share": 20, "bake": "2d"}], "promotion": "approval"}
     (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
-    monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(tmp_path / "none"))
+    monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path / "none"))
     assert main(["check", "--models", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert said.startswith(

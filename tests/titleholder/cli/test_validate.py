@@ -33,7 +33,7 @@ def check(
         folder.mkdir()
     for name in ("linnerud.yaml", "duel.yaml"):
         (pipelines / name).write_bytes((COMMITTED / name).read_bytes())
-    monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(pipelines))
+    monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(pipelines))
 
     def checked(code: int = 1, template: str = "linnerud.yaml", **parameters: Any) -> str:
         raw = yaml.safe_load(LINNERUD.read_text())
@@ -54,7 +54,8 @@ def check(
 def test_an_unknown_template(check: Check, tmp_path: Path) -> None:
     assert check(template="linerud.yaml") == (
         "linnerud.yaml: pipeline.template: no compiled pipeline at "
-        f"{tmp_path}/compiled/linerud.yaml; compile it there, or set TITLEHOLDER_PIPELINES to the "
+        f"{tmp_path}/compiled/linerud.yaml; compile it there, or set TITLEHOLDER_TEMPLATE_DIR to "
+        "the "
         "folder that holds it"
     )
 
@@ -112,12 +113,12 @@ def test_a_pipeline_that_does_not_take_what_every_run_gives(check: Check, tmp_pa
     raw = yaml.safe_load((COMMITTED / "linnerud.yaml").read_text())
     asked = raw["root"]["inputDefinitions"]["parameters"]
     del asked["location"]
-    asked["minimum_score"]["parameterType"] = "STRING"
+    asked["min_score"]["parameterType"] = "STRING"
     asked["key_column"]["literals"] = ["id", "number"]
     (tmp_path / "compiled" / "linnerud.yaml").write_text(yaml.safe_dump(raw))
     duel = yaml.safe_load((COMMITTED / "duel.yaml").read_text())
     asked = duel["root"]["inputDefinitions"]["parameters"]
-    del asked["metric"]
+    del asked["loss"]
     del asked["batch_size"]["isOptional"], asked["batch_size"]["defaultValue"]
     (tmp_path / "compiled" / "duel.yaml").write_text(yaml.safe_dump(duel))
     every = "which every run gives it; mend the pipeline and compile it anew"
@@ -126,11 +127,11 @@ def test_a_pipeline_that_does_not_take_what_every_run_gives(check: Check, tmp_pa
         "pipeline linnerud.yaml declares it",
         "linnerud.yaml: pipeline.template: linnerud.yaml does not declare location, "
         f"{every} (docs/pipeline-contract.md)",
-        "linnerud.yaml: pipeline.template: linnerud.yaml declares as STRING the minimum_score, "
+        "linnerud.yaml: pipeline.template: linnerud.yaml declares as STRING the min_score, "
         f"{every} (docs/pipeline-contract.md)",
         "linnerud.yaml: duel.template: duel.yaml requires batch_size, which no duel is given; give "
         "it a default, and compile it anew (docs/duel.md)",
-        f"linnerud.yaml: duel.template: duel.yaml does not declare metric, {every} (docs/duel.md)",
+        f"linnerud.yaml: duel.template: duel.yaml does not declare loss, {every} (docs/duel.md)",
     ]
 
 

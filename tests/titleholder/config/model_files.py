@@ -16,9 +16,9 @@ FAULTS: list[tuple[str, object, str]] = [
     ("rollout.share", 10, "rollout.share: is not a key; remove it or mend its spelling"),
     ("source.table", ..., "source.table: is missing; add it"),
     ("gate", ..., "gate: is missing; add it"),
-    ("rollout.challenger_share", 0, "rollout.challenger_share: is 0; "),
-    ("rollout.challenger_share", 100, "rollout.challenger_share: is 100; write 99 or less"),
-    ("rollout.challenger_share", 12.5, "challenger_share: is 12.5; write a whole number"),
+    ("rollout.traffic_percentage", 0, "rollout.traffic_percentage: is 0; "),
+    ("rollout.traffic_percentage", 100, "rollout.traffic_percentage: is 100; write 99 or less"),
+    ("rollout.traffic_percentage", 12.5, "traffic_percentage: is 12.5; write a whole number"),
     ("schedule", "every monday", "write five cron fields in UTC"),
     ("schedule", "0 25 * * 1", "schedule: is '0 25 * * 1'; write five cron fields"),
     ("source.table", "measurements", "write dataset.table or project.dataset.table"),
@@ -28,8 +28,8 @@ FAULTS: list[tuple[str, object, str]] = [
     ("source.freshness.wait", "soon", "write a number and a unit, such as 90m, 6h or 7d"),
     ("source.freshness.wait", "0h", "source.freshness.wait: is '0h'; write more than 0"),
     ("source.freshness.warn_after", "48h", "write one that is not longer than error_after"),
-    ("gate.minimum_score", float("nan"), "gate.minimum_score: is nan; write a number"),
-    ("gate.minimum_score", "good", "gate.minimum_score: is 'good'; write a number"),
+    ("gate.min_score", float("nan"), "gate.min_score: is nan; write a number"),
+    ("gate.min_score", "good", "gate.min_score: is 'good'; write a number"),
     ("pipeline.template", "../secrets.yaml", "pipeline.template: "),
     ("model", "Linnerud", "model: is 'Linnerud'; write 2 to 30 lowercase letters, digits"),
     ("owner", None, "owner: is empty; write text"),
@@ -78,11 +78,11 @@ FAULTS: list[tuple[str, object, str]] = [
     ),
     ("pipeline.parameters", {}, "duel: has no feature_columns, and pipeline.parameters has no"),
     ("pipeline.parameters", {"feature_columns": 3}, "duel: has no feature_columns, and pipe"),
-    ("duel.metric", "log loss", "duel.metric: is 'log loss'; write 'absolute', 'squared', 'l"),
+    ("duel.loss", "log loss", "duel.loss: is 'log loss'; write 'absolute', 'squared', 'l"),
     ("duel.alpha", 0.6, "duel.alpha: is 0.6; write 0.5 or less"),
     ("duel.margin", float("inf"), "duel.margin: is inf; write a number"),
-    ("duel.minimum_n", 1, "duel.minimum_n: is 1; write 2 or more"),
-    ("duel.minimum_time", "30d", "has a minimum_time that is not shorter than maximum_time; w"),
+    ("duel.min_rows", 1, "duel.min_rows: is 1; write 2 or more"),
+    ("duel.min_duration", "30d", "has a min_duration that is not shorter than max_duration; w"),
     ("duel.schedule", "daily", "duel.schedule: is 'daily'; write five cron fields in UTC"),
     ("duel.promote", "x", "duel.promote: is not a key; remove it or mend its spelling"),
     (
@@ -105,7 +105,7 @@ FAULTS: list[tuple[str, object, str]] = [
     (
         "rollout.steps",
         [5, 25],
-        "rollout: has the challenger_share 10 and steps from 5; write o",
+        "rollout: has the traffic_percentage 10 and steps from 5; write o",
     ),
     ("rollout.steps", ["x"], "rollout.steps.0: is 'x'; write a share such as 10, or {share:"),
     ("rollout.steps", [{"share": 0}], "rollout.steps.0.share: is 0; write 1 or more"),
@@ -117,23 +117,23 @@ FAULTS: list[tuple[str, object, str]] = [
     ("model", "other", "name it 'linnerud' as its file"),
     (
         "rollout",
-        {"promotion": "ask", "answer_within": "24h"},
-        "duel: comes again after 24 h by its schedule, and rollout.answer_within is 24 h; wr",
+        {"promotion": "approval", "approval_timeout": "24h"},
+        "duel: comes again after 24 h by its schedule, and rollout.approval_timeout is 24 h; wr",
     ),
     (
         "rollout.guardrails",
-        {"split": False},
+        {"traffic_split_check": False},
         "rollout.guardrails: has nothing to look at; write metrics, or leave the section out",
     ),
     (
         "rollout.guardrails",
         {"metrics": {"table": "ops.serving"}},
-        "rollout.guardrails.metrics: has no limit; write error_rate, error_rate_above_champion",
+        "rollout.guardrails.metrics: has no limit; write max_error_rate, max_error_rate_increase",
     ),
     (
         "rollout.guardrails",
-        {"metrics": {"table": "ops.serving", "error_rate": 5}},
-        "rollout.guardrails.metrics.error_rate: is 5; write 1.0 or less",
+        {"metrics": {"table": "ops.serving", "max_error_rate": 5}},
+        "rollout.guardrails.metrics.max_error_rate: is 5; write 1.0 or less",
     ),
 ]
 
@@ -144,10 +144,10 @@ ODD = (
 
 STAGING = """
 model: staging
-based_on: linnerud
+extends: linnerud
 endpoint: {display_name: linnerud-staging}
 pipeline: {parameters: {key_column: person}}
-rollout: {challenger_share: 50}
+rollout: {traffic_percentage: 50}
 tags: [staging]
 duel:
 """

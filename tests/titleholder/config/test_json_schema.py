@@ -46,11 +46,11 @@ LOADER_ONLY = [
     ("pipeline.parameters", {"feature_columns": 3}),
     ("duel.target", "weight_kg"),
     ("duel.target_columns", ["a"]),
-    ("duel.minimum_time", "30d"),
+    ("duel.min_duration", "30d"),
     ("rollout.steps", [10, 5]),
     ("rollout.steps", [5, 25]),
-    ("rollout", {"promotion": "ask", "answer_within": "24h"}),
-    ("rollout.guardrails", {"split": False}),
+    ("rollout", {"promotion": "approval", "approval_timeout": "24h"}),
+    ("rollout.guardrails", {"traffic_split_check": False}),
     ("rollout.guardrails", {"metrics": {"table": "ops.serving"}}),
     ("model", "other"),
 ]
@@ -117,7 +117,7 @@ def test_an_editor_refuses_nothing_that_loads_and_little_less(tmp_path: Path, ke
     "rollout",
     [
         *({}, {"steps": [5, 25]}, {"steps": [{"share": 5, "bake": "2d"}, 50]}),
-        *({"steps": [5], "challenger_share": 5}, {"steps": []}),
+        *({"steps": [5], "traffic_percentage": 5}, {"steps": []}),
     ],
 )
 def test_both_forms_of_a_step(tmp_path: Path, rollout: dict[str, object]) -> None:
@@ -133,7 +133,7 @@ def test_a_file_that_is_based_on_another_needs_no_other_key(tmp_path: Path) -> N
     for wrong in ({"ownr": "me"}, {"source": {"tabel": "a.b"}}, {"endpoint": {"replicas": 0}}):
         assert found_by_an_editor(raw | wrong)
     without = copy.deepcopy(raw)
-    del without["based_on"]
+    del without["extends"]
     assert found_by_an_editor(without)
 
 

@@ -23,7 +23,7 @@ def test_the_example_is_valid() -> None:
     config = load_model(LINNERUD)
     assert config.model == "linnerud"
     assert config.source.freshness.error_after == timedelta(hours=24)
-    assert config.rollout.challenger_share == 10
+    assert config.rollout.traffic_percentage == 10
 
 
 @pytest.fixture
@@ -67,13 +67,13 @@ def test_what_a_duel_is_given_comes_from_the_pipeline_or_from_itself(tmp_path: P
 
 @pytest.mark.parametrize(
     ("rollout", "given"),
-    [({"promotion": "ask"}, "promotion: ask"), ({"guardrails": {}}, "guardrails")],
+    [({"promotion": "approval"}, "promotion: approval"), ({"guardrails": {}}, "guardrails")],
 )
 def test_what_needs_a_duel(tmp_path: Path, rollout: dict[str, object], given: str) -> None:
     raw = yaml.safe_load(LINNERUD.read_text())
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
-    assert load_model(path).answer_within == timedelta(hours=20)
+    assert load_model(path).approval_timeout == timedelta(hours=20)
     del raw["duel"]
     path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
     with pytest.raises(ConfigError) as raised:
@@ -90,24 +90,24 @@ def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
     for schedule, hours in (("0 */6 * * *", 5), ("0 5 * * 1,4", 60), ("0 5,6 * * *", 5 / 6)):
         raw["duel"]["schedule"] = schedule
         path.write_text(yaml.safe_dump(raw))
-        assert load_model(path).answer_within == timedelta(hours=hours)
-    raw["rollout"]["answer_within"] = "10m"
+        assert load_model(path).approval_timeout == timedelta(hours=hours)
+    raw["rollout"]["approval_timeout"] = "10m"
     path.write_text(yaml.safe_dump(raw))
-    assert load_model(path).answer_within == timedelta(minutes=10)
+    assert load_model(path).approval_timeout == timedelta(minutes=10)
 
 
 @pytest.mark.parametrize(
     ("rollout", "share", "stages"),
     [
         ({}, 10, [TrafficStep(10)]),
-        ({"challenger_share": 7}, 7, [TrafficStep(7)]),
+        ({"traffic_percentage": 7}, 7, [TrafficStep(7)]),
         ({"steps": [5, 25]}, 5, [TrafficStep(5), TrafficStep(25)]),
         (
             {"steps": [{"share": 5, "bake": "2d"}, 50]},
             5,
             [TrafficStep(5, timedelta(2)), TrafficStep(50)],
         ),
-        ({"steps": [5], "challenger_share": 5}, 5, [TrafficStep(5)]),
+        ({"steps": [5], "traffic_percentage": 5}, 5, [TrafficStep(5)]),
     ],
 )
 def test_steps(
@@ -117,7 +117,7 @@ def test_steps(
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
     made = load_model(path).rollout
-    assert (made.challenger_share, made.stages) == (share, stages)
+    assert (made.traffic_percentage, made.stages) == (share, stages)
 
 
 def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
@@ -125,7 +125,7 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
     path.write_text(LINNERUD.read_text().replace("owner:", "ownr:").replace("10 #", "100 #"))
     with pytest.raises(ConfigError) as raised:
         load_model(path)
-    assert len(str(raised.value).splitlines()) == 3  # ownr, owner, challenger_share
+    assert len(str(raised.value).splitlines()) == 3  # ownr, owner, traffic_percentage
 
 
 @pytest.mark.parametrize("key", list(keys(ModelConfig)))
@@ -135,7 +135,7 @@ def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
     refused = 0
     for value in ODD:
         raw = yaml.safe_load(LINNERUD.read_text())
-        metrics = {"table": "ops.serving", "error_rate": 0.01}
+        metrics = {"table": "ops.serving", "max_error_rate": 0.01}
         raw["rollout"]["guardrails"] = {"metrics": metrics}
         section = raw
         for parent in parents:
@@ -163,7 +163,7 @@ owner: two
 source:
   freshness:
     wait: 6h
-    wait: 12h
+    timeout: 12h
 pipeline:
   parameters:
     columns: [{a: 1, b: 2, a: 3}]
@@ -261,7 +261,7 @@ def test_a_model_that_is_based_on_another(tmp_path: Path) -> None:
     assert own.endpoint == base.endpoint.model_copy(update={"display_name": "linnerud-staging"})
     assert own.pipeline.parameters == {**base.pipeline.parameters, "key_column": "person"}
     assert own.tags == ["staging"]
-    assert (own.rollout.challenger_share, own.duel) == (50, None)
+    assert (own.rollout.traffic_percentage, own.duel) == (50, None)
     assert (own.source, own.schedule, own.owner) == (base.source, base.schedule, base.owner)
     found = load_models(tmp_path)
     assert [config.model for config in found.configs] == ["linnerud", "staging"]
@@ -285,15 +285,15 @@ def test_the_staging_model_of_the_docs(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        (STAGING.replace("linnerud\n", "nobody\n"), "based_on: is 'nobody', which is no other fil"),
+        (STAGING.replace("linnerud\n", "nobody\n"), "extends: is 'nobody', which is no other fil"),
         (STAGING.replace("linnerud\n", "staging\n"), "which is no other file beside it; write one"),
-        (STAGING.replace("linnerud\n", "../x\n"), "based_on: is '../x', which is no other file be"),
-        (STAGING.replace("linnerud\n", "3\n"), "based_on: is 3; write text, in quotes where YAML"),
+        (STAGING.replace("linnerud\n", "../x\n"), "extends: is '../x', which is no other file be"),
+        (STAGING.replace("linnerud\n", "3\n"), "extends: is 3; write text, in quotes where YAML"),
         (STAGING.replace("linnerud\n", "third\n"), "'third', which is itself based on another; w"),
         ("model: staging\nbased_on: linnerud", "'linnerud' is the endpoint of linnerud.yaml; name"),
         (f"{STAGING}ownr: me", "ownr: is not a key; remove it or mend its spelling"),
         (f"{STAGING}tags: []", "tags: is written twice, in line 7 and in line 9; keep one"),
-        (STAGING.replace("50", "100"), "rollout.challenger_share: is 100; write 99 or less"),
+        (STAGING.replace("50", "100"), "rollout.traffic_percentage: is 100; write 99 or less"),
     ],
 )
 def test_what_is_wrong_with_a_file_that_is_based_on_another(
@@ -309,8 +309,12 @@ def test_what_is_wrong_with_a_file_that_is_based_on_another(
     "rollout",
     [
         {},
-        {"steps": [{"share": 5, "bake": "36h"}, 25], "promotion": "ask", "answer_within": "90m"},
-        {"guardrails": {"metrics": {"table": "ops.s", "window": "2d", "error_rate": 0.01}}},
+        {
+            "steps": [{"share": 5, "bake": "36h"}, 25],
+            "promotion": "approval",
+            "approval_timeout": "90m",
+        },
+        {"guardrails": {"metrics": {"table": "ops.s", "window": "2d", "max_error_rate": 0.01}}},
     ],
 )
 def test_what_airflow_keeps_of_a_file_is_the_file(tmp_path: Path, rollout: object) -> None:

@@ -72,7 +72,7 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> Environment:
 def test_the_host_of_vertex_ai(
     nobody: Environment, named: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TITLEHOLDER_VERTEX_ENDPOINT", named)
+    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", named)
     for kind in (EndpointServiceClient, PipelineServiceClient):
         made = make_client(kind, nobody)
         assert made.api_endpoint == host
@@ -81,6 +81,6 @@ def test_the_host_of_vertex_ai(
 
 @pytest.mark.parametrize("named", ["http://inside", "inside/v1", "-x", "a b", "inside:port"])
 def test_what_is_no_host(nobody: Environment, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TITLEHOLDER_VERTEX_ENDPOINT", named)
+    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", named)
     with pytest.raises(EnvironmentConfigError, match="write a host alone"):
         make_client(EndpointServiceClient, nobody)

@@ -62,9 +62,9 @@ def test_events_while_the_endpoint_is_not_known(
     local = environment("titleholder-local")
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.env["BIGQUERY_EMULATOR_HOST"])
     monkeypatch.setattr(gathering, "SECONDS", 20)
-    config = CONFIG.model_copy(update={"model": "away", "events": "tests_page.events"})
+    config = CONFIG.model_copy(update={"model": "away", "events_table": "tests_page.events"})
     both = [replace(event(days, "crown"), model="away", endpoint=f"e{days}") for days in (2, 1)]
-    EventsTable(local, config.events).append(both)
+    EventsTable(local, config.events_table).append(both)
     found = collect(config, local, NOW)
     assert found.view is None
     assert found.events == both

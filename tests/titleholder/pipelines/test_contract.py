@@ -32,7 +32,7 @@ def job(
     evaluated = Task("evaluate", "SUCCEEDED", artifacts={"metrics": Artifact("", {"score": score})})
     artifacts = {} if model is None else {"model": Artifact(uri, model)}
     return Job(
-        "job", "SUCCEEDED", NOW, tasks=(evaluated, Task("offer", "SUCCEEDED", "", artifacts))
+        "job", "SUCCEEDED", NOW, tasks=(evaluated, Task("export-model", "SUCCEEDED", "", artifacts))
     )
 
 
@@ -43,23 +43,25 @@ def test_an_offered_model() -> None:
 
 
 def test_an_offer_whose_digest_is_none() -> None:
-    with pytest.raises(PipelineError, match=r"sha256 'ab' of 'offer' is not 64 lower-case hexa"):
+    with pytest.raises(
+        PipelineError, match=r"sha256 'ab' of 'export-model' is not 64 lower-case hexa"
+    ):
         candidate_model(job(model=MODEL | {"sha256": "ab"}), 60, ROOT)
 
 
 def test_no_offer_under_the_gate() -> None:
     made = job(score=59.99)
     assert candidate_model(replace(made, tasks=made.tasks[:1]), 60, ROOT) is None
-    refused = Task("offer", "NOT_TRIGGERED")
+    refused = Task("export-model", "NOT_TRIGGERED")
     assert candidate_model(replace(made, tasks=(made.tasks[0], refused)), 60, ROOT) is None
 
 
 def test_a_gate_that_is_not_kept_breaks_the_contract() -> None:
-    with pytest.raises(PipelineError, match=r"'offer' ran though the score 59\.99 is below"):
+    with pytest.raises(PipelineError, match=r"'export-model' ran though the score 59\.99 is below"):
         candidate_model(job(score=59.99), 60, ROOT)
     made = job(score=60.0)
     renamed = replace(made.tasks[1], name="offer-model")
-    with pytest.raises(PipelineError, match="reaches minimum_score 60, but no task 'offer'"):
+    with pytest.raises(PipelineError, match="reaches min_score 60, but no task 'export-model'"):
         candidate_model(replace(made, tasks=(made.tasks[0], renamed)), 60, ROOT)
 
 

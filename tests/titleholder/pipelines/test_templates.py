@@ -56,7 +56,7 @@ def test_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "plugins/titleholder"
     assert templates_dir(package) == (tmp_path / "pipeline/compiled", {})
     assert models_dir("/x/dags/titleholder.py", package) == Path("/x/dags/models")
-    monkeypatch.setenv("TITLEHOLDER_PIPELINES", str(tmp_path))
+    monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path))
     (tmp_path / "tiny.yaml").write_bytes(OLD)
     assert load_template("tiny.yaml", package) == OLD
     assert load_template(f"{named(OLD)}.yaml", package) == OLD

@@ -48,7 +48,7 @@ class Stage:
     def __init__(self, vertex: DirectVertex, replacement: str, keep: bool) -> None:
         self.vertex = vertex
         self.scene = Scene(vertex, "gs://artifacts/any")  # type: ignore[arg-type]
-        self.rollout = {"replacement": replacement, "keep_previous": keep}
+        self.rollout = {"replacement": replacement, "keep_previous_champion": keep}
         self.console = Console(self.scene)
         self.actors: list[Actor] = []
         self.weeks: set[int] = set()
@@ -126,7 +126,7 @@ class Stage:
             engine = Reconciler(
                 Endpoints(Place(self.scene.location), self.scene.config(**self.rollout)),  # type: ignore[arg-type]
                 Gated(me, self.scene.notebook),  # type: ignore[arg-type]
-                Policy(self.rollout["replacement"], self.rollout["keep_previous"]),  # type: ignore[arg-type]
+                Policy(self.rollout["replacement"], self.rollout["keep_previous_champion"]),  # type: ignore[arg-type]
                 cause,
                 clock,
                 pause,

@@ -82,7 +82,7 @@ class Scene:
                 "start_date": datetime(2026, 1, 5).date(),
                 "source": {"table": "tests.m", "timestamp": "at"},
                 "pipeline": {"template": "m.yaml"},
-                "gate": {"minimum_score": 50},
+                "gate": {"min_score": 50},
                 "endpoint": {"display_name": "m1", "create": True},
                 "rollout": rollout,
             }
@@ -92,8 +92,8 @@ class Scene:
         """The weekly run's intent over the `week`-th week."""
         end = FIRST + week * WEEK
         run = TrainingRun("m1", Interval(end - WEEK, end), generation)
-        offer = CandidateModel(self.artifact, IMAGE, "1.6.1", 90.0, "0" * 64)
-        return deploy_candidate(self.config(**rollout), run, offer, "fresh")
+        candidate = CandidateModel(self.artifact, IMAGE, "1.6.1", 90.0, "0" * 64)
+        return deploy_candidate(self.config(**rollout), run, candidate, "fresh")
 
     def engine(self, pause: Callable[[float], None] | None = None, **rollout: Any) -> Reconciler:
         """The engine as a task has it; a pause turns the server's clock."""
@@ -101,7 +101,7 @@ class Scene:
         return Reconciler(
             Endpoints(Place(self.location), config),  # type: ignore[arg-type]
             self.notebook,  # type: ignore[arg-type]
-            Policy(config.rollout.replacement, config.rollout.keep_previous),
+            Policy(config.rollout.replacement, config.rollout.keep_previous_champion),
             ChangeContext(run="tests", actor="tests"),
             self.vertex.clock,
             pause or self.vertex.clock.advance,

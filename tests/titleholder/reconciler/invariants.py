@@ -62,7 +62,7 @@ def _decide(stage: Stage, adopts: bool) -> None:
 
 def _as_wanted(stage: Stage, newest: int) -> None:
     view, me = stage.scene.view(), name(newest)
-    policy = Policy(stage.rollout["replacement"], stage.rollout["keep_previous"])  # type: ignore[arg-type]
+    policy = Policy(stage.rollout["replacement"], stage.rollout["keep_previous_champion"])  # type: ignore[arg-type]
     wish = stage.scene.wish(newest, **stage.rollout)
     assert plan(view, wish, policy).steps == ()
     champion = view.labels["champion"]

@@ -45,7 +45,7 @@ def _deposed(scene: Scene) -> None:
 def _cold(scene: Scene) -> None:
     """A was champion and is gone, B is champion, C challenger."""
     _weeks(0, 1)(scene)
-    scene.play(Promote(B), keep_previous=False)
+    scene.play(Promote(B), keep_previous_champion=False)
     scene.play(scene.wish(2))
 
 
@@ -153,7 +153,9 @@ SCENARIOS = {
     "replace-surge": Scenario(_weeks(0, 1), _week(2), {"replacement": "surge"}),
     "seat-warm-in-the-way": Scenario(_deposed, _week(2)),
     "promote": Scenario(_weeks(0, 1), _just(Promote(B))),
-    "promote-keep-none": Scenario(_weeks(0, 1), _just(Promote(B)), {"keep_previous": False}),
+    "promote-keep-none": Scenario(
+        _weeks(0, 1), _just(Promote(B)), {"keep_previous_champion": False}
+    ),
     "roll-back": Scenario(_weeks(0, 1), _just(RollBack(B))),
     "abort": Scenario(_weeks(0, 1), _just(Abort(B))),
     "share": Scenario(_weeks(0, 1), _just(SetTrafficPercentage(B, 50))),

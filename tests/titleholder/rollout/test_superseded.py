@@ -199,9 +199,9 @@ def test_the_id_of_a_foreign_model_tells_nothing() -> None:
 def test_an_id_of_ours_on_another_model_is_not_ours(served: str) -> None:
     theirs = replace(seat(0, 100), model=served)
     found = view(theirs, seat(1))
-    assert found.data_until(theirs) is None
+    assert found.data_interval_end(theirs) is None
     assert found.deployed_by_us(theirs) is None
-    assert found.data_until(found.deployed_models[1]) == END - WEEK
+    assert found.data_interval_end(found.deployed_models[1]) == END - WEEK
 
 
 def test_an_older_week_that_was_deployed_leaves_again_and_nothing_else_does() -> None:

@@ -22,7 +22,8 @@ class ErrorKind(Enum):
 
 def bigquery_client(environment: Environment) -> "bigquery.Client":
     """A client with the project and credentials of `environment`; for an emulator on this machine,
-    which the client finds by itself, without them. Raises SettingError for one elsewhere."""
+    which the client finds by itself, without them. Raises EnvironmentConfigError for one
+    elsewhere."""
     from google.cloud import bigquery
 
     credentials = credentials_for(BIGQUERY, environment)

@@ -21,8 +21,8 @@ def ensure_table(statements: Statements) -> str:
     """Make the dataset (in `statements.location`) and the table when missing, and add nullable
     columns that an older version did not know. Returns where the table really is.
 
-    Raises SettingError when that may not be done or the table is another one, TryAgain when it
-    cannot be done now.
+    Raises EnvironmentConfigError when that may not be done or the table is another one,
+    RetryableError when it cannot be done now.
     """
     from google.api_core.exceptions import GoogleAPIError
     from google.cloud.bigquery import QueryJobConfig
@@ -87,7 +87,7 @@ def _get_or_create(statements: Statements) -> "bigquery.Table":
 
 
 def _missing_columns(found: "bigquery.Table") -> list[Column]:
-    """Columns to add. SettingError for a table that cannot become an events table."""
+    """Columns to add. EnvironmentConfigError for a table that cannot become an events table."""
     name = f"{found.project}.{found.dataset_id}.{found.table_id}"
     there = {field.name.lower(): field for field in found.schema}
     wrong = [] if found.table_type in ("TABLE", None) else [f"it is a {found.table_type}"]

@@ -61,7 +61,7 @@ class Statements:
 
     def merge(self, event: Event, job_id: str) -> None:
         """Insert the event unless its id is there, or put it in place of a reconstructed row. One
-        job of that id. Taken: there was one before."""
+        job of that id. JobIdTaken: there was one before."""
         row = to_row(event)
         config = self._config(
             {column.name: (column.type, row[column.name]) for column in COLUMNS}

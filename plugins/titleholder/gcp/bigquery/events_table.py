@@ -29,8 +29,8 @@ class EventsTable:
     """`table` (`dataset.table` or `project.dataset.table`) with the credentials of `environment`.
 
     A query that would bill more than `max_bytes` is refused, and no call is waited for longer than
-    `patience` seconds. Every method raises SettingError for what a person must mend and TryAgain
-    for what may pass; repeating is always safe.
+    `patience` seconds. Every method raises EnvironmentConfigError for what a person must mend and
+    RetryableError for what may pass; repeating is always safe.
     """
 
     environment: Environment

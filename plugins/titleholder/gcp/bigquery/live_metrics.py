@@ -40,7 +40,7 @@ class LiveMetrics:
         span = _TimeSpan(view, sorted(models), since + SETTLING_TIME, now)
         requests, arms, unread = None, None, []
         metrics = self.guardrails.metrics
-        if self.guardrails.split:
+        if self.guardrails.traffic_split_check:
             try:
                 requests = self._requests(span)
             except _NotReadable as error:

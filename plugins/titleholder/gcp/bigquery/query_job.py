@@ -33,7 +33,7 @@ def run(
     """The rows of a job that gets `patience` seconds, queueing included, and is then cancelled.
 
     Raises concurrent.futures.TimeoutError when they were not enough, google.api_core's
-    GoogleAPIError, and Taken when there was a job of that id before.
+    GoogleAPIError, and JobIdTaken when there was a job of that id before.
     """
     from google.api_core.exceptions import Conflict
 

@@ -18,20 +18,20 @@ def make_client(kind: type[C], environment: Environment) -> C:
 
     VERTEX_AI_EMULATOR_HOST, a base URL on this machine, leads it there, without credentials. The
     clients of BigQuery and Cloud Storage know of such a variable themselves.
-    TITLEHOLDER_VERTEX_ENDPOINT is a host of Google's API that has another name than the public
-    one, as behind Private Service Connect. Raises SettingError for what is no such host.
+    TITLEHOLDER_VERTEX_API_HOST is a host of Google's API that has another name than the public
+    one, as behind Private Service Connect. Raises EnvironmentConfigError for what is no such host.
     """
     host = emulator(VERTEX_AI)
     arguments: dict[str, Any] = {"credentials": credentials_for(VERTEX_AI, environment)}
     if host:
         arguments |= {"transport": "rest", "client_options": {"api_endpoint": host}}
     else:
-        name = os.environ.get("TITLEHOLDER_VERTEX_ENDPOINT")
+        name = os.environ.get("TITLEHOLDER_VERTEX_API_HOST")
         name = name or f"{environment.location}-aiplatform.googleapis.com"
         # No scheme and no path: it is a TLS host, and the credentials go there.
         if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?", name):
             raise EnvironmentConfigError(
-                f"TITLEHOLDER_VERTEX_ENDPOINT is {name!r}; write a host alone, such as "
+                f"TITLEHOLDER_VERTEX_API_HOST is {name!r}; write a host alone, such as "
                 "aiplatform-NAME.p.googleapis.com"
             )
         arguments["client_options"] = {"api_endpoint": name}

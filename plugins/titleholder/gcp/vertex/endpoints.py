@@ -58,8 +58,8 @@ class Endpoints:
     def observe(self) -> View:
         """What is there now.
 
-        Raises Refusal when several endpoints have the configured display name, and when the one
-        that has it is another model's by its label.
+        Raises ManualActionRequired when several endpoints have the configured display name, and
+        when the one that has it is another model's by its label.
         """
         # Operations before what they work on: one that ends between two reads is then seen by its
         # effect. Versions last: whatever is deployed was registered before.
@@ -92,7 +92,7 @@ class Endpoints:
 
     def resource(self) -> tuple[str, datetime | None]:
         """The endpoint's resource name, and since when it is there; without one, the name that a
-        run would give it, and None. Raises Refusal as observe does."""
+        run would give it, and None. Raises ManualActionRequired as observe does."""
         from google.api_core import exceptions
 
         name = self._endpoint_name()
@@ -114,9 +114,9 @@ class Endpoints:
     def apply(self, step: Step, view: View, change: str = "") -> str:
         """Do one step; the name of the operation that carries it out, "" when it is done already.
 
-        `change` names a write of roles and split, among the endpoint's labels. Raises LookAgain
-        when the endpoint changed, is being changed or gave no answer, Refusal when Vertex AI
-        refuses for good, TryAgain when there is no quota now.
+        `change` names a write of roles and split, among the endpoint's labels. Raises StaleView
+        when the endpoint changed, is being changed or gave no answer, ManualActionRequired when
+        Vertex AI refuses for good, RetryableError when there is no quota now.
         """
         from google.api_core import exceptions
 
@@ -143,8 +143,8 @@ class Endpoints:
     def is_running(self, operation: str, step: str) -> bool:
         """Whether the operation still runs.
 
-        Raises, when it failed, Refusal if it would fail again and TryAgain if not; `step` says what
-        it was to do.
+        Raises, when it failed, ManualActionRequired if it would fail again and RetryableError if
+        not; `step` says what it was to do.
         """
         found = self._endpoints.get_operation({"name": operation}, **read_options(self.patience))
         if found.HasField("error"):

@@ -59,7 +59,7 @@ class SlotReleased:
     """A component is over that was told to begin: the answer to a Question of kind TURN."""
 
 
-SLOT = "turn"
+SLOT = "slot"
 """The kind of the question that is answered, with null, when a component may begin."""
 
 
@@ -88,7 +88,7 @@ def from_line(line: str) -> Event:
         content["error"] = Problem(**content["error"])
     if kind == "RunEvent":
         return RunEvent(**content)
-    if kind == "TurnOver":
+    if kind == "SlotReleased":
         return SlotReleased()
     if kind == "Question":
         return Question(**content)

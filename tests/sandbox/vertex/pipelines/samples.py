@@ -31,7 +31,7 @@ def gate(metrics: dsl.Input[dsl.Metrics], least: float) -> bool:
 
 
 @component
-def offer(model: dsl.Input[dsl.Model], offered: dsl.Output[dsl.Model]) -> str:
+def export_model(model: dsl.Input[dsl.Model], offered: dsl.Output[dsl.Model]) -> str:
     offered.uri = model.uri
     offered.metadata["score"] = 61.5
     with open(model.path) as file, open(model.path + ".note") as note:
@@ -164,7 +164,7 @@ def weekly(least: float = 50.0, rate: float = 0.5, steps: int = 3):
     trained = train(rate=rate, steps=steps)
     passed = gate(metrics=trained.outputs["metrics"], least=least)
     with dsl.If(passed.output == True, name="good-enough"):  # noqa: E712
-        offer(model=trained.outputs["model"])
+        export_model(model=trained.outputs["model"])
 
 
 @dsl.pipeline(name="types")

@@ -148,7 +148,8 @@ TRAIN = "root/dag/tasks/train"
         (edit(f"{TRAIN}/cachingOptions/cacheKey", "mine"), "'train' has a cache key of its own"),
         (
             edit(
-                "components/comp-condition-1/dag/tasks/offer/componentRef/name", "comp-condition-1"
+                "components/comp-condition-1/dag/tasks/export-model/componentRef/name",
+                "comp-condition-1",
             ),
             "the components ['comp-condition-1'] contain each other",
         ),

@@ -52,8 +52,8 @@ def test_the_job_is_the_root_of_its_tasks(weekly: Any) -> None:
     assert task(weekly, "train").parent_task_id == root.task_id
     branch = task(weekly, "good-enough")
     assert branch.execution.schema_title == "system.DagExecution"
-    assert task(weekly, "offer").parent_task_id == branch.task_id
-    assert task(weekly, "offer").task_unique_name == "condition-1.offer"
+    assert task(weekly, "export-model").parent_task_id == branch.task_id
+    assert task(weekly, "export-model").task_unique_name == "condition-1.export-model"
 
 
 def test_a_task_tells_its_metrics_parameters_and_times(weekly: Any) -> None:
@@ -92,12 +92,14 @@ def test_artifacts_are_in_cloud_storage(weekly: Any, cloud_storage: storage.Clie
 
 def test_an_output_may_hand_on_another_artifact(weekly: Any, cloud_storage: storage.Client) -> None:
     model = task(weekly, "train").outputs["model"].artifacts[0]
-    offered = task(weekly, "offer")
+    offered = task(weekly, "export-model")
     assert offered.inputs["model"].artifacts[0].name == model.name
     assert offered.outputs["offered"].artifacts[0].uri == model.uri
     assert offered.outputs["offered"].artifacts[0].metadata["score"] == 61.5
     assert offered.execution.metadata["output:Output"] == "rate=0.25 steps=7, beside it"
-    blobs = cloud_storage.list_blobs(BUCKET, prefix=f"root/titleholder/{weekly.name[-5:]}/offer")
+    blobs = cloud_storage.list_blobs(
+        BUCKET, prefix=f"root/titleholder/{weekly.name[-5:]}/export-model"
+    )
     assert not [blob.name for blob in blobs if blob.name.endswith("offered")]
 
 
@@ -107,7 +109,7 @@ def test_a_condition_that_is_false(bench: Bench) -> None:
     branch = task(job, "good-enough")
     assert branch.state == Task.NOT_TRIGGERED
     assert branch.end_time
-    assert "offer" not in [one.task_name for one in job.job_detail.task_details]
+    assert "export-model" not in [one.task_name for one in job.job_detail.task_details]
 
 
 @pytest.mark.parametrize(

@@ -36,7 +36,7 @@ SEATED = Event(
     challenger_after="2991330000",
     split_after={"2990322000": 90, "2991330000": 10},
     versions={"2990322000": "linnerud@1", "2991330000": "linnerud@2"},
-    data_until={"2991330000": "2026-11-16T03:00:00Z"},
+    data_interval_end={"2991330000": "2026-11-16T03:00:00Z"},
     interval_start=START - timedelta(weeks=1),
     interval_end=START,
     evidence={"score": 96.0, "rows": 2000, "tests": [{"name": "drift", "passed": True}]},

@@ -29,11 +29,13 @@ ENDPOINT = "projects/100/locations/l/endpoints/m1"
 PROJECT = "titleholder-local"
 VIEW = View("m1", ENDPOINT, request_log=f"{PROJECT}.live.log")
 SPLIT = Guardrails.model_validate({})
-METRICS = {"table": "live.serving", "error_rate": 0.01, "latency_ms": 100.0}
+METRICS = {"table": "live.serving", "max_error_rate": 0.01, "max_latency_ms": 100.0}
 
 
 def both(**metrics: object) -> Guardrails:
-    return Guardrails.model_validate({"split": False, "metrics": {**METRICS, **metrics}})
+    return Guardrails.model_validate(
+        {"traffic_split_check": False, "metrics": {**METRICS, **metrics}}
+    )
 
 
 @dataclass(frozen=True)
