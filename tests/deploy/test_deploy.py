@@ -51,7 +51,7 @@ def test_a_dry_run_touches_nothing(
     deploy()
     before = {blob.name: blob.generation for blob in bucket.list_blobs()}
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# changed\n")
-    assert "upload dags/titleholder.py (replaces another)" in deploy("--dry-run")
+    assert "upload dags/titleholder_dags.py (replaces another)" in deploy("--dry-run")
     assert {blob.name: blob.generation for blob in bucket.list_blobs()} == before
 
 
@@ -216,11 +216,15 @@ def test_import_errors_are_told(deploy: Deploy, composer: FakeComposer) -> None:
     theirs = {"filepath": "other.py", "error": "ImportError: theirs"}
     composer.rows["list-import-errors"] = [theirs]
     deploy()
-    ours = {"filepath": "/home/airflow/gcs/dags/titleholder.py", "error": "Traceback\nE: it broke"}
+    ours = {
+        "filepath": "/home/airflow/gcs/dags/titleholder_dags.py",
+        "error": "Traceback\nE: it broke",
+    }
     composer.rows["list-import-errors"] = [theirs, ours]
     told = deploy(code=1)
     assert (
-        "everything is in the bucket, but titleholder.py has an import error: E: it broke" in told
+        "everything is in the bucket, but titleholder_dags.py has an import error: E: it broke"
+        in told
     )
     composer.rows = {}
     assert "Airflow has not parsed linnerud__train, linnerud__rollout" in deploy(code=1)

@@ -60,7 +60,7 @@ def test_another_checkouts_files_are_neither_replaced_nor_removed(
     assert said == deploy("--dry-run", code=1)
     foreign, dropped = said.splitlines()
     assert foreign == (
-        "deploy: dags/broken_models.py, dags/titleholder.py in the bucket belongs to "
+        "deploy: dags/broken_models.py, dags/titleholder_dags.py in the bucket belongs to "
         "x/theirs-first, and this checkout is example.com/ours/models; deploy to another "
         "environment, give both one OWNER, or repeat this with FORCE=1 to take it over"
     )
@@ -75,7 +75,7 @@ def test_another_checkouts_files_are_neither_replaced_nor_removed(
     said = deploy("--force")
     assert said.count("overridden by FORCE=1: ") == 2
     after = contents(bucket)
-    assert after["dags/titleholder.py"][1] == "example.com/ours/models"
+    assert after["dags/titleholder_dags.py"][1] == "example.com/ours/models"
     kept = {name: one for name, one in before.items() if name not in desired_state(checkout).switch}
     assert kept.items() <= after.items(), "also dags/extra.py and their release"
     assert "1/1 list the bucket" in deploy(), "and from then on it is ours"
@@ -118,7 +118,7 @@ def test_a_removed_dag_file_takes_no_deployed_model_along_unsaid(
 ) -> None:
     second(checkout, "second")
     deploy()
-    (checkout / "dags/titleholder.py").unlink()
+    (checkout / "dags/titleholder_dags.py").unlink()
     (checkout / "dags/models/second.yaml").unlink()
     assert "the model second is deployed" in deploy(code=1)
 
@@ -126,10 +126,10 @@ def test_a_removed_dag_file_takes_no_deployed_model_along_unsaid(
 def test_models_beside_dag_files_that_were_copied_by_hand(
     deploy: Deploy, bucket: storage.Bucket, checkout: Path
 ) -> None:
-    for name in ("dags/titleholder.py", "dags/models/byhand.yaml"):
+    for name in ("dags/titleholder_dags.py", "dags/models/byhand.yaml"):
         bucket.blob(name).upload_from_string(b"by hand")
     foreign, dropped = deploy(code=1).splitlines()
-    assert "dags/titleholder.py in the bucket was not written by `make deploy`" in foreign
+    assert "dags/titleholder_dags.py in the bucket was not written by `make deploy`" in foreign
     assert "the model byhand is deployed (dags/models/byhand.yaml in the bucket)" in dropped
     deploy("--force")
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# another release\n")
@@ -151,7 +151,7 @@ def test_what_a_deployment_without_an_owner_left_is_taken_over_only_by_force(
         deploy()
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# another release\n")
     assert (
-        "dags/broken_models.py, dags/titleholder.py in the bucket was written by a `make deploy` "
+        "dags/broken_models.py, dags/titleholder_dags.py in the bucket was written by a `make deploy` "
         "that noted no owner; if that was this project's, repeat this with FORCE=1 to take it over"
     ) in deploy(code=1)
     deploy("--force")

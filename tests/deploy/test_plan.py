@@ -92,7 +92,7 @@ def test_going_back_waits_for_nothing_that_is_there(checkout: Path) -> None:
     back = plan(old, bucket.objects)
     assert [str(step) for step in back if isinstance(step, Upload)] == [
         "upload dags/broken_models.py (replaces another)",
-        "upload dags/titleholder.py (replaces another)",
+        "upload dags/titleholder_dags.py (replaces another)",
     ]
 
 

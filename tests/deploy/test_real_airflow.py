@@ -66,7 +66,7 @@ def test_parsed_and_not_parsed(airflow: CommandLine, tmp_path: Path, whole: Path
 
     began = datetime.now(UTC)
     for objects, told in (
-        (want.switch, "titleholder.py has an import error: ImportError: plugins/titleholder-"),
+        (want.switch, "titleholder_dags.py has an import error: ImportError: plugins/titleholder-"),
         (want.objects, ""),
     ):
         for name, content in objects.items():

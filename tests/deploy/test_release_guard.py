@@ -119,7 +119,7 @@ def test_nothing_of_a_dag_file_runs_before_its_gate(source: str) -> None:
 
 
 def test_a_deployed_dag_file_is_the_one_of_the_checkout_with_a_gate() -> None:
-    source = (REPOSITORY / "dags/titleholder.py").read_bytes()
+    source = (REPOSITORY / "dags/titleholder_dags.py").read_bytes()
     deployed = with_guard(source, "0123456789ab")
     before, _, rest = deployed.partition(b"\n\n# The next lines were put here by `make deploy`")
     gate, _, after = rest.partition(b'use_release("0123456789ab")\n')
