@@ -303,7 +303,7 @@ class Model:
 
 
 @pytest.fixture
-def told(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+def webhook_sink(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
     """The webhook of the connection that the DAGs look for."""
     with sink() as into:
         held = json.dumps({"conn_type": "http", "password": into.url})

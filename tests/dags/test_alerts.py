@@ -1,4 +1,4 @@
-"""What people are told: a webhook hears of real runs."""
+"""What people are webhook_sink: a webhook hears of real runs."""
 
 import logging
 from collections.abc import Callable
@@ -29,7 +29,7 @@ def split_by_hand(google: Google, made: Model, split: dict[str, int]) -> None:
 
 def test_the_story_of_an_endpoint(
     contested: Callable[..., Model],
-    told: Sink,
+    webhook_sink: Sink,
     google: Google,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -48,20 +48,20 @@ def test_the_story_of_an_endpoint(
     assert intend("promote") == "failed"
     # A webhook that is out of order is nobody's failure.
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.3)
-    told.hangs = True
+    webhook_sink.hangs = True
     assert intend("adopt") == "success"
-    told.hangs, told.answer = False, 500
+    webhook_sink.hangs, webhook_sink.answer = False, 500
     assert intend("promote") == "success"
-    assert told.titles() == [
-        "challenger seated",
-        "changed by hand",
-        "hand-made change settled",
+    assert webhook_sink.titles() == [
+        "challenger deployed",
+        "manual change detected",
+        "manual change resolved",
         "challenger promoted",
     ]
-    seated, by_hand, _, promoted = told.texts
+    seated, by_hand, _, promoted = webhook_sink.texts
     place = f"data of {LAST_MONDAY - WEEK:%Y-%m-%d %H:%M} to {LAST_MONDAY:%Y-%m-%d %H:%M} UTC"
-    assert seated.startswith(f"*{made.name}: challenger seated* ({place})\n")
-    assert f"10 % of the requests go to the challenger {made.name}@3." in seated
+    assert seated.startswith(f"*{made.name}: challenger deployed* ({place})\n")
+    assert f"the challenger {made.name}@3 10 % of the traffic." in seated
     assert "/pipelines/runs/" in seated
     assert "/versions/3/properties?project=" in seated
     assert "observe failed:" in by_hand
@@ -69,31 +69,31 @@ def test_the_story_of_an_endpoint(
     assert "Live traffic: as that person left it; Titleholder changed nothing." in by_hand
     assert f"/dags/{made.name}__rollout/runs/" in by_hand
     assert "/tasks/observe" in by_hand
-    assert f"100 % of the requests go to the champion {made.name}@3." in promoted
+    assert f"the champion {made.name}@3 100 % of the traffic." in promoted
 
     said = caplog.text + "".join(capfd.readouterr())
     for why in ("it did not answer in time", "it answered 500"):
         assert f"webhook of the connection titleholder_alerts: {why}" in said
     for part in SECRET.split("/"):
         assert part not in said
-    assert {path for path, _ in told.posted} == {f"/services/{SECRET}"}
+    assert {path for path, _ in webhook_sink.posted} == {f"/services/{SECRET}"}
 
 
-def test_a_failure_is_told_after_the_last_retry_only(
-    model: Callable[..., Model], told: Sink, faults: Faults
+def test_a_failure_is_webhook_sink_after_the_last_retry_only(
+    model: Callable[..., Model], webhook_sink: Sink, faults: Faults
 ) -> None:
     made = model()
     faults.answer("create_pipeline_job", "UNAVAILABLE", times=2)
     made.rewrite(fail=True)
     assert made.play(retries=1).state == "failed"
-    (text,) = told.texts
+    (text,) = webhook_sink.texts
     assert text.startswith(f"*{made.name}: task failed*")
     assert "submit_pipeline failed: " in text
     assert "Live traffic: unchanged, as submit_pipeline does not touch it." in text
 
     faults.answer("create_pipeline_job", "UNAVAILABLE")
     assert made.play(retries=1).state == "failed"
-    (_, text) = told.texts
+    (_, text) = webhook_sink.texts
     assert text.startswith(f"*{made.name}: pipeline failed*")
     assert "wait_for_pipeline failed: " in text
     assert "failed in task prepare" in text
@@ -102,25 +102,27 @@ def test_a_failure_is_told_after_the_last_retry_only(
     assert "clear submit_pipeline with what follows it" in text
 
 
-def test_a_stale_source_is_told_once(
-    model: Callable[..., Model], told: Sink, monkeypatch: pytest.MonkeyPatch
+def test_a_stale_source_is_webhook_sink_once(
+    model: Callable[..., Model], webhook_sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     week = last_complete("0 3 * * 1", datetime.now(UTC))
     made = model(source__freshness={"poke_interval": "1s", "timeout": "4w"})
     made.load(week.start - timedelta(days=1))
     waited: list[timedelta] = []
-    wake_in = CheckFreshnessOperator.defer_for
+    defer_for = CheckFreshnessOperator.defer_for
 
     def wait(self: CheckFreshnessOperator, span: timedelta) -> None:
         waited.append(span)
         if len(waited) == 2:  # what no waiting mends
             made.load(week.end - timedelta(minutes=5), None)
-        wake_in(self, span)
+        defer_for(self, span)
 
-    monkeypatch.setattr(CheckFreshnessOperator, "wake_in", wait)
+    monkeypatch.setattr(CheckFreshnessOperator, "defer_for", wait)
     assert made.play(week.end).state == "failed"
     assert len(waited) == 2
-    assert told.titles() == ["source is stale", "task failed"]
-    assert f"h after the end of the interval: {inert(made.table)} " in told.texts[0]
-    assert f"waiting until {week.end + timedelta(weeks=4):%Y-%m-%d %H:%M} UTC" in told.texts[0]
-    assert "the run looks every 1 s and goes on by itself" in told.texts[0]
+    assert webhook_sink.titles() == ["source is stale", "task failed"]
+    assert f"h after the end of the interval: {inert(made.table)} " in webhook_sink.texts[0]
+    assert (
+        f"waiting until {week.end + timedelta(weeks=4):%Y-%m-%d %H:%M} UTC" in webhook_sink.texts[0]
+    )
+    assert "the run looks every 1 s and goes on by itself" in webhook_sink.texts[0]

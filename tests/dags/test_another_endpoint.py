@@ -89,7 +89,7 @@ def test_its_events_do_not_count(
     evidence = events_of(made)[-1].evidence
     since = datetime.fromisoformat(evidence["since"])
     assert LATELY <= since < LATELY + HOUR
-    assert evidence["verdict"]["looks"] == 1
+    assert evidence["verdict"]["analysis_count"] == 1
 
     assert judged(NOW + DAY).startswith("the challenger is better")
     assert sorted(google.endpoint(made.name).traffic_split.values()) == [100]

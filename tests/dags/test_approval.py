@@ -97,8 +97,8 @@ def test_rejected_then_approved(
         assert told in asked["body"]
     last = events_of(made)[-1]
     assert last.action == "approval_rejected"
-    earned = f"{made.name}@2 has earned the title and does not get it, as Anonymous rejected"
-    assert earned in last.reason
+    rejected_reason = f"the promotion of {made.name}@2 was not approved: Anonymous rejected it"
+    assert rejected_reason in last.reason
     assert last.evidence["report"] == report
 
     approved = Person(api, made, "Approve").judge("better", 1)
@@ -136,7 +136,7 @@ def test_neither_does_a_person_nor_the_next_share(
     made = contested(rollout={"promotion": "approval", "steps": [10, 40]})
     labels = google.endpoint(made.name).labels
     champion, challenger = labels["champion"], labels["challenger"]
-    person = made.play(None, dag="rollout", intent="share", share=20)
+    person = made.play(None, dag="rollout", intent="set_traffic", traffic_percentage=20)
     assert person.state == "success", person.errors
     assert (person.tasks["approve"], person.tasks["update_traffic"]) == ("skipped", "success")
 
@@ -160,7 +160,7 @@ def test_under_a_real_airflow(
     def over(model: Model, answer: str) -> dict[str, str]:
         """The tasks of a run whose question was answered so."""
         dag_id = f"{model.name}__rollout"
-        triggered = airflow.trigger(dag_id, intent="judge")
+        triggered = airflow.trigger(dag_id, intent="evaluate")
         assert triggered.status_code == 200, triggered.text
         run = triggered.json()["dag_run_id"]
         if answer:
@@ -189,8 +189,8 @@ def test_under_a_real_airflow(
     assert dict(google.endpoint(made.name).traffic_split) == {challenger: 100}
     assert google.endpoint(made.name).labels["previous-champion"] == champion
 
-    assert "as nobody answered within 0.000278 h" in events_of(hasty)[-1].reason
-    told = [event for event in events_of(made) if event.action in ("declined", "promote")]
-    assert [event.action for event in told] == ["declined", "promote"]
-    assert "as Anonymous rejected it" in told[0].reason
+    assert "there was no answer within 0.000278 h" in events_of(hasty)[-1].reason
+    told = [event for event in events_of(made) if event.action in ("approval_rejected", "promote")]
+    assert [event.action for event in told] == ["approval_rejected", "promote"]
+    assert ": Anonymous rejected it" in told[0].reason
     assert told[1].evidence["approved_by"] == "Anonymous"

@@ -9,7 +9,7 @@ from google.cloud import aiplatform_v1 as v1
 from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, crown
 from tests.dags.tiny_pipeline import IMAGE
 from titleholder.intervals import Interval
-from titleholder.operators import wait_for_pipeline
+from titleholder.operators import pipeline
 from titleholder.pipelines.contract import CandidateModel
 
 WEEK = timedelta(weeks=1)
@@ -114,7 +114,7 @@ def test_a_pipeline_that_fails(model: Callable[..., Model], untouched) -> None:
     told = untouched(made, "wait_for_pipeline", lambda: made.rewrite(fail=True))
     assert "failed in task prepare" in told
     assert f"no rows before {LAST_MONDAY:%Y-%m-%dT%H:%M:%SZ}; load them" in told
-    assert "to train anew, clear submit_pipeline with what follows it" in told
+    assert "to train again, clear submit_pipeline with what follows it" in told
 
 
 def test_a_pipeline_that_is_refused(model: Callable[..., Model], untouched) -> None:
@@ -155,7 +155,7 @@ def test_a_model_from_elsewhere_that_is_handed_over_all_the_same(
 
     made = model()
     told = untouched(
-        made, "update_traffic", lambda: monkeypatch.setattr(wait_for_pipeline, "offer", somebody)
+        made, "update_traffic", lambda: monkeypatch.setattr(pipeline, "candidate_model", somebody)
     )
     assert "the model gs://evil/m is not under gs://titleholder-local-titleholder" in told
 

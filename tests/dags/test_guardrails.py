@@ -69,10 +69,10 @@ def test_a_split_that_is_off_holds_a_promotion_back(
     assert held.state == "success", held.errors
     assert held.tasks["update_traffic"] == "skipped"
     assert held.returned["decide"]["outcome"] == "inconclusive"
-    assert held.returned["decide"]["reason"].startswith(
-        f"requests do not go where the split says: {sent[challenger]} of 200 requests for a share "
-        "of 10 % do not fit; and the challenger is better"
-    )
+    reason = held.returned["decide"]["reason"]
+    counts = f"the requests do not fit the traffic split: {sent[challenger]} of 200 requests"
+    assert reason.startswith(counts)
+    assert "10 % do not fit; and the challenger is better" in reason
     assert dict(google.endpoint(made.name).traffic_split) == {champion: 90, challenger: 10}
     live = events_of(made)[-1].evidence["live"]
     assert live["requests"] == dict(sent)
@@ -130,7 +130,7 @@ def test_a_challenger_that_fails_too_often_leaves_at_once(
     assert dict(after.traffic_split) == {champion: 100}
     assert after.labels["last-challenger"] == challenger
     *_, judged, rollback = events_of(made)
-    assert (judged.action, rollback.action) == ("judged", "rollback")
+    assert (judged.action, rollback.action) == ("evaluated", "rollback")
     told = "the challenger's error rate of 3 % is more than 2 %"
     assert rollback.evidence["reason"].startswith(told)
     assert judged.evidence["by_duel"]["outcome"] == "hold"

@@ -45,7 +45,7 @@ def texts(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Calla
             case {"type": "array", "items": {"type": "string"}}:
                 yield path, lambda text: [text]
             case {"type": "array"}:
-                yield path, lambda text: [{"share": 10, "bake": text}]
+                yield path, lambda text: [{"traffic_percentage": 10, "bake": text}]
             case {"type": "object"}:
                 yield path, lambda text: {"a": text}
             case {"type": "string" | ["string", "null"]}:
@@ -74,7 +74,7 @@ def value_of(found: Any, key: str) -> Any:
 
 def test_every_key_that_takes_text_is_tried() -> None:
     assert len(KEYS) > 30
-    assert KEYS.keys() >= FREE | {"source.table", "source.timestamp", "events", "labels"}
+    assert KEYS.keys() >= FREE | {"source.table", "source.timestamp", "events_table", "labels"}
 
 
 @pytest.mark.parametrize("key", list(KEYS))

@@ -16,11 +16,11 @@ from tests.dags.contested import contested as contested
 from tests.faults import Faults
 from tests.sink import Sink
 from titleholder.errors import InvalidRequest
-from titleholder.operators.observe import whole_share
+from titleholder.operators.observe import whole_percentage
 
 
 def test_held_then_promoted_then_nobody_is_left(
-    contested: Callable[..., Model], google: Google, told: Sink
+    contested: Callable[..., Model], google: Google, webhook_sink: Sink
 ) -> None:
     made = contested()
     labels = google.endpoint(made.name).labels
@@ -43,11 +43,11 @@ def test_held_then_promoted_then_nobody_is_left(
     endpoint = google.endpoint(made.name)
     assert dict(endpoint.traffic_split) == {new: 100}
     assert (endpoint.labels["champion"], endpoint.labels["previous-champion"]) == (new, old)
-    written = [event for event in events_of(made) if event.action in ("judged", "promote")]
-    assert [event.action for event in written] == ["judged"] * 3 + ["promote"]
-    assert [event.evidence["verdict"]["looks"] for event in written[:3]] == [1, 2, 3]
+    written = [event for event in events_of(made) if event.action in ("evaluated", "promote")]
+    assert [event.action for event in written] == ["evaluated"] * 3 + ["promote"]
+    assert [event.evidence["verdict"]["analysis_count"] for event in written[:3]] == [1, 2, 3]
     assert written[2].evidence["duel"]["mean"] == 0.5
-    assert written[2].evidence["decision"]["wish"]["deployed_model_id"] == new
+    assert written[2].evidence["decision"]["intent"]["deployed_model_id"] == new
     assert written[3].evidence["job"] == written[2].evidence["job"]
     assert written[3].evidence["report"].startswith("gs://")
 
@@ -55,30 +55,30 @@ def test_held_then_promoted_then_nobody_is_left(
     assert alone.state == "success", alone.errors
     assert set(alone.tasks.values()) == {"skipped"}
     assert google.endpoint(made.name) == endpoint
-    assert told.titles() == ["challenger held", "challenger promoted"]
-    assert "has no finite loss on 40 rows" in told.texts[0]
-    assert "|Duel>" in told.texts[1]
-    assert "|Report>" in told.texts[1]
+    assert webhook_sink.titles() == ["promotion on hold", "challenger promoted"]
+    assert "has no finite loss on 40 rows" in webhook_sink.texts[0]
+    assert "|Duel>" in webhook_sink.texts[1]
+    assert "|Report>" in webhook_sink.texts[1]
 
 
 def test_rolled_back_and_a_persons_intent(
-    contested: Callable[..., Model], google: Google, told: Sink
+    contested: Callable[..., Model], google: Google, webhook_sink: Sink
 ) -> None:
     made = contested(rollout__steps=[10, 40])
     labels = google.endpoint(made.name).labels
     champion, challenger = labels["champion"], labels["challenger"]
 
     before = google.endpoint(made.name)
-    mistyped = made.play(None, dag="rollout", intent="share", shares=20)
+    mistyped = made.play(None, dag="rollout", intent="set_traffic", traffic=20)
     assert mistyped.state == "failed"
     assert (
-        "the run was given 'shares', which its form does not have; trigger it again with intent, "
-        "share, deployed_model_id, reason" in mistyped.errors["observe"]
+        "the run was given 'traffic', which its form does not have; trigger it again with intent, "
+        "traffic_percentage, deployed_model_id, reason" in mistyped.errors["observe"]
     )
     assert google.endpoint(made.name) == before
 
     why = "support has complaints"
-    person = made.play(None, dag="rollout", intent="share", share=20, reason=why)
+    person = made.play(None, dag="rollout", intent="set_traffic", traffic_percentage=20, reason=why)
     assert person.state == "success", person.errors
     assert events_of(made)[-1].evidence == {"reason": why}
     assert person.tasks == {
@@ -99,53 +99,54 @@ def test_rolled_back_and_a_persons_intent(
     assert dict(endpoint.traffic_split) == {champion: 100}
     assert endpoint.labels["last-challenger"] == challenger
     assert [seat.id for seat in endpoint.deployed_models] == [champion]
-    assert told.titles() == [
+    assert webhook_sink.titles() == [
         "task failed",
-        "share moved",
-        "share moved",
+        "traffic changed",
+        "traffic changed",
         "challenger rolled back",
     ]
-    assert "from 10 % to 20 % of the requests" in told.texts[1]
-    assert f"{made.name}@2 (data until" in told.texts[3]
+    assert "from 10 % to 20 % of the traffic" in webhook_sink.texts[1]
+    assert f"{made.name}@2 (data until" in webhook_sink.texts[3]
 
 
-def test_a_whole_share_is_that_number_however_it_is_written(
+def test_a_whole_percentage_is_that_number_however_it_is_written(
     contested: Callable[..., Model], google: Google
 ) -> None:
     made = contested()
     champion, challenger = (
         google.endpoint(made.name).labels[role] for role in ("champion", "challenger")
     )
-    person = made.play(None, dag="rollout", intent="share", share=20.0)
+    person = made.play(None, dag="rollout", intent="set_traffic", traffic_percentage=20.0)
     assert person.state == "success", person.errors
-    assert person.returned["observe"]["share"] == 20
+    assert person.returned["observe"]["traffic_percentage"] == 20
     before = google.endpoint(made.name)
     assert dict(before.traffic_split) == {champion: 80, challenger: 20}
 
     # Airflow's form refuses anything else; `observe` does so too, where the form was not asked.
-    for share in (20.5, "20", True, None):
+    for percentage in (20.5, "20", True, None):
         with pytest.raises(ParamValidationError) as raised:
-            made.play(None, dag="rollout", intent="share", share=share)
+            made.play(None, dag="rollout", intent="set_traffic", traffic_percentage=percentage)
         said = str(raised.value).partition("\n")[0]
-        assert said == f"Invalid input for param share: {share!r} is not of type 'integer'"
-    for share in (20.5, "20", True, math.nan, math.inf, [20]):
-        with pytest.raises(
-            InvalidRequest, match="is no whole number; say how many per cent, 1 to 99"
-        ):
-            whole_share(share)
+        assert (
+            said
+            == f"Invalid input for param traffic_percentage: {percentage!r} is not of type 'integer'"
+        )
+    for percentage in (20.5, "20", True, math.nan, math.inf, [20]):
+        with pytest.raises(InvalidRequest, match="is no whole number; write one from 1 to 99"):
+            whole_percentage(percentage)
     assert google.endpoint(made.name) == before
 
 
 def test_never_promoted_and_the_next_one_waits(
-    contested: Callable[..., Model], google: Google, told: Sink, faults: Faults
+    contested: Callable[..., Model], google: Google, webhook_sink: Sink, faults: Faults
 ) -> None:
     made = contested(rollout={"promotion": "manual", "on_new_challenger": "keep_current"})
     before = google.endpoint(made.name)
     kept = judge(made, "better", 1)
     assert kept.state == "success", kept.errors
     assert kept.returned["decide"]["outcome"] == "promote"
-    assert "rollout.promotion is never" in kept.returned["decide"]["reason"]
-    assert told.titles() == ["challenger waits for a person"]
+    assert "rollout.promotion is manual" in kept.returned["decide"]["reason"]
+    assert webhook_sink.titles() == ["approval required"]
     assert google.endpoint(made.name) == before
 
     # The version may be named, as for a backfill that is to run what an older run did.
@@ -160,7 +161,7 @@ def test_never_promoted_and_the_next_one_waits(
     assert listed - called <= {"cancel_pipeline_job", "undeploy_model", "get_operation"}
 
     assert waits.state == "success", waits.errors
-    assert waits.returned["update_traffic"]["outcome"] == "waiting"
+    assert waits.returned["update_traffic"]["outcome"] == "challenger_busy"
     assert google.endpoint(made.name) == before
     assert len(google.versions(made.name)) == 3
     last = events_of(made)[-1]

@@ -56,8 +56,9 @@ class Days:
         assert said.startswith(f"{self.made.name}: the verdict on {self.made.name}@2 is outdated: ")
         assert why in said
         assert said.endswith(
-            "; nothing is changed, and to judge anew, clear the run from observe on, or trigger "
-            f"{self.made.name}__rollout with the intent judge"
+            "; nothing is changed, and to evaluate again, clear the run from observe on, or "
+            "trigger "
+            f"{self.made.name}__rollout with the intent evaluate"
         )
         assert "\n" not in said
         assert self.endpoint == before
@@ -75,13 +76,15 @@ def test_a_cleared_task_carries_out_no_outdated_verdict(
     """Of a run that earned the title, and whose update_traffic was not done at the time."""
     here = days()
     earned = here.judge(2, "better")
-    assert earned.returned["decide"]["wish"]["kind"] == "promote"
+    assert earned.returned["decide"]["intent"]["name"] == "promote"
     soon: dict[str, Any] = {"at": 2 * DAY + 2 * HOUR, "case": "better"}
 
     here.refuses(earned, "it is more than 1 d old", at=3 * DAY + 2 * HOUR, case="better")
 
     here.made.change("rollout", promotion="manual")
-    here.refuses(earned, "the sections rollout and duel of the model's file are others", **soon)
+    here.refuses(
+        earned, "the sections rollout and duel of the model's file have changed since", **soon
+    )
     here.made.change("rollout", promotion="automatic")
 
     def away(*_: object, **__: object) -> None:
@@ -99,9 +102,15 @@ def test_a_cleared_task_carries_out_no_outdated_verdict(
     )
     assert here.endpoint == before
 
-    for share in (20, 10):
-        here.made.play(None, dag="rollout", clock=here.clock, intent="share", share=share)
-    here.refuses(earned, "the endpoint was changed since (share-", **soon)
+    for percentage in (20, 10):
+        here.made.play(
+            None,
+            dag="rollout",
+            clock=here.clock,
+            intent="set_traffic",
+            traffic_percentage=percentage,
+        )
+    here.refuses(earned, "the endpoint was changed since (set_traffic-", **soon)
 
     # Newer duels hold; the older run judged anew is judged by its own, older rows.
     assert here.judge(3, "equal").returned["decide"]["outcome"] == "hold"
@@ -127,21 +136,27 @@ def test_an_old_share_lowers_no_newer_one_and_nobody_is_asked_about_an_old_verdi
 ) -> None:
     here = days(rollout={"promotion": "approval", "steps": [10, 40, 80]})
     earned = here.judge(1, "better")
-    assert earned.returned["decide"]["wish"]["share"] == 40
-    here.made.play(None, dag="rollout", clock=here.clock, intent="share", share=80)
-    here.refuses(earned, "the endpoint was changed since (share-", at=DAY + 2 * HOUR, case="better")
+    assert earned.returned["decide"]["intent"]["traffic_percentage"] == 40
+    here.made.play(
+        None, dag="rollout", clock=here.clock, intent="set_traffic", traffic_percentage=80
+    )
+    here.refuses(
+        earned, "the endpoint was changed since (set_traffic-", at=DAY + 2 * HOUR, case="better"
+    )
     assert dict(here.endpoint.traffic_split) == {here.champion: 20, here.challenger: 80}
 
     title = here.judge(3, "better", mark="approve|update_traffic")
-    assert title.returned["decide"]["asks"]
+    assert title.returned["decide"]["needs_approval"]
     here.refuses(title, "it is more than 1 d old", "approve", at=5 * DAY, case="better")
 
 
 def test_a_rollback_is_never_outdated(days: Callable[..., Days]) -> None:
     here = days()
     lost = here.judge(1, "worse")
-    assert lost.returned["decide"]["wish"]["kind"] == "rollback"
-    here.made.play(None, dag="rollout", clock=here.clock, intent="share", share=20)
+    assert lost.returned["decide"]["intent"]["name"] == "rollback"
+    here.made.play(
+        None, dag="rollout", clock=here.clock, intent="set_traffic", traffic_percentage=20
+    )
     here.judge(2, "equal")
     here.made.change("rollout", promotion="manual")
     gone = here.clear(lost, at=6 * DAY, case="worse")

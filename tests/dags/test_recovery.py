@@ -74,7 +74,7 @@ def test_a_worker_that_dies_after_every_step_comes_to_the_same_end(
 def test_long_operations_are_waited_for_without_a_worker(
     model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(reconcile, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(reconcile, "INLINE_WAIT", timedelta(0))
     deferred = []
     real = update_traffic.UpdateTrafficOperator.defer_for
 
@@ -82,7 +82,7 @@ def test_long_operations_are_waited_for_without_a_worker(
         deferred.append(span)
         real(self, span)
 
-    monkeypatch.setattr(update_traffic.UpdateTrafficOperator, "wake_in", wake_in)
+    monkeypatch.setattr(update_traffic.UpdateTrafficOperator, "defer_for", wake_in)
     made = model()
     run = made.play()
     assert run.state == "success", run.errors

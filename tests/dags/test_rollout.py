@@ -13,7 +13,7 @@ WEEK = timedelta(weeks=1)
 def test_champion_then_challenger_then_the_next_challenger(
     model: Callable[..., Model], google: Google
 ) -> None:
-    made = model(rollout__challenger_share=25)
+    made = model(rollout__traffic_percentage=25)
     first = made.play(LAST_MONDAY - 2 * WEEK)
     assert first.state == "success", first.errors
     assert set(first.tasks.values()) == {"success"}

@@ -93,10 +93,10 @@ def test_scheduled_cleared_and_backfilled(
     assert len(google.jobs_of(made.name)) == 4
     assert names == {"g0", "g1"}
 
-    assert hears.titles() == ["first champion", "challenger seated"]
+    assert hears.titles() == ["first champion", "challenger deployed"]
     said = logs_of(sandbox)
     assert "check_freshness failed: " in said, "the backfill's failure is in the log"
-    assert "told nobody: this is a backfill" in said
+    assert "this is a backfill" in said
     for part in SECRET.split("/"):
         assert part not in said
 
@@ -187,7 +187,7 @@ def test_the_duel_of_two_runs_goes_on_until_neither_waits_for_it(
     waits(runs[0])
     # Two who want to know before the schedule does: the same duel.
     for _ in range(2):
-        answer = airflow.trigger(dag_id, intent="judge")
+        answer = airflow.trigger(dag_id, intent="evaluate")
         assert answer.status_code == 200, answer.text
         runs.append(answer.json()["dag_run_id"])
         waits(runs[-1])

@@ -14,8 +14,7 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.labels import Label, dag_run_label
-from titleholder.operators.cancel_callback import CancelPipelines
-from titleholder.operators.shared_jobs import waiting_and_undecided
+from titleholder.operators.shared_jobs import CancelPipelines, waiting_and_undecided
 
 SUBMIT, WAIT = "submit_pipeline", "wait_for_pipeline"
 
@@ -70,7 +69,7 @@ class Runs:
         return {
             "dag": self.dag,
             "ti": self,
-            "params": {"force_retrain": False, "pipeline": None},
+            "params": {"force_retrain": False, "pipeline_version": None},
             "dag_run": SimpleNamespace(
                 dag_id=self.dag.dag_id,
                 run_id=run,
@@ -85,7 +84,7 @@ class Runs:
     def submit(self, run: str, generation: int = 0) -> str:
         """The job, with this run's label, or the one that is there; the run waits for it."""
         task = self.dag.task_dict[SUBMIT]
-        order = task.order(self.context(run, generation))
+        order = task.job_request(self.context(run, generation))
         job = self.jobs.submit(
             order.run.name,
             task.environment.template(order.template).spec,
@@ -108,7 +107,7 @@ class Runs:
         self.returned.pop(run, None)
         task = self.dag.task_dict[SUBMIT]
         context = self.context(run, 1)
-        found, _ = task._generation(self.jobs, task.order(context).run, context)
+        found, _ = task._generation(self.jobs, task.job_request(context).run, context)
         label = dag_run_label(self.dag.dag_id, run)
         task._cancel_left_behind(context, self.jobs, label, found)
         return self.submit(run, found.generation)
@@ -185,10 +184,10 @@ def test_a_run_that_comes_too_late_for_a_cancelled_job_starts_the_next(runs: Run
     runs.fail("a")
     assert runs.jobs.get(job).state in ("CANCELLING", "CANCELLED")
     task = runs.dag.task_dict[SUBMIT]
-    found, known = task._generation(runs.jobs, task.order(late).run, late)
+    found, known = task._generation(runs.jobs, task.job_request(late).run, late)
     assert (found.generation, known) == (1, None)
     # The run that submitted it looks at its own job, and says how it ended.
     mine = runs.context("a")
-    found, known = task._generation(runs.jobs, task.order(mine).run, mine)
+    found, known = task._generation(runs.jobs, task.job_request(mine).run, mine)
     assert known is not None
     assert (found.generation, known.name) == (0, job)

@@ -61,11 +61,11 @@ def test_promoted(
     assert airflow.tasks(dag_id, run) == {"observe": "failed", "update_traffic": "upstream_failed"}
     assert (
         f"there is no challenger on {endpoint.name}; to bring the previous champion "
-        f"{made.name}@1 back, use `python -m titleholder reinstate {made.name} --id {old}`"
-        in airflow.log(dag_id, run, "observe")
+        f"{made.name}@1 back, use `titleholder undo-promotion {made.name} --deployed-model-id "
+        f"{old}`" in airflow.log(dag_id, run, "observe")
     )
     assert google.endpoint(made.name) == before
-    assert hears.titles() == ["challenger seated", "challenger promoted", "task failed"]
+    assert hears.titles() == ["challenger deployed", "challenger promoted", "task failed"]
     assert "observe failed: there is no challenger on" in hears.texts[2]
     assert f"/dags/{dag_id}/runs/" in hears.texts[2]
 
@@ -74,12 +74,27 @@ def test_refused_by_the_form(model: Callable[..., Model], airflow: Airflow) -> N
     dag_id = f"{model().name}__rollout"
     airflow.wait(dag_id, lambda: airflow.http.get(f"/dags/{dag_id}").status_code == 200)
     wrong: list[tuple[dict[str, object], str]] = [
-        ({"intent": "share", "share": 100}, "100 is greater than the maximum of 99"),
-        ({"intent": "share", "share": 0}, "0 is less than the minimum of 1"),
-        ({"intent": "share", "share": 20.5}, "share: 20.5 is not of type 'integer'"),
-        ({"intent": "share", "share": "20"}, "share: '20' is not of type 'integer'"),
-        ({"intent": "share", "share": True}, "share: True is not of type 'integer'"),
-        ({"intent": "share", "share": None}, "share: None is not of type 'integer'"),
+        (
+            {"intent": "set_traffic", "traffic_percentage": 100},
+            "100 is greater than the maximum of 99",
+        ),
+        ({"intent": "set_traffic", "traffic_percentage": 0}, "0 is less than the minimum of 1"),
+        (
+            {"intent": "set_traffic", "traffic_percentage": 20.5},
+            "traffic_percentage: 20.5 is not of type 'integer'",
+        ),
+        (
+            {"intent": "set_traffic", "traffic_percentage": "20"},
+            "traffic_percentage: '20' is not of type 'integer'",
+        ),
+        (
+            {"intent": "set_traffic", "traffic_percentage": True},
+            "traffic_percentage: True is not of type 'integer'",
+        ),
+        (
+            {"intent": "set_traffic", "traffic_percentage": None},
+            "traffic_percentage: None is not of type 'integer'",
+        ),
         ({"intent": "crown"}, "'crown' is not one of ['promote', 'rollback'"),
         ({"intent": "promote", "deployed_model_id": "linnerud"}, "'linnerud' does not match"),
         ({}, "No value passed"),

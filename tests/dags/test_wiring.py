@@ -58,7 +58,7 @@ def test_the_rollout_of_a_model_with_duels(bag: DagBag) -> None:
     assert dag.task_dict["update_traffic"].upstream_task_ids == {"observe", "decide"}
     assert not dag.catchup
     assert dag.max_active_runs > 1, "a person's wish does not wait for a duel"
-    assert dag.params["intent"] == "judge"
+    assert dag.params["intent"] == "evaluate"
     assert scheduled(dag).timetable.summary == "0 5 * * *"
 
 
@@ -104,7 +104,7 @@ def test_the_rollout_of_a_model_without_duels() -> None:
         dag = other.dags["linnerud__rollout"]
     assert [task.task_id for task in dag.topological_sort()] == ["observe", "update_traffic"]
     assert not scheduled(dag).timetable.can_be_scheduled
-    assert "judge" not in dag.params.get_param("intent").schema["enum"]
+    assert "evaluate" not in dag.params.get_param("intent").schema["enum"]
 
 
 def test_its_interval_is_seven_days_that_end_on_monday_at_three(bag: DagBag) -> None:
@@ -136,7 +136,7 @@ def test_a_broken_model_is_told_and_the_others_load(broken: Path) -> None:
 def test_staging_has_dags_of_its_own() -> None:
     path = DAGS_FOLDER / "models" / "linnerud-staging.yaml"
     path.write_text(
-        "model: linnerud-staging\nbased_on: linnerud\nendpoint: {display_name: staging}\nduel:\n"
+        "model: linnerud-staging\nextends: linnerud\nendpoint: {display_name: staging}\nduel:\n"
     )
     try:
         bag = DagBag(str(DAGS_FOLDER))

@@ -2,10 +2,10 @@
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from titleholder.config.rollout import Rollout
 from titleholder.errors import ManualActionRequired, RetryableError
@@ -132,10 +132,17 @@ class Reconciler:
             self._record_blocked(intent, error)
             raise
 
-    def record(self, action: Action, view: View, reason: str, about: str) -> bool:
-        """Record an action that changed nothing, such as the evaluation by the job `about`; whether
-        the event could be written."""
-        self._recorder.no_change(action, reason, view, f"{about} {reason}")
+    def record(
+        self,
+        action: Action,
+        view: View,
+        reason: str,
+        about: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Record an action that changed nothing, such as the evaluation by the job `about`, with
+        more `evidence` than the context has. Returns whether the event could be written."""
+        self._recorder.no_change(action, reason, view, f"{about} {reason}", evidence)
         return self._recorder.flush()
 
     def _run(
@@ -176,7 +183,8 @@ class Reconciler:
                 check(view)
             if step in done:
                 raise ManualActionRequired(
-                    f"another caller undid this: {words}; look at `titleholder status {view.model}`, "
+                    f"another caller undid this: {words}; look at `titleholder status "
+                    f"{view.model}`, "
                     "agree on what is to be done, then repeat this"
                 )
             event = (

@@ -1,7 +1,7 @@
 """The events that the rollout engine writes to the events table."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
@@ -75,12 +75,20 @@ class Recorder:
         """Record that nothing was changed, and that a person has to decide."""
         self.no_change(Action.BLOCKED, str(error), view, f"{intent!r}: {error}")
 
-    def no_change(self, action: Action, reason: str, view: View, key: str) -> None:
+    def no_change(
+        self,
+        action: Action,
+        reason: str,
+        view: View,
+        key: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
         """Record an action that changed nothing; `key` distinguishes it from another one of the
-        same run and day."""
+        same run and day, and `evidence` is added to that of the context."""
         when = f"{self._cause.run} {self._clock():%Y-%m-%d}"
         name = f"{action}-{event_id(view.model, view.endpoint, when, key)}"
-        self.record(self._event(name, action, reason, view, view))
+        event = self._event(name, action, reason, view, view)
+        self.record(replace(event, evidence=event.evidence | dict(evidence or {})))
 
     def recover_last_change(self, view: View, lost: Event | None) -> None:
         """Record the endpoint's last change, which its caller may not have recorded. `lost` is a

@@ -14,9 +14,8 @@ from airflow.sdk import DAG, CronDataIntervalTimetable
 from titleholder.config.loader import load_model
 from titleholder.operators.base import SHORTEST_DEFERRAL, utc_now
 from titleholder.operators.check_freshness import CheckFreshnessOperator
-from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+from titleholder.operators.pipeline import SubmitPipelineOperator, WaitForPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
-from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
 
 FOLDER = Path(os.environ["MOVED"])
 CLOCK, BEGUN, GATE = FOLDER / "clock", FOLDER / "begun", FOLDER / "gate"

@@ -17,7 +17,7 @@ from titleholder.errors import DriftDetected, ManualActionRequired, RetryableErr
 from titleholder.gcp.bigquery.client import error_text
 from titleholder.gcp.bigquery.source_table import _query_error
 from titleholder.gcp.vertex.clients import error_message
-from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+from titleholder.operators.pipeline import SubmitPipelineOperator
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
 
