@@ -16,13 +16,20 @@ awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 endef
 
-.PHONY: help setup lock compile run up down status test bench check audit schema deploy
+.PHONY: force help setup lock compile run up down status test bench check audit schema deploy
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/lock ## create .venv from the lock (skipped until the lock changes)
-	@for packages in $(VENV)/lib/python3.*/site-packages; do echo '$(CURDIR)/plugins' > $$packages/titleholder.pth; done
+setup: $(VENV)/project ## create .venv from the lock, with this project in it (skipped until they change)
+	@:
+
+# The project itself, editable, built by the lock's setuptools. The stamp holds the checkout's path:
+# a .venv that was copied or moved here still points to another one.
+$(VENV)/project: $(VENV)/lock pyproject.toml $(if $(filter $(CURDIR),$(shell cat $(VENV)/project 2>&1)),,force)
+	@$(BIN)/uv pip install --quiet --offline --no-deps --no-build-isolation --compile-bytecode \
+	  --python $(BIN)/python --editable .
+	echo '$(CURDIR)' > $@
 
 # The stamp is a copy of the lock that was installed. Bytecode is compiled here, whatever
 # PYTHONDONTWRITEBYTECODE says: without it every start of Airflow takes three times as long.

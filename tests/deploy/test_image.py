@@ -66,7 +66,8 @@ class Image:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] not in allowed:
             raise ModuleNotFoundError(f"the image has no {name}", name=name)
-sys.path = [entry for entry in sys.path if not entry.endswith("plugins")]
+# This project's own installation, which no Composer has.
+sys.meta_path = [f for f in sys.meta_path if "__editable__" not in getattr(f, "__module__", "")]
 sys.meta_path.insert(0, Image())
 
 from airflow.dag_processing.dagbag import DagBag
