@@ -28,8 +28,8 @@ TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}
 def rows(count: int, labelled: float = 0.9) -> pa.Table:
     """`count` rows from a day before START to two days after END.
 
-    A fraction `labelled` has y = 3x - z + noise; w = x for all, and kind is "high" where y > 20. One
-    in a hundred rows has no z.
+    A fraction `labelled` has y = 3x - z + noise; w = x for all, and kind is "high" where y > 20.
+    One in a hundred rows has no z.
     """
     rng = np.random.default_rng(7)
     x, z = rng.normal(10, 2, (2, count))
