@@ -4,7 +4,7 @@ A file of its own: Airflow stops scheduling all DAGs of a file that has an impor
 model's typing mistake must not stop the others.
 """
 
-from titleholder.config.model import load_models
+from titleholder.config.loader import load_models
 from titleholder.release import models_dir
 
 load_models(models_dir(__file__)).require_valid()

@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 from deploy.owner import owner_of
 from deploy.release_guard import FOLDER, digest, with_guard
 from deploy.tracked import FOLDERS, tracked
-from titleholder.config.model import load_models
+from titleholder.config.loader import load_models
 from titleholder.errors import EnvironmentConfigError
 from titleholder.pipelines.templates import template_version
 from titleholder.release import NOTE, PIPELINES

@@ -7,7 +7,7 @@ import urllib.request
 from typing import Any
 
 from sandbox.state import State, addresses
-from titleholder.labels import CHANGE, MODEL
+from titleholder.labels import Label
 
 
 def endpoints(state: State) -> list[dict[str, Any]]:
@@ -54,8 +54,10 @@ def last_changes(state: State, found: list[dict[str, Any]]) -> dict[str, str]:
     """By endpoint's name when, what and why, from the event that its label `change` names; only the
     label's word where the event cannot be read, and nothing where there is no label."""
     labels = {endpoint["name"]: endpoint.get("labels", {}) for endpoint in found}
-    names = {one: said[CHANGE] for one, said in labels.items() if CHANGE in said}
-    tables = _tables({said.get(MODEL, "") for said in labels.values()})
+    names = {
+        one: said[Label.LAST_EVENT] for one, said in labels.items() if Label.LAST_EVENT in said
+    }
+    tables = _tables({said.get(Label.MODEL, "") for said in labels.values()})
     events: dict[str, str] = {}
     for table in tables if names else ():
         with contextlib.suppress(OSError, ValueError, LookupError):
@@ -98,7 +100,8 @@ def _events(state: State, table: str, ids: list[str]) -> dict[str, str]:
 
 def _tables(models: set[str]) -> set[str]:
     """The events tables of these models, by their files where there are any."""
-    from titleholder.config.model import ModelConfig, load_models
+    from titleholder.config.loader import load_models
+    from titleholder.config.model import ModelConfig
     from titleholder.gcp.environment import DAGS_FOLDER
 
     known = {one.model: one.events_table for one in load_models(DAGS_FOLDER / "models").configs}

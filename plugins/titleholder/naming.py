@@ -118,33 +118,3 @@ def _deployed_model_id(model: str, recency: Recency) -> str:
     minutes = int(recency.until.timestamp() // 60)
     offset = int(hashlib.sha256(model.encode()).hexdigest(), 16)
     return str(_FIRST_ID + (minutes * 100 + recency.generation + offset) % _IDS)
-
-
-def dag_run_label(dag_id: str, run_id: str) -> str:
-    """A label value (at most 63 of `[a-z0-9_-]`) that finds the jobs of one dag run."""
-    return hashlib.sha256(f"{dag_id}/{run_id}".encode()).hexdigest()[:32]
-
-
-def format_label_time(moment: datetime) -> str:
-    """A moment in the characters that a label value may have: `20261116t030000z`."""
-    return f"{moment.astimezone(UTC):%Y%m%dt%H%M%Sz}"
-
-
-def label_recency(recency: Recency) -> str:
-    """In the characters that a label value may have: `20261116t030000z-g0`."""
-    return f"{format_label_time(recency.until)}-g{recency.generation}"
-
-
-def recency_of_label(value: str) -> Recency | None:
-    """What `label_recency` wrote so; None for anything else."""
-    match = re.fullmatch(r"(.+)-g([0-9]{1,2})", value)
-    until = parse_label_time(match[1]) if match is not None else None
-    return Recency(until, int(match[2])) if match is not None and until is not None else None
-
-
-def parse_label_time(value: str) -> datetime | None:
-    """The moment, in UTC, that `format_label_time` wrote so; None for anything else."""
-    try:
-        return datetime.strptime(value, "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC)
-    except ValueError:
-        return None

@@ -16,7 +16,8 @@ from sandbox.replay.dag_runner import NoSuchDag, find_dag, run_interval
 from sandbox.services import airflow
 from sandbox.services.processes import inherited
 from sandbox.state import REPOSITORY, Home, State
-from titleholder.config.model import ModelConfig, load_model_by_name
+from titleholder.config.loader import load_model_by_name
+from titleholder.config.model import ModelConfig
 from titleholder.errors import ConfigError
 from titleholder.intervals import Interval, last_complete
 

@@ -113,7 +113,9 @@ def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str)
     dags, templates = home / "dags", home / "templates"
     (dags / "models").mkdir(parents=True)
     templates.mkdir()
-    (dags / "titleholder.py").write_text((REPOSITORY / "dags" / "titleholder.py").read_text())
+    (dags / "titleholder_dags.py").write_text(
+        (REPOSITORY / "dags" / "titleholder_dags.py").read_text()
+    )
     for name, text in files.items():
         (dags / f"{name}.py").write_text(text)
     shutil.copy(REPOSITORY / "pipeline" / "compiled" / "linnerud.yaml", templates)

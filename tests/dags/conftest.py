@@ -32,7 +32,8 @@ from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
 from tests.titleholder.config.editor import found_by_an_editor
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
+from titleholder.config.rollout import Rollout
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.endpoints import Endpoints
@@ -43,7 +44,6 @@ from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.reconciler.engine import Converged, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
-from titleholder.rollout.intents import Policy
 
 # A week that ended long enough ago for every wait for its source to be over.
 LAST_MONDAY = last_complete("0 3 * * 1", datetime.now(UTC)).end - timedelta(weeks=1)
@@ -325,7 +325,7 @@ def seat(
     engine = Reconciler(
         Endpoints(environment, config),
         EventsTable(environment, events or config.events_table),
-        Policy(),
+        Rollout(),
         ChangeContext(),
         clock,
     )

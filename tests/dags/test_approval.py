@@ -96,7 +96,7 @@ def test_rejected_then_approved(
     ):
         assert told in asked["body"]
     last = events_of(made)[-1]
-    assert last.action == "declined"
+    assert last.action == "approval_rejected"
     earned = f"{made.name}@2 has earned the title and does not get it, as Anonymous rejected"
     assert earned in last.reason
     assert last.evidence["report"] == report
@@ -105,7 +105,7 @@ def test_rejected_then_approved(
     assert approved.state == "success", approved.errors
     endpoint = google.endpoint(made.name)
     assert dict(endpoint.traffic_split) == {new: 100}
-    assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
+    assert (endpoint.labels["champion"], endpoint.labels["previous-champion"]) == (new, old)
     promoted = events_of(made)[-1]
     assert promoted.action == "promote"
     assert promoted.evidence["approved_by"] == "Anonymous"
@@ -187,7 +187,7 @@ def test_under_a_real_airflow(
     tasks = over(made, "Approve")
     assert (tasks["approve"], tasks["update_traffic"]) == ("success", "success")
     assert dict(google.endpoint(made.name).traffic_split) == {challenger: 100}
-    assert google.endpoint(made.name).labels["previous"] == champion
+    assert google.endpoint(made.name).labels["previous-champion"] == champion
 
     assert "as nobody answered within 0.000278 h" in events_of(hasty)[-1].reason
     told = [event for event in events_of(made) if event.action in ("declined", "promote")]

@@ -128,7 +128,7 @@ def test_a_challenger_that_fails_too_often_leaves_at_once(
     assert gone.state == "success", gone.errors
     after = google.endpoint(made.name)
     assert dict(after.traffic_split) == {champion: 100}
-    assert after.labels["withdrawn"] == challenger
+    assert after.labels["last-challenger"] == challenger
     *_, judged, rollback = events_of(made)
     assert (judged.action, rollback.action) == ("judged", "rollback")
     told = "the challenger's error rate of 3 % is more than 2 %"

@@ -11,7 +11,7 @@ from airflow.dag_processing.dagbag import DagBag
 from tests.conftest import DAGS_FOLDER
 from tests.dags.conftest import Google, Model
 from tests.titleholder.config.editor import SCHEMA
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
 from titleholder.errors import ConfigError
 
 EVIL = [

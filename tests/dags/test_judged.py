@@ -42,7 +42,7 @@ def test_held_then_promoted_then_nobody_is_left(
     assert promoted.tasks["update_traffic"] == "success"
     endpoint = google.endpoint(made.name)
     assert dict(endpoint.traffic_split) == {new: 100}
-    assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
+    assert (endpoint.labels["champion"], endpoint.labels["previous-champion"]) == (new, old)
     written = [event for event in events_of(made) if event.action in ("judged", "promote")]
     assert [event.action for event in written] == ["judged"] * 3 + ["promote"]
     assert [event.evidence["verdict"]["looks"] for event in written[:3]] == [1, 2, 3]
@@ -97,7 +97,7 @@ def test_rolled_back_and_a_persons_intent(
     assert gone.state == "success", gone.errors
     endpoint = google.endpoint(made.name)
     assert dict(endpoint.traffic_split) == {champion: 100}
-    assert endpoint.labels["withdrawn"] == challenger
+    assert endpoint.labels["last-challenger"] == challenger
     assert [seat.id for seat in endpoint.deployed_models] == [champion]
     assert told.titles() == [
         "task failed",
@@ -164,7 +164,7 @@ def test_never_promoted_and_the_next_one_waits(
     assert google.endpoint(made.name) == before
     assert len(google.versions(made.name)) == 3
     last = events_of(made)[-1]
-    assert last.action == "waiting"
+    assert last.action == "challenger_busy"
     assert f"{made.name}@2 is still being judged" in last.reason
     assert waits.returned["submit_pipeline"]["pipeline"] == version
     assert last.evidence["pipeline"] == version

@@ -19,7 +19,7 @@ from sandbox.commands.load import load
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox, run_sandbox
 from tests.dags import wine
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
 
 WEEK = timedelta(weeks=1)
 
@@ -65,7 +65,7 @@ def test_a_classifier_is_trained_challenged_and_judged(cellar: Model, google: Go
     assert judged.returned["decide"]["outcome"] == "promote", judged.returned["decide"]
     endpoint = google.endpoint("wine")
     assert dict(endpoint.traffic_split) == {new: 100}
-    assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
+    assert (endpoint.labels["champion"], endpoint.labels["previous-champion"]) == (new, old)
 
     answer = google.predictions.predict(
         endpoint=endpoint.name, instances=[[13.2, 2.8, 5.1, 1.0, 1100], [12.3, 2.0, 2.8, 1.1, 500]]

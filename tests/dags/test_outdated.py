@@ -61,7 +61,7 @@ class Days:
         )
         assert "\n" not in said
         assert self.endpoint == before
-        assert events_of(self.made)[-1].action == "refused"
+        assert events_of(self.made)[-1].action == "blocked"
 
 
 @pytest.fixture

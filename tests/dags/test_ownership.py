@@ -10,7 +10,7 @@ import yaml
 from tests.conftest import DAGS_FOLDER
 from tests.dags.conftest import LAST_MONDAY, Google, Model, crown
 from titleholder.cli.main import main
-from titleholder.config.model import load_models
+from titleholder.config.loader import load_models
 
 MODELS = DAGS_FOLDER / "models"
 

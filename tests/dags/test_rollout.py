@@ -4,9 +4,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from titleholder.digest import digest_from_label
 from titleholder.intervals import last_complete
-from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS
+from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS, digest_from_label
 
 WEEK = timedelta(weeks=1)
 

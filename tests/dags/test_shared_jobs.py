@@ -13,8 +13,7 @@ from tests.conftest import DAGS_FOLDER
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.jobs import Jobs
-from titleholder.labels import RUN
-from titleholder.naming import dag_run_label
+from titleholder.labels import Label, dag_run_label
 from titleholder.operators.cancel_callback import CancelPipelines
 from titleholder.operators.shared_jobs import waiting_and_undecided
 
@@ -91,7 +90,7 @@ class Runs:
             order.run.name,
             task.environment.template(order.template).spec,
             order.parameters,
-            {RUN: dag_run_label(self.dag.dag_id, run)},
+            {Label.RUN: dag_run_label(self.dag.dag_id, run)},
             None,
         )
         self.states[run] = {SUBMIT: "success", WAIT: "deferred"}

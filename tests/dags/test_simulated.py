@@ -103,7 +103,7 @@ class Trial:
             labels = self.google.endpoint(self.made.name).labels
             if labels["champion"] == before["challenger"]:
                 return "promoted", number, played
-            if labels.get("withdrawn") == before["challenger"]:
+            if labels.get("last-challenger") == before["challenger"]:
                 return "rolled back", number, played
         return "held", number, played
 

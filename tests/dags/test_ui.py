@@ -47,7 +47,7 @@ def test_promoted(
     linked = links_to_runs(airflow, made.name)
     assert {one for one, _ in linked} == set(ids)
     assert linked <= theirs
-    assert (endpoint.labels["champion"], endpoint.labels["previous"]) == (new, old)
+    assert (endpoint.labels["champion"], endpoint.labels["previous-champion"]) == (new, old)
 
     before = google.endpoint(made.name)
     answer = airflow.trigger(dag_id, intent="rollback")

@@ -36,7 +36,7 @@ def test_skipped_unless_it_is_wanted(model: Callable[..., Model], google: Google
     assert google.jobs_of(made.name) == []
     assert google.endpoint(made.name) == before
     last = events_of(made)[-1]
-    assert last.action == "unchanged"
+    assert last.action == "skipped_unchanged"
     assert last.reason.startswith(f"{made.name}@1 was trained on the same 1 rows of 20")
     assert "set force_retrain" in last.reason
     assert last.interval_end == LAST_MONDAY
@@ -131,7 +131,7 @@ def test_reprocessed_and_cleared_under_a_real_airflow(
 
     assert reprocess()["submit_pipeline"] == "skipped"
     assert jobs() == {"g0"}
-    assert events_of(made)[-1].action == "unchanged"
+    assert events_of(made)[-1].action == "skipped_unchanged"
 
     assert reprocess(force_retrain=True)["update_traffic"] == "success"
     assert jobs() == {"g0", "g2"}

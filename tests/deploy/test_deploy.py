@@ -51,7 +51,7 @@ def test_a_dry_run_changes_nothing(
     deploy()
     before = {blob.name: blob.generation for blob in bucket.list_blobs()}
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# changed\n")
-    assert "upload dags/titleholder.py (replaces another)" in deploy("--dry-run")
+    assert "upload dags/titleholder_dags.py (replaces another)" in deploy("--dry-run")
     assert {blob.name: blob.generation for blob in bucket.list_blobs()} == before
 
 
@@ -228,11 +228,14 @@ def test_import_errors_are_reported(deploy: Deploy, composer: FakeComposer) -> N
     foreign = {"filepath": "other.py", "error": "ImportError: foreign"}
     composer.rows["list-import-errors"] = [foreign]
     deploy()
-    own = {"filepath": "/home/airflow/gcs/dags/titleholder.py", "error": "Traceback\nE: it failed"}
+    own = {
+        "filepath": "/home/airflow/gcs/dags/titleholder_dags.py",
+        "error": "Traceback\nE: it failed",
+    }
     composer.rows["list-import-errors"] = [foreign, own]
     output = deploy(code=1)
     assert (
-        "everything is in the bucket, but titleholder.py has an import error: E: it failed"
+        "everything is in the bucket, but titleholder_dags.py has an import error: E: it failed"
         in output
     )
     composer.rows = {}

@@ -59,7 +59,7 @@ def test_objects_of_another_owner_are_neither_replaced_nor_deleted(
     assert output == deploy("--dry-run", code=1)
     foreign, dropped = output.splitlines()
     assert foreign == (
-        "deploy: dags/broken_models.py, dags/titleholder.py in the bucket belongs to "
+        "deploy: dags/broken_models.py, dags/titleholder_dags.py in the bucket belongs to "
         "x/other-first, and this checkout is example.com/own/models; deploy to another "
         "environment, give both one OWNER, or repeat this with FORCE=1 to take it over"
     )
@@ -74,7 +74,7 @@ def test_objects_of_another_owner_are_neither_replaced_nor_deleted(
     output = deploy("--force")
     assert output.count("overridden by FORCE=1: ") == 2
     after = contents(bucket)
-    assert after["dags/titleholder.py"][1] == "example.com/own/models"
+    assert after["dags/titleholder_dags.py"][1] == "example.com/own/models"
     unchanged = {
         name: one
         for name, one in before.items()
@@ -117,7 +117,7 @@ def test_an_untracked_model_file_does_not_count_as_a_model(deploy: Deploy, check
 def test_removing_a_dag_file_does_not_drop_a_model_silently(deploy: Deploy, checkout: Path) -> None:
     add_model(checkout, "second")
     deploy()
-    (checkout / "dags/titleholder.py").unlink()
+    (checkout / "dags/titleholder_dags.py").unlink()
     (checkout / "dags/models/second.yaml").unlink()
     assert "the model second is deployed" in deploy(code=1)
 
@@ -125,10 +125,10 @@ def test_removing_a_dag_file_does_not_drop_a_model_silently(deploy: Deploy, chec
 def test_models_that_were_copied_by_hand_are_dropped_only_by_force(
     deploy: Deploy, bucket: storage.Bucket, checkout: Path
 ) -> None:
-    for name in ("dags/titleholder.py", "dags/models/byhand.yaml"):
+    for name in ("dags/titleholder_dags.py", "dags/models/byhand.yaml"):
         bucket.blob(name).upload_from_string(b"by hand")
     foreign, dropped = deploy(code=1).splitlines()
-    assert "dags/titleholder.py in the bucket was not written by `make deploy`" in foreign
+    assert "dags/titleholder_dags.py in the bucket was not written by `make deploy`" in foreign
     assert "the model byhand is deployed (dags/models/byhand.yaml in the bucket)" in dropped
     deploy("--force")
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# another release\n")
@@ -150,8 +150,8 @@ def test_objects_without_an_owner_are_taken_over_only_by_force(
         deploy()
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# another release\n")
     assert (
-        "dags/broken_models.py, dags/titleholder.py in the bucket was written by a `make deploy` "
-        "that recorded no owner; if that was this project's, repeat this with FORCE=1 to take it "
+        "dags/broken_models.py, dags/titleholder_dags.py in the bucket was written by a `make "
+        "deploy` that recorded no owner; if that was this project's, repeat this with FORCE=1 to take it "
         "over"
     ) in deploy(code=1)
     deploy("--force")

@@ -100,7 +100,7 @@ def test_going_back_uploads_only_the_dag_files(checkout: Path) -> None:
     steps = plan(previous, bucket.objects)
     assert [str(step) for step in steps if isinstance(step, Upload)] == [
         "upload dags/broken_models.py (replaces another)",
-        "upload dags/titleholder.py (replaces another)",
+        "upload dags/titleholder_dags.py (replaces another)",
     ]
 
 

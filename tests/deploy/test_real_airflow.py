@@ -75,7 +75,7 @@ def test_the_wait_ends_when_airflow_has_parsed_the_dags(
     for objects, message in (
         (
             desired.entry_objects,
-            "titleholder.py has an import error: ImportError: plugins/titleholder-",
+            "titleholder_dags.py has an import error: ImportError: plugins/titleholder-",
         ),
         (desired.objects, ""),
     ):

@@ -119,7 +119,7 @@ def test_the_guard_runs_before_the_code_of_the_dag_file(source: str) -> None:
 
 
 def test_the_guard_is_the_only_change_of_a_deployed_dag_file() -> None:
-    source = (REPOSITORY / "dags/titleholder.py").read_bytes()
+    source = (REPOSITORY / "dags/titleholder_dags.py").read_bytes()
     deployed = with_guard(source, "0123456789ab")
     before, _, rest = deployed.partition(b"\n\n# The next lines were added by `make deploy`")
     guard, _, after = rest.partition(b'use_release("0123456789ab")\n')

@@ -3,8 +3,8 @@ import re
 
 import pytest
 
-from titleholder.digest import digest_from_label, digest_to_label, is_digest
 from titleholder.errors import PipelineError
+from titleholder.labels import digest_from_label, digest_to_label, is_digest
 
 
 @pytest.mark.parametrize("content", [b"", b"a model", *(bytes([n]) for n in range(0, 256, 15))])

@@ -8,16 +8,18 @@ from hypothesis import strategies as st
 
 from titleholder.errors import ManualActionRequired
 from titleholder.intervals import Interval, last_complete
-from titleholder.naming import (
-    Recency,
-    TrainingRun,
+from titleholder.labels import (
     dag_run_label,
-    deployed_model_id_of,
     format_label_time,
     label_recency,
     parse_label_time,
-    recency_of,
     recency_of_label,
+)
+from titleholder.naming import (
+    Recency,
+    TrainingRun,
+    deployed_model_id_of,
+    recency_of,
     training_run_of,
 )
 

@@ -1,36 +1,36 @@
-"""What an alert is."""
+"""An alert: one message about one model."""
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
 class AlertKind(StrEnum):
-    """What happened; the value is the alert's title."""
+    """The kind of an alert; the value is its title."""
 
     TASK = "task failed"
     PIPELINE = "pipeline failed"
-    MANUAL_CHANGE = "changed by hand"
+    MANUAL_CHANGE = "manual change detected"
     RUN = "run failed"
     STALE = "source is stale"
     LATE = "run is late"
     FIRST_CHAMPION = "first champion"
-    CHALLENGER_DEPLOYED = "challenger seated"
-    TRAFFIC_CHANGED = "share moved"
+    CHALLENGER_DEPLOYED = "challenger deployed"
+    TRAFFIC_CHANGED = "traffic changed"
     PROMOTED = "challenger promoted"
     ROLLED_BACK = "challenger rolled back"
-    PROMOTION_UNDONE = "champion reinstated"
-    SETTLED = "hand-made change settled"
-    PROMOTION_ON_HOLD = "challenger held"
-    APPROVAL_REQUIRED = "challenger waits for a person"
+    PROMOTION_UNDONE = "promotion undone"
+    DRIFT_RESOLVED = "manual change resolved"
+    PROMOTION_ON_HOLD = "promotion on hold"
+    APPROVAL_REQUIRED = "approval required"
 
     @property
     def bad(self) -> bool:
-        """Whether something went wrong, so that it is logged as an error."""
+        """Whether something failed, so that it is logged as an error."""
         return self in (AlertKind.TASK, AlertKind.PIPELINE, AlertKind.MANUAL_CHANGE, AlertKind.RUN)
 
     @property
-    def asks(self) -> bool:
-        """Whether somebody should look, though nothing has failed yet."""
+    def needs_attention(self) -> bool:
+        """Whether a person should look, though nothing has failed yet."""
         return self in (
             AlertKind.STALE,
             AlertKind.LATE,
@@ -41,7 +41,7 @@ class AlertKind(StrEnum):
 
 @dataclass(frozen=True)
 class Link:
-    """A page to look at."""
+    """A link to a page."""
 
     name: str
     url: str
@@ -49,8 +49,8 @@ class Link:
 
 @dataclass(frozen=True)
 class Alert:
-    """One message: `what` happened to which model, `about` which week or deployed model, what it
-    means for live `traffic`, and what `todo` next. Each is a sentence or a few without markup."""
+    """One message: the model, the interval or version that is its `subject`, a `summary` of what
+    happened, the live `traffic` since then, and the `next_step`. Sentences without markup."""
 
     kind: AlertKind
     model: str
@@ -61,5 +61,5 @@ class Alert:
     links: tuple[Link, ...] = ()
 
     def linked(self, *more: Link) -> "Alert":
-        """The alert with more pages, those without an address left out."""
+        """The alert with more links, without those that have no URL."""
         return replace(self, links=self.links + tuple(link for link in more if link.url))

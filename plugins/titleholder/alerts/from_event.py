@@ -1,34 +1,31 @@
-"""What is told of a change to the endpoint, by its event."""
+"""Alerts of changes to an endpoint, from their events."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
 
 from titleholder.alerts.alert import Alert, AlertKind, Link
-from titleholder.events.event import OWED, Event
+from titleholder.events.event import STILL_DIFFERS, Action, Event
 from titleholder.gcp.console import endpoint_page, object_page, pipeline_page, version_page
 
-_WATCH = "Nothing now."
+_NOTHING = "Nothing now."
 
 
-def alert_for_event(event: Event, judged: bool) -> Alert | None:
-    """The alert of a change that a rollout made; None where there is nothing to tell, as when an
-    old challenger makes place. `judged`: the model has duels, so nobody need judge it by hand."""
-    tell = _TEXTS.get(event.action)
-    if tell is None or event.reconstructed:
+def alert_for_event(event: Event, has_duel: bool) -> Alert | None:
+    """The alert of a change by a rollout; None where there is none, as when an old challenger makes
+    room. `has_duel`: the model's challengers are evaluated without a person."""
+    text_for = _TEXTS.get(event.action)
+    if text_for is None or event.reconstructed:
         return None
-    kind, whom, what, todo = tell(event, judged)
+    kind, deployed_model_id, summary, next_step = text_for(event, has_duel)
     because = f" ({event.evidence['reason']})" if event.evidence.get("reason") else ""
-    by = "" if event.actor in ("", "airflow") else f" Asked for by {event.actor}."
-    interval = event.interval_start and event.interval_end
-    about = (
-        f"data of {event.interval_start:%Y-%m-%d %H:%M} to {event.interval_end:%Y-%m-%d %H:%M} UTC"
-        if interval
-        else model_name(event, whom)
-    )
-    alert = Alert(
-        kind, event.model, about, f"{what}{because}.{by}", shares(event.split_after, event), todo
-    )
-    version = event.versions.get(whom or "", "")
+    by = "" if event.actor in ("", "airflow") else f" Requested by {event.actor}."
+    subject = model_name(event, deployed_model_id)
+    if event.interval_start and event.interval_end:
+        span = f"{event.interval_start:%Y-%m-%d %H:%M} to {event.interval_end:%Y-%m-%d %H:%M}"
+        subject = f"data of {span} UTC"
+    traffic = traffic_text(event.split_after, event)
+    alert = Alert(kind, event.model, subject, f"{summary}{because}.{by}", traffic, next_step)
+    version = event.versions.get(deployed_model_id or "", "")
     report = object_page(str(event.evidence.get("report", "")))
     return alert.linked(
         Link("Endpoint", endpoint_page(event.endpoint)),
@@ -39,137 +36,137 @@ def alert_for_event(event: Event, judged: bool) -> Alert | None:
 
 
 def model_name(event: Event, deployed_model_id: str | None) -> str:
-    """A deployed model for a person: its version, and the week it was trained on."""
+    """A deployed model by its version, and the end of its training data."""
     if deployed_model_id is None:
-        return "nobody"
+        return "no model"
     until = event.data_interval_end.get(deployed_model_id)
     trained = f" (data until {datetime.fromisoformat(until):%Y-%m-%d %H:%M} UTC)" if until else ""
     return f"{event.version_text(deployed_model_id)}{trained}"
 
 
-def shares(split: Mapping[str, int] | None, event: Event) -> str:
-    """Who answers what, as a sentence."""
+def traffic_text(split: Mapping[str, int] | None, event: Event) -> str:
+    """A traffic split as a sentence."""
     if not split:
-        return "Nobody answers: the endpoint has no traffic split."
+        return "No model receives traffic: the endpoint has no traffic split."
     roles = {event.champion_after: "the champion", event.challenger_after: "the challenger"}
-    called = {
-        seat: f"{roles[seat]} {event.version_text(seat)}"
-        if seat in roles
-        else f"{event.version_text(seat)}, which has no role"
-        for seat in split
-    }
-    parts = [f"{share} % of the requests go to {called[seat]}" for seat, share in split.items()]
-    return f"{', '.join(parts)}."
+
+    def name(deployed: str) -> str:
+        version = event.version_text(deployed)
+        return f"{roles[deployed]} {version}" if deployed in roles else f"{version}, without role,"
+
+    parts = [f"{name(deployed)} {percentage} %" for deployed, percentage in split.items()]
+    return f"{', '.join(parts)} of the traffic."
 
 
 _Text = tuple[AlertKind, str | None, str, str]
 
 
-def _crown(event: Event, judged: bool) -> _Text:
+def _first_champion(event: Event, has_duel: bool) -> _Text:
     new = event.champion_after
-    return AlertKind.FIRST_CHAMPION, new, f"{model_name(event, new)} is the first champion", _WATCH
+    return (
+        AlertKind.FIRST_CHAMPION,
+        new,
+        f"{model_name(event, new)} is the first champion",
+        _NOTHING,
+    )
 
 
-def _seat(event: Event, judged: bool) -> _Text:
-    new = event.challenger_after
-    old = event.challenger_before
-    place = f", in the place of {model_name(event, old)}" if old and old != new else ""
-    todo = (
-        f"Nothing: {event.model}__rollout judges it by itself."
-        if judged
+def _deploy_challenger(event: Event, has_duel: bool) -> _Text:
+    new, replaced = event.challenger_after, event.challenger_before
+    place = f", instead of {model_name(event, replaced)}" if replaced and replaced != new else ""
+    next_step = (
+        f"Nothing: {event.model}__rollout evaluates it."
+        if has_duel
         else f"Compare it with the champion, then trigger {event.model}__rollout with the intent "
         "promote or rollback."
     )
-    return (
-        AlertKind.CHALLENGER_DEPLOYED,
-        new,
-        f"{model_name(event, new)} is challenger{place}",
-        todo,
+    summary = f"{model_name(event, new)} is challenger{place}"
+    return AlertKind.CHALLENGER_DEPLOYED, new, summary, next_step
+
+
+def _set_traffic(event: Event, has_duel: bool) -> _Text:
+    target = event.challenger_after or ""
+    splits = (event.split_before, event.split_after)
+    before, after = ((split or {}).get(target, 0) for split in splits)
+    summary = f"{model_name(event, target)} went from {before} % to {after} % of the traffic"
+    next_step = _undo(event, "abort", "take its traffic at once")
+    return AlertKind.TRAFFIC_CHANGED, target, summary, next_step
+
+
+def _promote(event: Event, has_duel: bool) -> _Text:
+    new, before = event.champion_after, event.champion_before
+    summary = f"{model_name(event, new)} is champion, {model_name(event, before)} is not any more"
+    return AlertKind.PROMOTED, new, summary, _undo(event, "undo_promotion", "go back")
+
+
+def _rollback(event: Event, has_duel: bool) -> _Text:
+    removed = _without_traffic(event)
+    next_step = _differences(event) or "Nothing: the next weekly model is the next challenger."
+    return AlertKind.ROLLED_BACK, removed, f"{_role_text(event, removed)} any more", next_step
+
+
+def _abort(event: Event, has_duel: bool) -> _Text:
+    kind, removed, summary, _ = _rollback(event, has_duel)
+    next_step = _differences(event) or (
+        f"Trigger {event.model}__rollout with the intent set_traffic to give it traffic again, or "
+        "rollback to undeploy it."
     )
+    return kind, removed, f"{summary}, and stays deployed without traffic", next_step
 
 
-def _share(event: Event, judged: bool) -> _Text:
-    who = event.challenger_after or ""
-    before, after = ((split or {}).get(who, 0) for split in (event.split_before, event.split_after))
-    what = f"{model_name(event, who)} went from {before} % to {after} % of the requests"
-    return (
-        AlertKind.TRAFFIC_CHANGED,
-        who,
-        what,
-        _back(event, "abort", "take it off live traffic at once"),
-    )
-
-
-def _promote(event: Event, judged: bool) -> _Text:
-    new, old = event.champion_after, event.champion_before
-    what = f"{model_name(event, new)} is champion, {model_name(event, old)} is not any more"
-    return AlertKind.PROMOTED, new, what, _back(event, "reinstate", "go back")
-
-
-def _leave(event: Event, judged: bool) -> _Text:
-    gone = _withdrawn(event)
-    todo = _owed(event) or "Nothing: the next weekly model is the next challenger."
-    return AlertKind.ROLLED_BACK, gone, f"{_named_as(event, gone)} no more", todo
-
-
-def _abort(event: Event, judged: bool) -> _Text:
-    kind, gone, what, _ = _leave(event, judged)
-    todo = _owed(event) or (
-        f"Trigger {event.model}__rollout with the intent share to bring it back, or rollback to "
-        "undeploy it."
-    )
-    return kind, gone, f"{what}, and stays deployed without traffic", todo
-
-
-def _withdrawn(event: Event) -> str | None:
+def _without_traffic(event: Event) -> str | None:
     """The challenger, unless it is still there: on an endpoint that was changed by hand another
     model may have lost its traffic."""
     before, now = event.challenger_before, event.challenger_after
     if before is not None and before != now:
         return before
-    left = (event.split_before or {}).keys() - (event.split_after or {}).keys()
-    return next(iter(left), before)
+    removed = (event.split_before or {}).keys() - (event.split_after or {}).keys()
+    return next(iter(removed), before)
 
 
-def _named_as(event: Event, gone: str | None) -> str:
-    challenger = gone is None or gone == event.challenger_before
-    return f"{model_name(event, gone)} {'is challenger' if challenger else 'has traffic'}"
+def _role_text(event: Event, removed: str | None) -> str:
+    challenger = removed is None or removed == event.challenger_before
+    state = "is not challenger" if challenger else "has no traffic"
+    return f"{model_name(event, removed)} {state}"
 
 
-def _owed(event: Event) -> str:
-    owed = event.evidence.get(OWED)
+def _differences(event: Event) -> str:
+    remaining = event.evidence.get(STILL_DIFFERS)
     return (
-        f"The endpoint was changed by hand and still differs from the record ({'; '.join(owed)}): "
-        f"trigger {event.model}__rollout with the intent adopt or restore."
-        if owed
+        "The endpoint was changed by hand and still differs from the record "
+        f"({'; '.join(remaining)}): trigger {event.model}__rollout with the intent adopt or restore."
+        if remaining
         else ""
     )
 
 
-def _reinstate(event: Event, judged: bool) -> _Text:
-    back, gone = event.champion_after, event.champion_before
-    what = f"{model_name(event, back)} is champion again instead of {model_name(event, gone)}"
-    return AlertKind.PROMOTION_UNDONE, back, what, _WATCH
+def _undo_promotion(event: Event, has_duel: bool) -> _Text:
+    champion, before = event.champion_after, event.champion_before
+    summary = (
+        f"{model_name(event, champion)} is champion again instead of {model_name(event, before)}"
+    )
+    return AlertKind.PROMOTION_UNDONE, champion, summary, _NOTHING
 
 
-def _settle(event: Event, judged: bool) -> _Text:
-    how = "was taken as it was found" if event.action == "adopt" else "is as it was recorded again"
-    what = f"the endpoint {how}, with {model_name(event, event.champion_after)} as champion"
-    return AlertKind.SETTLED, event.champion_after, what, _WATCH
+def _resolve_drift(event: Event, has_duel: bool) -> _Text:
+    adopted = event.action == Action.ADOPT
+    how = "was recorded as it was found" if adopted else "is as it was recorded again"
+    summary = f"the endpoint {how}, with {model_name(event, event.champion_after)} as champion"
+    return AlertKind.DRIFT_RESOLVED, event.champion_after, summary, _NOTHING
 
 
-def _back(event: Event, intent: str, purpose: str) -> str:
+def _undo(event: Event, intent: str, purpose: str) -> str:
     return f"Nothing. To {purpose}, trigger {event.model}__rollout with the intent {intent}."
 
 
 _TEXTS: Mapping[str, Callable[[Event, bool], _Text]] = {
-    "crown": _crown,
-    "seat": _seat,
-    "share": _share,
-    "promote": _promote,
-    "rollback": _leave,
-    "abort": _abort,
-    "reinstate": _reinstate,
-    "adopt": _settle,
-    "restore": _settle,
+    Action.FIRST_CHAMPION: _first_champion,
+    Action.DEPLOY_CHALLENGER: _deploy_challenger,
+    Action.SET_TRAFFIC: _set_traffic,
+    Action.PROMOTE: _promote,
+    Action.ROLLBACK: _rollback,
+    Action.ABORT: _abort,
+    Action.UNDO_PROMOTION: _undo_promotion,
+    Action.ADOPT: _resolve_drift,
+    Action.RESTORE: _resolve_drift,
 }

@@ -57,7 +57,7 @@ class AlertNotifier(BaseNotifier):
     def send(self, alert: Alert, context: Any) -> None:
         """Send it everywhere, with a link to the run; a backfill only writes the log."""
         alert = alert.linked(Link("Airflow", run_page(context)))
-        log = self.log.warning if alert.kind.asks else self.log.info
+        log = self.log.warning if alert.kind.needs_attention else self.log.info
         log = self.log.error if alert.kind.bad else log
         quiet = is_backfill(context) and not self.backfills
         if quiet:

@@ -1,4 +1,4 @@
-"""The doubts about one measurement: every bad input has its own. No I/O."""
+"""Checks of one measurement: each kind of bad input has an issue of its own. No I/O."""
 
 import math
 from collections.abc import Iterator
@@ -8,33 +8,35 @@ from statistics import NormalDist
 from titleholder.analysis.counts import contradiction
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
-from titleholder.analysis.rules import Rules, format_days, format_loss
 from titleholder.analysis.trailing import are_consistent, trailing_windows
+from titleholder.config.duel import Duel, format_days, format_loss
 
+# The greatest part of the sum of squares that one row may carry.
+MAX_ROW_WEIGHT = 0.1
 # Clocks differ a little.
 SKEW = timedelta(minutes=5)
 
 Issues = dict[EvidenceIssue, str]
 
 
-def check_evidence(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Issues:
-    """What is wrong, gravest first, each with half a sentence. Total."""
+def check_evidence(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Issues:
+    """The issues, gravest first, each with half a sentence. Total."""
     found = [
-        *_subject(evidence, rules, duel),
-        *_times(evidence, rules, duel),
+        *_subject(evidence, rules, context),
+        *_times(evidence, rules, context),
         *_counts(evidence, rules),
         *_differences(evidence, rules),
     ]
     # The first sentence of each.
-    said = dict(reversed(found))
-    return {doubt: said[doubt] for doubt in EvidenceIssue if doubt in said}
+    reasons = dict(reversed(found))
+    return {issue: reasons[issue] for issue in EvidenceIssue if issue in reasons}
 
 
 def _subject(
-    evidence: Evidence, rules: Rules, duel: EvaluationContext
+    evidence: Evidence, rules: Duel, context: EvaluationContext
 ) -> Iterator[tuple[EvidenceIssue, str]]:
     about = (evidence.champion, evidence.challenger)
-    if about != (duel.champion, duel.challenger):
+    if about != (context.champion, context.challenger):
         yield (
             EvidenceIssue.WRONG_SUBJECT,
             f"it is about {about[0]} and {about[1]}, not about these two models",
@@ -48,27 +50,33 @@ def _subject(
 
 
 def _times(
-    evidence: Evidence, rules: Rules, duel: EvaluationContext
+    evidence: Evidence, rules: Duel, context: EvaluationContext
 ) -> Iterator[tuple[EvidenceIssue, str]]:
-    now, since, measured, newest = duel.now, duel.since, evidence.measured, evidence.newest
+    now, since, measured, newest = context.now, context.since, evidence.measured, evidence.newest
     if newest is None and evidence.n != 0:
-        yield EvidenceIssue.CLOCK_SKEW, "nobody can say how old its newest row is"
+        yield EvidenceIssue.CLOCK_SKEW, "its newest row has no time"
     # Differences: near the ends of the calendar a sum has no answer.
     if any(time.utcoffset() is None for time in (now, since, measured, newest or now)):
-        yield EvidenceIssue.CLOCK_SKEW, "a time has no time zone, so nobody can say when it was"
+        yield EvidenceIssue.CLOCK_SKEW, "a time has no time zone"
     elif since - now > SKEW:
-        yield EvidenceIssue.CLOCK_SKEW, f"the challenger came at {since}, later than now"
+        yield (
+            EvidenceIssue.CLOCK_SKEW,
+            f"the challenger's traffic was set at {since}, later than now",
+        )
     elif measured - now > SKEW:
         yield EvidenceIssue.CLOCK_SKEW, f"it was measured at {measured}, later than now"
     elif newest is not None and newest - measured > SKEW:
         yield EvidenceIssue.CLOCK_SKEW, f"its newest row is of {newest}, later than it was measured"
     elif measured < since:
-        yield EvidenceIssue.STALE, "it was measured before the challenger got its present share"
-    elif newest is not None and duel.seen is not None and newest < duel.seen:
         yield (
             EvidenceIssue.STALE,
-            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was judged by "
-            f"rows until {duel.seen:%Y-%m-%d %H:%M} UTC before",
+            "it was measured before the challenger received its present traffic percentage",
+        )
+    elif newest is not None and context.seen is not None and newest < context.seen:
+        yield (
+            EvidenceIssue.STALE,
+            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated on "
+            f"rows until {context.seen:%Y-%m-%d %H:%M} UTC before",
         )
     elif newest is not None and now - newest > rules.max_evidence_age:
         yield (
@@ -78,44 +86,46 @@ def _times(
         )
 
 
-def _counts(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
+def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
     n, champion, challenger = evidence.n, evidence.champion_rows, evidence.challenger_rows
     if wrong := contradiction(evidence):
         yield EvidenceIssue.INVALID_COUNTS, wrong
         return
-    # As many failures as rows are needed to decide anything: the model is broken. A champion that
-    # answers nothing at all is so at once, for nobody must be sent back to it.
-    for silent, doubt, who in (
+    # A model that fails on as many rows as a decision needs is broken. A champion without any valid
+    # prediction is so at once, since traffic must not go back to it.
+    for failed, issue, role in (
         (challenger - n, EvidenceIssue.CHAMPION_INVALID, "champion"),
         (champion - n, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
     ):
-        if silent:
-            broken = silent >= rules.min_rows or champion == 0
-            told = f"the {who} has no finite loss on {silent:.0f} rows that the other answered"
-            yield (doubt if broken else EvidenceIssue.MISSING_PREDICTIONS), told
+        if failed:
+            broken = failed >= rules.min_rows or champion == 0
+            reason = (
+                f"the {role} has no finite loss on {failed:.0f} rows on which the other has one"
+            )
+            yield (issue if broken else EvidenceIssue.MISSING_PREDICTIONS), reason
     if evidence.challenger_invalid_predictions:
         bad = evidence.challenger_invalid_predictions
         yield (
             EvidenceIssue.MISSING_PREDICTIONS,
-            f"the challenger's prediction is not sound on {bad:.0f} rows",
+            f"the challenger's prediction is invalid on {bad:.0f} rows",
         )
-    # Of no rows none lacks its label: there are only none yet.
+    # Without rows none lacks its label.
     if evidence.rows and evidence.coverage < rules.min_label_coverage:
         yield (
             EvidenceIssue.LOW_COVERAGE,
             f"only {evidence.coverage:.1%} of the rows are labelled, less than the "
-            f"{rules.min_label_coverage:.1%} that are asked for",
+            f"{rules.min_label_coverage:.1%} that are required",
         )
     if n == 0:
-        yield EvidenceIssue.NO_ROWS, "there is no labelled row that both answered"
+        yield EvidenceIssue.NO_ROWS, "no labelled row has a prediction of both models"
     elif n < rules.min_rows:
         yield EvidenceIssue.INSUFFICIENT_ROWS, f"{n:.0f} rows are fewer than {rules.min_rows}"
 
 
-def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
+def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
     n, mean, variance = evidence.n, evidence.mean, evidence.variance
     if not n >= 2:
-        # Mean and variance of so few are NULL or NaN, and no fault.
+        # Mean and variance of so few rows are NULL or NaN, which is no error.
         return
     if not (math.isfinite(mean) and math.isfinite(variance)):
         yield (
@@ -133,39 +143,39 @@ def _differences(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIss
         yield from _heavy_tail(evidence, rules)
 
 
-def _recent_regression(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
-    """A mean over all rows tells late that a challenger has turned bad. Any stretch of newest days
-    may tell it here, by an interval for one look: what can only hold back adds nothing to the
-    chance of a wrong promotion, however often it is asked."""
+def _recent_regression(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
+    """The mean over all rows shows late that a challenger has become worse. Here every window of
+    newest days is tested by an interval for one look: a test that can only hold back does not
+    raise the probability of a wrong promotion, however often it is repeated."""
     if not are_consistent(evidence.days, evidence.n):
         yield (
             EvidenceIssue.NO_DAILY_BREAKDOWN,
             f"its days are not those of its {evidence.n:.0f} rows",
         )
-    elif evidence.mean >= -rules.margin:  # else all rows together say so, too
+    elif evidence.mean >= -rules.margin:  # else all rows together show it
         z = NormalDist().inv_cdf(1 - rules.alpha / 2)
         for part in trailing_windows(evidence.days, rules.min_rows):
             half = z * math.sqrt(part.variance / part.n)
             if not part.mean + half >= -rules.margin:
                 yield (
                     EvidenceIssue.RECENT_REGRESSION,
-                    f"lately the challenger is worse: {part.mean:.4g} ({part.mean - half:.4g} to "
+                    f"the challenger is worse lately: {part.mean:.4g} ({part.mean - half:.4g} to "
                     f"{part.mean + half:.4g}) on the newest {part.n:.0f} rows",
                 )
                 return
 
 
-def _heavy_tail(evidence: Evidence, rules: Rules) -> Iterator[tuple[EvidenceIssue, str]]:
+def _heavy_tail(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
     """The central limit theorem needs that no single row matters (Lindeberg and Feller): the
-    greatest squared deviation over the sum of all must become small. Where it is not yet, a rare
-    great loss may not have been seen at all, and what was seen looks better than it is."""
+    greatest squared deviation over the sum of all must become small. While it is not, a rare
+    great loss may be missing from the rows, and the mean looks better than it is."""
     deviation = math.sqrt(evidence.variance)
     for extreme in (evidence.smallest, evidence.largest):
         far = (extreme - evidence.mean) / deviation
         weight = far * far / (evidence.n - 1)
-        if not weight <= rules.heaviest_row:
+        if not weight <= MAX_ROW_WEIGHT:
             yield (
                 EvidenceIssue.HEAVY_TAIL,
                 f"one row, {extreme:g}, carries {weight:.2%} of the sum of squares, more than "
-                f"{rules.heaviest_row:.2%}",
+                f"{MAX_ROW_WEIGHT:.2%}",
             )

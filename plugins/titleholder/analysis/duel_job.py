@@ -7,7 +7,6 @@ from typing import Any
 
 from titleholder.analysis.evidence import Evidence
 from titleholder.analysis.pair import ModelPair, RegisteredModel
-from titleholder.analysis.rules import Metric, Rules
 from titleholder.analysis.trailing import DifferenceStats
 from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
@@ -16,12 +15,6 @@ from titleholder.naming import MAX_GENERATION
 from titleholder.pipelines.contract import Job
 
 COMPARE = "compare"
-_METRICS: Mapping[str, Metric] = {
-    "absolute": "absolute",
-    "squared": "squared",
-    "log_loss": "log loss",
-    "zero_one": "zero-one",
-}
 
 
 @dataclass(frozen=True)
@@ -48,24 +41,6 @@ class DuelJob:
                 f"{self.name} was the last of too many tries; delete old pipeline jobs"
             )
         return replace(self, generation=self.generation + 1)
-
-
-def rules_of(duel: Duel) -> Rules:
-    """The section's rules."""
-    return Rules(
-        loss=_METRICS[duel.loss],
-        target=duel.target,
-        hypothesis=duel.hypothesis,
-        margin=duel.margin,
-        alpha=duel.alpha,
-        min_rows=duel.min_rows,
-        planned_rows=duel.planned_rows,
-        min_label_coverage=duel.min_label_coverage,
-        max_evidence_age=duel.max_evidence_age,
-        min_duration=duel.min_duration,
-        max_duration=duel.max_duration,
-        on_timeout=duel.on_timeout,
-    )
 
 
 def duel_parameters(
@@ -108,11 +83,10 @@ def duel_result(job: Job) -> tuple[dict[str, Any], str]:
 def parse_evidence(raw: Mapping[str, Any], between: ModelPair, at: datetime) -> Evidence:
     """What a duel measured at `at`, for a verdict, which believes none of it: a number that is
     missing or no number is NaN, a model or loss that is another is not taken for ours."""
-    metric = raw.get("loss")
     return Evidence(
         champion=_model_id(raw, "champion", between.champion),
         challenger=_model_id(raw, "challenger", between.challenger),
-        loss=_METRICS.get(metric, metric) if isinstance(metric, str) else "",
+        loss=str(raw.get("loss")),
         target=str(raw.get("primary_target")),
         n=_agreed(raw, "n"),
         mean=_number(raw, "mean"),

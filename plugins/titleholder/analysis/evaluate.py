@@ -1,4 +1,4 @@
-"""The verdict on a challenger and what follows, with all that it rests on. No I/O."""
+"""The evaluation of a challenger: verdict, guardrails and decision, for the record. No I/O."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -13,24 +13,25 @@ from titleholder.analysis.decision import (
     newest_row,
     unchanged_since,
 )
-from titleholder.analysis.duel_job import parse_evidence, rules_of
+from titleholder.analysis.duel_job import parse_evidence
 from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import GuardrailFindings, LiveObservations, apply_guardrails
 from titleholder.analysis.limits import check_limits
 from titleholder.analysis.pair import ModelPair
 from titleholder.analysis.sample_ratio import check_sample_ratio
 from titleholder.analysis.verdict import Verdict, verdict
-from titleholder.config.duel import Duel as Section
+from titleholder.config.duel import Duel
 from titleholder.config.guardrails import Guardrails
 from titleholder.config.model import ModelConfig
 from titleholder.events.event import Event, events_of_endpoint
+from titleholder.rollout.intents import intent_to_json
 from titleholder.rollout.view import View
 
 
 @dataclass(frozen=True)
 class DuelResult:
-    """What a duel handed over: its job's resource name, since when its numbers are, the evidence as
-    docs/duel.md has it, and the URI of its report."""
+    """The result of a duel: its job's resource name, the time of its evidence, the evidence as
+    docs/duel.md describes it, and the URI of its report."""
 
     job: str
     at: datetime
@@ -40,7 +41,7 @@ class DuelResult:
 
 @dataclass(frozen=True)
 class Evaluation:
-    """A verdict, the decision that follows, and both with all they rest on, for the record."""
+    """A verdict, the decision that follows, and the record of both: JSON for the event."""
 
     verdict: Verdict
     decision: Decision
@@ -48,29 +49,29 @@ class Evaluation:
 
 
 def policy_of(config: ModelConfig) -> str:
-    """A digest of the sections `rollout` and `duel`, which say what a verdict earns."""
+    """A digest of the sections `rollout` and `duel`, by which verdicts are decided."""
     text = config.model_dump_json(include={"rollout", "duel"})
     return hashlib.sha256(text.encode()).hexdigest()
 
 
 def evaluation_context(
-    between: ModelPair, view: View, events: Sequence[Event], job: str, now: datetime
+    pair: ModelPair, view: View, events: Sequence[Event], job: str, now: datetime
 ) -> EvaluationContext:
-    """The look at `now` on the challenger of `view`, with the duel `job`.
+    """The context of the look at `now`, with the duel `job`, on the challenger of `view`.
 
     `events` are the model's, oldest first: those of this endpoint tell how long the challenger has
-    had its share, and how often and on which rows it was judged. Where they do not, the endpoint's
-    last change is taken, which is no earlier, and no model has a share before it is deployed: a
-    challenger is never thought to be live for longer than it is.
+    had its traffic percentage, and how often and on which rows it was evaluated. Without them the
+    time of the endpoint's last change counts, which is no earlier, and never one before the
+    challenger was deployed, so that its time is not overestimated.
     """
-    challenger = between.challenger.id
+    challenger = pair.challenger.id
     own = events_of_endpoint(events, view.endpoint, view.created)
     begun = unchanged_since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
-    seat = view.deployed_model(challenger)
-    if seat is not None and seat.deployed_at is not None:
-        begun = max(begun, seat.deployed_at)
+    deployed = view.deployed_model(challenger)
+    if deployed is not None and deployed.deployed_at is not None:
+        begun = max(begun, deployed.deployed_at)
     return EvaluationContext(
-        between.champion.id,
+        pair.champion.id,
         challenger,
         begun,
         now,
@@ -81,30 +82,32 @@ def evaluation_context(
 
 def evaluate(
     config: ModelConfig,
-    section: Section,
-    between: ModelPair,
-    look: EvaluationContext,
-    share: int,
+    duel: Duel,
+    pair: ModelPair,
+    context: EvaluationContext,
+    percentage: int,
     measured: DuelResult,
     observed: LiveObservations,
 ) -> Evaluation:
-    """Judge the challenger, which has `share` per cent of the requests, at that look."""
-    rules, rollout = rules_of(section), config.rollout
-    by_duel = verdict(parse_evidence(measured.evidence, between, measured.at), rules, look)
-    live = _live(rollout.guardrails, observed, look, share)
-    found = apply_guardrails(by_duel, live, rules, look)
-    decision = decide(
-        found, rollout.stages, share, look.time_at_percentage, look.challenger, rollout.promotion
-    )
+    """The evaluation of the challenger, which has that traffic percentage, at one look."""
+    rollout = config.rollout
+    by_duel = verdict(parse_evidence(measured.evidence, pair, measured.at), duel, context)
+    live = _findings(rollout.guardrails, observed, context, percentage)
+    found = apply_guardrails(by_duel, live, duel, context)
+    decision = decide(found, rollout, percentage, context.time_at_percentage, context.challenger)
     record = {
         "job": measured.job,
         "report": measured.report,
         "measured": measured.at.isoformat(),
         "verdict": asdict(found) | {"outcome": str(found.outcome)},
-        "decision": asdict(decision),
-        "share": share,
-        "since": look.since.isoformat(),
-        "rules": section.model_dump(mode="json"),
+        "decision": {
+            "intent": intent_to_json(decision.intent) if decision.intent else None,
+            "reason": decision.reason,
+            "needs_approval": decision.needs_approval,
+        },
+        "traffic_percentage": percentage,
+        "since": context.since.isoformat(),
+        "rules": duel.model_dump(mode="json"),
         "duel": dict(measured.evidence),
     }
     if rollout.guardrails is not None:
@@ -117,16 +120,19 @@ def evaluate(
     return Evaluation(found, decision, record)
 
 
-def _live(
-    guardrails: Guardrails | None, observed: LiveObservations, look: EvaluationContext, share: int
+def _findings(
+    guardrails: Guardrails | None,
+    observed: LiveObservations,
+    context: EvaluationContext,
+    percentage: int,
 ) -> GuardrailFindings:
-    pair = (look.champion, look.challenger)
+    pair = (context.champion, context.challenger)
     split = limits = None
-    # An aborted challenger has no share that could be off.
-    if observed.requests is not None and 1 <= share <= 99:
+    # An aborted challenger has no traffic percentage to compare with.
+    if observed.requests is not None and 1 <= percentage <= 99:
         champion_requests, challenger_requests = (observed.requests[model] for model in pair)
-        split = check_sample_ratio(champion_requests, challenger_requests, share)
+        split = check_sample_ratio(champion_requests, challenger_requests, percentage)
     if guardrails and guardrails.metrics and observed.arms is not None:
         champion, challenger = (observed.arms[model] for model in pair)
-        limits = check_limits(champion, challenger, guardrails.metrics.limits)
+        limits = check_limits(champion, challenger, guardrails.metrics)
     return GuardrailFindings(split, limits, observed.unreadable)

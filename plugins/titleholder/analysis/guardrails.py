@@ -1,25 +1,25 @@
-"""What live traffic makes of a verdict: it may end or hold back a challenger, never promote it."""
+"""Guardrails: findings on live traffic that hold or end a rollout and never promote."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
 from titleholder.analysis.evidence import EvaluationContext
-from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
 from titleholder.analysis.limits import ArmMetrics, LimitsFinding
-from titleholder.analysis.rules import Rules
 from titleholder.analysis.sample_ratio import SampleRatioFinding
 from titleholder.analysis.verdict import Outcome, Verdict, timeout_outcome
+from titleholder.config.duel import Duel
 
-# The split may take a while to be everywhere after it was set; until then nothing is counted.
+# A new traffic split takes a while to apply everywhere; requests before that are not counted.
 SETTLING_TIME = timedelta(minutes=5)
 
 
 @dataclass(frozen=True)
 class LiveObservations:
-    """Requests by deployed model id, from the endpoint's log, and what each did, from the metrics;
-    None for what is not asked for or could not be read. `unread` says in a sentence each what could
-    not be read, and what to do."""
+    """Requests by deployed model id, from the endpoint's request log, and metrics by deployed model
+    id; None where not configured or not readable. `unreadable` has one sentence for each that could
+    not be read."""
 
     requests: Mapping[str, float] | None = None
     arms: Mapping[str, ArmMetrics] | None = None
@@ -28,7 +28,7 @@ class LiveObservations:
 
 @dataclass(frozen=True)
 class GuardrailFindings:
-    """What follows from that; None where nothing was observed."""
+    """Findings on live traffic; None where nothing was observed."""
 
     sample_ratio: SampleRatioFinding | None = None
     limits: LimitsFinding | None = None
@@ -36,47 +36,57 @@ class GuardrailFindings:
 
 
 def apply_guardrails(
-    found: Verdict, live: GuardrailFindings, rules: Rules, duel: EvaluationContext
+    found: Verdict, live: GuardrailFindings, rules: Duel, context: EvaluationContext
 ) -> Verdict:
-    """The verdict, as far as live traffic bears it out. Pure and total.
+    """The verdict, limited by the findings on live traffic. Pure and total.
 
-    In this order: a broken limit rolls back at once; nobody is sent back to a champion that breaks
-    a limit which the challenger keeps, or that does not answer; any other rollback stays; whatever
-    is wrong leaves the traffic as it is, and at the deadline ends as any other doubt does.
+    In this order: a limit that only the challenger breaks rolls back at once; no rollback to a
+    champion that breaks a limit which the challenger keeps, or that gives no predictions; any other
+    rollback stays; any other issue leaves the traffic as it is, until `max_duration`.
     """
     limits = live.limits
-    if limits and limits.outcome == "broken":
+    if limits and limits.issue is GuardrailIssue.CHALLENGER_LIMITS:
         if found.issue == EvidenceIssue.CHAMPION_INVALID.word:
             return replace(found, reason=f"{limits.reason}; but {found.reason}")
-        return replace(found, outcome=Outcome.ROLL_BACK, reason=limits.reason, issue="limits")
-    if found.outcome is Outcome.ROLL_BACK:
-        if limits and limits.outcome == "champion":
-            told = f"{limits.reason}, so nobody is sent back to it, though {found.reason}"
-            return replace(found, outcome=Outcome.INCONCLUSIVE, reason=told, issue="limits")
+        return replace(
+            found, outcome=Outcome.ROLLBACK, reason=limits.reason, issue=limits.issue.value
+        )
+    if found.outcome is Outcome.ROLLBACK:
+        if limits and limits.issue is GuardrailIssue.CHAMPION_LIMITS:
+            reason = f"{limits.reason}, so traffic does not go back to it, though {found.reason}"
+            return replace(
+                found, outcome=Outcome.INCONCLUSIVE, reason=reason, issue=limits.issue.value
+            )
         return found
-    wrong = list(_wrong(live))
-    if found.outcome is Outcome.PROMOTE:
-        # A better challenger may well take the title from a champion that breaks its limits.
-        wrong = [one for one in wrong if one[0] != "champion"]
-    else:
-        wrong = [one for one in wrong if one[0] != "too few"]
-    if not wrong or found.outcome is Outcome.INCONCLUSIVE:
+    # A better challenger may replace a champion that breaks its limits, and few requests are no
+    # reason to change a verdict that changes nothing.
+    ignored = (
+        GuardrailIssue.CHAMPION_LIMITS
+        if found.outcome is Outcome.PROMOTE
+        else GuardrailIssue.INSUFFICIENT_REQUESTS
+    )
+    issues = [(issue, why) for issue, why in _issues(live) if issue is not ignored]
+    if not issues or found.outcome is Outcome.INCONCLUSIVE:
         return found
-    word, told = wrong[0]
-    reason = f"{told}; and {found.reason}"
-    outcome = Outcome.HOLD if word == "too few" else Outcome.INCONCLUSIVE
+    issue, why = issues[0]
+    reason = f"{why}; and {found.reason}"
+    waits = issue is GuardrailIssue.INSUFFICIENT_REQUESTS
+    outcome = Outcome.HOLD if waits else Outcome.INCONCLUSIVE
     if found.outcome is Outcome.PROMOTE:
-        outcome, reason = timeout_outcome(rules, duel, f"; and {told}") or (outcome, reason)
-    return replace(found, outcome=outcome, reason=reason, issue=word)
+        outcome, reason = timeout_outcome(rules, context, f"; and {why}") or (outcome, reason)
+    return replace(found, outcome=outcome, reason=reason, issue=issue.value)
 
 
-def _wrong(live: GuardrailFindings) -> Iterator[tuple[str, str]]:
-    """What is wrong, gravest first: in a word, and in a sentence."""
+def _issues(live: GuardrailFindings) -> Iterator[tuple[GuardrailIssue, str]]:
+    """The issues, gravest first, each with the reason."""
     if live.sample_ratio and live.sample_ratio.outcome == "off":
-        yield "split", f"requests do not go where the split says: {live.sample_ratio.reason}"
-    if live.limits and live.limits.outcome not in ("kept", "broken", "too few"):
-        yield live.limits.outcome, live.limits.reason
-    for told in live.unreadable:
-        yield "unread", told
-    if live.limits and live.limits.outcome == "too few":
-        yield "too few", live.limits.reason
+        reason = f"the requests do not fit the traffic split: {live.sample_ratio.reason}"
+        yield GuardrailIssue.TRAFFIC_SPLIT, reason
+    found = live.limits.issue if live.limits else None
+    few = found is GuardrailIssue.INSUFFICIENT_REQUESTS
+    if live.limits and found and not few and found is not GuardrailIssue.CHALLENGER_LIMITS:
+        yield found, live.limits.reason
+    for reason in live.unreadable:
+        yield GuardrailIssue.UNREADABLE, reason
+    if live.limits and few:
+        yield GuardrailIssue.INSUFFICIENT_REQUESTS, live.limits.reason

@@ -1,45 +1,100 @@
-"""What may be wrong with evidence, and what each doubt still allows. None allows promotion."""
+"""The issues of evidence and of live traffic. None of them allows a promotion."""
 
-from enum import Enum
+from enum import Enum, StrEnum
 
 
 class EvidenceIssue(Enum):
-    """A reason not to promote: (in a word, waits, may_roll_back, may_end).
+    """An issue of evidence: (word, waits, may_roll_back, may_end, description), gravest first.
 
-    waits: more rows will settle it, so hold; otherwise inconclusive. may_roll_back: an interval
-    that is wholly below the margin still sends the challenger home, because that direction only
-    puts back what was there before. may_end: the deadline still counts.
+    waits: more rows will settle it, so the verdict is hold; otherwise inconclusive. may_roll_back:
+    an interval that lies wholly below the margin still rolls back, because that direction only
+    restores what was there before. may_end: `max_duration` still applies.
     """
 
-    # Whose times are wrong may be rows that a model was trained on, and no deadline is known.
-    CLOCK_SKEW = ("clock skew", False, False, False)
-    # Sending everybody back to a champion that does not answer would be the greater harm.
-    CHAMPION_INVALID = ("champion silent", False, False, False)
-    # Numbers about another challenger or loss, or that nobody can have counted, show no harm.
-    WRONG_SUBJECT = ("other evidence", False, False, True)
-    INVALID_COUNTS = ("impossible counts", False, False, True)
-    NO_ROWS = ("no rows", True, False, True)
-    NOT_FINITE = ("not finite", False, False, True)
-    NEGATIVE_VARIANCE = ("negative variance", False, False, True)
+    # With wrong times the rows may be some that a model was trained on, and no deadline is known.
+    CLOCK_SKEW = ("clock_skew", False, False, False, "a time lies in the future or has no zone")
+    # Traffic must not go back to a champion that gives no predictions.
+    CHAMPION_INVALID = (
+        *("champion_invalid", False, False, False),
+        "the champion gave no valid prediction on many rows",
+    )
+    # Numbers about another challenger or loss, or that cannot have been counted, prove nothing.
+    WRONG_SUBJECT = (
+        *("wrong_subject", False, False, True),
+        "it is about other models, another loss or another target",
+    )
+    INVALID_COUNTS = ("invalid_counts", False, False, True, "its counts contradict each other")
+    NO_ROWS = ("no_rows", True, False, True, "no labelled row has a prediction of both models")
+    NOT_FINITE = ("not_finite", False, False, True, "mean or variance is not a finite number")
+    NEGATIVE_VARIANCE = ("negative_variance", False, False, True, "the variance is below 0")
     # The interval is asymptotic: below min_rows it is not known to hold for either side.
-    INSUFFICIENT_ROWS = ("too few", True, False, True)
-    # All rows differ by the same amount. Two copies of a model do, and nothing is gained by them;
-    # a challenger that loses every row by more than the margin does, too.
-    ZERO_VARIANCE = ("zero variance", False, True, True)
-    # The verdict rolls it back for this alone.
-    CHALLENGER_INVALID = ("challenger silent", False, True, True)
-    MISSING_PREDICTIONS = ("gaps", False, True, True)
-    LOW_COVERAGE = ("low coverage", False, True, True)
-    NO_DAILY_BREAKDOWN = ("no days", False, True, True)
+    INSUFFICIENT_ROWS = ("insufficient_rows", True, False, True, "fewer rows than `min_rows`")
+    # All rows differ by the same amount, as two copies of a model do, or as a challenger does that
+    # is worse on every row by the same amount.
+    ZERO_VARIANCE = ("zero_variance", False, True, True, "all rows differ by the same amount")
+    # The verdict rolls back for this alone.
+    CHALLENGER_INVALID = (
+        *("challenger_invalid", False, True, True),
+        "the challenger gave no valid prediction on many rows",
+    )
+    MISSING_PREDICTIONS = (
+        *("missing_predictions", False, True, True),
+        "a model gave no valid prediction on some rows",
+    )
+    LOW_COVERAGE = (
+        *("low_coverage", False, True, True),
+        "a smaller part of the rows is labelled than `min_label_coverage`",
+    )
+    NO_DAILY_BREAKDOWN = (
+        *("no_daily_breakdown", False, True, True),
+        "its days do not add up to its rows",
+    )
     # Mostly there are only too few rows yet on which the models differ.
-    HEAVY_TAIL = ("heavy tail", True, True, True)
-    # What was clear when it was measured is as true now.
-    STALE = ("stale", False, True, True)
-    # A good one may have turned bad; if so, all rows together will tell, too.
-    RECENT_REGRESSION = ("lately worse", True, True, True)
+    HEAVY_TAIL = (
+        *("heavy_tail", True, True, True),
+        "one row carries more than a tenth of the sum of squares",
+    )
+    # A difference that was clear when it was measured still is.
+    STALE = (
+        *("stale", False, True, True),
+        "it is older than `max_evidence_age`, than the traffic percentage, or than the evidence of "
+        "an earlier verdict",
+    )
+    # If it lasts, all rows together will show it, too.
+    RECENT_REGRESSION = (
+        *("recent_regression", True, True, True),
+        "the challenger is worse on the newest days",
+    )
 
-    def __init__(self, word: str, waits: bool, may_roll_back: bool, may_end: bool) -> None:
+    def __init__(
+        self, word: str, waits: bool, may_roll_back: bool, may_end: bool, description: str
+    ) -> None:
         self.word = word
         self.waits = waits
         self.may_roll_back = may_roll_back
         self.may_end = may_end
+        self.description = description
+
+
+class GuardrailIssue(StrEnum):
+    """An issue of live traffic (see guardrails and limits)."""
+
+    description: str
+
+    def __new__(cls, word: str, description: str) -> "GuardrailIssue":
+        """The issue as a string; `description` says what it means."""
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.description = description
+        return made
+
+    CHALLENGER_LIMITS = (
+        "challenger_limits",
+        "the challenger breaks a limit that the champion keeps",
+    )
+    CHAMPION_LIMITS = "champion_limits", "the champion breaks a limit that the challenger keeps"
+    BOTH_LIMITS = "both_limits", "champion and challenger break the same limit"
+    INVALID_METRICS = "invalid_metrics", "the metrics contradict each other"
+    INSUFFICIENT_REQUESTS = "insufficient_requests", "fewer requests than `min_requests`"
+    TRAFFIC_SPLIT = "traffic_split", "the requests do not fit the traffic percentage"
+    UNREADABLE = "unreadable", "the request log or the metrics cannot be read"

@@ -1,14 +1,17 @@
-"""Whether a challenger keeps within its limits on live requests: errors and latency. No I/O."""
+"""Limits on the errors and the latency of live requests. No I/O."""
 
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
+from titleholder.analysis.issues import GuardrailIssue as Issue
+from titleholder.config.guardrails import Metrics
+
 
 @dataclass(frozen=True)
 class ArmMetrics:
-    """What one deployed model was measured to do. Nothing is believed of it.
+    """The metrics of one deployed model, as read: any of them may be impossible.
 
     `latency` is a percentile in milliseconds, NaN where it was not measured.
     """
@@ -19,73 +22,49 @@ class ArmMetrics:
 
 
 @dataclass(frozen=True)
-class Limits:
-    """What a model may do at most, None for anything; below `min_requests` nobody is judged.
-
-    `max_error_rate` is of a model's requests, 0 to 1, and `max_error_rate_increase` how much more
-    than the champion's; `latency` is in milliseconds, and `max_latency_ratio` in champion's.
-    """
-
-    min_requests: int
-    max_error_rate: float | None = None
-    max_error_rate_increase: float | None = None
-    max_latency_ms: float | None = None
-    max_latency_ratio: float | None = None
-
-    @property
-    def on_errors(self) -> bool:
-        """Whether errors are limited."""
-        return not (self.max_error_rate is None and self.max_error_rate_increase is None)
-
-    @property
-    def on_latency(self) -> bool:
-        """Whether latency is limited."""
-        return not (self.max_latency_ms is None and self.max_latency_ratio is None)
-
-    @property
-    def relative(self) -> bool:
-        """Whether a limit is the champion's measure."""
-        return not (self.max_error_rate_increase is None and self.max_latency_ratio is None)
-
-
-@dataclass(frozen=True)
 class LimitsFinding:
-    """broken: by the challenger, and the champion keeps what it breaks. both: the champion breaks
-    the same. champion: the champion breaks one that the challenger keeps, whatever else. too few:
-    more requests will tell. impossible: nobody can have measured that."""
+    """The issue of the limits, None when they are kept, and the reason in half a sentence."""
 
-    outcome: Literal["kept", "broken", "both", "champion", "too few", "impossible"]
+    issue: Issue | None
     reason: str
 
 
-def check_limits(champion: ArmMetrics, challenger: ArmMetrics, limits: Limits) -> LimitsFinding:
-    """What live requests say of a challenger, beside its champion. Pure and total.
+def check_limits(champion: ArmMetrics, challenger: ArmMetrics, limits: Metrics) -> LimitsFinding:
+    """The limits that a challenger breaks on live requests, beside its champion. Pure and total.
 
-    A limit that the champion breaks as well says nothing of the challenger, and a champion that
-    breaks one which the challenger keeps is nobody to go back to.
+    A limit that the champion breaks as well says nothing about the challenger, and traffic must not
+    go back to a champion that breaks a limit which the challenger keeps.
     """
-    for who, arm in (("champion", champion), ("challenger", challenger)):
-        if told := _impossible(arm, limits):
-            return LimitsFinding("impossible", f"{told} of the {who} cannot be")
+    for role, arm in (("champion", champion), ("challenger", challenger)):
+        if wrong := _impossible(arm, limits):
+            return LimitsFinding(Issue.INVALID_METRICS, f"{wrong} of the {role} cannot be")
     least = limits.min_requests
     if challenger.requests < least:
-        return LimitsFinding("too few", _too_few("challenger", challenger, least))
+        few = _too_few("challenger", challenger, least)
+        return LimitsFinding(Issue.INSUFFICIENT_REQUESTS, few)
     compared = champion.requests >= least
     rules = list(_rules(champion, challenger, limits, compared))
-    if told := "; ".join(rule.text("champion") for rule in rules if rule.by == (False, True)):
-        return LimitsFinding("champion", told)
-    if told := "; ".join(rule.text("challenger") for rule in rules if rule.by == (True, False)):
-        return LimitsFinding("broken", told)
-    if told := "; ".join(rule.text("challenger") for rule in rules if rule.by == (True, True)):
-        return LimitsFinding("both", f"{told}, and so is the champion's")
+    broken = {
+        by: "; ".join(
+            rule.text("champion" if by == (False, True) else "challenger") for rule in some
+        )
+        for by in ((False, True), (True, False), (True, True))
+        if (some := [rule for rule in rules if rule.broken_by == by])
+    }
+    if reason := broken.get((False, True)):
+        return LimitsFinding(Issue.CHAMPION_LIMITS, reason)
+    if reason := broken.get((True, False)):
+        return LimitsFinding(Issue.CHALLENGER_LIMITS, reason)
+    if reason := broken.get((True, True)):
+        return LimitsFinding(Issue.BOTH_LIMITS, f"{reason}, and so is the champion's")
     if not compared and limits.relative:
-        return LimitsFinding("too few", _too_few("champion", champion, least))
-    return LimitsFinding("kept", f"limits are kept on {challenger.requests:g} requests")
+        return LimitsFinding(Issue.INSUFFICIENT_REQUESTS, _too_few("champion", champion, least))
+    return LimitsFinding(None, f"limits are kept on {challenger.requests:g} requests")
 
 
 @dataclass(frozen=True)
 class _Rule:
-    """A value of each, and what it may be at most; the champion's is -inf where it is not known."""
+    """The values of both models and their limit; the champion's is -inf where it is not known."""
 
     name: str
     unit: str
@@ -94,22 +73,22 @@ class _Rule:
     most: float
 
     @property
-    def by(self) -> tuple[bool, bool]:
-        """Whether the challenger and whether the champion breaks it."""
+    def broken_by(self) -> tuple[bool, bool]:
+        """Whether the challenger breaks it, and whether the champion does."""
         return self.challenger > self.most, self.champion > self.most
 
-    def text(self, who: Literal["challenger", "champion"]) -> str:
-        """How far that model breaks it."""
-        value = self.challenger if who == "challenger" else self.champion
+    def text(self, role: Literal["challenger", "champion"]) -> str:
+        """By how much that model breaks it."""
+        value = self.challenger if role == "challenger" else self.champion
         scale = 100 if self.unit == "%" else 1
         return (
-            f"the {who}'s {self.name} of {value * scale:.4g} {self.unit} is more than "
+            f"the {role}'s {self.name} of {value * scale:.4g} {self.unit} is more than "
             f"{self.most * scale:.4g} {self.unit}"
         )
 
 
 def _rules(
-    champion: ArmMetrics, challenger: ArmMetrics, limits: Limits, compared: bool
+    champion: ArmMetrics, challenger: ArmMetrics, limits: Metrics, compared: bool
 ) -> Iterator[_Rule]:
     for name, unit, on, read, most, beyond in (
         (
@@ -123,13 +102,13 @@ def _rules(
     ):
         if not on:
             continue
-        mine, theirs = read(challenger), read(champion) if compared else -math.inf
+        value, reference = read(challenger), read(champion) if compared else -math.inf
         if most is not None:
-            yield _Rule(name, unit, mine, theirs, most)
+            yield _Rule(name, unit, value, reference, most)
         if beyond is not None and compared:
-            more = theirs * beyond if unit == "ms" else theirs + beyond
-            # The champion is the measure.
-            yield _Rule(f"{name}, beside the champion,", unit, mine, -math.inf, more)
+            more = reference * beyond if unit == "ms" else reference + beyond
+            # Relative to the champion, which therefore cannot break it.
+            yield _Rule(f"{name}, beside the champion,", unit, value, -math.inf, more)
 
 
 def _error_rate(arm: ArmMetrics) -> float:
@@ -140,8 +119,8 @@ def _latency(arm: ArmMetrics) -> float:
     return arm.latency
 
 
-def _impossible(arm: ArmMetrics, limits: Limits) -> str:
-    """What cannot be of those numbers; empty when all can."""
+def _impossible(arm: ArmMetrics, limits: Metrics) -> str:
+    """The first number that cannot be; empty when all can."""
     if not 0 <= arm.requests < math.inf:
         return f"{arm.requests:g} requests"
     if arm.requests and limits.on_errors and not 0 <= arm.errors <= arm.requests:
@@ -151,5 +130,5 @@ def _impossible(arm: ArmMetrics, limits: Limits) -> str:
     return ""
 
 
-def _too_few(who: str, arm: ArmMetrics, least: int) -> str:
-    return f"{arm.requests:g} requests that the {who} answered are fewer than {least}"
+def _too_few(role: str, arm: ArmMetrics, least: int) -> str:
+    return f"{arm.requests:g} requests to the {role} are fewer than {least}"

@@ -1,24 +1,24 @@
-"""Whether what a verdict decided may still be carried out. No I/O."""
+"""Whether the decision of a verdict is still valid. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from titleholder.analysis.rules import format_days
-from titleholder.events.event import Event, events_of_endpoint
-from titleholder.labels import CHANGE
+from titleholder.config.duel import format_days
+from titleholder.events.event import Action, Event, events_of_endpoint
+from titleholder.labels import Label
 from titleholder.rollout.view import View
 
 
 @dataclass(frozen=True)
 class RecordedDecision:
-    """A promotion or a share that `challenger` has earned by the verdict of `run`, recorded at `at`
-    (aware), with the endpoint's last change and the digest of the policy as they were then."""
+    """The decision to promote `challenger` or to raise its traffic, by the verdict of `run`, recorded
+    at `at` (aware), with the endpoint's label `last-event` and the digest of the policy then."""
 
     challenger: str
     at: datetime
     run: str
-    change: str
+    last_event: str
     policy: str
 
 
@@ -30,7 +30,7 @@ def outdated_reason(
     period: timedelta,
     now: datetime,
 ) -> str:
-    """Why it may not be carried out any more, in half a sentence; empty while it may.
+    """Why the decision is outdated, in half a sentence; empty while it is valid.
 
     `events` are the model's since that verdict, `policy` is the present one's digest, and `period`
     how long after a verdict the next one is due. Pure and total.
@@ -39,7 +39,7 @@ def outdated_reason(
     newer = [
         event
         for event in own
-        if event.action == "judged"
+        if event.action == Action.EVALUATED
         and event.challenger_after == decided.challenger
         and event.time > decided.at
         and event.run != decided.run
@@ -49,10 +49,10 @@ def outdated_reason(
     if now - decided.at > period:
         return f"it is more than {format_days(period)} old, after which the next one is due"
     if policy != decided.policy:
-        return "the sections rollout and duel of the model's file are others now"
-    change = view.labels.get(CHANGE, "")
-    # What this run has written itself is no news, also where it was an earlier attempt's.
+        return "the sections rollout and duel of the model's file have changed since"
+    last = view.labels.get(Label.LAST_EVENT, "")
+    # Writes of this run do not count, also those of an earlier attempt.
     written = {event.id for event in own if event.run == decided.run}
-    if change != decided.change and change not in written:
-        return f"the endpoint was changed since ({change or 'its labels were taken away'})"
+    if last != decided.last_event and last not in written:
+        return f"the endpoint was changed since ({last or 'its labels were removed'})"
     return ""

@@ -1,4 +1,4 @@
-"""Who is judged: champion and challenger with the artifacts that are deployed. No I/O."""
+"""Champion and challenger of an evaluation, with their registered artifacts. No I/O."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from titleholder.rollout.view import View
 
 @dataclass(frozen=True)
 class Evaluate:
-    """The wish of a scheduled run: see what the challenger has earned."""
+    """The intent of a scheduled run: evaluate the challenger."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,7 @@ class RegisteredModel:
 
 @dataclass(frozen=True)
 class ModelPair:
-    """Champion and challenger as they were at one look."""
+    """Champion and challenger of one view."""
 
     champion: RegisteredModel
     challenger: RegisteredModel
@@ -40,10 +40,10 @@ class ModelPair:
 
 
 def model_pair(view: View) -> ModelPair | None:
-    """Who is to be judged now; None when there is no challenger.
+    """The pair to evaluate now; None when there is no challenger.
 
-    Raises ManualActionRequired where somebody changed the endpoint by hand, and for a model of
-    which the registry does not tell what a duel needs.
+    Raises ManualActionRequired when the endpoint was changed by hand, and for a model whose version
+    lacks what a duel needs.
     """
     roles = resolve_roles(view).roles if view.endpoint is not None else None
     if roles is None or roles.challenger is None:
@@ -54,27 +54,25 @@ def model_pair(view: View) -> ModelPair | None:
 
 
 def require_same_pair(view: View, pinned: ModelPair) -> View:
-    """The view; raises ManualActionRequired unless those who were measured are champion and
-    challenger on it."""
+    """The view; raises ManualActionRequired unless its pair is the one that was compared."""
     now = model_pair(view)
     if now != pinned:
         found = str(now) if now else "no challenger"
         raise ManualActionRequired(
             f"the evidence is about {pinned}, and there is {found} on {view.endpoint} now; the "
-            "next run judges anew"
+            "next run evaluates again"
         )
     return view
 
 
 def _known(view: View, role: str, deployed_model_id: str) -> RegisteredModel:
-    seat = view.deployed_model(deployed_model_id)
-    version = view.version_served_by(seat) if seat is not None else None
-    if seat is None or version is None or not (version.digest and version.data_interval_end):
+    deployed = view.deployed_model(deployed_model_id)
+    version = view.version_served_by(deployed) if deployed is not None else None
+    if deployed is None or version is None or not (version.digest and version.data_interval_end):
         raise ManualActionRequired(
             f"the {role} {version_text(view, deployed_model_id)} on {view.endpoint} is no "
-            "version of "
-            f"{view.model} that was registered with its digest and interval, so no duel can be "
-            "sure of it; promote or roll back by hand, or train anew by clearing the weekly run"
+            f"version of {view.model} that was registered with its digest and interval, which a "
+            "duel needs; promote or roll back by hand, or clear the weekly run to train again"
         )
     until = f"{version.data_interval_end:%Y-%m-%dT%H:%M:%SZ}"
-    return RegisteredModel(seat.id, seat.model, version.uri, version.digest, until)
+    return RegisteredModel(deployed.id, deployed.model, version.uri, version.digest, until)

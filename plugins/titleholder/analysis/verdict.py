@@ -1,4 +1,4 @@
-"""Whether a challenger has earned the title: evidence in, one of four outcomes out. No I/O."""
+"""The verdict on a challenger: evidence in, one of four outcomes out. No I/O."""
 
 from dataclasses import dataclass
 from enum import StrEnum
@@ -7,25 +7,25 @@ from titleholder.analysis.checks import Issues, check_evidence
 from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
-from titleholder.analysis.rules import Rules, format_days, format_loss
+from titleholder.config.duel import Duel, format_days, format_loss
 
 
 class Outcome(StrEnum):
-    """What the evidence says. Hold and inconclusive both leave the traffic as it is."""
+    """The outcome of a verdict. Hold and inconclusive both leave the traffic as it is."""
 
     PROMOTE = "promote"
-    ROLL_BACK = "roll back"
-    HOLD = "hold"  # all is in order, and more rows or more time will tell
-    INCONCLUSIVE = "inconclusive"  # time alone will not mend it: a person should look
+    ROLLBACK = "rollback"
+    HOLD = "hold"  # no issue, or one that more rows or time will settle
+    INCONCLUSIVE = "inconclusive"  # time alone will not settle it: a person should look
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """The outcome, in one sentence why, and what it rests on.
+    """An outcome, the reason in one sentence, and the numbers that it rests on.
 
-    `doubt` names the gravest thing wrong with the evidence, empty when nothing is. `estimate` and
-    the interval are of the mean difference, champion's loss minus challenger's, in the loss's unit;
-    `low` and `high` are None where the numbers bear no interval.
+    `issue` is the gravest EvidenceIssue or GuardrailIssue, empty without one. `estimate`, `low` and
+    `high` are of the mean difference, champion's loss minus challenger's, in the loss's unit; `low`
+    and `high` are None where the numbers give no interval. `analysis_count` counts the looks.
     """
 
     outcome: Outcome
@@ -40,49 +40,51 @@ class Verdict:
     analysis_count: int
 
 
-def verdict(evidence: Evidence, rules: Rules, duel: EvaluationContext) -> Verdict:
-    """The verdict at this look; valid however often one has looked before. Pure and total.
+def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verdict:
+    """The verdict at this look; valid however many looks there were before. Pure and total.
 
-    In this order: a clear rollback, unless a doubt speaks against it; the deadline; whatever is
-    wrong with the evidence; promotion; hold.
+    In this order: a clear rollback, unless an issue forbids it; `max_duration`; the issues of the
+    evidence; promotion; hold.
     """
-    wrong = check_evidence(evidence, rules, duel)
+    wrong = check_evidence(evidence, rules, context)
     ends = _interval(evidence, rules, wrong)
-    outcome, reason = _decide(evidence, rules, duel, wrong, ends)
+    outcome, reason = _decide(evidence, rules, context, wrong, ends)
     low, high = ends or (None, None)
     return Verdict(
         outcome,
         reason,
-        next((doubt.word for doubt in wrong), ""),
+        next((issue.word for issue in wrong), ""),
         evidence.n,
         evidence.mean,
         low,
         high,
         rules.margin,
         evidence.coverage,
-        duel.analysis_count,
+        context.analysis_count,
     )
 
 
-def timeout_outcome(rules: Rules, duel: EvaluationContext, told: str) -> tuple[Outcome, str] | None:
-    """What becomes of a challenger that has not earned the title in time, and why, with `told` what
-    was against it; None before the deadline."""
-    if rules.max_duration is None or duel.time_at_percentage < rules.max_duration:
+def timeout_outcome(
+    rules: Duel, context: EvaluationContext, objection: str
+) -> tuple[Outcome, str] | None:
+    """Outcome and reason for a challenger that is still undecided after `max_duration`; None before.
+    `objection` is what speaks against its promotion."""
+    if context.time_at_percentage < rules.max_duration:
         return None
-    late = f"nothing was decided in {format_days(rules.max_duration)}{told}"
+    late = f"nothing was decided in {format_days(rules.max_duration)}{objection}"
     if rules.on_timeout == "rollback":
-        return Outcome.ROLL_BACK, f"{late}; the champion keeps the title"
+        return Outcome.ROLLBACK, f"{late}; the champion stays"
     return Outcome.INCONCLUSIVE, f"{late}; a person has to decide"
 
 
-# Who failed on how many rows is not known, or is not to be held against the challenger.
+# With one of these it is not known which model failed on how many rows.
 _UNCOUNTED = {
     EvidenceIssue.CLOCK_SKEW,
     EvidenceIssue.CHAMPION_INVALID,
     EvidenceIssue.WRONG_SUBJECT,
     EvidenceIssue.INVALID_COUNTS,
 }
-# Without one of these the numbers bear an interval.
+# With one of these the numbers give no interval.
 _BARRED = {
     EvidenceIssue.WRONG_SUBJECT,
     EvidenceIssue.INVALID_COUNTS,
@@ -93,7 +95,7 @@ _BARRED = {
 }
 
 
-def _interval(evidence: Evidence, rules: Rules, wrong: Issues) -> tuple[float, float] | None:
+def _interval(evidence: Evidence, rules: Duel, wrong: Issues) -> tuple[float, float] | None:
     if _BARRED & wrong.keys():
         return None
     planned_rows = rules.planned_rows or rules.min_rows
@@ -102,30 +104,30 @@ def _interval(evidence: Evidence, rules: Rules, wrong: Issues) -> tuple[float, f
 
 def _decide(
     evidence: Evidence,
-    rules: Rules,
-    duel: EvaluationContext,
+    rules: Duel,
+    context: EvaluationContext,
     wrong: Issues,
     ends: tuple[float, float] | None,
 ) -> tuple[Outcome, str]:
     gravest = next(iter(wrong), None)
-    told = f"; and {wrong[gravest]}" if gravest else ""
+    objection = f"; and {wrong[gravest]}" if gravest else ""
     where = _where(evidence, ends) if ends else ""
-    if ends and ends[1] < -rules.margin and all(doubt.may_roll_back for doubt in wrong):
-        return Outcome.ROLL_BACK, f"the challenger is worse: {where}{told}"
+    if ends and ends[1] < -rules.margin and all(issue.may_roll_back for issue in wrong):
+        return Outcome.ROLLBACK, f"the challenger is worse: {where}{objection}"
     if EvidenceIssue.CHALLENGER_INVALID in wrong and not wrong.keys() & _UNCOUNTED:
-        return Outcome.ROLL_BACK, wrong[EvidenceIssue.CHALLENGER_INVALID]
+        return Outcome.ROLLBACK, wrong[EvidenceIssue.CHALLENGER_INVALID]
     bar = 0.0 if rules.hypothesis == "superiority" else 0.0 - rules.margin
     earned = ends is not None and ends[0] > bar and not wrong
-    if not earned and all(doubt.may_end for doubt in wrong):
-        late = timeout_outcome(rules, duel, told)
+    if not earned and all(issue.may_end for issue in wrong):
+        late = timeout_outcome(rules, context, objection)
         if late is not None:
             return late
     if gravest:
-        waits = all(doubt.waits for doubt in wrong)
+        waits = all(issue.waits for issue in wrong)
         return (Outcome.HOLD if waits else Outcome.INCONCLUSIVE), wrong[gravest]
     if not earned:
         return Outcome.HOLD, f"not decided yet: {where}; the low end must get above {bar:g}"
-    if duel.time_at_percentage < rules.min_duration:
+    if context.time_at_percentage < rules.min_duration:
         return (
             Outcome.HOLD,
             f"good so far, but live for less than {format_days(rules.min_duration)}: {where}",

@@ -1,4 +1,4 @@
-"""The verbs that change something."""
+"""The verbs that change an endpoint."""
 
 import argparse
 import json
@@ -8,16 +8,16 @@ import time
 from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import print_line
 from titleholder.reconciler.engine import PendingOperation
-from titleholder.rollout.wishes import Wish, intent_of
+from titleholder.rollout.intents import intent_from
 
 POLL_SECONDS = 5.0
 
 
 def change(desk: CommandContext, options: argparse.Namespace) -> int:
-    """Carry the wish out, however long its operations take; each step is told on stderr."""
+    """Apply the intent, however long its operations take; each step is logged on stderr."""
     engine = desk.engine(options.reason)
-    wish, _, _ = engine.resolve_target(Wish(options.kind, options.deployed_model_id, options.share))
-    intent = intent_of(wish)
+    asked = intent_from(options.intent, options.deployed_model_id, options.traffic_percentage)
+    intent, _, _ = engine.resolve_target(asked)
     waiting: PendingOperation | None = None
     while True:
         result = engine.run(intent, waiting)

@@ -1,4 +1,4 @@
-"""What every verb needs: one model, and the clients that reach its endpoint and its events."""
+"""The context of a verb: one model, and the clients for its endpoint and its events."""
 
 import getpass
 import time
@@ -12,12 +12,11 @@ from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.reconciler.engine import Reconciler
 from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
-from titleholder.rollout.intents import Policy
 
 
 @dataclass(frozen=True)
 class CommandContext:
-    """One model, from a person's terminal."""
+    """One model and its environment."""
 
     config: ModelConfig
     environment: Environment
@@ -36,25 +35,20 @@ class CommandContext:
 
     @property
     def events(self) -> EventsTable:
-        """Where what happens is written."""
+        """The events table."""
         return self.events_within(RECORD_TIMEOUT_SECONDS)
 
     def events_within(self, seconds: float) -> EventsTable:
-        """The same, no call of which is waited for longer."""
+        """The events table, with that timeout for each call."""
         return EventsTable(self.environment, self.config.events_table, timeout_seconds=seconds)
 
-    @property
-    def policy(self) -> Policy:
-        """The model's."""
-        return Policy(self.config.rollout.replacement, self.config.rollout.keep_previous_champion)
-
     def engine(self, reason: str | None = None) -> Reconciler:
-        """The rollout engine, on behalf of whoever sits here, with the reason that they give."""
+        """The rollout engine, on behalf of the user, with the reason that they give."""
         return Reconciler(
             self.endpoints,
             self.events,
-            self.policy,
-            # Each command is a run of its own.
+            self.config.rollout,
+            # Each command counts as a run.
             ChangeContext(
                 run=f"command line {datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ}",
                 actor=getpass.getuser(),

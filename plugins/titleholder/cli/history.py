@@ -1,4 +1,4 @@
-"""The verb that looks back: history."""
+"""The verb history: the events of a model."""
 
 import argparse
 import json
@@ -14,7 +14,7 @@ from titleholder.reconciler.recorder import REASON
 
 
 def history(desk: CommandContext, options: argparse.Namespace) -> int:
-    """The events, the last `--limit` of them, or, with --at, who was champion then and why."""
+    """Print the events, the last `--limit` of them, or, with --at, the champion then and why."""
     endpoint, created = desk.endpoints.resource()
     events = desk.events.read(desk.config.model, until=options.at, endpoint=endpoint)
     if options.at is None:
@@ -25,10 +25,10 @@ def history(desk: CommandContext, options: argparse.Namespace) -> int:
         for event in events:
             print_line(line(event))
         if not events:
-            print_line(f"{desk.config.model}: nothing has happened yet")
+            print_line(f"{desk.config.model}: there are no events yet")
         return 0
     if created is not None and options.at >= created:
-        # The champion of an endpoint that was deleted since does not answer at this one.
+        # An endpoint that was deleted since had other models.
         events = events_of_endpoint(events, endpoint, created)
     found = champion_at(events, options.at)
     if options.json:
@@ -50,12 +50,12 @@ def history(desk: CommandContext, options: argparse.Namespace) -> int:
 
 
 def line(event: Event) -> str:
-    """The event on one line: when, what, and who wanted it for which reason."""
-    who = f"{event.actor or 'unknown'}, {event.run or 'unknown run'}"
-    said = event.evidence.get(REASON)
-    # In quotes that nothing in it can close.
-    why = f", because {json.dumps(str(said), ensure_ascii=False)}" if said else ""
-    return f"{event.time:%Y-%m-%d %H:%M:%S} UTC {event.action:10} {event.reason} ({who}{why})"
+    """The event on one line: time, action, reason, actor and the actor's reason."""
+    actor = f"{event.actor or 'unknown'}, {event.run or 'unknown run'}"
+    reason = event.evidence.get(REASON)
+    # Quoted, so that nothing in it can end the quotation.
+    why = f", because {json.dumps(str(reason), ensure_ascii=False)}" if reason else ""
+    return f"{event.time:%Y-%m-%d %H:%M:%S} UTC {event.action:17} {event.reason} ({actor}{why})"
 
 
 def fields(event: Event) -> dict[str, Any]:

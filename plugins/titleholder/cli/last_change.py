@@ -1,4 +1,4 @@
-"""What the events tell of an endpoint's last changes, beside what the endpoint itself tells."""
+"""The last changes of an endpoint by its events."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -8,53 +8,53 @@ from titleholder.cli.context import CommandContext
 from titleholder.cli.history import line
 from titleholder.events.event import NO_CHANGE_ACTIONS, Event
 from titleholder.gcp.errors import user_message
-from titleholder.labels import CHANGE
+from titleholder.labels import Label
 from titleholder.rollout.view import View
 
-# Who asks what is there now does not wait for long for what was.
+# `status` must not wait long for the events.
 LOOK_BACK = timedelta(days=90)
 SECONDS = 10.0
 
 
 @dataclass(frozen=True)
-class Recorded:
-    """The last change on record, the one by which the withdrawn challenger left (None: not on
-    record), and why the events could not be read, "" where they were."""
+class LastChange:
+    """The last recorded change, the one that removed the last challenger (None: not recorded), and
+    why the events could not be read, "" if they were."""
 
     last: Event | None = None
-    left: Event | None = None
-    unread: str = ""
+    removal: Event | None = None
+    unreadable: str = ""
 
 
-def last_change(desk: CommandContext, withdrawn: str | None, now: datetime) -> Recorded:
-    """What is on record of the time since LOOK_BACK before `now`; raises nothing, since the
-    endpoint can be looked at without BigQuery. `withdrawn` is a deployed model id."""
+def last_change(desk: CommandContext, last_challenger: str | None, now: datetime) -> LastChange:
+    """The last change since LOOK_BACK before `now`; raises nothing, since `status` must work without
+    BigQuery. `last_challenger` is a deployed model id."""
     try:
         events = desk.events_within(SECONDS).read(desk.config.model, since=now - LOOK_BACK)
     except Exception as error:
-        return Recorded(unread=user_message(error) or f"{type(error).__name__}: {error}")
+        return LastChange(unreadable=user_message(error) or f"{type(error).__name__}: {error}")
     changes = [event for event in events if event.action not in NO_CHANGE_ACTIONS]
-    left = [
+    removals = [
         event
         for event in changes
-        if withdrawn is not None
-        and event.challenger_before == withdrawn
-        and event.challenger_after != withdrawn
+        if last_challenger is not None
+        and event.challenger_before == last_challenger
+        and event.challenger_after != last_challenger
     ]
-    return Recorded(changes[-1] if changes else None, left[-1] if left else None)
+    return LastChange(changes[-1] if changes else None, removals[-1] if removals else None)
 
 
-def last_change_lines(found: Recorded, view: View) -> Iterator[str]:
-    """The last change, and how the withdrawn challenger left where that was another one."""
-    name = view.labels.get(CHANGE, "")
+def last_change_lines(found: LastChange, view: View) -> Iterator[str]:
+    """The last change, and the one that removed the last challenger if that is another."""
+    name = view.labels.get(Label.LAST_EVENT, "")
     action = name.partition("-")[0]
-    if found.unread:
-        yield f"last change: {action or 'unknown'}; the events cannot be read: {found.unread}"
+    if found.unreadable:
+        yield f"last change: {action or 'unknown'}; the events cannot be read: {found.unreadable}"
     elif found.last is not None and found.last.id == name:
         yield f"last change: {line(found.last)}"
     elif name:
-        yield f"last change: {action}, which is not on record"
+        yield f"last change: {action}, which is not recorded"
     if found.last is not None and found.last.id != name:
-        yield f"last on record: {line(found.last)}"
-    if found.left is not None and found.left != found.last:
-        yield f"withdrawn by: {line(found.left)}"
+        yield f"last recorded: {line(found.last)}"
+    if found.removal is not None and found.removal != found.last:
+        yield f"challenger removed by: {line(found.removal)}"

@@ -1,4 +1,4 @@
-"""`python -m titleholder VERB`: reads the arguments, and says in one sentence what went wrong."""
+"""The command `titleholder VERB`: parses the arguments, and prints errors as one sentence."""
 
 import argparse
 import logging
@@ -17,40 +17,40 @@ from titleholder.cli import status as looking
 from titleholder.cli import validate as checking
 from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import LineFormatter, print_line
-from titleholder.config.model import load_model_by_name
+from titleholder.config.loader import load_model_by_name
 from titleholder.errors import ConfigError
 from titleholder.gcp.environment import DAGS_FOLDER
 from titleholder.gcp.errors import user_message
 from titleholder.reconciler.recorder import MAX_REASON_LENGTH
-from titleholder.rollout.wishes import INTENTS
+from titleholder.rollout.intents import INTENTS, SetTrafficPercentage, summary
 
 INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Do one verb. 0: done; 1: refused or failed, with one sentence on stderr; 2: wrong usage."""
+    """Run one verb. 0: done; 1: refused or failed, with one sentence on stderr; 2: wrong usage."""
     options = _parser().parse_args(arguments)
     try:
-        with _engine_heard():
+        with _engine_log():
             return int(options.do(options))
     except KeyboardInterrupt:
         print_line("titleholder: stopped; the same command goes on from here", sys.stderr)
         return INTERRUPTED
     except Exception as error:
-        said = user_message(error)
-        if said is None:
+        message = user_message(error)
+        if message is None:
             raise
-        # A file has a line for each of its faults; anything else is one sentence.
-        lines = said.split("\n") if isinstance(error, ConfigError) else [said]
+        # A file has a line for each error; anything else is one sentence.
+        lines = message.split("\n") if isinstance(error, ConfigError) else [message]
         for number, line in enumerate(lines):
             print_line(line if number else f"titleholder: {line}", sys.stderr)
     return 1
 
 
 @contextmanager
-def _engine_heard() -> Iterator[None]:
-    """What the engine says it does goes to stderr, once and as it is: importing Airflow's hook
-    gives the root a handler of its own."""
+def _engine_log() -> Iterator[None]:
+    """Print the engine's log on stderr, once and without prefix: importing Airflow's hook gives the
+    root logger a handler of its own."""
     log, handler = logging.getLogger("titleholder"), logging.StreamHandler()
     handler.setFormatter(LineFormatter())
     level = log.level
@@ -77,8 +77,8 @@ def _desk(options: argparse.Namespace) -> CommandContext:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="python -m titleholder",
-        description="Who answers which share of the requests to a model's endpoint, and who did.",
+        prog="titleholder",
+        description="The rollout of a model's endpoint: its state, its history and its changes.",
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     folder = argparse.ArgumentParser(add_help=False)
@@ -89,14 +89,16 @@ def _parser() -> argparse.ArgumentParser:
     common.add_argument("model", help="the name of a YAML file in dags/models")
     common.add_argument("--json", action="store_true", help="for machines: one JSON object")
 
-    status = verbs.add_parser("status", parents=[common], help="who is there, and whether by hand")
+    status = verbs.add_parser(
+        "status", parents=[common], help="the deployed models with role and traffic"
+    )
     status.set_defaults(do=_of_a_model(looking.status))
 
     history = verbs.add_parser(
-        "history", parents=[common], help="what happened, and who was champion"
+        "history", parents=[common], help="the events, or the champion at a time"
     )
     history.add_argument(
-        "--at", type=_time, help="who was champion then, and why: 2026-11-16, 2026-11-16T03:00Z"
+        "--at", type=_time, help="the champion at that time, and why: 2026-11-16, 2026-11-16T03:00Z"
     )
     history.add_argument("--limit", type=_number, metavar="N", help="only the last N events")
     history.set_defaults(do=_of_a_model(past.history))
@@ -104,26 +106,31 @@ def _parser() -> argparse.ArgumentParser:
     planned = verbs.add_parser(
         "plan",
         parents=[common],
-        help="the calls that an intent comes to, and the split after each; changes nothing",
+        help="the calls that an intent leads to, and the split after each; changes nothing",
     )
     planned.add_argument(
-        "kind",
+        "intent",
         nargs="?",
-        default="seat",
-        choices=["seat", *INTENTS],
-        help="the intent; seat, by default: what the next weekly run will do",
+        type=_intent,
+        default=looking.DEPLOY,
+        choices=[looking.DEPLOY, *INTENTS],
+        metavar="INTENT",
+        help=f"{', '.join(map(_verb, [looking.DEPLOY, *INTENTS]))}; by default {looking.DEPLOY}, "
+        "that of the next weekly run",
     )
-    planned.add_argument("share", nargs="?", type=int, help="for share: per cent")
-    _about(planned)
+    planned.add_argument("traffic_percentage", nargs="?", type=int, help="for set-traffic: 1 to 99")
+    _target(planned)
     planned.set_defaults(do=_of_a_model(looking.plan_of))
 
-    for kind, what in INTENTS.items():
-        verb = verbs.add_parser(kind, parents=[common], help=what)
-        if kind == "share":
-            verb.add_argument("share", type=int, help="per cent of the requests, 1 to 99")
-        _about(verb)
+    for name, intent in INTENTS.items():
+        verb = verbs.add_parser(_verb(name), parents=[common], help=summary(intent))
+        if intent is SetTrafficPercentage:
+            verb.add_argument("traffic_percentage", type=int, help="1 to 99")
+        _target(verb)
         verb.add_argument("--reason", type=_reason, help="why; kept as evidence of the event")
-        verb.set_defaults(do=_of_a_model(changing.change), kind=kind, share=None)
+        verb.set_defaults(do=_of_a_model(changing.change), intent=name)
+        if intent is not SetTrafficPercentage:
+            verb.set_defaults(traffic_percentage=None)
 
     written = verbs.add_parser(
         "report", parents=[folder], help="the page of Airflow's UI, as one HTML file"
@@ -134,26 +141,31 @@ def _parser() -> argparse.ArgumentParser:
     written.set_defaults(do=reporting.report)
 
     check = verbs.add_parser(
-        "check",
+        "validate",
         parents=[folder],
-        help="whether the YAML files are right and fit their pipelines, and what they lead to",
+        help="check the YAML files against their pipelines, and print what they lead to",
     )
-    check.set_defaults(do=checking.check)
+    check.set_defaults(do=checking.validate)
     schema = verbs.add_parser("schema", help="the JSON Schema of a YAML file, for editors")
     schema.set_defaults(do=files.schema)
     return parser
 
 
-def _about(verb: argparse.ArgumentParser) -> None:
-    for flag in ("--challenger", "--champion", "--id"):
-        verb.add_argument(
-            flag,
-            dest="deployed_model_id",
-            metavar="ID",
-            help=argparse.SUPPRESS
-            if flag != "--id"
-            else "the deployed model that is meant, where that is not whoever has the role now",
-        )
+def _verb(intent: str) -> str:
+    """The verb of an intent: `set-traffic`."""
+    return intent.replace("_", "-")
+
+
+def _intent(verb: str) -> str:
+    return verb.replace("-", "_")
+
+
+def _target(verb: argparse.ArgumentParser) -> None:
+    verb.add_argument(
+        "--deployed-model-id",
+        metavar="ID",
+        help="the deployed model, if it is not the one that has the role now",
+    )
 
 
 def _number(text: str) -> int:

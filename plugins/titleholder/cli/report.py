@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 
 from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import print_line
-from titleholder.config.model import ModelConfig, load_model_by_name, load_models
+from titleholder.config.loader import load_model_by_name, load_models
+from titleholder.config.model import ModelConfig
 from titleholder.errors import InvalidRequest
 from titleholder.page.collect import collect
 from titleholder.page.facts import ModelFacts, Unreadable

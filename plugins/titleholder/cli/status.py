@@ -1,4 +1,4 @@
-"""The verbs that look at what is now: status, plan."""
+"""The verbs about the present state: status, plan."""
 
 import argparse
 import json
@@ -9,82 +9,87 @@ from titleholder.cli.context import CommandContext
 from titleholder.cli.history import fields
 from titleholder.cli.last_change import last_change, last_change_lines
 from titleholder.cli.terminal import print_line
-from titleholder.errors import InvalidRequest
 from titleholder.intervals import Interval, last_complete
+from titleholder.labels import Label
 from titleholder.naming import TrainingRun
 from titleholder.rollout.descriptions import describe_step
 from titleholder.rollout.display_names import split_text, version_name
-from titleholder.rollout.intents import DeployCandidate, Intent
+from titleholder.rollout.intents import DeployCandidate, Intent, intent_from, resolve_target
 from titleholder.rollout.plan import plan
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.status import endpoint_status
 from titleholder.rollout.steps import NewVersion, call_of
 from titleholder.rollout.view import View
-from titleholder.rollout.wishes import Wish, intent_of, resolve_target
+
+DEPLOY = "deploy"
+"""The intent of the next weekly run, for `plan`."""
 
 
 def status(desk: CommandContext, options: argparse.Namespace) -> int:
-    """Who is on the endpoint with which share, and what was changed last; 1 when a person has to
-    decide something."""
+    """Print the deployed models with role and traffic, and the last change; 1 when a person has to
+    act."""
     view = desk.endpoints.observe()
-    holders, roles, told = endpoint_status(view)
-    seats = [
+    holders, roles, needs_action = endpoint_status(view)
+    deployed = [
         {
             "role": role,
-            "share": seat.traffic_percentage,
-            "id": seat.id,
-            "version": seat.model,
-            "display_name": seat.display_name,
-            "data_interval_end": end.isoformat() if (end := view.data_interval_end(seat)) else None,
+            "traffic_percentage": one.traffic_percentage,
+            "id": one.id,
+            "version": one.model,
+            "display_name": one.display_name,
+            "data_interval_end": end.isoformat() if (end := view.data_interval_end(one)) else None,
         }
-        for seat, role in holders
+        for one, role in holders
     ]
-    gone = {role: _gone(view, getattr(roles, role, None)) for role in ("previous", "withdrawn")}
+    undeployed = {
+        role.value: _undeployed(view, roles.holder(role))
+        for role in (Label.PREVIOUS_CHAMPION, Label.LAST_CHALLENGER)
+        if roles is not None
+    }
     past = last_change(desk, roles.last_challenger if roles else None, datetime.now(UTC))
     if options.json:
         answer = {
             "model": view.model,
             "endpoint": view.endpoint,
-            "deployed": seats,
-            "previous_not_deployed": gone["previous"],
-            "withdrawn_not_deployed": gone["withdrawn"],
+            "deployed": deployed,
+            "not_deployed": {role: model for role, model in undeployed.items() if model},
             "last_change": fields(past.last) if past.last else None,
-            "withdrawn_by": fields(past.left) if past.left else None,
-            "events_unread": past.unread or None,
+            "challenger_removed_by": fields(past.removal) if past.removal else None,
+            "events_unreadable": past.unreadable or None,
+            "pending_operations": view.pending_operations,
+            "needs_action": needs_action or None,
         }
-        print(json.dumps(answer | {"busy": view.pending_operations, "refusal": told or None}))
-        return 1 if told else 0
+        print(json.dumps(answer))
+        return 1 if needs_action else 0
     print_line(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
-    for seat in seats:
-        until = (
-            f"data until {seat['data_interval_end']:.16}"
-            if seat["data_interval_end"]
-            else "not ours"
-        )
+    for row in deployed:
+        data_end = row["data_interval_end"]
+        until = f"data until {data_end:.16}" if data_end else "not deployed by Titleholder"
         print_line(
-            f"  {seat['role'] or 'no role':10} {seat['share']:3} %  {seat['version']:20} "
-            f"id {seat['id']}  {until}"
+            f"  {row['role'] or 'no role':17} {row['traffic_percentage']:3} %  "
+            f"{row['version']:20} id {row['id']}  {until}"
         )
-    for role, model in gone.items():
+    for role, model in undeployed.items():
         if model is not None:
-            remedy = "; reinstate deploys it again" if role == "previous" else ""
+            undo = role == Label.PREVIOUS_CHAMPION
+            remedy = "; undo-promotion deploys it again" if undo else ""
             print_line(
-                f"  {role:10}     -  {model['version'] or 'unknown version':20} id {model['id']}  "
+                f"  {role:17}     -  {model['version'] or 'unknown version':20} id {model['id']}  "
                 f"not deployed{remedy}"
             )
-    if view.endpoint and not seats:
+    if view.endpoint and not deployed:
         print_line("  no model is deployed")
     for operation in view.pending_operations:
-        print_line(f"  in the works: {operation}")
+        print_line(f"  pending operation: {operation}")
     for written in last_change_lines(past, view):
         print_line(f"  {written}")
-    if told:
-        print_line(told)
-    return 1 if told else 0
+    if needs_action:
+        print_line(needs_action)
+    return 1 if needs_action else 0
 
 
-def _gone(view: View, deployed_model_id: str | None) -> dict[str, str | None] | None:
-    """The model and its version, where it is remembered and no longer deployed."""
+def _undeployed(view: View, deployed_model_id: str | None) -> dict[str, str | None] | None:
+    """Id and version of a model that has a role and is not deployed."""
     if deployed_model_id is None or view.deployed_model(deployed_model_id):
         return None
     version = view.version_for_deployment(deployed_model_id)
@@ -93,15 +98,15 @@ def _gone(view: View, deployed_model_id: str | None) -> dict[str, str | None] | 
 
 
 def plan_of(desk: CommandContext, options: argparse.Namespace) -> int:
-    """The exact calls that the intent comes to from here, and the split after each."""
+    """Print the calls that an intent leads to, and the split after each."""
     view = desk.endpoints.observe()
     intent = _intent(desk, options, view)
-    decided = plan(view, intent, desk.policy)
+    decided = plan(view, intent, desk.config.rollout)
     rows: list[dict[str, Any]] = []
     now = view
     for step in decided.steps:
         words, call, now = describe_step(step, now), call_of(step, now), apply_to_view(now, step)
-        split = {"split": now.split, "shares": split_text(now, now.split)}
+        split = {"split": now.split, "split_text": split_text(now, now.split)}
         rows.append({"step": words, "call": call, **split})
     if options.json:
         print(json.dumps({"steps": rows, "summary": decided.answer}))
@@ -109,22 +114,20 @@ def plan_of(desk: CommandContext, options: argparse.Namespace) -> int:
     for number, row in enumerate(rows, 1):
         print_line(f"{number}. {row['step']}")
         print_line(f"   {row['call']}")
-        print_line(f"   split: {row['shares']}")
+        print_line(f"   split: {row['split_text']}")
     print_line(f"Then: {decided.answer}" if rows else decided.answer)
     return 0
 
 
 def _intent(desk: CommandContext, options: argparse.Namespace, view: View) -> Intent:
-    if options.kind == "seat":
+    if options.intent == DEPLOY:
         return _next_candidate(desk)
-    if options.share is not None and options.kind != "share":
-        raise InvalidRequest(f"{options.kind} takes no share; leave the {options.share} out")
-    asked = Wish(options.kind, options.deployed_model_id, options.share)
-    return intent_of(resolve_target(asked, view))
+    asked = intent_from(options.intent, options.deployed_model_id, options.traffic_percentage)
+    return resolve_target(asked, view)
 
 
 def _next_candidate(desk: CommandContext) -> DeployCandidate:
-    """What the next weekly run will want, if its model passes the gate."""
+    """The intent of the next weekly run, if its model passes the gate."""
     from croniter import croniter
 
     config = desk.config

@@ -8,7 +8,9 @@ from typing import Any
 
 from titleholder.cli.declared_parameters import duel_faults, training_faults
 from titleholder.cli.terminal import print_line
-from titleholder.config.model import ModelConfig, load_models
+from titleholder.config.duel import format_loss
+from titleholder.config.loader import load_models
+from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
 from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableError
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
@@ -16,7 +18,7 @@ from titleholder.release import templates_dir
 
 _Faults = Callable[[ModelConfig, str, Mapping[str, Any]], list[str]]
 _PROMOTION = {
-    "automatic": "promoted without asking",
+    "automatic": "promoted automatically",
     "approval": "promoted once a person approves",
     "manual": "promoted by a person only",
 }
@@ -33,7 +35,7 @@ class _Checked:
     faults: list[str]
 
 
-def check(options: argparse.Namespace) -> int:
+def validate(options: argparse.Namespace) -> int:
     """Whether every file of the folder is a model, and its compiled pipelines take what it gives
     them; raises ConfigError with a sentence a fault."""
     folder: Path = options.models
@@ -92,16 +94,15 @@ def _report(model: _Checked) -> Iterator[str]:
         f"with {config.pipeline.template}; scores from {config.gate.min_score:g} pass"
     )
     made = "made when missing" if config.endpoint.create else "must be there"
-    shares = ", then ".join(
-        f"{stage.traffic_percentage} %"
-        + (f" for {format_duration(stage.bake)}" if stage.bake else "")
-        for stage in config.rollout.stages
+    percentages = ", then ".join(
+        f"{step.traffic_percentage} %" + (f" for {format_duration(step.bake)}" if step.bake else "")
+        for step in config.rollout.traffic_steps
     )
     endpoint = f"endpoint {config.endpoint.display_name} ({made})"
-    yield f"  deploy    {endpoint}: a challenger gets {shares} of the requests"
+    yield f"  deploy    {endpoint}: a challenger receives {percentages} of the traffic"
     duel, promotion = config.duel, _PROMOTION[config.rollout.promotion]
-    yield "  judge     " + (
-        f"{duel.schedule} (UTC): by the metric {duel.loss} on {duel.target}; a better challenger "
+    yield "  evaluate  " + (
+        f"{duel.schedule} (UTC): by the {format_loss(duel.loss)} on {duel.target}; a better challenger "
         f"is {promotion}"
         if duel
         else f"nothing by itself: trigger {config.model}__rollout to promote or roll back"

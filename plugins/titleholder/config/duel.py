@@ -1,11 +1,11 @@
-"""The sections of a model's YAML file that say how a challenger is judged, and how it rises."""
+"""The section `duel`: how champion and challenger are compared, and the rules of the verdict."""
 
 import itertools
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal
+from typing import Any, Literal
 
-from pydantic import BeforeValidator, Field, TypeAdapter, ValidationError, model_validator
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from titleholder.config.messages import FieldError
 from titleholder.config.types import Column, Cron, Duration, Section, Template
@@ -15,37 +15,95 @@ _COLUMNS: TypeAdapter[Columns] = TypeAdapter(Columns)
 
 
 class Duel(Section):
-    """Champion against challenger on fresh labelled rows, and the rules (see analysis.rules) by
-    which that is judged."""
+    """The comparison of champion and challenger on labelled rows, and its rules.
 
-    target: Column
-    loss: Literal["absolute", "squared", "log_loss", "zero_one"]
-    feature_columns: Columns = Field(default_factory=list)
-    target_columns: Columns = Field(default_factory=list)
-    label_delay: Duration = timedelta(days=1)
-    schedule: Cron = "0 5 * * *"
-    template: Template = "duel.yaml"
-    timeout: Duration = timedelta(hours=6)
-    hypothesis: Literal["superiority", "non_inferiority"] = "superiority"
-    margin: float = Field(0.0, ge=0, allow_inf_nan=False)
-    alpha: float = Field(0.05, gt=0, le=0.5)
-    min_rows: int = Field(100, ge=2, le=10**12)
-    planned_rows: int | None = Field(None, ge=1, le=10**12)
-    min_label_coverage: float = Field(0.9, ge=0, le=1)
-    max_evidence_age: Duration = timedelta(days=8)
-    min_duration: Duration = timedelta(days=1)
-    max_duration: Duration = timedelta(days=28)
-    on_timeout: Literal["rollback", "manual"] = "rollback"
+    Differences are the champion's loss minus the challenger's, on the same row, in the loss's unit.
+    Changing a rule while a challenger is evaluated voids the guarantee of `alpha`.
+    """
+
+    target: Column = Field(description="the target column whose loss decides")
+    loss: Literal["absolute", "squared", "log_loss", "zero_one"] = Field(
+        description="the loss of one prediction"
+    )
+    feature_columns: Columns = Field(
+        default_factory=list,
+        description="numeric columns in the order in which the models were trained on them; by "
+        "default those of `pipeline.parameters`",
+    )
+    target_columns: Columns = Field(
+        default_factory=list,
+        description="columns with the labels in the order of a prediction's values; by default "
+        "those of `pipeline.parameters`",
+    )
+    label_delay: Duration = Field(
+        timedelta(days=1),
+        description="rows younger than this at the end of the run's interval are not used: their "
+        "labels may be incomplete",
+    )
+    schedule: Cron = Field(
+        "0 5 * * *", description="five cron fields in UTC: when the challenger is evaluated"
+    )
+    template: Template = Field(
+        "duel.yaml", description="the pipeline template of the comparison (docs/duel.md)"
+    )
+    timeout: Duration = Field(
+        timedelta(hours=6), description="a job older than this is cancelled and the run fails"
+    )
+    hypothesis: Literal["superiority", "non_inferiority"] = Field(
+        "superiority",
+        description="what a promotion requires: the whole interval above 0 (`superiority`), or "
+        "above `-margin` (`non_inferiority`)",
+    )
+    margin: float = Field(
+        0.0,
+        ge=0,
+        allow_inf_nan=False,
+        description="in the loss's unit; a challenger whose whole interval is below `-margin` is "
+        "rolled back",
+    )
+    alpha: float = Field(
+        0.05,
+        gt=0,
+        le=0.5,  # above exp(-1/2) the interval would widen with more rows
+        description="the probability, over all looks together, of an interval that misses the true "
+        "difference",
+    )
+    min_rows: int = Field(100, ge=2, le=10**12, description="fewer rows decide nothing")
+    planned_rows: int | None = Field(
+        None,
+        ge=1,
+        le=10**12,
+        description="the number of rows near which the interval is narrowest, where a decision is "
+        "expected; by default `min_rows`",
+    )
+    min_label_coverage: float = Field(
+        0.9, ge=0, le=1, description="the least part of the rows that must have labels, 0 to 1"
+    )
+    max_evidence_age: Duration = Field(
+        timedelta(days=8), description="evidence whose newest row is older promotes nothing"
+    )
+    min_duration: Duration = Field(
+        timedelta(days=1),
+        description="how long a challenger must have had its traffic percentage to be promoted",
+    )
+    max_duration: Duration = Field(
+        timedelta(days=28),
+        description="after this time at one traffic percentage without a decision, `on_timeout` "
+        "applies",
+    )
+    on_timeout: Literal["rollback", "manual"] = Field(
+        "rollback", description="roll back, or leave it to a person, with a warning"
+    )
 
     @model_validator(mode="after")
-    def _deadline_last(self) -> "Duel":
+    def _min_below_max(self) -> "Duel":
         if self.min_duration >= self.max_duration:
             raise FieldError("has a min_duration that is not shorter than max_duration; write one")
         return self
 
 
 def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
-    """The section with the columns that `pipeline.parameters` name where it names none itself.
+    """The section with the columns of `pipeline.parameters` where it names none itself.
 
     Raises FieldError where neither does, and for a target that is not among the columns.
     """
@@ -80,43 +138,15 @@ def shortest_period(cron: str) -> timedelta:
 
 
 def format_hours(span: timedelta) -> str:
-    """The span for a person: `20 h`, `0.5 h`."""
+    """A time span in hours: `20 h`, `0.5 h`."""
     return f"{span / timedelta(hours=1):.3g} h"
 
 
-def _step(value: Any) -> Any:
-    if isinstance(value, int) and not isinstance(value, bool):
-        return {"share": value}
-    if not isinstance(value, dict):
-        raise ValueError("write a share such as 10, or {share: 10, bake: 2d}")
-    return value
+def format_days(span: timedelta) -> str:
+    """A time span in days: `28 d`, `0.5 d`."""
+    return f"{span / timedelta(days=1):.3g} d"
 
 
-class Step(Section):
-    """A share of the requests in per cent, and how long the challenger keeps it at least."""
-
-    traffic_percentage: int = Field(ge=1, le=99)
-    bake: Duration = timedelta(0)
-
-
-class _StepSchema:
-    """A step's schema, of both forms in which it may be written."""
-
-    def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 99}, handler(schema)]}
-
-
-StepInFile = Annotated[Step, BeforeValidator(_step), _StepSchema()]
-
-
-def default_traffic_percentage(raw: Any) -> Any:
-    """A section `rollout` with the share of its first step for `traffic_percentage`, where it has
-    steps and no share; whatever is wrong with it is left as it is."""
-    if not isinstance(raw, dict) or "traffic_percentage" in raw:
-        return raw
-    steps = raw.get("steps")
-    first = steps[0] if isinstance(steps, list) and steps else None
-    share = first.get("share") if isinstance(first, dict) else first
-    if isinstance(share, int) and not isinstance(share, bool) and 1 <= share <= 99:
-        return raw | {"traffic_percentage": share}
-    return raw
+def format_loss(loss: str) -> str:
+    """The name of a loss in a sentence: `absolute loss`, `log loss`, `zero-one loss`."""
+    return f"{loss.replace('zero_one', 'zero-one').removesuffix('_loss')} loss"

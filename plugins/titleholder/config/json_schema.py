@@ -1,34 +1,34 @@
 """The JSON Schema of a model's YAML file, with which editors complete and check it.
 
-It is made from the classes of config.py; what a key means is taken from the table in
-docs/models.md, where it is written once. `dags/models/schema.json` is the committed copy.
+It is generated from the classes of this package and the descriptions of their fields.
+`dags/models/schema.json` is the committed copy, docs/reference/model-file.md the same for people.
 """
 
-import re
-from collections.abc import Mapping
+import json
+from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from typing import Any
 
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema
 
-from titleholder.config.layers import EXTENDS
+from titleholder.config.loader import EXTENDS
 from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
 
 _DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest that YAML's language server has
 
 
-def schema_of(meanings: Mapping[str, str]) -> dict[str, Any]:
-    """The schema; `meanings` says of each key, such as `source.table`, what it is for."""
+def model_schema() -> dict[str, Any]:
+    """The JSON Schema of a model's file."""
     made = ModelConfig.model_json_schema(schema_generator=_Generator)
     sections = made.pop("$defs")
-    whole = _with_meanings(made, sections, meanings, "")
+    whole = _inlined(made, sections)
     return {
         "$schema": _DIALECT,
         "title": "A model of Titleholder",
-        "description": "One file in dags/models is one model; docs/models.md explains each key.",
-        # What it is based on may have the other keys.
+        "description": "One file in dags/models is one model; docs/reference/model-file.md lists the keys.",
+        # The file that it extends may have the other keys.
         "if": {"required": [EXTENDS]},
         "then": {"required": ["model"]},
         "else": _demands(whole),
@@ -36,10 +36,23 @@ def schema_of(meanings: Mapping[str, str]) -> dict[str, Any]:
     }
 
 
-def meanings_in(page: str) -> dict[str, str]:
-    """The third column of the page's table of keys, by its first, as plain text."""
-    rows = re.findall(r"^\| `([a-z_.]+)` \|[^|]*\| (.+) \|$", page, re.MULTILINE)
-    return {key: re.sub(r"\[([^\]]+)\]\([^)]+\)", r"\1", said) for key, said in rows}
+def keys() -> Iterator[tuple[str, Any, str, str]]:
+    """(key such as `source.table`, its schema, its default as written, description) of every key
+    that is no section."""
+    schema = model_schema()
+    yield from _keys(schema, schema["else"], "")
+
+
+def _keys(
+    section: Mapping[str, Any], demands: Mapping[str, Any], above: str
+) -> Iterator[tuple[str, Any, str, str]]:
+    for name, key in section["properties"].items():
+        if "properties" in key:
+            yield from _keys(key, demands.get("properties", {}).get(name, {}), f"{above}{name}.")
+            continue
+        required = name in demands.get("required", ())
+        default = "required" if required else json.dumps(key["default"]) if "default" in key else ""
+        yield f"{above}{name}", key, default, key.get("description", "")
 
 
 class _Generator(GenerateJsonSchema):
@@ -68,20 +81,17 @@ class _Generator(GenerateJsonSchema):
         return False
 
 
-def _with_meanings(
-    section: dict[str, Any], sections: Mapping[str, Any], meanings: Mapping[str, str], above: str
-) -> dict[str, Any]:
+def _inlined(section: dict[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
     """The section with its own sections in place of references to them."""
     properties = {}
     for name, key in section["properties"].items():
-        path = f"{above}{name}"
         found = _resolved(key, sections)
+        description = found.get("description")
         if "properties" in found:
-            found = _with_meanings(found, sections, meanings, f"{path}.")
-        said = meanings.get(path)
-        properties[name] = found | ({"description": said} if said else {})
-    plain = {key: value for key, value in section.items() if key not in ("title", "description")}
-    return plain | {"properties": properties}
+            found = _inlined(found, sections)
+        properties[name] = found | ({"description": description} if description else {})
+    rest = {key: value for key, value in section.items() if key not in ("title", "description")}
+    return rest | {"properties": properties}
 
 
 def _demands(section: dict[str, Any]) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """The kinds of values that a model's YAML file has: each says what to write in its own words."""
 
-import json
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
@@ -17,7 +16,6 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from titleholder.config.messages import FieldError
-from titleholder.config.parameters import RUNTIME_PARAMETERS
 from titleholder.config.table_name import TABLE, WRITE_A_TABLE
 from titleholder.labels import RESERVED
 
@@ -31,7 +29,7 @@ UNITS = {
 
 
 @dataclass(frozen=True)
-class _Keys:
+class WithoutKeys:
     """A mapping without these keys; `reason` says why not."""
 
     taken: frozenset[str]
@@ -114,18 +112,6 @@ def _template(value: str) -> str:
     return value
 
 
-def _parameters(value: dict[str, Any]) -> dict[str, Any]:
-    for name, parameter in value.items():
-        try:
-            json.dumps(parameter, allow_nan=False)
-        except (TypeError, ValueError, RecursionError):
-            raise FieldError(
-                f"has a {name} that is not JSON; write {name} as a string, number, list or "
-                "mapping, and quote a date"
-            ) from None
-    return value
-
-
 def _date(value: Any) -> Any:
     told = "write a date, such as 2026-08-03"
     if isinstance(value, str):
@@ -158,7 +144,7 @@ LabelKey = Annotated[
 ]
 Labels = Annotated[
     dict[LabelKey, Label],
-    _Keys(RESERVED, "which titleholder writes itself; choose other keys"),
+    WithoutKeys(RESERVED, "which titleholder writes itself; choose other keys"),
 ]
 ModelName = Annotated[
     str,
@@ -202,11 +188,6 @@ Template = Annotated[
     str,
     _Text(r"(gs://[^/]+/)?[\w./-]+\.(yaml|json)", _TEMPLATE),
     AfterValidator(_template),
-]
-Parameters = Annotated[
-    dict[str, Any],
-    _Keys(RUNTIME_PARAMETERS, "which every run gets by itself; remove it"),
-    AfterValidator(_parameters),
 ]
 Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string", "format": "date"})]
 

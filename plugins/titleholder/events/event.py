@@ -1,4 +1,4 @@
-"""What happened to an endpoint, one event a change; who was champion when. No I/O."""
+"""The events of an endpoint, one for each change or refusal, and its champion over time. No I/O."""
 
 import hashlib
 import json
@@ -7,16 +7,51 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from enum import StrEnum
 from typing import Any
 
-# They say why nothing was changed: whoever was champion before them still is.
-NO_CHANGE_ACTIONS = frozenset(
-    {"refused", "superseded", "waiting", "judged", "declined", "unchanged"}
-)
 
-# Among the evidence of a change to an endpoint that was changed by hand before: how it differed
-# from the record, and how it still does, each a list of phrases.
-BY_HAND, OWED = "changed_by_hand", "still_differs"
+class Action(StrEnum):
+    """The action of an event; `description` says what it means, `changes` whether it changed roles
+    or traffic."""
+
+    description: str
+    changes: bool
+
+    def __new__(cls, word: str, description: str, changes: bool = True) -> "Action":
+        """The action as a string."""
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.description = description
+        made.changes = changes
+        return made
+
+    FIRST_CHAMPION = "first_champion", "a model became champion where there was none"
+    DEPLOY_CHALLENGER = "deploy_challenger", "a candidate was deployed as challenger"
+    REMOVE_CHALLENGER = "remove_challenger", "a challenger made room for another model"
+    SET_TRAFFIC = "set_traffic", "the challenger's traffic percentage was changed"
+    PROMOTE = "promote", "the challenger became champion with all traffic"
+    ROLLBACK = "rollback", "the challenger lost its traffic and was undeployed"
+    ABORT = "abort", "the challenger lost its traffic and stays deployed"
+    UNDO_PROMOTION = "undo_promotion", "the previous champion became champion again"
+    ADOPT = "adopt", "the endpoint was recorded as it was found"
+    RESTORE = "restore", "the endpoint was returned to what was recorded"
+    EVALUATED = "evaluated", "the challenger was evaluated, with any verdict", False
+    APPROVAL_REJECTED = "approval_rejected", "a promotion was not approved", False
+    BLOCKED = "blocked", "a change was refused: a person has to act first", False
+    SUPERSEDED = "superseded", "a candidate is older than a registered version", False
+    CHALLENGER_BUSY = "challenger_busy", "a candidate found a challenger that is kept", False
+    SKIPPED_UNCHANGED = (
+        *("skipped_unchanged", "nothing was trained: rows, template and parameters are unchanged"),
+        False,
+    )
+
+
+NO_CHANGE_ACTIONS = frozenset(action for action in Action if not action.changes)
+
+# In the evidence of a change to an endpoint that was changed by hand before: how it differed from
+# the record, and how it still does, each a list of phrases.
+CHANGED_BY_HAND, STILL_DIFFERS = "changed_by_hand", "still_differs"
 
 Roles = tuple[str | None, str | None, dict[str, int] | None]
 
@@ -26,8 +61,7 @@ class Event:
     """One change, refusal or supersession.
 
     `id` is derived, see event_id: at most 63 of `[a-z0-9_-]`. `time` and the interval's ends are
-    aware, and kept in UTC. `action` is one word: seat, withdraw, promote, abort, rollback, share,
-    adopt, restore, reinstate, and those of UNCHANGING.
+    aware, and kept in UTC. `action` is one of Action; rows of other versions may have others.
     Champion and challenger are deployed model ids, None when there was none or it is not known; a
     split maps deployed model ids to per cent;
     `versions` maps them to registered versions such as `linnerud@3`, `data_interval_end` to the end
@@ -64,8 +98,8 @@ class Event:
     def __post_init__(self) -> None:
         if not re.fullmatch(r"[a-z0-9_-]{1,63}", self.id):
             raise ValueError(f"an event's id must fit a label, at most 63 of a-z0-9_-: {self.id!r}")
-        if not re.fullmatch(r"[a-z]+", self.action):
-            raise ValueError(f"an event's action is one word of a-z, not {self.action!r}")
+        if not re.fullmatch(r"[a-z]+(_[a-z]+)*", self.action):
+            raise ValueError(f"an event's action is words of a-z with _, not {self.action!r}")
         for name in ("time", "interval_start", "interval_end"):
             moment = getattr(self, name)
             if moment is not None:

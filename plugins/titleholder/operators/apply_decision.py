@@ -1,56 +1,42 @@
-"""Does what a person asked for when triggering `<model>__rollout`, or what was decided."""
+"""Applies the intent of a person who triggered `<model>__rollout`, or of a decision."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.operators.observe import EVALUATE
-from titleholder.operators.rollout import RolloutOperator, change_context
+from titleholder.operators.results import Decided, Observed
+from titleholder.operators.rollout import Change, RolloutOperator, change_context
 from titleholder.operators.verdict_check import verdict_check
-from titleholder.reconciler.recorder import ChangeContext
-from titleholder.rollout.intents import Intent
-from titleholder.rollout.view import View
-from titleholder.rollout.wishes import Wish, intent_of
+from titleholder.rollout.intents import RollBack, SetTrafficPercentage
 
 
 class ApplyDecisionOperator(RolloutOperator):
-    """Applies the wish that `observe` pinned, or the one of `decide`: a retry means the same model,
-    whatever changed. Skips when it was decided to do nothing, and fails with a sentence, before
-    anything is changed, when the promotion or share that was decided is outdated. A rollback, and
-    what a person asked for, is never that."""
+    """Applies the intent that `observe` resolved, or that of `decide`: a retry means the same
+    model, whatever changed.
 
-    def intent(self, context: Mapping[str, Any]) -> Intent:
-        """The wish's."""
-        observed = self.xcom_result(context, "observe")
-        if observed["kind"] != EVALUATE:
-            return intent_of(Wish(**observed))
-        decided = self.xcom_result(context, "decide")
-        if decided["wish"] is None:
-            raise AirflowSkipException(f"{self.config.model}: {decided['reason']}")
-        if decided["asks"]:
-            # Who marks `approve` as skipped or successful by hand has approved nothing.
-            self.xcom_result(context, "approve")
-        # A person may have withdrawn it since: only a person brings it back.
-        return intent_of(Wish(**decided["wish"]), only_seated=True)
+    Skips when the decision is to change nothing, and fails with a sentence, before anything is
+    changed, when a promotion or traffic step is outdated. A rollback and a person's intent never
+    are.
+    """
 
-    def check(self, context: Mapping[str, Any]) -> Callable[[View], None] | None:
-        """That what was decided is still the newest word."""
-        if self.xcom_result(context, "observe")["kind"] != EVALUATE:
-            return None
-        decided = self.xcom_result(context, "decide")
-        if decided["wish"]["kind"] == "rollback":
-            return None
-        return verdict_check(self, context, decided)
-
-    def change_context(self, context: Mapping[str, Any]) -> ChangeContext:
-        """The person who triggered the run; what was decided and why is its evidence."""
-        cause = change_context(context)
-        if self.xcom_result(context, "observe")["kind"] != EVALUATE:
-            return cause
-        decided = self.xcom_result(context, "decide")
-        told = {name: decided[name] for name in ("outcome", "reason", "job", "report")}
-        if decided["asks"]:
-            told |= self.xcom_result(context, "approve")
-        return replace(cause, evidence=cause.evidence | told)
+    def change(self, context: Mapping[str, Any]) -> Change:
+        """The intent; user, decision and approval are the evidence of its events."""
+        on_behalf = change_context(context)
+        observed = self.read_result(context, "observe", Observed.from_xcom)
+        if observed.intent is not None:
+            return Change(observed.intent, on_behalf)
+        decided = self.read_result(context, "decide", Decided.from_xcom)
+        if decided.intent is None:
+            raise AirflowSkipException(f"{self.config.model}: {decided.reason}")
+        evidence = decided.evidence
+        if decided.needs_approval:
+            # A task `approve` that was marked as skipped or successful by hand approves nothing.
+            evidence |= self.xcom_result(context, "approve")
+        intent = decided.intent
+        if isinstance(intent, SetTrafficPercentage):
+            # An abort since then stays: only a person gives the last challenger traffic again.
+            intent = replace(intent, only_current_challenger=True)
+        check = None if isinstance(intent, RollBack) else verdict_check(self, context, decided)
+        return Change(intent, replace(on_behalf, evidence=on_behalf.evidence | evidence), check)

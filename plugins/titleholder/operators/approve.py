@@ -1,4 +1,4 @@
-"""Asks a person whether the challenger that has earned the title gets it."""
+"""Waits for a person's approval of a promotion."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -8,22 +8,24 @@ from typing import Any
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from titleholder.events.event import Action
 from titleholder.operators.approval_text import approver, question, rejection_text
 from titleholder.operators.base import ModelOperator
+from titleholder.operators.results import Decided
 from titleholder.operators.rollout import change_context, make_reconciler
 from titleholder.operators.verdict_check import verdict_check
 
 
 class ApproveOperator(ModelOperator, ApprovalOperator):
-    """Airflow's required action with Approve and Reject, which holds no worker slot; skips itself
-    where `decide` asks nothing, and fails where what it decided is outdated. Returns
-    `{"approved_by", "approved_at"}`.
+    """Airflow's required action with Approve and Reject, which holds no worker slot. Skips when no
+    approval is needed, and fails when the decision is outdated. Returns `{"approved_by",
+    "approved_at"}`.
 
-    On Reject, and when nobody answers within `approval_timeout`, what follows is skipped, and that
-    is an event.
+    On Reject, and without an answer within `approval_timeout`, what follows is skipped, and that is
+    an event.
     """
 
-    # Airflow's operator has two, and the text of both comes from a model's file and its duel.
+    # Airflow's operator templates subject and body, which here come from a file and a duel.
     template_fields = ()
 
     def __init__(self, *, approval_timeout: timedelta, **kwargs: Any) -> None:
@@ -36,10 +38,12 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
         self.approval_timeout = approval_timeout
 
     def execute(self, context: Mapping[str, Any]) -> Any:
-        """Ask, and park until somebody answers."""
-        decided = self.xcom_result(context, "decide")
-        if not decided["asks"]:
-            raise AirflowSkipException(f"{self.config.model}: nobody is asked: {decided['reason']}")
+        """Ask, and defer until there is an answer."""
+        decided = self.read_result(context, "decide", Decided.from_xcom)
+        if not decided.needs_approval:
+            raise AirflowSkipException(
+                f"{self.config.model}: no approval is needed: {decided.reason}"
+            )
         with self.fail_with_message():
             make_reconciler(self, change_context(context)).read_view(
                 "approve", verdict_check(self, context, decided)
@@ -49,29 +53,28 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
         return super().execute(context)  # type: ignore[arg-type]
 
     def execute_complete(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
-        """Go on with whoever approved, or say who did not."""
+        """Return the approval, or record that there is none."""
         if self.REJECT in event.get("chosen_options", ()):
-            self._declined(context, event)
+            self._record_rejection(context, event)
         answer = super().execute_complete(context, event)  # type: ignore[arg-type]
         if self.REJECT in answer["chosen_options"]:
             return None
         return {
-            "approved_by": approver(answer) or "somebody whom Airflow does not name",
+            "approved_by": approver(answer) or "an unnamed user",
             "approved_at": answer["responded_at"].isoformat(),
         }
 
-    def _declined(self, context: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        decided = self.xcom_result(context, "decide")
-        told = rejection_text(decided, answer, self.approval_timeout)
-        self.log.warning("%s: %s", self.config.model, told)
+    def _record_rejection(self, context: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
+        decided = self.read_result(context, "decide", Decided.from_xcom)
+        reason = rejection_text(decided, answer, self.approval_timeout)
+        self.log.warning("%s: %s", self.config.model, reason)
         cause = change_context(context)
-        evidence = {name: decided[name] for name in ("reason", "job", "report")}
-        evidence["answered_by"] = approver(answer) or None
+        evidence = decided.evidence | {"answered_by": approver(answer) or None}
         cause = replace(cause, evidence=cause.evidence | evidence)
         try:
             rollout = make_reconciler(self, cause)
-            view = rollout.read_view("decline", lambda seen: seen)
-            rollout.record("declined", view, told, decided["job"])
+            view = rollout.read_view("reject", lambda seen: seen)
+            rollout.record(Action.APPROVAL_REJECTED, view, reason, decided.job)
         except Exception as error:
-            # The answer is to change nothing, and nothing is changed.
+            # Nothing is changed in any case.
             self.log.warning("that could not be recorded: %s", error)

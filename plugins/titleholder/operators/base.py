@@ -1,10 +1,10 @@
-"""What the operators share: model, environment, run and clock; how they wait and how they fail."""
+"""The base of the operators: model, environment, run and clock; how they wait and fail."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeVar
 
 from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
@@ -18,19 +18,20 @@ from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.clients import error_message, is_transient
 from titleholder.naming import TrainingRun, training_run_of
 
-# Airflow hears up to five seconds late that a worker has let go of a task. One that is resumed
-# before that is taken for lost, and tried again.
+# Airflow learns up to five seconds late that a worker has released a task. A task that is resumed
+# before that counts as lost and is tried again.
 SHORTEST_DEFERRAL = timedelta(seconds=10)
+Result = TypeVar("Result")
 
 
 def utc_now() -> datetime:
-    """The time of day now."""
+    """The present time, aware."""
     return datetime.now(UTC)
 
 
 class ModelOperator(BaseOperator):
-    """A task about one model. Whoever plays another time gives it another `clock`, and where there
-    are no workers a `shortest_deferral` of its own."""
+    """A task about one model. `clock` and `shortest_deferral` are injectable, for replay and
+    tests."""
 
     ui_color = "#f3e5c3"
 
@@ -51,25 +52,25 @@ class ModelOperator(BaseOperator):
         """The model, interval and generation that the task is about."""
         return training_run_of(self.config.model, self.config.schedule, context)
 
-    def defer_for(self, span: timedelta) -> NoReturn:
-        """Give the worker slot back and be resumed after `span`, at least `shortest_deferral`, by a
-        trigger that ships with Airflow: Cloud Composer runs no others."""
+    def defer_for(self, span: timedelta, **kwargs: Any) -> NoReturn:
+        """Release the worker slot and resume, with `kwargs` (JSON), after `span`, at least
+        `shortest_deferral`, by a trigger of Airflow's own: Cloud Composer runs no others."""
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
         trigger = TimeDeltaTrigger(max(span, self.shortest_deferral))
-        self.defer(trigger=trigger, method_name="resume")
+        self.defer(trigger=trigger, method_name="resume", kwargs=kwargs)
         raise AssertionError("defer does not return")
 
     def resume(self, context: Mapping[str, Any], event: Any = None) -> Any:
-        """Look at the truth again: a trigger only wakes."""
+        """Execute again: the trigger only wakes the task."""
         return self.execute(context)  # type: ignore[arg-type]
 
     @contextmanager
     def fail_with_message(self) -> Iterator[None]:
         """Fail the task at once, without retries and with one sentence, on an error of our own or
-        on a request that Google refuses for good (no permission, say).
+        on a request that Google refuses permanently, such as for a missing permission.
 
-        Anything else (a lost connection, a quota) fails this attempt and is retried.
+        Anything else, such as a lost connection or a quota, fails this attempt and is retried.
         """
         try:
             yield
@@ -89,7 +90,7 @@ class ModelOperator(BaseOperator):
             ) from None
 
     def send_alert(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:
-        """Alert people of what Airflow has no callback for, if `make` makes an alert; never
+        """Send the alert that `make` returns, if any, for what Airflow has no callback for; never
         raises."""
         try:
             alert = make()
@@ -100,7 +101,7 @@ class ModelOperator(BaseOperator):
 
     def reject_unknown_params(self, context: Mapping[str, Any]) -> None:
         """Raises InvalidRequest for a dag run with parameters that the DAG does not have: Airflow
-        lets them through, and a mistyped one would be as if it were not there."""
+        accepts them, so that a mistyped one would have no effect."""
         known = list(context["dag"].params)
         if unknown := sorted(set(context["dag_run"].conf or {}) - set(known)):
             raise InvalidRequest(
@@ -109,8 +110,8 @@ class ModelOperator(BaseOperator):
             )
 
     def xcom_result(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
-        """What an earlier task returned; fails when it left nothing, as one does that a person
-        marked as successful."""
+        """The result of an earlier task; fails without one, as after a task that was marked as
+        successful by hand."""
         value = context["ti"].xcom_pull(task_ids=task_id)
         if not isinstance(value, dict):
             raise AirflowFailException(
@@ -119,9 +120,21 @@ class ModelOperator(BaseOperator):
             )
         return value
 
+    def read_result(
+        self, context: Mapping[str, Any], task_id: str, read: Callable[[Mapping[str, Any]], Result]
+    ) -> Result:
+        """`read` of the result of an earlier task; fails for a result that it does not read."""
+        value = self.xcom_result(context, task_id)
+        try:
+            return read(value)
+        except (KeyError, TypeError) as error:
+            raise AirflowFailException(
+                f"{self.config.model}: the result of {task_id} is of another version of "
+                f"titleholder ({error!r}); clear {task_id} with what follows it"
+            ) from None
+
 
 def poll_delay(elapsed: timedelta) -> timedelta:
-    """How long to wait for something that has taken `elapsed` so far: half of it, between 2 seconds
-    and 5 minutes, so that short waits end promptly and long ones cost little: a worker is started
-    19 times for what takes half an hour."""
+    """The wait until the next poll of something that has taken `elapsed` so far: half of it, between
+    2 seconds and 5 minutes, so that short waits end promptly and half an hour takes 19 polls."""
     return min(max(elapsed / 2, timedelta(seconds=2)), timedelta(minutes=5))

@@ -5,7 +5,7 @@ from typing import Any
 
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.jobs import Jobs
-from titleholder.naming import dag_run_label
+from titleholder.labels import dag_run_label
 from titleholder.operators.shared_jobs import cancel_unshared, own_jobs
 
 log = logging.getLogger(__name__)

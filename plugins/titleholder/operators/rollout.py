@@ -1,8 +1,8 @@
-"""What every task has that touches an endpoint: the rollout engine, and how it waits."""
+"""The base of the tasks that change an endpoint: the rollout engine, and how it waits."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from datetime import datetime
 from functools import partial
 from typing import Any
@@ -17,100 +17,93 @@ from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import EndpointLink, ModelLink
 from titleholder.reconciler.engine import PendingOperation, Reconciler
 from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
-from titleholder.rollout.intents import (
-    Abort,
-    DeployCandidate,
-    Intent,
-    Policy,
-    Promote,
-    RollBack,
-    SetTrafficPercentage,
-    UndoPromotion,
-)
+from titleholder.rollout.intents import Adopt, Intent, Restore
 from titleholder.rollout.view import View
 
 
+@dataclass(frozen=True)
+class Change:
+    """An intent, the context for its events, and a check that raises when roles or traffic must not
+    be changed any more."""
+
+    intent: Intent
+    context: ChangeContext
+    check: Callable[[View], None] | None = None
+
+
 class RolloutOperator(ModelOperator):
-    """Makes the endpoint what its intent wants, and changes nothing when it is so already.
+    """Applies an intent to the endpoint, and changes nothing when that is done already.
 
     Returns `{"summary", "outcome", "endpoint", "split", "labels"}`. Defers while a long operation
-    runs. Alerts people of each change, also when it fails afterwards.
+    runs. Sends an alert for each change, also when it fails afterwards.
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = (EndpointLink(), ModelLink())
 
     @abstractmethod
-    def intent(self, context: Mapping[str, Any]) -> Intent:
-        """What the task wants; raises AirflowSkipException when it wants nothing."""
-
-    @abstractmethod
-    def change_context(self, context: Mapping[str, Any]) -> ChangeContext:
-        """On whose behalf."""
-
-    def check(self, context: Mapping[str, Any]) -> Callable[[View], None] | None:
-        """What must not refuse before roles or split are changed; None for nothing."""
-        return None
+    def change(self, context: Mapping[str, Any]) -> Change:
+        """The change to apply; raises AirflowSkipException when there is none."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
         """Apply one step after the other."""
+        return self._apply(context, None)
+
+    def resume(
+        self,
+        context: Mapping[str, Any],
+        event: Any = None,
+        pending: dict[str, Any] | None = None,
+    ) -> dict[str, Any]:
+        """Go on after a deferral, with the operation that was waited for."""
+        if pending is None:
+            return self._apply(context, None)
+        since = datetime.fromisoformat(pending["since"])
+        return self._apply(context, PendingOperation(**{**pending, "since": since}))
+
+    def _apply(
+        self, context: Mapping[str, Any], pending: PendingOperation | None
+    ) -> dict[str, Any]:
         with self.fail_with_message():
-            intent = self.intent(context)
-            work = make_reconciler(self, self.change_context(context))
+            change = self.change(context)
+            reconciler = make_reconciler(self, change.context)
             try:
-                result = work.run(intent, self._pending_operation(context), self.check(context))
+                result = reconciler.run(change.intent, pending, change.check)
             finally:
-                self._send_change_alerts(context, work)
+                self._send_change_alerts(context, reconciler)
         if isinstance(result, PendingOperation):
-            # An XCom outlives a deferral and is gone with the attempt: an attempt that takes over
-            # sees what runs when it observes.
+            # Another attempt does not get this, and sees in its view what runs.
             since = result.since.isoformat()
-            context["ti"].xcom_push("waiting", {**asdict(result), "since": since})
             self.log.info("waiting for %s", result.operation)
-            self.defer_for(poll_delay(self.clock() - result.since))
+            self.defer_for(
+                poll_delay(self.clock() - result.since),
+                pending={**asdict(result), "since": since},
+            )
         self.log.info("%s", result.summary)
         view = result.view
         EndpointLink.store(context, endpoint_page(view.endpoint or ""))
-        ModelLink.store(context, version_page(view.endpoint or "", _version(intent, view)))
+        ModelLink.store(context, version_page(view.endpoint or "", _version(change.intent, view)))
         return {
             "summary": result.summary,
-            "outcome": result.plan.outcome,
+            "outcome": str(result.plan.outcome),
             "endpoint": view.endpoint,
             "split": view.split,
             "labels": view.labels,
         }
 
-    def _send_change_alerts(self, context: Mapping[str, Any], work: Reconciler) -> None:
-        judged = self.config.duel is not None
-        for event in work.recorded:
-            self.send_alert(context, partial(alert_for_event, event, judged))
-
-    def _pending_operation(self, context: Mapping[str, Any]) -> PendingOperation | None:
-        kept = context["ti"].xcom_pull(task_ids=self.task_id, key="waiting")
-        if not kept:
-            return None
-        since = datetime.fromisoformat(kept["since"])
-        # An older version of this package, before an upgrade, did not say whether it had changed.
-        return PendingOperation(kept["operation"], kept["step"], since, kept.get("changed", True))
+    def _send_change_alerts(self, context: Mapping[str, Any], reconciler: Reconciler) -> None:
+        has_duel = self.config.duel is not None
+        for event in reconciler.recorded:
+            self.send_alert(context, partial(alert_for_event, event, has_duel))
 
 
 def _version(intent: Intent, view: View) -> str:
     """The registered version that the intent is about, such as `linnerud@3`."""
-    match intent:
-        case DeployCandidate():
-            whom = intent.deployed_model_id
-        case (
-            Promote(whom)
-            | RollBack(whom)
-            | Abort(whom)
-            | SetTrafficPercentage(whom)
-            | UndoPromotion(whom)
-        ):
-            pass
-        case _:
-            whom = view.labels.get("champion", "")
-    seat, version = view.deployed_model(whom), view.version_for_deployment(whom)
-    if seat is not None:
-        return seat.model
+    target = intent.deployed_model_id
+    if target is None or isinstance(intent, Adopt | Restore):
+        target = view.labels.get("champion", "")
+    deployed, version = view.deployed_model(target), view.version_for_deployment(target)
+    if deployed is not None:
+        return deployed.model
     return f"{view.model}@{version.number}" if version is not None else ""
 
 
@@ -120,14 +113,14 @@ def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler
     return Reconciler(
         Endpoints(environment, config),
         EventsTable(environment, config.events_table, timeout_seconds=RECORD_TIMEOUT_SECONDS),
-        Policy(config.rollout.replacement, config.rollout.keep_previous_champion),
+        config.rollout,
         cause,
         operator.clock,
     )
 
 
 def change_context(context: Mapping[str, Any]) -> ChangeContext:
-    """On behalf of whoever triggered the dag run, with the reason and the note that they left."""
+    """The dag run and the user who triggered it, with the reason and the note that they left."""
     dag_run, reason = context["dag_run"], context["params"].get(REASON)
     return ChangeContext(
         run=run_name(context),
@@ -138,6 +131,6 @@ def change_context(context: Mapping[str, Any]) -> ChangeContext:
 
 
 def run_name(context: Mapping[str, Any]) -> str:
-    """The dag run, as an event names it."""
+    """The name of the dag run in events."""
     dag_run = context["dag_run"]
     return f"{dag_run.dag_id}/{dag_run.run_id}"

@@ -8,12 +8,12 @@ from airflow.sdk.exceptions import AirflowSkipException
 from titleholder.analysis.duel_job import DuelJob, duel_parameters
 from titleholder.config.duel import Duel
 from titleholder.naming import training_run_of
-from titleholder.operators.observe import EVALUATE, pair_from_result
+from titleholder.operators.results import Observed
 from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
 
 
 class SubmitDuelOperator(SubmitJobOperator):
-    """Skips when a person wants something else. The job's id is the two models and the end of the
+    """Skips for another intent than `evaluate`. The job's id is the two models and the end of the
     run's data interval."""
 
     def __init__(self, *, duel: Duel, **kwargs: Any) -> None:
@@ -22,12 +22,13 @@ class SubmitDuelOperator(SubmitJobOperator):
 
     def job_request(self, context: Mapping[str, Any]) -> JobRequest:
         """The duel on the rows that were old enough at the end of the run's interval."""
-        observed = self.xcom_result(context, "observe")
-        if observed["kind"] != EVALUATE:
+        observed = self.read_result(context, "observe", Observed.from_xcom)
+        if observed.intent is not None:
             raise AirflowSkipException(
-                f"{self.config.model}: somebody asked for {observed['kind']}, without a duel"
+                f"{self.config.model}: the intent {observed.intent.action} needs no duel"
             )
-        between = pair_from_result(observed)
+        pair = observed.pair
+        assert pair is not None
         at = training_run_of(self.config.model, self.duel.schedule, context).interval.end
         environment = self.environment
         places = {
@@ -37,7 +38,7 @@ class SubmitDuelOperator(SubmitJobOperator):
             "artifact_root": environment.pipeline_root,
         }
         return JobRequest(
-            DuelJob(self.config.model, between.champion.id, between.challenger.id, at),
+            DuelJob(self.config.model, pair.champion.id, pair.challenger.id, at),
             self.duel.template,
-            duel_parameters(self.config, self.duel, places, between, at),
+            duel_parameters(self.config, self.duel, places, pair, at),
         )

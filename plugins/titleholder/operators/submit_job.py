@@ -9,8 +9,7 @@ from airflow.sdk import BaseOperatorLink
 
 from titleholder.gcp.console import pipeline_page
 from titleholder.gcp.vertex.jobs import Jobs
-from titleholder.labels import MODEL, PIPELINE, RUN
-from titleholder.naming import dag_run_label
+from titleholder.labels import Label, dag_run_label
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import PipelineLink
 from titleholder.operators.shared_jobs import cancel_unshared
@@ -78,17 +77,22 @@ class SubmitJobOperator(ModelOperator):
             labels = {} if known else self.labels(context, order, template)
             self._cancel_left_behind(context, jobs, label, run)
             name, _, digest = template.version.rpartition("-")
-            own = {MODEL: config.model, RUN: label, PIPELINE: digest}
             job = jobs.submit(
                 run.name,
                 template.spec,
                 order.parameters,
-                {**config.labels, **labels, **own},
+                {
+                    **config.labels,
+                    **labels,
+                    Label.MODEL: config.model,
+                    Label.RUN: label,
+                    Label.PIPELINE: digest,
+                },
                 config.pipeline.service_account,
             )
         PipelineLink.store(context, pipeline_page(job.name))
         # A job that was there already may be of an older version.
-        pipeline = f"{name}-{job.labels.get(PIPELINE, 'unknown')}"
+        pipeline = f"{name}-{job.labels.get(Label.PIPELINE, 'unknown')}"
         self.log.info("pipeline job %s is %s; it runs %s", job.name, job.state, pipeline)
         return {
             "job": job.name,
@@ -123,7 +127,7 @@ class SubmitJobOperator(ModelOperator):
         begun = dag_run.start_date or self.clock()
         label = dag_run_label(dag_run.dag_id, dag_run.run_id)
         while (job := jobs.find(run.name)) is not None:
-            foreign = job.labels.get(RUN) != label
+            foreign = job.labels.get(Label.RUN) != label
             if not (foreign and job.state in ("CANCELLING", "CANCELLED")):
                 if not job.ended or job.created >= begun:
                     break

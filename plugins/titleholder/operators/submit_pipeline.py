@@ -6,6 +6,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
+from titleholder.events.event import Action
 from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.operators.rollout import change_context, make_reconciler
@@ -32,7 +33,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
         config, environment = self.config, self.environment
         run = self.training_run(context)
         template = config.pipeline.template
-        if version := context["params"]["pipeline"]:
+        if version := context["params"]["pipeline_version"]:
             folder, slash, _ = template.rpartition("/")
             template = f"{folder}{slash}{version}.yaml"
         return JobRequest(
@@ -96,7 +97,8 @@ class SubmitPipelineOperator(SubmitJobOperator):
         )
         try:
             rollout = make_reconciler(self, cause)
-            rollout.record("unchanged", rollout.read_view("train", lambda seen: seen), told, "")
+            view = rollout.read_view("train", lambda seen: seen)
+            rollout.record(Action.SKIPPED_UNCHANGED, view, told, "")
         except Exception as error:
             # Nothing is done either way.
             self.log.warning("that could not be recorded: %s", error)

@@ -1,23 +1,22 @@
-"""Registers the weekly run's model and seats it on the endpoint."""
+"""Registers the model of the weekly run and deploys it as challenger."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.naming import TrainingRun
-from titleholder.operators.rollout import RolloutOperator, run_name
+from titleholder.operators.rollout import Change, RolloutOperator, run_name
 from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel, require_within_root
 from titleholder.reconciler.recorder import ChangeContext
-from titleholder.rollout.intents import Intent
 
 
 class UpdateTrafficOperator(RolloutOperator):
-    """Skips when the pipeline offered no model."""
+    """Skips when the quality gate refused the model."""
 
-    def intent(self, context: Mapping[str, Any]) -> Intent:
-        """The run's model in the registry and on the endpoint."""
+    def change(self, context: Mapping[str, Any]) -> Change:
+        """The candidate; freshness, score and pipeline are the evidence of its events."""
         trained = self.xcom_result(context, "wait_for_pipeline")
         if trained["candidate"] is None:
             raise AirflowSkipException(
@@ -27,32 +26,27 @@ class UpdateTrafficOperator(RolloutOperator):
             )
         candidate = CandidateModel(**trained["candidate"])
         require_within_root(self.environment.pipeline_root, candidate.uri)
-        own = self.training_run(context)
-        run = TrainingRun(
-            own.model, own.interval, self.xcom_result(context, "submit_pipeline")["generation"]
-        )
-        freshness = context["ti"].xcom_pull(task_ids="check_freshness") or {}
-        return deploy_candidate(
+        submitted = self.xcom_result(context, "submit_pipeline")
+        run = replace(self.training_run(context), generation=submitted["generation"])
+        freshness = context["ti"].xcom_pull(task_ids="check_freshness")
+        intent = deploy_candidate(
             self.config,
             run,
             candidate,
-            freshness.get("outcome", "unknown"),
+            (freshness or {}).get("outcome", "unknown"),
             trained["fingerprint"],
         )
-
-    def change_context(self, context: Mapping[str, Any]) -> ChangeContext:
-        """The run, with the freshness of its week and the score of its model as evidence."""
-        trained = self.xcom_result(context, "wait_for_pipeline")
-        submitted = self.xcom_result(context, "submit_pipeline")
-        return ChangeContext(
-            run=run_name(context),
-            actor=context["dag_run"].triggering_user_name or "airflow",
-            interval=self.training_run(context).interval,
-            evidence={
-                "freshness": context["ti"].xcom_pull(task_ids="check_freshness"),
-                "score": trained["score"],
-                "job": submitted["job"],
-                # An older version of this package, before an upgrade, did not say.
-                "pipeline": submitted.get("pipeline", "unknown"),
-            },
+        return Change(
+            intent,
+            ChangeContext(
+                run=run_name(context),
+                actor=context["dag_run"].triggering_user_name or "airflow",
+                interval=run.interval,
+                evidence={
+                    "freshness": freshness,
+                    "score": trained["score"],
+                    "job": submitted["job"],
+                    "pipeline": submitted["pipeline"],
+                },
+            ),
         )

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from functools import cache, partial
 from typing import Any, TypeVar
 
-from titleholder.config.model import model_from_json
+from titleholder.config.loader import model_from_json
 from titleholder.errors import ConfigError
 from titleholder.gcp.environment import Environment
 from titleholder.page.cache import ReadingCache

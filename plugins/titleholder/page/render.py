@@ -114,8 +114,8 @@ def _templates() -> "Environment":
     made.filters |= {
         "moment": moment,
         "number": _number,
-        "said": reason_text,
-        "ran": run_text,
+        "reason": reason_text,
+        "run_name": run_text,
         "count": count,
     }
     return made

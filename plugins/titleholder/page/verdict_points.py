@@ -1,4 +1,4 @@
-"""The verdicts on challengers, as the events tell them. No I/O."""
+"""The verdicts on challengers, from their events. No I/O."""
 
 import math
 from collections.abc import Iterable
@@ -6,14 +6,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
-from titleholder.events.event import Event
+from titleholder.events.event import Action, Event
 
 
 @dataclass(frozen=True)
 class VerdictPoint:
     """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
-    challenger's; None where it bore none. `challenger` is the challenger's deployed model id, ""
-    where it is not known, and `version` its version, else that id."""
+    challenger's; None without an interval. `challenger` is the challenger's deployed model id, ""
+    if unknown, and `version` its version, else that id."""
 
     time: datetime
     outcome: str
@@ -25,8 +25,8 @@ class VerdictPoint:
     low: float | None
     high: float | None
     margin: float
-    share: float | None
-    number: float | None
+    traffic_percentage: float | None
+    analysis_count: float | None
     run: str
     job: str
     report: str
@@ -40,29 +40,29 @@ class VerdictPoint:
 
 
 def verdict_points(events: Iterable[Event]) -> list[VerdictPoint]:
-    """The events `judged`, in their order."""
-    return [_point(event) for event in events if event.action == "judged"]
+    """The verdicts of the events, in their order."""
+    return [_point(event) for event in events if event.action == Action.EVALUATED]
 
 
 def _point(event: Event) -> VerdictPoint:
     # Rows that others wrote may lack anything.
     evidence = event.evidence
-    said = evidence.get("verdict")
-    verdict: dict[str, Any] = said if isinstance(said, dict) else {}
-    who = event.challenger_after or ""
+    found = evidence.get("verdict")
+    verdict: dict[str, Any] = found if isinstance(found, dict) else {}
+    challenger = event.challenger_after or ""
     return VerdictPoint(
         time=event.time,
         outcome=str(verdict.get("outcome", "unknown")),
         reason=event.reason,
-        challenger=who,
-        version=event.versions.get(who) or who or "unknown",
+        challenger=challenger,
+        version=event.versions.get(challenger) or challenger or "unknown",
         n=_number(verdict.get("n")),
         estimate=_number(verdict.get("estimate")),
         low=_number(verdict.get("low")),
         high=_number(verdict.get("high")),
         margin=_number(verdict.get("margin")) or 0.0,
-        share=_number(evidence.get("share")),
-        number=_number(verdict.get("looks")),
+        traffic_percentage=_number(evidence.get("traffic_percentage")),
+        analysis_count=_number(verdict.get("analysis_count")),
         run=event.run,
         job=str(evidence.get("job") or ""),
         report=str(evidence.get("report") or ""),

@@ -1,9 +1,8 @@
 """What a weekly run wants of the endpoint: the model that its pipeline offers, seated. No I/O."""
 
 from titleholder.config.model import ModelConfig
-from titleholder.digest import digest_to_label
-from titleholder.labels import DATA_FROM, DATA_UNTIL, DIGEST, FRAMEWORK, FRESHNESS, JOB, SCORE
-from titleholder.naming import TrainingRun, format_label_time
+from titleholder.labels import Label, digest_to_label, format_label_time
+from titleholder.naming import TrainingRun
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.pipelines.fingerprint import fingerprint_labels
 from titleholder.rollout.intents import DeployCandidate
@@ -29,13 +28,13 @@ def deploy_candidate(
             image=candidate.image,
             labels={
                 **config.labels,
-                DATA_FROM: format_label_time(run.interval.start),
-                DATA_UNTIL: format_label_time(run.interval.end),
-                JOB: run.name,
-                SCORE: f"{candidate.score:.2f}".replace(".", "_"),
-                FRAMEWORK: candidate.framework_version.replace(".", "_"),
-                FRESHNESS: freshness,
-                DIGEST: digest_to_label(candidate.digest),
+                Label.DATA_INTERVAL_START: format_label_time(run.interval.start),
+                Label.DATA_INTERVAL_END: format_label_time(run.interval.end),
+                Label.JOB: run.name,
+                Label.SCORE: f"{candidate.score:.2f}".replace(".", "_"),
+                Label.FRAMEWORK: candidate.framework_version.replace(".", "_"),
+                Label.FRESHNESS: freshness,
+                Label.DIGEST: digest_to_label(candidate.digest),
                 **fingerprint_labels(fingerprint),
             },
         ),

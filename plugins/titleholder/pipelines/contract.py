@@ -8,10 +8,10 @@ from datetime import datetime
 from typing import Any
 
 from titleholder.config.model import ModelConfig
-from titleholder.config.parameters import RUNTIME_PARAMETERS, RuntimeParameters
-from titleholder.digest import is_digest
+from titleholder.config.pipeline import RUNTIME_PARAMETERS, RuntimeParameters
 from titleholder.errors import PipelineError
 from titleholder.intervals import Interval
+from titleholder.labels import is_digest
 
 EVALUATE, EXPORT_MODEL = "evaluate", "export-model"
 

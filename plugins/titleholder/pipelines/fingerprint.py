@@ -7,8 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from titleholder.digest import digest_from_label, digest_to_label
-from titleholder.labels import FINGERPRINT
+from titleholder.labels import Label, digest_from_label, digest_to_label
 from titleholder.rollout.view import Version
 
 # Where a pipeline runs, not what it learns from.
@@ -40,12 +39,12 @@ def fingerprint(
 
 def fingerprint_labels(found: str) -> dict[str, str]:
     """The label that says so, of a pipeline job or a version; none for an empty one."""
-    return {FINGERPRINT: digest_to_label(found)} if found else {}
+    return {Label.FINGERPRINT: digest_to_label(found)} if found else {}
 
 
 def fingerprint_from_labels(labels: Mapping[str, str]) -> str:
     """The fingerprint that those labels carry; empty when they have none."""
-    return digest_from_label(labels.get(FINGERPRINT, ""))
+    return digest_from_label(labels.get(Label.FINGERPRINT, ""))
 
 
 def version_with_fingerprint(found: str, versions: Iterable[Version]) -> Version | None:

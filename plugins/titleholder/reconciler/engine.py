@@ -1,4 +1,4 @@
-"""The one rollout engine: observe, plan, apply a step, and again until no step is left."""
+"""The rollout engine: observe, plan, apply one step, and again until no step is left."""
 
 import logging
 import time
@@ -7,19 +7,17 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, TypeVar
 
+from titleholder.config.rollout import Rollout
 from titleholder.errors import ManualActionRequired, RetryableError
-from titleholder.events.event import Event
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.events.event import Action, Event
 from titleholder.gcp.vertex.endpoints import Endpoints, StaleView
 from titleholder.reconciler.recorder import ChangeContext, Recorder
 from titleholder.rollout.descriptions import describe_step, describe_steps
 from titleholder.rollout.display_names import traffic_summary
-from titleholder.rollout.intents import Intent, Policy
-from titleholder.rollout.outcome import KEPT_OUT, Plan
+from titleholder.rollout.intents import Intent, RoleIntent, resolve_target
 from titleholder.rollout.plan import plan
-from titleholder.rollout.steps import Alias, SetTraffic, Step
+from titleholder.rollout.steps import Alias, Plan, SetTraffic, Step
 from titleholder.rollout.view import View
-from titleholder.rollout.wishes import Wish, intent_of, resolve_target
 
 if TYPE_CHECKING:
     from titleholder.gcp.bigquery.events_table import EventsTable
@@ -27,17 +25,17 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# A resumed task costs more than this on a worker, so short operations are waited for in place.
+# Resuming a deferred task takes longer than this, so short operations are waited for in place.
 INLINE_WAIT = timedelta(seconds=5)
-# Vertex AI is known to take half an hour to deploy; nothing sound takes this long.
+# Vertex AI may take half an hour to deploy a model; an operation of this age is stuck.
 OPERATION_LIMIT = timedelta(hours=3)
 MAX_STALE_VIEWS = 5
 
 
 @dataclass(frozen=True)
 class PendingOperation:
-    """An operation that runs on. `step` is what it is to do, "" when another caller started it;
-    `changed` tells whether this caller has changed anything before it."""
+    """A pending long-running operation. `step` describes it, "" when another caller started it;
+    `changed` says whether this caller changed anything before it."""
 
     operation: str
     step: str
@@ -47,7 +45,7 @@ class PendingOperation:
 
 @dataclass(frozen=True)
 class Converged:
-    """The endpoint is as it was wanted; `changed` tells whether that took any step."""
+    """The endpoint fits the intent; `changed` says whether that took any step."""
 
     plan: Plan
     view: View
@@ -55,22 +53,23 @@ class Converged:
 
     @property
     def summary(self) -> str:
-        """What it comes to, in one sentence that says when there was nothing to do."""
+        """The state in one sentence, which also says when there was nothing to do."""
         return self.plan.summary if self.changed else self.plan.answer
 
 
 class Reconciler:
-    """Brings one endpoint to what is wanted, from whatever an earlier attempt left.
+    """Brings one endpoint to the state that an intent describes, from any state that an earlier
+    attempt left.
 
-    Nothing is remembered between two calls but the operation that is waited for, and that only to
-    say what became of it: the endpoint is the state.
+    Between two calls only the pending operation is kept, to report its result: the endpoint is the
+    state.
     """
 
     def __init__(
         self,
         endpoints: Endpoints,
         events: "EventsTable",
-        policy: Policy,
+        rollout: Rollout,
         cause: ChangeContext,
         clock: Callable[[], datetime],
         pause: Callable[[float], None] = time.sleep,
@@ -78,9 +77,10 @@ class Reconciler:
         self._endpoints = endpoints
         self._events = events
         self._recorder = Recorder(events, cause, clock)
-        self._policy = policy
+        self._rollout = rollout
         self._clock = clock
         self._pause = pause
+        self._last_view = View(endpoints.config.model, None)
 
     @property
     def recorded(self) -> tuple[Event, ...]:
@@ -93,18 +93,18 @@ class Reconciler:
         waiting: PendingOperation | None = None,
         check: Callable[[View], None] | None = None,
     ) -> Converged | PendingOperation:
-        """Apply one step after the other; stops at an operation that takes longer than some
-        seconds. Call it again, with what it returned, when that may be over.
+        """Apply one step after the other; returns at an operation that takes longer than
+        INLINE_WAIT. Call it again later, with the PendingOperation that it returned.
 
         While roles or split are still to be changed, and the endpoint's last change was not this
-        caller's, each step comes after `check`, which raises where it may not be done any more.
-        Raises InvalidRequest for what cannot be, ManualActionRequired when a person has to decide,
-        RetryableError when a later attempt may succeed.
+        caller's, `check` is called before each step; it raises when the intent is outdated. Raises
+        InvalidRequest for an intent that is not possible, ManualActionRequired when a person has to
+        decide, RetryableError when a later attempt may succeed.
         """
         try:
             done = self._run(intent, waiting, check)
-        except ManualActionRequired as refusal:
-            self._record_blocked(intent, refusal)
+        except ManualActionRequired as error:
+            self._record_blocked(intent, error)
             raise
         if not self._recorder.flush() and isinstance(done, Converged):
             raise RetryableError(
@@ -113,28 +113,28 @@ class Reconciler:
             )
         return done
 
-    def resolve_target(self, wish: Wish) -> tuple[Wish, Plan, View]:
-        """One look: the wish with the model it is about, and the plan from this view. Raises
-        InvalidRequest and ManualActionRequired."""
+    def resolve_target(self, intent: RoleIntent) -> tuple[RoleIntent, Plan, View]:
+        """The intent with its target by one view, and the plan from there. Raises InvalidRequest
+        and ManualActionRequired."""
 
-        def read(view: View) -> tuple[Wish, Plan, View]:
-            pinned = resolve_target(wish, view)
-            return pinned, plan(view, intent_of(pinned), self._policy), view
+        def read(view: View) -> tuple[RoleIntent, Plan, View]:
+            resolved = resolve_target(intent, view)
+            return resolved, plan(view, resolved, self._rollout), view
 
-        return self.read_view(wish, read)
+        return self.read_view(intent, read)
 
-    def read_view(self, wish: object, read: Callable[[View], T]) -> T:
-        """What `read` makes of one look; its ManualActionRequired is recorded, as one of `wish`."""
-        view = self._endpoints.observe()
+    def read_view(self, intent: object, read: Callable[[View], T]) -> T:
+        """`read` of one view; a ManualActionRequired of it is recorded as an event of `intent`."""
+        view = self._observe()
         try:
             return read(view)
-        except ManualActionRequired as refusal:
-            self._record_blocked(wish, refusal)
+        except ManualActionRequired as error:
+            self._record_blocked(intent, error)
             raise
 
-    def record(self, action: str, view: View, reason: str, about: str) -> bool:
-        """Record something that changed nothing, such as what was judged on the job `about`;
-        whether that could be written."""
+    def record(self, action: Action, view: View, reason: str, about: str) -> bool:
+        """Record an action that changed nothing, such as the evaluation by the job `about`; whether
+        the event could be written."""
         self._recorder.no_change(action, reason, view, f"{about} {reason}")
         return self._recorder.flush()
 
@@ -143,22 +143,22 @@ class Reconciler:
     ) -> Converged | PendingOperation:
         if waiting is not None and waiting.step and self._still_running(waiting, timedelta(0)):
             return waiting
-        told: tuple[Step, ...] = ()
+        logged: tuple[Step, ...] = ()
         lost: Event | None = None
         changed = waiting is not None and (waiting.changed or bool(waiting.step))
-        fresh: PendingOperation | None = None  # somebody else's operation, first seen in this call
-        made: set[Step] = set()
-        seen = 0
+        fresh: PendingOperation | None = None  # another caller's, first seen in this call
+        done: set[Step] = set()
+        stale = 0
         while True:
-            view = self._endpoints.observe()
+            view = self._observe()
             self._recorder.recover_last_change(view, lost)
             lost = None
-            decided = plan(view, intent, self._policy)
+            decided = plan(view, intent, self._rollout)
             if not decided.steps:
                 return self._converged(decided, view, changed)
-            if decided.steps != told:
+            if decided.steps != logged:
                 log.info("plan: %s", "; ".join(describe_steps(decided.steps, view)))
-            step, told = decided.steps[0], decided.steps
+            step, logged = decided.steps[0], decided.steps
             words = describe_step(step, view)
             if view.pending_operations and not _possible_while_busy(view, step):
                 if waiting is None or waiting.operation != view.pending_operations[0]:
@@ -170,14 +170,14 @@ class Reconciler:
                     return waiting
                 self._pause(0.25)
                 continue
-            told = decided.steps[1:]
+            logged = decided.steps[1:]
             to_change = any(isinstance(one, SetTraffic) for one in decided.steps)
             if check is not None and to_change and not self._recorder.wrote(view):
                 check(view)
-            if step in made:
+            if step in done:
                 raise ManualActionRequired(
-                    f"somebody else undid this: {words}; look at `python -m titleholder status "
-                    f"{view.model}` and agree with them on what is wanted, then repeat this"
+                    f"another caller undid this: {words}; look at `titleholder status {view.model}`, "
+                    "agree on what is to be done, then repeat this"
                 )
             event = (
                 self._recorder.traffic_event(view, step, intent, decided)
@@ -187,9 +187,9 @@ class Reconciler:
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
             except StaleView as change:
-                seen, lost = seen + 1, event
-                if seen == MAX_STALE_VIEWS:
-                    raise RetryableError(f"could not {words} in {seen} tries: {change}") from None
+                stale, lost = stale + 1, event
+                if stale == MAX_STALE_VIEWS:
+                    raise RetryableError(f"could not {words} in {stale} tries: {change}") from None
                 log.info("could not %s yet (%s); looking again", words, change)
                 self._pause(1)
                 continue
@@ -197,16 +197,20 @@ class Reconciler:
             changed = True
             if event is not None:
                 self._recorder.record(event)
-                # Done twice by one caller, it would be a fight over live traffic without an end.
-                made.add(step)
+                # Two callers must not undo each other's changes without end.
+                done.add(step)
             if operation:
                 waiting = PendingOperation(operation, words, self._clock(), changed)
                 if self._still_running(waiting, INLINE_WAIT):
                     return waiting
 
-    def _still_running(self, waiting: PendingOperation, patience: timedelta) -> bool:
-        """Whether our operation still runs after `patience`."""
-        give_up = self._clock() + patience
+    def _observe(self) -> View:
+        self._last_view = self._endpoints.observe()
+        return self._last_view
+
+    def _still_running(self, waiting: PendingOperation, wait: timedelta) -> bool:
+        """Whether this caller's operation still runs after `wait`."""
+        give_up = self._clock() + wait
         try:
             while self._endpoints.is_running(waiting.operation, waiting.step):
                 self._check_limit(waiting)
@@ -214,8 +218,7 @@ class Reconciler:
                     return True
                 self._pause(0.25)
         except (ManualActionRequired, RetryableError) as error:
-            told = traffic_summary(self._endpoints.observe())
-            raise type(error)(f"{error}; {told}") from None
+            raise type(error)(f"{error}; {traffic_summary(self._observe())}") from None
         return False
 
     def _check_limit(self, waiting: PendingOperation) -> None:
@@ -226,23 +229,19 @@ class Reconciler:
             )
 
     def _converged(self, decided: Plan, view: View, changed: bool) -> Converged:
-        if decided.outcome in KEPT_OUT:
-            self._recorder.not_deployed(view, decided)
+        if isinstance(decided.outcome, Action):
+            summary = decided.summary
+            self._recorder.no_change(decided.outcome, summary, view, summary)
         return Converged(decided, view, changed)
 
-    def _record_blocked(self, wish: object, refusal: ManualActionRequired) -> None:
-        view = View(self._endpoints.config.model, None)
-        try:
-            view = self._endpoints.observe()
-        except Exception as error:
-            log.warning("could not look at the endpoint for the record: %s", error_message(error))
-        self._recorder.blocked(view, wish, refusal)
+    def _record_blocked(self, intent: object, error: ManualActionRequired) -> None:
+        self._recorder.blocked(self._last_view, intent, error)
         self._recorder.flush()
 
 
 def _possible_while_busy(view: View, step: Step) -> bool:
-    """Whether the step can be done while operations run: somebody may want a bad model off the
-    endpoint at once. But nobody who may be leaving is given traffic."""
+    """Whether the step can be done while operations run: a rollback must not wait. But a model that
+    may be undeploying receives no traffic."""
     if isinstance(step, SetTraffic):
         return not (view.undeploying and step.split.keys() - view.split.keys())
     return isinstance(step, Alias)

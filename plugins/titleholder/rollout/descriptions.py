@@ -1,8 +1,9 @@
-"""Steps and changes in words, for logs, refusals and the record. No I/O."""
+"""Steps and changes in words, for logs, errors and events. No I/O."""
 
 from collections.abc import Sequence
 from typing import assert_never
 
+from titleholder.events.event import Action
 from titleholder.rollout.display_names import split_text, version_of_model, version_text
 from titleholder.rollout.intents import DeployCandidate, Intent, UndoPromotion
 from titleholder.rollout.roles import Roles, drift, recorded_state
@@ -20,7 +21,7 @@ from titleholder.rollout.view import View
 
 
 def describe_step(step: Step, view: View) -> str:
-    """What the step does to this view, beginning with a verb or the write's action."""
+    """What the step does to this view, beginning with a verb or the action."""
     match step:
         case CreateEndpoint(display_name):
             return f"create the endpoint {display_name}"
@@ -43,7 +44,7 @@ def describe_step(step: Step, view: View) -> str:
 
 
 def describe_steps(steps: Sequence[Step], view: View) -> list[str]:
-    """Each step in words, on what the steps before it leave of the view."""
+    """Each step in words, applied to the view after the steps before it."""
     words = []
     for step in steps:
         words.append(describe_step(step, view))
@@ -52,63 +53,62 @@ def describe_steps(steps: Sequence[Step], view: View) -> list[str]:
 
 
 def describe_change(before: View, step: SetTraffic, intent: Intent) -> str:
-    """What this write changes on the view, as the record says it: the change itself, not what the
-    whole run of `intent` comes to."""
+    """The reason of this write's event: the change itself, not the whole plan of `intent`."""
     now, split = step.roles, step.split
     if now is None:
-        return "taken as it is: no model is deployed"
+        return "recorded as it is: no model is deployed"
     recorded = recorded_state(before)
     was = recorded[0] if recorded else None
     champion, challenger = version_text(before, now.champion), version_text(before, now.challenger)
     replaced = version_text(before, was.challenger if was else None)
-    gone = version_text(before, now.last_challenger)
+    removed = version_text(before, now.last_challenger)
     instead = f" instead of {version_text(before, was.champion)}" if was else ""
-    it = f"it answers {split.get(now.champion, 0)} %"
-    share = split.get(now.challenger or "", 0)
-    both = f"it answers {share} %, the champion {champion} {split.get(now.champion, 0)} %"
+    it = f"it receives {split.get(now.champion, 0)} %"
+    percentage = split.get(now.challenger or "", 0)
+    both = f"it receives {percentage} %, the champion {champion} {split.get(now.champion, 0)} %"
     match step.action:
-        case "crown":
+        case Action.FIRST_CHAMPION:
             return f"{champion} becomes champion, as there was none: {it}"
-        case "seat":
+        case Action.DEPLOY_CHALLENGER:
             place = f" in the place of {replaced}" if replaced else ""
             return f"{challenger} becomes challenger{place}: {both}"
-        case "withdraw":
-            return f"{gone} leaves{_for(before, intent)}: {_answers(before, now, split)}"
-        case "rollback":
-            return f"{gone} leaves{_drifted(before)}: {_answers(before, now, split)}"
-        case "abort":
-            rest = f"{_drifted(before)}: {_answers(before, now, split)}"
-            return f"{gone} gets no more requests and stays deployed{rest}"
-        case "promote":
+        case Action.REMOVE_CHALLENGER:
+            return f"{removed} leaves{_for(before, intent)}: {_traffic(before, now, split)}"
+        case Action.ROLLBACK:
+            return f"{removed} leaves{_drifted(before)}: {_traffic(before, now, split)}"
+        case Action.ABORT:
+            rest = f"{_drifted(before)}: {_traffic(before, now, split)}"
+            return f"{removed} receives no more traffic and stays deployed{rest}"
+        case Action.PROMOTE:
             return f"{champion} becomes champion{instead}: {it}"
-        case "reinstate":
+        case Action.UNDO_PROMOTION:
             lost = replaced and replaced != champion
             rest = f", and the challenger {replaced} none" if lost else ""
             return f"{champion} becomes champion again{instead}: {it}{rest}"
-        case "share" if replaced != challenger:
+        case Action.SET_TRAFFIC if replaced != challenger:
             return f"{challenger} comes back as challenger: {both}"
-        case "share":
+        case Action.SET_TRAFFIC:
             had = before.split.get(now.challenger or "", 0)
-            rest = f"the champion {champion} answers {split[now.champion]} %"
-            return f"{challenger} goes from {had} % to {share} %: {rest}"
-        case "restore":
-            return f"put back as it was recorded: {_state(before, now, split)}"
+            rest = f"the champion {champion} receives {split[now.champion]} %"
+            return f"{challenger} goes from {had} % to {percentage} %: {rest}"
+        case Action.RESTORE:
+            return f"returned to what was recorded: {_state(before, now, split)}"
         case _:
-            return f"taken as it is: {_state(before, now, split)}"
+            return f"recorded as it is: {_state(before, now, split)}"
 
 
 def describe_reconstructed(view: View, split: dict[str, int] | None) -> str:
-    """What the endpoint's labels tell of its last change, whose maker did not record it; `split` is
-    what that change left, None where it is not known."""
+    """The reason of an event that is reconstructed from the endpoint's labels; `split` is the one
+    after that change, None where it is not known."""
     recorded = recorded_state(view)
     state = _state(view, recorded[0], split) if recorded else "no model has a role"
     return f"read from the endpoint's labels afterwards, as it was not recorded: {state}"
 
 
-def _answers(view: View, roles: Roles, split: dict[str, int]) -> str:
-    """Who has the traffic that a model lost."""
+def _traffic(view: View, roles: Roles, split: dict[str, int]) -> str:
+    """The split after a model lost its traffic."""
     if split == {roles.champion: 100}:
-        return f"the champion {version_text(view, roles.champion)} answers 100 %"
+        return f"the champion {version_text(view, roles.champion)} receives 100 %"
     return split_text(view, split) if split else "no traffic is left"
 
 
@@ -136,11 +136,11 @@ def _state(view: View, roles: Roles, split: dict[str, int] | None) -> str:
 
 
 def _for(view: View, intent: Intent) -> str:
-    """Which model a challenger makes place for."""
+    """The model that a challenger makes room for."""
     match intent:
         case DeployCandidate():
             return f" for {version_of_model(view, intent.version.alias)}"
-        case UndoPromotion(previous):
-            return f" for {version_text(view, previous)}"
+        case UndoPromotion(target):
+            return f" for {version_text(view, target)}"
         case _:
             return ""

@@ -1,4 +1,4 @@
-"""What deployed models are called where people read of them: model and version. No I/O."""
+"""The names of deployed models and versions in messages. No I/O."""
 
 from collections.abc import Iterable
 
@@ -6,25 +6,35 @@ from titleholder.rollout.view import DeployedModel, View
 
 
 def version_text(view: View, deployed_model_id: str | None) -> str:
-    """`linnerud@3`; a version that is yet to be registered by its alias, and a deployed model of
-    which nothing is known by its id. The id follows where two deployed models serve one version.
-    "" for None."""
+    """The version of a deployed model: `linnerud@3`; its alias before it is registered, its id
+    where the version is unknown. The id follows where two deployed models serve one version. ""
+    for None."""
     if deployed_model_id is None:
         return ""
-    seat = view.deployed_model(deployed_model_id)
-    if seat is not None:
-        name = version_name(*seat.model.rpartition("@")[::2])
-        twins = sum(other.model == seat.model for other in view.deployed_models) > 1
-        return f"{name} (id {seat.id})" if twins else name
+    deployed = view.deployed_model(deployed_model_id)
+    if deployed is not None:
+        name = version_name(*deployed.model.rpartition("@")[::2])
+        twins = sum(other.model == deployed.model for other in view.deployed_models) > 1
+        return f"{name} (id {deployed.id})" if twins else name
     version = view.version_for_deployment(deployed_model_id)
     if version is None:
         return f"id {deployed_model_id}"
     return version_name(view.model, version.number)
 
 
-def listed(seats: Iterable[DeployedModel]) -> str:
-    """Deployed models for a person who has to choose one or to take one down: with id and name."""
-    return ", ".join(f"{seat.model} (id {seat.id}, {seat.display_name})" for seat in seats)
+def listed(deployed: Iterable[DeployedModel]) -> str:
+    """Deployed models with id and name, for a message that asks to choose one."""
+    return ", ".join(f"{one.model} (id {one.id}, {one.display_name})" for one in deployed)
+
+
+def adopt_command(model: str, deployed_model_id: str) -> str:
+    """The command that records the endpoint as it is, with this champion."""
+    return f"`titleholder adopt {model} --deployed-model-id {deployed_model_id}`"
+
+
+def undo_command(model: str, deployed_model_id: str) -> str:
+    """The command that makes this previous champion champion again."""
+    return f"`titleholder undo-promotion {model} --deployed-model-id {deployed_model_id}`"
 
 
 def version_of_model(view: View, reference: str) -> str:
@@ -39,16 +49,16 @@ def version_name(model: str, reference: str) -> str:
 
 
 def split_text(view: View, split: dict[str, int]) -> str:
-    """Which model answers how many per cent of the requests."""
-    parts = [f"{share} % to {version_text(view, one)}" for one, share in split.items()]
+    """A traffic split in words."""
+    parts = [f"{percentage} % to {version_text(view, one)}" for one, percentage in split.items()]
     return " and ".join(parts) or "empty"
 
 
 def traffic_summary(view: View) -> str:
-    """Which model answers which share of the requests now, and its role."""
-    roles = {seat: role for role, seat in view.labels.items()}
+    """The traffic split now, with the role of each model."""
+    roles = {deployed: role for role, deployed in view.labels.items()}
     parts = [
-        f"{share} % to {version_text(view, one)} ({roles.get(one, 'no role')})"
-        for one, share in view.split.items()
+        f"{percentage} % to {version_text(view, one)} ({roles.get(one, 'no role')})"
+        for one, percentage in view.split.items()
     ]
     return f"live traffic now goes {' and '.join(parts) or 'nowhere'}"

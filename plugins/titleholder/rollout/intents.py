@@ -1,21 +1,30 @@
-"""What somebody wants of an endpoint. The ids pin it: repeated after a change it means the same."""
+"""What a run or a person wants of an endpoint.
 
-from dataclasses import dataclass
+An intent with a deployed model id means the same however often it is repeated; `resolve_target`
+fills the id in where a role is meant instead.
+"""
+
+from dataclasses import dataclass, replace
 from datetime import timedelta
-from typing import Literal
+from typing import Any, ClassVar
 
+from titleholder.errors import InvalidRequest, ManualActionRequired
+from titleholder.events.event import Action
+from titleholder.labels import Label
 from titleholder.naming import Recency
+from titleholder.rollout.display_names import undo_command, version_text
+from titleholder.rollout.roles import Roles, drift, recorded_state, require_endpoint, resolve_roles
 from titleholder.rollout.steps import NewVersion
+from titleholder.rollout.view import View
 
 
 @dataclass(frozen=True)
 class DeployCandidate:
-    """The wish of the weekly run: its model in the registry, and on the endpoint as challenger
-    with `share` per cent, or as champion when nobody else is there.
+    """Register the model of a training run and deploy it as challenger with `traffic_percentage`,
+    or as champion where there is none.
 
-    `recency` tells how new the data is that it was trained on, and `period` is the length of that
-    interval. With `wait` a challenger that is on the endpoint stays, and this model is only
-    registered.
+    `recency` tells how new its training data is, and `period` is the length of that interval. With
+    `keep_current` a challenger that is deployed stays, and the candidate is only registered.
     """
 
     version: NewVersion
@@ -29,77 +38,151 @@ class DeployCandidate:
 
 
 @dataclass(frozen=True)
-class SetTrafficPercentage:
-    """The challenger answers `share` per cent of the requests, 1 to 99; one that was withdrawn and
-    is still deployed comes back, unless `only_current_challenger`."""
+class _RoleIntent:
+    deployed_model_id: str | None = None
 
-    challenger: str
-    traffic_percentage: int
+    action: ClassVar[Action]
+
+    @property
+    def target(self) -> str:
+        """The deployed model id; raises ValueError before `resolve_target`."""
+        if self.deployed_model_id is None:
+            raise ValueError(f"{self} names no deployed model; resolve its target first")
+        return self.deployed_model_id
+
+
+class Promote(_RoleIntent):
+    """The challenger becomes champion and receives all traffic."""
+
+    action = Action.PROMOTE
+
+
+class RollBack(_RoleIntent):
+    """The challenger's traffic goes to the champion, and the challenger is undeployed."""
+
+    action = Action.ROLLBACK
+
+
+class Abort(_RoleIntent):
+    """The challenger's traffic goes to the champion; the challenger stays deployed."""
+
+    action = Action.ABORT
+
+
+@dataclass(frozen=True)
+class SetTrafficPercentage(_RoleIntent):
+    """The challenger receives `traffic_percentage`, 1 to 99, of the traffic. The last challenger
+    becomes challenger again if it is still deployed, unless `only_current_challenger`."""
+
+    traffic_percentage: int = 0
     only_current_challenger: bool = False
 
-
-@dataclass(frozen=True)
-class Promote:
-    """The challenger becomes champion with all requests."""
-
-    challenger: str
+    action = Action.SET_TRAFFIC
 
 
-@dataclass(frozen=True)
-class RollBack:
-    """The challenger leaves, the champion answers all requests."""
+class UndoPromotion(_RoleIntent):
+    """The previous champion becomes champion again and receives all traffic."""
 
-    challenger: str
-
-
-@dataclass(frozen=True)
-class Abort:
-    """The champion answers all requests at once; the challenger stays deployed without any."""
-
-    challenger: str
+    action = Action.UNDO_PROMOTION
 
 
-@dataclass(frozen=True)
-class UndoPromotion:
-    """The previous champion takes the title back."""
+class Adopt(_RoleIntent):
+    """Record the endpoint as it was changed by hand. The id names the champion where the traffic
+    does not tell which it is."""
 
-    previous_champion: str
-
-
-@dataclass(frozen=True)
-class Adopt:
-    """What somebody changed by hand is right: record it. `champion` says who it is where the
-    traffic does not tell."""
-
-    champion: str | None = None
+    action = Action.ADOPT
 
 
-@dataclass(frozen=True)
-class Restore:
-    """What somebody changed by hand is wrong: go back to what was recorded."""
+class Restore(_RoleIntent):
+    """Return the endpoint to what was recorded before it was changed by hand."""
+
+    action = Action.RESTORE
 
 
-Intent = (
-    DeployCandidate
-    | SetTrafficPercentage
-    | Promote
-    | RollBack
-    | Abort
-    | UndoPromotion
-    | Adopt
-    | Restore
-)
+RoleIntent = Promote | RollBack | Abort | SetTrafficPercentage | UndoPromotion | Adopt | Restore
+Intent = DeployCandidate | RoleIntent
+INTENTS: dict[str, type[RoleIntent]] = {
+    intent.action.value: intent
+    for intent in (Promote, RollBack, Abort, SetTrafficPercentage, UndoPromotion, Adopt, Restore)
+}
+"""The intents that a person or a verdict may have, by the action that they lead to."""
 
 
-@dataclass(frozen=True)
-class Policy:
-    """How models are replaced.
+def summary(intent: type[RoleIntent]) -> str:
+    """The intent in one line, for forms and help."""
+    return " ".join((intent.__doc__ or "").partition(". ")[0].split()).removesuffix(".")
 
-    recreate: never more than two are deployed, so the old challenger, and a previous champion that
-    is kept, leave before the new one comes. surge: the new one is up before they leave, so three
-    may be deployed meanwhile. `keep_previous_champion`: after a promotion the previous champion
-    stays deployed without traffic until the next challenger needs its place.
+
+def intent_from(
+    name: str, deployed_model_id: str | None = None, traffic_percentage: int | None = None
+) -> RoleIntent:
+    """The intent of that name in INTENTS. Raises InvalidRequest for a percentage that is missing,
+    and for one where it has no meaning."""
+    if name != SetTrafficPercentage.action:
+        if traffic_percentage is not None:
+            raise InvalidRequest(
+                f"{name} takes no traffic percentage; leave the {traffic_percentage} out"
+            )
+        return INTENTS[name](deployed_model_id)
+    if traffic_percentage is None:
+        raise InvalidRequest("the traffic percentage is missing; write one from 1 to 99")
+    return SetTrafficPercentage(deployed_model_id, traffic_percentage)
+
+
+def intent_to_json(intent: RoleIntent) -> dict[str, Any]:
+    """The arguments of `intent_from`, as JSON."""
+    percentage = getattr(intent, "traffic_percentage", None)
+    return {
+        "name": intent.action.value,
+        "deployed_model_id": intent.deployed_model_id,
+        "traffic_percentage": percentage,
+    }
+
+
+def resolve_target(intent: RoleIntent, view: View) -> RoleIntent:
+    """The intent with the id of the deployed model that now has the role it is about.
+
+    Raises InvalidRequest when no model has it, ManualActionRequired when it cannot be known.
     """
+    if intent.deployed_model_id is not None or isinstance(intent, Adopt | Restore):
+        return intent
+    require_endpoint(view)
+    recorded, differences = recorded_state(view), drift(view)
+    # Taking traffic from a model must work after manual changes: the recorded roles tell which.
+    urgent = isinstance(intent, Abort | RollBack) and bool(differences)
+    roles = recorded[0] if recorded and urgent else resolve_roles(view).roles
+    found = _target(intent, roles, view) if roles is not None else None
+    if found is None:
+        role = "previous champion" if isinstance(intent, UndoPromotion) else "challenger"
+        hint = f"; look at `titleholder status {view.model}`"
+        if urgent:
+            # The manual change may be the reason why there is none.
+            raise ManualActionRequired(
+                f"there is no {role} on {view.endpoint}, which was changed by hand "
+                f"({'; '.join(differences)}); name the model that is to lose its traffic with "
+                f"`titleholder {intent.action} {view.model} --deployed-model-id ID`"
+            )
+        if isinstance(intent, RollBack) and roles is not None and roles.previous_champion:
+            back = undo_command(view.model, roles.previous_champion)
+            name = version_text(view, roles.previous_champion)
+            hint = f"; to bring the previous champion {name} back, use {back}"
+        raise InvalidRequest(f"there is no {role} on {view.endpoint}{hint}")
+    return replace(intent, deployed_model_id=found)
 
-    replacement: Literal["recreate", "surge"] = "recreate"
-    keep_previous_champion: bool = True
+
+def _target(intent: RoleIntent, roles: Roles, view: View) -> str | None:
+    # Repeated after it was done, it means the same model, not the next one.
+    done = view.labels.get(Label.LAST_EVENT, "").partition("-")[0] == intent.action
+    match intent:
+        case Promote():
+            return roles.champion if done else roles.challenger
+        case UndoPromotion():
+            return roles.champion if done else roles.previous_champion
+        case Abort() | RollBack() if done:
+            return roles.last_challenger
+        case RollBack() | SetTrafficPercentage() if (
+            roles.challenger is None and view.deployed_model(roles.last_challenger)
+        ):
+            return roles.last_challenger
+        case _:
+            return roles.challenger

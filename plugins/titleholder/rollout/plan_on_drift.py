@@ -1,80 +1,84 @@
-"""Taking traffic from a model on an endpoint that was changed by hand: that must always work."""
+"""The plan that takes traffic from a model on an endpoint that was changed by hand."""
 
 from dataclasses import replace
 
 from titleholder.errors import ManualActionRequired
+from titleholder.events.event import Action
 from titleholder.rollout.display_names import version_text
-from titleholder.rollout.outcome import Plan
-from titleholder.rollout.roles import drift, recorded_state
+from titleholder.rollout.roles import Roles, drift, recorded_state
 from titleholder.rollout.simulate import apply_to_view
-from titleholder.rollout.steps import SetTraffic
+from titleholder.rollout.steps import Plan, SetTraffic
 from titleholder.rollout.view import DeployedModel, View
 
 
-def take_traffic_on_drift(view: View, deployed_model_id: str, action: str) -> Plan | None:
-    """One write that takes the model's share and records the model as withdrawn; None where
+def take_traffic_on_drift(view: View, deployed_model_id: str, action: Action) -> Plan | None:
+    """One write that takes the model's traffic and records it as last challenger; None where
     nothing was changed by hand, or where the model is the recorded champion or unknown.
 
-    The share goes to the recorded champion, or, where that is not deployed, to the model with the
-    greatest share. All else stays as it is found, and so does the record of it, so that what still
-    differs afterwards is settled by adopt or restore, as before. Raises ManualActionRequired when
-    no other model is deployed.
+    This must always work. The traffic goes to the recorded champion, or, where that is not
+    deployed, to the model with the most traffic. All else stays as it is found, and so does the
+    record of it, so that adopt or restore still settles the other differences. Raises
+    ManualActionRequired when no other model is deployed.
     """
     recorded, found = recorded_state(view), drift(view)
     if recorded is None or not found:
         return None
     roles, split = recorded
-    me, seat = deployed_model_id, view.deployed_model(deployed_model_id)
-    name = version_text(view, me)
-    if me == roles.champion or (
-        seat is None and me not in (roles.challenger, roles.last_challenger)
-    ):
+    deployed = view.deployed_model(deployed_model_id)
+    name = version_text(view, deployed_model_id)
+    known = deployed_model_id in (roles.challenger, roles.last_challenger)
+    if deployed_model_id == roles.champion or (deployed is None and not known):
         return None
-    others = [one for one in view.deployed_models if one.id != me]
-    if seat is not None and not others:
+    others = [one for one in view.deployed_models if one.id != deployed_model_id]
+    if deployed is not None and not others:
         raise ManualActionRequired(
             f"{name} is the only model deployed on {view.endpoint}, so there is none to take its "
-            f"traffic; go back to what was recorded with `python -m titleholder restore "
-            f"{view.model}`, which deploys {version_text(view, roles.champion)} again"
+            f"traffic; go back to what was recorded with `titleholder restore {view.model}`, which deploys {version_text(view, roles.champion)} again"
         )
     live = {one.id: one.traffic_percentage for one in others if one.traffic_percentage}
-    if seat is not None and seat.traffic_percentage:
-        heir = view.deployed_model(roles.champion) or _greatest(
-            others, roles.previous_champion, roles.last_challenger
-        )
-        live[heir.id] = live.get(heir.id, 0) + seat.traffic_percentage
-    left = replace(
+    if deployed is not None and deployed.traffic_percentage:
+        receiver = view.deployed_model(roles.champion) or _most_traffic(others, roles)
+        live[receiver.id] = live.get(receiver.id, 0) + deployed.traffic_percentage
+
+    def unless_target(one: str | None) -> str | None:
+        return None if one == deployed_model_id else one
+
+    changed = replace(
         roles,
-        challenger=None if roles.challenger == me else roles.challenger,
-        previous_champion=None if roles.previous_champion == me else roles.previous_champion,
-        last_challenger=me,
+        challenger=unless_target(roles.challenger),
+        previous_champion=unless_target(roles.previous_champion),
+        last_challenger=deployed_model_id,
     )
-    if live == view.split and left == roles:
-        summary = f"{name} is withdrawn without traffic; {_still(view, found)}"
-        return Plan((), summary, by_hand=tuple(found), owed=tuple(found))
-    kept = {roles.champion: 100} if roles.challenger == me else split
-    step = SetTraffic(live, left, action, None if live == kept else kept)
-    owed = drift(apply_to_view(view, step))
-    was = f"{name} is withdrawn; {view.endpoint} was changed by hand ({'; '.join(found)})"
-    summary = f"{was} and is as it was recorded now"
-    if owed:
-        summary = f"{was}, and {_still(view, owed)}"
-    return Plan((step,), summary, by_hand=tuple(found), owed=tuple(owed))
+    if live == view.split and changed == roles:
+        summary = f"{name} has no traffic; {_differs(view, found)}"
+        return Plan((), summary, changed_by_hand=tuple(found), still_differs=tuple(found))
+    recorded_split = {roles.champion: 100} if roles.challenger == deployed_model_id else split
+    step = SetTraffic(live, changed, action, None if live == recorded_split else recorded_split)
+    remaining = drift(apply_to_view(view, step))
+    done = f"{name} has no traffic; {view.endpoint} was changed by hand ({'; '.join(found)})"
+    summary = f"{done} and is as it was recorded now"
+    if remaining:
+        summary = f"{done}, and {_differs(view, remaining)}"
+    return Plan((step,), summary, changed_by_hand=tuple(found), still_differs=tuple(remaining))
 
 
-def _still(view: View, owed: list[str]) -> str:
+def _differs(view: View, remaining: list[str]) -> str:
     return (
-        f"{view.endpoint} still differs from what was recorded: {'; '.join(owed)}; keep it with "
-        f"`python -m titleholder adopt {view.model}`, or go back to the record with "
-        f"`python -m titleholder restore {view.model}`"
+        f"{view.endpoint} still differs from what was recorded: {'; '.join(remaining)}; keep it "
+        f"with "
+        f"`titleholder adopt {view.model}`, or go back to the record with "
+        f"`titleholder restore {view.model}`"
     )
 
 
-def _greatest(
-    seats: list[DeployedModel], previous: str | None, withdrawn: str | None
-) -> DeployedModel:
-    """The seat with the greatest share; of equals rather the previous champion, and the withdrawn
+def _most_traffic(deployed: list[DeployedModel], roles: Roles) -> DeployedModel:
+    """The model with the most traffic; of equals the previous champion first, and the last
     challenger last."""
     return max(
-        seats, key=lambda one: (one.traffic_percentage, one.id == previous, one.id != withdrawn)
+        deployed,
+        key=lambda one: (
+            one.traffic_percentage,
+            one.id == roles.previous_champion,
+            one.id != roles.last_challenger,
+        ),
     )

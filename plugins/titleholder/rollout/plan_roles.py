@@ -1,160 +1,143 @@
-"""How the models that are there change places: promote, roll back, abort, share, reinstate."""
+"""Plans that change the roles of deployed models: promote, roll back, abort, set traffic, undo."""
 
 from dataclasses import replace
 
+from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
-from titleholder.labels import CHANGE
-from titleholder.rollout.display_names import version_name, version_text
+from titleholder.events.event import Action
+from titleholder.labels import Label
+from titleholder.rollout.display_names import undo_command, version_name, version_text
 from titleholder.rollout.intents import (
     Abort,
-    Policy,
     Promote,
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
 )
-from titleholder.rollout.outcome import Plan
-from titleholder.rollout.plan_candidate import undeploy
 from titleholder.rollout.plan_on_drift import take_traffic_on_drift
 from titleholder.rollout.roles import Roles, require_endpoint, resolve_roles
-from titleholder.rollout.steps import Deploy, SetTraffic, Step
+from titleholder.rollout.steps import Deploy, Plan, SetTraffic, Step, undeploy
 from titleholder.rollout.view import View
 
 
-def promote(view: View, wish: Promote, policy: Policy) -> Plan:
-    """The challenger gets the title and all requests in one write; the old champion stays warm, or
-    leaves, by the policy."""
+def promote(view: View, intent: Promote, rollout: Rollout) -> Plan:
+    """The challenger becomes champion with all traffic in one write; the old champion stays
+    deployed or is undeployed, by `rollout.keep_previous_champion`."""
     roles, steps = _roles(view)
-    new = wish.challenger
-    share = view.split.get(new, 0) if roles.champion == new else 100
+    new = intent.target
+    percentage = view.split.get(new, 0) if roles.champion == new else 100
     if roles.champion != new:
         if roles.challenger != new:
             raise _not_challenger(view, roles, new)
-        # Its label is about to be another's.
+        # The old champion takes its label.
         steps += undeploy(view.deployed_model(roles.previous_champion))
-        crowned = Roles(new, None, roles.champion, roles.last_challenger)
-        steps.append(SetTraffic({new: 100}, crowned, "promote"))
-        roles = crowned
-    if not policy.keep_previous_champion:
+        promoted = Roles(new, None, roles.champion, roles.last_challenger)
+        steps.append(SetTraffic({new: 100}, promoted, Action.PROMOTE))
+        roles = promoted
+    if not rollout.keep_previous_champion:
         steps += undeploy(view.deployed_model(roles.previous_champion))
     return Plan(
-        tuple(steps), f"{version_text(view, new)} is champion with {share} % of the requests"
+        tuple(steps), f"{version_text(view, new)} is champion with {percentage} % of the traffic"
     )
 
 
-def abort(view: View, wish: Abort) -> Plan:
-    """All requests go back to the champion in one write; the challenger stays deployed. Also where
-    the endpoint was changed by hand: then all but the challenger's share stays as it is."""
-    drifted = take_traffic_on_drift(view, wish.challenger, "abort")
+def abort(view: View, intent: Abort) -> Plan:
+    """All traffic goes to the champion in one write; the challenger stays deployed. On an endpoint
+    that was changed by hand all but the challenger's traffic stays as it is."""
+    drifted = take_traffic_on_drift(view, intent.target, Action.ABORT)
     if drifted is not None:
         return drifted
-    roles, steps = _take_traffic_from(view, wish.challenger, "abort")
+    roles, steps = _take_traffic_from(view, intent.target, Action.ABORT)
     return Plan(
         tuple(steps),
-        f"{version_text(view, wish.challenger)} is withdrawn, "
-        f"{version_text(view, roles.champion)} champion with "
-        "100 % of the requests",
+        f"{version_text(view, intent.target)} has no traffic, "
+        f"{version_text(view, roles.champion)} is champion with 100 % of the traffic",
     )
 
 
-def roll_back(view: View, wish: RollBack) -> Plan:
+def roll_back(view: View, intent: RollBack) -> Plan:
     """As abort, and the challenger is undeployed."""
-    leave = undeploy(view.deployed_model(wish.challenger))
-    drifted = take_traffic_on_drift(view, wish.challenger, "rollback")
+    removal = undeploy(view.deployed_model(intent.target))
+    drifted = take_traffic_on_drift(view, intent.target, Action.ROLLBACK)
     if drifted is not None:
-        return replace(drifted, steps=(*drifted.steps, *leave))
-    roles, steps = _take_traffic_from(view, wish.challenger, "rollback")
-    steps += leave
+        return replace(drifted, steps=(*drifted.steps, *removal))
+    roles, steps = _take_traffic_from(view, intent.target, Action.ROLLBACK)
     return Plan(
-        tuple(steps),
-        f"{version_text(view, wish.challenger)} is gone, {version_text(view, roles.champion)} "
-        "champion with "
-        "100 % of the requests",
+        (*steps, *removal),
+        f"{version_text(view, intent.target)} is undeployed, "
+        f"{version_text(view, roles.champion)} is champion with 100 % of the traffic",
     )
 
 
-def set_traffic_percentage(view: View, wish: SetTrafficPercentage) -> Plan:
-    """The challenger's share of the requests; a withdrawn one that is still deployed comes back."""
-    if not 1 <= wish.traffic_percentage <= 99:
+def set_traffic_percentage(view: View, intent: SetTrafficPercentage) -> Plan:
+    """The challenger's traffic percentage; the last challenger becomes challenger again if it is
+    still deployed and there is no other."""
+    percentage, target = intent.traffic_percentage, intent.target
+    if not 1 <= percentage <= 99:
         raise InvalidRequest(
-            f"a challenger's share is 1 to 99 per cent, not {wish.traffic_percentage}; use "
-            "promote for 100 and "
-            "abort for 0"
+            f"a challenger's traffic percentage is 1 to 99, not {percentage}; use promote for 100 "
+            "and abort for 0"
         )
     roles, steps = _roles(view)
-    me, champion = wish.challenger, roles.champion
-    may_return = roles.challenger is None and not wish.only_current_challenger
-    back = may_return and roles.last_challenger == me and view.deployed_model(me) is not None
-    if not back and roles.challenger != me:
-        raise _not_challenger(view, roles, me)
-    if view.split.get(me) != wish.traffic_percentage:
-        seated = replace(
-            roles, challenger=me, last_challenger=None if back else roles.last_challenger
-        )
-        steps.append(
-            SetTraffic(
-                {champion: 100 - wish.traffic_percentage, me: wish.traffic_percentage},
-                seated,
-                "share",
-            )
-        )
+    may_return = roles.challenger is None and not intent.only_current_challenger
+    returns = may_return and roles.last_challenger == target and view.deployed_model(target)
+    if not returns and roles.challenger != target:
+        raise _not_challenger(view, roles, target)
+    if view.split.get(target) != percentage:
+        last = None if returns else roles.last_challenger
+        changed = replace(roles, challenger=target, last_challenger=last)
+        split = {roles.champion: 100 - percentage, target: percentage}
+        steps.append(SetTraffic(split, changed, Action.SET_TRAFFIC))
     return Plan(
         tuple(steps),
-        f"{version_text(view, me)} is challenger with {wish.traffic_percentage} % of the requests, "
-        f"{version_text(view, champion)} champion with {100 - wish.traffic_percentage} %",
+        f"{version_text(view, target)} is challenger with {percentage} % of the traffic, "
+        f"{version_text(view, roles.champion)} champion with {100 - percentage} %",
     )
 
 
-def undo_promotion(view: View, wish: UndoPromotion, policy: Policy) -> Plan:
-    """The previous champion takes the title back: in one write where it is still deployed, else
-    after it has been deployed from the registry. The deposed one stays warm as the previous."""
+def undo_promotion(view: View, intent: UndoPromotion, rollout: Rollout) -> Plan:
+    """The previous champion becomes champion again: in one write where it is still deployed, else
+    after it was deployed from the registry. The present champion becomes the previous one."""
     roles, steps = _roles(view)
-    old = wish.previous_champion
-    name = version_text(view, old)
-    if roles.champion == old:
-        share = view.split.get(old, 0)
-        summary = f"{name} is champion again with {share} % of the requests"
-        return Plan(tuple(steps), summary, repeated=_reinstated_before(view, roles, share))
-    if roles.previous_champion != old:
-        now = (
-            f"it is {version_text(view, roles.previous_champion)}"
-            if roles.previous_champion
-            else "there is none"
+    target = intent.target
+    name = version_text(view, target)
+    if roles.champion == target:
+        percentage = view.split.get(target, 0)
+        summary = f"{name} is champion again with {percentage} % of the traffic"
+        return Plan(tuple(steps), summary, repeated=_undone_before(view, roles, percentage))
+    if roles.previous_champion != target:
+        previous = version_text(view, roles.previous_champion)
+        now = f"it is {previous}" if previous else "there is none"
+        raise _error_type(roles, target)(
+            f"{name} is not the previous champion of {view.endpoint} ({now}); look at "
+            f"`titleholder status {view.model}`"
         )
-        raise _kind(roles, old)(
-            f"{name} is not the previous champion of {view.endpoint} ({now}); look at `python -m "
-            f"titleholder status {view.model}`"
-        )
-    if view.deployed_model(old) is None:
-        roles = _free_capacity(view, roles, policy, steps)
-        steps.append(_deploy_again(view, old))
-    leaving = roles.challenger or roles.last_challenger
-    crowned = Roles(old, None, roles.champion, leaving)
-    steps.append(SetTraffic({old: 100}, crowned, "reinstate"))
-    return Plan(tuple(steps), f"{name} is champion again with 100 % of the requests")
+    if view.deployed_model(target) is None:
+        roles = _free_capacity(view, roles, rollout, steps)
+        steps.append(_deploy_again(view, target))
+    changed = Roles(target, None, roles.champion, roles.challenger or roles.last_challenger)
+    steps.append(SetTraffic({target: 100}, changed, Action.UNDO_PROMOTION))
+    return Plan(tuple(steps), f"{name} is champion again with 100 % of the traffic")
 
 
-def reinstate_command(model: str, deployed_model_id: str) -> str:
-    """What to type so that this very model gets the title back."""
-    return f"`python -m titleholder reinstate {model} --id {deployed_model_id}`"
-
-
-def _reinstated_before(view: View, roles: Roles, share: int) -> str:
-    last = view.labels.get(CHANGE, "").partition("-")[0]
-    when = f", since {view.updated:%Y-%m-%d %H:%M} UTC" if view.updated else ""
+def _undone_before(view: View, roles: Roles, percentage: int) -> str:
+    last = view.labels.get(Label.LAST_EVENT, "").partition("-")[0]
+    since = ""
+    if view.updated and last == Action.UNDO_PROMOTION:
+        since = f", since {view.updated:%Y-%m-%d %H:%M} UTC"
     back = ""
     if roles.previous_champion:
-        command = reinstate_command(view.model, roles.previous_champion)
+        command = undo_command(view.model, roles.previous_champion)
         back = f"; to bring {version_text(view, roles.previous_champion)} back, use {command}"
     done = f"that was done already: {version_text(view, roles.champion)} is champion"
-    return f"{done} with {share} % of the requests{when if last == 'reinstate' else ''}{back}"
+    return f"{done} with {percentage} % of the traffic{since}{back}"
 
 
-def _free_capacity(view: View, roles: Roles, policy: Policy, steps: list[Step]) -> Roles:
+def _free_capacity(view: View, roles: Roles, rollout: Rollout, steps: list[Step]) -> Roles:
     steps += undeploy(*resolve_roles(view).orphans, view.deployed_model(roles.last_challenger))
-    if policy.replacement == "surge" or view.deployed_model(roles.challenger) is None:
+    if rollout.replacement == "surge" or view.deployed_model(roles.challenger) is None:
         return roles
-    steps.append(_without_challenger(roles, "withdraw"))
+    steps.append(_without_challenger(roles, Action.REMOVE_CHALLENGER))
     steps += undeploy(view.deployed_model(roles.challenger))
     return replace(roles, challenger=None, last_challenger=roles.challenger)
 
@@ -164,14 +147,14 @@ def _deploy_again(view: View, deployed_model_id: str) -> Deploy:
     if version is None:
         raise ManualActionRequired(
             f"{deployed_model_id} is not deployed on {view.endpoint} any more, and the registry "
-            f"has no version of {view.model} that belongs to it; seat another model instead"
+            f"has no version of {view.model} that belongs to it; deploy another model instead"
         )
     name = version_name(view.model, version.reference)
     return Deploy(deployed_model_id, name, version.reference)
 
 
-def _take_traffic_from(view: View, challenger: str, action: str) -> tuple[Roles, list[Step]]:
-    """The roles there are, and the steps after which that challenger has no traffic."""
+def _take_traffic_from(view: View, challenger: str, action: Action) -> tuple[Roles, list[Step]]:
+    """The roles, and the steps after which that challenger has no traffic."""
     roles, steps = _roles(view)
     if roles.challenger == challenger:
         steps.append(_without_challenger(roles, action))
@@ -180,42 +163,41 @@ def _take_traffic_from(view: View, challenger: str, action: str) -> tuple[Roles,
     return roles, steps
 
 
-def _without_challenger(roles: Roles, action: str) -> SetTraffic:
-    left = Roles(roles.champion, None, roles.previous_champion, roles.challenger)
-    return SetTraffic({roles.champion: 100}, left, action)
+def _without_challenger(roles: Roles, action: Action) -> SetTraffic:
+    changed = Roles(roles.champion, None, roles.previous_champion, roles.challenger)
+    return SetTraffic({roles.champion: 100}, changed, action)
 
 
 def _roles(view: View) -> tuple[Roles, list[Step]]:
-    """The roles there are, and what must be done first."""
+    """The roles, and the step that records them if they are not recorded."""
     require_endpoint(view)
-    standing = resolve_roles(view)
-    if standing.roles is None:
+    state = resolve_roles(view)
+    if state.roles is None:
         raise InvalidRequest(
-            f"{view.endpoint} has no champion yet; its first weekly run crowns one"
+            f"{view.endpoint} has no champion yet; the first weekly run deploys one"
         )
-    if standing.recorded:
-        return standing.roles, []
-    return standing.roles, [SetTraffic(view.split, standing.roles, "adopt")]
+    if state.recorded:
+        return state.roles, []
+    return state.roles, [SetTraffic(view.split, state.roles, Action.ADOPT)]
 
 
 def _not_challenger(
     view: View, roles: Roles, challenger: str
 ) -> InvalidRequest | ManualActionRequired:
+    next_step = f"look at `titleholder status {view.model}`"
     if challenger == roles.champion:
-        what = f"{version_text(view, challenger)} is champion of {view.endpoint} already"
-        todo = f"look at `python -m titleholder status {view.model}`"
+        problem = f"{version_text(view, challenger)} is champion of {view.endpoint} already"
         if roles.previous_champion:
-            todo = f"to undo that, use {reinstate_command(view.model, roles.previous_champion)}"
+            next_step = f"to undo that, use {undo_command(view.model, roles.previous_champion)}"
     else:
-        now = (
-            f"it is {version_text(view, roles.challenger)}" if roles.challenger else "there is none"
-        )
-        what = f"{version_text(view, challenger)} is not the challenger on {view.endpoint} ({now})"
-        todo = f"look at `python -m titleholder status {view.model}`"
-    return _kind(roles, challenger)(f"{what}; {todo}")
+        present = version_text(view, roles.challenger)
+        now = f"it is {present}" if present else "there is none"
+        name = version_text(view, challenger)
+        problem = f"{name} is not the challenger on {view.endpoint} ({now})"
+    return _error_type(roles, challenger)(f"{problem}; {next_step}")
 
 
-def _kind(roles: Roles, meant: str) -> type[InvalidRequest] | type[ManualActionRequired]:
-    """A model that has or had another role was changed since the request was made, it may be by
-    another run; one that never had any was never there."""
-    return ManualActionRequired if roles.holds(meant) else InvalidRequest
+def _error_type(roles: Roles, target: str) -> type[InvalidRequest] | type[ManualActionRequired]:
+    """For a model with another role, which changed since the request, perhaps by another run, a
+    person has to decide; a model without any role was never right."""
+    return ManualActionRequired if roles.holds(target) else InvalidRequest

@@ -1,12 +1,12 @@
-"""Who is champion and who is challenger: what the endpoint's labels say, and whether it is so."""
+"""Roles of deployed models: as the endpoint's labels record them, and as they are."""
 
 import re
 from dataclasses import dataclass
 
 from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
-from titleholder.labels import CHANGE, NEWEST, ROLES, SHARE
-from titleholder.naming import Recency, recency_of_label
-from titleholder.rollout.display_names import listed, split_text, version_text
+from titleholder.labels import ROLE_LABELS, ROLES, Label, recency_of_label
+from titleholder.naming import Recency
+from titleholder.rollout.display_names import adopt_command, listed, split_text, version_text
 from titleholder.rollout.view import DeployedModel, View
 
 
@@ -14,8 +14,9 @@ from titleholder.rollout.view import DeployedModel, View
 class Roles:
     """The deployed model id of each role.
 
-    `previous` was champion before; `withdrawn` was the last challenger that left without the title.
-    Both keep their label when they are undeployed: it is the memory of the endpoint.
+    `previous_champion` was champion before; `last_challenger` is the last challenger that left
+    without a promotion. Both keep their label after they are undeployed, so that a promotion can be
+    undone and a removed challenger is not deployed again.
     """
 
     champion: str
@@ -32,74 +33,81 @@ class Roles:
             self.last_challenger,
         )
 
+    def holder(self, label: Label) -> str | None:
+        """The deployed model id of the role with that label (one of labels.ROLES)."""
+        held: str | None = getattr(self, label.name.lower())
+        return held
+
 
 @dataclass(frozen=True)
 class RoleState:
-    """What a view comes to. `roles` is None when nobody is champion yet, `recorded` tells whether
-    the labels say so or it was concluded. `leftovers` are models of ours that an interrupted run
-    deployed and never gave a role."""
+    """Roles derived from an endpoint view. `roles` is None when there is no champion yet, `recorded`
+    says whether the labels hold them or they were inferred. `orphans` are models that an
+    interrupted training run deployed and never gave a role."""
 
     roles: Roles | None
     recorded: bool
     orphans: tuple[DeployedModel, ...] = ()
 
 
-def role_labels(roles: Roles | None, split: dict[str, int], change: str) -> dict[str, str]:
-    """The labels that record roles and split, for one write with them; `change` names the write."""
+def role_labels(roles: Roles | None, split: dict[str, int], event: str) -> dict[str, str]:
+    """The labels that record roles and split, written together with them; `event` is the id of the
+    write's event."""
     if roles is None:
         return {}
-    said = {name: getattr(roles, name) for name in ROLES}
+    labels = {label.value: roles.holder(label) for label in ROLES}
     if roles.challenger is not None:
-        said[SHARE] = str(split.get(roles.challenger, 0))
-    return {name: value for name, value in said.items() if value} | {CHANGE: change}
+        labels[Label.CHALLENGER_PERCENTAGE.value] = str(split.get(roles.challenger, 0))
+    labels[Label.LAST_EVENT.value] = event
+    return {key: value for key, value in labels.items() if value}
 
 
 def lasting_labels(labels: dict[str, str]) -> dict[str, str]:
-    """Those that a write of roles leaves: those of others, and the high-water mark."""
-    return {k: v for k, v in labels.items() if k not in (*ROLES, SHARE, CHANGE)}
+    """The labels that a write of roles keeps: those of others, and the high-water mark."""
+    return {k: v for k, v in labels.items() if k not in ROLE_LABELS}
 
 
 def recorded_state(view: View) -> tuple[Roles, dict[str, int]] | None:
-    """Roles and split as the last write of a rollout recorded them; None when there was none."""
+    """Roles and split as the last write recorded them in the labels; None without such labels."""
     labels = view.labels
-    if CHANGE not in labels or "champion" not in labels:
+    if Label.LAST_EVENT not in labels or "champion" not in labels:
         return None
     held = _recorded_roles(labels)
-    roles = Roles(labels["champion"], *(held.get(name) for name in ROLES[1:]))
-    share = labels.get(SHARE, "0") if roles.challenger else "0"
-    percent = int(share) if re.fullmatch("[0-9]{1,2}", share) else 0
-    split = {roles.champion: 100 - percent}
-    if roles.challenger and percent:
-        split[roles.challenger] = percent
+    roles = Roles(labels["champion"], *(held.get(role) for role in ROLES[1:]))
+    text = labels.get(Label.CHALLENGER_PERCENTAGE, "0") if roles.challenger else "0"
+    percentage = int(text) if re.fullmatch("[0-9]{1,2}", text) else 0
+    split = {roles.champion: 100 - percentage}
+    if roles.challenger and percentage:
+        split[roles.challenger] = percentage
     return roles, split
 
 
 def high_water(view: View) -> Recency | None:
-    """How new the newest data is of a model that a rollout ever gave traffic to, by the endpoint's
-    label; None where there is no such label, or it was changed to another form."""
-    return recency_of_label(view.labels.get(NEWEST, ""))
+    """How new the newest data is that any model with traffic was trained on, by the endpoint's
+    label; None without a valid label."""
+    return recency_of_label(view.labels.get(Label.NEWEST_DATA, ""))
 
 
 def _recorded_roles(labels: dict[str, str]) -> dict[str, str]:
-    """Who has which role by its label. Whoever has a role has no lesser one as well, even if
-    somebody wrote such labels."""
+    """Role label to deployed model id. A model that has a role has no lesser one as well, even if
+    such labels were written by hand."""
     held: dict[str, str] = {}
-    for name in ROLES:
-        if name in labels and labels[name] not in held.values():
-            held[name] = labels[name]
+    for role in ROLES:
+        if role in labels and labels[role] not in held.values():
+            held[role] = labels[role]
     return held
 
 
 def with_recorded_roles(view: View, champion: str, challenger: str | None) -> Roles:
-    """These two, with what the labels tell of others. Whoever lost the title or the challenge to
-    them counts as previous or withdrawn."""
+    """Roles with this champion and challenger, and the others by the labels. A recorded champion or
+    challenger that is replaced becomes the previous champion or last challenger."""
     held = _recorded_roles(view.labels)
-    left = {role: seat for role, seat in held.items() if seat not in (champion, challenger)}
+    rest = {role: one for role, one in held.items() if one not in (champion, challenger)}
     return Roles(
         champion,
         challenger,
-        left.get("champion") or left.get("previous"),
-        left.get("challenger") or left.get("withdrawn"),
+        rest.get(Label.CHAMPION) or rest.get(Label.PREVIOUS_CHAMPION),
+        rest.get(Label.CHALLENGER) or rest.get(Label.LAST_CHALLENGER),
     )
 
 
@@ -115,10 +123,10 @@ def require_endpoint(view: View) -> None:
 def resolve_roles(view: View) -> RoleState:
     """The roles on the endpoint.
 
-    An endpoint that no rollout has written to is adopted: by the labels champion and challenger,
-    else by deployed display names `...-champion-model` and `...-challenger-model`, else the only
-    model there is. Raises DriftDetected when somebody changed what the last rollout recorded,
-    ManualActionRequired when nothing tells who is champion.
+    On an endpoint that no rollout has written to they are inferred: by the labels champion and
+    challenger, else by display names `...-champion-model` and `...-challenger-model`, else the only
+    model is champion. Raises DriftDetected when the endpoint was changed by hand since the last
+    write, ManualActionRequired when it is not known which model is champion.
     """
     left = orphans(view)
     recorded = recorded_state(view)
@@ -128,8 +136,8 @@ def resolve_roles(view: View) -> RoleState:
     if differences := drift(view):
         raise DriftDetected(
             f"{view.endpoint} was changed by hand: {'; '.join(differences)}; keep it as it is with "
-            f"`python -m titleholder adopt {view.model}`, or go back to what was recorded with "
-            f"`python -m titleholder restore {view.model}` (or trigger {view.model}__rollout with "
+            f"`titleholder adopt {view.model}`, or go back to what was recorded with "
+            f"`titleholder restore {view.model}` (or trigger {view.model}__rollout with "
             "that intent), then repeat this"
         )
     return RoleState(recorded[0], True, left)
@@ -145,81 +153,85 @@ def drift(view: View) -> list[str]:
 def differences_from(view: View, roles: Roles, split: dict[str, int]) -> list[str]:
     """In words, how the endpoint differs from these roles and this split; empty when it does not.
 
-    Leftovers, and a previous champion or withdrawn challenger that left, are no difference.
+    Orphans, and a previous champion or last challenger that is undeployed, are no difference.
     """
     found = []
     needed = [("champion", roles.champion)]
     if roles.challenger is not None:
         needed.append(("challenger", roles.challenger))
     found += [
-        f"the {role} {version_text(view, seat)} was undeployed"
-        for role, seat in needed
-        if not view.deployed_model(seat)
+        f"the {role} {version_text(view, one)} was undeployed"
+        for role, one in needed
+        if not view.deployed_model(one)
     ]
     if view.split != split:
         found.append(
             f"the split is {split_text(view, view.split)} instead of {split_text(view, split)}"
         )
-    found += [f"{listed([seat])} was deployed" for seat in unmanaged(view, roles)]
+    found += [f"{listed([one])} was deployed" for one in unmanaged(view, roles)]
     return found
 
 
 def unmanaged(view: View, roles: Roles) -> list[DeployedModel]:
-    """The deployed models that have no role and are no leftovers of ours."""
-    return [s for s in view.deployed_models if not roles.holds(s.id) and not _is_orphan(view, s)]
+    """The deployed models that have no role and are no orphans."""
+    return [
+        one for one in view.deployed_models if not roles.holds(one.id) and not _is_orphan(view, one)
+    ]
 
 
 def orphans(view: View) -> tuple[DeployedModel, ...]:
-    """The models of ours that an interrupted run deployed and never gave a role."""
-    return tuple(seat for seat in view.deployed_models if _is_orphan(view, seat))
+    """The models that an interrupted training run deployed and never gave a role."""
+    return tuple(one for one in view.deployed_models if _is_orphan(view, one))
 
 
-def _is_orphan(view: View, seat: DeployedModel) -> bool:
-    if seat.traffic_percentage or seat.id in (view.labels.get(name) for name in ROLES):
+def _is_orphan(view: View, deployed: DeployedModel) -> bool:
+    if deployed.traffic_percentage or deployed.id in (view.labels.get(role) for role in ROLES):
         return False
-    return view.deployed_by_us(seat) is not None
+    return view.deployed_by_us(deployed) is not None
 
 
-def _infer_roles(view: View, seats: tuple[DeployedModel, ...]) -> Roles | None:
-    adopt = f"`python -m titleholder adopt {view.model} --champion <deployed model id>`"
-    if not seats:
+def _infer_roles(view: View, deployed: tuple[DeployedModel, ...]) -> Roles | None:
+    adopt = adopt_command(view.model, "ID")
+    if not deployed:
         return None
-    # Somebody may have taken away no more than the mark of a rollout: its other labels count.
+    # If only the label of the last event was removed, the other labels count.
     held = _recorded_roles(view.labels)
-    resting = (held.get("previous"), held.get("withdrawn"))
-    seats = (
-        tuple(seat for seat in seats if seat.traffic_percentage or seat.id not in resting) or seats
+    inactive = (held.get(Label.PREVIOUS_CHAMPION), held.get(Label.LAST_CHALLENGER))
+    deployed = (
+        tuple(one for one in deployed if one.traffic_percentage or one.id not in inactive)
+        or deployed
     )
-    if len(seats) > 2:
+    if len(deployed) > 2:
         raise ManualActionRequired(
-            f"{view.endpoint} holds {len(seats)} deployed models ({listed(seats)}) and a "
+            f"{view.endpoint} holds {len(deployed)} deployed models ({listed(deployed)}) and a "
             "rollout knows two; undeploy all but the champion and the challenger, then repeat this"
         )
     label = view.labels.get("champion")
-    champion = view.deployed_model(label) or _named(seats, "champion")
+    champion = view.deployed_model(label) or _named(deployed, "champion")
     if label is not None and view.deployed_model(label) is None:
         raise ManualActionRequired(
-            f"the label champion={label} of {view.endpoint} names no deployed model, so somebody "
-            f"took the champion down; say who is champion of {listed(seats)} with {adopt}, "
+            f"the label champion={label} of {view.endpoint} names no deployed model, so the "
+            f"champion was undeployed by hand; say which of {listed(deployed)} is champion with "
+            f"{adopt}, "
             "then repeat this"
         )
-    if champion is None and len(seats) == 1:
-        champion = seats[0]
+    if champion is None and len(deployed) == 1:
+        champion = deployed[0]
     if champion is None:
         raise ManualActionRequired(
-            f"{view.endpoint} holds {listed(seats)}, and neither a label nor a name says "
+            f"{view.endpoint} holds {listed(deployed)}, and neither a label nor a name says "
             f"which is the champion; say so with {adopt}, then repeat this"
         )
     if not champion.traffic_percentage:
         raise ManualActionRequired(
             f"the champion {version_text(view, champion.id)} of {view.endpoint} has no traffic "
-            f"({split_text(view, view.split)}); give it some, or say who is champion with {adopt}, "
+            f"({split_text(view, view.split)}); give it some, or say which model is champion with {adopt}, "
             "then repeat this"
         )
-    others = [seat for seat in seats if seat != champion]
+    others = [one for one in deployed if one != champion]
     return with_recorded_roles(view, champion.id, others[0].id if others else None)
 
 
-def _named(seats: tuple[DeployedModel, ...], role: str) -> DeployedModel | None:
-    found = [seat for seat in seats if seat.display_name.endswith(f"-{role}-model")]
+def _named(deployed: tuple[DeployedModel, ...], role: str) -> DeployedModel | None:
+    found = [one for one in deployed if one.display_name.endswith(f"-{role}-model")]
     return found[0] if len(found) == 1 else None

@@ -1,10 +1,9 @@
-"""What a view is after a step: for the whole of a plan, a dry run, and tests."""
+"""A view after a step: for whole plans, dry runs and tests."""
 
 from dataclasses import replace
 from typing import assert_never
 
-from titleholder.labels import DATA_UNTIL
-from titleholder.naming import parse_label_time
+from titleholder.labels import Label, parse_label_time
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -18,35 +17,35 @@ from titleholder.rollout.view import DeployedModel, Version, View
 
 
 def apply_to_view(view: View, step: Step) -> View:
-    """The view once the step is done, as far as a plan needs it.
+    """The view after the step, as far as a plan needs it.
 
-    A version that is yet to be registered has its alias for a number.
+    A version that is yet to be registered has its alias as number.
     """
     match step:
         case CreateEndpoint(display_name):
             return replace(view, endpoint=display_name)
         case Register(new):
-            until = parse_label_time(new.labels.get(DATA_UNTIL, ""))
+            until = parse_label_time(new.labels.get(Label.DATA_INTERVAL_END, ""))
             made = Version(new.alias, frozenset([new.alias]), data_interval_end=until)
             return replace(view, versions=(*view.versions, made))
         case Deploy(name, display_name, reference):
             version = view.version(reference)
             number = version.number if version else reference
-            seat = DeployedModel(name, display_name, f"{view.model}@{number}")
-            return replace(view, deployed_models=(*view.deployed_models, seat))
+            deployed = DeployedModel(name, display_name, f"{view.model}@{number}")
+            return replace(view, deployed_models=(*view.deployed_models, deployed))
         case SetTraffic(split, _, action):
             return replace(
                 view,
                 deployed_models=tuple(
-                    replace(seat, traffic_percentage=split.get(seat.id, 0))
-                    for seat in view.deployed_models
+                    replace(one, traffic_percentage=split.get(one.id, 0))
+                    for one in view.deployed_models
                 ),
-                labels=step.labels(view, action),
+                labels=step.labels(view, action.value),
             )
         case Undeploy(name):
             return replace(
                 view,
-                deployed_models=tuple(seat for seat in view.deployed_models if seat.id != name),
+                deployed_models=tuple(one for one in view.deployed_models if one.id != name),
             )
         case Alias(role, reference, remove):
             holder = view.version(reference)

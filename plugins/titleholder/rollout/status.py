@@ -1,23 +1,23 @@
-"""Who is on the endpoint, for people to read. No I/O."""
+"""The status of an endpoint: deployed models with their roles, for people. No I/O."""
 
-from dataclasses import asdict
 from typing import NamedTuple
 
 from titleholder.errors import ManualActionRequired
+from titleholder.labels import ROLES
 from titleholder.rollout.roles import Roles, recorded_state, resolve_roles
 from titleholder.rollout.view import DeployedModel, View
 
 
 class RoleHolder(NamedTuple):
-    """A deployed model and its role; None when it has none."""
+    """A deployed model and the label of its role, such as `previous-champion`; None without one."""
 
     deployed_model: DeployedModel
     role: str | None
 
 
 class EndpointStatus(NamedTuple):
-    """The deployed models, the greatest share first; the roles, None where nobody knows them; and
-    what a person has to decide, in one sentence, "" when that is nothing."""
+    """The deployed models, the most traffic first; the roles, None where they are not known; and
+    what a person has to do, in one sentence, "" for nothing."""
 
     holders: list[RoleHolder]
     roles: Roles | None
@@ -25,14 +25,15 @@ class EndpointStatus(NamedTuple):
 
 
 def endpoint_status(view: View) -> EndpointStatus:
-    """Who is on the endpoint. Where a person has to decide, the roles are those recorded last."""
-    told = ""
+    """The status by one view. Where a person has to act, the roles are those recorded last."""
+    needs_action = ""
     try:
         roles = resolve_roles(view).roles
-    except ManualActionRequired as refusal:
-        told = str(refusal)
+    except ManualActionRequired as error:
+        needs_action = str(error)
         recorded = recorded_state(view)
         roles = recorded[0] if recorded else None
-    held = {seat: role for role, seat in (asdict(roles) if roles else {}).items() if seat}
-    ordered = sorted(view.deployed_models, key=lambda seat: -seat.traffic_percentage)
-    return EndpointStatus([RoleHolder(seat, held.get(seat.id)) for seat in ordered], roles, told)
+    held = {roles.holder(role): role.value for role in ROLES} if roles else {}
+    ordered = sorted(view.deployed_models, key=lambda one: -one.traffic_percentage)
+    holders = [RoleHolder(one, held.get(one.id)) for one in ordered]
+    return EndpointStatus(holders, roles, needs_action)

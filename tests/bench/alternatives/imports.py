@@ -15,7 +15,7 @@ def bare() -> None:
 
 def ours() -> None:
     """This project's DAG file, with its one model."""
-    execute(DAGS / "titleholder.py")
+    execute(DAGS / "titleholder_dags.py")
 
 
 def providers() -> None:

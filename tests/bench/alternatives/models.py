@@ -17,18 +17,18 @@ def write(folder: Path, count: int) -> Path:
     """A DAG folder with this project's DAG file and `count` models like the example."""
     dags = REPOSITORY / "dags"
     (folder / "models").mkdir(parents=True)
-    shutil.copy(dags / "titleholder.py", folder)
+    shutil.copy(dags / "titleholder_dags.py", folder)
     raw = yaml.safe_load((dags / "models" / "linnerud.yaml").read_text())
     for number in range(count):
         raw["model"] = raw["endpoint"]["display_name"] = name = f"m{number:03}"
         (folder / "models" / f"{name}.yaml").write_text(yaml.safe_dump(raw))
-    return folder / "titleholder.py"
+    return folder / "titleholder_dags.py"
 
 
 def parse(file: str, asked: str = "") -> dict[str, float]:
     """The DAGs that the file gives, and the seconds of processor that its models take: a first
     parse, of no models, has imported what there is to import."""
-    empty = Path(file).parent.parent / "empty" / "titleholder.py"
+    empty = Path(file).parent.parent / "empty" / "titleholder_dags.py"
     execute(empty)
     if asked:
         os.environ[_ASKED] = asked

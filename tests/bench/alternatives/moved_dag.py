@@ -1,5 +1,5 @@
 """A weekly DAG whose clock is moved: a task that defers for five minutes is back after ten
-seconds, and finds that five minutes have gone by. All else is as in dags/titleholder.py.
+seconds, and finds that five minutes have gone by. All else is as in dags/titleholder_dags.py.
 
 The folder MOVED holds `clock`, by how much, and `gate`, which ends the pipeline job.
 """
@@ -11,7 +11,7 @@ from typing import NoReturn
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
 from titleholder.operators.base import SHORTEST_DEFERRAL, utc_now
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator

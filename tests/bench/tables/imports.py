@@ -5,7 +5,7 @@ from tests.bench.results import Bar, Table
 
 WAYS = {
     "`import airflow.sdk`": "bare",
-    "`dags/titleholder.py`": "ours",
+    "`dags/titleholder_dags.py`": "ours",
     "the same tasks by the google provider's operators": "providers",
     "`import airflow.sdk` with the google provider's hook": "hook",
     "and with Vertex AI's client": "vertex",

@@ -10,15 +10,16 @@ from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
 from tests.titleholder.rollout.scenes import NEW, OLD, VERSIONS, Roles, seat, view, wish
 from titleholder.analysis.evidence import EvaluationContext, Evidence
-from titleholder.analysis.rules import Rules
 from titleholder.analysis.verdict import verdict
-from titleholder.rollout.intents import Intent, Policy, Promote, RollBack
+from titleholder.config.duel import Duel
+from titleholder.config.rollout import Rollout
+from titleholder.rollout.intents import Intent, Promote, RollBack
 from titleholder.rollout.plan import plan
 from titleholder.rollout.view import Version, View
 
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
-RULES = Rules("zero-one", "y")
+RULES = Duel(loss="zero_one", target="y")
 DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
 CALLS = 500
 
@@ -60,7 +61,7 @@ def measure(options: Options) -> Table:
     both = of_years(view(seat(1, 90), seat(0, 10), roles=Roles(champion=OLD, challenger=NEW)))
 
     def planned(found: View, intent: Intent) -> Callable[[], object]:
-        return lambda: plan(found, intent, Policy())
+        return lambda: plan(found, intent, Rollout())
 
     ways: dict[str, Callable[[], object]] = {
         "verdict: promote": lambda: verdict(evidence(0.05), RULES, DUEL),

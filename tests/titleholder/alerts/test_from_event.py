@@ -131,7 +131,7 @@ def event(action: str, **given: Any) -> Event:
         (
             "adopt",
             {"champion_after": OLD, "split_after": ALONE},
-            AlertKind.SETTLED,
+            AlertKind.DRIFT_RESOLVED,
             "the endpoint was taken as it was found, with linnerud@1 (data until "
             "2026-11-09 03:00 UTC) as champion.",
             "100 % of the requests go to the champion linnerud@1.",
@@ -142,7 +142,7 @@ def event(action: str, **given: Any) -> Event:
 def test_told(
     action: str, given: dict[str, Any], kind: AlertKind, what: str, traffic: str, todo: str
 ) -> None:
-    alert = alert_for_event(event(action, **given), judged=True)
+    alert = alert_for_event(event(action, **given), has_duel=True)
     assert alert is not None
     assert (alert.kind, alert.summary, alert.traffic, alert.next_step) == (
         kind,
@@ -158,12 +158,12 @@ def test_told(
     "action", ["withdraw", "refused", "superseded", "waiting", "judged", "somethingnew"]
 )
 def test_nothing_to_tell(action: str) -> None:
-    assert alert_for_event(event(action, **MOVE), judged=True) is None
+    assert alert_for_event(event(action, **MOVE), has_duel=True) is None
 
 
 def test_what_a_later_actor_read_off_the_endpoint_is_not_told_again() -> None:
     seated = event("seat", **MOVE, challenger_after=NEW, split_after=TWO)
-    assert alert_for_event(replace(seated, reconstructed=True), judged=True) is None
+    assert alert_for_event(replace(seated, reconstructed=True), has_duel=True) is None
 
 
 def test_who_asked_why_and_where_to_look() -> None:
@@ -179,7 +179,7 @@ def test_who_asked_why_and_where_to_look() -> None:
             "report": "gs://b/duel/report",
         },
     )
-    alert = alert_for_event(seated, judged=True)
+    alert = alert_for_event(seated, has_duel=True)
     assert alert is not None
     assert alert.summary.endswith("is not any more (the challenger is better). Asked for by ada.")
     assert [link.name for link in alert.links] == [
@@ -196,7 +196,7 @@ def test_the_place_of_another_and_nobody_who_judges() -> None:
         interval_start=datetime(2026, 11, 9, 3, tzinfo=UTC),
         interval_end=datetime(2026, 11, 16, 3, tzinfo=UTC),
     )  # fmt: skip
-    alert = alert_for_event(seated, judged=False)
+    alert = alert_for_event(seated, has_duel=False)
     assert alert is not None
     assert "is challenger, in the place of id 9." in alert.summary
     assert alert.subject == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"

@@ -12,7 +12,7 @@ from titleholder.analysis.decision import decide
 from titleholder.analysis.evaluate import Evaluation
 from titleholder.analysis.pair import RegisteredModel
 from titleholder.analysis.verdict import Outcome, Verdict
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
 from titleholder.events.event import Event
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
@@ -45,7 +45,7 @@ def judged(live: timedelta, outcome: str, doubt: str = "", job: str = "before") 
         id=f"j{live.days}",
         time=BEGUN + live,
         model="linnerud",
-        action="judged",
+        action="evaluated",
         reason="",
         challenger_after=CHALLENGER.id,
         evidence={"job": job, "verdict": {"outcome": outcome, "doubt": doubt}},
@@ -65,7 +65,7 @@ DAY = timedelta(days=1)
         (Outcome.HOLD, HALF + DAY, [], AlertKind.PROMOTION_ON_HOLD),
         (Outcome.INCONCLUSIVE, DAY, [], AlertKind.PROMOTION_ON_HOLD),
         (Outcome.INCONCLUSIVE, 2 * DAY, [judged(DAY, "hold")], AlertKind.PROMOTION_ON_HOLD),
-        (Outcome.ROLL_BACK, DAY, [], None),
+        (Outcome.ROLLBACK, DAY, [], None),
         (Outcome.PROMOTE, DAY, [], None),
     ],
 )

@@ -4,14 +4,14 @@ from itertools import product
 import pytest
 
 from titleholder.analysis.decision import analysis_count, decide, unchanged_since
-from titleholder.analysis.stages import TrafficStep
 from titleholder.analysis.verdict import Outcome, Verdict
+from titleholder.config.rollout import TrafficStep
 from titleholder.events.event import Event
-from titleholder.rollout.wishes import Wish
+from titleholder.rollout.intents import Promote, RollBack, SetTrafficPercentage
 
 NOW = datetime(2026, 11, 16, tzinfo=UTC)
 DAY = timedelta(days=1)
-STEPS = [TrafficStep(5, 2 * DAY), TrafficStep(25)]
+STEPS = [TrafficStep(traffic_percentage=5, bake=2 * DAY), TrafficStep(traffic_percentage=25)]
 
 
 def said(outcome: Outcome) -> Verdict:
@@ -21,16 +21,16 @@ def said(outcome: Outcome) -> Verdict:
 @pytest.mark.parametrize(
     ("outcome", "share", "live", "promotion", "wish", "asks"),
     [
-        (Outcome.PROMOTE, 25, DAY, "automatic", Wish("promote", "2"), False),
-        (Outcome.PROMOTE, 25, DAY, "approval", Wish("promote", "2"), True),
+        (Outcome.PROMOTE, 25, DAY, "automatic", Promote("2"), False),
+        (Outcome.PROMOTE, 25, DAY, "approval", Promote("2"), True),
         (Outcome.PROMOTE, 25, DAY, "manual", None, False),
-        (Outcome.PROMOTE, 5, 2 * DAY, "automatic", Wish("share", "2", 25), False),
-        (Outcome.PROMOTE, 5, 2 * DAY, "approval", Wish("share", "2", 25), False),
+        (Outcome.PROMOTE, 5, 2 * DAY, "automatic", SetTrafficPercentage("2", 25), False),
+        (Outcome.PROMOTE, 5, 2 * DAY, "approval", SetTrafficPercentage("2", 25), False),
         (Outcome.PROMOTE, 5, 2 * DAY, "manual", None, False),
         (Outcome.PROMOTE, 5, DAY, "automatic", None, False),
-        (Outcome.ROLL_BACK, 5, timedelta(0), "automatic", Wish("rollback", "2"), False),
-        (Outcome.ROLL_BACK, 25, DAY, "approval", Wish("rollback", "2"), False),
-        (Outcome.ROLL_BACK, 25, DAY, "manual", Wish("rollback", "2"), False),
+        (Outcome.ROLLBACK, 5, timedelta(0), "automatic", RollBack("2"), False),
+        (Outcome.ROLLBACK, 25, DAY, "approval", RollBack("2"), False),
+        (Outcome.ROLLBACK, 25, DAY, "manual", RollBack("2"), False),
     ],
 )
 def test_what_follows(outcome, share, live, promotion, wish, asks) -> None:

@@ -18,16 +18,17 @@ from titleholder.analysis.evaluate import DuelResult, Evaluation, evaluate, eval
 from titleholder.analysis.guardrails import LiveObservations
 from titleholder.analysis.limits import ArmMetrics
 from titleholder.analysis.pair import ModelPair, RegisteredModel
-from titleholder.analysis.rules import Rules
 from titleholder.analysis.verdict import Outcome
+from titleholder.config.duel import Duel
 from titleholder.config.duel import Duel as Section
-from titleholder.config.model import ModelConfig, load_model
+from titleholder.config.loader import load_model
+from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, PipelineError
 from titleholder.events.event import Event
 from titleholder.pipelines.contract import Artifact, Job, Task
+from titleholder.rollout.intents import RollBack
 from titleholder.rollout.roles import Roles, role_labels
 from titleholder.rollout.view import DeployedModel, View
-from titleholder.rollout.wishes import Wish
 
 ROOT = Path(__file__).parents[3]
 CONFIG = load_model(ROOT / "dags" / "models" / "linnerud.yaml")
@@ -107,8 +108,8 @@ def test_every_rule_comes_from_the_file() -> None:
         }
     )
     assert rules_of(changed).loss == "log loss"
-    plain, made = Rules("absolute", "chins"), rules_of(changed)
-    same = {f.name for f in fields(Rules) if getattr(made, f.name) == getattr(plain, f.name)}
+    plain, made = Duel(loss="absolute", target="chins"), rules_of(changed)
+    same = {f.name for f in fields(Duel) if getattr(made, f.name) == getattr(plain, f.name)}
     assert same == {"heaviest_row"}, "which is no key"
 
 
@@ -157,7 +158,7 @@ VIEW = View(
         DeployedModel("1", "", "linnerud@1", 90),
         DeployedModel("2", "", "linnerud@2", 10),
     ),
-    labels=role_labels(Roles("1", "2"), {"1": 90, "2": 10}, "seat-1"),
+    labels=role_labels(Roles("1", "2"), {"1": 90, "2": 10}, "deploy_challenger-1"),
     updated=NOW - timedelta(days=2),
 )
 
@@ -176,15 +177,15 @@ def judged(
     ("changes", "outcome", "kind"),
     [
         ({}, Outcome.PROMOTE, "promote"),
-        ({"mean": -0.5}, Outcome.ROLL_BACK, "rollback"),
+        ({"mean": -0.5}, Outcome.ROLLBACK, "rollback"),
         # An old source holds a promotion back, and no rollback.
         ({"last_row": "2026-10-01T00:00:00Z"}, Outcome.INCONCLUSIVE, None),
-        ({"last_row": "2026-10-01T00:00:00Z", "mean": -0.5}, Outcome.ROLL_BACK, "rollback"),
+        ({"last_row": "2026-10-01T00:00:00Z", "mean": -0.5}, Outcome.ROLLBACK, "rollback"),
         ({"mean": 0.0}, Outcome.HOLD, None),
         ({"mean": None}, Outcome.INCONCLUSIVE, None),
         ({"mean": "NaN"}, Outcome.INCONCLUSIVE, None),
         (silent(30), Outcome.INCONCLUSIVE, None),
-        (silent(600), Outcome.ROLL_BACK, "rollback"),
+        (silent(600), Outcome.ROLLBACK, "rollback"),
         # Whatever the coverage is: no row is no evidence.
         *[({"rows": 0, "coverage": share}, Outcome.INCONCLUSIVE, None) for share in (0, 0.5, 1)],
         ({"rows": None}, Outcome.INCONCLUSIVE, None),
@@ -265,7 +266,7 @@ def test_only_what_happened_to_this_deployment_on_this_endpoint_is_its_time(
     def ago(hours: float | None) -> datetime | None:
         return None if hours is None else NOW - hours * HOUR
 
-    events = [replace(e, evidence={"job": e.id}) if e.action == "judged" else e for e in events]
+    events = [replace(e, evidence={"job": e.id}) if e.action == "evaluated" else e for e in events]
     seats = tuple(replace(seat, deployed_at=ago(came)) for seat in VIEW.deployed_models)
     view = replace(VIEW, created=ago(created), deployed_models=seats)
     look = evaluation_context(PAIR, view, events, "job", NOW)
@@ -293,7 +294,7 @@ def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -
     broken = judged(
         given, config=config, observed=LiveObservations(None, {**arms, "2": ArmMetrics(1000, 50)})
     )
-    assert broken.decision.intent == Wish("rollback", "2")
+    assert broken.decision.intent == RollBack("2")
     blind = judged(given, config=config, observed=LiveObservations(unreadable=("no table",)))
     assert blind.verdict.outcome is Outcome.INCONCLUSIVE
     assert blind.record["live"]["unread"] == ("no table",)

@@ -7,13 +7,13 @@ from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import GuardrailFindings, apply_guardrails
 from titleholder.analysis.issues import EvidenceIssue
 from titleholder.analysis.limits import LimitsFinding
-from titleholder.analysis.rules import Rules
 from titleholder.analysis.sample_ratio import SampleRatioFinding
 from titleholder.analysis.verdict import Outcome, Verdict
+from titleholder.config.duel import Duel
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
-RULES = Rules("absolute", "y")
-PROMOTE, HOLD, WRONG, BACK = Outcome.PROMOTE, Outcome.HOLD, Outcome.INCONCLUSIVE, Outcome.ROLL_BACK
+RULES = Duel(loss="absolute", target="y")
+PROMOTE, HOLD, WRONG, BACK = Outcome.PROMOTE, Outcome.HOLD, Outcome.INCONCLUSIVE, Outcome.ROLLBACK
 
 
 def said(outcome: Outcome, doubt: str = "") -> Verdict:
@@ -82,9 +82,9 @@ def test_what_holds_a_promotion_back_ends_at_the_deadline() -> None:
         made = apply_guardrails(said(PROMOTE), live, RULES, look(28))
         assert made.outcome is BACK
         assert made.reason.startswith("nothing was decided in 28 d; and ")
-        asks = Rules("absolute", "y", on_timeout="manual")
+        asks = Duel(loss="absolute", target="y", on_timeout="manual")
         assert apply_guardrails(said(PROMOTE), live, asks, look(28)).outcome is WRONG
-        never = Rules("absolute", "y", max_duration=None)
+        never = Duel(loss="absolute", target="y", max_duration=None)
         assert apply_guardrails(said(PROMOTE), live, never, look(999)).outcome is not BACK
 
 

@@ -3,13 +3,13 @@ from itertools import product
 
 import pytest
 
-from titleholder.analysis.limits import ArmMetrics, Limits, check_limits
+from titleholder.analysis.limits import ArmMetrics, Metrics, check_limits
 
-RATE = Limits(1000, max_error_rate=0.01)
-BESIDE = Limits(1000, max_error_rate_increase=0.005)
-SLOW = Limits(1000, max_latency_ms=200.0)
-TIMES = Limits(1000, max_latency_ratio=1.5)
-BOTH = Limits(1000, max_error_rate=0.01, max_latency_ms=200.0)
+RATE = Metrics(table="ops.serving", min_requests=1000, max_error_rate=0.01)
+BESIDE = Metrics(table="ops.serving", min_requests=1000, max_error_rate_increase=0.005)
+SLOW = Metrics(table="ops.serving", min_requests=1000, max_latency_ms=200.0)
+TIMES = Metrics(table="ops.serving", min_requests=1000, max_latency_ratio=1.5)
+BOTH = Metrics(table="ops.serving", min_requests=1000, max_error_rate=0.01, max_latency_ms=200.0)
 GOOD = ArmMetrics(9000, 9, 100.0)
 
 
@@ -110,7 +110,7 @@ GOOD = ArmMetrics(9000, 9, 100.0)
     ],
 )
 def test_what_is_found(
-    champion: ArmMetrics, challenger: ArmMetrics, limits: Limits, outcome: str, says: str
+    champion: ArmMetrics, challenger: ArmMetrics, limits: Metrics, outcome: str, says: str
 ) -> None:
     found = check_limits(champion, challenger, limits)
     assert found.outcome == outcome, found
@@ -120,7 +120,14 @@ def test_what_is_found(
 def test_it_is_total_and_nothing_odd_sends_a_challenger_home() -> None:
     odd = [math.nan, math.inf, -math.inf, -1.0, 0.0, 0.5, 1e308]
     arms = [ArmMetrics(*values) for values in product(odd, odd, [math.nan, 0.0, 1e308])]
-    every = Limits(1, 0.0, 0.0, 1.0, 1.0)
+    every = Metrics(
+        table="ops.serving",
+        min_requests=1,
+        max_error_rate=0.0,
+        max_error_rate_increase=0.0,
+        max_latency_ms=1.0,
+        max_latency_ratio=1.0,
+    )
     for champion, challenger in product(arms, arms):
         found = check_limits(champion, challenger, every)
         if found.outcome == "broken":

@@ -13,8 +13,8 @@ from titleholder.rollout.view import View
 
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-DECIDED = RecordedDecision("2", NOW - HOUR, "m1__rollout/monday", "seat-1", "policy")
-VIEW = View("m1", "e", labels={"change": "seat-1"}, created=NOW - 9 * DAY)
+DECIDED = RecordedDecision("2", NOW - HOUR, "m1__rollout/monday", "deploy_challenger-1", "policy")
+VIEW = View("m1", "e", labels={"last-event": "deploy_challenger-1"}, created=NOW - 9 * DAY)
 
 
 def verdict(hours_ago: float, **changes: Any) -> Event:
@@ -24,7 +24,7 @@ def verdict(hours_ago: float, **changes: Any) -> Event:
         "time": NOW - hours_ago * HOUR,
         "model": "m1",
         "endpoint": "e",
-        "action": "judged",
+        "action": "evaluated",
         "reason": "hold: not decided yet",
         "challenger_after": "2",
         "run": "m1__rollout/tuesday",
@@ -33,7 +33,7 @@ def verdict(hours_ago: float, **changes: Any) -> Event:
 
 
 OWN = verdict(1, run=DECIDED.run)
-SHARE = verdict(0.5, id="share-2", action="share", run=DECIDED.run)
+SHARE = verdict(0.5, id="set_traffic-2", action="set_traffic", run=DECIDED.run)
 
 
 @pytest.mark.parametrize(
@@ -47,12 +47,12 @@ SHARE = verdict(0.5, id="share-2", action="share", run=DECIDED.run)
         {"events": [OWN, verdict(0.5, endpoint="another")]},
         {"events": [OWN, verdict(0.5)], "view": replace(VIEW, created=NOW)},
         # What changes nothing, and is no verdict.
-        {"events": [OWN, verdict(0.5, action="refused")]},
+        {"events": [OWN, verdict(0.5, action="blocked")]},
         # The record of the same verdict came a moment late.
         {"events": [verdict(0.9, run=DECIDED.run)]},
         # An earlier attempt of the same run has written, and died before it was done.
-        {"events": [OWN, SHARE], "view": replace(VIEW, labels={"change": "share-2"})},
-        {"decided": replace(DECIDED, change=""), "view": replace(VIEW, labels={})},
+        {"events": [OWN, SHARE], "view": replace(VIEW, labels={"last-event": "set_traffic-2"})},
+        {"decided": replace(DECIDED, last_event=""), "view": replace(VIEW, labels={})},
     ],
 )
 def test_the_newest_word_may_be_carried_out(changes: dict[str, Any]) -> None:
@@ -75,7 +75,7 @@ def test_the_newest_word_may_be_carried_out(changes: dict[str, Any]) -> None:
             "the sections rollout and duel of the model's file are others now",
         ),
         (
-            {"view": replace(VIEW, labels={"change": "share-9"})},
+            {"view": replace(VIEW, labels={"last-event": "set_traffic-9"})},
             "the endpoint was changed since (share-9)",
         ),
         (
@@ -84,7 +84,7 @@ def test_the_newest_word_may_be_carried_out(changes: dict[str, Any]) -> None:
         ),
         (
             {
-                "view": replace(VIEW, labels={"change": "share-2"}),
+                "view": replace(VIEW, labels={"last-event": "set_traffic-2"}),
                 "events": [OWN, replace(SHARE, run="command line 2026")],
             },
             "the endpoint was changed since (share-2)",
@@ -92,7 +92,7 @@ def test_the_newest_word_may_be_carried_out(changes: dict[str, Any]) -> None:
         (
             # Whose it was is not known.
             {
-                "view": replace(VIEW, labels={"change": "share-2"}),
+                "view": replace(VIEW, labels={"last-event": "set_traffic-2"}),
                 "events": [OWN, replace(SHARE, run="", reconstructed=True)],
             },
             "the endpoint was changed since (share-2)",

@@ -5,14 +5,19 @@ from datetime import timedelta
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from titleholder.analysis.stages import Transition, next_transition
 
-from titleholder.analysis.stages import TrafficStep, Transition, next_transition
 from titleholder.analysis.verdict import Outcome
+from titleholder.config.rollout import TrafficStep
 
 DAY = timedelta(days=1)
-ONE = [TrafficStep(10)]
-THREE = [TrafficStep(5, DAY), TrafficStep(25, 2 * DAY), TrafficStep(50, 3 * DAY)]
-GOOD, BAD, WAIT, ASK = Outcome.PROMOTE, Outcome.ROLL_BACK, Outcome.HOLD, Outcome.INCONCLUSIVE
+ONE = [TrafficStep(traffic_percentage=10)]
+THREE = [
+    TrafficStep(traffic_percentage=5, bake=DAY),
+    TrafficStep(traffic_percentage=25, bake=2 * DAY),
+    TrafficStep(traffic_percentage=50, bake=3 * DAY),
+]
+GOOD, BAD, WAIT, ASK = Outcome.PROMOTE, Outcome.ROLLBACK, Outcome.HOLD, Outcome.INCONCLUSIVE
 
 TABLE = [
     (ONE, 10, 0 * DAY, GOOD, "promote", None),

@@ -12,14 +12,14 @@ from hypothesis import strategies as st
 from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
-from titleholder.analysis.rules import Rules
 from titleholder.analysis.trailing import DifferenceStats
 from titleholder.analysis.verdict import Outcome, Verdict, verdict
+from titleholder.config.duel import Duel
 
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-RULES = Rules("zero-one", "y")
-MARGIN = Rules("zero-one", "y", hypothesis="non_inferiority", margin=0.02)
+RULES = Duel(loss="zero_one", target="y")
+MARGIN = Duel(loss="zero_one", target="y", hypothesis="non_inferiority", margin=0.02)
 DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
 LATE = replace(DUEL, since=NOW - 28 * DAY)
 NONE = {"n": 0, "champion_rows": 0, "challenger_rows": 0, "newest": None}
@@ -64,12 +64,12 @@ def evidence(mean: float, **changes: Any) -> Evidence:
 
 
 def told(
-    mean: float, rules: Rules = RULES, duel: EvaluationContext = DUEL, **changes: Any
+    mean: float, rules: Duel = RULES, duel: EvaluationContext = DUEL, **changes: Any
 ) -> Verdict:
     return verdict(evidence(mean, **changes), rules, duel)
 
 
-PROMOTE, ROLL_BACK, HOLD, ASK = Outcome
+PROMOTE, ROLLBACK, HOLD, ASK = Outcome
 BETTER, EQUAL, WORSE = 0.05, 0.0, -0.05
 
 
@@ -78,21 +78,21 @@ BETTER, EQUAL, WORSE = 0.05, 0.0, -0.05
     [
         (BETTER, RULES, PROMOTE),
         (EQUAL, RULES, HOLD),
-        (WORSE, RULES, ROLL_BACK),
+        (WORSE, RULES, ROLLBACK),
         # Superiority by less than the interval's half width, 0.033.
         (0.03, RULES, HOLD),
         # Not worse by more than 0.02: the low end of 0.015 is -0.018.
         (0.015, MARGIN, PROMOTE),
         (EQUAL, MARGIN, HOLD),
         (-0.05, MARGIN, HOLD),
-        (-0.06, MARGIN, ROLL_BACK),
+        (-0.06, MARGIN, ROLLBACK),
         # With superiority a margin only spares from being sent home.
-        (0.015, replace(RULES, margin=0.02), HOLD),
-        (-0.05, replace(RULES, margin=0.02), HOLD),
-        (BETTER, replace(RULES, margin=0.02), PROMOTE),
+        (0.015, with_rules(RULES, margin=0.02), HOLD),
+        (-0.05, with_rules(RULES, margin=0.02), HOLD),
+        (BETTER, with_rules(RULES, margin=0.02), PROMOTE),
     ],
 )
-def test_sound_evidence(mean: float, rules: Rules, outcome: Outcome) -> None:
+def test_sound_evidence(mean: float, rules: Duel, outcome: Outcome) -> None:
     assert told(mean, rules).outcome is outcome
 
 
@@ -101,11 +101,11 @@ def test_time() -> None:
     assert told(BETTER, duel=young).outcome is HOLD
     assert "live for less than 1 d:" in told(BETTER, duel=young).reason
     # Harm waits for nothing.
-    assert told(WORSE, duel=young).outcome is ROLL_BACK
-    assert told(EQUAL, duel=LATE).outcome is ROLL_BACK
+    assert told(WORSE, duel=young).outcome is ROLLBACK
+    assert told(EQUAL, duel=LATE).outcome is ROLLBACK
     assert told(BETTER, duel=LATE).outcome is PROMOTE
-    assert told(EQUAL, replace(RULES, on_timeout="manual"), LATE).outcome is ASK
-    assert told(EQUAL, replace(RULES, max_duration=None), LATE).outcome is HOLD
+    assert told(EQUAL, with_rules(RULES, on_timeout="manual"), LATE).outcome is ASK
+    assert told(EQUAL, with_rules(RULES, max_duration=None), LATE).outcome is HOLD
 
 
 def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
@@ -136,75 +136,75 @@ CELLS: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (EvidenceIssue.CLOCK_SKEW, {"measured": NAIVE}, ASK, ASK, ASK),
     (EvidenceIssue.CHAMPION_INVALID, {"challenger_rows": 1100}, ASK, ASK, ASK),
     (EvidenceIssue.CHAMPION_INVALID, {"n": 0, "challenger_rows": 7, "newest": None}, ASK, ASK, ASK),
-    (EvidenceIssue.WRONG_SUBJECT, {"challenger": "newer"}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"champion": "older"}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"loss": "squared"}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"target": "z"}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": 999.5}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": math.nan}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": math.inf}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": -5}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"champion_rows": 999}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"challenger_rows": math.nan}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": 1.01}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": -0.1}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": math.nan}, ASK, ASK, ROLL_BACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"challenger": "newer"}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"champion": "older"}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"loss": "squared"}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.WRONG_SUBJECT, {"target": "z"}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": 999.5}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": math.nan}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": math.inf}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"n": -5}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"champion_rows": 999}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"challenger_rows": math.nan}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": 1.01}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": -0.1}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": math.nan}, ASK, ASK, ROLLBACK),
     # The share of the labelled in the window's rows, and there are no rows to have a label.
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": 0.97}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows": 0}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows": 0, "coverage": 0}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": 999, "coverage": 0.999}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_skipped": 1}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"challenger_invalid_predictions": 1}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": math.nan}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.NO_ROWS, NONE, HOLD, HOLD, ROLL_BACK),
+    (EvidenceIssue.INVALID_COUNTS, {"coverage": 0.97}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows": 0}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows": 0, "coverage": 0}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": 999, "coverage": 0.999}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows_skipped": 1}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"challenger_invalid_predictions": 1}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": math.nan}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.NO_ROWS, NONE, HOLD, HOLD, ROLLBACK),
     (
         EvidenceIssue.NO_ROWS,
         NONE | dict.fromkeys(["mean", "variance", "largest"], math.nan),
         HOLD,
         HOLD,
-        ROLL_BACK,
+        ROLLBACK,
     ),
-    (EvidenceIssue.NOT_FINITE, {"mean": math.nan}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.NOT_FINITE, {"mean": math.inf}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.NOT_FINITE, {"mean": -math.inf}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.NOT_FINITE, {"variance": math.nan}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.NOT_FINITE, {"variance": math.inf}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.NEGATIVE_VARIANCE, {"variance": -0.1}, ASK, ASK, ROLL_BACK),
-    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLL_BACK),
-    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLL_BACK),
-    (EvidenceIssue.ZERO_VARIANCE, {"variance": 0.0}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NOT_FINITE, {"mean": math.nan}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.NOT_FINITE, {"mean": math.inf}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.NOT_FINITE, {"mean": -math.inf}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.NOT_FINITE, {"variance": math.nan}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.NOT_FINITE, {"variance": math.inf}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.NEGATIVE_VARIANCE, {"variance": -0.1}, ASK, ASK, ROLLBACK),
+    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLLBACK),
+    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLLBACK),
+    (EvidenceIssue.ZERO_VARIANCE, {"variance": 0.0}, ASK, ROLLBACK, ROLLBACK),
     # 100 failures where the champion has none are a verdict of their own.
-    (EvidenceIssue.CHALLENGER_INVALID, {"champion_rows": 1100}, ROLL_BACK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.CHALLENGER_INVALID, {"champion_rows": 1100}, ROLLBACK, ROLLBACK, ROLLBACK),
     (
         EvidenceIssue.NO_ROWS,
         NONE | {"champion_rows": 100, "newest": NOW - DAY},
-        *(ROLL_BACK, ROLL_BACK, ROLL_BACK),
+        *(ROLLBACK, ROLLBACK, ROLLBACK),
     ),
-    (EvidenceIssue.MISSING_PREDICTIONS, {"champion_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.MISSING_PREDICTIONS, {"challenger_rows": 1099}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.MISSING_PREDICTIONS, {"champion_rows": 1099}, ASK, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.MISSING_PREDICTIONS, {"challenger_rows": 1099}, ASK, ROLLBACK, ROLLBACK),
     # On rows that the champion did not answer either, or that have another target's label alone.
-    (EvidenceIssue.MISSING_PREDICTIONS, SILENT_TOGETHER, ASK, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.LOW_COVERAGE, LABELLED_TOO_FEW, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.MISSING_PREDICTIONS, SILENT_TOGETHER, ASK, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.LOW_COVERAGE, LABELLED_TOO_FEW, ASK, ROLLBACK, ROLLBACK),
     # (4 - 0.05)^2 / 0.1 = 156 of the 999 that all rows have together: 16 %.
-    (EvidenceIssue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.STALE, {"newest": NOW - 8 * DAY - HOUR}, ASK, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": ()}, ASK, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05)[1:]}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.STALE, {"newest": NOW - 8 * DAY - HOUR}, ASK, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": ()}, ASK, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05)[1:]}, ASK, ROLLBACK, ROLLBACK),
     (
         EvidenceIssue.NO_DAILY_BREAKDOWN,
         {"days": (DifferenceStats(899.5, 0.05, 0.1), DifferenceStats(100.5, 0.05, 0.1))},
         ASK,
-        ROLL_BACK,
-        ROLL_BACK,
+        ROLLBACK,
+        ROLLBACK,
     ),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.inf)}, ASK, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, math.nan)}, ASK, ROLL_BACK, ROLL_BACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, -0.1)}, ASK, ROLL_BACK, ROLL_BACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.nan)}, ASK, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.inf)}, ASK, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, math.nan)}, ASK, ROLLBACK, ROLLBACK),
+    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, -0.1)}, ASK, ROLLBACK, ROLLBACK),
 ]
 
 
@@ -271,7 +271,7 @@ def test_the_least_number_of_rows_and_of_time() -> None:
     assert (heavy.issue, heavy.outcome) == (EvidenceIssue.HEAVY_TAIL.word, HOLD)
     assert heavy.reason == ("one row, 3.1, carries 10.01% of the sum of squares, more than 10.00%")
     # Two rows are measured by two: a rule may ask for no more.
-    two = replace(RULES, min_rows=2)
+    two = with_rules(RULES, min_rows=2)
     assert told(math.nan, two, n=2).issue == EvidenceIssue.NOT_FINITE.word
     assert told(math.nan, two, n=1).issue == EvidenceIssue.INSUFFICIENT_ROWS.word
 
@@ -281,7 +281,7 @@ def test_evidence_of_before_the_present_share() -> None:
     after = replace(DUEL, since=NOW - HOUR / 2)
     assert told(BETTER, duel=after).issue == EvidenceIssue.STALE.word
     assert told(BETTER, duel=after).outcome is ASK
-    assert told(-0.2, duel=after).outcome is ROLL_BACK
+    assert told(-0.2, duel=after).outcome is ROLLBACK
 
 
 def test_the_challenger_comes_from_the_future() -> None:
@@ -292,7 +292,7 @@ def test_the_challenger_comes_from_the_future() -> None:
 
 def test_several_doubts_allow_what_all_allow() -> None:
     stale = {"newest": NOW - 9 * DAY}
-    assert told(-0.2, **LABELLED_TOO_FEW, **stale).outcome is ROLL_BACK
+    assert told(-0.2, **LABELLED_TOO_FEW, **stale).outcome is ROLLBACK
     assert told(-0.2, challenger_rows=2000, **stale).outcome is ASK
     # More rows would settle the one, but not the other.
     assert told(-0.2, n=50, **stale).outcome is ASK
@@ -347,7 +347,7 @@ def test_what_a_person_reads() -> None:
 )
 def test_rules_that_cannot_be(wrong: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"{next(iter(wrong))} must"):
-        replace(RULES, **wrong)
+        with_rules(RULES, **wrong)
 
 
 anything = st.floats(allow_nan=True, allow_infinity=True)
@@ -359,7 +359,7 @@ times = st.one_of(
     ),
 )
 any_rules = st.sampled_from(
-    [RULES, MARGIN, replace(RULES, on_timeout="manual"), replace(MARGIN, alpha=0.5, min_rows=2)]
+    [RULES, MARGIN, with_rules(RULES, on_timeout="manual"), with_rules(MARGIN, alpha=0.5, min_rows=2)]
 )
 any_duel = st.builds(
     EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99)
@@ -390,7 +390,7 @@ bent = st.dictionaries(
 
 
 @given(any_evidence, any_rules, any_duel)
-def test_any_evidence_has_a_verdict(given: Evidence, rules: Rules, duel: EvaluationContext) -> None:
+def test_any_evidence_has_a_verdict(given: Evidence, rules: Duel, duel: EvaluationContext) -> None:
     found = verdict(given, rules, duel)
     assert found.reason
     assert (found.outcome is PROMOTE) <= (found.issue == "")
@@ -398,7 +398,7 @@ def test_any_evidence_has_a_verdict(given: Evidence, rules: Rules, duel: Evaluat
 
 @given(st.floats(-1, 1), bent, any_rules, st.sampled_from([DUEL, LATE]))
 def test_bad_input_never_promotes(
-    mean: float, changes: dict[str, float], rules: Rules, duel: EvaluationContext
+    mean: float, changes: dict[str, float], rules: Duel, duel: EvaluationContext
 ) -> None:
     given = replace(evidence(mean), **changes)
     found = verdict(given, rules, duel)
@@ -419,7 +419,7 @@ def light(mean: float, variance: float = 0.1) -> dict[str, float]:
     return {"smallest": mean - math.sqrt(variance), "largest": mean + math.sqrt(variance)}
 
 
-MIRROR = {PROMOTE: ROLL_BACK, ROLL_BACK: PROMOTE, HOLD: HOLD}
+MIRROR = {PROMOTE: ROLLBACK, ROLLBACK: PROMOTE, HOLD: HOLD}
 
 
 @given(st.floats(-1, 1), st.integers(100, 10**6), st.floats(0.05, 1))
@@ -430,13 +430,11 @@ def test_with_no_margin_the_models_can_be_exchanged(mean: float, n: int, varianc
     assert other.high == -one.low
 
 
-RANK = [ROLL_BACK, HOLD, PROMOTE]
+RANK = [ROLLBACK, HOLD, PROMOTE]
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(100, 10**6), any_rules)
-def test_a_better_estimate_never_fares_worse(
-    one: float, other: float, n: int, rules: Rules
-) -> None:
+def test_a_better_estimate_never_fares_worse(one: float, other: float, n: int, rules: Duel) -> None:
     low, high = sorted((one, other))
     found = [told(mean, rules, n=n, **light(mean)).outcome for mean in (low, high)]
     assert RANK.index(found[0]) <= RANK.index(found[1])
@@ -445,7 +443,7 @@ def test_a_better_estimate_never_fares_worse(
 @given(st.floats(-1, 1), st.integers(100, 10**5), st.integers(-20, 20))
 def test_the_unit_of_the_loss_does_not_matter(mean: float, n: int, power: int) -> None:
     unit = 2.0**power
-    rules = replace(MARGIN, margin=MARGIN.margin * unit)
+    rules = with_rules(MARGIN, margin=MARGIN.margin * unit)
     scaled = told(
         mean * unit, rules, n=n, variance=0.1 * unit * unit, smallest=-2 * unit, largest=2 * unit
     )

@@ -90,7 +90,7 @@ def first(course: Course, rollout: int) -> tuple[float, float]:
         outcome = verdict(given, RULES, DUEL).outcome
         if outcome is Outcome.PROMOTE:
             return day + 1.0, math.inf
-        if outcome is Outcome.ROLL_BACK:
+        if outcome is Outcome.ROLLBACK:
             return math.inf, day + 1.0
     return math.inf, math.inf
 

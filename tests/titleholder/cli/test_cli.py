@@ -28,7 +28,7 @@ from tests.faults import Faults
 from tests.titleholder.config.editor import found_by_an_editor
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
-from titleholder.config.model import load_model, load_models
+from titleholder.config.loader import load_model, load_models
 from titleholder.errors import ManualActionRequired
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.intervals import Interval
@@ -166,7 +166,7 @@ def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
     name = terminal.name
     assert f"{name}@2 is challenger with 50 % of the requests" in terminal("share", "50")
     assert terminal("promote") == f"{name}@2 is champion with 100 % of the requests\n"
-    assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
+    assert seats(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
     again = f"nothing to change: {name}@2 is champion with 100 % of the requests\n"
     assert terminal("promote", "--id", b) == again
     refused = terminal("rollback", code=1)
@@ -174,7 +174,7 @@ def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
     assert f"to bring the previous champion {name}@1 back, use" in refused
     assert f"titleholder reinstate {name} --id {a}`" in refused
     assert terminal("reinstate") == f"{name}@1 is champion again with 100 % of the requests\n"
-    assert seats(terminal) == {a: ("champion", 100), b: ("previous", 0)}
+    assert seats(terminal) == {a: ("champion", 100), b: ("previous-champion", 0)}
 
 
 def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Terminal) -> None:
@@ -197,13 +197,13 @@ def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Termina
     assert terminal.json("reinstate")["split"] == {a: 100}
     again = f"{name}@2 is champion again with 100 % of the requests\n"
     assert terminal("reinstate", "--id", b) == again
-    assert seats(terminal) == {b: ("champion", 100), a: ("previous", 0)}
+    assert seats(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
 
 
 def test_abort_and_rollback(terminal: Terminal) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("abort")
-    assert seats(terminal) == {a: ("champion", 100), b: ("withdrawn", 0)}
+    assert seats(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
     terminal("share", "20")
     terminal("rollback")
     assert seats(terminal) == {a: ("champion", 100)}
@@ -278,7 +278,7 @@ def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
     assert f"abort: 100 % to {name}@1" in terminal("plan", "abort")
     said = terminal("abort")
     assert f"{name}@2 is withdrawn" in said
-    assert seats(terminal) == {a: ("champion", 100), b: ("withdrawn", 0)}
+    assert seats(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
     event = terminal.json("history", "--limit", "1")[0]
     differed = (
         f"the split is 30 % to {name}@1 and 70 % to {name}@2 instead of 90 % to {name}@1 and 10 % "

@@ -9,7 +9,7 @@ from tests.titleholder.cli.test_cli import artifact as artifact
 from tests.titleholder.cli.test_cli import terminal as terminal
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
 from titleholder.events.event import Event
 
 
@@ -22,7 +22,7 @@ def test_a_run_of_dag_test_has_no_link(terminal: Terminal, tmp_path: Path) -> No
             id=f"{name}-{actor}",
             time=datetime.now(UTC),
             model=name,
-            action="judged",
+            action="evaluated",
             reason="hold: not yet",
             actor=actor,
             run=run,

@@ -25,7 +25,8 @@ from tests.titleholder.config.model_files import (
     staged,
 )
 from titleholder.config.json_schema import meanings_in
-from titleholder.config.model import ModelConfig, load_model
+from titleholder.config.loader import load_model
+from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
 from titleholder.errors import ConfigError
 

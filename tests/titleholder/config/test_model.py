@@ -14,8 +14,9 @@ from tests.titleholder.config.model_files import (
     keys,
     staged,
 )
-from titleholder.analysis.stages import TrafficStep
-from titleholder.config.model import ModelConfig, load_model, load_models, model_from_json
+from titleholder.config.loader import load_model, load_models, model_from_json
+from titleholder.config.model import ModelConfig
+from titleholder.config.rollout import TrafficStep
 from titleholder.errors import ConfigError
 
 
@@ -99,15 +100,22 @@ def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("rollout", "share", "stages"),
     [
-        ({}, 10, [TrafficStep(10)]),
-        ({"traffic_percentage": 7}, 7, [TrafficStep(7)]),
-        ({"steps": [5, 25]}, 5, [TrafficStep(5), TrafficStep(25)]),
+        ({}, 10, [TrafficStep(traffic_percentage=10)]),
+        ({"traffic_percentage": 7}, 7, [TrafficStep(traffic_percentage=7)]),
+        (
+            {"steps": [5, 25]},
+            5,
+            [TrafficStep(traffic_percentage=5), TrafficStep(traffic_percentage=25)],
+        ),
         (
             {"steps": [{"share": 5, "bake": "2d"}, 50]},
             5,
-            [TrafficStep(5, timedelta(2)), TrafficStep(50)],
+            [
+                TrafficStep(traffic_percentage=5, bake=timedelta(2)),
+                TrafficStep(traffic_percentage=50),
+            ],
         ),
-        ({"steps": [5], "traffic_percentage": 5}, 5, [TrafficStep(5)]),
+        ({"steps": [5], "traffic_percentage": 5}, 5, [TrafficStep(traffic_percentage=5)]),
     ],
 )
 def test_steps(
@@ -276,7 +284,7 @@ def test_the_staging_model_of_the_docs(tmp_path: Path) -> None:
     assert found.errors == []
     base, own = found.configs
     assert (own.model, own.endpoint.display_name) == ("linnerud-staging", "linnerud-staging")
-    assert own.rollout.stages == [TrafficStep(50)]
+    assert own.rollout.stages == [TrafficStep(traffic_percentage=50)]
     (tmp_path / "linnerud-staging.yaml").write_text("model: linnerud-staging\nbased_on: linnerud\n")
     assert load_models(tmp_path).configs == [base]
     assert (own.pipeline, own.duel, own.gate) == (base.pipeline, base.duel, base.gate)

@@ -12,7 +12,7 @@ from google.cloud.aiplatform_v1 import EndpointServiceClient
 
 from titleholder.alerts.alert import AlertKind
 from titleholder.alerts.task_failure import TaskFailure
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
 from titleholder.errors import DriftDetected, ManualActionRequired, RetryableError
 from titleholder.gcp.bigquery.client import error_text
 from titleholder.gcp.bigquery.source_table import _query_error

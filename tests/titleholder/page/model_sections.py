@@ -4,7 +4,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from titleholder.config.model import load_model
+from titleholder.config.loader import load_model
 from titleholder.events.event import Event
 from titleholder.page.facts import ModelFacts
 from titleholder.rollout.view import View

@@ -24,7 +24,7 @@ SEATS = (
     DeployedModel("1", "linnerud-champion-model", "linnerud@1", 90, NOW),
     DeployedModel("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
-LABELS = {"champion": "1", "challenger": "2", "challenger-share": "10"}
+LABELS = {"champion": "1", "challenger": "2", "challenger-percentage": "10"}
 VIEW = View("linnerud", ENDPOINT, SEATS, LABELS)
 
 

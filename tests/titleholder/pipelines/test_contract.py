@@ -5,8 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from titleholder.config.model import load_model
-from titleholder.config.parameters import RUNTIME_PARAMETERS
+from titleholder.config.loader import load_model
+from titleholder.config.pipeline import RUNTIME_PARAMETERS
 from titleholder.errors import PipelineError
 from titleholder.intervals import Interval
 from titleholder.operators.wait_for_job import failure, progress

@@ -36,7 +36,7 @@ def test_a_release_has_its_own_pipelines_and_models(bucket: Path) -> None:
     (package,) = bucket.glob("plugins/*/titleholder")
     assert load_template("tiny.yaml", package) == OLD
     assert load_template(f"{named(NEW)}.yaml", package) == NEW, "a backfill may name another"
-    assert models_dir("/elsewhere/dags/titleholder.py", package) == package.parent / "models"
+    assert models_dir("/elsewhere/dags/titleholder_dags.py", package) == package.parent / "models"
 
 
 def test_what_has_not_arrived_is_worth_another_try(bucket: Path) -> None:
@@ -55,7 +55,7 @@ def test_what_has_not_arrived_is_worth_another_try(bucket: Path) -> None:
 def test_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "plugins/titleholder"
     assert templates_dir(package) == (tmp_path / "pipeline/compiled", {})
-    assert models_dir("/x/dags/titleholder.py", package) == Path("/x/dags/models")
+    assert models_dir("/x/dags/titleholder_dags.py", package) == Path("/x/dags/models")
     monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path))
     (tmp_path / "tiny.yaml").write_bytes(OLD)
     assert load_template("tiny.yaml", package) == OLD

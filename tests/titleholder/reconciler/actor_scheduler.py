@@ -8,12 +8,13 @@ from tests.titleholder.reconciler.actors import Actor, Died
 from tests.titleholder.reconciler.conftest import Notebook, Place, Scene
 from tests.titleholder.reconciler.direct import DirectVertex
 from tests.titleholder.reconciler.manual_edits import Console
+from titleholder.config.rollout import Rollout
 from titleholder.errors import RetryableError
 from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.reconciler.engine import Converged, PendingOperation, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
-from titleholder.rollout.intents import Intent, Policy
+from titleholder.rollout.intents import Intent
 
 PAUSE, DEFERRED = 2.0, 10.0
 PATIENT = 400  # Calls; whoever needs more of them to come to an end never will.
@@ -126,7 +127,7 @@ class Stage:
             engine = Reconciler(
                 Endpoints(Place(self.scene.location), self.scene.config(**self.rollout)),  # type: ignore[arg-type]
                 Gated(me, self.scene.notebook),  # type: ignore[arg-type]
-                Policy(self.rollout["replacement"], self.rollout["keep_previous_champion"]),  # type: ignore[arg-type]
+                Rollout(**self.rollout),  # type: ignore[arg-type]
                 cause,
                 clock,
                 pause,

@@ -25,7 +25,7 @@ from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.reconciler.engine import Converged, PendingOperation, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
-from titleholder.rollout.intents import DeployCandidate, Intent, Policy
+from titleholder.rollout.intents import DeployCandidate, Intent
 from titleholder.rollout.view import View
 
 WEEK = timedelta(days=7)
@@ -101,7 +101,7 @@ class Scene:
         return Reconciler(
             Endpoints(Place(self.location), config),  # type: ignore[arg-type]
             self.notebook,  # type: ignore[arg-type]
-            Policy(config.rollout.replacement, config.rollout.keep_previous_champion),
+            config.rollout,
             ChangeContext(run="tests", actor="tests"),
             self.vertex.clock,
             pause or self.vertex.clock.advance,
@@ -126,7 +126,7 @@ class Scene:
     def now(self) -> tuple[dict[str, int], dict[str, str]]:
         """Split and roles of the endpoint."""
         view = self.view()
-        roles = ("champion", "challenger", "previous", "withdrawn")
+        roles = ("champion", "challenger", "previous-champion", "last-challenger")
         return view.split, {k: v for k, v in view.labels.items() if k in roles}
 
 

@@ -11,7 +11,7 @@ from tests.titleholder.reconciler.conftest import Scene
 from tests.titleholder.reconciler.manual_edits import FOREIGN
 from titleholder.events.event import NO_CHANGE_ACTIONS, Event, champion_at, history
 
-CHANGE = "change"
+CHANGE = "last-event"
 
 
 def left_by(scene: Scene) -> dict[str, Any]:

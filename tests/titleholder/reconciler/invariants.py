@@ -16,8 +16,9 @@ from tests.titleholder.reconciler.splits import (
     overwritten,
     writes,
 )
+from titleholder.config.rollout import Rollout
 from titleholder.events.event import NO_CHANGE_ACTIONS
-from titleholder.rollout.intents import Adopt, Intent, Policy, Restore
+from titleholder.rollout.intents import Adopt, Intent, Restore
 from titleholder.rollout.plan import plan
 
 
@@ -62,7 +63,7 @@ def _decide(stage: Stage, adopts: bool) -> None:
 
 def _as_wanted(stage: Stage, newest: int) -> None:
     view, me = stage.scene.view(), name(newest)
-    policy = Policy(stage.rollout["replacement"], stage.rollout["keep_previous_champion"])  # type: ignore[arg-type]
+    policy = Rollout(**stage.rollout)  # type: ignore[arg-type]
     wish = stage.scene.wish(newest, **stage.rollout)
     assert plan(view, wish, policy).steps == ()
     champion = view.labels["champion"]
@@ -117,7 +118,7 @@ def _silent(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
 
 def _untold(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
     """Changes without an event, and events without a change."""
-    changes = {left["labels"]["change"] for _, left in writes(traffic)}
+    changes = {left["labels"]["last-event"] for _, left in writes(traffic)}
     # Whoever adopts an endpoint without a model takes all labels off it, that name among them.
     told = {
         e.id

@@ -19,9 +19,9 @@ BEGINNINGS: dict[str, tuple[dict[int, int], dict[str, int]]] = {
     # The shares of the weeks that are deployed, and the roles.
     "crowned": ({0: 100}, {"champion": 0}),
     "challenged": ({0: 90, 1: 10}, {"champion": 0, "challenger": 1}),
-    "promoted": ({0: 0, 1: 100}, {"champion": 1, "previous": 0}),
-    "withdrawn": ({0: 100, 1: 0}, {"champion": 0, "withdrawn": 1}),
-    "gone": ({1: 100}, {"champion": 1, "previous": 0}),
+    "promoted": ({0: 0, 1: 100}, {"champion": 1, "previous-champion": 0}),
+    "withdrawn": ({0: 100, 1: 0}, {"champion": 0, "last-challenger": 1}),
+    "gone": ({1: 100}, {"champion": 1, "previous-champion": 0}),
     # A person gave a share to a third model.
     JOINED: ({0: 90, 1: 10}, {"champion": 0, "challenger": 1}),
 }
@@ -70,9 +70,9 @@ class Console:
             self._deploy(f"m1@{weeks.index(week) + 1}", name(week), alias)
             clock.advance(60)
         self.begun = 1 + len(split)
-        labels = {role: name(week) for role, week in roles.items()} | {"change": BEGUN}
+        labels = {role: name(week) for role, week in roles.items()} | {"last-event": BEGUN}
         if "challenger" in roles:
-            labels["challenger-share"] = str(split[roles["challenger"]])
+            labels["challenger-percentage"] = str(split[roles["challenger"]])
         shares = {name(week): share for week, share in split.items() if share}
         self._update(labels=labels, traffic_split=shares)
         if beginning == JOINED:
@@ -123,7 +123,7 @@ class Console:
         labels = dict(endpoint.labels)
         if not labels:
             return False
-        self.unlabelled.add(labels.get("change", ""))
+        self.unlabelled.add(labels.get("last-event", ""))
         del labels[sorted(labels)[pick % len(labels)]]
         return self._update(labels=labels)
 

@@ -10,16 +10,16 @@ from typing import Any
 from tests.titleholder.reconciler.manual_edits import FOREIGN
 from titleholder.events.event import Event
 
-ROLES = ("champion", "challenger", "previous", "withdrawn")
+ROLES = ("champion", "challenger", "previous-champion", "last-challenger")
 
 
 def by_hand(entry: Mapping[str, Any]) -> list[str] | None:
     """How this state differs from what its own labels record; None when they record nothing."""
     labels, split, deployed = entry["labels"], entry["traffic_split"], entry["deployed"]
-    if "champion" not in labels or "change" not in labels:
+    if "champion" not in labels or "last-event" not in labels:
         return None
     champion, challenger = labels["champion"], labels.get("challenger")
-    share = int(labels.get("challenger-share", 0)) if challenger else 0
+    share = int(labels.get("challenger-percentage", 0)) if challenger else 0
     wanted = {champion: 100 - share} | ({challenger: share} if challenger and share else {})
     live = {one: share for one, share in split.items() if share}
     wrong = [] if live == wanted else [f"{live} instead of {wanted}"]
@@ -33,7 +33,7 @@ def writes(traffic: Iterable[Mapping[str, Any]]) -> list[tuple[Any, Any]]:
     return [
         (found, left)
         for found, left in pairwise(traffic)
-        if left["labels"].get("change", "") not in ("", found["labels"].get("change"))
+        if left["labels"].get("last-event", "") not in ("", found["labels"].get("last-event"))
     ]
 
 
@@ -41,7 +41,7 @@ def overwritten(traffic: Iterable[Mapping[str, Any]], events: Mapping[str, Event
     """Writes that put something in the place of a person's edit without having been told to."""
     wrong = []
     for found, left in writes(traffic):
-        change = left["labels"]["change"]
+        change = left["labels"]["last-event"]
         action, event = change.partition("-")[0], events.get(change)
         differences = by_hand(found)
         if differences and action in ("abort", "rollback"):
@@ -52,7 +52,7 @@ def overwritten(traffic: Iterable[Mapping[str, Any]], events: Mapping[str, Event
             wrong.append(f"{change} by {event.actor}, who was not told to")
         if differences is None and found["deployed"] and action != "adopt":
             told = f"{change} on what no rollout recorded"
-            if action != "crown" or found["traffic_split"]:
+            if action != "first_champion" or found["traffic_split"]:
                 wrong.append(told)
         if action == "adopt" and found["traffic_split"] != left["traffic_split"]:
             wrong.append(f"{change} moved traffic")
@@ -63,7 +63,7 @@ def taken(found: Mapping[str, Any], left: Mapping[str, Any]) -> list[str]:
     """What a write changed beyond taking all requests from one model, which is withdrawn by it."""
     before, after = ({k: v for k, v in one["traffic_split"].items() if v} for one in (found, left))
     labels, now = found["labels"], left["labels"]
-    gone, champion = now["withdrawn"], labels["champion"]
+    gone, champion = now["last-challenger"], labels["champion"]
     risen = [one for one in after if after[one] > before.get(one, 0)]
     wanted = {one: share for one, share in before.items() if one != gone}
     if gone in before:
@@ -71,10 +71,10 @@ def taken(found: Mapping[str, Any], left: Mapping[str, Any]) -> list[str]:
         wanted[heir] = wanted.get(heir, 0) + before[gone]
     wrong = [] if after == wanted else [f"{after} instead of {wanted}"]
     wrong += [f"the champion {gone} lost its traffic"] if gone == champion else []
-    for role in ("champion", "challenger", "previous"):
+    for role in ("champion", "challenger", "previous-champion"):
         kept = None if labels.get(role) == gone else labels.get(role)
         wrong += [] if now.get(role) == kept else [f"{role}={now.get(role)} instead of {kept}"]
-    share = "challenger-share"
+    share = "challenger-percentage"
     if now.get("challenger") and now[share] != labels.get(share, "0"):
         wrong.append("another share is recorded")
     return wrong
@@ -84,7 +84,7 @@ def lost(traffic: Iterable[Mapping[str, Any]], events: Mapping[str, Event]) -> l
     """Writes whose event tells of another state than the one that they found or left."""
     wrong = []
     for found, left in writes(traffic):
-        event = events.get(left["labels"]["change"])
+        event = events.get(left["labels"]["last-event"])
         if event is None:
             continue
         unknown = event.reconstructed and event.split_after is None
@@ -110,7 +110,7 @@ def backfilled(traffic: Iterable[Mapping[str, Any]], weeks: Mapping[str, int]) -
     `weeks` has the week of each deployed model id."""
     wrong, newest = [], -1
     for found, left in writes(traffic):
-        action = left["labels"]["change"].partition("-")[0]
+        action = left["labels"]["last-event"].partition("-")[0]
         new = left["traffic_split"].keys() - found["traffic_split"].keys()
         if action in ("seat", "crown"):
             wrong += [f"{one} came after week {newest}" for one in new if weeks[one] < newest]

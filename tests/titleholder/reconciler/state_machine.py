@@ -30,8 +30,8 @@ WISHES: dict[str, tuple[str, Callable[[str], Intent]]] = {
     "rollback": ("challenger", RollBack),
     "abort": ("challenger", Abort),
     "share": ("challenger", lambda one: SetTrafficPercentage(one, 50)),
-    "share again": ("withdrawn", lambda one: SetTrafficPercentage(one, 20)),
-    "reinstate": ("previous", UndoPromotion),
+    "share again": ("last-challenger", lambda one: SetTrafficPercentage(one, 20)),
+    "reinstate": ("previous-champion", UndoPromotion),
     "adopt": ("champion", lambda one: Adopt()),
     "restore": ("champion", lambda one: Restore()),
 }

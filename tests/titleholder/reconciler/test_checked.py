@@ -22,7 +22,7 @@ class Check:
         self._then = then
 
     def __call__(self, view: View) -> None:
-        self.asked.append(view.labels.get("change", "").partition("-")[0])
+        self.asked.append(view.labels.get("last-event", "").partition("-")[0])
         if self._then is not None:
             then, self._then = self._then, None
             then()
@@ -89,7 +89,7 @@ def test_its_no_comes_before_a_model_leaves_for_the_promotion(seated: Scene) -> 
             "name": seated.endpoint,
             "labels": {
                 **dict(seated.view().labels),
-                **{"champion": A, "challenger": B, "challenger-share": "10"},
+                **{"champion": A, "challenger": B, "challenger-percentage": "10"},
             },
             "traffic_split": {A: 90, B: 10},
         },

@@ -143,7 +143,7 @@ def test_a_rollback_goes_on_where_the_split_was_changed_by_hand_after_the_look(
 
     overtake(WRITE, lambda: shift(challenged, {A: 50, B: 50}))
     challenged.play(RollBack(B))
-    assert challenged.now == ({A: 100}, {"champion": A, "withdrawn": B})
+    assert challenged.now == ({A: 100}, {"champion": A, "last-challenger": B})
     assert [seat.id for seat in challenged.view().deployed_models] == [A]
     *_, last = challenged.notebook.events.values()
     assert last.action == "rollback"

@@ -26,10 +26,10 @@ def test_a_whole_life(scene: Scene, faults: Faults, replacement: str) -> None:
     assert scene.now == ({A: 90, B: 10}, {"champion": A, "challenger": B})
     play(SetTrafficPercentage(B, 50))
     play(Promote(B))
-    assert scene.now == ({B: 100}, {"champion": B, "previous": A})
+    assert scene.now == ({B: 100}, {"champion": B, "previous-champion": A})
     assert scene.view().deployed_model(A) is not None
     play(UndoPromotion(A))
-    assert scene.now == ({A: 100}, {"champion": A, "previous": B})
+    assert scene.now == ({A: 100}, {"champion": A, "previous-champion": B})
     play(UndoPromotion(B))
     play(scene.wish(2))
     assert scene.view().deployed_model(A) is None

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import pytest
+from titleholder.rollout.wishes import Wish
 
 from tests.faults import Faults
 from tests.titleholder.reconciler.conftest import Notebook, Scene, name
@@ -12,12 +13,12 @@ from titleholder.events.event import Event
 from titleholder.reconciler.engine import Converged, PendingOperation
 from titleholder.rollout.intents import (
     Abort,
+    Adopt,
     Promote,
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
 )
-from titleholder.rollout.wishes import Wish
 
 A, B, C = name(0), name(1), name(2)
 
@@ -111,12 +112,12 @@ def test_refusals_and_supersessions_are_on_record_once(scene: Scene) -> None:
 
 
 WRONG = {
-    "no challenger": (Wish("promote"), "there is no challenger on"),
-    "no such model": (Wish("promote", "77"), "id 77 is not the challenger on"),
-    "no such previous": (Wish("reinstate", "77"), "id 77 is not the previous champion of"),
-    "no such champion": (Wish("adopt", "77"), "id 77 has no traffic on"),
-    "share out of range": (Wish("share", A, 100), "1 to 99 per cent, not 100"),
-    "no share": (Wish("share", A), "the share is missing"),
+    "no challenger": (Promote(), "there is no challenger on"),
+    "no such model": (Promote("77"), "id 77 is not the challenger on"),
+    "no such previous": (UndoPromotion("77"), "id 77 is not the previous champion of"),
+    "no such champion": (Adopt("77"), "id 77 has no traffic on"),
+    "share out of range": (SetTrafficPercentage(A, 100), "1 to 99 per cent, not 100"),
+    "no share": (SetTrafficPercentage(A), "the share is missing"),
 }
 
 

@@ -70,4 +70,4 @@ def view(*seats: DeployedModel, roles: Roles | None = None, **changes: Any) -> V
     made = replace(EMPTY, deployed_models=seats, **changes)
     if roles is None:
         return made
-    return replace(made, labels=role_labels(roles, made.split, "seat-1"))
+    return replace(made, labels=role_labels(roles, made.split, "deploy_challenger-1"))

@@ -18,14 +18,15 @@ from tests.titleholder.rollout.scenes import (
     view,
     wish,
 )
+from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
+from titleholder.events.event import Action
 from titleholder.rollout.display_names import traffic_summary
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
     DeployCandidate,
     Intent,
-    Policy,
     Promote,
     Restore,
     RollBack,
@@ -38,7 +39,7 @@ from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
 
-policies = st.builds(Policy, st.sampled_from(["recreate", "surge"]), st.booleans())
+policies = st.builds(Rollout, st.sampled_from(["recreate", "surge"]), st.booleans())
 names = st.sampled_from([run(ago, g).deployed_model_id for ago in range(4) for g in range(2)])
 intents = st.one_of(
     st.builds(wish, st.integers(0, 3), st.integers(0, 1), st.integers(1, 99)),
@@ -59,18 +60,18 @@ def pinned(view: View, intent: Intent) -> Intent:
     match intent:
         case Promote() | RollBack() | Abort() | SetTrafficPercentage() if "challenger" in labels:
             return replace(intent, challenger=labels["challenger"])
-        case UndoPromotion() if "previous" in labels:
-            return replace(intent, previous_champion=labels["previous"])
+        case UndoPromotion() if "previous-champion" in labels:
+            return replace(intent, previous_champion=labels["previous-champion"])
     return intent
 
 
 DELETE = "delete the versions that are not deployed"
 
 
-@example([(one, Policy(), 9) for one in (wish(2), wish(0), RollBack(NEW), DELETE, wish(1))])
+@example([(one, Rollout(), 9) for one in (wish(2), wish(0), RollBack(NEW), DELETE, wish(1))])
 @given(st.lists(st.tuples(intents | st.just(DELETE), policies, st.integers(0, 9)), max_size=15))
 def test_any_actors_cut_off_anywhere_keep_the_promises(
-    actors: list[tuple[Intent | str, Policy, int]],
+    actors: list[tuple[Intent | str, Rollout, int]],
 ) -> None:
     """Each dies after some steps; the next one starts from what it left."""
     now = View("m1", None)
@@ -136,9 +137,11 @@ anybody = st.sampled_from([NEW, OLD, OLDER, "7", "8", "123"])
 labels = st.fixed_dictionaries(
     {},
     optional={
-        **dict.fromkeys(("champion", "challenger", "previous", "withdrawn"), anybody),
-        "change": st.just("seat-1"),
-        "challenger-share": st.sampled_from(["0", "10", "90", "100", "x", "", "²", "٣", "-1"]),
+        **dict.fromkeys(
+            ("champion", "challenger", "previous-champion", "last-challenger"), anybody
+        ),
+        "last-event": st.just("deploy_challenger-1"),
+        "challenger-percentage": st.sampled_from(["0", "10", "90", "100", "x", "", "²", "٣", "-1"]),
         "newest-data": st.sampled_from(
             ["", "x", "²", "20261109t030000z-g0", "20261316t030000z-g²"]
         ),
@@ -151,7 +154,7 @@ splits = st.sampled_from([(), (100,), (90, 10), (50, 50), (1, 99), (60, 20, 20),
 
 @given(seats, splits, labels, st.sampled_from([(), VERSIONS[:2], VERSIONS]), intents, policies)
 def test_every_view_has_an_answer(
-    found: list, split: tuple, labels: dict, versions: tuple, intent: Intent, policy: Policy
+    found: list, split: tuple, labels: dict, versions: tuple, intent: Intent, policy: Rollout
 ) -> None:
     """Steps that keep the promises, or a sentence for a person."""
     shares = split if len(split) <= len(found) else ()
@@ -204,4 +207,4 @@ def test_serving_in_words() -> None:
 )
 def test_a_split_that_is_none_cannot_be_written(split: dict, roles: Roles | None) -> None:
     with pytest.raises(ValueError, match="sum to 100"):
-        SetTraffic(split, roles, "seat")
+        SetTraffic(split, roles, Action.DEPLOY_CHALLENGER)

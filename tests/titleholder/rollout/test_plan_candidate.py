@@ -20,9 +20,10 @@ from tests.titleholder.rollout.scenes import (
     view,
     wish,
 )
+from titleholder.config.rollout import Rollout
 from titleholder.errors import ManualActionRequired
+from titleholder.events.event import Action
 from titleholder.rollout.descriptions import describe_steps
-from titleholder.rollout.intents import Policy
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles
 from titleholder.rollout.steps import (
@@ -35,12 +36,14 @@ from titleholder.rollout.steps import (
 )
 from titleholder.rollout.view import View
 
-SURGE = Policy("surge")
+SURGE = Rollout(replacement="surge")
 ENTRY = Deploy(NEW, run().name, run().name)
 
 
 def seated(champion: str, **others: str) -> SetTraffic:
-    return SetTraffic({champion: 90, NEW: 10}, Roles(champion, NEW, **others), "seat")
+    return SetTraffic(
+        {champion: 90, NEW: 10}, Roles(champion, NEW, **others), Action.DEPLOY_CHALLENGER
+    )
 
 
 def aliases(champion: str | None, challenger: str) -> tuple[Alias, ...]:
@@ -53,14 +56,14 @@ def test_nothing_there_yet() -> None:
         CreateEndpoint("m1"),
         Register(new_version()),
         ENTRY,
-        SetTraffic({NEW: 100}, Roles(NEW), "crown"),
+        SetTraffic({NEW: 100}, Roles(NEW), Action.FIRST_CHAMPION),
         Alias("champion", run().name),
     )
 
 
 def test_a_leftover_is_never_the_last_that_is_undeployed() -> None:
     """Its own run may crown it meanwhile, and Vertex AI takes down the last one with traffic."""
-    crown = SetTraffic({NEW: 100}, Roles(NEW), "crown")
+    crown = SetTraffic({NEW: 100}, Roles(NEW), Action.FIRST_CHAMPION)
     tail = Alias("champion", run().name)
     assert plan(view(seat(1)), wish()).steps == (ENTRY, crown, Undeploy(OLD), tail)
     assert plan(view(seat(2), seat(1)), wish()).steps == (
@@ -72,7 +75,7 @@ def test_the_second_model_is_challenger() -> None:
     before = view(seat(1, 100), roles=Roles(OLD))
     assert plan(before, wish(share=25)).steps == (
         ENTRY,
-        SetTraffic({OLD: 75, NEW: 25}, Roles(OLD, NEW), "seat"),
+        SetTraffic({OLD: 75, NEW: 25}, Roles(OLD, NEW), Action.DEPLOY_CHALLENGER),
         *aliases(run(1).name, run().name),
     )
 
@@ -80,7 +83,7 @@ def test_the_second_model_is_challenger() -> None:
 def test_recreate_the_old_challenger_leaves_first_and_the_champion_gets_all_meanwhile() -> None:
     before = view(seat(2, 90), seat(1, 10), roles=Roles(OLDER, OLD))
     assert plan(before, wish()).steps[:-2] == (
-        SetTraffic({OLDER: 100}, Roles(OLDER, None, None, OLD), "withdraw"),
+        SetTraffic({OLDER: 100}, Roles(OLDER, None, None, OLD), Action.REMOVE_CHALLENGER),
         Undeploy(OLD),
         ENTRY,
         seated(OLDER, withdrawn=OLD),
@@ -96,8 +99,8 @@ def test_surge_the_old_challenger_leaves_when_the_new_one_serves() -> None:
     )
 
 
-@pytest.mark.parametrize("policy", [Policy(), SURGE])
-def test_the_previous_champion_makes_room(policy: Policy) -> None:
+@pytest.mark.parametrize("policy", [Rollout(), SURGE])
+def test_the_previous_champion_makes_room(policy: Rollout) -> None:
     before = view(seat(1, 100), seat(2), roles=Roles(OLD, None, OLDER))
     leave, come = (Undeploy(OLDER),), (ENTRY, seated(OLD, previous=OLDER))
     expected = come + leave if policy == SURGE else leave + come
@@ -186,14 +189,14 @@ def test_a_challenger_without_traffic_is_left_so() -> None:
 def test_an_endpoint_not_made_by_us_is_adopted_first() -> None:
     theirs = foreign()
     assert plan(view(theirs), wish()).steps[:3] == (
-        SetTraffic({theirs.id: 100}, Roles(theirs.id), "adopt"),
+        SetTraffic({theirs.id: 100}, Roles(theirs.id), Action.ADOPT),
         ENTRY,
         seated(theirs.id),
     )
     # A run that died after the deployment: still the only model that is not ours.
     half = view(theirs, seat(0))
     assert plan(half, wish()).steps[:2] == (
-        SetTraffic({theirs.id: 100}, Roles(theirs.id), "adopt"),
+        SetTraffic({theirs.id: 100}, Roles(theirs.id), Action.ADOPT),
         seated(theirs.id),
     )
     named = (
@@ -201,22 +204,22 @@ def test_an_endpoint_not_made_by_us_is_adopted_first() -> None:
         foreign("222", 10, display_name="linnerud-challenger-model"),
     )
     assert plan(view(*named), wish()).steps[:3] == (
-        SetTraffic({"111": 90, "222": 10}, Roles("111", "222"), "adopt"),
-        SetTraffic({"111": 100}, Roles("111", last_challenger="222"), "withdraw"),
+        SetTraffic({"111": 90, "222": 10}, Roles("111", "222"), Action.ADOPT),
+        SetTraffic({"111": 100}, Roles("111", last_challenger="222"), Action.REMOVE_CHALLENGER),
         Undeploy("222"),
     )
     labelled = view(foreign("111", 40), foreign("222", 60), labels={"champion": "111"})
     first = plan(labelled, wish()).steps[0]
-    assert first == SetTraffic({"111": 40, "222": 60}, Roles("111", "222"), "adopt")
+    assert first == SetTraffic({"111": 40, "222": 60}, Roles("111", "222"), Action.ADOPT)
 
 
 def test_a_label_that_somebody_took_away_does_not_make_a_challenger_of_the_previous_champion() -> (
     None
 ):
     written = view(seat(1, 100), seat(2), roles=Roles(OLD, None, OLDER))
-    labels = {role: one for role, one in written.labels.items() if role != "change"}
+    labels = {role: one for role, one in written.labels.items() if role != "last-event"}
     assert plan(replace(written, labels=labels), wish()).steps[:3] == (
-        SetTraffic({OLD: 100}, Roles(OLD, None, OLDER), "adopt"),
+        SetTraffic({OLD: 100}, Roles(OLD, None, OLDER), Action.ADOPT),
         Undeploy(OLDER),
         ENTRY,
     )

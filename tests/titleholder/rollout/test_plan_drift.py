@@ -6,6 +6,7 @@ import pytest
 
 from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, foreign, run, seat, view, wish
 from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
+from titleholder.events.event import Action
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -66,20 +67,20 @@ def test_an_older_week_still_registers() -> None:
 
 def test_adopt_records_what_is_there() -> None:
     assert live(plan(HALVES, Adopt()).steps) == (
-        SetTraffic({OLD: 50, NEW: 50}, Roles(OLD, NEW), "adopt"),
+        SetTraffic({OLD: 50, NEW: 50}, Roles(OLD, NEW), Action.ADOPT),
     )
     # The traffic says who was promoted by hand.
     assert live(plan(now(seat(1), seat(0, 100)), Adopt()).steps) == (
-        SetTraffic({NEW: 100}, Roles(NEW, None, OLD), "adopt"),
+        SetTraffic({NEW: 100}, Roles(NEW, None, OLD), Action.ADOPT),
     )
     assert live(plan(now(seat(1, 100)), Adopt()).steps) == (
-        SetTraffic({OLD: 100}, Roles(OLD, last_challenger=NEW), "adopt"),
+        SetTraffic({OLD: 100}, Roles(OLD, last_challenger=NEW), Action.ADOPT),
     )
     theirs = foreign("77", 30)
     assert live(plan(now(seat(1, 70), seat(0), theirs), Adopt()).steps) == (
-        SetTraffic({OLD: 70, "77": 30}, Roles(OLD, "77", last_challenger=NEW), "adopt"),
+        SetTraffic({OLD: 70, "77": 30}, Roles(OLD, "77", last_challenger=NEW), Action.ADOPT),
     )
-    assert live(plan(now(), Adopt()).steps) == (SetTraffic({}, None, "adopt"),)
+    assert live(plan(now(), Adopt()).steps) == (SetTraffic({}, None, Action.ADOPT),)
     assert plan(view(), Adopt()).steps == ()
     assert live(plan(WRITTEN, Adopt()).steps) == ()
 
@@ -89,7 +90,7 @@ def test_adopt_asks_who_is_champion_where_nothing_tells() -> None:
     with pytest.raises(ManualActionRequired, match=r"adopt m1 --champion 7"):
         plan(two, Adopt())
     assert plan(two, Adopt("8")).steps == (
-        SetTraffic({"7": 60, "8": 40}, Roles("8", "7"), "adopt"),
+        SetTraffic({"7": 60, "8": 40}, Roles("8", "7"), Action.ADOPT),
     )
     with pytest.raises(InvalidRequest, match="id 9 has no traffic on e"):
         plan(two, Adopt("9"))
@@ -109,7 +110,7 @@ def test_adopt_refuses_what_no_rollout_knows() -> None:
 
 
 def test_restore_goes_back_to_what_was_recorded() -> None:
-    entry = SetTraffic({OLD: 90, NEW: 10}, Roles(OLD, NEW), "restore")
+    entry = SetTraffic({OLD: 90, NEW: 10}, Roles(OLD, NEW), Action.RESTORE)
     assert live(plan(HALVES, Restore()).steps) == (entry,)
     assert live(plan(now(seat(0, 100)), Restore()).steps) == (
         Deploy(OLD, run(1).name, run(1).name),
@@ -145,16 +146,16 @@ def test_restore_refuses_what_it_cannot_do() -> None:
 def test_the_labels_that_are_left_count_when_the_mark_of_a_rollout_was_deleted() -> None:
     roles = Roles(NEW, None, OLD, OLDER)
     left = view(seat(0, 100), seat(1), seat(2), roles=roles)
-    left = replace(left, labels={k: v for k, v in left.labels.items() if k != "change"})
-    taken = SetTraffic({NEW: 100}, roles, "adopt")
+    left = replace(left, labels={k: v for k, v in left.labels.items() if k != "last-event"})
+    taken = SetTraffic({NEW: 100}, roles, Action.ADOPT)
     assert live(plan(left, Adopt()).steps) == (taken,)
-    crowned = SetTraffic({OLD: 100}, Roles(OLD, None, NEW, OLDER), "reinstate")
+    crowned = SetTraffic({OLD: 100}, Roles(OLD, None, NEW, OLDER), Action.UNDO_PROMOTION)
     assert live(plan(left, UndoPromotion(OLD)).steps) == (taken, crowned)
     # A previous champion that has traffic again is at least challenger.
     both = replace(left, deployed_models=(seat(0, 60), seat(1, 40), seat(2)))
-    shared = SetTraffic({NEW: 60, OLD: 40}, Roles(NEW, OLD, None, OLDER), "adopt")
+    shared = SetTraffic({NEW: 60, OLD: 40}, Roles(NEW, OLD, None, OLDER), Action.ADOPT)
     assert live(plan(both, Adopt()).steps) == (shared,)
     assert live(plan(both, Abort(OLD)).steps)[0] == shared
-    nobody = replace(left, deployed_models=(seat(1),), labels={"previous": OLD})
+    nobody = replace(left, deployed_models=(seat(1),), labels={"previous-champion": OLD})
     with pytest.raises(ManualActionRequired, match="the champion m1@9 of e has no traffic"):
         plan(nobody, wish())

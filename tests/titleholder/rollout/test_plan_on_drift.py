@@ -3,18 +3,19 @@
 from dataclasses import replace
 
 import pytest
+from titleholder.rollout.outcome import Plan
+from titleholder.rollout.wishes import Wish, resolve_target
 
 from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, foreign, seat, view
 from titleholder.errors import DriftDetected, ManualActionRequired
+from titleholder.events.event import Action
 from titleholder.rollout.descriptions import describe_change, describe_step
-from titleholder.rollout.intents import Abort, Adopt, Restore, RollBack
-from titleholder.rollout.outcome import Plan
+from titleholder.rollout.intents import Abort, Adopt, Promote, Restore, RollBack
 from titleholder.rollout.plan import plan
 from titleholder.rollout.roles import Roles, drift, recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, SetTraffic, Undeploy
 from titleholder.rollout.view import DeployedModel, View
-from titleholder.rollout.wishes import Wish, resolve_target
 
 WRITTEN = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW, last_challenger=OLDER))
 LEFT = Roles(OLD, last_challenger=NEW)
@@ -166,15 +167,15 @@ def test_the_model_is_read_off_the_record() -> None:
     for kind in ("abort", "rollback"):
         assert resolve_target(Wish(kind), before) == Wish(kind, NEW)
     _, found = played(now(seat(1, 50), seat(0, 30), theirs(20)), Abort(NEW))
-    assert resolve_target(Wish("abort"), found) == Wish("abort", NEW)
+    assert resolve_target(Abort(), found) == Abort(NEW)
     with pytest.raises(DriftDetected):
-        resolve_target(Wish("promote"), before)
+        resolve_target(Promote(), before)
     alone = replace(view(seat(1, 80), theirs(20)), labels=view(roles=Roles(OLD)).labels)
     with pytest.raises(
         ManualActionRequired,
         match=r"no challenger on e, which was changed by hand \(the split .*abort m1 --id",
     ):
-        resolve_target(Wish("abort"), alone)
+        resolve_target(Abort(), alone)
 
 
 def test_an_adopted_endpoint_goes_on_from_there() -> None:
@@ -195,8 +196,8 @@ def test_an_adopted_endpoint_goes_on_from_there() -> None:
 def test_a_record_that_is_none_cannot_be_written(
     split: dict[str, int], recorded: dict[str, int]
 ) -> None:
-    assert SetTraffic({"2": 100}, Roles("1"), "abort", {"1": 100})
-    empty = SetTraffic({}, Roles("1"), "abort", {"1": 100})
+    assert SetTraffic({"2": 100}, Roles("1"), Action.ABORT, {"1": 100})
+    empty = SetTraffic({}, Roles("1"), Action.ABORT, {"1": 100})
     assert describe_step(empty, view()) == "abort: no traffic (champion id 1, challenger none)"
     with pytest.raises(ValueError, match="sum to 100"):
-        SetTraffic(split, Roles("1"), "abort", recorded)
+        SetTraffic(split, Roles("1"), Action.ABORT, recorded)

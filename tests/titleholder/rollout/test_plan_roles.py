@@ -3,11 +3,12 @@
 import pytest
 
 from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, VERSIONS, foreign, run, seat, view
+from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
+from titleholder.events.event import Action
 from titleholder.rollout.intents import (
     Abort,
     Intent,
-    Policy,
     Promote,
     RollBack,
     SetTrafficPercentage,
@@ -22,7 +23,7 @@ from titleholder.rollout.view import View
 PAIR = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW))
 
 
-def live(before: View, intent: Intent, policy: Policy | None = None) -> tuple[Step, ...]:
+def live(before: View, intent: Intent, policy: Rollout | None = None) -> tuple[Step, ...]:
     """The steps but for the registry's aliases, after a look that twice is as once."""
     steps = plan(before, intent, policy).steps
     now = before
@@ -33,9 +34,9 @@ def live(before: View, intent: Intent, policy: Policy | None = None) -> tuple[St
 
 
 def test_promote_keeps_the_old_champion_warm() -> None:
-    crowned = SetTraffic({NEW: 100}, Roles(NEW, None, OLD), "promote")
+    crowned = SetTraffic({NEW: 100}, Roles(NEW, None, OLD), Action.PROMOTE)
     assert live(PAIR, Promote(NEW)) == (crowned,)
-    assert live(PAIR, Promote(NEW), Policy(keep_previous_champion=False)) == (
+    assert live(PAIR, Promote(NEW), Rollout(keep_previous_champion=False)) == (
         crowned,
         Undeploy(OLD),
     )
@@ -49,12 +50,15 @@ def test_promote_takes_an_even_older_champion_down() -> None:
 
 def test_roll_back_and_abort() -> None:
     back = Roles(OLD, last_challenger=NEW)
-    assert live(PAIR, Abort(NEW)) == (SetTraffic({OLD: 100}, back, "abort"),)
-    assert live(PAIR, RollBack(NEW)) == (SetTraffic({OLD: 100}, back, "rollback"), Undeploy(NEW))
+    assert live(PAIR, Abort(NEW)) == (SetTraffic({OLD: 100}, back, Action.ABORT),)
+    assert live(PAIR, RollBack(NEW)) == (
+        SetTraffic({OLD: 100}, back, Action.ROLLBACK),
+        Undeploy(NEW),
+    )
     aborted = view(seat(1, 100), seat(0), roles=back)
     assert live(aborted, RollBack(NEW)) == (Undeploy(NEW),)
     assert live(aborted, SetTrafficPercentage(NEW, 5)) == (
-        SetTraffic({OLD: 95, NEW: 5}, Roles(OLD, NEW), "share"),
+        SetTraffic({OLD: 95, NEW: 5}, Roles(OLD, NEW), Action.SET_TRAFFIC),
     )
 
 
@@ -68,18 +72,18 @@ def test_a_role_takes_its_alias_along() -> None:
 
 @pytest.mark.parametrize("share", [1, 50, 99])
 def test_any_share(share: int) -> None:
-    changed = SetTraffic({OLD: 100 - share, NEW: share}, Roles(OLD, NEW), "share")
+    changed = SetTraffic({OLD: 100 - share, NEW: share}, Roles(OLD, NEW), Action.SET_TRAFFIC)
     assert live(PAIR, SetTrafficPercentage(NEW, share)) == (changed,)
 
 
 def test_reinstate_is_one_write_while_the_previous_champion_is_warm() -> None:
     warm = view(seat(0, 100), seat(1), roles=Roles(NEW, None, OLD))
     assert live(warm, UndoPromotion(OLD)) == (
-        SetTraffic({OLD: 100}, Roles(OLD, None, NEW), "reinstate"),
+        SetTraffic({OLD: 100}, Roles(OLD, None, NEW), Action.UNDO_PROMOTION),
     )
     beside = view(seat(1, 90), seat(0, 10), seat(2), roles=Roles(OLD, NEW, OLDER))
     assert live(beside, UndoPromotion(OLDER)) == (
-        SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), "reinstate"),
+        SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), Action.UNDO_PROMOTION),
     )
 
 
@@ -95,12 +99,12 @@ def test_reinstate_deploys_from_the_registry_what_left() -> None:
     cold = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW, OLDER))
     again = Deploy(OLDER, run(2).name, run(2).name)
     assert live(cold, UndoPromotion(OLDER)) == (
-        SetTraffic({OLD: 100}, Roles(OLD, None, OLDER, NEW), "withdraw"),
+        SetTraffic({OLD: 100}, Roles(OLD, None, OLDER, NEW), Action.REMOVE_CHALLENGER),
         Undeploy(NEW),
         again,
-        SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), "reinstate"),
+        SetTraffic({OLDER: 100}, Roles(OLDER, None, OLD, NEW), Action.UNDO_PROMOTION),
     )
-    assert live(cold, UndoPromotion(OLDER), Policy("surge"))[0] == again
+    assert live(cold, UndoPromotion(OLDER), Rollout(replacement="surge"))[0] == again
     with pytest.raises(ManualActionRequired, match="the registry has no version of m1"):
         plan(view(seat(0, 100), roles=Roles(NEW, None, "77")), UndoPromotion("77"))
 
@@ -111,8 +115,8 @@ def test_changes_to_an_endpoint_not_made_by_us_adopt_it_first() -> None:
         foreign("222", 10, display_name="linnerud-challenger-model"),
     )
     assert live(named, Promote("222")) == (
-        SetTraffic({"111": 90, "222": 10}, Roles("111", "222"), "adopt"),
-        SetTraffic({"222": 100}, Roles("222", None, "111"), "promote"),
+        SetTraffic({"111": 90, "222": 10}, Roles("111", "222"), Action.ADOPT),
+        SetTraffic({"222": 100}, Roles("222", None, "111"), Action.PROMOTE),
     )
 
 

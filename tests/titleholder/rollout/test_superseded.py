@@ -19,11 +19,13 @@ from tests.titleholder.rollout.scenes import (
     view,
     wish,
 )
-from titleholder.naming import deployed_model_id_of, label_recency
+from titleholder.config.rollout import Rollout
+from titleholder.events.event import Action
+from titleholder.labels import label_recency
+from titleholder.naming import deployed_model_id_of
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
-    Policy,
     Promote,
     Restore,
     RollBack,
@@ -59,9 +61,11 @@ NEWER = {
 }
 
 
-@pytest.mark.parametrize("policy", [Policy(), Policy("surge")], ids=lambda one: one.replacement)
+@pytest.mark.parametrize(
+    "policy", [Rollout(), Rollout(replacement="surge")], ids=lambda one: one.replacement
+)
 @pytest.mark.parametrize("before", NEWER.values(), ids=NEWER)
-def test_an_older_week_is_registered_and_gets_no_traffic(before: View, policy: Policy) -> None:
+def test_an_older_week_is_registered_and_gets_no_traffic(before: View, policy: Rollout) -> None:
     before = replace(before, versions=KNOWN)
     decided = plan(before, wish(1), policy)
     assert decided.outcome == "superseded"
@@ -120,7 +124,7 @@ def test_the_newest_week_is_crowned_on_an_endpoint_that_was_made_again() -> None
     gone = view(endpoint=None, versions=KNOWN)
     steps = plan(gone, wish()).steps
     assert steps[0] == CreateEndpoint("m1")
-    assert SetTraffic({NEW: 100}, Roles(NEW), "crown") in steps
+    assert SetTraffic({NEW: 100}, Roles(NEW), Action.FIRST_CHAMPION) in steps
     # A week that is only registered needs no endpoint.
     assert plan(gone, wish(1, create_endpoint=False)).outcome == "superseded"
 
@@ -192,7 +196,10 @@ def test_the_id_of_a_foreign_model_tells_nothing() -> None:
     theirs = foreign("9999999999")
     decided = plan(view(theirs, versions=()), wish())
     assert decided.outcome == "done"
-    assert SetTraffic({theirs.id: 90, NEW: 10}, Roles(theirs.id, NEW), "seat") in decided.steps
+    assert (
+        SetTraffic({theirs.id: 90, NEW: 10}, Roles(theirs.id, NEW), Action.DEPLOY_CHALLENGER)
+        in decided.steps
+    )
 
 
 @pytest.mark.parametrize("served", ["other@10", "m1@7", "m1@99"])

@@ -71,7 +71,7 @@ class LiveMetrics:
         return {model: rows[model]["requests"] if model in rows else 0 for model in span.models}
 
     def _arms(self, metrics: Metrics, span: "_TimeSpan") -> dict[str, ArmMetrics]:
-        limits, columns = metrics.limits, ["SUM(requests) AS requests"]
+        limits, columns = metrics, ["SUM(requests) AS requests"]
         if limits.on_errors:
             columns.append("SUM(errors) AS errors")
         if limits.on_latency:

@@ -7,7 +7,6 @@ from functools import cached_property
 from typing import Any, assert_never
 
 from titleholder.config.model import ModelConfig
-from titleholder.digest import digest_from_label
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.clients import (
@@ -20,8 +19,7 @@ from titleholder.gcp.vertex.clients import (
     write_options,
 )
 from titleholder.gcp.vertex.request_log import request_log
-from titleholder.labels import DATA_UNTIL, DIGEST, MODEL
-from titleholder.naming import parse_label_time
+from titleholder.labels import Label, digest_from_label, parse_label_time
 from titleholder.pipelines.fingerprint import fingerprint_from_labels
 from titleholder.rollout.descriptions import describe_step
 from titleholder.rollout.steps import (
@@ -166,7 +164,7 @@ class Endpoints:
                     parent=parent(self.environment),
                     endpoint=v1.Endpoint(
                         display_name=display_name,
-                        labels={**self.config.labels, MODEL: self.config.model},
+                        labels={**self.config.labels, Label.MODEL: self.config.model},
                     ),
                     # An id of our own: of two runs that create it, one is told that it exists.
                     endpoint_id=self.config.model,
@@ -213,7 +211,7 @@ class Endpoints:
                         name=view.endpoint,
                         etag=view.etag,
                         traffic_split=split,
-                        labels=step.labels(view, change) | {MODEL: self.config.model},
+                        labels=step.labels(view, change) | {Label.MODEL: self.config.model},
                     ),
                     update_mask=FieldMask(paths=["traffic_split", "labels"]),
                     **write_options(),
@@ -255,10 +253,10 @@ class Endpoints:
     def _check_owner(self, endpoint: Any) -> None:
         """The first write of a rollout marks an endpoint as its model's. What two files call their
         connections does not tell whether they mean one endpoint; its own label does."""
-        owner, model = endpoint.labels.get(MODEL, ""), self.config.model
+        owner, model = endpoint.labels.get(Label.MODEL, ""), self.config.model
         if owner not in ("", model):
             raise ManualActionRequired(
-                f"{endpoint.name} is the endpoint of the model {owner}, as its label {MODEL} "
+                f"{endpoint.name} is the endpoint of the model {owner}, as its label {Label.MODEL} "
                 f"says; name another endpoint in {model}.yaml, or, if nothing manages {owner} any "
                 "more, remove that label"
             )
@@ -280,8 +278,8 @@ class Endpoints:
                 number=version.version_id,
                 aliases=frozenset(version.version_aliases),
                 uri=version.artifact_uri,
-                digest=digest_from_label(version.labels.get(DIGEST, "")),
-                data_interval_end=parse_label_time(version.labels.get(DATA_UNTIL, "")),
+                digest=digest_from_label(version.labels.get(Label.DIGEST, "")),
+                data_interval_end=parse_label_time(version.labels.get(Label.DATA_INTERVAL_END, "")),
                 fingerprint=fingerprint_from_labels(version.labels),
             )
             for version in found

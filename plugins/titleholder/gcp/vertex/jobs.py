@@ -15,7 +15,7 @@ from titleholder.gcp.vertex.clients import (
     read_options,
     write_options,
 )
-from titleholder.labels import RUN
+from titleholder.labels import Label
 from titleholder.pipelines.contract import Artifact, Job, Task
 
 
@@ -97,7 +97,7 @@ class Jobs:
         found = self._client.list_pipeline_jobs(
             request={
                 "parent": parent(self.environment),
-                "filter": f'labels.{RUN}="{run_label}"',
+                "filter": f'labels.{Label.RUN}="{run_label}"',
             },
             **read_options(),
         )

@@ -28,7 +28,7 @@ SEATED = Event(
     time=START,
     model="linnerud",
     endpoint="projects/1/locations/us-central1/endpoints/linnerud",
-    action="seat",
+    action="deploy_challenger",
     reason="the challenger of the week until 2026-11-16 scored 96.00",
     champion_before="2990322000",
     split_before={"2990322000": 100},
@@ -232,7 +232,9 @@ def test_texts_survive(table: EventsTable) -> None:
 
 
 def test_reading(table: EventsTable) -> None:
-    bare = Event(id="bare", time=START + timedelta(hours=1), model="m", action="share", reason="")
+    bare = Event(
+        id="bare", time=START + timedelta(hours=1), model="m", action="set_traffic", reason=""
+    )
     more = [replace(bare, id=f"n{n}", time=bare.time + timedelta(days=n)) for n in range(3)]
     table.append([*more[::-1], SEATED, bare])
     assert table.read("m") == [bare, *more]
@@ -302,7 +304,7 @@ def test_a_job_that_failed_is_tried_anew(
     client.delete_table(name)
     strict.refuse("POST datasets/.*/tables", 503, "backendError")
     with pytest.raises(RetryableError, match="cannot be made now"):
-        replace(table, patience=1).append([SEATED])
+        replace(table, timeout_seconds=1).append([SEATED])
     strict.rules.clear()
     client.query_and_wait(f"CREATE TABLE `{name}` AS SELECT * FROM `{name}_away`")
     table.append([SEATED])
@@ -373,7 +375,7 @@ def test_refusals(
     table.append([replace(SEATED, id="first")])
     strict.refuse(what, status, reason)
     with pytest.raises(error) as raised:
-        replace(table, patience=0.5).append([SEATED])
+        replace(table, timeout_seconds=0.5).append([SEATED])
     said = str(raised.value)
     assert said.startswith(f"the event {SEATED.id} (seat) of linnerud: ")
     assert says in said
@@ -381,7 +383,7 @@ def test_refusals(
     strict.rules.clear()
     strict.refuse("SELECT", status, reason)
     with pytest.raises(error, match="the events of linnerud: "):
-        replace(table, patience=0.5).read("linnerud")
+        replace(table, timeout_seconds=0.5).read("linnerud")
 
 
 # --- Tables that are there and different.
@@ -454,9 +456,9 @@ def test_the_questions_of_the_page(table: EventsTable, client: bigquery.Client, 
         action="promote",
         champion_after="2991330000",
     )
-    refused = replace(promoted, id="refused", time=datetime.now(UTC), action="refused")
+    refused = replace(promoted, id="refused", time=datetime.now(UTC), action="blocked")
     found = {"verdict": {"outcome": "hold", "n": 500, "estimate": 0.25}}
-    judged = replace(SEATED, id="judged", action="judged", reason="not yet", evidence=found)
+    judged = replace(SEATED, id="judged", action="evaluated", reason="not yet", evidence=found)
     table.append([SEATED, promoted, refused, judged])
     page = (REPOSITORY / "docs" / "events.md").read_text()
     questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)

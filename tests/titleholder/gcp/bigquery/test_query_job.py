@@ -78,7 +78,7 @@ def events(patience: float) -> EventsTable:
 
 
 def event(name: str) -> Event:
-    return Event(id=name, time=END, model="m", endpoint="", action="seat", reason="")
+    return Event(id=name, time=END, model="m", endpoint="", action="deploy_challenger", reason="")
 
 
 def traffic() -> None:

@@ -1,0 +1,160 @@
+"""Reads models' YAML files: errors name file, key and remedy."""
+
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import yaml
+from pydantic import ValidationError
+
+from titleholder.config.messages import truncated_repr, validation_messages
+from titleholder.config.model import ModelConfig
+from titleholder.config.yaml_reader import load_yaml
+from titleholder.errors import ConfigError
+
+EXTENDS = "extends"
+
+
+class Models(NamedTuple):
+    """The models of a folder of YAML files, and the errors of the files that are wrong."""
+
+    configs: list[ModelConfig]
+    errors: list[ConfigError]
+
+    def require_valid(self) -> list[ModelConfig]:
+        """The models; raises ConfigError, one line for each error, if any file is wrong."""
+        if self.errors:
+            raise ConfigError("\n".join(str(error) for error in self.errors))
+        return self.configs
+
+
+def load_model(path: Path) -> ModelConfig:
+    """The model of one file, with the values of the file that it extends.
+
+    Raises ConfigError with one line for each error, and nothing else: an error in one file must not
+    stop the others.
+    """
+    raw, wrong = load_with_base(path)
+    try:
+        config = ModelConfig.model_validate(raw)
+        if config.model != path.stem:
+            wrong.append(
+                f"model: is {config.model!r}; name it {path.stem!r} as its file, or rename the file"
+            )
+    except ValidationError as error:
+        wrong += validation_messages(error)
+    if wrong:
+        raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in wrong))
+    return config
+
+
+def load_model_by_name(folder: Path, name: str) -> ModelConfig:
+    """The model of that name. Raises ConfigError for one that is wrong or missing, and when another
+    file of the folder has its endpoint."""
+    path = folder / f"{name}.yaml"
+    if not path.is_file():
+        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
+        raise ConfigError(f"there is no model {name!r} in {folder}; there are {known}")
+    config = load_model(path)
+    # Errors of other files do not matter, but none may have this one's endpoint.
+    if (error := _clashes(_loaded(folder)[0]).get(name)) is not None:
+        raise error
+    return config
+
+
+def model_from_json(text: str) -> ModelConfig:
+    """The model that was serialized as JSON. Raises ConfigError when another version of this
+    package did it and it cannot be read."""
+    try:
+        return ModelConfig.model_validate_json(text)
+    except ValidationError:
+        raise ConfigError(
+            "its DAG was read by another version of titleholder; look again in a minute, and if "
+            "this stays, let Airflow read the DAG again"
+        ) from None
+
+
+def load_models(folder: Path, only: str | None = None) -> Models:
+    """All models of a folder, or just the one named `only`, in the order of their names.
+
+    An endpoint belongs to one model: another file that names it, by the same connection, is an
+    error, preferably the one that extends another. Whether two connections lead to the same
+    endpoint is only known at run time, by the endpoint's label.
+    """
+    configs, errors = _loaded(folder, only)
+    clashes = _clashes(configs)
+    valid = [config for config in configs if config.model not in clashes]
+    return Models(valid, [*errors, *clashes.values()])
+
+
+def load_with_base(path: Path) -> tuple[dict[str, Any], list[str]]:
+    """The keys of the file, over those of the file that it extends; and a sentence for each key
+    that the file has twice.
+
+    Sections are merged key by key; lists and values are replaced. Raises ConfigError.
+    """
+    own, twice = _read_keys(path)
+    name = own.get(EXTENDS)
+    if not isinstance(name, str):
+        return own, twice
+    others = sorted(file.stem for file in path.parent.glob("*.yaml") if file != path)
+    if name not in others:
+        raise ConfigError(
+            f"{path.name}: {EXTENDS}: is {truncated_repr(name)}, which is no other file beside it; "
+            f"write one of {', '.join(others) or 'those that you add'}"
+        )
+    base, _ = _read_keys(path.with_name(f"{name}.yaml"))
+    if EXTENDS in base:
+        raise ConfigError(
+            f"{path.name}: {EXTENDS}: is {name!r}, which itself extends another; write "
+            f"{base[EXTENDS]!r}, or add its keys here"
+        )
+    return _merged(base, own), twice
+
+
+def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
+    merged = dict(base)
+    for key, value in own.items():
+        under = base.get(key)
+        if isinstance(value, dict) and isinstance(under, dict):
+            value = _merged(under, value)
+        merged[key] = value
+    return merged
+
+
+def _read_keys(path: Path) -> tuple[dict[str, Any], list[str]]:
+    try:
+        raw, twice = load_yaml(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
+        problem = " ".join(str(error).split())
+        raise ConfigError(f"{path.name}: not readable as YAML ({problem}); correct it") from None
+    if not isinstance(raw, dict):
+        raise ConfigError(f"{path.name}: holds no keys; write at least those of linnerud.yaml")
+    return raw, twice
+
+
+def _loaded(folder: Path, only: str | None = None) -> tuple[list[ModelConfig], list[ConfigError]]:
+    configs: list[ModelConfig] = []
+    errors = []
+    for path in sorted(folder.glob("*.yaml"), key=lambda path: path.stem):
+        if only is not None and path.stem != only:
+            continue
+        try:
+            configs.append(load_model(path))
+        except ConfigError as error:
+            errors.append(error)
+    return configs, errors
+
+
+def _clashes(configs: list[ModelConfig]) -> dict[str, ConfigError]:
+    """The error of each model that names another model's endpoint."""
+    owners: dict[tuple[str, str], str] = {}
+    found = {}
+    for config in sorted(configs, key=lambda config: config.extends is not None):
+        name = config.endpoint.display_name
+        owner = owners.setdefault((config.connection, name), config.model)
+        if owner != config.model:
+            found[config.model] = ConfigError(
+                f"{config.model}.yaml: endpoint.display_name: {name!r} is the endpoint of "
+                f"{owner}.yaml; name another one"
+            )
+    return found
