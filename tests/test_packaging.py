@@ -16,7 +16,7 @@ from tests.audit import requirements
 from tests.conftest import REPOSITORY
 
 PROJECT = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
-CODE = ("plugins", "sandbox", "pipeline", "deploy", "dags", "tests")
+CODE = ("docs", "plugins", "sandbox", "pipeline", "deploy", "dags", "tests")
 # Packages below these names belong to many distributions: the part after the name tells which.
 NAMESPACES = {
     "google.api": "googleapis-common-protos",

@@ -151,8 +151,8 @@ def test_objects_without_an_owner_are_taken_over_only_by_force(
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# another release\n")
     assert (
         "dags/broken_models.py, dags/titleholder_dags.py in the bucket was written by a `make "
-        "deploy` that recorded no owner; if that was this project's, repeat this with FORCE=1 to take it "
-        "over"
+        "deploy` that recorded no owner; if that was this project's, repeat this with FORCE=1 to "
+        "take it over"
     ) in deploy(code=1)
     deploy("--force")
     assert contents(bucket)["dags/notes.txt"][1] == owner_of(checkout)
