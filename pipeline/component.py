@@ -32,26 +32,21 @@ _LOCK = Path(__file__).parents[1] / "requirements.txt"
 
 
 def component(
-    *packages: str, modules: Iterable[ModuleType] = ()
+    *packages: str, bundle: Iterable[ModuleType | Callable[..., Any]] = ()
 ) -> Callable[[Callable[..., Any]], Any]:
     """A decorator like `dsl.component`, for a step that installs `packages` and all their
     requirements before it starts, each in the version of requirements.txt.
 
-    A step consists of its function's source only. The functions of `modules` are bundled with it;
-    no other function of this repository can be called, and all of them import inside. Raises
-    LookupError for a package that is not in requirements.txt.
+    A step consists of its function's source only. `bundle` are functions, or modules with
+    functions, whose source is added; the step can call no others of this repository, and all of
+    them import inside. Raises LookupError for a package that is not in requirements.txt.
     """
     return dsl.component(  # type: ignore[no-any-return]
         base_image=BASE_IMAGE,
         # No other package is installed, and none is built, which would fetch the newest build
         # tools. In a step kfp needs none of its requirements; KFP adds it if it is left out.
         packages_to_install=[*closure(packages), pin("kfp"), "--no-deps", "--only-binary=:all:"],
-        additional_funcs=[
-            function
-            for module in modules
-            for function in vars(module).values()
-            if isfunction(function) and function.__module__ == module.__name__
-        ],
+        additional_funcs=[function for part in bundle for function in _functions(part)],
     )
 
 
@@ -72,6 +67,13 @@ def closure(packages: Iterable[str]) -> list[str]:
             found[package] = _pinned(package)
             todo += _lock()[1].get(package, ())
     return [str(found[package]) for package in sorted(found)]
+
+
+def _functions(part: ModuleType | Callable[..., Any]) -> list[Callable[..., Any]]:
+    if not isinstance(part, ModuleType):
+        return [part]
+    members = [member for member in vars(part).values() if isfunction(member)]
+    return [member for member in members if member.__module__ == part.__name__]
 
 
 def _pinned(package: str) -> Requirement:

@@ -22,7 +22,7 @@ from pipeline.source import check_column_names, check_columns, open_session, sto
     "pyarrow",
     "google-cloud-bigquery-storage",
     "google-cloud-storage",
-    modules=duel_steps.MODULES,
+    bundle=duel_steps.MODULES,
 )
 def compare(
     project: str,
