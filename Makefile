@@ -16,7 +16,7 @@ awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 endef
 
-.PHONY: force help setup lock compile run up down status test bench check audit schema deploy
+.PHONY: force help setup lock compile run up down status test bench check audit docs deploy
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -50,13 +50,16 @@ lock: ## make requirements.txt anew from requirements.in; ARGS=--upgrade for new
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
 
-schema: setup ## make the JSON Schema of the models' files anew
+docs: setup ## write what is generated: JSON Schema, reference pages, roles, the sandbox's coverage
 	@$(BIN)/python -m titleholder schema > dags/models/schema.new
 	mv dags/models/schema.new dags/models/schema.json
+	$(BIN)/python -m docs.generate
+	$(BIN)/python -m deploy.permissions
+	$(BIN)/python -m sandbox.vertex.coverage
 
 run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
 	@$(BIN)/python -m pipeline.compile
-	$(BIN)/python -m titleholder check > /dev/null
+	$(BIN)/python -m titleholder validate > /dev/null
 	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
@@ -81,7 +84,7 @@ check: setup ## ruff, mypy, the models' files, and whether the lock is what is i
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m titleholder check
+	$(BIN)/python -m titleholder validate
 	$(BIN)/python -m tests.audit --offline
 
 audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev where it can be reached
