@@ -150,6 +150,20 @@ def test_staging_has_dags_of_its_own() -> None:
     assert len(bag.dags) == 4
 
 
+@pytest.mark.parametrize("folder", [".", "dags"])
+def test_the_dag_file_runs_as_a_script(folder: str) -> None:
+    """Airflow's usual smoke test of a DAG file, with the interpreter of `make setup` alone."""
+    done = subprocess.run(
+        [sys.executable, os.path.relpath("dags/titleholder_dags.py", folder)],
+        cwd=REPOSITORY / folder,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_parsing_imports_no_heavy_library() -> None:
     """Every task imports the DAG file when it starts."""
     code = (
