@@ -223,7 +223,7 @@ def turned(shape: Shape, good: int, planned_rows: int, seed: int = 4) -> tuple[f
 
 
 def table(lines: list[Line]) -> str:
-    """For people: per cent, and days."""
+    """The lines as text: per cent, and days."""
     rows = [
         f"{'':26}{'ours':>9}{'':>20}{'naive daily z':>18}",
         f"{'the challenger is':26}{'promoted':>9}{'rolled back':>13}{'day':>5}"

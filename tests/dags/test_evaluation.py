@@ -152,7 +152,7 @@ def test_a_manual_promotion_and_a_challenger_that_is_kept(
     # A run may have a pipeline version, as for a backfill that repeats an older run.
     text = Path(os.environ["TITLEHOLDER_TEMPLATE_DIR"], "tiny.yaml").read_bytes()
     version = f"tiny-{hashlib.sha256(text).hexdigest()[:12]}"
-    busy = made.run(LAST_MONDAY - WEEK, pipeline=version)
+    busy = made.run(LAST_MONDAY - WEEK, pipeline_version=version)
     # The calls are those whose permissions docs/composer.md lists; the others cancel a job,
     # undeploy a model, and poll a long-running operation.
     called = {call["method"] for call in faults.calls()}

@@ -87,7 +87,7 @@ class Runs:
         task = self.dag.task_dict[SUBMIT]
         request = task.job_request(self.context(run, generation))
         job = self.jobs.submit(
-            request.run.name,
+            request.identity.name,
             task.environment.template(request.template).spec,
             request.parameters,
             {Label.RUN: dag_run_label(self.dag.dag_id, run)},
@@ -108,7 +108,7 @@ class Runs:
         self.returned.pop(run, None)
         task = self.dag.task_dict[SUBMIT]
         context = self.context(run, 1)
-        found, _ = task._generation(self.jobs, task.job_request(context).run, context)
+        found, _ = task._generation(self.jobs, task.job_request(context).identity, context)
         label = dag_run_label(self.dag.dag_id, run)
         task._cancel_superseded(context, self.jobs, label, found)
         return self.submit(run, found.generation)
@@ -185,10 +185,10 @@ def test_a_run_does_not_reuse_the_cancelled_job_of_another_run(runs: Runs) -> No
     runs.fail("a")
     assert runs.jobs.get(job).state in ("CANCELLING", "CANCELLED")
     task = runs.dag.task_dict[SUBMIT]
-    found, known = task._generation(runs.jobs, task.job_request(late).run, late)
+    found, known = task._generation(runs.jobs, task.job_request(late).identity, late)
     assert (found.generation, known) == (1, None)
     # The run that submitted the job reuses it, and fails.
     submitter = runs.context("a")
-    found, known = task._generation(runs.jobs, task.job_request(submitter).run, submitter)
+    found, known = task._generation(runs.jobs, task.job_request(submitter).identity, submitter)
     assert known is not None
     assert (found.generation, known.name) == (0, job)

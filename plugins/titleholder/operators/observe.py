@@ -47,12 +47,12 @@ class ObserveOperator(ModelOperator):
             percentage = (
                 whole_percentage(params["traffic_percentage"]) if takes_percentage else None
             )
-            intent, decided, view = make_reconciler(self, change_context(context)).resolve_target(
+            intent, plan, view = make_reconciler(self, change_context(context)).resolve_target(
                 intent_from(name, params["deployed_model_id"], percentage)
             )
-        for step in describe_steps(decided.steps, view):
+        for step in describe_steps(plan.steps, view):
             self.log.info("to do: %s", step)
-        self.log.info("then: %s" if decided.steps else "%s", decided.answer)
+        self.log.info("then: %s" if plan.steps else "%s", plan.answer)
         return Observed(None, intent).to_xcom()
 
     def _pair(self, context: Mapping[str, Any]) -> dict[str, Any]:

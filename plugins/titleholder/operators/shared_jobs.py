@@ -17,8 +17,8 @@ from titleholder.labels import dag_run_label
 log = logging.getLogger(__name__)
 
 _ENDED = ("success", "failed", "skipped", "upstream_failed", "removed")
-# The attempt may have found the job without having returned it. None, the state of a task that has
-# not been scheduled, is not among them: that task looks for the job after a cancellation now.
+# The attempt may have found the job without having returned it. A task without a state is not among
+# them: it has not been scheduled, so that it looks for the job after a cancellation now.
 _ACTIVE = ("scheduled", "queued", "running", "restarting", "up_for_retry", "up_for_reschedule")
 
 States = Mapping[str, Mapping[str, str | None]]

@@ -37,7 +37,7 @@ class JobIdentity(Protocol):
 class JobRequest:
     """A job to submit. `template` is a pipeline template, or a version of one."""
 
-    run: JobIdentity
+    identity: JobIdentity
     template: str
     parameters: dict[str, Any]
 
@@ -73,13 +73,13 @@ class SubmitJobOperator(ModelOperator):
         label = dag_run_label(dag_run.dag_id, dag_run.run_id)
         with self.fail_with_message():
             request = self.job_request(context)
-            run, existing = self._generation(jobs, request.run, context)
+            identity, existing = self._generation(jobs, request.identity, context)
             template = self.environment.template(request.template)
             labels = {} if existing else self.labels(context, request, template)
-            self._cancel_superseded(context, jobs, label, run)
+            self._cancel_superseded(context, jobs, label, identity)
             name, _, digest = template.version.rpartition("-")
             job = jobs.submit(
-                run.name,
+                identity.name,
                 template.spec,
                 request.parameters,
                 {
@@ -97,27 +97,27 @@ class SubmitJobOperator(ModelOperator):
         self.log.info("pipeline job %s is %s; it runs %s", job.name, job.state, pipeline)
         return {
             "job": job.name,
-            "run": run.name,
-            "generation": run.generation,
+            "run": identity.name,
+            "generation": identity.generation,
             "created": job.created.isoformat(),
             "pipeline": pipeline,
         }
 
     def _cancel_superseded(
-        self, context: Mapping[str, Any], jobs: Jobs, label: str, run: JobIdentity
+        self, context: Mapping[str, Any], jobs: Jobs, label: str, identity: JobIdentity
     ) -> None:
         """Cancel the jobs that this dag run submitted or reused before it was cleared and that
         still run, except those that another run waits for."""
         names = {job.name for job in jobs.running(label)}
-        for generation in range(run.generation):
+        for generation in range(identity.generation):
             # A reused job has the label of another run.
-            job = jobs.find(replace(cast(Any, run), generation=generation).name)
+            job = jobs.find(replace(cast(Any, identity), generation=generation).name)
             names |= {job.name} if job is not None and not job.ended else set()
-        names = {name for name in names if not name.endswith(f"/{run.name}")}
+        names = {name for name in names if not name.endswith(f"/{identity.name}")}
         cancel_unshared(jobs, names, context, "this run was cleared", self.log)
 
     def _generation(
-        self, jobs: Jobs, run: JobIdentity, context: Mapping[str, Any]
+        self, jobs: Jobs, identity: JobIdentity, context: Mapping[str, Any]
     ) -> tuple[JobIdentity, Job | None]:
         """The first generation whose job this dag run may use, with that job if it exists.
 
@@ -128,7 +128,7 @@ class SubmitJobOperator(ModelOperator):
         dag_run = context["dag_run"]
         begun = dag_run.start_date or self.clock()
         label = dag_run_label(dag_run.dag_id, dag_run.run_id)
-        while (job := jobs.find(run.name)) is not None:
+        while (job := jobs.find(identity.name)) is not None:
             foreign = job.labels.get(Label.RUN) != label
             if not (foreign and job.state in ("CANCELLING", "CANCELLED")):
                 if not job.ended or job.created >= begun:
@@ -136,5 +136,5 @@ class SubmitJobOperator(ModelOperator):
                 if job.state == "SUCCEEDED" and not self.is_rerun(context):
                     break
             self.log.info("%s of an earlier run is %s; submitting a new job", job.name, job.state)
-            run = run.next_generation()
-        return run, job
+            identity = identity.next_generation()
+        return identity, job

@@ -51,7 +51,7 @@ def verdict_check(
 
 
 def _outdated(
-    operator: ModelOperator, decided: RecordedDecision, view: View, challenger: str
+    operator: ModelOperator, decision: RecordedDecision, view: View, challenger: str
 ) -> str:
     config = operator.config
     table = EventsTable(
@@ -62,14 +62,14 @@ def _outdated(
         "traffic stays as it is"
     )
     try:
-        events = table.read(config.model, since=decided.at - _SAME_DAY, endpoint=view.endpoint)
+        events = table.read(config.model, since=decision.at - _SAME_DAY, endpoint=view.endpoint)
     except (EnvironmentConfigError, RetryableError) as error:
         raise type(error)(f"{unknown}: {error}") from None
-    if not any(event.action == Action.EVALUATED and event.run == decided.run for event in events):
+    if not any(event.action == Action.EVALUATED and event.run == decision.run for event in events):
         raise RetryableError(
             f"{unknown}: {config.events_table} does not have that verdict; clear the run from "
             "observe on"
         )
     # Without a section `duel` the policy has changed.
-    period = period_at(config.duel.schedule, decided.at) if config.duel else timedelta.max
-    return outdated_reason(decided, view, events, policy_of(config), period, operator.clock())
+    period = period_at(config.duel.schedule, decision.at) if config.duel else timedelta.max
+    return outdated_reason(decision, view, events, policy_of(config), period, operator.clock())
