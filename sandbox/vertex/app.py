@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.vertex import clock_admin
+from sandbox.vertex import clock as clock_path
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
@@ -27,8 +27,8 @@ from sandbox.vertex.faults.registry import disturbance, failing_tasks
 from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.http.bodies import read_body, require_json, unpack
-from sandbox.vertex.http.client_guard import refuse_web_pages, while_connected
 from sandbox.vertex.http.errors import ApiError, Internal, NotFound, Unimplemented
+from sandbox.vertex.http.guards import refuse_web_pages, while_connected
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.routes import Route, google_routes, other_routes
 from sandbox.vertex.http.transcode import read_request, write_response
@@ -38,7 +38,7 @@ from sandbox.vertex.models.service import ModelService
 from sandbox.vertex.models.uploads import UploadService
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
-from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.prediction.artifacts import Artifacts
 from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.service import Prediction
@@ -67,7 +67,7 @@ def create_app(
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
     BigQuery, without which predictions are not logged. Whoever calls may move `clock` (see
-    clock_admin.py) and, with `faults`, ask for some at /sandbox/... (see faults/admin.py). Raises
+    clock.py) and, with `faults`, ask for some at /sandbox/... (see faults/admin.py). Raises
     ValueError for any other host, and for a file that is not this server's to use.
     """
     artifacts = Artifacts(storage_host, project)
@@ -84,7 +84,7 @@ def create_app(
             tell(name)
 
     endpoints = EndpointRecords(context, on_change)
-    models = ModelRecords(context, endpoints, serving.forget_all)
+    models = ModelRecords(context, endpoints.deployments, serving.forget_all)
     services: list[Any] = [
         EndpointService(context, endpoints),
         DeploymentService(context, endpoints, models, serving),
@@ -157,8 +157,8 @@ class _Api:
     def _answer(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         path = request.scope["path"]
         body = unpack(body, request.headers.get("content-encoding"))
-        if path == clock_admin.PATH:
-            return clock_admin.answer(self._clock, request.method, body)
+        if path == clock_path.PATH:
+            return clock_path.answer(self._clock, request.method, body)
         found = self._routes.match(request.method, path)
         known = found is not None
         found = found or other_routes().match(request.method, path)

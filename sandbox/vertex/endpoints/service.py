@@ -8,10 +8,9 @@ from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.endpoints.traffic import check_split
 from sandbox.vertex.http.errors import Aborted, AlreadyExists, FailedPrecondition, Unimplemented
-from sandbox.vertex.http.field_checks import check_display_name, check_labels
+from sandbox.vertex.http.field_checks import check_display_name, check_labels, mask_paths
 from sandbox.vertex.http.listing import list_page
 from sandbox.vertex.http.resource_names import Names, check_id, new_id
-from sandbox.vertex.http.transcode import mask_paths
 from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.prediction.destination import check_logging
 

@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.vertex import clock_admin
+from sandbox.vertex import clock
 from sandbox.vertex.faults.admin import Admin
 from sandbox.vertex.faults.registry import Call, FaultRegistry, during
 from sandbox.vertex.faults.rules import Fault
 from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
-from sandbox.vertex.http.client_guard import refuse_web_pages, until_gone
 from sandbox.vertex.http.errors import ApiError
+from sandbox.vertex.http.guards import refuse_web_pages, until_disconnected
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.routes import google_routes
 
@@ -48,7 +48,7 @@ class FaultMiddleware:
             await self._app(scope, receive, send)  # which refuses it, too
             return
         found = self._routes.match(request.method, scope["path"])
-        if scope["path"].startswith("/sandbox/") and scope["path"] != clock_admin.PATH:
+        if scope["path"].startswith("/sandbox/") and scope["path"] != clock.PATH:
             await self._answer(request, send)
         elif found is None:
             await self._app(scope, receive, send)
@@ -101,7 +101,7 @@ class FaultMiddleware:
                 await JSONResponse(error.body(), error.http_status)(scope, receive, send)
                 return error.http_status
             if fault.kind == "hang":
-                await _first(until_gone(receive), self._book.released.wait())
+                await _first(until_disconnected(receive), self._book.released.wait())
             await _hang_up(receive, send)
             return _LOST
         return None
@@ -143,4 +143,4 @@ async def _first(*work: Coroutine[Any, Any, object]) -> None:
 async def _hang_up(receive: Receive, send: Send) -> None:
     # ASGI has no word for it, and this layer is outermost: `send` is a method of uvicorn's.
     getattr(send, "__self__").transport.abort()  # noqa: B009
-    await until_gone(receive)
+    await until_disconnected(receive)

@@ -1,8 +1,10 @@
 """Rules for fields that several resources have: labels, display names."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
+
+from google.protobuf import field_mask_pb2
 
 from sandbox.vertex.http.errors import InvalidArgument
 
@@ -32,3 +34,19 @@ def check_display_name(name: str, field: str) -> None:
             f"List of found errors: 1.Field: {field}; "
             f"Message: required, 1 to 128 characters, but it has {len(name)}."
         )
+
+
+def mask_paths(mask: field_mask_pb2.FieldMask, allowed: Sequence[str], what: str) -> list[str]:
+    """The paths of an update mask; raises InvalidArgument unless there are some, all allowed."""
+    paths = list(dict.fromkeys(mask.paths))
+    if not paths:
+        raise InvalidArgument(
+            f"updateMask is required: name the fields of {what} to change ({', '.join(allowed)})."
+        )
+    wrong = [path for path in paths if path not in allowed]
+    if wrong:
+        raise InvalidArgument(
+            f"updateMask names {', '.join(wrong)}, which cannot be changed in {what}; "
+            f"these can: {', '.join(allowed)}."
+        )
+    return paths

@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import proto
-from google.protobuf import field_mask_pb2, json_format
+from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
@@ -131,19 +131,3 @@ def _set(message: Any, path: str, value: str) -> None:
 def _no_constant(name: str) -> None:
     # Python reads NaN and Infinity, JSON has neither.
     raise ValueError(f"{name} is not JSON.")
-
-
-def mask_paths(mask: field_mask_pb2.FieldMask, allowed: Sequence[str], what: str) -> list[str]:
-    """The paths of an update mask; raises InvalidArgument unless there are some, all allowed."""
-    paths = list(dict.fromkeys(mask.paths))
-    if not paths:
-        raise InvalidArgument(
-            f"updateMask is required: name the fields of {what} to change ({', '.join(allowed)})."
-        )
-    wrong = [path for path in paths if path not in allowed]
-    if wrong:
-        raise InvalidArgument(
-            f"updateMask names {', '.join(wrong)}, which cannot be changed in {what}; "
-            f"these can: {', '.join(allowed)}."
-        )
-    return paths

@@ -8,24 +8,25 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.http.errors import InvalidArgument, NotFound
 from sandbox.vertex.http.resource_names import parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 
 SHARED_FIELDS: Final = ("display_name", "description")
 """Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""
+Deployments = Callable[[str], Iterable[tuple[Any, Any]]]
+"""Every endpoint of a location with each model deployed to it (EndpointRecords.deployments)."""
 
 
 class ModelRecords:
     """The models of the project. The shared record counts the versions in its version_id."""
 
     def __init__(
-        self, context: Context, endpoints: EndpointRecords, on_change: Callable[[], None]
+        self, context: Context, deployments: Deployments, on_change: Callable[[], None]
     ) -> None:
         self._context = context
         self._store = context.store
-        self._endpoints = endpoints
+        self._deployments = deployments
         self._on_change = on_change
 
     def get(self, reference: str) -> Any:
@@ -84,7 +85,7 @@ class ModelRecords:
         model.etag = hashlib.sha256(f"{shared.etag} {record.etag}".encode()).hexdigest()[:24]
         model.deployed_models = [
             types.DeployedModelRef(endpoint=endpoint.name, deployed_model_id=deployed.id)
-            for endpoint, deployed in self._endpoints.deployments(parent_of(shared.name))
+            for endpoint, deployed in self._deployments(parent_of(shared.name))
             if (deployed.model, deployed.model_version_id) == (shared.name, record.version_id)
         ]
         return model

@@ -6,9 +6,8 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
 from sandbox.vertex.http.errors import Aborted, FailedPrecondition, InvalidArgument
-from sandbox.vertex.http.field_checks import check_display_name, check_labels
+from sandbox.vertex.http.field_checks import check_display_name, check_labels, mask_paths
 from sandbox.vertex.http.listing import list_page
-from sandbox.vertex.http.transcode import mask_paths
 from sandbox.vertex.models.aliases import DEFAULT
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
 from sandbox.vertex.operations.lifecycle import Finish

@@ -14,7 +14,7 @@ from google.cloud.storage import Client
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sandbox.vertex.http.errors import FailedPrecondition
-from sandbox.vertex.prediction.hosts import on_this_machine
+from sandbox.vertex.http.guards import require_loopback
 
 _GS: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/?(.*)")
 _IMAGE: Final = re.compile(
@@ -41,7 +41,7 @@ class Artifacts:
 
     def __init__(self, storage_host: str, project: str) -> None:
         """Raises ValueError unless `storage_host` is http:// on a loopback address."""
-        on_this_machine("STORAGE_EMULATOR_HOST", storage_host, "models are only loaded from there")
+        require_loopback("STORAGE_EMULATOR_HOST", storage_host, "models are only loaded from there")
         self._client = Client(
             project=project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]

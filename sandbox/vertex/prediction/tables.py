@@ -7,8 +7,8 @@ from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import Client, SchemaField, Table
 
+from sandbox.vertex.http.guards import require_loopback
 from sandbox.vertex.prediction.destination import Destination
-from sandbox.vertex.prediction.hosts import on_this_machine
 
 SCHEMA: Final = (
     SchemaField("endpoint", "STRING"),
@@ -34,7 +34,7 @@ class Tables:
             project=project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             client_options={
-                "api_endpoint": on_this_machine(
+                "api_endpoint": require_loopback(
                     "BIGQUERY_EMULATOR_HOST", bigquery_host, "predictions stay on this machine"
                 )
             },

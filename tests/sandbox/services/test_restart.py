@@ -7,8 +7,7 @@ from pathlib import Path
 import psutil
 import pytest
 
-from sandbox.services.pids import started_at
-from sandbox.services.processes import stop
+from sandbox.services.processes import started_at, stop
 from sandbox.state import Running
 from tests.conftest import REPOSITORY
 

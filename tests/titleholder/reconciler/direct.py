@@ -39,7 +39,7 @@ class DirectVertex:
             self.traffic.record(name)
 
         endpoints = EndpointRecords(context, changed)
-        models = ModelRecords(context, endpoints, serving.forget_all)
+        models = ModelRecords(context, endpoints.deployments, serving.forget_all)
         self.traffic = TrafficHistory(store, self.clock, serving.loaded)
         self._store, self._operations = store, operations
         self._services: list[Any] = [

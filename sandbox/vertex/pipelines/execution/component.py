@@ -14,7 +14,6 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
 from sandbox.vertex.pipelines.execution import component_main as entry
 from sandbox.vertex.pipelines.execution.environment import EnvironmentFailed, interpreter_for
-from sandbox.vertex.pipelines.execution.logs import cause
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
 from sandbox.vertex.pipelines.execution.outputs import BadOutput, declared, read_outputs
 from sandbox.vertex.pipelines.execution.resolve import Outcome
@@ -26,6 +25,9 @@ from sandbox.vertex.pipelines.spec.values import artifacts_of, parameters_of
 
 # File systems allow 255 bytes; what is added to a label is shorter than the rest.
 _LONGEST_NAME = 200
+_TRACEBACK = "Traceback (most recent call last):"
+_TAIL = 64 * 1024
+_LONGEST_CAUSE = 500
 
 
 class ComponentRunner:
@@ -153,7 +155,7 @@ class ComponentRunner:
         self._mount.send()  # also after a failure: on Vertex its files would be there too
         if code:
             status = code if code > 0 else 128 - code
-            why = cause(log)
+            why = _cause(log)
             why = f"{why}{'' if why.endswith('.') else '.'} " if why else ""
             message = (
                 f"The replica workerpool0-0 exited with a non-zero status of {status}. {why}"
@@ -177,3 +179,21 @@ def _file_name(label: str) -> str:
         return label
     start = name[: _LONGEST_NAME - 17].decode("utf-8", "ignore")
     return f"{start}-{hashlib.sha256(name).hexdigest()[:16]}"
+
+
+def _cause(log: Path) -> str:
+    """The last exception's line ("ValueError: ..."), or else the last line; "" for no lines."""
+    with log.open("rb") as file:
+        file.seek(0, 2)
+        file.seek(max(0, file.tell() - _TAIL))
+        lines = file.read().decode("utf-8", "replace").splitlines()
+    found = ""
+    inside = False
+    for line in lines:
+        if line == _TRACEBACK:
+            inside = True
+        elif inside and line.strip() and not line.startswith(" "):
+            found, inside = line, False
+    if not found:
+        found = next((line for line in reversed(lines) if line.strip()), "")
+    return found.strip()[:_LONGEST_CAUSE]

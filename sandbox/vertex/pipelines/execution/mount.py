@@ -10,8 +10,6 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.storage import Client
 from requests.exceptions import RequestException
 
-from sandbox.vertex.pipelines.execution.fuse import file_of
-
 _PATIENCE = 20
 
 
@@ -139,3 +137,16 @@ def _mark(path: Path) -> tuple[int, int] | None:
     except FileNotFoundError:  # a temporary file of a component that runs at the same time
         return None
     return (found.st_mtime_ns, found.st_size) if stat.S_ISREG(found.st_mode) else None
+
+
+def file_of(mount: Path, bucket: str, name: str) -> Path | None:
+    """The file under `mount` that is the object `gs://bucket/name`, None where there can be none.
+
+    Cloud Storage FUSE leaves out what no path can say: names with a segment that is empty (`a//b`,
+    `/a`), `.` or `..` (https://github.com/GoogleCloudPlatform/gcsfuse, docs/semantics.md). Folders
+    (`a/`) are no files.
+    """
+    parts = [bucket, *name.split("/")]
+    if any(part in ("", ".", "..") or "\0" in part for part in parts) or "/" in bucket:
+        return None
+    return mount.joinpath(*parts)

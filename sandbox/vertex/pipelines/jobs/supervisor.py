@@ -3,6 +3,7 @@
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox.services.pids import started_at
-from sandbox.vertex.pipelines.jobs.processes import end_group
+from sandbox.services.processes import started_at
 from sandbox.vertex.pipelines.jobs.slots import Slots
 from sandbox.vertex.pipelines.protocol.events import (
     SLOT,
@@ -79,7 +79,7 @@ class Supervisor:
         with self._lock:
             process = self._running.get(name)
             if process is not None:
-                end_group(process.pid)
+                _end_group(process.pid)
                 timer = threading.Timer(_GRACE, self._force, (name, process))
                 timer.daemon = True
                 timer.start()
@@ -170,7 +170,7 @@ class Supervisor:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             del self._running[name]
-            end_group(process.pid, force=True)
+            _end_group(process.pid, force=True)
         code = process.wait()
         answers.close()
         process.stdout.close()
@@ -179,7 +179,7 @@ class Supervisor:
     def _force(self, name: str, process: subprocess.Popen[str]) -> None:
         with self._lock:
             if self._running.get(name) is process:
-                end_group(process.pid, force=True)
+                _end_group(process.pid, force=True)
 
 
 class _Answers:
@@ -208,4 +208,12 @@ def end_left_over(folder: Path) -> None:
     except (FileNotFoundError, ValueError):
         return
     if record["started_at"] and started_at(record["pid"]) == record["started_at"]:
-        end_group(record["pid"], force=True)
+        _end_group(record["pid"], force=True)
+
+
+def _end_group(pid: int, force: bool = False) -> None:
+    """Tell the process group that `pid` leads to end, or end it; fine when it is gone."""
+    try:
+        os.killpg(pid, signal.SIGKILL if force else signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):  # macOS says the latter of a group of zombies
+        return

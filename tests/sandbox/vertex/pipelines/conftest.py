@@ -19,12 +19,12 @@ from google.cloud.aiplatform.pipeline_jobs import _set_enable_caching_value
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
-from sandbox.services.pids import started_at
+from sandbox.services.processes import started_at
 from sandbox.vertex.clock import utc_now
 from sandbox.vertex.context import Context
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.operations.lifecycle import Operations
-from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.vertex.pipelines import samples
 

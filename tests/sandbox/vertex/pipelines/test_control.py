@@ -12,7 +12,7 @@ from google.cloud import storage
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.http.errors import FailedPrecondition, NotFound
-from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import (
@@ -132,7 +132,7 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from google.cloud.aiplatform_v1 import types
-from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.vertex.pipelines.conftest import context
 home = Path(sys.argv[1])

@@ -9,8 +9,7 @@ from google.cloud.aiplatform_v1 import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.vertex.pipelines.execution.fuse import file_of
-from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
+from sandbox.vertex.pipelines.execution.mount import Mount, StorageError, file_of
 from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import BUCKET, Bench, task
 
