@@ -12,8 +12,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from sklearn.datasets import load_linnerud
+
+from sandbox.state import State
 
 FEATURES = ("weight_kg", "waist_cm", "pulse_bpm")
 TARGETS = ("chins", "situps", "jumps")
@@ -86,6 +89,29 @@ def append(
     rows = rows.filter(pc.greater(rows["measured_at"], pa.scalar(since)))
     target = _reference(client, table)
     return _write(client, target, rows, bigquery.WriteDisposition.WRITE_APPEND)
+
+
+class Source:
+    """The table `linnerud.measurements` in the sandbox, filled up to a time that only grows."""
+
+    def __init__(self, state: State) -> None:
+        self._client = bigquery.Client(
+            project=state.project,
+            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            location=state.location,
+        )
+        self.table = f"{state.project}.linnerud.measurements"
+        self._filled: datetime | None = None
+
+    def fill(self, now: datetime) -> int:
+        """Add the rows up to `now`, and return how many were added.
+
+        The first call replaces the table by the rows of 12 weeks.
+        """
+        since, self._filled = self._filled, now
+        if since is None:
+            return load(self._client, now, self.table)
+        return append(self._client, since, now, self.table) if now > since else 0
 
 
 def _reference(client: bigquery.Client, table: str | None) -> bigquery.TableReference:
