@@ -18,31 +18,28 @@ _YEARS = range(1970, 3000)
 
 
 def utc_now() -> datetime:
-    """The time of day now, aware, in UTC."""
+    """The time of day, aware, in UTC."""
     return datetime.now(UTC)
 
 
 class MovableClock:
-    """Another clock, or that clock moved: it goes on from where it was put, as fast as the other.
-
-    `offset` is how far it is ahead of the other one, 0 at first.
-    """
+    """Another clock plus `offset`, which is 0 at first and can be set."""
 
     def __init__(self, clock: Clock) -> None:
         self._clock = clock
         self.offset = timedelta(0)
 
     def __call__(self) -> datetime:
-        """What it shows, aware, in UTC."""
+        """The time it shows, aware, in UTC."""
         return self._clock() + self.offset
 
     def move(self, to: datetime) -> None:
-        """Put it to a time, which must be aware."""
+        """Set it to an aware time, from which it runs on."""
         self.offset = to.astimezone(UTC) - self._clock()
 
 
-def answer(clock: MovableClock, method: str, body: bytes) -> bytes:
-    """What that request is answered, as JSON; raises InvalidArgument, NotFound."""
+def respond(clock: MovableClock, method: str, body: bytes) -> bytes:
+    """The JSON response to a request of /sandbox/clock; raises InvalidArgument, NotFound."""
     match method:
         case "PUT":
             clock.move(_time(body))
@@ -66,6 +63,6 @@ def _time(body: bytes) -> datetime:
         time = None
     if time is None or time.tzinfo is None or time.year not in _YEARS:
         raise InvalidArgument(
-            'Say to what time with its zone, from 1970 to 2999: {"now": "2026-10-05T03:00:00Z"}.'
+            'Send a time with a time zone, from 1970 to 2999: {"now": "2026-10-05T03:00:00Z"}.'
         )
     return time

@@ -1,4 +1,4 @@
-"""Models as they are kept: what all versions share under `models/M`, each version `models/M@N`."""
+"""Stored models: the shared record at `models/M`, and one per version at `models/M@N`."""
 
 import hashlib
 import secrets
@@ -19,7 +19,7 @@ Deployments = Callable[[str], Iterable[tuple[Any, Any]]]
 
 
 class ModelRecords:
-    """The models of the project. The shared record counts the versions in its version_id."""
+    """The stored models. The version_id of the shared record is the newest version's."""
 
     def __init__(
         self, context: Context, deployments: Deployments, on_change: Callable[[], None]
@@ -30,9 +30,9 @@ class ModelRecords:
         self._on_change = on_change
 
     def get(self, reference: str) -> Any:
-        """The version that `models/M`, `models/M@2` or `models/M@alias` means.
+        """The version that `models/M`, `models/M@2` or `models/M@alias` names.
 
-        Raises InvalidArgument for a name of another form, NotFound.
+        Raises InvalidArgument for an invalid name, NotFound.
         """
         name, version = self.split(reference)
         shared = self.shared(name)
@@ -42,9 +42,9 @@ class ModelRecords:
         raise NotFound(f"Model {name} has no version {version}; list its versions.")
 
     def split(self, reference: str) -> tuple[str, str]:
-        """The model's name and the version asked for, `default` if none is.
+        """The name of the model, and the version or alias, by default `default`.
 
-        Raises InvalidArgument for a name of another form, also one that ends with `@`.
+        Raises InvalidArgument for an invalid name, such as one that ends with `@`.
         """
         name = self._context.names.resource(reference, "models", "model")
         name, at, version = name.partition("@")
@@ -55,28 +55,28 @@ class ModelRecords:
         return name, version or DEFAULT
 
     def shared(self, name: str) -> Any:
-        """What all versions of the model share; raises NotFound."""
+        """The shared record of a model; raises NotFound."""
         shared = self._store.get(types.Model, name)
         if shared is None:
             raise NotFound(f"Model {name} is not found; list the models of its location.")
         return shared
 
     def exists(self, name: str) -> bool:
-        """Whether there is a model of that name."""
+        """Whether the model exists."""
         return self._store.get(types.Model, name) is not None
 
     def versions(self, name: str) -> list[Any]:
-        """The records of the versions, newest first."""
+        """The version records of a model, newest first."""
         return self._store.list(types.Model, f"{name}@")
 
     def list(self, parent: str) -> list[Any]:
         """The default version of every model in a location, newest model first."""
         models = self._store.list(types.Model, f"{parent}/models/")
-        # Only the shared records have a name of their own.
+        # Only the shared records have a name.
         return [self.get(model.name) for model in models if model.name]
 
     def view(self, shared: Any, record: Any) -> Any:
-        """A version as the API shows it: with the model's fields, labels and deployments."""
+        """A version as the API returns it: with the shared fields, labels and deployments."""
         model = types.Model(record)
         model.name = shared.name
         for field in (*SHARED_FIELDS, "create_time", "update_time"):
@@ -91,18 +91,18 @@ class ModelRecords:
         return model
 
     def save_shared(self, shared: Any) -> None:
-        """Keep what the versions share; call it inside a transaction."""
+        """Store the shared record; call it inside a transaction."""
         shared.etag, shared.update_time = _etag(), self._context.clock()
         self._store.put(shared.name, shared)
         self._on_change()
 
     def save_version(self, name: str, record: Any) -> None:
-        """Keep one version; call it inside a transaction."""
+        """Store a version record; call it inside a transaction."""
         record.etag, record.version_update_time = _etag(), self._context.clock()
         self._store.put(f"{name}@{record.version_id}", record)
 
     def set_aliases(self, name: str, version: str, changes: Iterable[str]) -> None:
-        """Give and take aliases (see merge_aliases); call it inside a transaction."""
+        """Add and remove aliases (see merge_aliases); call it inside a transaction."""
         records = self.versions(name)
         before = {record.version_id: list(record.version_aliases) for record in records}
         after = merge_aliases(before, version, changes)
@@ -112,13 +112,13 @@ class ModelRecords:
                 self.save_version(name, record)
 
     def delete_version(self, name: str, version: str) -> None:
-        """Forget a version and its evaluations; call it inside a transaction."""
+        """Delete a version and its evaluations; call it inside a transaction."""
         self._store.delete(types.Model, f"{name}@{version}")
         for evaluation in self._store.list(types.ModelEvaluation, f"{name}@{version}/"):
             self._store.delete(types.ModelEvaluation, evaluation.name)
 
     def delete(self, name: str) -> None:
-        """Forget a model with all versions; call it inside a transaction."""
+        """Delete a model with all versions; call it inside a transaction."""
         for record in self.versions(name):
             self.delete_version(name, record.version_id)
         self._store.delete(types.Model, name)

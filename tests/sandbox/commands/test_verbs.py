@@ -164,8 +164,8 @@ def test_a_running_sandbox_keeps_its_project_and_region(
         ("--project", "My Project", "is not a project id: write 6 to 30"),
         ("--project", "short", "is not a project id: write 6 to 30"),
         ("--project", "", "is not a project id: write 6 to 30"),
-        ("--location", "Mars/North", "is not a region: write one as Google does"),
-        ("--location", "", "is not a region: write one as Google does"),
+        ("--location", "Mars/North", "is not a region: write a name such as"),
+        ("--location", "", "is not a region: write a name such as"),
     ],
 )
 def test_an_invalid_project_or_region_is_refused(

@@ -48,7 +48,7 @@ def test_a_failed_command_is_restarted(
     done = subprocess.run(command, capture_output=True, text=True, check=False, cwd=REPOSITORY)
     assert done.returncode == code
     assert path.read_text() == "x" * starts
-    assert done.stdout.count("sandbox: ended with 7, started again: ") == starts - 1
+    assert done.stdout.count("sandbox: ended with 7, restarted: ") == starts - 1
 
 
 def test_its_command_stops_with_it() -> None:

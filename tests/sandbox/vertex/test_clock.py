@@ -95,7 +95,7 @@ def test_what_runs_takes_its_time_anew_when_the_clock_is_set_back(
 def test_what_is_no_time_moves_nothing(own_vertex: Any, body: dict[str, Any]) -> None:
     refused = own_vertex.http.put(PATH, json=body)
     assert refused.status_code == 400
-    assert "Say to what time with its zone" in refused.json()["error"]["message"]
+    assert "Send a time with a time zone" in refused.json()["error"]["message"]
     assert own_vertex.http.get(PATH).json()["offsetSeconds"] == 0
 
 

@@ -94,7 +94,7 @@ def test_a_file_that_is_foreign_or_damaged_is_refused(
     assert ended.value.code == 2
     said = capsys.readouterr().err.splitlines()[-1]
     assert f"{path} is not a store of the sandbox's Vertex AI, or is damaged (" in said
-    assert said.endswith("move it away, or delete it to start anew.")
+    assert said.endswith("move it away, or delete it to start with an empty store.")
     assert path.read_bytes() == before
 
 

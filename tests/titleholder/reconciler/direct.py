@@ -35,11 +35,11 @@ class DirectVertex:
         serving = Serving(store, Anything(), random.Random(0), PROJECT)  # type: ignore[arg-type]
 
         def changed(name: str) -> None:
-            serving.forget(name)
+            serving.invalidate(name)
             self.traffic.record(name)
 
         endpoints = EndpointRecords(context, changed)
-        models = ModelRecords(context, endpoints.deployments, serving.forget_all)
+        models = ModelRecords(context, endpoints.deployments, serving.invalidate_all)
         self.traffic = TrafficHistory(store, self.clock, serving.loaded)
         self._store, self._operations = store, operations
         self._services: list[Any] = [

@@ -59,7 +59,7 @@ def test_a_call_is_answered_with_an_error(
     with pytest.raises(raised) as refused:
         split(vertex, endpoint, {"1": 100})
     error = refused.value.response.json()["error"]
-    assert (error["status"], error["message"]) == (status, f"A test asked for {status} here.")
+    assert (error["status"], error["message"]) == (status, f"A test requested {status} here.")
     after = vertex.endpoints.get_endpoint(name=endpoint).traffic_split
     assert after == ({"1": 90, "2": 10} if when == "before" else {"1": 100})
     split(vertex, endpoint, {"2": 100})
@@ -198,7 +198,7 @@ def test_a_task_of_the_next_job_fails(
     assert over.state == types.PipelineState.PIPELINE_STATE_FAILED
     assert (states["train"], states["gate"]) == ("SUCCEEDED", "FAILED")
     (gate,) = (one for one in over.job_detail.task_details if one.task_name == "gate")
-    assert "A test asked for this failure" in gate.error.message
+    assert "A test requested this failure" in gate.error.message
     assert not faults.armed()
 
 

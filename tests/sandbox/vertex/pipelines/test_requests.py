@@ -99,14 +99,14 @@ def test_what_is_around_the_spec(bench: Bench, change: dict[str, Any], why: str)
 @pytest.mark.parametrize(
     ("parameters", "why"),
     [
-        ({"whole": 3.5}, "'whole' wants NUMBER_INTEGER and got 3.5"),
-        ({"whole": "3"}, "'whole' wants NUMBER_INTEGER and got '3'"),
-        ({"whole": True}, "'whole' wants NUMBER_INTEGER and got True"),
-        ({"half": "x"}, "'half' wants NUMBER_DOUBLE and got 'x'"),
-        ({"text": 1}, "'text' wants STRING and got 1"),
-        ({"flag": 1}, "'flag' wants BOOLEAN and got 1"),
-        ({"many": {}}, "'many' wants LIST and got {}"),
-        ({"deep": []}, "'deep' wants STRUCT and got []"),
+        ({"whole": 3.5}, "'whole' needs NUMBER_INTEGER and got 3.5"),
+        ({"whole": "3"}, "'whole' needs NUMBER_INTEGER and got '3'"),
+        ({"whole": True}, "'whole' needs NUMBER_INTEGER and got True"),
+        ({"half": "x"}, "'half' needs NUMBER_DOUBLE and got 'x'"),
+        ({"text": 1}, "'text' needs STRING and got 1"),
+        ({"flag": 1}, "'flag' needs BOOLEAN and got 1"),
+        ({"many": {}}, "'many' needs LIST and got {}"),
+        ({"deep": []}, "'deep' needs STRUCT and got []"),
         ({"deep": None}, "'deep' is required"),
         (
             {"extra": 1},
@@ -171,7 +171,7 @@ TRAIN = "root/dag/tasks/train"
         ),
         (
             edit("components/comp-train/outputDefinitions/artifacts/..%..", {}),
-            "has the name '../..', of which no file can be made",
+            "has the name '../..', which is not a valid file name",
         ),
         (edit("root/inputDefinitions/artifacts", {"a": {}}), "the artifact 'a' is required"),
         (

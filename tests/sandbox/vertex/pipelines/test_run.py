@@ -183,7 +183,7 @@ def test_a_task_that_exits(bench: Bench) -> None:
 @pytest.mark.parametrize(
     ("pipeline", "name", "why"),
     [
-        (samples.nan, "not-a-number", "NaN is not a number that JSON knows"),
+        (samples.nan, "not-a-number", "NaN is not a number in JSON"),
         (samples.surrogate, "broken-unicode", "output 'metrics' cannot be stored"),
         (samples.huge, "too-large", "output 'Output' "),
     ],

@@ -8,7 +8,7 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.operations.transitions import InvalidTransition, advance
 from sandbox.vertex.pipelines.jobs import job_messages as details
-from sandbox.vertex.pipelines.jobs.states import JOB, JOB_OVER, TASK, TASK_OVER
+from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES, FINAL_TASK_STATES, JOB, TASK
 from sandbox.vertex.pipelines.protocol.events import Problem, TaskEvent
 
 Task = types.PipelineTaskDetail.State
@@ -48,8 +48,8 @@ def test_every_state_of_google_is_in_the_tables() -> None:
         State.PIPELINE_STATE_FAILED,
         State.PIPELINE_STATE_CANCELLED,
     }
-    assert JOB[State.PIPELINE_STATE_CANCELLING] == JOB_OVER
-    assert {Task.SKIPPED, Task.NOT_TRIGGERED, Task.CANCELLED} < TASK_OVER
+    assert JOB[State.PIPELINE_STATE_CANCELLING] == FINAL_JOB_STATES
+    assert {Task.SKIPPED, Task.NOT_TRIGGERED, Task.CANCELLED} < FINAL_TASK_STATES
 
 
 @pytest.mark.parametrize(

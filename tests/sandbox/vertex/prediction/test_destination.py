@@ -71,7 +71,7 @@ def test_the_rules_without_a_server() -> None:
     endpoint.predict_request_response_logging_config.bigquery_destination.output_uri = ""
     found = destination_of(endpoint, "demo")
     assert found is not None
-    assert (found.dataset, found.makes_dataset) == ("demo.logging_Gr__e_12", True)
+    assert (found.dataset, found.creates_dataset) == ("demo.logging_Gr__e_12", True)
     endpoint.predict_request_response_logging_config.enabled = False
     assert destination_of(endpoint, "demo") is None
     with pytest.raises(InvalidArgument):
