@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Running:
-    """A process that the sandbox started; `started` tells reuse of its pid from the process."""
+    """A process that the sandbox started; `started` shows whether its pid was reused."""
 
     pid: int
     started: str

@@ -14,7 +14,7 @@ from sandbox.vertex.http.field_checks import (
     check_labels,
     mask_paths,
 )
-from sandbox.vertex.http.listing import list_page
+from sandbox.vertex.http.listing import attributes, list_page
 from sandbox.vertex.http.resource_names import Names, check_id, new_id
 from sandbox.vertex.prediction.destination import check_logging
 
@@ -89,13 +89,9 @@ class EndpointService:
             request,
             {
                 "endpoint": lambda endpoint: endpoint.name.rpartition("/")[2],
-                "display_name": lambda endpoint: endpoint.display_name,
+                **attributes("display_name"),
             },
-            {
-                "display_name": lambda endpoint: endpoint.display_name,
-                "create_time": lambda endpoint: endpoint.create_time,
-                "update_time": lambda endpoint: endpoint.update_time,
-            },
+            attributes("display_name", "create_time", "update_time"),
         )
         return types.ListEndpointsResponse(
             endpoints=page.items, next_page_token=page.next_page_token

@@ -48,7 +48,7 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
             unpacked = file.read(LARGEST_BODY + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidArgument(
-            f"The body is not valid gzip, its Content-Encoding ({error}); send it completely."
+            f"The body does not match its Content-Encoding gzip ({error}); send it completely."
         ) from error
     if len(unpacked) > LARGEST_BODY:
         raise _too_large()

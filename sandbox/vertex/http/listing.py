@@ -5,6 +5,7 @@ import binascii
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 from typing import Any, Final, Generic, TypeVar
 
 from google.cloud.aiplatform_v1 import types
@@ -56,6 +57,11 @@ def list_page(
     end = start + size
     token = _token(end, query) if end < len(found) else ""
     return Page(_masked(found[start:end], request), token)
+
+
+def attributes(*names: str) -> dict[str, Getter]:
+    """Getters of attributes, for the fields and orders of `list_page`."""
+    return {name: attrgetter(name) for name in names}
 
 
 def _masked(items: list[T], request: Any) -> list[T]:

@@ -12,7 +12,7 @@ from sandbox.vertex.http.field_checks import (
     check_labels,
     mask_paths,
 )
-from sandbox.vertex.http.listing import list_page
+from sandbox.vertex.http.listing import attributes, list_page
 from sandbox.vertex.models.aliases import DEFAULT
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
 
@@ -36,15 +36,8 @@ class ModelService:
         page = list_page(
             self._records.list(self._context.names.parent(request.parent)),
             request,
-            {
-                "model": lambda model: model.name.rpartition("/")[2],
-                "display_name": lambda model: model.display_name,
-            },
-            {
-                "display_name": lambda model: model.display_name,
-                "create_time": lambda model: model.create_time,
-                "update_time": lambda model: model.update_time,
-            },
+            {"model": lambda model: model.name.rpartition("/")[2], **attributes("display_name")},
+            attributes("display_name", "create_time", "update_time"),
         )
         return types.ListModelsResponse(models=page.items, next_page_token=page.next_page_token)
 

@@ -89,7 +89,7 @@ class RequestLog:
         if self._queue:
             self._lose(len(self._queue), "the sandbox stopped before BigQuery had written them")
         if self.lost:
-            _LOG.warning("%d predictions in total were not logged to BigQuery.", self.lost)
+            _LOG.warning("%d predictions were not logged to BigQuery in total.", self.lost)
 
     def _run(self) -> None:
         while True:

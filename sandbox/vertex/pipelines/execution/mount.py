@@ -108,8 +108,8 @@ class Mount:
         # A component may have created a link to a place outside the mount.
         if not target.resolve().is_relative_to(self.folder.resolve()):
             raise StorageError(
-                f"{target} is behind a link that leads outside the mount, where nothing is written: "
-                "let the component copy the files instead of creating a link"
+                f"{target} is behind a link that leads outside the mount, where nothing is "
+                "written: let the component copy the files instead of creating a link"
             )
 
     def upload(self) -> None:

@@ -1,6 +1,8 @@
 """Pipeline jobs in the store, updated by the events of their runners."""
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, Final
 
@@ -103,38 +105,40 @@ class JobRegistry:
         self._closing = True
         self._supervisor.close()
 
-    def _on_ready(self, name: str) -> bool:
+    @contextmanager
+    def _unfinished(self, name: str) -> Iterator[Any]:
+        """A transaction that stores the job after a change; None if the job has ended."""
         with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
+            job = self._store.get(PipelineJob, name)
             if job is None or job.state in FINAL_JOB_STATES:
-                return False
-            if job.state == _State.PIPELINE_STATE_QUEUED:
-                job_messages.move(job, _State.PIPELINE_STATE_PENDING, self._clock())
+                yield None
+            else:
+                yield job
                 self._store.put(name, job)
-            return True
+
+    def _on_ready(self, name: str) -> bool:
+        with self._unfinished(name) as job:
+            if job is not None and job.state == _State.PIPELINE_STATE_QUEUED:
+                job_messages.move(job, _State.PIPELINE_STATE_PENDING, self._clock())
+            return job is not None
 
     def _on_start(self, name: str) -> bool:
-        with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
-            if job is None or job.state != _State.PIPELINE_STATE_PENDING:
-                self._end(name, "")  # cancelled meanwhile
-                return False
-            job_messages.move(job, _State.PIPELINE_STATE_RUNNING, self._clock())
-            self._store.put(name, job)
-            return True
+        with self._unfinished(name) as job:
+            if job is not None and job.state == _State.PIPELINE_STATE_PENDING:
+                job_messages.move(job, _State.PIPELINE_STATE_RUNNING, self._clock())
+                return True
+        self._end(name, "")  # cancelled meanwhile
+        return False
 
     def _on_event(self, name: str, event: TaskEvent | RunEvent) -> None:
         if isinstance(event, RunEvent):
             self._outcomes[name] = event  # the job ends when its process ends
             return
-        with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
-            if job is None or job.state in FINAL_JOB_STATES:
-                return
-            job_messages.apply(job, event, self._clock(), self._metadata.message)
-            if event.cache_key and event.state == "SUCCEEDED":
-                self._metadata.cache(parent_of(name), event)
-            self._store.put(name, job)
+        with self._unfinished(name) as job:
+            if job is not None:
+                job_messages.apply(job, event, self._clock(), self._metadata.message)
+                if event.cache_key and event.state == "SUCCEEDED":
+                    self._metadata.cache(parent_of(name), event)
 
     def _on_question(self, name: str, question: Question) -> Any:
         match question.kind:
@@ -152,26 +156,19 @@ class JobRegistry:
             reason = f"the job's process ended early with status {code}: see {folder / LOG}"
             self._end(name, _STOPPED if self._closing else reason)
             return
-        with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
-            if job is not None and job.state not in FINAL_JOB_STATES:
+        with self._unfinished(name) as job:
+            if job is not None:
                 job_messages.finish(job, outcome, self._clock())
-                self._store.put(name, job)
 
     def _end(self, name: str, reason: str) -> None:
-        with self._store.transaction():
-            job: Any = self._store.get(PipelineJob, name)
-            if job is None or job.state in FINAL_JOB_STATES:
+        with self._unfinished(name) as job:
+            if job is None:
                 return
+            state = _State.PIPELINE_STATE_FAILED
+            problem = Problem(13, f"Internal error: {reason}.")
             if job.state == _State.PIPELINE_STATE_CANCELLING:
-                cancelled = _State.PIPELINE_STATE_CANCELLED
-                job_messages.move(job, cancelled, self._clock(), job_messages.CANCELLED)
-            else:
-                failed = _State.PIPELINE_STATE_FAILED
-                job_messages.move(
-                    job, failed, self._clock(), Problem(13, f"Internal error: {reason}.")
-                )
-            self._store.put(name, job)
+                state, problem = _State.PIPELINE_STATE_CANCELLED, job_messages.CANCELLED
+            job_messages.move(job, state, self._clock(), problem)
 
     def _recover(self) -> None:
         waiting = (_State.PIPELINE_STATE_QUEUED, _State.PIPELINE_STATE_PENDING)
