@@ -36,7 +36,7 @@ class ModelService:
         page = list_page(
             self._records.list(self._context.names.parent(request.parent)),
             request,
-            {"model": lambda model: model.name.rpartition("/")[2], **attributes("display_name")},
+            {"model": lambda item: item.name.rpartition("/")[2], **attributes("display_name")},
             attributes("display_name", "create_time", "update_time"),
         )
         return types.ListModelsResponse(models=page.items, next_page_token=page.next_page_token)

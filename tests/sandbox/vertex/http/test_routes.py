@@ -127,7 +127,7 @@ def test_unsupported_services_of_other_projects(vertex: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "message"),
+    ("body", "expected"),
     [
         ("{", "Invalid JSON"),
         ("[]", "must be a JSON object"),
@@ -142,15 +142,15 @@ def test_unsupported_services_of_other_projects(vertex: Any) -> None:
         (b"\xff\xfe", "Invalid JSON"),
     ],
 )
-def test_invalid_bodies(vertex: Any, body: str, message: str) -> None:
+def test_invalid_bodies(vertex: Any, body: str, expected: str) -> None:
     response = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=body, headers=HEADERS)
     status, code, message = error_of(response)
     assert (status, code) == (400, "INVALID_ARGUMENT")
-    assert message in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("query", "message"),
+    ("query", "expected"),
     [
         ("colour=red", "colour"),
         ("pageSize=many", "page_size"),
@@ -160,12 +160,12 @@ def test_invalid_bodies(vertex: Any, body: str, message: str) -> None:
         ("readMask=" + "x" * 10, "read_mask"),
     ],
 )
-def test_invalid_queries(vertex: Any, query: str, message: str) -> None:
+def test_invalid_queries(vertex: Any, query: str, expected: str) -> None:
     vertex.endpoint()
     response = vertex.http.get(f"/v1/{vertex.parent}/endpoints?{query}")
     status, code, message = error_of(response)
     assert (status, code) == (400, "INVALID_ARGUMENT")
-    assert message in message
+    assert expected in message
 
 
 @pytest.mark.parametrize("names", [None, "a", {"a": 1}])
