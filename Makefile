@@ -63,7 +63,7 @@ run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), on
 	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
-	$(BIN)/python -m sandbox.commands.demo --weeks $(WEEKS)
+	$(BIN)/python -m sandbox demo --weeks $(WEEKS)
 
 up: setup ## sandbox and a real Airflow, its UI on port 8080 or a free one
 	@$(BIN)/python -m sandbox up --airflow

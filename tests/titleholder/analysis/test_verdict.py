@@ -359,7 +359,12 @@ times = st.one_of(
     ),
 )
 any_rules = st.sampled_from(
-    [RULES, MARGIN, with_rules(RULES, on_timeout="manual"), with_rules(MARGIN, alpha=0.5, min_rows=2)]
+    [
+        RULES,
+        MARGIN,
+        with_rules(RULES, on_timeout="manual"),
+        with_rules(MARGIN, alpha=0.5, min_rows=2),
+    ]
 )
 any_duel = st.builds(
     EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99)
