@@ -20,8 +20,9 @@ LAYERS = {
         pipelines
         rollout
         config
-        events freshness naming
-        errors intervals release
+        events freshness labels
+        naming
+        errors intervals plain_text release
     """,
     "sandbox": """
         __main__
