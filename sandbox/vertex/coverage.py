@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.http.routes import SERVICES, VARIABLE, Route, other_services, routes_of
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "sandbox-coverage.md"
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "sandbox-coverage.md"
 Method = tuple[str, str]
 """A service and a method of it, as Python writes them."""
 _COMMON: Final = "Operations, locations, policies (part of every service)"

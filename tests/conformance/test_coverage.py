@@ -39,4 +39,5 @@ def test_every_method_is_on_it_once() -> None:
 
 
 def test_it_is_found_from_the_sandboxs_page() -> None:
-    assert "(sandbox-coverage.md)" in (REPOSITORY / "docs" / "sandbox.md").read_text()
+    page = REPOSITORY / "docs" / "explanation" / "sandbox.md"
+    assert "(../reference/sandbox-coverage.md)" in page.read_text()
