@@ -1,4 +1,4 @@
-"""`python -m sandbox.vertex.coverage`: write docs/sandbox-coverage.md from a server's responses.
+"""`python -m sandbox.vertex.coverage`: write docs/reference/sandbox-coverage.md from a server's responses.
 
 Every method in the route tables of Google's client library is called once, on a server without
 state: a method that responds with 501 is refused, any other one is supported.
@@ -18,7 +18,7 @@ from starlette.applications import Starlette
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.http.routes import SERVICES, VARIABLE, Route, other_services, routes_of
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "sandbox-coverage.md"
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "sandbox-coverage.md"
 Method = tuple[str, str]
 """A service and one of its methods, by their Python names."""
 _COMMON: Final = "Operations, locations, policies (part of every service)"

@@ -39,4 +39,5 @@ def test_every_method_is_listed_once() -> None:
 
 
 def test_the_page_is_linked_from_the_sandbox_page() -> None:
-    assert "(sandbox-coverage.md)" in (REPOSITORY / "docs" / "sandbox.md").read_text()
+    page = REPOSITORY / "docs" / "explanation" / "sandbox.md"
+    assert "(../reference/sandbox-coverage.md)" in page.read_text()

@@ -73,7 +73,7 @@ def test_tasks_and_outputs_are_those_of_the_contract() -> None:
 
 
 def test_the_contract_names_every_parameter_and_its_type() -> None:
-    contract = (ROOT / "docs/pipeline-contract.md").read_text()
+    contract = (ROOT / "docs/reference/pipeline-contract.md").read_text()
     documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", contract, re.MULTILINE))
     types = {"STRING": "string", "NUMBER_DOUBLE": "double", "LIST": "list"}
     declared = SPEC["root"]["inputDefinitions"]["parameters"]
@@ -84,7 +84,7 @@ def test_the_contract_names_every_parameter_and_its_type() -> None:
 def test_the_contracts_smallest_pipeline_compiles(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    contract = (ROOT / "docs/pipeline-contract.md").read_text()
+    contract = (ROOT / "docs/reference/pipeline-contract.md").read_text()
     (source,) = re.findall(r"```python\n(.*?)```", contract, re.DOTALL)
     (tmp_path / "smallest.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)

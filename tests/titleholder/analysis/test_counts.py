@@ -10,8 +10,8 @@ from tests.titleholder.analysis.test_verdict import BETTER, COUNTS, DUEL, RULES,
 from titleholder.analysis.counts import contradiction
 from titleholder.analysis.verdict import Outcome, verdict
 
-# What one row adds to each of COUNTS, by docs/duel.md. One that is not usable is not scored, nor
-# is one without any label; a bad prediction is none, whichever target's label the row has.
+# What one row adds to each of COUNTS, by docs/reference/duel.md. A row that is not usable is not
+# scored, nor is one without any label; an invalid prediction is none, whichever label the row has.
 UNUSABLE = [(1, labelled, 1, 0, 0, 0, 0, 0) for labelled in (0, 1)]
 UNSCORED = [(1, 0, 0, 0, 0, 0, 0, 0)]
 SCORED = [
