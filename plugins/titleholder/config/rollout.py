@@ -13,8 +13,12 @@ from titleholder.config.types import Duration, Section
 class TrafficStep(Section):
     """A challenger's traffic percentage, and how long the challenger keeps it at least."""
 
-    traffic_percentage: int = Field(ge=1, le=99)
-    bake: Duration = timedelta(0)
+    traffic_percentage: int = Field(
+        ge=1, le=99, description="the challenger's part of the traffic in per cent"
+    )
+    bake: Duration = Field(
+        timedelta(0), description="the shortest time for which the challenger keeps it"
+    )
 
 
 def _step(value: Any) -> Any:
