@@ -49,7 +49,8 @@ def model_file() -> str:
     ]
     return _page(
         "Keys of a model's file",
-        "One YAML file in `dags/models/` is one model. Durations are a number and a unit, at most a "
+        "One YAML file in `dags/models/` is one model. Durations are a number and a unit, at "
+        "most a "
         "year: `90s`, `15m`, `6h`, `7d`, `2w`. Times are UTC.",
         _table(("key", "default", "meaning", "values"), rows),
     )
@@ -132,7 +133,8 @@ def error_classes() -> str:
     ]
     return _page(
         "Errors",
-        "Every error is one sentence: what, where, what to do. The [runbook](../how-to/operations.md) "
+        "Every error is one sentence: what, where, what to do. The "
+        "[runbook](../how-to/operations.md) "
         "lists the sentences.",
         _table(("class", "meaning"), rows),
     )

@@ -74,7 +74,8 @@ def _times(
     elif newest is not None and evaluated is not None and newest < evaluated:
         yield (
             stale,
-            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated on "
+            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated "
+            "on "
             f"rows until {evaluated:%Y-%m-%d %H:%M} UTC before",
         )
     elif newest is not None and now - newest > rules.max_evidence_age:

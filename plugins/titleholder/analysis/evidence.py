@@ -1,4 +1,5 @@
-"""Evidence of a duel (sufficient statistics of paired losses), and the context of its evaluation."""
+"""Evidence of a duel (sufficient statistics of paired losses), and the context of its
+evaluation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

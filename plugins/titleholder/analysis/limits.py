@@ -10,8 +10,8 @@ from titleholder.config.guardrails import Metrics
 
 @dataclass(frozen=True)
 class ArmMetrics:
-    """The metrics of one deployed model, unchecked; `latency` is a percentile in milliseconds, NaN if
-    it was not measured."""
+    """The metrics of one deployed model, unchecked; `latency` is a percentile in milliseconds, NaN
+    if it was not measured."""
 
     requests: float = 0
     errors: float = 0
@@ -53,7 +53,8 @@ def check_limits(champion: ArmMetrics, challenger: ArmMetrics, limits: Metrics) 
 
 @dataclass(frozen=True)
 class _Rule:
-    """The values of both models and their limit; the champion's is -inf if unknown or not limited."""
+    """The values of both models and their limit; the champion's is -inf if unknown or not
+    limited."""
 
     name: str
     unit: str

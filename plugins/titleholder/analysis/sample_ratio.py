@@ -1,4 +1,5 @@
-"""Sample ratio mismatch test, valid at every look: do the requests fit the traffic split? No I/O."""
+"""Sample ratio mismatch test, valid at every look: do the requests fit the traffic split? No
+I/O."""
 
 import math
 from dataclasses import dataclass

@@ -27,7 +27,8 @@ def model_schema() -> dict[str, Any]:
     return {
         "$schema": _DIALECT,
         "title": "A model of Titleholder",
-        "description": "One file in dags/models is one model; docs/reference/model-file.md lists the keys.",
+        "description": "One file in dags/models is one model; its keys are listed in "
+        "docs/reference/model-file.md.",
         # The file that it extends may have the other keys.
         "if": {"required": [EXTENDS]},
         "then": {"required": ["model"]},

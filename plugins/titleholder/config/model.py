@@ -138,7 +138,7 @@ class ModelConfig(Section):
     start_date: Date = Field(description="no interval before it is scheduled")
     connection: str = Field(
         "google_cloud_default",
-        description="the Airflow connection: credentials, impersonation, project, region and bucket",
+        description="the Airflow connection: credentials, project, region and bucket",
     )
     source: Source = Field(description="the table that the model is trained on")
     pipeline: Pipeline = Field(description="the pipeline that trains the model")

@@ -37,8 +37,9 @@ def plan(view: View, intent: Intent, rollout: Rollout | None = None) -> Plan:
     """The whole plan from this view; the engine applies its first step, observes and plans again.
 
     The champion is never undeployed, the split sums to 100 after every step, and no more models are
-    deployed than `rollout.replacement` allows. The registry's aliases follow the roles at the end. Raises
-    InvalidRequest for an intent that cannot be, ManualActionRequired when a person has to decide.
+    deployed than `rollout.replacement` allows. The registry's aliases follow the roles at the end.
+    Raises InvalidRequest for an intent that cannot be, ManualActionRequired when a person has to
+    decide.
     """
     decided = _decide(view, intent, rollout or Rollout())
     last = reduce(apply_to_view, decided.steps, view)
@@ -68,8 +69,8 @@ def _decide(view: View, intent: Intent, rollout: Rollout) -> Plan:
 
 
 def _alias_steps(view: View) -> Iterable[Step]:
-    """The steps after which the registry's aliases `champion` and `challenger` follow the labels: for
-    people, who look there. A model that is not in this registry entry has no alias."""
+    """The steps after which the registry's aliases `champion` and `challenger` follow the labels:
+    for people, who look there. A model that is not in this registry entry has no alias."""
     recorded = recorded_state(view)
     if recorded is None or drift(view):
         return

@@ -114,7 +114,8 @@ def _deploy(
         steps += _replace_challenger(view, intent, rollout, roles, current)
     return Plan(
         tuple(steps),
-        f"{name} is challenger with {percentage} % of the traffic, {version_text(view, roles.champion)} "
+        f"{name} is challenger with {percentage} % of the traffic, "
+        f"{version_text(view, roles.champion)} "
         f"champion with {100 - percentage} %",
     )
 

@@ -102,7 +102,8 @@ def restore(view: View) -> Plan:
         if version is None:
             raise ManualActionRequired(
                 f"the {role} {version_text(view, name)} is not deployed on {view.endpoint} any "
-                f"more, and the registry has no version of {view.model} that belongs to it; adopt what is "
+                f"more, and the registry has no version of {view.model} that belongs to it; "
+                "adopt what is "
                 "there instead"
             )
         steps.append(Deploy(name, version_name(view.model, version.reference), version.reference))

@@ -33,7 +33,8 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: Action) ->
     if deployed is not None and not others:
         raise ManualActionRequired(
             f"{name} is the only model deployed on {view.endpoint}, so there is none to take its "
-            f"traffic; go back to what was recorded with `titleholder restore {view.model}`, which deploys {version_text(view, roles.champion)} again"
+            f"traffic; go back to what was recorded with `titleholder restore {view.model}`, "
+            f"which deploys {version_text(view, roles.champion)} again"
         )
     live = {one.id: one.traffic_percentage for one in others if one.traffic_percentage}
     if deployed is not None and deployed.traffic_percentage:

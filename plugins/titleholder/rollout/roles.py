@@ -41,8 +41,8 @@ class Roles:
 
 @dataclass(frozen=True)
 class RoleState:
-    """Roles derived from an endpoint view. `roles` is None when there is no champion yet, `recorded`
-    says whether the labels hold them or they were inferred. `orphans` are models that an
+    """Roles derived from an endpoint view. `roles` is None when there is no champion yet,
+    `recorded` says whether the labels hold them or they were inferred. `orphans` are models that an
     interrupted training run deployed and never gave a role."""
 
     roles: Roles | None
@@ -225,7 +225,8 @@ def _infer_roles(view: View, deployed: tuple[DeployedModel, ...]) -> Roles | Non
     if not champion.traffic_percentage:
         raise ManualActionRequired(
             f"the champion {version_text(view, champion.id)} of {view.endpoint} has no traffic "
-            f"({split_text(view, view.split)}); give it some, or say which model is champion with {adopt}, "
+            f"({split_text(view, view.split)}); give it some, or say which model is champion "
+            f"with {adopt}, "
             "then repeat this"
         )
     others = [one for one in deployed if one != champion]

@@ -117,10 +117,10 @@ def undeploy(*deployed: DeployedModel | None) -> list[Step]:
 class Plan:
     """Steps in order, and in one sentence the state after them.
 
-    `outcome` is an action that changes nothing when the candidate is only registered, "had_a_role" when it is
-    not deployed again, "done" otherwise. For an endpoint that was changed by hand `changed_by_hand`
-    says in phrases how it differs from the record, and `still_differs` how it does after the plan.
-    `repeated` replaces the summary for an intent that was carried out before.
+    `outcome` is an action that changes nothing when the candidate is only registered, "had_a_role"
+    when it is not deployed again, "done" otherwise. For an endpoint that was changed by hand
+    `changed_by_hand` says in phrases how it differs from the record, and `still_differs` how it
+    does after the plan. `repeated` replaces the summary for an intent that was carried out before.
     """
 
     steps: tuple[Step, ...]
