@@ -1,5 +1,4 @@
-"""`python -m sandbox.vertex.coverage`: write docs/reference/sandbox-coverage.md from a server's
-responses.
+"""`python -m sandbox.vertex.coverage`: write docs/reference/sandbox-coverage.md from responses.
 
 Every method in the route tables of Google's client library is called once, on a server without
 state: a method that responds with 501 is refused, any other one is supported.

@@ -87,7 +87,7 @@ def test_targets_drift_slowly_over_the_season() -> None:
 
 
 def test_a_retrained_model_is_mostly_but_not_always_better() -> None:
-    """By the interval of docs/verdict.md on the chins of a week, as in a duel."""
+    """By the interval of docs/explanation/verdict.md on the chins of a week, as in a duel."""
     rows = weeks(NOW, count=40)
     columns = [np.column_stack([rows[c] for c in names]) for names in (FEATURES, ("chins",))]
     # A nearest-neighbour model: training neural networks would take a minute.
