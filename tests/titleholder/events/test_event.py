@@ -88,15 +88,23 @@ RECONSTRUCTED = replace(UNKNOWN, reconstructed=True)
         pytest.param([SECOND], SECOND, id="the first event that has the champion"),
         pytest.param([FIRST, RECONSTRUCTED], RECONSTRUCTED, id="a reconstructed promotion"),
         pytest.param(
-            [FIRST, replace(RECONSTRUCTED, champion_after="A")], FIRST, id="the champion did not change"
+            [FIRST, replace(RECONSTRUCTED, champion_after="A")],
+            FIRST,
+            id="the champion did not change",
         ),
         pytest.param(
             [FIRST, replace(RECONSTRUCTED, champion_after=None)], FIRST, id="unknown afterwards"
         ),
         pytest.param([FIRST, RECONSTRUCTED, UNKNOWN], UNKNOWN, id="full before reconstructed"),
-        pytest.param([FIRST, change("x", 2, "abort", "A", None)], None, id="no champion afterwards"),
         pytest.param(
-            [FIRST, change("x", 2, "abort", "A", None), change("y", 3, "deploy_challenger", None, "A")],
+            [FIRST, change("x", 2, "abort", "A", None)], None, id="no champion afterwards"
+        ),
+        pytest.param(
+            [
+                FIRST,
+                change("x", 2, "abort", "A", None),
+                change("y", 3, "deploy_challenger", None, "A"),
+            ],
             change("y", 3, "deploy_challenger", None, "A"),
             id="the same champion again after none",
         ),
