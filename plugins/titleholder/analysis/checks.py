@@ -74,7 +74,8 @@ def _times(
     elif newest is not None and evaluated is not None and newest < evaluated:
         yield (
             stale,
-            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated on "
+            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated "
+            "on "
             f"rows until {evaluated:%Y-%m-%d %H:%M} UTC before",
         )
     elif newest is not None and now - newest > rules.max_evidence_age:
@@ -132,7 +133,7 @@ def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssu
             f"a mean of {mean} with a variance of {variance} is no measurement",
         )
     elif variance < 0:
-        yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} cannot be"
+        yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} is impossible"
     elif n < rules.min_rows:
         return
     elif variance == 0:

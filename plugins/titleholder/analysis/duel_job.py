@@ -40,7 +40,8 @@ class DuelJob:
         """The same duel with the next generation."""
         if self.generation == MAX_GENERATION:
             raise ManualActionRequired(
-                f"{self.name} was the last of {MAX_GENERATION + 1} attempts; delete old pipeline jobs"
+                f"{self.name} was the last of {MAX_GENERATION + 1} attempts; delete old pipeline "
+                "jobs"
             )
         return replace(self, generation=self.generation + 1)
 

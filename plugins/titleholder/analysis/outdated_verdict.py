@@ -12,8 +12,8 @@ from titleholder.rollout.view import View
 
 @dataclass(frozen=True)
 class RecordedDecision:
-    """The decision of the dag run `run` to promote `challenger` or to raise its traffic, made at `at`
-    (aware), with the endpoint's label `last-event` and `policy_of` the model at that time."""
+    """The decision of the dag run `run` to promote `challenger` or to raise its traffic, made at
+    `at` (aware), with the endpoint's label `last-event` and `policy_of` the model at that time."""
 
     challenger: str
     at: datetime

@@ -62,8 +62,8 @@ def load_model_by_name(folder: Path, name: str) -> ModelConfig:
 
 
 def model_from_json(text: str) -> ModelConfig:
-    """The model from its JSON. Raises ConfigError if another version of this package wrote it and it
-    is not valid here."""
+    """The model from its JSON. Raises ConfigError if another version of this package wrote it and
+    it is not valid here."""
     try:
         return ModelConfig.model_validate_json(text)
     except ValidationError:

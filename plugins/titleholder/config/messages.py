@@ -41,7 +41,8 @@ _REMEDIES: Mapping[str, str] = {
 
 
 class FieldError(ValueError):
-    """A validator's error whose message has problem and remedy; a plain ValueError has the remedy."""
+    """A validator's error whose message has problem and remedy; a plain ValueError has the
+    remedy."""
 
 
 def validation_messages(error: ValidationError) -> Iterator[str]:

@@ -170,7 +170,8 @@ class ModelConfig(Section):
 
     @property
     def approval_timeout(self) -> timedelta:
-        """How long an approval of a promotion is waited for; by default 5/6 of the time between duels."""
+        """How long an approval of a promotion is waited for; by default 5/6 of the time between
+        duels."""
         period = shortest_period(self.duel.schedule) if self.duel else timedelta(days=1)
         return self.rollout.approval_timeout or period * 5 / 6
 

@@ -74,8 +74,8 @@ class WithoutKeys:
 
 @dataclass(frozen=True)
 class _Text:
-    """A string that matches all of `pattern`; `message` is the remedy. \\w must be in brackets: it is
-    replaced for JSON Schema, whose \\w is ASCII only."""
+    """A string that matches all of `pattern`; `message` is the remedy. \\w must be in brackets: it
+    is replaced for JSON Schema, whose \\w is ASCII only."""
 
     pattern: str
     message: str

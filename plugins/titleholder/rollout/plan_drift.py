@@ -4,6 +4,7 @@ from collections.abc import Iterable
 
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
+from titleholder.labels import Label
 from titleholder.rollout.display_names import adopt_command, listed, version_text
 from titleholder.rollout.intents import Adopt
 from titleholder.rollout.roles import (
@@ -66,7 +67,7 @@ def _roles_as_found(view: View, champion: str | None) -> Roles:
             "name one that has, or give it some first"
         )
     # By the label, not the greater percentage, which the challenger may have on purpose.
-    labelled = view.labels.get("champion")
+    labelled = view.labels.get(Label.CHAMPION)
     found = champion or (labelled if labelled in ids else None)
     if found is None and len(ids) > 1:
         raise ManualActionRequired(

@@ -70,8 +70,8 @@ def roll_back(view: View, intent: RollBack) -> Plan:
 
 
 def set_traffic_percentage(view: View, intent: SetTrafficPercentage) -> Plan:
-    """Set the challenger's traffic percentage; the last challenger becomes challenger again if it is
-    still deployed and there is no other."""
+    """Set the challenger's traffic percentage; the last challenger becomes challenger again if it
+    is still deployed and there is no other."""
     percentage, target = intent.traffic_percentage, intent.target
     if not 1 <= percentage <= 99:
         raise InvalidRequest(
@@ -189,6 +189,6 @@ def _not_challenger(
 
 
 def _error_type(roles: Roles, target: str) -> type[InvalidRequest] | type[ManualActionRequired]:
-    """A model with another role may have changed it since the request, so that a user has to decide;
-    a model without a role is an invalid request."""
+    """A model with another role may have changed it since the request, so that a user has to
+    decide; a model without a role is an invalid request."""
     return ManualActionRequired if roles.holds(target) else InvalidRequest

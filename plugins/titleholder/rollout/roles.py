@@ -36,9 +36,9 @@ class Roles:
 
 @dataclass(frozen=True)
 class RoleState:
-    """Roles derived from an endpoint view. `roles` is None without a champion; `recorded` is False if
-    they were inferred. `orphans` are models that an interrupted training run deployed and gave no
-    role."""
+    """Roles derived from an endpoint view. `roles` is None without a champion; `recorded` is False
+    if they were inferred. `orphans` are models that an interrupted training run deployed and gave
+    no role."""
 
     roles: Roles | None
     recorded: bool
@@ -60,10 +60,10 @@ def role_labels(roles: Roles | None, split: dict[str, int], event: str) -> dict[
 def recorded_state(view: View) -> tuple[Roles, dict[str, int]] | None:
     """Roles and split as the last write recorded them in the labels; None without such labels."""
     labels = view.labels
-    if Label.LAST_EVENT not in labels or "champion" not in labels:
+    if Label.LAST_EVENT not in labels or Label.CHAMPION not in labels:
         return None
     holders = _recorded_roles(labels)
-    roles = Roles(labels["champion"], *(holders.get(role) for role in ROLES[1:]))
+    roles = Roles(labels[Label.CHAMPION], *(holders.get(role) for role in ROLES[1:]))
     text = labels.get(Label.CHALLENGER_PERCENTAGE, "0") if roles.challenger else "0"
     percentage = int(text) if re.fullmatch("[0-9]{1,2}", text) else 0
     split = {roles.champion: 100 - percentage}
@@ -190,9 +190,10 @@ def _infer_roles(view: View, deployed: tuple[DeployedModel, ...]) -> Roles | Non
     if len(deployed) > 2:
         raise ManualActionRequired(
             f"{view.endpoint} holds {len(deployed)} deployed models ({listed(deployed)}) and a "
-            "rollout has at most two; undeploy all but the champion and the challenger, then repeat this"
+            "rollout has at most two; undeploy all but the champion and the challenger, then "
+            "repeat this"
         )
-    label = view.labels.get("champion")
+    label = view.labels.get(Label.CHAMPION)
     champion = view.deployed_model(label) or _named(deployed, "champion")
     if label is not None and view.deployed_model(label) is None:
         raise ManualActionRequired(

@@ -16,8 +16,8 @@ class RoleHolder(NamedTuple):
 
 
 class EndpointStatus(NamedTuple):
-    """The deployed models, the most traffic first; the roles, None if unknown; and the action that a
-    user has to take, in one sentence, "" for none."""
+    """The deployed models, the most traffic first; the roles, None if unknown; and the action that
+    a user has to take, in one sentence, "" for none."""
 
     holders: list[RoleHolder]
     roles: Roles | None

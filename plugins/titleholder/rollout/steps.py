@@ -51,8 +51,8 @@ class Deploy:
 
 @dataclass(frozen=True)
 class SetTraffic:
-    """Change traffic split and roles in one write. `split` sums to 100 and has the champion; without
-    any deployed model it is empty and `roles` is None.
+    """Change traffic split and roles in one write. `split` sums to 100 and has the champion;
+    without any deployed model it is empty and `roles` is None.
 
     After manual changes the labels may record another split, `recorded`, than the one that is
     written; then `split` may lack the champion, or be empty.

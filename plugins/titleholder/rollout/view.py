@@ -101,15 +101,15 @@ class View:
         return self.version(deployed.version_number) if deployed.model_id == self.model else None
 
     def recency(self, version: Version) -> Recency | None:
-        """The recency of the version's data, by the alias of its training run, else by its label; None
-        without both."""
+        """The recency of the version's data, by the alias of its training run, else by its label;
+        None without both."""
         by_alias = [found for a in version.aliases if (found := recency_of(a, self.model))]
         by_label = [Recency(version.data_interval_end, 0)] if version.data_interval_end else []
         return max(by_alias or by_label, default=None)
 
     def deployed_by_us(self, deployed: DeployedModel) -> Version | None:
-        """The version if a training run deployed this model, else None. The id alone is no proof, as
-        any caller may choose it."""
+        """The version if a training run deployed this model, else None. The id alone is no proof,
+        as any caller may choose it."""
         version = self.version_for_deployment(deployed.id)
         return version if version == self.version_served_by(deployed) else None
 

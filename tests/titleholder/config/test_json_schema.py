@@ -1,4 +1,5 @@
-"""dags/models/schema.json: an editor finds the errors that the loader finds, and describes every key."""
+"""dags/models/schema.json: an editor finds the errors that the loader finds, and describes every
+key."""
 
 import copy
 import json
