@@ -57,10 +57,8 @@ def describe_change(before: View, step: SetTraffic, intent: Intent) -> str:
         return "recorded as it is: no model is deployed"
     recorded = recorded_state(before)
     previous = recorded[0] if recorded else None
-    champion, challenger = (
-        version_text(before, roles.champion),
-        version_text(before, roles.challenger),
-    )
+    champion = version_text(before, roles.champion)
+    challenger = version_text(before, roles.challenger)
     replaced = version_text(before, previous.challenger if previous else None)
     removed = version_text(before, roles.last_challenger)
     instead = f" instead of {version_text(before, previous.champion)}" if previous else ""
@@ -83,8 +81,8 @@ def describe_change(before: View, step: SetTraffic, intent: Intent) -> str:
         case Action.PROMOTE:
             return f"{champion} becomes champion{instead}: {it}"
         case Action.UNDO_PROMOTION:
-            rest = f", and the challenger {replaced} none"
-            rest = rest if replaced and replaced != champion else ""
+            without = replaced and replaced != champion
+            rest = f", and the challenger {replaced} none" if without else ""
             return f"{champion} becomes champion again{instead}: {it}{rest}"
         case Action.SET_TRAFFIC if replaced != challenger:
             return f"{challenger} comes back as challenger: {both}"
