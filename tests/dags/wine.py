@@ -1,4 +1,4 @@
-"""The model of docs/adding-a-model.md, as its reader writes it."""
+"""The model of docs/tutorials/adding-a-model.md, as its reader writes it."""
 
 import importlib.util
 import re

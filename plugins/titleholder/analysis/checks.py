@@ -133,7 +133,7 @@ def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssu
             f"a mean of {mean} with a variance of {variance} is no measurement",
         )
     elif variance < 0:
-        yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} cannot be"
+        yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} is impossible"
     elif n < rules.min_rows:
         return
     elif variance == 0:

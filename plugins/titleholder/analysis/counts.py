@@ -15,7 +15,7 @@ _COUNTS = (
 
 
 def contradiction(evidence: Evidence) -> str:
-    """The counts that contradict the definitions in docs/duel.md, as a reason; "" if some rows can
+    """The counts that contradict the definitions in docs/reference/duel.md, as a reason; "" if some rows can
     have all of them. Total."""
     counts = {name: getattr(evidence, name) for name in _COUNTS}
     if not (all(map(_is_whole_number, counts.values())) and _possible(**counts)):

@@ -1,5 +1,4 @@
-"""Evidence of a duel (sufficient statistics of paired losses), and the context of its
-evaluation."""
+"""Evidence of a duel (sufficient statistics of paired losses) and context of its evaluation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta

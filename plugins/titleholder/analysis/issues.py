@@ -82,10 +82,10 @@ class GuardrailIssue(StrEnum):
 
     def __new__(cls, word: str, description: str) -> "GuardrailIssue":
         """The issue as a string; `description` says what it means."""
-        made = str.__new__(cls, word)
-        made._value_ = word
-        made.description = description
-        return made
+        issue = str.__new__(cls, word)
+        issue._value_ = word
+        issue.description = description
+        return issue
 
     CHALLENGER_LIMITS = (
         "challenger_limits",

@@ -34,7 +34,8 @@ def check_limits(champion: ArmMetrics, challenger: ArmMetrics, limits: Metrics) 
     """
     for role, arm in (("champion", champion), ("challenger", challenger)):
         if problem := _impossible(arm, limits):
-            return LimitsFinding(Issue.INVALID_METRICS, f"{problem} of the {role} cannot be")
+            problem = f"impossible metrics of the {role}: {problem}"
+            return LimitsFinding(Issue.INVALID_METRICS, problem)
     if challenger.requests < limits.min_requests:
         return _insufficient("challenger", challenger, limits)
     compared = champion.requests >= limits.min_requests
@@ -53,19 +54,18 @@ def check_limits(champion: ArmMetrics, challenger: ArmMetrics, limits: Metrics) 
 
 @dataclass(frozen=True)
 class _Rule:
-    """The values of both models and their limit; the champion's is -inf if unknown or not
-    limited."""
+    """The values of both models and their limit; the champion's is -inf if it is not checked."""
 
     name: str
     unit: str
     challenger: float
     champion: float
-    most: float
+    limit: float
 
     @property
     def broken_by(self) -> tuple[bool, bool]:
         """Whether the challenger breaks it, and whether the champion does."""
-        return self.challenger > self.most, self.champion > self.most
+        return self.challenger > self.limit, self.champion > self.limit
 
     def text(self, role: str) -> str:
         """The value of that model beside the limit."""
@@ -73,28 +73,20 @@ class _Rule:
         scale = 100 if self.unit == "%" else 1
         return (
             f"the {role}'s {self.name} of {value * scale:.4g} {self.unit} is more than "
-            f"{self.most * scale:.4g} {self.unit}"
+            f"{self.limit * scale:.4g} {self.unit}"
         )
 
 
 def _rules(
     champion: ArmMetrics, challenger: ArmMetrics, limits: Metrics, compared: bool
 ) -> Iterator[_Rule]:
-    for name, unit, limited, read, most, relative in (
-        (
-            *("error rate", "%", limits.on_errors, _error_rate),
-            *(limits.max_error_rate, limits.max_error_rate_increase),
-        ),
-        (
-            *("latency", "ms", limits.on_latency, _latency),
-            *(limits.max_latency_ms, limits.max_latency_ratio),
-        ),
+    for name, unit, read, absolute, relative in (
+        ("error rate", "%", _error_rate, limits.max_error_rate, limits.max_error_rate_increase),
+        ("latency", "ms", _latency, limits.max_latency_ms, limits.max_latency_ratio),
     ):
-        if not limited:
-            continue
         value, reference = read(challenger), read(champion) if compared else -math.inf
-        if most is not None:
-            yield _Rule(name, unit, value, reference, most)
+        if absolute is not None:
+            yield _Rule(name, unit, value, reference, absolute)
         if relative is not None and compared:
             limit = reference * relative if unit == "ms" else reference + relative
             # It is relative to the champion, which cannot break it.

@@ -1,5 +1,4 @@
-"""Sample ratio mismatch test, valid at every look: do the requests fit the traffic split? No
-I/O."""
+"""Sample ratio mismatch test of requests against the traffic split, valid at every look. No I/O."""
 
 import math
 from dataclasses import dataclass

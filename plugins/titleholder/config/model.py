@@ -1,4 +1,4 @@
-"""A model's YAML file as classes; loader.py reads it."""
+"""The sections of a model's YAML file."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -26,7 +26,7 @@ from titleholder.config.types import (
 
 
 class Freshness(Section):
-    """The rules by which the source covers a run's interval."""
+    """When the source covers the interval of a run."""
 
     warn_after: Duration = Field(
         timedelta(hours=6),
@@ -138,7 +138,7 @@ class ModelConfig(Section):
     start_date: Date = Field(description="no interval before it is scheduled")
     connection: str = Field(
         "google_cloud_default",
-        description="the Airflow connection: credentials, project, region and bucket",
+        description="the Airflow connection: credentials, impersonation, project, region, bucket",
     )
     source: Source = Field(description="the table that the model is trained on")
     pipeline: Pipeline = Field(description="the pipeline that trains the model")
@@ -162,7 +162,7 @@ class ModelConfig(Section):
     @field_validator("duel")
     @classmethod
     def _check_duel(cls, duel: Duel | None, info: ValidationInfo) -> Duel | None:
-        # A section that is missing here has errors of its own, which are reported.
+        # A section that is missing in info.data has its own errors.
         pipeline, rollout = info.data.get("pipeline"), info.data.get("rollout")
         if rollout is not None:
             _require_duel(rollout, duel)
@@ -170,7 +170,8 @@ class ModelConfig(Section):
 
     @property
     def approval_timeout(self) -> timedelta:
-        """How long an approval of a promotion is waited for: less than until the next duel."""
+        """How long an approval of a promotion is waited for; by default 5/6 of the time between
+        duels."""
         period = shortest_period(self.duel.schedule) if self.duel else timedelta(days=1)
         return self.rollout.approval_timeout or period * 5 / 6
 
@@ -183,7 +184,7 @@ class ModelConfig(Section):
 
 
 def _require_duel(rollout: Rollout, duel: Duel | None) -> None:
-    """Raise FieldError for a rollout that needs another duel."""
+    """Raise FieldError if the rollout needs a duel, or a longer time between duels."""
     if duel is None:
         if rollout.promotion == "approval" or rollout.guardrails:
             key = "guardrails" if rollout.guardrails else "promotion: approval"

@@ -1,4 +1,4 @@
-"""The sections `pipeline` and `gate`, and the parameters that every pipeline run gets."""
+"""The sections `pipeline` and `gate`, and the parameters of every pipeline run."""
 
 import json
 from dataclasses import dataclass, fields

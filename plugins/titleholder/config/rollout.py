@@ -1,4 +1,4 @@
-"""The section `rollout`: a challenger's traffic on its way to promotion, and its replacement."""
+"""The section `rollout`: traffic steps, promotion and replacement of challengers."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -30,7 +30,7 @@ def _step(value: Any) -> Any:
 
 
 class _StepSchema:
-    """The JSON Schema of a step, of both forms in which it may be written."""
+    """The JSON Schema of both forms of a step."""
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 99}, handler(schema)]}
@@ -42,9 +42,9 @@ StepInFile = Annotated[TrafficStep, BeforeValidator(_step), _StepSchema()]
 class Rollout(Section):
     """How a challenger is deployed, replaced and promoted.
 
-    With the replacement `recreate` never more than two models are deployed: the old challenger, and
-    a previous champion, are undeployed before a new challenger is deployed. With `surge` they are
-    undeployed after it, so that three may be deployed for a while.
+    With the replacement `recreate` at most two models are deployed: the present challenger and a
+    previous champion are undeployed before a new challenger is deployed. With `surge` they are
+    undeployed after it, so that up to three models are deployed.
     """
 
     traffic_percentage: int = Field(
@@ -92,7 +92,7 @@ class Rollout(Section):
     @model_validator(mode="before")
     @classmethod
     def _percentage_of_the_first_step(cls, raw: Any) -> Any:
-        # What is wrong with the steps is left to their own validation.
+        # Errors of the steps are left to their own validation.
         if not isinstance(raw, dict) or "traffic_percentage" in raw:
             return raw
         steps = raw.get("steps")

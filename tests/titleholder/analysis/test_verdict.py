@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
-from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.issues import EvidenceIssue as Issue
 from titleholder.analysis.trailing import DifferenceStats
 from titleholder.analysis.verdict import Outcome, Verdict, verdict
 from titleholder.config.duel import Duel
@@ -131,156 +131,156 @@ BOTH_INVALID = {
     "challenger_invalid_predictions": 5,
 }
 FEW_LABELS = {"rows": 1112, "coverage": 1000 / 1112}
-CASES: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
-    (EvidenceIssue.CLOCK_SKEW, {"measured": NOW + HOUR}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
-    (EvidenceIssue.CLOCK_SKEW, {"newest": NOW}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
-    (EvidenceIssue.CLOCK_SKEW, {"newest": None}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
-    (EvidenceIssue.CLOCK_SKEW, {"newest": NAIVE}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
-    (EvidenceIssue.CLOCK_SKEW, {"measured": NAIVE}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+CASES: list[tuple[Issue, dict[str, Any], Outcome, Outcome, Outcome]] = [
+    (Issue.CLOCK_SKEW, {"measured": NOW + HOUR}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"newest": NOW}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"newest": None}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"newest": NAIVE}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"measured": NAIVE}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
     (
-        EvidenceIssue.CHAMPION_INVALID,
+        Issue.CHAMPION_INVALID,
         {"challenger_rows": 1100},
         INCONCLUSIVE,
         INCONCLUSIVE,
         INCONCLUSIVE,
     ),
     (
-        EvidenceIssue.CHAMPION_INVALID,
+        Issue.CHAMPION_INVALID,
         {"n": 0, "challenger_rows": 7, "newest": None},
         INCONCLUSIVE,
         INCONCLUSIVE,
         INCONCLUSIVE,
     ),
-    (EvidenceIssue.WRONG_SUBJECT, {"challenger": "newer"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"champion": "older"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"loss": "squared"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"target": "z"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": 999.5}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": -5}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"champion_rows": 999}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"challenger": "newer"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"champion": "older"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"loss": "squared"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"target": "z"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": 999.5}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": -5}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"champion_rows": 999}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (
-        EvidenceIssue.INVALID_COUNTS,
+        Issue.INVALID_COUNTS,
         {"challenger_rows": math.nan},
         INCONCLUSIVE,
         INCONCLUSIVE,
         ROLLBACK,
     ),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": 1.01}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": -0.1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"coverage": 1.01}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"coverage": -0.1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"coverage": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     # A coverage that is not rows_labelled / rows; labels without rows.
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": 0.97}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows": 0}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"coverage": 0.97}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"rows": 0}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (
-        EvidenceIssue.INVALID_COUNTS,
+        Issue.INVALID_COUNTS,
         {"rows": 0, "coverage": 0},
         INCONCLUSIVE,
         INCONCLUSIVE,
         ROLLBACK,
     ),
     (
-        EvidenceIssue.INVALID_COUNTS,
+        Issue.INVALID_COUNTS,
         {"rows_labelled": 999, "coverage": 0.999},
         INCONCLUSIVE,
         INCONCLUSIVE,
         ROLLBACK,
     ),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_skipped": 1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"rows_skipped": 1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (
-        EvidenceIssue.INVALID_COUNTS,
+        Issue.INVALID_COUNTS,
         {"challenger_invalid_predictions": 1},
         INCONCLUSIVE,
         INCONCLUSIVE,
         ROLLBACK,
     ),
     (
-        EvidenceIssue.INVALID_COUNTS,
+        Issue.INVALID_COUNTS,
         {"rows_labelled": math.nan},
         INCONCLUSIVE,
         INCONCLUSIVE,
         ROLLBACK,
     ),
-    (EvidenceIssue.NO_ROWS, NONE, HOLD, HOLD, ROLLBACK),
+    (Issue.NO_ROWS, NONE, HOLD, HOLD, ROLLBACK),
     (
-        EvidenceIssue.NO_ROWS,
+        Issue.NO_ROWS,
         NONE | dict.fromkeys(["mean", "variance", "largest"], math.nan),
         HOLD,
         HOLD,
         ROLLBACK,
     ),
-    (EvidenceIssue.NOT_FINITE, {"mean": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"mean": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"mean": -math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"variance": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"variance": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.NEGATIVE_VARIANCE, {"variance": -0.1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
-    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLLBACK),
-    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLLBACK),
-    (EvidenceIssue.ZERO_VARIANCE, {"variance": 0.0}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.NOT_FINITE, {"mean": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"mean": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"mean": -math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"variance": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"variance": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NEGATIVE_VARIANCE, {"variance": -0.1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLLBACK),
+    (Issue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLLBACK),
+    (Issue.ZERO_VARIANCE, {"variance": 0.0}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
     # 100 invalid predictions of the challenger alone are a reason to roll back.
-    (EvidenceIssue.CHALLENGER_INVALID, {"champion_rows": 1100}, ROLLBACK, ROLLBACK, ROLLBACK),
+    (Issue.CHALLENGER_INVALID, {"champion_rows": 1100}, ROLLBACK, ROLLBACK, ROLLBACK),
     (
-        EvidenceIssue.NO_ROWS,
+        Issue.NO_ROWS,
         NONE | {"champion_rows": 100, "newest": NOW - DAY},
         *(ROLLBACK, ROLLBACK, ROLLBACK),
     ),
-    (EvidenceIssue.MISSING_PREDICTIONS, {"champion_rows": 1099}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.MISSING_PREDICTIONS, {"champion_rows": 1099}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
     (
-        EvidenceIssue.MISSING_PREDICTIONS,
+        Issue.MISSING_PREDICTIONS,
         {"challenger_rows": 1099},
         INCONCLUSIVE,
         ROLLBACK,
         ROLLBACK,
     ),
     # On rows without a valid prediction of the champion, or with only another target's label.
-    (EvidenceIssue.MISSING_PREDICTIONS, BOTH_INVALID, INCONCLUSIVE, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.LOW_COVERAGE, FEW_LABELS, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.MISSING_PREDICTIONS, BOTH_INVALID, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.LOW_COVERAGE, FEW_LABELS, INCONCLUSIVE, ROLLBACK, ROLLBACK),
     # (4 - 0.05)^2 / 0.1 = 156 of the sum of squares of 999: 16 %.
-    (EvidenceIssue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.STALE, {"newest": NOW - 8 * DAY - HOUR}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": ()}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.STALE, {"newest": NOW - 8 * DAY - HOUR}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.NO_DAILY_BREAKDOWN, {"days": ()}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
     (
-        EvidenceIssue.NO_DAILY_BREAKDOWN,
+        Issue.NO_DAILY_BREAKDOWN,
         {"days": turned(0.05)[1:]},
         INCONCLUSIVE,
         ROLLBACK,
         ROLLBACK,
     ),
     (
-        EvidenceIssue.NO_DAILY_BREAKDOWN,
+        Issue.NO_DAILY_BREAKDOWN,
         {"days": (DifferenceStats(899.5, 0.05, 0.1), DifferenceStats(100.5, 0.05, 0.1))},
         INCONCLUSIVE,
         ROLLBACK,
         ROLLBACK,
     ),
     (
-        EvidenceIssue.NO_DAILY_BREAKDOWN,
+        Issue.NO_DAILY_BREAKDOWN,
         {"days": turned(math.nan)},
         INCONCLUSIVE,
         ROLLBACK,
         ROLLBACK,
     ),
     (
-        EvidenceIssue.NO_DAILY_BREAKDOWN,
+        Issue.NO_DAILY_BREAKDOWN,
         {"days": turned(math.inf)},
         INCONCLUSIVE,
         ROLLBACK,
         ROLLBACK,
     ),
     (
-        EvidenceIssue.NO_DAILY_BREAKDOWN,
+        Issue.NO_DAILY_BREAKDOWN,
         {"days": turned(0.05, math.nan)},
         INCONCLUSIVE,
         ROLLBACK,
         ROLLBACK,
     ),
     (
-        EvidenceIssue.NO_DAILY_BREAKDOWN,
+        Issue.NO_DAILY_BREAKDOWN,
         {"days": turned(0.05, -0.1)},
         INCONCLUSIVE,
         ROLLBACK,
@@ -291,7 +291,7 @@ CASES: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
 
 @pytest.mark.parametrize(("issue", "changes", "better", "worse", "late"), CASES)
 def test_no_issue_allows_a_promotion(
-    issue: EvidenceIssue, changes: dict[str, Any], better: Outcome, worse: Outcome, late: Outcome
+    issue: Issue, changes: dict[str, Any], better: Outcome, worse: Outcome, late: Outcome
 ) -> None:
     found = verdict_on(**{"mean": BETTER} | changes)
     assert (found.issue, found.outcome) == (issue.word, better)
@@ -322,7 +322,7 @@ def test_values_at_a_limit_are_no_issue(edge: dict[str, Any]) -> None:
 def test_only_a_clear_recent_regression_holds() -> None:
     assert verdict_on(BETTER, days=turned(-0.061)).outcome is PROMOTE
     held = verdict_on(BETTER, days=turned(-0.1))
-    assert (held.issue, held.outcome) == (EvidenceIssue.RECENT_REGRESSION.word, HOLD)
+    assert (held.issue, held.outcome) == (Issue.RECENT_REGRESSION.word, HOLD)
     assert held.reason == (
         "the challenger is worse lately: -0.1 (-0.1617 to -0.03833) on the newest 100 rows"
     )
@@ -354,18 +354,18 @@ def test_the_smallest_number_of_rows_and_time() -> None:
     )
     # Just above the limit: the row's weight is 3.1^2 / (0.1 * 960).
     heavy = verdict_on(0.0, n=961, largest=3.1)
-    assert (heavy.issue, heavy.outcome) == (EvidenceIssue.HEAVY_TAIL.word, HOLD)
+    assert (heavy.issue, heavy.outcome) == (Issue.HEAVY_TAIL.word, HOLD)
     assert heavy.reason == ("one row, 3.1, carries 10.01% of the sum of squares, more than 10.00%")
     # The smallest min_rows is 2.
     two = with_rules(RULES, min_rows=2)
-    assert verdict_on(math.nan, two, n=2).issue == EvidenceIssue.NOT_FINITE.word
-    assert verdict_on(math.nan, two, n=1).issue == EvidenceIssue.INSUFFICIENT_ROWS.word
+    assert verdict_on(math.nan, two, n=2).issue == Issue.NOT_FINITE.word
+    assert verdict_on(math.nan, two, n=1).issue == Issue.INSUFFICIENT_ROWS.word
 
 
 def test_evidence_from_before_the_present_percentage() -> None:
     """It may roll back and never promote: each step is decided by rows since its start."""
     after = replace(CONTEXT, since=NOW - HOUR / 2)
-    assert verdict_on(BETTER, context=after).issue == EvidenceIssue.STALE.word
+    assert verdict_on(BETTER, context=after).issue == Issue.STALE.word
     assert verdict_on(BETTER, context=after).outcome is INCONCLUSIVE
     assert verdict_on(-0.2, context=after).outcome is ROLLBACK
 
@@ -383,11 +383,11 @@ def test_several_issues_allow_what_each_allows() -> None:
     # More rows would settle only one of them.
     assert verdict_on(-0.2, n=50, **stale).outcome is INCONCLUSIVE
     # The most severe issue is reported.
-    assert verdict_on(-0.2, n=50, loss="squared", **stale).issue == EvidenceIssue.WRONG_SUBJECT.word
+    assert verdict_on(-0.2, n=50, loss="squared", **stale).issue == Issue.WRONG_SUBJECT.word
 
 
 def test_every_issue_has_a_case() -> None:
-    assert {issue for issue, *_ in CASES} == set(EvidenceIssue)
+    assert {issue for issue, *_ in CASES} == set(Issue)
 
 
 def test_reasons() -> None:

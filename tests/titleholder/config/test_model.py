@@ -191,10 +191,8 @@ def test_duplicate_keys_are_reported_with_both_lines(tmp_path: Path) -> None:
     messages = str(raised.value).splitlines()
     assert messages[:3] == [
         "linnerud.yaml: owner: is written twice, in line 1 and in line 2; keep one",
-        "linnerud.yaml: source.freshness.timeout: is written twice, in line 5 and in line 6; "
-        "keep one",
-        "linnerud.yaml: pipeline.parameters.columns.0.a: is written twice, in line 9 and in line "
-        "9; keep one",
+        "linnerud.yaml: timeout: is written twice, in line 5 and in line 6; keep one",
+        "linnerud.yaml: a: is written twice, in line 9 and in line 9; keep one",
     ]
     assert "linnerud.yaml: model: is missing; add it" in messages[3:]
 

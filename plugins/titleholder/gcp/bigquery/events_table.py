@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from titleholder.config.table_name import WRITE_A_TABLE, is_table
+from titleholder.config.types import WRITE_A_TABLE, is_table
 from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.events.event import Event, history
 from titleholder.events.rows import from_row
