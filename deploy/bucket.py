@@ -96,6 +96,6 @@ class Bucket:
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"cannot {action}: {error_message(error)}; docs/composer.md lists the deployer's "
-                "permissions"
+                f"cannot {action}: {error_message(error)}; docs/how-to/composer.md "
+                "lists the deployer's permissions"
             ) from None

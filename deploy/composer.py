@@ -49,8 +49,8 @@ class Composer:
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"{self.name} cannot be read: {error_message(error)}; docs/composer.md lists the "
-                "deployer's permissions"
+                f"{self.name} cannot be read: {error_message(error)}; docs/how-to/composer.md "
+                "lists the deployer's permissions"
             ) from None
         if found.state != v1.Environment.State.RUNNING:
             raise EnvironmentConfigError(

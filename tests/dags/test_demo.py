@@ -37,7 +37,7 @@ def test_the_errors_of_a_broken_yaml_file_are_printed(
     var = tmp_path / "var"
     shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
     done = subprocess.run(
-        [sys.executable, "-m", "sandbox.commands.demo", "--var", var, "--dags", tmp_path / "dags"],
+        [sys.executable, "-m", "sandbox", "--var", var, "demo", "--dags", tmp_path / "dags"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

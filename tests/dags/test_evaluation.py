@@ -153,7 +153,7 @@ def test_a_manual_promotion_and_a_challenger_that_is_kept(
     text = Path(os.environ["TITLEHOLDER_TEMPLATE_DIR"], "tiny.yaml").read_bytes()
     version = f"tiny-{hashlib.sha256(text).hexdigest()[:12]}"
     busy = made.run(LAST_MONDAY - WEEK, pipeline_version=version)
-    # The calls are those whose permissions docs/composer.md lists; the others cancel a job,
+    # The calls are those whose permissions docs/how-to/composer.md lists; the others cancel a job,
     # undeploy a model, and poll a long-running operation.
     called = {call["method"] for call in faults.calls()}
     listed = {call.method for call in CALLS if call.client.endswith("ServiceClient")}

@@ -1,4 +1,4 @@
-"""The model of docs/adding-a-model.md."""
+"""The model of docs/tutorials/adding-a-model.md."""
 
 import importlib.util
 import re
@@ -10,7 +10,7 @@ from kfp import compiler
 
 from tests.conftest import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "adding-a-model.md"
+PAGE = REPOSITORY / "docs" / "tutorials" / "adding-a-model.md"
 
 
 def blocks() -> Iterator[tuple[str, str]]:

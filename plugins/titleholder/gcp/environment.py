@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from titleholder.config.table_name import full_name
+from titleholder.config.types import full_name
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE, credentials_for
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template

@@ -9,7 +9,7 @@ from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from titleholder.config.table_name import WRITE_A_TABLE, is_table
+from titleholder.config.types import WRITE_A_TABLE, is_table
 from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.events.event import Event, history
 from titleholder.events.rows import from_row
@@ -159,6 +159,6 @@ class EventsTable:
         if fault is ErrorKind.INVALID and not isinstance(error, NotFound):
             return EnvironmentConfigError(
                 f"{what}: BigQuery refuses it for {table} ({why}); compare the table's columns "
-                "with docs/events.md"
+                "with docs/reference/events.md"
             )
         return RetryableError(f"{what}: {table} cannot be read or written now ({why})")

@@ -1,4 +1,4 @@
-"""Two components at a time on the whole server, whatever becomes of their jobs."""
+"""Slots: two components run at a time on a server, even if runners are killed."""
 
 import os
 import signal
@@ -16,30 +16,30 @@ Task = types.PipelineTaskDetail.State
 State = types.PipelineState
 
 
-def test_the_job_with_the_fewest_comes_first_then_who_asked_first() -> None:
-    turns, begun = Slots(2), []
+def test_a_slot_goes_to_the_job_with_the_fewest_then_to_the_first_request() -> None:
+    slots, started = Slots(2), []
     for name in ("a1", "a2", "a3", "a4", "b1", "b2"):
-        turns.acquire(name[0], partial(begun.append, name))
-    assert begun == ["a1", "a2"]
-    turns.release("a")
-    assert begun == ["a1", "a2", "b1"]
-    turns.release("a")
-    assert begun[3:] == ["a3"]
-    turns.release("b")
-    assert begun[4:] == ["b2"]
+        slots.acquire(name[0], partial(started.append, name))
+    assert started == ["a1", "a2"]
+    slots.release("a")
+    assert started == ["a1", "a2", "b1"]
+    slots.release("a")
+    assert started[3:] == ["a3"]
+    slots.release("b")
+    assert started[4:] == ["b2"]
 
 
-def test_a_job_that_is_over_holds_and_wants_nothing() -> None:
-    turns, begun = Slots(2), []
+def test_a_finished_job_has_no_slots_and_no_requests() -> None:
+    slots, started = Slots(2), []
     for name in ("a1", "a2", "a3", "b1", "b2", "b3"):
-        turns.acquire(name[0], partial(begun.append, name))
-    turns.forget("a")
-    turns.forget("a")
-    turns.release("a")  # said before it was killed, heard after
-    assert begun == ["a1", "a2", "b1", "b2"]
+        slots.acquire(name[0], partial(started.append, name))
+    slots.forget("a")
+    slots.forget("a")
+    slots.release("a")  # sent before the kill, received after it
+    assert started == ["a1", "a2", "b1", "b2"]
 
 
-def test_two_components_at_a_time_of_all_jobs_together(bench: Bench, tmp_path: Path) -> None:
+def test_two_components_run_at_a_time_over_all_jobs(bench: Bench, tmp_path: Path) -> None:
     jobs = [bench.submit(flows.crowd, folder=str(tmp_path), job=name) for name in ("a", "b")]
     found = []
     for job in [bench.wait(one) for one in jobs]:
@@ -51,20 +51,20 @@ def test_two_components_at_a_time_of_all_jobs_together(bench: Bench, tmp_path: P
     assert max(found) == 2
 
 
-def test_the_turns_of_a_runner_that_is_killed_go_to_others(bench: Bench, tmp_path: Path) -> None:
+def test_the_slots_of_a_killed_runner_go_to_other_jobs(bench: Bench, tmp_path: Path) -> None:
     first = bench.submit(flows.two_sleepers, pid_file=str(tmp_path / "pid"))
     pids = [pid_in(tmp_path / "pid"), pid_in(tmp_path / "pid.2")]
     second = bench.submit(samples.exits, code=0)
 
-    def waits() -> Any:
+    def is_waiting() -> Any:
         return any(
             one.task_name == "stop" and one.state == Task.PENDING
             for one in bench.get(second).job_detail.task_details
         )
 
-    until(waits, "the second job's component to be known")
+    until(is_waiting, "the component of the second job to be pending")
     os.kill(os.getpgid(pids[0]), signal.SIGKILL)
-    killed, over = bench.wait(first), bench.wait(second)
+    killed, finished = bench.wait(first), bench.wait(second)
     assert killed.state == State.PIPELINE_STATE_FAILED
-    assert over.state == State.PIPELINE_STATE_SUCCEEDED, over.error
-    assert task(over, "stop").start_time >= killed.end_time
+    assert finished.state == State.PIPELINE_STATE_SUCCEEDED, finished.error
+    assert task(finished, "stop").start_time >= killed.end_time

@@ -1,4 +1,4 @@
-"""Requests made of Google's own routes and messages, and then made wrong."""
+"""Random requests from Google's routes and messages, with errors added."""
 
 import copy
 import json
@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from sandbox.vertex.coverage import PAGE
 from sandbox.vertex.http.routes import SERVICES, Route, other_services, routes_of
-from tests.conformance.seeds import BODIES, QUERIES
+from tests.conformance.valid_requests import BODIES, QUERIES
 
 _SEGMENT = re.compile(r"\*\*|\*")
 _IDS = {"endpoints": ["a", "a", "b"], "models": ["m", "m@1", "m@2", "m@default"]}
@@ -40,17 +40,17 @@ _SUPPORTED = re.findall(r"\| `(\w+)` \|.*\| supported \|", PAGE.read_text(encodi
 
 
 def _once_in(times: int) -> st.SearchStrategy[bool]:
-    # Not the first or the last number: hypothesis likes those.
+    # Not the first or last number, which hypothesis prefers.
     return st.sampled_from(range(times)).map(lambda number: number == times // 2)
 
 
 @st.composite
 def requests(draw: Any, parent: str) -> tuple[str, str, bytes]:
-    """Method, path with query, and body: right, or with a flaw or two, or nonsense."""
+    """Method, path with query, and body: valid, with some errors, or random."""
     odd = _once_in(20)
     rpc = draw(st.sampled_from(sorted(_METHODS) if draw(odd) else _SUPPORTED))
     routes = _METHODS[rpc]
-    # The first route of a method is the one that clients take.
+    # Clients use the first route of a method.
     route = draw(st.sampled_from(routes)) if draw(odd) else routes[0]
     query = list(QUERIES.get(rpc, []))
     if draw(_once_in(4)):
@@ -76,12 +76,12 @@ def _content(draw: Any, rpc: str, route: Route) -> bytes:
     else:
         value = copy.deepcopy(BODIES.get(rpc, {}))
         for _ in range(draw(st.sampled_from([0, 1, 1, 2]))):
-            _flaw(draw, value, descriptor)
+            _add_error(draw, value, descriptor)
     return json.dumps(value, ensure_ascii=draw(st.booleans())).encode("utf-8", "replace")
 
 
-def _flaw(draw: Any, value: Any, descriptor: Any) -> None:
-    """Change, drop or add something somewhere in `value`."""
+def _add_error(draw: Any, value: Any, descriptor: Any) -> None:
+    """Change, remove or add a field somewhere in `value`."""
     places = list(_places(value))
     if not places or draw(_once_in(5)):
         field = draw(st.sampled_from(list(descriptor.fields)))
@@ -113,7 +113,7 @@ def _descriptor(route: Route) -> Any:
 
 @st.composite
 def _pieces(draw: Any, uri: str, parent: str, elsewhere: bool) -> list[str]:
-    # `/v1/{name=projects/*/locations/*/endpoints/*}:predict`, mostly in the test's own place.
+    # `/v1/{name=projects/*/locations/*/endpoints/*}:predict`, mostly in the location of the test.
     plain = re.sub(r"\{[\w.]+=([^}]+)\}", r"\1", uri)
     plain = plain if elsewhere else plain.replace("projects/*/locations/*", parent)
     pieces: list[str] = []
@@ -130,7 +130,7 @@ def _quoted(text: str) -> str:
 
 
 def _message(descriptor: Any, depth: int = 0) -> st.SearchStrategy[Any]:
-    """Some of a message's fields, each mostly of its type."""
+    """Some fields of a message, mostly of the right types."""
     if depth > 3 or descriptor.full_name.startswith("google.protobuf."):
         return _ANYTHING
     fields = {

@@ -1,4 +1,4 @@
-"""Random calls, right and wrong, against a running server and a small model of the rules."""
+"""Random valid and invalid calls of a server, compared with a model of the rules."""
 
 import itertools
 from collections import Counter
@@ -17,20 +17,20 @@ from hypothesis.stateful import (
 )
 
 from tests.conformance.conftest import IMAGE, Cloud
-from tests.conformance.rules import Endpoint, World
+from tests.conformance.expected_state import Endpoint, ExpectedState
 from tests.conformance.strategies import (
     aliases,
+    delays,
+    deployed_ids,
     endpoints,
     etags,
-    holds,
     labels,
     masks,
     models,
     names,
-    new_seats,
+    new_deployed_ids,
     numbers,
     parents,
-    seats,
     split_of,
     splits,
     versions,
@@ -42,7 +42,7 @@ NUMBERS = itertools.count(1)
 
 
 class Calls(RuleBasedStateMachine):
-    """Every rule is one call: refused as the model says, or done and the state as it says."""
+    """Each rule is one call, which must fail or change the state as the model expects."""
 
     vertex: Vertex
     artifact: str
@@ -52,32 +52,32 @@ class Calls(RuleBasedStateMachine):
     def __init__(self) -> None:
         super().__init__()
         self.parent = f"projects/{PROJECT_NUMBER}/locations/rules-{next(NUMBERS)}"
-        self.world = World()
-        # An operation that runs on, and what it does to the world once it is over.
-        self.held: tuple[Any, str, Callable[[], set[str]]] | None = None
+        self.expected = ExpectedState()
+        # A running operation, its endpoint, and its effect on the expected state.
+        self.pending: tuple[Any, str, Callable[[], set[str]]] | None = None
         self.etags: dict[str, str] = {}
-        self.old_etags: dict[str, str] = {}
+        self.previous_etags: dict[str, str] = {}
 
-    def called(self, allowed: set[str], call: Callable[..., Any], **named: Any) -> Any:
-        """What `call` answers, None if it was refused; it must be what the model says."""
+    def call(self, allowed: set[str], method: Callable[..., Any], **arguments: Any) -> Any:
+        """The response of `method`, or None if it fails, which it must with an allowed status."""
         type(self).steps += 1
-        answer, status, message = None, "done", "done"
+        response, status, message = None, "done", "done"
         try:
-            answer = call(**named)
+            response = method(**arguments)
         except exceptions.GoogleAPICallError as error:
             body = error.response.json()["error"]
             status, message = body["status"], body["message"]
         assert status in (allowed or {"done"}), f"{status}, not one of {allowed}: {message}"
         assert message
         self.outcomes[status] += 1
-        return answer
+        return response
 
-    def ended(self, operation: Any) -> Any:
+    def finished(self, operation: Any) -> Any:
         return self.vertex.finish(operation) if operation is not None else None
 
     @initialize()
-    def begin(self) -> None:
-        """Something is there: rules that need it would seldom get that far."""
+    def prepare(self) -> None:
+        """Create resources: rules that need them would seldom be reached."""
         for name in ("a", "b"):
             self.create_endpoint(name, "x", {})
         for parent in ("", "m", "m"):
@@ -86,16 +86,18 @@ class Calls(RuleBasedStateMachine):
         self.deploy("a", "m", "2", "2", 90, False)
 
     def ids(self, name: str) -> list[str]:
-        return list(self.world.endpoints[name].seats) if name in self.world.endpoints else []
+        return (
+            list(self.expected.endpoints[name].deployed) if name in self.expected.endpoints else []
+        )
 
     # Endpoints
 
-    @precondition(lambda self: not self.held)
+    @precondition(lambda self: not self.pending)
     @rule(name=endpoints, display_name=names, labels=labels)
     def create_endpoint(self, name: str, display_name: str, labels: dict[str, str]) -> None:
-        allowed = self.world.create(name, display_name, labels)
-        self.ended(
-            self.called(
+        allowed = self.expected.create(name, display_name, labels)
+        self.finished(
+            self.call(
                 allowed,
                 self.vertex.endpoints.create_endpoint,
                 parent=self.parent,
@@ -111,17 +113,21 @@ class Calls(RuleBasedStateMachine):
         etag=etags,
         display_name=names,
         labels=labels,
-        drawn=splits,
+        choice=splits,
     )
     def update_endpoint(
-        self, name: str, mask: Any, etag: str, display_name: str, labels: Any, drawn: Any
+        self, name: str, mask: Any, etag: str, display_name: str, labels: Any, choice: Any
     ) -> None:
-        split = split_of(drawn, self.ids(name))
-        sent = {"": "", "fresh": self.etags.get(name, ""), "stale": self.old_etags.get(name, "x")}
-        allowed = self.world.update(
+        split = split_of(choice, self.ids(name))
+        sent = {
+            "": "",
+            "fresh": self.etags.get(name, ""),
+            "stale": self.previous_etags.get(name, "x"),
+        }
+        allowed = self.expected.update(
             name, mask, etag != "stale", Endpoint(display_name, labels, split)
         )
-        self.called(
+        self.call(
             allowed,
             self.vertex.endpoints.update_endpoint,
             endpoint={
@@ -137,11 +143,11 @@ class Calls(RuleBasedStateMachine):
 
     @rule(name=endpoints)
     def delete_endpoint(self, name: str) -> None:
-        if self.held and self.held[1] != name:
+        if self.pending and self.pending[1] != name:
             return
-        allowed = self.world.delete(name)
-        self.ended(
-            self.called(
+        allowed = self.expected.delete(name)
+        self.finished(
+            self.call(
                 allowed,
                 self.vertex.endpoints.delete_endpoint,
                 name=f"{self.parent}/endpoints/{name}",
@@ -153,17 +159,19 @@ class Calls(RuleBasedStateMachine):
         name=endpoints,
         model=models,
         version=versions,
-        new=new_seats,
-        drawn=splits,
-        hold=holds,
+        new=new_deployed_ids,
+        choice=splits,
+        delay=delays,
     )
-    def deploy(self, name: str, model: str, version: str, new: str, drawn: Any, hold: bool) -> None:
-        if self.held and self.held[1] != name:
+    def deploy(
+        self, name: str, model: str, version: str, new: str, choice: Any, delay: bool
+    ) -> None:
+        if self.pending and self.pending[1] != name:
             return
-        split = split_of(drawn, [*self.ids(name)[:1], "0"])
-        allowed = self.world.may_deploy(name, model, version, new, split)
-        number = self.world.version(model, version)
-        operation = self.called(
+        split = split_of(choice, [*self.ids(name)[:1], "0"])
+        allowed = self.expected.check_deploy(name, model, version, new, split)
+        number = self.expected.version(model, version)
+        operation = self.call(
             allowed,
             self.vertex.deploy,
             endpoint=f"{self.parent}/endpoints/{name}",
@@ -175,25 +183,25 @@ class Calls(RuleBasedStateMachine):
             self.compare_endpoint(name)
             return
         assert number is not None
-        seat = (model, number)
+        model_version = (model, number)
 
         def after(chosen: str) -> set[str]:
-            # Its id is the server's when the caller chose none.
-            self.world.deploy(name, seat, new or chosen, split)
+            # The server generates a missing id.
+            self.expected.deploy(name, model_version, new or chosen, split)
             return set()
 
-        self.hold(operation, name, after, hold)
+        self.finish_or_delay(operation, name, after, delay)
 
-    @rule(name=endpoints, gone=seats, drawn=splits, hold=holds)
-    def undeploy(self, name: str, gone: str, drawn: Any, hold: bool) -> None:
-        if self.held and self.held[1] != name:
+    @rule(name=endpoints, deployed_model_id=deployed_ids, choice=splits, delay=delays)
+    def undeploy(self, name: str, deployed_model_id: str, choice: Any, delay: bool) -> None:
+        if self.pending and self.pending[1] != name:
             return
-        split = split_of(drawn, [one for one in self.ids(name) if one != gone])
-        operation = self.called(
-            self.world.may_undeploy(name, gone, split),
+        split = split_of(choice, [one for one in self.ids(name) if one != deployed_model_id])
+        operation = self.call(
+            self.expected.check_undeploy(name, deployed_model_id, split),
             self.vertex.endpoints.undeploy_model,
             endpoint=f"{self.parent}/endpoints/{name}",
-            deployed_model_id=gone,
+            deployed_model_id=deployed_model_id,
             traffic_split=split,
         )
         if operation is None:
@@ -201,31 +209,31 @@ class Calls(RuleBasedStateMachine):
             return
 
         def after(_: str) -> set[str]:
-            # An update meanwhile may have given it traffic.
-            refused = self.world.may_undeploy(name, gone, split)
-            if not refused:
-                self.world.undeploy(name, gone, split)
-            return refused
+            # An update may have routed traffic to it meanwhile.
+            statuses = self.expected.check_undeploy(name, deployed_model_id, split)
+            if not statuses:
+                self.expected.undeploy(name, deployed_model_id, split)
+            return statuses
 
-        self.hold(operation, name, after, hold)
+        self.finish_or_delay(operation, name, after, delay)
 
-    def hold(self, operation: Any, name: str, after: Any, hold: bool) -> None:
-        self.world.endpoints[name].busy = True
-        self.held = (operation, name, after)
-        if not hold:
-            self.let_go()
+    def finish_or_delay(self, operation: Any, name: str, after: Any, delay: bool) -> None:
+        self.expected.endpoints[name].busy = True
+        self.pending = (operation, name, after)
+        if not delay:
+            self.finish_pending()
 
-    @precondition(lambda self: self.held)
+    @precondition(lambda self: self.pending)
     @rule()
-    def let_go(self) -> None:
-        assert self.held
-        operation, name, after = self.held
-        self.held = None
-        self.world.endpoints[name].busy = False
+    def finish_pending(self) -> None:
+        assert self.pending
+        operation, name, after = self.pending
+        self.pending = None
+        self.expected.endpoints[name].busy = False
         chosen, status = "", "done"
         try:
-            answer = self.vertex.finish(operation)
-            chosen = getattr(getattr(answer, "deployed_model", None), "id", "")
+            response = self.vertex.finish(operation)
+            chosen = getattr(getattr(response, "deployed_model", None), "id", "")
         except exceptions.GoogleAPICallError as error:
             status = error.grpc_status_code.name
         assert status in (after(chosen) or {"done"})
@@ -233,7 +241,7 @@ class Calls(RuleBasedStateMachine):
 
     # Models
 
-    @precondition(lambda self: not self.held)
+    @precondition(lambda self: not self.pending)
     @rule(name=models, parent=parents, new=aliases)
     def upload(self, name: str, parent: str, new: list[str]) -> None:
         name = "" if parent and name != "n" else name
@@ -246,16 +254,18 @@ class Calls(RuleBasedStateMachine):
             "container_spec": {"image_uri": IMAGE},
             "version_aliases": new,
         }
-        allowed = self.world.upload(name, parent, new)
-        answer = self.ended(self.called(allowed, self.vertex.models.upload_model, request=request))
-        if answer is not None:
-            assert answer.model_version_id == str(self.world.models[parent or name].last)
+        allowed = self.expected.upload(name, parent, new)
+        response = self.finished(
+            self.call(allowed, self.vertex.models.upload_model, request=request)
+        )
+        if response is not None:
+            assert response.model_version_id == str(self.expected.models[parent or name].last)
         self.compare_model(parent or name)
 
     @rule(name=models, version=numbers, changes=aliases)
     def merge_aliases(self, name: str, version: int, changes: list[str]) -> None:
-        allowed = self.world.merge(name, version, changes)
-        self.called(
+        allowed = self.expected.merge(name, version, changes)
+        self.call(
             allowed,
             self.vertex.models.merge_version_aliases,
             name=f"{self.parent}/models/{name}@{version}",
@@ -263,33 +273,33 @@ class Calls(RuleBasedStateMachine):
         )
         self.compare_model(name)
 
-    @precondition(lambda self: not self.held)
+    @precondition(lambda self: not self.pending)
     @rule(name=models, version=numbers)
     def delete_version(self, name: str, version: int) -> None:
-        allowed = self.world.delete_version(name, version)
-        called = self.called(
+        allowed = self.expected.delete_version(name, version)
+        call = self.call(
             allowed,
             self.vertex.models.delete_model_version,
             name=f"{self.parent}/models/{name}@{version}",
         )
-        self.ended(called)
+        self.finished(call)
         self.compare_model(name)
 
-    @precondition(lambda self: not self.held)
+    @precondition(lambda self: not self.pending)
     @rule(name=models)
     def delete_model(self, name: str) -> None:
-        allowed = self.world.delete_model(name)
-        called = self.called(
+        allowed = self.expected.delete_model(name)
+        call = self.call(
             allowed, self.vertex.models.delete_model, name=f"{self.parent}/models/{name}"
         )
-        self.ended(called)
+        self.finished(call)
         self.compare_model(name)
 
     # State
 
     def compare_endpoint(self, name: str) -> None:
         full = f"{self.parent}/endpoints/{name}"
-        wanted = self.world.endpoints.get(name)
+        wanted = self.expected.endpoints.get(name)
         if wanted is None:
             with pytest.raises(exceptions.NotFound):
                 self.vertex.endpoints.get_endpoint(name=full)
@@ -302,14 +312,17 @@ class Calls(RuleBasedStateMachine):
         assert [
             (one.id, one.model.rpartition("/")[2], one.model_version_id)
             for one in found.deployed_models
-        ] == [(seat, model, str(number)) for seat, (model, number) in wanted.seats.items()]
+        ] == [
+            (deployed_id, model, str(number))
+            for deployed_id, (model, number) in wanted.deployed.items()
+        ]
         if self.etags.get(name, found.etag) != found.etag:
-            self.old_etags[name] = self.etags[name]
+            self.previous_etags[name] = self.etags[name]
         self.etags[name] = found.etag
 
     def compare_model(self, name: str) -> None:
         full = f"{self.parent}/models/{name}"
-        wanted = self.world.models.get(name)
+        wanted = self.expected.models.get(name)
         if wanted is None:
             with pytest.raises(exceptions.NotFound):
                 self.vertex.models.get_model(name=full)
@@ -319,36 +332,36 @@ class Calls(RuleBasedStateMachine):
         }
         assert {n: set(one.version_aliases) for n, one in found.items()} == wanted.versions
         for number, one in found.items():
-            where = {
+            deployments = {
                 (ref.endpoint.rpartition("/")[2], ref.deployed_model_id)
                 for ref in one.deployed_models
             }
-            assert where == {
-                (name_of, seat)
-                for name_of, endpoint in self.world.endpoints.items()
-                for seat, at in endpoint.seats.items()
-                if at == (name, number)
+            assert deployments == {
+                (endpoint_name, deployed_id)
+                for endpoint_name, endpoint in self.expected.endpoints.items()
+                for deployed_id, model_version in endpoint.deployed.items()
+                if model_version == (name, number)
             }
         assert self.vertex.models.get_model(name=full).version_id == str(wanted.find(""))
 
     def teardown(self) -> None:
-        if self.held:
-            self.let_go()
+        if self.pending:
+            self.finish_pending()
         for name in ("a", "b"):
             self.compare_endpoint(name)
         for name in ("m", "n"):
             self.compare_model(name)
         listed = self.vertex.endpoints.list_endpoints(parent=self.parent)
-        assert {one.name.rpartition("/")[2] for one in listed} == set(self.world.endpoints)
+        assert {one.name.rpartition("/")[2] for one in listed} == set(self.expected.endpoints)
         listed = self.vertex.models.list_models(parent=self.parent)
-        assert {one.name.rpartition("/")[2] for one in listed} == set(self.world.models)
+        assert {one.name.rpartition("/")[2] for one in listed} == set(self.expected.models)
 
 
 @pytest.fixture(scope="module")
 def calls(
     sandbox: Sandbox, _cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[type[Calls]]:
-    """The calls, with a server whose clock stands still until they turn it."""
+    """The state machine, with a server whose clock only the machine advances."""
     home = tmp_path_factory.mktemp("rules")
     server = Vertex(home, sandbox.env["STORAGE_EMULATOR_HOST"])
     artifact = _cloud.constant(1)
@@ -374,14 +387,14 @@ def run(calls: type[Calls], examples: int, steps: int, **more: Any) -> None:
     )
 
 
-def test_calls_and_rules_agree(calls: type[Calls]) -> None:
+def test_random_calls_match_the_expected_state(calls: type[Calls]) -> None:
     run(calls, 7, 40, derandomize=True, phases=[Phase.generate])
     assert calls.steps >= 200
-    # It says nothing if hardly any call gets through, or hardly any is refused.
+    # The test needs both successful and failed calls.
     assert calls.outcomes["done"] >= calls.steps * 0.2
     assert set(calls.outcomes) >= {"INVALID_ARGUMENT", "NOT_FOUND", "FAILED_PRECONDITION"}
 
 
 @pytest.mark.long
-def test_calls_and_rules_agree_for_long(calls: type[Calls]) -> None:
+def test_many_random_calls_match_the_expected_state(calls: type[Calls]) -> None:
     run(calls, 150, 80)

@@ -1,4 +1,4 @@
-"""One right request for each method that the sandbox has, for the fuzzing to make wrong."""
+"""One valid request for each method of the sandbox, to be changed by fuzzing."""
 
 from typing import Any
 
@@ -24,7 +24,7 @@ _DEPLOYED = {
 _JOB = {
     "displayName": "x",
     "labels": {"a": "b"},
-    # Without a task, so that none is ever run.
+    # Without a task, so that no component runs.
     "pipelineSpec": {
         "schemaVersion": "2.1.0",
         "sdkVersion": "kfp-2.16.1",
@@ -51,7 +51,7 @@ BODIES: dict[str, Any] = {
     "batch_delete_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
     "predict": {"instances": [[1.0, 2.0, 3.0]], "parameters": {"a": 1}},
 }
-"""By method, as the route's body has it; `{parent}` is the test's location."""
+"""Bodies by method; `{parent}` is the location of the test."""
 
 QUERIES: dict[str, list[tuple[str, str]]] = {
     "create_endpoint": [("endpointId", "b")],
@@ -64,4 +64,4 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
     "list_operations": [("filter", "done=true"), ("pageSize", "3")],
     "wait_operation": [("timeout", "0.01s")],
 }
-"""By method, what belongs into the query."""
+"""Query parameters by method."""
