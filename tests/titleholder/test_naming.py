@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import given
+from hypothesis import context
 from hypothesis import strategies as st
 
 from titleholder.errors import ManualActionRequired
@@ -27,8 +27,8 @@ WEEK = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), datetime(2026, 11, 16, 3, 
 CRON = "0 3 * * 1"
 
 
-def dag_run(**given: object) -> dict[str, object]:
-    return {"dag_run": SimpleNamespace(clear_number=0, **given)}
+def dag_run(**context: object) -> dict[str, object]:
+    return {"dag_run": SimpleNamespace(clear_number=0, **context)}
 
 
 def test_the_names_of_a_run() -> None:
@@ -66,7 +66,7 @@ ends = st.datetimes(datetime(2020, 1, 1), datetime(2150, 1, 1)).map(
 generations = st.integers(0, 99)
 
 
-@given(ends, generations)
+@context(ends, generations)
 def test_names_keep_googles_rules(end: datetime, generation: int) -> None:
     run = TrainingRun("a-long-model-name", Interval(end - timedelta(days=7), end), generation)
     assert re.fullmatch(r"[a-z][a-z0-9-]{0,126}[a-z0-9]", run.name)
@@ -76,13 +76,13 @@ def test_names_keep_googles_rules(end: datetime, generation: int) -> None:
     assert re.fullmatch(r"[a-z0-9_-]{1,63}", label_recency(run.recency))
 
 
-@given(ends, generations, ends, generations)
+@context(ends, generations, ends, generations)
 def test_a_deployed_model_id_is_of_one_run_of_a_model(
-    end: datetime, generation: int, other_end: datetime, other: int
+    end: datetime, generation: int, other_end: datetime, other_generation: int
 ) -> None:
     one, two = (
         TrainingRun("m1", Interval(until - timedelta(days=7), until), number)
-        for until, number in ((end, generation), (other_end, other))
+        for until, number in ((end, generation), (other_end, other_generation))
     )
     same = one.recency == two.recency
     assert (one.deployed_model_id == two.deployed_model_id) == same
@@ -99,10 +99,10 @@ def test_the_same_week_of_two_models_has_two_deployed_model_ids() -> None:
 
 
 def test_a_cleared_run_is_a_new_generation() -> None:
-    given = dag_run(data_interval_start=WEEK.start, data_interval_end=WEEK.end)
-    assert training_run_of("m1", CRON, given) == TrainingRun("m1", WEEK, 0)
-    given["dag_run"].clear_number = 3
-    assert training_run_of("m1", CRON, given) == TrainingRun("m1", WEEK, 3)
+    context = dag_run(data_interval_start=WEEK.start, data_interval_end=WEEK.end)
+    assert training_run_of("m1", CRON, context) == TrainingRun("m1", WEEK, 0)
+    context["dag_run"].clear_number = 3
+    assert training_run_of("m1", CRON, context) == TrainingRun("m1", WEEK, 3)
     with pytest.raises(ManualActionRequired, match="delete its old pipeline jobs"):
         TrainingRun("m1", WEEK, 99).next_generation()
 
@@ -113,8 +113,8 @@ def test_a_cleared_run_is_a_new_generation() -> None:
 def test_a_manual_run_without_logical_date_gets_the_last_complete_week(after: datetime) -> None:
     after = after.replace(tzinfo=UTC)
     assert last_complete(CRON, after) == WEEK
-    given = dag_run(data_interval_start=None, data_interval_end=None, run_after=after)
-    assert training_run_of("m1", CRON, given).interval == WEEK
+    context = dag_run(data_interval_start=None, data_interval_end=None, run_after=after)
+    assert training_run_of("m1", CRON, context).interval == WEEK
 
 
 def test_run_labels_tell_dag_runs_apart() -> None:

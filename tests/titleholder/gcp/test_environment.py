@@ -116,18 +116,18 @@ print(sorted(bag.dags), list(bag.import_errors.values()))
 def parsed(tmp_path: Path):
     """Parses a DAG folder as Airflow does, with a metadata database that nobody can reach; what it
     found, and which connections and variables it asked for."""
-    asked = tmp_path / "asked"
-    (tmp_path / "watching.py").write_text(BACKEND.format(asked=str(asked)))
+    lookups = tmp_path / "asked"
+    (tmp_path / "watching.py").write_text(BACKEND.format(lookups=str(lookups)))
 
     def parse(folder: Path) -> tuple[str, str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GOOGLE"))}
-        done = subprocess.run(
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GOOGLE"))}
+        result = subprocess.run(
             [sys.executable, "-c", PARSE, str(folder)],
             capture_output=True,
             text=True,
             check=True,
             cwd=tmp_path,
-            env=clean
+            env=environment
             | {
                 "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{tmp_path}",
                 "AIRFLOW_HOME": str(tmp_path / "airflow"),
@@ -137,7 +137,7 @@ def parsed(tmp_path: Path):
                 "AIRFLOW__SECRETS__BACKEND": "watching.Watcher",
             },
         )
-        return done.stdout.strip().splitlines()[-1], asked.read_text() if asked.exists() else ""
+        return result.stdout.strip().splitlines()[-1], lookups.read_text() if lookups.exists() else ""
 
     return parse
 
@@ -154,6 +154,6 @@ def test_parsing_asks_for_no_connection_no_variable_and_no_database(parsed, tmp_
         "from airflow.sdk import DAG\n"
         "with create_session() as session:\n    session.execute(text('SELECT 1'))\n"
     )
-    found, asked = parsed(tmp_path / "dags")
-    assert asked == "variable region\n", found
-    assert "unable to open database file" in found
+    output, lookups = parsed(tmp_path / "dags")
+    assert lookups == "variable region\n", output
+    assert "unable to open database file" in output

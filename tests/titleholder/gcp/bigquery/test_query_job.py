@@ -14,7 +14,7 @@ from titleholder.config.guardrails import Guardrails
 from titleholder.errors import RetryableError
 from titleholder.events.event import Event
 from titleholder.events.rows import COLUMNS
-from titleholder.gcp.bigquery import live_metrics as live_traffic
+from titleholder.gcp.bigquery import live_metrics as live_metrics
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.bigquery.live_metrics import LiveMetrics
 from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
@@ -30,7 +30,7 @@ TABLE = f"{PROJECT}.patience.rows"
 SHORT = 0.3
 
 
-class Local(Environment):
+class SandboxEnvironment(Environment):
     """The sandbox's project, without Airflow."""
 
     project = PROJECT
@@ -65,16 +65,16 @@ def strict(
 
 def coverage(patience: float = 60, later: timedelta = timedelta(0), table: str = TABLE) -> Any:
     now = END + later
-    tables = SourceTables(Local("google"), now, patience)
+    tables = SourceTables(SandboxEnvironment("google"), now, patience)
     return tables.coverage(table, "measured", WEEK, now, 10**9)
 
 
 def content() -> Any:
-    return SourceTables(Local("google"), END, SHORT).content(TABLE, "measured", WEEK, 10**9)
+    return SourceTables(SandboxEnvironment("google"), END, SHORT).content(TABLE, "measured", WEEK, 10**9)
 
 
 def events(patience: float) -> EventsTable:
-    return EventsTable(Local("google"), "patience.events", timeout_seconds=patience)
+    return EventsTable(SandboxEnvironment("google"), "patience.events", timeout_seconds=patience)
 
 
 def event(name: str) -> Event:
@@ -83,7 +83,7 @@ def event(name: str) -> Event:
 
 def traffic() -> None:
     view = View("m", "projects/1/locations/l/endpoints/m", request_log=TABLE)
-    live = LiveMetrics(Local("google"), Guardrails.model_validate({}))
+    live = LiveMetrics(SandboxEnvironment("google"), Guardrails.model_validate({}))
     found = live.read(view, ("1", "2"), END - timedelta(days=1), END)
     raise RuntimeError(*found.unreadable)
 
@@ -109,13 +109,13 @@ LONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
 def test_a_query_that_queues_is_given_up_on_and_cancelled(
     strict: StrictBigQuery, sql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_traffic, "PATIENCE", SHORT)
-    ask, error, says = LONG[sql]
+    monkeypatch.setattr(live_metrics, "PATIENCE", SHORT)
+    query, error, message = LONG[sql]
     queued = strict.queue(sql)
-    with pytest.raises(error, match=says) as told:
-        ask()
-    assert "\n" not in str(told.value)
-    assert getattr(told.value, "final", False) is False, "worth another try"
+    with pytest.raises(error, match=message) as raised:
+        query()
+    assert "\n" not in str(raised.value)
+    assert getattr(raised.value, "final", False) is False, "worth another try"
     assert len(strict.cancelled()) == 1
     assert not queued, "nothing is left in the queue"
 
@@ -137,7 +137,7 @@ def test_every_statement_ends_by_itself_when_its_worker_is_lost(strict: StrictBi
     coverage()
     events(20).append([event("e3")])
     events(20).read("m")
-    SourceTables(Local("google"), END, 60).content(TABLE, "measured", WEEK, 10**9)
+    SourceTables(SandboxEnvironment("google"), END, 60).content(TABLE, "measured", WEEK, 10**9)
     statements = [call for call in strict.calls if call.sql]
     assert len(statements) >= 4
     for call in statements:

@@ -20,8 +20,8 @@ HOP = "hop@my-project.iam.gserviceaccount.com"
 @pytest.fixture
 def key() -> str:
     """A service account's key that Google has never seen; nothing here calls Google."""
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = made.private_bytes(
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
@@ -55,7 +55,7 @@ def test_the_connection_impersonates(
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> Environment:
+def anonymous(monkeypatch: pytest.MonkeyPatch) -> Environment:
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
     monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), None, {}))
     return Environment("nobody")
@@ -70,17 +70,17 @@ def nobody(monkeypatch: pytest.MonkeyPatch) -> Environment:
     ],
 )
 def test_the_host_of_vertex_ai(
-    nobody: Environment, named: str, host: str, monkeypatch: pytest.MonkeyPatch
+    anonymous: Environment, api_host: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", named)
+    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", api_host)
     for kind in (EndpointServiceClient, PipelineServiceClient):
-        made = make_client(kind, nobody)
-        assert made.api_endpoint == host
-        assert made.transport.host == (host if ":" in host else f"{host}:443")
+        key = make_client(kind, anonymous)
+        assert key.api_endpoint == host
+        assert key.transport.host == (host if ":" in host else f"{host}:443")
 
 
 @pytest.mark.parametrize("named", ["http://inside", "inside/v1", "-x", "a b", "inside:port"])
-def test_what_is_no_host(nobody: Environment, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", named)
+def test_what_is_no_host(anonymous: Environment, api_host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", api_host)
     with pytest.raises(EnvironmentConfigError, match="write a host alone"):
-        make_client(EndpointServiceClient, nobody)
+        make_client(EndpointServiceClient, anonymous)
