@@ -13,7 +13,7 @@ from deploy.tracked import FOLDERS, tracked
 from titleholder.config.loader import load_models
 from titleholder.errors import EnvironmentConfigError
 from titleholder.pipelines.templates import template_version
-from titleholder.release import NOTE, PIPELINES
+from titleholder.release import RELEASE_FILE, TEMPLATES_PATH
 
 # For editors, and nothing there reads it.
 _SCHEMA = "dags/models/schema.json"
@@ -64,11 +64,11 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
     # Each is a plugin of Airflow's, of which there may be one, whatever the number of releases.
     plugins = {name: files.pop(name) for name in list(files) if re.fullmatch(r"\w+\.py", name)}
     files |= models
-    files[f"titleholder/{NOTE}"] = json.dumps({"pipelines": pipelines}).encode()
+    files[f"titleholder/{RELEASE_FILE}"] = json.dumps({"pipelines": pipelines}).encode()
     release = digest(files)
     return DesiredState(
         release=release,
-        ready={f"{PIPELINES}/{pipelines[name]}": compiled[name] for name in compiled}
+        ready={f"{TEMPLATES_PATH}/{pipelines[name]}": compiled[name] for name in compiled}
         # The first of them is .airflowignore, without which Airflow would import each file as a
         # plugin of its own.
         | {f"{FOLDER}{release}/{name}": files[name] for name in sorted(files)},

@@ -3,7 +3,7 @@ from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import pytest
-from hypothesis import context
+from hypothesis import given
 from hypothesis import strategies as st
 
 from titleholder.errors import ManualActionRequired
@@ -31,7 +31,7 @@ def dag_run(**context: object) -> dict[str, object]:
     return {"dag_run": SimpleNamespace(clear_number=0, **context)}
 
 
-def test_the_names_of_a_run() -> None:
+def test_the_names_of_a_training_run() -> None:
     run = TrainingRun("linnerud", WEEK, 2)
     assert run.name == "linnerud-20261109t0300-20261116t0300-g2"
     assert deployed_model_id_of(run.name) == run.deployed_model_id
@@ -46,18 +46,18 @@ def test_the_names_of_a_run() -> None:
         *("m1-20261109t0300-20261116t0300-g100", "m1-20261109t0300-20261116t0300-g²"),
     ],
 )
-def test_an_alias_that_is_no_name_of_a_run(alias: str) -> None:
+def test_an_alias_that_is_no_training_run(alias: str) -> None:
     assert recency_of(alias) is deployed_model_id_of(alias) is None
 
 
-def test_a_label_is_read_again() -> None:
+def test_times_and_recencies_as_labels() -> None:
     assert parse_label_time(format_label_time(WEEK.end)) == WEEK.end
     assert parse_label_time("") is parse_label_time("20261316t030000z") is None
     recency = Recency(WEEK.end, 12)
     assert label_recency(recency) == "20261116t030000z-g12"
     assert recency_of_label(label_recency(recency)) == recency
-    for wrong in ("", "20261116t030000z", "20261116t030000z-g", "-g1", "20261116t030000z-g²"):
-        assert recency_of_label(wrong) is None
+    for invalid in ("", "20261116t030000z", "20261116t030000z-g", "-g1", "20261116t030000z-g²"):
+        assert recency_of_label(invalid) is None
 
 
 ends = st.datetimes(datetime(2020, 1, 1), datetime(2150, 1, 1)).map(
@@ -66,8 +66,8 @@ ends = st.datetimes(datetime(2020, 1, 1), datetime(2150, 1, 1)).map(
 generations = st.integers(0, 99)
 
 
-@context(ends, generations)
-def test_names_keep_googles_rules(end: datetime, generation: int) -> None:
+@given(ends, generations)
+def test_names_fit_the_rules_of_vertex_ai(end: datetime, generation: int) -> None:
     run = TrainingRun("a-long-model-name", Interval(end - timedelta(days=7), end), generation)
     assert re.fullmatch(r"[a-z][a-z0-9-]{0,126}[a-z0-9]", run.name)
     assert re.fullmatch(r"[1-9][0-9]{9}", run.deployed_model_id)
@@ -76,8 +76,8 @@ def test_names_keep_googles_rules(end: datetime, generation: int) -> None:
     assert re.fullmatch(r"[a-z0-9_-]{1,63}", label_recency(run.recency))
 
 
-@context(ends, generations, ends, generations)
-def test_a_deployed_model_id_is_of_one_run_of_a_model(
+@given(ends, generations, ends, generations)
+def test_deployed_model_ids_of_a_model_are_unique(
     end: datetime, generation: int, other_end: datetime, other_generation: int
 ) -> None:
     one, two = (
@@ -88,7 +88,7 @@ def test_a_deployed_model_id_is_of_one_run_of_a_model(
     assert (one.deployed_model_id == two.deployed_model_id) == same
 
 
-def test_the_same_week_of_two_models_has_two_deployed_model_ids() -> None:
+def test_two_models_have_different_deployed_model_ids_for_the_same_week() -> None:
     names = [f"model-{number}" for number in range(100)]
     ids = {TrainingRun(name, WEEK, 0).deployed_model_id for name in names}
     assert len(ids) == len(names)
@@ -117,7 +117,7 @@ def test_a_manual_run_without_logical_date_gets_the_last_complete_week(after: da
     assert training_run_of("m1", CRON, context).interval == WEEK
 
 
-def test_run_labels_tell_dag_runs_apart() -> None:
+def test_the_labels_of_two_dag_runs_differ() -> None:
     assert dag_run_label("a", "b") != dag_run_label("a", "c")
     assert re.fullmatch(
         r"[a-z0-9]{1,63}", dag_run_label("a", "scheduled__2026-11-16T03:00:00+00:00")

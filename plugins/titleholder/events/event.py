@@ -130,14 +130,11 @@ def event_id(*parts: str | int | None) -> str:
 
 
 def history(events: Iterable[Event]) -> list[Event]:
-    """Oldest first, each id once: the full event rather than the reconstructed one, else the
-    earlier. Those of the same microsecond are put so that each finds what the one before left."""
-    kept: dict[str, Event] = {}
-    for event in sorted(events, key=lambda event: (event.reconstructed, event.time)):
-        kept.setdefault(event.id, event)
+    """The events, oldest first. Those of the same microsecond are ordered so that each starts from
+    the state that the one before left."""
     ordered: list[Event] = []
     by_time: dict[datetime, list[Event]] = {}
-    for event in sorted(kept.values(), key=lambda event: (event.time, event.id)):
+    for event in sorted(events, key=lambda event: (event.time, event.id)):
         by_time.setdefault(event.time, []).append(event)
     for together in by_time.values():
         ordered.extend(_chained(together, ordered[-1] if ordered else None))

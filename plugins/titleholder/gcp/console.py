@@ -1,8 +1,8 @@
-"""Pages of Google's console, by resource name. No I/O.
+"""URLs of Google Cloud console pages by resource name. No I/O.
 
 The paths are those of google-cloud-aiplatform (`PipelineJob._dashboard_uri`) and of
 apache-airflow-providers-google (`links/vertex_ai.py`). Names may have the project's id or number:
-the console takes both.
+the console accepts both.
 """
 
 import re
@@ -24,7 +24,7 @@ def endpoint_page(endpoint: str) -> str:
 
 
 def version_page(endpoint: str, version: str) -> str:
-    """The version `model@number` in the project and region of the endpoint; "" for other names."""
+    """The version `model@number` beside that endpoint; "" for any other name."""
     found = _parts(endpoint, "endpoints")
     match = re.fullmatch(r"([\w-]+)@(\d+)", version)
     if not found or match is None:
@@ -36,7 +36,7 @@ def version_page(endpoint: str, version: str) -> str:
 
 
 def logs_page(custom_job: str) -> str:
-    """The log of `projects/P/locations/L/customJobs/C`, which ran a task of a pipeline: Vertex AI
+    """The logs of `projects/P/locations/L/customJobs/C`, which ran a task of a pipeline: Vertex AI
     logs it as the resource ml_job; "" for any other name."""
     found = _parts(custom_job, "customJobs")
     if not found:
@@ -46,7 +46,7 @@ def logs_page(custom_job: str) -> str:
 
 
 def object_page(uri: str) -> str:
-    """The object `gs://bucket/name` for a person who is signed in
+    """The object `gs://bucket/name` for a signed-in user
     (https://cloud.google.com/storage/docs/request-endpoints#cookieauth); "" for any other URI."""
     match = re.fullmatch(r"gs://([\w.-]+)/(.+)", uri)
     return f"https://storage.cloud.google.com/{match[1]}/{quote(match[2])}" if match else ""

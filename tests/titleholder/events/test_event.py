@@ -129,15 +129,6 @@ def test_the_second_of_two_changes_within_a_second() -> None:
     assert champion_at([soon, FIRST], FIRST.time + timedelta(seconds=1)) == soon
 
 
-def test_each_id_is_kept_once() -> None:
-    full = event("a", 2, actor="airflow")
-    later = event("a", 3, actor="somebody else")
-    told = event("a", 1, reconstructed=True)
-    for order in itertools.permutations([full, later, told]):
-        assert history(order) == [full]
-    assert history([told]) == [told]
-
-
 def test_ids_are_derived() -> None:
     same = event_id("linnerud", "promote", 7, None)
     assert same == event_id("linnerud", "promote", 7, None) == "fe7609fee93798bc"

@@ -19,7 +19,7 @@ HOP = "hop@my-project.iam.gserviceaccount.com"
 
 @pytest.fixture
 def key() -> str:
-    """A service account's key that Google has never seen; nothing here calls Google."""
+    """A service account's key that Google does not know; nothing here calls Google."""
     key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
     pem = key.private_bytes(
         serialization.Encoding.PEM,
@@ -38,7 +38,7 @@ def key() -> str:
 
 
 @pytest.mark.parametrize(("chain", "delegates"), [(ACCOUNT, []), (f"{HOP},{ACCOUNT}", [HOP])])
-def test_the_connection_impersonates(
+def test_credentials_impersonate_the_account_of_the_connection(
     key: str, chain: str, delegates: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = {"project": "my-project", "keyfile_dict": key, "impersonation_chain": chain}
@@ -57,30 +57,32 @@ def test_the_connection_impersonates(
 @pytest.fixture
 def anonymous(monkeypatch: pytest.MonkeyPatch) -> Environment:
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
-    monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), None, {}))
-    return Environment("nobody")
+    monkeypatch.setattr(Environment, "_connection", (AnonymousCredentials(), None, {}))
+    return Environment("anonymous")
 
 
 @pytest.mark.parametrize(
-    ("named", "host"),
+    ("api_host", "host"),
     [
         ("", "europe-west4-aiplatform.googleapis.com"),
         ("aiplatform-inside.p.googleapis.com", "aiplatform-inside.p.googleapis.com"),
         ("10.0.0.7:8443", "10.0.0.7:8443"),
     ],
 )
-def test_the_host_of_vertex_ai(
+def test_the_api_host_of_vertex_ai(
     anonymous: Environment, api_host: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", api_host)
     for kind in (EndpointServiceClient, PipelineServiceClient):
-        key = make_client(kind, anonymous)
-        assert key.api_endpoint == host
-        assert key.transport.host == (host if ":" in host else f"{host}:443")
+        client = make_client(kind, anonymous)
+        assert client.api_endpoint == host
+        assert client.transport.host == (host if ":" in host else f"{host}:443")
 
 
-@pytest.mark.parametrize("named", ["http://inside", "inside/v1", "-x", "a b", "inside:port"])
-def test_what_is_no_host(anonymous: Environment, api_host: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("api_host", ["http://inside", "inside/v1", "-x", "a b", "inside:port"])
+def test_an_invalid_api_host(
+    anonymous: Environment, api_host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", api_host)
     with pytest.raises(EnvironmentConfigError, match="write a host alone"):
         make_client(EndpointServiceClient, anonymous)

@@ -8,7 +8,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from tests.conftest import Sandbox
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.intervals import Interval
 from titleholder.pipelines.fingerprint import (
     TableContent,
@@ -25,7 +26,7 @@ CONTENT = TableContent(2, END - timedelta(hours=1), -7, 12)
 PARAMETERS = {"project": "p", "location": "l", "score": 90.0, "columns": ["a", "b"]}
 
 
-def test_it_is_that_of_rows_pipeline_and_parameters() -> None:
+def test_the_fingerprint_depends_on_rows_template_and_parameters() -> None:
     digest = fingerprint(CONTENT, {"root": {}}, PARAMETERS)
     reordered = dict(reversed(PARAMETERS.items()))
     assert fingerprint(CONTENT, {"root": {}}, reordered | {"location": "elsewhere"}) == digest
@@ -42,13 +43,13 @@ def test_it_is_that_of_rows_pipeline_and_parameters() -> None:
     assert len({digest, *others}) == 9
 
 
-def test_a_label_keeps_it_and_the_newest_version_is_named() -> None:
+def test_a_fingerprint_as_a_label_and_the_newest_version_with_it() -> None:
     digest = fingerprint(CONTENT, {}, {})
     assert fingerprint_from_labels(fingerprint_labels(digest)) == digest
     assert fingerprint_labels("") == {}
     assert (
         fingerprint_from_labels({})
-        == fingerprint_from_labels({"fingerprint": "what-a-person-wrote"})
+        == fingerprint_from_labels({"fingerprint": "written-by-hand"})
         == ""
     )
     versions = [Version("9", fingerprint=digest), Version("10", fingerprint=digest), Version("11")]
@@ -59,7 +60,7 @@ def test_a_label_keeps_it_and_the_newest_version_is_named() -> None:
 
 @dataclass(frozen=True)
 class FakeEnvironment:
-    """What Environment says."""
+    """The attributes of Environment that are used here."""
 
     project: str
     credentials: Any = field(default_factory=AnonymousCredentials)
@@ -98,14 +99,16 @@ class Source:
         return self.tables.content(self.table, "measured", WEEK, 10**9)
 
 
-def test_the_rows_of_an_interval_in_any_order(source: Source) -> None:
+def test_the_content_of_an_interval_in_any_order_of_rows(source: Source) -> None:
     first = source.add(1, 2, 3).content()
     assert (first.rows, first.newest) == (3, END - timedelta(hours=1))
-    # Newer and older weeks come and go.
+    # Rows of other weeks have no effect.
     assert source.add(0, -5, 24 * 8).content() == first
-    with_duplicates = source.add(2).add(2).content()
-    assert (with_duplicates.rows, with_duplicates.mixed) == (5, first.mixed), "which is why there is a sum, too"
-    assert with_duplicates.summed != first.summed
+    duplicated = source.add(2).add(2).content()
+    assert (duplicated.rows, duplicated.mixed) == (5, first.mixed), (
+        "which is why there is a sum, too"
+    )
+    assert duplicated.summed != first.summed
     source.client.query("DELETE FROM prints.rows WHERE TRUE").result()
     assert source.content() == TableContent(0, None, 0, 0)
     assert source.add(3).add(1, 2).content() == first

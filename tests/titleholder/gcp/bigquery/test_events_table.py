@@ -1,4 +1,4 @@
-"""The events table, through Google's client, against the sandbox's BigQuery."""
+"""The events table, through Google's client, in the sandbox's BigQuery."""
 
 import itertools
 import re
@@ -24,7 +24,7 @@ from titleholder.gcp.environment import Environment
 NUMBERS = itertools.count(1)
 START = datetime(2026, 11, 16, 3, 0, 0, 123456, tzinfo=UTC)
 DEPLOYED = Event(
-    id=event_id("linnerud", "seat"),
+    id=event_id("linnerud", "deploy"),
     time=START,
     model="linnerud",
     endpoint="projects/1/locations/us-central1/endpoints/linnerud",
@@ -60,7 +60,7 @@ class SandboxEnvironment(Environment):
     """The sandbox's project, without Airflow."""
 
     project = "titleholder-local"
-    _known = AnonymousCredentials(), project, {}
+    _connection = AnonymousCredentials(), project, {}
 
 
 @pytest.fixture
@@ -74,7 +74,7 @@ def strict(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Strict
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> bigquery.Client:
-    """Google's client, past the strict one."""
+    """Google's client without the strict server."""
     return bigquery.Client(
         project=SandboxEnvironment.project,
         credentials=AnonymousCredentials(),
@@ -104,7 +104,9 @@ def rows(client: bigquery.Client, name: str) -> Rows:
     return read
 
 
-def test_dataset_and_table_are_made(table: EventsTable, client: bigquery.Client, name: str) -> None:
+def test_the_dataset_and_the_table_are_created(
+    table: EventsTable, client: bigquery.Client, name: str
+) -> None:
     table.append([DEPLOYED])
     created = client.get_table(name)
     assert client.get_dataset(created.dataset_id).location == "us-central1"
@@ -115,9 +117,8 @@ def test_dataset_and_table_are_made(table: EventsTable, client: bigquery.Client,
     assert table.read("linnerud") == [DEPLOYED]
 
 
-def test_nothing_is_there_before_the_first_event(table: EventsTable) -> None:
+def test_reading_before_the_first_event_gives_none(table: EventsTable) -> None:
     assert table.read("linnerud") == []
-    assert table.missing(["a", "b"]) == {"a", "b"}
 
 
 def test_one_event_costs_two_calls(table: EventsTable, strict: StrictBigQuery) -> None:
@@ -143,12 +144,16 @@ def test_no_value_is_part_of_the_sql(table: EventsTable, strict: StrictBigQuery)
 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["at once", "months later"])
-def test_a_repeat_changes_nothing(
+def test_writing_an_event_again_changes_nothing(
     table: EventsTable, rows: Rows, strict: StrictBigQuery, forget: bool
 ) -> None:
     table.append([DEPLOYED])
     before = rows()
-    for again in (DEPLOYED, replace(DEPLOYED, reason="other", time=START + timedelta(hours=5)), RECONSTRUCTED):
+    for again in (
+        DEPLOYED,
+        replace(DEPLOYED, reason="other", time=START + timedelta(hours=5)),
+        RECONSTRUCTED,
+    ):
         if forget:  # BigQuery keeps job ids for half a year.
             strict.jobs.clear()
         table.append([again, again])
@@ -156,7 +161,7 @@ def test_a_repeat_changes_nothing(
     assert len(before) == 1
 
 
-def test_many_who_write_the_same_event_at_once(
+def test_concurrent_writers_of_the_same_event(
     table: EventsTable, strict: StrictBigQuery, rows: Rows
 ) -> None:
     table.append([replace(DEPLOYED, id="first")])
@@ -172,12 +177,12 @@ def test_many_who_write_the_same_event_at_once(
         list(pool.map(write, others))
     assert [row["id"] for row in rows()].count(DEPLOYED.id) == 1
     assert len(rows()) == 3
-    # BigQuery would let two MERGEs insert twice: for each event only one was let in.
+    # Two MERGEs would insert twice: for each event only one was accepted.
     assert len(strict.merges()) > 2
     assert len(set(strict.merges())) == 2
 
 
-def test_many_who_make_the_table_at_once(table: EventsTable, rows: Rows) -> None:
+def test_concurrent_creators_of_the_table(table: EventsTable, rows: Rows) -> None:
     barrier = threading.Barrier(4)
 
     def write(other: EventsTable) -> None:
@@ -190,13 +195,23 @@ def test_many_who_make_the_table_at_once(table: EventsTable, rows: Rows) -> None
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_a_full_event_takes_the_place_of_a_reconstructed_one(
+def test_a_full_event_replaces_a_reconstructed_one(
     table: EventsTable, rows: Rows, at_once: bool
 ) -> None:
     if at_once:
         with ThreadPoolExecutor(6) as pool:
             tables = [replace(table) for _ in range(6)]
-            batches = [[event] for event in (RECONSTRUCTED, DEPLOYED, RECONSTRUCTED, DEPLOYED, DEPLOYED, RECONSTRUCTED)]
+            batches = [
+                [event]
+                for event in (
+                    RECONSTRUCTED,
+                    DEPLOYED,
+                    RECONSTRUCTED,
+                    DEPLOYED,
+                    DEPLOYED,
+                    RECONSTRUCTED,
+                )
+            ]
             list(pool.map(EventsTable.append, tables, batches))
     else:
         table.append([RECONSTRUCTED])
@@ -208,7 +223,7 @@ def test_a_full_event_takes_the_place_of_a_reconstructed_one(
     assert table.read("linnerud") == [DEPLOYED]
 
 
-def test_texts_survive(table: EventsTable) -> None:
+def test_any_text_is_read_as_it_was_written(table: EventsTable) -> None:
     texts = [
         "it's \"quoted\" `ticked` \\ \\n \\' @id ? %s {table} ${x} -- /* */ ; \t",
         "two\nlines\r\nand a NUL \x00, ünï, 漢字, 😀, \u202e, \u2028",
@@ -231,7 +246,7 @@ def test_texts_survive(table: EventsTable) -> None:
     assert table.read("linnerud") == events
 
 
-def test_reading(table: EventsTable) -> None:
+def test_reading_an_interval(table: EventsTable) -> None:
     bare = Event(
         id="bare", time=START + timedelta(hours=1), model="m", action="set_traffic", reason=""
     )
@@ -240,15 +255,12 @@ def test_reading(table: EventsTable) -> None:
     assert table.read("m") == [bare, *more]
     assert table.read("m", until=more[1].time) == [bare, *more[:2]]
     assert table.read("m", until=more[1].time - timedelta(microseconds=1)) == [bare, more[0]]
-    assert table.missing(["bare", "n2", "x"]) == {"x"}
-    assert table.missing(["bare", "n2", "x"], since=more[2].time) == {"bare", "x"}
-    assert table.missing([]) == set()
 
 
 def test_events_of_another_endpoint_are_not_read(
     table: EventsTable, client: bigquery.Client, name: str, strict: StrictBigQuery
 ) -> None:
-    """Environments may share a table; while there was no endpoint, an event names none."""
+    """Environments may share a table; an event before the endpoint was created names none."""
     elsewhere = str(DEPLOYED.endpoint).replace("us-central1", "europe-west4")
     early = replace(DEPLOYED, id="early", endpoint="", time=START - timedelta(days=1))
     null = replace(early, id="null")
@@ -262,18 +274,12 @@ def test_events_of_another_endpoint_are_not_read(
     assert table.read("linnerud") == [early, null, DEPLOYED, other]
 
 
-def test_rows_that_were_doubled_by_hand_are_read_once(
-    table: EventsTable, client: bigquery.Client, name: str
+def test_a_dataset_in_another_location(
+    table: EventsTable, strict: StrictBigQuery, name: str
 ) -> None:
-    table.append([DEPLOYED])
-    client.query_and_wait(f"INSERT INTO `{name}` SELECT * FROM `{name}`")
-    assert table.read("linnerud") == [DEPLOYED]
-
-
-def test_a_dataset_that_is_elsewhere(table: EventsTable, strict: StrictBigQuery, name: str) -> None:
-    """Made by hand before, in another place than the environment's: it is found and used."""
+    """Created by hand in another location than the environment's: it is found and used."""
     table.append([replace(DEPLOYED, id="first")])
-    strict.place = "EU"
+    strict.location = "EU"
     fresh = EventsTable(table.environment, name, timeout_seconds=5)
     fresh.append([DEPLOYED])
     strict.calls.clear()
@@ -281,40 +287,39 @@ def test_a_dataset_that_is_elsewhere(table: EventsTable, strict: StrictBigQuery,
     assert len(strict.calls) == 2
     reader = EventsTable(table.environment, name, timeout_seconds=5)
     assert len(reader.read("linnerud")) == 3
-    assert reader.missing([DEPLOYED.id, "x"]) == {"x"}
     assert EventsTable(table.environment, f"{name}_not", timeout_seconds=5).read("linnerud") == []
 
 
-# --- What goes wrong on the way.
+# --- Failures.
 
 
-def test_an_answer_that_is_lost(table: EventsTable, strict: StrictBigQuery, rows: Rows) -> None:
+def test_a_lost_response(table: EventsTable, strict: StrictBigQuery, rows: Rows) -> None:
     table.append([replace(DEPLOYED, id="first")])
     strict.rules.append(lose_answer_once("MERGE"))
     table.append([DEPLOYED])
     assert len(rows()) == 2
 
 
-def test_a_job_that_failed_is_tried_anew(
+def test_a_failed_job_is_repeated(
     table: EventsTable, strict: StrictBigQuery, rows: Rows, client: bigquery.Client, name: str
 ) -> None:
     table.append([RECONSTRUCTED])
-    # The emulator has no job that fails for a while: the table is away for that while.
+    # The emulator has no temporary failures of jobs: the table is removed meanwhile.
     client.query_and_wait(f"CREATE TABLE `{name}_away` AS SELECT * FROM `{name}`")
     client.delete_table(name)
     strict.refuse("POST datasets/.*/tables", 503, "backendError")
-    with pytest.raises(RetryableError, match="cannot be made now"):
+    with pytest.raises(RetryableError, match="cannot be created now"):
         replace(table, timeout_seconds=1).append([DEPLOYED])
     strict.rules.clear()
     client.query_and_wait(f"CREATE TABLE `{name}` AS SELECT * FROM `{name}_away`")
     table.append([DEPLOYED])
     assert table.read("linnerud") == [DEPLOYED]
     assert len(rows()) == 1
-    # Told, failed, written; before them the one that found no table at all.
+    # No table, reconstructed row written, failed, full row written.
     assert {job[-2:] for job in strict.jobs} == {"-0", "-1", "-2", "-3"}
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("written", [True, False])
 def test_the_job_of_another_account(
     table: EventsTable, strict: StrictBigQuery, rows: Rows, written: bool
 ) -> None:
@@ -329,12 +334,14 @@ def test_the_job_of_another_account(
     assert [row["id"] for row in rows()].count(DEPLOYED.id) == 1
 
 
-def test_a_dataset_that_may_not_be_made(table: EventsTable, strict: StrictBigQuery) -> None:
+def test_a_dataset_that_may_not_be_created(table: EventsTable, strict: StrictBigQuery) -> None:
     strict.refuse("POST datasets$", 403, "accessDenied")
     with pytest.raises(EnvironmentConfigError) as raised:
         table.append([DEPLOYED])
     message = str(raised.value)
-    assert message.startswith(f"the events table {SandboxEnvironment.project}.{table.table} may not be made (403 ")
+    assert message.startswith(
+        f"the events table {SandboxEnvironment.project}.{table.table} may not be created (POST "
+    )
     assert "in us-central1 and grant the account roles/bigquery.dataEditor" in message
     assert "\n" not in message
 
@@ -363,7 +370,7 @@ def test_a_dataset_that_may_not_be_made(table: EventsTable, strict: StrictBigQue
         ("MERGE", 404, "notFound", RetryableError, "cannot be read or written now"),
     ],
 )
-def test_refusals(
+def test_errors_of_bigquery(
     table: EventsTable,
     strict: StrictBigQuery,
     what: str,
@@ -377,7 +384,7 @@ def test_refusals(
     with pytest.raises(error) as raised:
         replace(table, timeout_seconds=0.5).append([DEPLOYED])
     message = str(raised.value)
-    assert message.startswith(f"the event {DEPLOYED.id} (seat) of linnerud: ")
+    assert message.startswith(f"the event {DEPLOYED.id} (deploy_challenger) of linnerud: ")
     assert says in message
     assert "\n" not in message
     strict.rules.clear()
@@ -386,7 +393,7 @@ def test_refusals(
         replace(table, timeout_seconds=0.5).read("linnerud")
 
 
-# --- Tables that are there and different.
+# --- Existing tables with another schema.
 
 
 def schema(**changes: str | None) -> list[bigquery.SchemaField]:
@@ -420,7 +427,7 @@ def test_columns_of_a_newer_version_are_added(
         (schema(split_after="INTEGER"), "its column split_after is INTEGER, not STRING"),
         (
             [*schema(actor=None), bigquery.SchemaField("team", "STRING", "REQUIRED")],
-            "its column team must have a value, which no event has",
+            "its column team is required, and no event has it",
         ),
         (
             [*schema(actor=None), bigquery.SchemaField("actor", "STRING", "REPEATED")],
@@ -438,17 +445,21 @@ def test_a_table_of_another_shape(
     put(client, name, fields)
     with pytest.raises(EnvironmentConfigError) as raised:
         table.append([DEPLOYED])
-    assert str(raised.value).startswith(f"{SandboxEnvironment.project}.{name} cannot hold events: {says}")
+    assert str(raised.value).startswith(
+        f"{SandboxEnvironment.project}.{name} cannot hold events: {says}"
+    )
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["events", "a.b.c.d", "a`b.c", "p.d.t;", "a b.c", ""])
-def test_names_that_are_no_table(name: str) -> None:
+def test_an_invalid_table_name(name: str) -> None:
     with pytest.raises(EnvironmentConfigError, match=r"write dataset\.table"):
         EventsTable(SandboxEnvironment("google"), name)
 
 
-def test_the_questions_of_the_page(table: EventsTable, client: bigquery.Client, name: str) -> None:
+def test_the_queries_of_the_documentation(
+    table: EventsTable, client: bigquery.Client, name: str
+) -> None:
     promoted = replace(
         DEPLOYED,
         id="promoted",
@@ -461,16 +472,15 @@ def test_the_questions_of_the_page(table: EventsTable, client: bigquery.Client, 
     evaluated = replace(DEPLOYED, id="judged", action="evaluated", reason="not yet", evidence=found)
     table.append([DEPLOYED, promoted, blocked, evaluated])
     page = (REPOSITORY / "docs" / "events.md").read_text()
-    questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     champion, blocked_rows, verdicts, promotions = (
-        list(client.query_and_wait(question.replace("titleholder.events", name)))
-        for question in questions
+        list(client.query_and_wait(query.replace("titleholder.events", name))) for query in queries
     )
     assert [row["champion_after"] for row in champion] == ["2991330000"]
     assert [row["times"] for row in blocked_rows] == [1]
-    (message,) = verdicts
-    assert (message["challenger_after"], message["outcome"]) == (DEPLOYED.challenger_after, "hold")
-    assert (float(message["n"]), float(message["estimate"])) == (500, 0.25)
+    (verdict,) = verdicts
+    assert (verdict["challenger_after"], verdict["outcome"]) == (DEPLOYED.challenger_after, "hold")
+    assert (float(verdict["n"]), float(verdict["estimate"])) == (500, 0.25)
     assert [row["time"] for row in promotions] == [promoted.time]
     assert all(f"`{column.name}`" in page for column in COLUMNS)
 
