@@ -92,15 +92,15 @@ def training_run_of(model: str, cron: str, context: Mapping[str, Any]) -> Traini
 def recency_of(alias: str, model: str | None = None) -> Recency | None:
     """The recency in a training run's name; None for any other alias, and for a run of another
     model than `model`."""
-    found = _parsed(alias)
-    return found[1] if found is not None and model in (None, found[0]) else None
+    parsed = _parsed(alias)
+    return parsed[1] if parsed is not None and model in (None, parsed[0]) else None
 
 
 @lru_cache(maxsize=10_000)
 def deployed_model_id_of(alias: str) -> str | None:
     """The deployed model id of a training run's name; None for any other alias."""
-    found = _parsed(alias)
-    return _deployed_model_id(*found) if found is not None else None
+    parsed = _parsed(alias)
+    return _deployed_model_id(*parsed) if parsed is not None else None
 
 
 def _parsed(alias: str) -> tuple[str, Recency] | None:

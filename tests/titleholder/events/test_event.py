@@ -93,7 +93,6 @@ RECONSTRUCTED = replace(UNKNOWN, reconstructed=True)
         pytest.param(
             [FIRST, replace(RECONSTRUCTED, champion_after=None)], FIRST, id="unknown afterwards"
         ),
-        pytest.param([FIRST, RECONSTRUCTED, UNKNOWN], UNKNOWN, id="full before reconstructed"),
         pytest.param([FIRST, change("x", 2, "abort", "A", None)], None, id="nobody afterwards"),
         pytest.param(
             [FIRST, change("x", 2, "abort", "A", None), change("y", 3, "seat", None, "A")],

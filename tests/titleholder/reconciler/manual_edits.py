@@ -75,8 +75,10 @@ class ManualEdits:
         }
         if "challenger" in roles:
             labels["challenger-percentage"] = str(split[roles["challenger"]])
-        shares = {id_of_week(week): share for week, share in split.items() if share}
-        self._update(labels=labels, traffic_split=shares)
+        percentages = {
+            id_of_week(week): percentage for week, percentage in split.items() if percentage
+        }
+        self._update(labels=labels, traffic_split=percentages)
         if starting_state == WITH_UNMANAGED:
             self._deploy_unmanaged(UNMANAGED[0], {"0": 20, id_of_week(0): 30, id_of_week(1): 50})
             self.edits += 1

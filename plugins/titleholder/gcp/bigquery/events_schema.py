@@ -28,18 +28,18 @@ def ensure_table(statements: Statements) -> str:
     from google.cloud.bigquery import QueryJobConfig
 
     try:
-        found = _get_or_create(statements)
-        place = str(found.location or statements.location)
-        for column in _missing_columns(found):
+        table = _get_or_create(statements)
+        location = str(table.location or statements.location)
+        for column in _missing_columns(table):
             # A patch of the schema could undo that of a concurrent caller.
             alter = (
                 f"ALTER TABLE `{statements.table}` ADD COLUMN IF NOT EXISTS `{column.name}` "
                 f'{column.type} OPTIONS (description="{column.description}")'
             )
-            replace(statements, location=place).run(alter, QueryJobConfig())
+            replace(statements, location=location).run(alter, QueryJobConfig())
     except GoogleAPIError as error:
         raise _setup_error(statements, error) from None
-    return place
+    return location
 
 
 def table_location(statements: Statements) -> str | None:
@@ -47,10 +47,10 @@ def table_location(statements: Statements) -> str | None:
     from google.api_core.exceptions import NotFound
 
     try:
-        found = statements.client.get_table(statements.table, **statements.call_options)
+        table = statements.client.get_table(statements.table, **statements.call_options)
     except NotFound:
         return None
-    return str(found.location or statements.location)
+    return str(table.location or statements.location)
 
 
 def _get_or_create(statements: Statements) -> "bigquery.Table":
@@ -86,29 +86,30 @@ def _get_or_create(statements: Statements) -> "bigquery.Table":
     return client.create_table(table, exists_ok=True, **options)
 
 
-def _missing_columns(found: "bigquery.Table") -> list[Column]:
+def _missing_columns(table: "bigquery.Table") -> list[Column]:
     """Columns to add. Raises EnvironmentConfigError for a table that cannot hold events."""
-    name = f"{found.project}.{found.dataset_id}.{found.table_id}"
-    fields = {field.name.lower(): field for field in found.schema}
-    wrong = [] if found.table_type in ("TABLE", None) else [f"it is a {found.table_type}"]
+    name = f"{table.project}.{table.dataset_id}.{table.table_id}"
+    fields = {field.name.lower(): field for field in table.schema}
+    problems = [] if table.table_type in ("TABLE", None) else [f"it is a {table.table_type}"]
+    missing = []
     for column in COLUMNS:
         field = fields.pop(column.name, None)
         if field is None:
-            wrong += [f"it has no column {column.name}"] if column.required else []
+            missing.append(column)
+            problems += [f"it has no column {column.name}"] if column.required else []
         elif ALIASES.get(field.field_type, field.field_type) != column.type:
-            wrong.append(f"its column {column.name} is {field.field_type}, not {column.type}")
+            problems.append(f"its column {column.name} is {field.field_type}, not {column.type}")
         elif field.mode == "REPEATED":
-            wrong.append(f"its column {column.name} is repeated")
+            problems.append(f"its column {column.name} is repeated")
     for field in fields.values():
         if field.mode == "REQUIRED" and not field.default_value_expression:
-            wrong.append(f"its column {field.name} is required, and no event has it")
-    if wrong:
+            problems.append(f"its column {field.name} is required, and no event has it")
+    if problems:
         raise EnvironmentConfigError(
-            f"{name} cannot hold events: {'; '.join(wrong)}; name another table, or drop this one "
+            f"{name} cannot hold events: {'; '.join(problems)}; name another table, or drop this one "
             "if it is not needed"
         )
-    names = {field.name.lower() for field in found.schema}
-    return [column for column in COLUMNS if column.name not in names]
+    return missing
 
 
 def _setup_error(

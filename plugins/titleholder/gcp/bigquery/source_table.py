@@ -41,13 +41,13 @@ class SourceTables:
 
         Raises Unreadable when the table does not exist or may not be read.
         """
-        found = self._table(bigquery_client(self.environment), table)
+        metadata = self._table(bigquery_client(self.environment), table)
         # A view has no row count, and its time of change is that of its definition.
-        is_table = found.table_type == "TABLE"
+        is_table = metadata.table_type == "TABLE"
         return Metadata(
-            rows=found.num_rows if is_table else None,
-            modified=found.modified if is_table else None,
-            streaming=found.streaming_buffer is not None,
+            rows=metadata.num_rows if is_table else None,
+            modified=metadata.modified if is_table else None,
+            streaming=metadata.streaming_buffer is not None,
         )
 
     def coverage(
@@ -142,14 +142,14 @@ class SourceTables:
             )
 
         client = bigquery_client(self.environment)
-        found = self._table(client, table)
+        metadata = self._table(client, table)
         fixed = {k: value for k, value in parameters.items() if k not in excluded_from_key}
         try:
-            if found.table_type == "TABLE" and found.streaming_buffer is None:
-                state = f"{found.created} {found.modified} {found.num_rows} {self.now:%Y-%m-%dT%H}"
+            if metadata.table_type == "TABLE" and metadata.streaming_buffer is None:
+                state = f"{metadata.created} {metadata.modified} {metadata.num_rows} {self.now:%Y-%m-%dT%H}"
                 key = f"{query} {sorted(fixed.items())} {max_bytes} {state}"
                 job_id = f"titleholder-source-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
-                job = {"job_id": job_id, "location": found.location}
+                job = {"job_id": job_id, "location": metadata.location}
                 (row,) = run_once(client, query, config, self.timeout_seconds, **job)
             else:
                 (row,) = run(client, query, config(), self.timeout_seconds)

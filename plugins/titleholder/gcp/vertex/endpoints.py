@@ -61,24 +61,24 @@ class Endpoints:
         busy = tuple(operation.name for operation in running)
         if name is None:
             return View(self.config.model, None, versions=self.versions(), pending_operations=busy)
-        found = self._endpoints.get_endpoint(name=name, **read_options(self.timeout_seconds))
-        self._check_owner(found)
+        endpoint = self._endpoints.get_endpoint(name=name, **read_options(self.timeout_seconds))
+        self._check_owner(endpoint)
         return View(
             model=self.config.model,
             endpoint=name,
             deployed_models=tuple(
-                _deployed_model(found, deployed) for deployed in found.deployed_models
+                _deployed_model(endpoint, deployed) for deployed in endpoint.deployed_models
             ),
-            labels=dict(found.labels),
-            etag=found.etag,
-            created=found.create_time,
-            updated=found.update_time,
+            labels=dict(endpoint.labels),
+            etag=endpoint.etag,
+            created=endpoint.create_time,
+            updated=endpoint.update_time,
             versions=self.versions(),
             pending_operations=busy,
             undeploying=any(
                 operation.metadata.type_url.endswith(_UNDEPLOYING) for operation in running
             ),
-            request_log=request_log_table(found),
+            request_log=request_log_table(endpoint),
         )
 
     def resource(self) -> tuple[str, datetime | None]:
@@ -92,15 +92,15 @@ class Endpoints:
                 name=name, **read_options(self.timeout_seconds)
             ).create_time
         # Google writes the project's number, which the names of the versions contain.
-        place = parent(self.environment)
+        prefix = parent(self.environment)
         with suppress(exceptions.NotFound):
             versions = self._models.list_model_versions(
                 name=self._model_name, **read_options(self.timeout_seconds)
             )
             for version in versions:
-                place = version.name.partition("/models/")[0]
+                prefix = version.name.partition("/models/")[0]
                 break
-        return f"{place}/endpoints/{self.config.model}", None
+        return f"{prefix}/endpoints/{self.config.model}", None
 
     def apply(self, step: Step, view: View, event: str = "") -> str:
         """Apply one step; returns the name of its long-running operation, "" when it is done.
@@ -137,17 +137,17 @@ class Endpoints:
         `step` describes the step of the operation. Raises for a failed operation:
         ManualActionRequired if it would fail again, else RetryableError.
         """
-        found = self._endpoints.get_operation(
+        state = self._endpoints.get_operation(
             {"name": operation}, **read_options(self.timeout_seconds)
         )
-        if found.HasField("error"):
+        if state.HasField("error"):
             # A model to undeploy may have received traffic meanwhile: the next attempt observes it.
-            has_traffic = found.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
-            final = found.error.code in _FINAL_CODES and not has_traffic
+            has_traffic = state.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
+            final = state.error.code in _FINAL_CODES and not has_traffic
             kind = ManualActionRequired if final else RetryableError
-            message = " ".join(found.error.message.split())
+            message = " ".join(state.error.message.split())
             raise kind(f"Vertex AI could not {step}: {message} (operation {operation})")
-        return not found.done
+        return not state.done
 
     def _call(self, step: Step, view: View, event: str) -> Any:
         from google.cloud import aiplatform_v1 as v1
@@ -228,7 +228,7 @@ class Endpoints:
 
     def _endpoint_name(self) -> str | None:
         display_name = self.config.endpoint.display_name
-        found = list(
+        endpoints = list(
             self._endpoints.list_endpoints(
                 request={
                     "parent": parent(self.environment),
@@ -237,13 +237,13 @@ class Endpoints:
                 **read_options(self.timeout_seconds),
             )
         )
-        if len(found) > 1:
-            names = ", ".join(endpoint.name for endpoint in found)
+        if len(endpoints) > 1:
+            names = ", ".join(endpoint.name for endpoint in endpoints)
             raise ManualActionRequired(
-                f"{len(found)} endpoints are named {display_name!r} ({names}); delete or rename "
+                f"{len(endpoints)} endpoints are named {display_name!r} ({names}); delete or rename "
                 "all but the one that applications call, then repeat this"
             )
-        return str(found[0].name) if found else None
+        return str(endpoints[0].name) if endpoints else None
 
     def _check_owner(self, endpoint: Any) -> None:
         """Raises ManualActionRequired for an endpoint that another model's rollout has labelled.
@@ -261,7 +261,7 @@ class Endpoints:
         from google.api_core import exceptions
 
         try:
-            found = list(
+            versions = list(
                 self._models.list_model_versions(
                     name=self._model_name, **read_options(self.timeout_seconds)
                 )
@@ -277,7 +277,7 @@ class Endpoints:
                 data_interval_end=parse_label_time(version.labels.get(Label.DATA_INTERVAL_END, "")),
                 fingerprint=fingerprint_from_labels(version.labels),
             )
-            for version in found
+            for version in versions
         )
 
     def _version_name(self, view: View, reference: str) -> str:

@@ -89,14 +89,14 @@ class Jobs:
 
     def running(self, run_label: str) -> list[Job]:
         """The jobs of one dag run that have not ended, without their tasks."""
-        found = self._client.list_pipeline_jobs(
+        jobs = self._client.list_pipeline_jobs(
             request={
                 "parent": parent(self.environment),
                 "filter": f'labels.{Label.RUN}="{run_label}"',
             },
             **read_options(),
         )
-        return [job for job in map(_job, found) if not job.ended]
+        return [job for job in map(_job, jobs) if not job.ended]
 
     @cached_property
     def _client(self) -> Any:
