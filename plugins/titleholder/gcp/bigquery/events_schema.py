@@ -106,8 +106,8 @@ def _missing_columns(table: "bigquery.Table") -> list[Column]:
             problems.append(f"its column {field.name} is required, and no event has it")
     if problems:
         raise EnvironmentConfigError(
-            f"{name} cannot hold events: {'; '.join(problems)}; name another table, or drop this one "
-            "if it is not needed"
+            f"{name} cannot hold events: {'; '.join(problems)}; name another table, or drop this "
+            "one if it is not needed"
         )
     return missing
 

@@ -54,11 +54,8 @@ class Statements:
     def run(self, query: str, config: "bigquery.QueryJobConfig", job_id: str | None = None) -> None:
         """Run one job, which ends by itself after `timeout_seconds`: it must not change the table
         hours after its caller has given up."""
-        run(
-            *(self.client, query, config, self.timeout_seconds),
-            job_id=job_id,
-            location=self.location,
-        )
+        job = {"job_id": job_id, "location": self.location}
+        run(self.client, query, config, self.timeout_seconds, **job)
 
     def merge(self, event: Event, job_id: str) -> None:
         """Insert the event unless there is a row of its id, or replace a reconstructed row, in the

@@ -146,8 +146,9 @@ class SourceTables:
         fixed = {k: value for k, value in parameters.items() if k not in excluded_from_key}
         try:
             if metadata.table_type == "TABLE" and metadata.streaming_buffer is None:
-                state = f"{metadata.created} {metadata.modified} {metadata.num_rows} {self.now:%Y-%m-%dT%H}"
-                key = f"{query} {sorted(fixed.items())} {max_bytes} {state}"
+                state = f"{metadata.created} {metadata.modified} {metadata.num_rows}"
+                hour = f"{self.now:%Y-%m-%dT%H}"
+                key = f"{query} {sorted(fixed.items())} {max_bytes} {state} {hour}"
                 job_id = f"titleholder-source-{hashlib.sha256(key.encode()).hexdigest()[:32]}"
                 job = {"job_id": job_id, "location": metadata.location}
                 (row,) = run_once(client, query, config, self.timeout_seconds, **job)

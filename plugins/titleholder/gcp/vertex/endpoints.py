@@ -240,8 +240,8 @@ class Endpoints:
         if len(endpoints) > 1:
             names = ", ".join(endpoint.name for endpoint in endpoints)
             raise ManualActionRequired(
-                f"{len(endpoints)} endpoints are named {display_name!r} ({names}); delete or rename "
-                "all but the one that applications call, then repeat this"
+                f"{len(endpoints)} endpoints are named {display_name!r} ({names}); delete or "
+                "rename all but the one that applications call, then repeat this"
             )
         return str(endpoints[0].name) if endpoints else None
 
