@@ -18,7 +18,7 @@ from titleholder.alerts.from_failure import (
     alert_for_task,
 )
 from titleholder.alerts.task_failure import TaskFailure
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.errors import error_message
 
 
 def alert_from_context(model: str, context: Any) -> Alert | None:

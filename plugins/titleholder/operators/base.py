@@ -15,7 +15,7 @@ from titleholder.alerts.task_failure import TaskFailure
 from titleholder.config.model import ModelConfig
 from titleholder.errors import DriftDetected, InvalidRequest, RetryableError, TitleholderError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import error_message, is_transient
+from titleholder.gcp.errors import error_message, is_transient
 from titleholder.naming import TrainingRun, training_run_of
 
 # Airflow learns up to five seconds late that a worker has released a task. A task that is resumed

@@ -17,7 +17,7 @@ from titleholder.alerts.from_failure import (
     alert_for_task,
 )
 from titleholder.alerts.from_source import alert_for_stale_source
-from titleholder.freshness import Finding, Outcome
+from titleholder.freshness import Finding, FreshnessState
 from titleholder.intervals import Interval
 
 WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
@@ -83,7 +83,7 @@ def test_a_run_without_a_failed_task_and_a_late_one() -> None:
 def test_a_stale_source_says_how_late_and_until_when() -> None:
     end = datetime(2026, 11, 16, 3, tzinfo=UTC)
     finding = Finding(
-        Outcome.STALE,
+        FreshnessState.STALE,
         "p.d.t has no row; waiting until 2026-11-16 15:00 UTC",
         end + timedelta(hours=12),
     )

@@ -590,7 +590,7 @@ def test_google_that_does_not_answer(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, faults: Faults
 ) -> None:
     faults.answer("list_model_versions", "PERMISSION_DENIED")
-    assert "titleholder: Google did not do it: " in terminal("status", code=1)
+    assert "titleholder: the call to Google failed: " in terminal("status", code=1)
 
 
 def test_the_command_itself(terminal: Terminal, sandbox: Sandbox) -> None:

@@ -14,9 +14,8 @@ from titleholder.alerts.alert import AlertKind
 from titleholder.alerts.task_failure import TaskFailure
 from titleholder.config.loader import load_model
 from titleholder.errors import DriftDetected, ManualActionRequired, RetryableError
-from titleholder.gcp.bigquery.client import error_text
-from titleholder.gcp.bigquery.source_table import _query_error
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.bigquery.client import read_error
+from titleholder.gcp.errors import error_message
 from titleholder.operators.submit_pipeline import SubmitPipelineOperator
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
@@ -62,7 +61,6 @@ def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
         with pytest.raises(Exception, match="Max retries exceeded with url") as raised:
             client.get_endpoint(name="projects/p/locations/l/endpoints/e", retry=retry)
         assert error_message(raised.value) == "127.0.0.1:9 cannot be reached (Connection refused)"
-        assert error_text(raised.value).count("127.0.0.1:9 cannot be reached") == (retry is again)
     asked = requests.Request("GET", "https://bigquery.googleapis.com/x?y").prepare()
     late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=asked)
     assert error_message(late) == "bigquery.googleapis.com did not answer in time"
@@ -81,12 +79,14 @@ def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
         ),
         (exceptions.Forbidden("no", [{"reason": "accessDenied"}]), True, "dataViewer"),
         (exceptions.Forbidden("no", [{"reason": "quotaExceeded"}]), False, "cannot be read now"),
-        (exceptions.BadRequest("no", [{"reason": "invalidQuery"}]), True, "as a TIMESTAMP"),
+        (exceptions.BadRequest("no", [{"reason": "invalidQuery"}]), True, "no TIMESTAMP"),
         (exceptions.BadRequest("no", [{"reason": "resourcesExceeded"}]), False, "read now"),
         (exceptions.ServiceUnavailable("away"), False, "cannot be read now"),
     ],
 )
 def test_what_bigquery_says(error: exceptions.GoogleAPICallError, final: bool, says: str) -> None:
-    told = _query_error("p.d.t", "ts", error)
+    told = read_error(
+        "p.d.t", error, "source.freshness.max_bytes", "ts", ("no TIMESTAMP", "correct it")
+    )
     assert told.final is final
     assert says in str(told)
