@@ -49,13 +49,12 @@ def traffic_text(split: Mapping[str, int] | None, event: Event) -> str:
     if not split:
         return "No model receives traffic: the endpoint has no traffic split."
     roles = {event.champion_after: "the champion", event.challenger_after: "the challenger"}
-
-    def name(deployed: str) -> str:
-        version = event.version_text(deployed)
-        return f"{roles[deployed]} {version}" if deployed in roles else f"{version}, without role,"
-
-    parts = [f"{name(deployed)} {percentage} %" for deployed, percentage in split.items()]
-    return f"{', '.join(parts)} of the traffic."
+    parts = [
+        f"{percentage} % to {roles.get(deployed, 'a model without role,')} "
+        f"{event.version_text(deployed)}"
+        for deployed, percentage in split.items()
+    ]
+    return f"{', '.join(parts)}."
 
 
 _Text = tuple[AlertKind, str | None, str, str]

@@ -35,31 +35,29 @@ def event(action: str, **given: Any) -> Event:
     ("action", "given", "kind", "what", "traffic", "todo"),
     [
         (
-            "crown",
+            "first_champion",
             {"champion_after": OLD, "split_after": ALONE},
             AlertKind.FIRST_CHAMPION,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is the first champion.",
-            "100 % of the requests go to the champion linnerud@1.",
+            "100 % to the champion linnerud@1.",
             "Nothing now.",
         ),
         (
-            "seat",
+            "deploy_challenger",
             {**MOVE, "challenger_after": NEW, "split_after": TWO},
             AlertKind.CHALLENGER_DEPLOYED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger.",
-            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
-            "challenger linnerud@2.",
-            "Nothing: linnerud__rollout judges it by itself.",
+            "90 % to the champion linnerud@1, 10 % to the challenger linnerud@2.",
+            "Nothing: linnerud__rollout evaluates it.",
         ),
         (
-            "share",
+            "set_traffic",
             {**BOTH, "split_before": TWO, "split_after": {OLD: 60, NEW: 40}},
             AlertKind.TRAFFIC_CHANGED,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the requests.",
-            "60 % of the requests go to the champion linnerud@1, 40 % of the requests go to the "
-            "challenger linnerud@2.",
-            "Nothing. To take it off live traffic at once, trigger linnerud__rollout with the "
-            "intent abort.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the traffic.",
+            "60 % to the champion linnerud@1, 40 % to the challenger linnerud@2.",
+            "Nothing. To take its traffic at once, trigger linnerud__rollout with the intent "
+            "abort.",
         ),
         (
             "promote",
@@ -72,26 +70,26 @@ def event(action: str, **given: Any) -> Event:
             AlertKind.PROMOTED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is champion, linnerud@1 (data until "
             "2026-11-09 03:00 UTC) is not any more.",
-            "100 % of the requests go to the champion linnerud@2.",
-            "Nothing. To go back, trigger linnerud__rollout with the intent reinstate.",
+            "100 % to the champion linnerud@2.",
+            "Nothing. To go back, trigger linnerud__rollout with the intent undo_promotion.",
         ),
         (
             "rollback",
             {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
             AlertKind.ROLLED_BACK,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more.",
-            "100 % of the requests go to the champion linnerud@1.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more.",
+            "100 % to the champion linnerud@1.",
             "Nothing: the next weekly model is the next challenger.",
         ),
         (
             "abort",
             {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
             AlertKind.ROLLED_BACK,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more, and "
             "stays deployed without traffic.",
-            "100 % of the requests go to the champion linnerud@1.",
-            "Trigger linnerud__rollout with the intent share to bring it back, or rollback to "
-            "undeploy it.",
+            "100 % to the champion linnerud@1.",
+            "Trigger linnerud__rollout with the intent set_traffic to give it traffic again, "
+            "or rollback to undeploy it.",
         ),
         (
             "abort",
@@ -103,10 +101,9 @@ def event(action: str, **given: Any) -> Event:
                 "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
             },
             AlertKind.ROLLED_BACK,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more, and "
             "stays deployed without traffic.",
-            "80 % of the requests go to the champion linnerud@1, 20 % of the requests go to id 7, "
-            "which has no role.",
+            "80 % to the champion linnerud@1, 20 % to a model without role, id 7.",
             "The endpoint was changed by hand and still differs from the record (the split is off; "
             "7 was deployed): trigger linnerud__rollout with the intent adopt or restore.",
         ),
@@ -114,27 +111,26 @@ def event(action: str, **given: Any) -> Event:
             "rollback",
             {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
             AlertKind.ROLLED_BACK,
-            "id 7 has traffic no more.",
-            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
-            "challenger linnerud@2.",
+            "id 7 has no traffic any more.",
+            "90 % to the champion linnerud@1, 10 % to the challenger linnerud@2.",
             "Nothing: the next weekly model is the next challenger.",
         ),
         (
-            "reinstate",
+            "undo_promotion",
             {"champion_before": NEW, "champion_after": OLD, "split_after": ALONE},
             AlertKind.PROMOTION_UNDONE,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is champion again instead "
             "of linnerud@2 (data until 2026-11-16 03:00 UTC).",
-            "100 % of the requests go to the champion linnerud@1.",
+            "100 % to the champion linnerud@1.",
             "Nothing now.",
         ),
         (
             "adopt",
             {"champion_after": OLD, "split_after": ALONE},
             AlertKind.DRIFT_RESOLVED,
-            "the endpoint was taken as it was found, with linnerud@1 (data until "
+            "the endpoint was recorded as it was found, with linnerud@1 (data until "
             "2026-11-09 03:00 UTC) as champion.",
-            "100 % of the requests go to the champion linnerud@1.",
+            "100 % to the champion linnerud@1.",
             "Nothing now.",
         ),
     ],
@@ -155,14 +151,14 @@ def test_told(
 
 
 @pytest.mark.parametrize(
-    "action", ["withdraw", "refused", "superseded", "waiting", "judged", "somethingnew"]
+    "action", ["remove_challenger", "blocked", "superseded", "challenger_busy", "evaluated", "somethingnew"]
 )
 def test_nothing_to_tell(action: str) -> None:
     assert alert_for_event(event(action, **MOVE), has_duel=True) is None
 
 
 def test_what_a_later_actor_read_off_the_endpoint_is_not_told_again() -> None:
-    seated = event("seat", **MOVE, challenger_after=NEW, split_after=TWO)
+    seated = event("deploy_challenger", **MOVE, challenger_after=NEW, split_after=TWO)
     assert alert_for_event(replace(seated, reconstructed=True), has_duel=True) is None
 
 
@@ -181,7 +177,7 @@ def test_who_asked_why_and_where_to_look() -> None:
     )
     alert = alert_for_event(seated, has_duel=True)
     assert alert is not None
-    assert alert.summary.endswith("is not any more (the challenger is better). Asked for by ada.")
+    assert alert.summary.endswith("is not any more (the challenger is better). Requested by ada.")
     assert [link.name for link in alert.links] == [
         "Endpoint",
         "Model linnerud@2",
@@ -192,13 +188,13 @@ def test_who_asked_why_and_where_to_look() -> None:
 
 def test_the_place_of_another_and_nobody_who_judges() -> None:
     seated = event(
-        "seat", **MOVE, challenger_before="9", challenger_after=NEW, split_after=TWO,
+        "deploy_challenger", **MOVE, challenger_before="9", challenger_after=NEW, split_after=TWO,
         interval_start=datetime(2026, 11, 9, 3, tzinfo=UTC),
         interval_end=datetime(2026, 11, 16, 3, tzinfo=UTC),
     )  # fmt: skip
     alert = alert_for_event(seated, has_duel=False)
     assert alert is not None
-    assert "is challenger, in the place of id 9." in alert.summary
+    assert "is challenger, instead of id 9." in alert.summary
     assert alert.subject == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
     assert alert.next_step == (
         "Compare it with the champion, then trigger linnerud__rollout with the intent promote or "

@@ -24,23 +24,22 @@ HALF = timedelta(days=14)
 
 
 def told(
-    outcome: Outcome, live: timedelta, *before: Event, doubt: str = "", promotion: Any = "automatic"
+    outcome: Outcome, live: timedelta, *before: Event, issue: str = "", promotion: Any = "automatic"
 ) -> Alert | None:
     assert CONFIG.duel is not None
     config = CONFIG.model_copy(
         update={"rollout": CONFIG.rollout.model_copy(update={"promotion": promotion})}
     )
-    verdict = Verdict(outcome, "because", doubt, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
-    stages = config.rollout.stages
-    decision = decide(
-        verdict, stages, stages[-1].traffic_percentage, live, CHALLENGER.id, promotion
-    )
-    record = {"job": "now", "since": BEGUN.isoformat(), "share": stages[-1].traffic_percentage}
+    verdict = Verdict(outcome, "because", issue, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
+    steps = config.rollout.traffic_steps
+    percentage = steps[-1].traffic_percentage
+    decision = decide(verdict, config.rollout, percentage, live, CHALLENGER.id)
+    record = {"job": "now", "since": BEGUN.isoformat(), "traffic_percentage": percentage}
     made = Evaluation(verdict, decision, record)
     return alert_for_verdict(config, CONFIG.duel, made, CHALLENGER, before, BEGUN + live)
 
 
-def judged(live: timedelta, outcome: str, doubt: str = "", job: str = "before") -> Event:
+def judged(live: timedelta, outcome: str, issue: str = "", job: str = "before") -> Event:
     return Event(
         id=f"j{live.days}",
         time=BEGUN + live,
@@ -48,7 +47,7 @@ def judged(live: timedelta, outcome: str, doubt: str = "", job: str = "before") 
         action="evaluated",
         reason="",
         challenger_after=CHALLENGER.id,
-        evidence={"job": job, "verdict": {"outcome": outcome, "doubt": doubt}},
+        evidence={"job": job, "verdict": {"outcome": outcome, "issue": issue}},
     )
 
 
@@ -76,9 +75,9 @@ def test_held(
     assert (alert and alert.kind) == kind
 
 
-def test_the_same_doubt_is_told_once() -> None:
-    say = lambda doubt: told(  # noqa: E731
-        Outcome.INCONCLUSIVE, 2 * DAY, judged(DAY, "inconclusive", "stale"), doubt=doubt
+def test_the_same_issue_is_told_once() -> None:
+    say = lambda issue: told(  # noqa: E731
+        Outcome.INCONCLUSIVE, 2 * DAY, judged(DAY, "inconclusive", "stale"), issue=issue
     )
     assert say("stale") is None
     assert say("too few") is not None
@@ -113,6 +112,6 @@ def test_what_it_says() -> None:
     alert = told(Outcome.HOLD, HALF)
     assert alert is not None
     assert alert.subject == "linnerud@2 (data until 2026-11-16T03:00:00Z)"
-    share = CONFIG.rollout.stages[-1].traffic_percentage
-    assert alert.summary == f"Challenger with {share} % for 14 d: hold: because."
+    percentage = CONFIG.rollout.traffic_steps[-1].traffic_percentage
+    assert alert.summary == f"Challenger with {percentage} % for 14 d: hold: because."
     assert "without a decision by 2026-12-14 04:00 UTC it is rolled back" in alert.next_step

@@ -47,7 +47,7 @@ def test_posted_with_a_link_to_the_run(
     with caplog.at_level(logging.DEBUG):
         notifier().send(ALERT, RUN)
     (text,) = into.texts
-    assert text.startswith("*linnerud: challenger seated* (a week)\nIt is seated.\n")
+    assert text.startswith("*linnerud: challenger deployed* (a week)\nIt is seated.\n")
     assert text.endswith("<https://airflow.example/dags/d/runs/r%2B1|Airflow>")
     assert SECRET not in caplog.text
 
@@ -74,7 +74,7 @@ def test_a_backfill_is_quiet(
 def test_without_a_connection_there_is_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     notifier().send(ALERT, RUN)
     said = capfd.readouterr().out
-    assert "titleholder: linnerud: challenger seated (a week): It is seated." in said
+    assert "titleholder: linnerud: challenger deployed (a week): It is seated." in said
     assert "warning" not in said
 
 
@@ -218,7 +218,7 @@ def test_mail_by_airflows_own_backend(mailbox: Mailbox) -> None:
     notifier(email=["a@example.com", "b@example.com"]).send(ALERT, RUN)
     (message,) = mailbox.received
     assert message["To"] == "a@example.com, b@example.com"
-    assert message["Subject"] == "Titleholder: linnerud: challenger seated"
+    assert message["Subject"] == "Titleholder: linnerud: challenger deployed"
     (body,) = message.get_payload()
     assert "<p>It is seated.</p>" in body.get_payload(decode=True).decode()
 

@@ -154,26 +154,26 @@ def by_hand(terminal: Terminal) -> Callable[[dict[str, int]], None]:
 
 def seats(terminal: Terminal) -> dict[str, tuple[str | None, int]]:
     return {
-        seat["id"]: (seat["role"], seat["share"]) for seat in terminal.json("status")["deployed"]
+        seat["id"]: (seat["role"], seat["traffic_percentage"]) for seat in terminal.json("status")["deployed"]
     }
 
 
 def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     told = terminal("status")
-    assert f"champion    90 %  {terminal.name}@1" in told
-    assert f"challenger  10 %  {terminal.name}@2" in told
+    assert f"champion           90 %  {terminal.name}@1" in told
+    assert f"challenger         10 %  {terminal.name}@2" in told
     name = terminal.name
-    assert f"{name}@2 is challenger with 50 % of the requests" in terminal("share", "50")
-    assert terminal("promote") == f"{name}@2 is champion with 100 % of the requests\n"
+    assert f"{name}@2 is challenger with 50 % of the traffic" in terminal("set-traffic", "50")
+    assert terminal("promote") == f"{name}@2 is champion with 100 % of the traffic\n"
     assert seats(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
-    again = f"nothing to change: {name}@2 is champion with 100 % of the requests\n"
-    assert terminal("promote", "--id", b) == again
+    again = f"nothing to change: {name}@2 is champion with 100 % of the traffic\n"
+    assert terminal("promote", "--deployed-model-id", b) == again
     refused = terminal("rollback", code=1)
     assert "there is no challenger on projects/" in refused
     assert f"to bring the previous champion {name}@1 back, use" in refused
-    assert f"titleholder reinstate {name} --id {a}`" in refused
-    assert terminal("reinstate") == f"{name}@1 is champion again with 100 % of the requests\n"
+    assert f"titleholder undo-promotion {name} --deployed-model-id {a}`" in refused
+    assert terminal("undo-promotion") == f"{name}@1 is champion again with 100 % of the traffic\n"
     assert seats(terminal) == {a: ("champion", 100), b: ("previous-champion", 0)}
 
 
@@ -181,22 +181,22 @@ def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Termina
     """The hint of a refused rollback once led to a reinstate that did nothing, and said so."""
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("promote")
-    terminal("reinstate")
+    terminal("undo-promotion")
     name = terminal.name
-    back = f"`python -m titleholder reinstate {name} --id {b}`"
+    back = f"`titleholder undo-promotion {name} --deployed-model-id {b}`"
     refused = terminal("rollback", code=1)
     assert f"to bring the previous champion {name}@2 back, use {back}" in refused
-    assert f"{name}@1 is champion of" in (said := terminal("rollback", "--id", a, code=1))
+    assert f"{name}@1 is champion of" in (said := terminal("rollback", "--deployed-model-id", a, code=1))
     assert f"to undo that, use {back}" in said
-    said = terminal("reinstate")
+    said = terminal("undo-promotion")
     assert re.match(
         rf"that was done already: {name}@1 is champion with 100 % .*, since \d{{4}}-", said
     )
     assert said.endswith(f"; to bring {name}@2 back, use {back}\n")
-    assert terminal("plan", "reinstate") == said
-    assert terminal.json("reinstate")["split"] == {a: 100}
-    again = f"{name}@2 is champion again with 100 % of the requests\n"
-    assert terminal("reinstate", "--id", b) == again
+    assert terminal("plan", "undo-promotion") == said
+    assert terminal.json("undo-promotion")["split"] == {a: 100}
+    again = f"{name}@2 is champion again with 100 % of the traffic\n"
+    assert terminal("undo-promotion", "--deployed-model-id", b) == again
     assert seats(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
 
 
@@ -204,18 +204,18 @@ def test_abort_and_rollback(terminal: Terminal) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("abort")
     assert seats(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
-    terminal("share", "20")
+    terminal("set-traffic", "20")
     terminal("rollback")
     assert seats(terminal) == {a: ("champion", 100)}
 
 
 @pytest.mark.parametrize(
-    "intent", [["promote"], ["rollback"], ["abort"], ["share", "33"], ["reinstate"]], ids=" ".join
+    "intent", [["promote"], ["rollback"], ["abort"], ["set-traffic", "33"], ["undo-promotion"]], ids=" ".join
 )
 def test_what_is_applied_equals_what_was_planned(
     terminal: Terminal, faults: Faults, intent: list[str]
 ) -> None:
-    if intent == ["reinstate"]:
+    if intent == ["undo-promotion"]:
         terminal("promote")
     planned = terminal.json("plan", *intent)
     assert "Then: " in terminal("plan", *intent)
@@ -239,12 +239,12 @@ def test_the_next_week_is_planned_by_default(terminal: Terminal) -> None:
     b = run_of(terminal.name, 1).deployed_model_id
     told = terminal("plan")
     assert f"UndeployModel(deployed_model_id='{b}')" in told
-    assert "is challenger with 10 % of the requests" in told
+    assert "is challenger with 10 % of the traffic" in told
     file = terminal.models / f"{terminal.name}.yaml"
     file.write_text(f"{file.read_text()}rollout: {{on_new_challenger: keep_current}}\n")
     told = terminal("plan")
     assert "Undeploy" not in told
-    assert f"{terminal.name}@2 is still being judged" in told
+    assert f"{terminal.name}@2 is the challenger and stays" in told
 
 
 def test_a_split_changed_by_hand(
@@ -252,15 +252,15 @@ def test_a_split_changed_by_hand(
 ) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     by_hand({a: 50, b: 50})
-    told = terminal.json("status", code=1)["refusal"]
+    told = terminal.json("status", code=1)["needs_action"]
     name = terminal.name
     assert f"split is 50 % to {name}@1 and 50 % to {name}@2 instead of 90 % to {name}@1" in told
     refused = terminal("promote", code=1)
     last = terminal.json("history")[-1]
-    assert (last["action"], last["champion_after"]) == ("refused", a)
+    assert (last["action"], last["champion_after"]) == ("blocked", a)
     assert "was changed by hand" in last["reason"]
     assert last["reason"] in refused
-    assert "was changed by hand" in terminal("share", "20", code=1)
+    assert "was changed by hand" in terminal("set-traffic", "20", code=1)
     assert seats_unchecked(terminal) == {a: 50, b: 50}
     terminal("adopt")
     assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
@@ -277,7 +277,7 @@ def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
     name = terminal.name
     assert f"abort: 100 % to {name}@1" in terminal("plan", "abort")
     said = terminal("abort")
-    assert f"{name}@2 is withdrawn" in said
+    assert f"{name}@2 has no traffic" in said
     assert seats(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
     event = terminal.json("history", "--limit", "1")[0]
     differed = (
@@ -293,7 +293,7 @@ def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
 
 
 def seats_unchecked(terminal: Terminal) -> dict[str, int]:
-    return {seat["id"]: seat["share"] for seat in terminal.json("status", code=1)["deployed"]}
+    return {seat["id"]: seat["traffic_percentage"] for seat in terminal.json("status", code=1)["deployed"]}
 
 
 def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
@@ -301,7 +301,7 @@ def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
     between = datetime.now(UTC)
     terminal("promote")
     events = terminal.json("history")
-    assert [event["action"] for event in events] == ["crown", "seat", "promote"]
+    assert [event["action"] for event in events] == ["first_champion", "deploy_challenger", "promote"]
     assert events[2]["split_before"] == {a: 90, b: 10}
     assert events[2]["split_after"] == {b: 100}
     assert events[2]["actor"]
@@ -324,11 +324,11 @@ def test_history_is_of_the_endpoint_that_is_there(
     assert terminal.json("history") == []
     assert "there is no challenger on" not in terminal("rollback", code=1)
     seat(terminal.name, terminal.models, artifact, 0)
-    assert [event["action"] for event in terminal.json("history")] == ["crown"]
+    assert [event["action"] for event in terminal.json("history")] == ["first_champion"]
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == a
 
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", here)
-    actions = ["crown", "seat", "promote"]
+    actions = ["first_champion", "deploy_challenger", "promote"]
     assert [event["action"] for event in terminal.json("history")] == actions
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
 
@@ -347,22 +347,22 @@ def test_history_is_of_the_endpoint_that_is_there(
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
     # Newer than what is registered: an older week would not be given traffic.
     seat(terminal.name, terminal.models, artifact, 2)
-    assert [event["action"] for event in terminal.json("history")] == [*actions, "crown"]
+    assert [event["action"] for event in terminal.json("history")] == [*actions, "first_champion"]
     assert terminal.json("history", "--at", before.isoformat())["champion_after"] == b
     made = terminal.json("history", "--at", "2036-01-01")
     newest = run_of(terminal.name, 2).deployed_model_id
-    assert (made["champion_after"], made["action"]) == (newest, "crown")
+    assert (made["champion_after"], made["action"]) == (newest, "first_champion")
     assert made["endpoint"] == endpoint.name
 
 
 def test_a_person_says_why(terminal: Terminal) -> None:
-    terminal("share", "30", "--reason", "  fewer complaints ")
+    terminal("set-traffic", "30", "--reason", "  fewer complaints ")
     terminal("promote")
     share, promote = terminal.json("history", "--limit", "2")
     assert share["evidence"] == {"reason": "fewer complaints"}
     assert promote["evidence"] == {}
     first, second = terminal("history", "--limit", "2").splitlines()
-    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC share ", first)
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC set_traffic ", first)
     assert first.endswith(', because "fewer complaints")')
     assert "because" not in second
     assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
@@ -375,7 +375,7 @@ FORGED = (
 
 
 def test_a_reason_forges_no_line_of_the_history(terminal: Terminal) -> None:
-    terminal("share", "30", "--reason", FORGED)
+    terminal("set-traffic", "30", "--reason", FORGED)
     (event,) = terminal.json("history", "--limit", "1")
     assert event["evidence"] == {"reason": FORGED}, "kept as it was written"
     (line,) = terminal("history", "--limit", "1").split("\n")[:-1]
@@ -408,7 +408,7 @@ def test_status_says_which_challenger_was_withdrawn_when_and_why(
     name, b = terminal.name, run_of(terminal.name, 1).deployed_model_id
     terminal("rollback", "--reason", "complaints")
     told = terminal("status")
-    assert re.search(rf"  withdrawn +- +{name}@2 +id {b}  not deployed\n", told)
+    assert re.search(rf"  last-challenger +- +{name}@2 +id {b}  not deployed\n", told)
     rolled_back = (
         rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC rollback +{name}@2 leaves: the champion {name}@1 "
         r'answers 100 % \(.*because "complaints"\)\n'
@@ -417,15 +417,15 @@ def test_status_says_which_challenger_was_withdrawn_when_and_why(
     everything = sandbox.cli("status").stdout
     assert re.search(
         rf"endpoint {name} .*\n  champion   100 %  {name}@1 .*\n  last change: .* UTC rollback: "
-        rf'{name}@2 leaves: the champion {name}@1 answers 100 % \(because "complaints"\)\n',
+        rf'{name}@2 leaves: the champion {name}@1 receives 100 % \(because "complaints"\)\n',
         everything,
     )
     answer = terminal.json("status")
-    assert answer["withdrawn_not_deployed"] == {"id": b, "version": f"{name}@2"}
+    assert answer["not_deployed"]["last-challenger"] == {"id": b, "version": f"{name}@2"}
     assert answer["last_change"]["evidence"] == {"reason": "complaints"}
-    terminal("adopt", "--id", run_of(name, 0).deployed_model_id)
+    terminal("adopt", "--deployed-model-id", run_of(name, 0).deployed_model_id)
     assert re.search(f"  last change: {rolled_back}", terminal("status"))  # It changed nothing.
-    terminal("reinstate", "--id", "77", code=1)
+    terminal("undo-promotion", "--deployed-model-id", "77", code=1)
     assert re.search(f"  last change: {rolled_back}", terminal("status"))
 
 
@@ -437,19 +437,19 @@ def test_status_says_how_a_challenger_left_though_more_was_changed_since(
     by_hand({a: 60, b: 40})
     terminal("restore")
     told = terminal("status")
-    assert re.search(r"  last change: .* restore +put back as it was recorded: ", told)
-    assert re.search(rf"  withdrawn by: .* abort +{terminal.name}@2 gets no more requests", told)
+    assert re.search(r"  last change: .* restore +returned to what was recorded: ", told)
+    assert re.search(rf"  challenger removed by: .* abort +{terminal.name}@2 receives no more traffic", told)
 
 
 def test_status_needs_no_bigquery(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9")
     monkeypatch.setattr("titleholder.cli.last_change.SECONDS", 0.5)
     told = terminal("status")
-    assert f"champion    90 %  {terminal.name}@1" in told
-    assert "  last change: seat; the events cannot be read: the events of" in told
+    assert f"champion           90 %  {terminal.name}@1" in told
+    assert "  last change: deploy_challenger; the events cannot be read: the events of" in told
     answer = terminal.json("status")
     assert answer["last_change"] is None
-    assert "127.0.0.1:9" in answer["events_unread"]
+    assert "127.0.0.1:9" in answer["events_unreadable"]
 
 
 def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> None:
@@ -457,7 +457,7 @@ def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> 
     evidence = {
         "reason": "better",
         "freshness": {"outcome": "fresh", "reason": "all is there"},
-        "verdict": {"n": 520.0, "low": 0.0123456789, "doubt": None, "days": [{"n": 1}, {"n": 2}]},
+        "verdict": {"n": 520.0, "low": 0.0123456789, "issue": None, "days": [{"n": 1}, {"n": 2}]},
         "asked": True,
         "tags": ["a", "b"],
     }
@@ -482,32 +482,32 @@ def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> 
         "          n: 1",
         "        2:",
         "          n: 2",
-        "      doubt: none",
+        "      issue: none",
         "      low: 0.0123457",
         "      n: 520",
     ]
-    assert terminal("promote", "--id", "77", code=1)
-    assert [event["action"] for event in terminal.json("history")] == ["crown", "seat", "promote"]
+    assert terminal("promote", "--deployed-model-id", "77", code=1)
+    assert [event["action"] for event in terminal.json("history")] == ["first_champion", "deploy_challenger", "promote"]
 
 
 def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:
     file = terminal.models / f"{terminal.name}.yaml"
-    assert terminal.json("status")["previous_not_deployed"] is None
+    assert "previous-champion" not in terminal.json("status")["not_deployed"]
     file.write_text(f"{file.read_text()}rollout: {{keep_previous_champion: false}}\n")
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("promote")
     assert seats(terminal) == {b: ("champion", 100)}
     gone = {"id": a, "version": f"{terminal.name}@1"}
-    assert terminal.json("status")["previous_not_deployed"] == gone
-    assert re.search(rf"  previous +- +{terminal.name}@1 +id {a}  not depl", terminal("status"))
+    assert terminal.json("status")["not_deployed"]["previous-champion"] == gone
+    assert re.search(rf"  previous-champion +- +{terminal.name}@1 +id {a}  not depl", terminal("status"))
 
 
 @pytest.mark.parametrize(
     ("arguments", "told"),
     [
         (["status", "nobody"], "there is no model 'nobody' in"),
-        (["share", "{}", "100"], "a challenger's share is 1 to 99 per cent, not 100"),
-        (["promote", "{}", "--id", "77"], "77 is not the challenger on"),
+        (["set-traffic", "{}", "100"], "a challenger's traffic percentage is 1 to 99, not 100"),
+        (["promote", "{}", "--deployed-model-id", "77"], "77 is not the challenger on"),
     ],
 )
 def test_what_cannot_be_is_one_sentence(
@@ -524,7 +524,7 @@ def test_what_cannot_be_is_one_sentence(
 def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     good = tmp_path / "linnerud.yaml"
     good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
-    assert main(["check", "--models", str(tmp_path)]) == 0
+    assert main(["validate", "--models", str(tmp_path)]) == 0
     pipeline, duel = (
         template_version(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
         for name in ("linnerud.yaml", "duel.yaml")
@@ -533,17 +533,17 @@ def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]
         f"linnerud: its file is right, and fits {pipeline} and {duel}\n"
         "  train     0 3 * * 1 (UTC): linnerud.measurements by measured_at, with linnerud.yaml; "
         "scores from 60 pass\n"
-        "  deploy    endpoint linnerud (made when missing): a challenger gets 10 % of the "
-        "requests\n"
-        "  judge     0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
-        "promoted without asking\n"
+        "  deploy    endpoint linnerud (made when missing): a challenger receives 10 % of the "
+        "traffic\n"
+        "  evaluate  0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
+        "promoted automatically\n"
     )
     (tmp_path / "broken.yaml").write_text("model: broken\n")
-    assert main(["check", "--models", str(tmp_path)]) == 1
+    assert main(["validate", "--models", str(tmp_path)]) == 1
     said = capsys.readouterr()
     assert said.err.startswith("titleholder: broken.yaml: owner: is missing; add it\n")
     assert said.out == ""
-    assert main(["check", "--models", str(tmp_path / "none")]) == 1
+    assert main(["validate", "--models", str(tmp_path / "none")]) == 1
     assert "none holds no model; add a YAML file" in capsys.readouterr().err
 
 
@@ -552,17 +552,17 @@ def test_the_check_says_where_it_could_not_look(
 ) -> None:
     raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     raw["duel"]["template"] = "gs://b/duel.yaml"
-    raw["rollout"] = {"steps": [5, {"share": 20, "bake": "2d"}], "promotion": "approval"}
+    raw["rollout"] = {"steps": [5, {"traffic_percentage": 20, "bake": "2d"}], "promotion": "approval"}
     (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
     monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path / "none"))
-    assert main(["check", "--models", str(tmp_path)]) == 0
+    assert main(["validate", "--models", str(tmp_path)]) == 0
     said = capsys.readouterr().out
     assert said.startswith(
         "linnerud: its file is right\n"
         f"  unknown   linnerud.yaml was not looked at, as there is no {tmp_path}/none\n"
         "  unknown   gs://b/duel.yaml was not looked at, as it is in Cloud Storage\n"
     )
-    assert "a challenger gets 5 %, then 20 % for 2d of the requests" in said
+    assert "a challenger receives 5 %, then 20 % for 2d of the traffic" in said
     assert "a better challenger is promoted once a person approves" in said
 
 
@@ -577,7 +577,7 @@ def test_parsing_the_files_looks_at_no_pipeline(
 
 
 def test_wrong_usage(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in (["crown", "m"], ["share", "m"], ["history", "m", "--limit", "0"]):
+    for wrong in (["crown", "m"], ["set-traffic", "m"], ["history", "m", "--limit", "0"]):
         with pytest.raises(SystemExit, match="2"):
             main(wrong)
     for wrong in (["promote", "m", "--reason", " "], ["history", "m", "--at", "monday"]):
@@ -606,5 +606,5 @@ def test_the_command_itself(terminal: Terminal, sandbox: Sandbox) -> None:
         cwd=REPOSITORY,
     )
     assert done.returncode == 0, done.stderr
-    assert "champion    90 %" in done.stdout
+    assert "champion           90 %" in done.stdout
     assert done.stderr == ""

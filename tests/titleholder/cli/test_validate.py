@@ -1,4 +1,4 @@
-"""`titleholder check` finds what would fail on Monday: a model's file against its pipelines."""
+"""`titleholder validate` finds what would fail on Monday: a model's file against its pipelines."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +41,7 @@ def check(
         own = raw["pipeline"]["parameters"] | parameters
         raw["pipeline"]["parameters"] = {key: own[key] for key in own if own[key] is not ...}
         (models / "linnerud.yaml").write_text(yaml.safe_dump(raw))
-        assert main(["check", "--models", str(models)]) == code
+        assert main(["validate", "--models", str(models)]) == code
         said = capsys.readouterr()
         if code:
             assert said.out == ""
