@@ -16,13 +16,20 @@ awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 endef
 
-.PHONY: help setup lock compile run up down status test bench check audit schema deploy
+.PHONY: force help setup lock compile run up down status test bench check audit docs deploy
 
 help: ## list the verbs
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/lock ## create .venv from the lock (skipped until the lock changes)
-	@for packages in $(VENV)/lib/python3.*/site-packages; do echo '$(CURDIR)/plugins' > $$packages/titleholder.pth; done
+setup: $(VENV)/project ## create .venv from the lock, with this project in it (skipped until they change)
+	@:
+
+# The project itself, editable, built by the lock's setuptools. The stamp holds the checkout's path:
+# a .venv that was copied or moved here still points to another one.
+$(VENV)/project: $(VENV)/lock pyproject.toml $(if $(filter $(CURDIR),$(shell cat $(VENV)/project 2>&1)),,force)
+	@$(BIN)/uv pip install --quiet --offline --no-deps --no-build-isolation --compile-bytecode \
+	  --python $(BIN)/python --editable .
+	echo '$(CURDIR)' > $@
 
 # The stamp is a copy of the lock that was installed. Bytecode is compiled here, whatever
 # PYTHONDONTWRITEBYTECODE says: without it every start of Airflow takes three times as long.
@@ -43,13 +50,16 @@ lock: ## make requirements.txt anew from requirements.in; ARGS=--upgrade for new
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
 
-schema: setup ## make the JSON Schema of the models' files anew
+docs: setup ## write what is generated: JSON Schema, reference pages, roles, the sandbox's coverage
 	@$(BIN)/python -m titleholder schema > dags/models/schema.new
 	mv dags/models/schema.new dags/models/schema.json
+	$(BIN)/python -m docs.generate
+	$(BIN)/python -m deploy.permissions
+	$(BIN)/python -m sandbox.vertex.coverage
 
 run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
 	@$(BIN)/python -m pipeline.compile
-	$(BIN)/python -m titleholder check > /dev/null
+	$(BIN)/python -m titleholder validate > /dev/null
 	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
@@ -74,7 +84,7 @@ check: setup ## ruff, mypy, the models' files, and whether the lock is what is i
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m titleholder check
+	$(BIN)/python -m titleholder validate
 	$(BIN)/python -m tests.audit --offline
 
 audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev where it can be reached

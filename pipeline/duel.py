@@ -6,7 +6,8 @@ from pipeline.components.compare import compare
 
 
 @dsl.pipeline(
-    name="duel", description="Champion and challenger on the same rows, which neither has seen"
+    name="duel",
+    description="Champion and challenger on the same labelled rows",
 )
 def duel(
     project: str,
@@ -46,4 +47,4 @@ def duel(
         artifact_root=artifact_root,
         batch_size=batch_size,
     )
-    comparison.set_caching_options(False)  # labels of the same window may have come in since
+    comparison.set_caching_options(False)  # new labels of the same window may have arrived

@@ -13,6 +13,10 @@ def main() -> None:
     mount, source, executor_input, function = sys.argv[1:]
     # Run by path, Python puts this folder first: a component's `import values` must not find ours.
     del sys.path[0]
+    # On Vertex there is no installation of this project either.
+    sys.meta_path = [
+        one for one in sys.meta_path if "__editable__" not in getattr(one, "__module__", "")
+    ]
     from kfp.dsl import executor_main
     from kfp.dsl.types import artifact_types
 

@@ -124,10 +124,12 @@ def join(texts: list) -> str:
 
 @component
 def facts() -> str:
+    import importlib.util
     import os
     import sys
 
-    return repr([os.path.basename(os.getcwd()), "sandbox" in sys.modules, sys.path[0]])
+    own = importlib.util.find_spec("titleholder")
+    return repr([os.path.basename(os.getcwd()), "sandbox" in sys.modules, own, sys.path[0]])
 
 
 @component

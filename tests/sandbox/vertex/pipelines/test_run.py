@@ -243,9 +243,10 @@ def test_an_imported_artifact_is_fetched(bench: Bench, cloud_storage: storage.Cl
 def test_a_component_sees_nothing_of_the_sandbox(bench: Bench) -> None:
     job = bench.run(samples.where)
     said = task(job, "facts")
-    folder, imported, first = ast.literal_eval(said.execution.metadata["output:Output"])
+    folder, imported, installed, first = ast.literal_eval(said.execution.metadata["output:Output"])
     assert folder == f"facts_{said.task_id}"
     assert imported is False
+    assert installed is None
     assert "sandbox" not in first
 
 

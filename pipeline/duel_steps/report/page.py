@@ -1,9 +1,14 @@
-"""The report: one HTML page that needs nothing else, for a bright or a dark screen."""
+"""The report as one self-contained HTML page, for light and dark screens."""
 
 from typing import Any
 
-from pipeline.duel_steps.plots import differences_plot, losses_plot, residuals_plot, targets_plot
-from pipeline.duel_steps.report_text import facts, headline, number, warnings
+from pipeline.duel_steps.report.plots import (
+    differences_plot,
+    losses_plot,
+    residuals_plot,
+    targets_plot,
+)
+from pipeline.duel_steps.report.text import facts, headline, number, warnings
 
 
 def style() -> str:
@@ -48,39 +53,52 @@ th { color: var(--soft); font-weight: 500 } footer { font-size: 13px; margin: 22
 """
 
 
-def page(e: dict[str, Any], residuals: dict[str, Any]) -> str:
-    """The whole page; `residuals` are the book's counts by role. Names come out escaped."""
+def report_page(evidence: dict[str, Any], residuals: dict[str, Any]) -> str:
+    """The page, with all names escaped; `residuals` are the accumulator's counts by role."""
     from html import escape
 
     tiles = "".join(
-        f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>" for name, value in facts(e)
+        f"<div><b>{escape(value)}</b><span>{escape(name)}</span></div>"
+        for name, value in facts(evidence)
     )
-    doubts = "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings(e))
-    figures = losses_plot(e) + differences_plot(e) + residuals_plot(e, residuals) + targets_plot(e)
+    paragraphs = "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings(evidence))
+    figures = (
+        losses_plot(evidence)
+        + differences_plot(evidence)
+        + residuals_plot(evidence, residuals)
+        + targets_plot(evidence)
+    )
     legend = "".join(
         f'<span><i class="{role}"></i>{role}</span>' for role in ("champion", "challenger")
     )
-    columns = ("champion_loss", "challenger_loss", "mean", "n", "rows_labelled")
-    heads = ("target", "champion", "challenger", "difference", "rows", "labelled")
+    columns = {
+        "champion": "champion_loss",
+        "challenger": "challenger_loss",
+        "difference": "mean",
+        "rows": "n",
+        "labelled": "rows_labelled",
+    }
     rows = "".join(
-        f"<tr><td>{escape(name)}</td>{''.join(f'<td>{number(t[c])}</td>' for c in columns)}</tr>"
-        for name, t in e["targets"].items()
+        f"<tr><td>{escape(name)}</td>"
+        f"{''.join(f'<td>{number(target[key])}</td>' for key in columns.values())}</tr>"
+        for name, target in evidence["targets"].items()
     )
-    table = f"<table><tr>{''.join(f'<th>{h}</th>' for h in heads)}</tr>{rows}</table>"
+    heads = "".join(f"<th>{head}</th>" for head in ("target", *columns))
     models = "".join(
-        f"<br>{role}: {escape(e[role]['uri'])} (SHA-256 {escape(e[role]['sha256'][:12])}…, checked)"
+        f"<br>{role}: {escape(evidence[role]['uri'])} "
+        f"(SHA-256 {escape(evidence[role]['sha256'][:12])}…, checked)"
         for role in ("champion", "challenger")
     )
-    where = f"{e['source_table']}, {e['window_start']} to {e['window_end']}"
+    where = "{source_table}, {window_start} to {window_end}".format(**evidence)
     return (
         '<!doctype html><html lang="en"><head><meta charset="utf-8">'
         '<meta name="viewport" content="width=device-width"><title>Duel</title>'
-        # Nothing is fetched and nothing runs, even if something slipped into the page.
+        # Nothing is fetched and no script runs, even if one slipped into the page.
         '<meta http-equiv="Content-Security-Policy" '
         "content=\"default-src 'none'; style-src 'unsafe-inline'\">"
-        f"<style>{style()}</style></head><body><h1>{escape(headline(e))}</h1>"
-        f'<p class="where">{escape(where)}</p>{doubts}<div class="facts">{tiles}</div>'
-        f'<div class="legend">{legend}</div>{figures}{table}<footer>Evidence, not a verdict: an '
-        "interval of one day is not valid for a decision made by looking every day."
-        f"{models}</footer></body></html>"
+        f"<style>{style()}</style></head><body><h1>{escape(headline(evidence))}</h1>"
+        f'<p class="where">{escape(where)}</p>{paragraphs}<div class="facts">{tiles}</div>'
+        f'<div class="legend">{legend}</div>{figures}<table><tr>{heads}</tr>{rows}</table>'
+        "<footer>Evidence, not a verdict: an interval of one day is not valid for a decision made "
+        f"by looking every day.{models}</footer></body></html>"
     )

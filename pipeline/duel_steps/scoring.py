@@ -1,12 +1,12 @@
-"""What a model's predictions cost, row by row."""
+"""The loss of a model's predictions, row by row."""
 
 from typing import Any
 
-from pipeline.duel_steps.arrays import present
+from pipeline.duel_steps.rows import has_label
 
 
 def check_model(model: Any, role: str, loss: str, features: list[str]) -> None:
-    """Refuse, with a ValueError, a model that this loss or these features do not fit."""
+    """Raise ValueError for a model that does not fit this loss or these features."""
     from sklearn.base import is_classifier
 
     if loss not in ("absolute", "squared", "log_loss", "zero_one"):
@@ -21,16 +21,16 @@ def check_model(model: Any, role: str, loss: str, features: list[str]) -> None:
             f"The {role} has no predict_proba, which {loss} needs: name absolute or squared as "
             "loss, or train a classifier that has it."
         )
-    wanted = getattr(model, "n_features_in_", len(features))
-    if wanted != len(features):
+    expected = getattr(model, "n_features_in_", len(features))
+    if expected != len(features):
         raise ValueError(
-            f"The {role} was trained on {wanted} features and feature_columns names "
+            f"The {role} was trained on {expected} features and feature_columns names "
             f"{len(features)}: name those that it was trained on, in their order."
         )
 
 
 def predict(model: Any, role: str, method: str, features: Any) -> Any:
-    """What that method of the model says; a ValueError that names the role when it fails."""
+    """The result of that method of the model. Raises ValueError, with the role, when it fails."""
     try:
         return getattr(model, method)(features)
     except Exception as error:
@@ -41,16 +41,20 @@ def predict(model: Any, role: str, method: str, features: Any) -> Any:
 
 
 def losses(model: Any, role: str, loss: str, features: Any, labels: Any) -> tuple[Any, Any, Any]:
-    """Loss, residual and badness of a model's predictions.
+    """Losses, residuals and invalid rows of a model's predictions.
 
-    `features` is rows x features of floats, `labels` rows x targets: floats with NaN for a
-    missing one, or, for a classifier, objects with None. Gives three arrays:
-    loss (rows x targets), in the target's unit (absolute), its square (squared), nats (log_loss),
-    or 0 and 1 (zero_one), NaN where there is no label; residual (rows x targets), label minus
-    prediction or, of a classifier, the probability it gave to what happened; bad (rows), whether
-    any prediction is no finite number, or a loss is not below 1e100, beyond which its variance
-    might be infinite. A probability below 1e-15, as of a class that the model never saw, costs as
-    much as one of 1e-15. Raises ValueError for predictions of another shape.
+    `features` is rows x features of floats; `labels` is rows x targets, of floats with NaN for a
+    missing label, or of objects with None for a classifier. Returns three arrays:
+
+    - losses (rows x targets), NaN where the label is missing: in the target's unit (absolute), its
+      square (squared), nats (log_loss), or 0 and 1 (zero_one);
+    - residuals (rows x targets): label minus prediction, or, for a classifier, the predicted
+      probability of the actual class;
+    - invalid (rows): whether a prediction is not finite, or a loss is not below 1e100, beyond which
+      its variance might be infinite.
+
+    A probability below 1e-15, such as that of a class that was not in the training data, counts as
+    1e-15. Raises ValueError for predictions of another shape.
     """
     import numpy as np
 
@@ -70,28 +74,28 @@ def losses(model: Any, role: str, loss: str, features: Any, labels: Any) -> tupl
             predicted = shaped(predict(model, role, "predict", features), np.float64)
             residual = labels - predicted
             values = np.abs(residual) if loss == "absolute" else residual**2
-        # Where a label is missing, so is the loss: no fault of the model's.
-        bad = ~np.isfinite(predicted) | ~((values < 1e100) | np.isnan(labels))
-        return values, residual, bad.any(axis=1)
+        # A missing label makes the loss NaN, but not the prediction invalid.
+        invalid = ~np.isfinite(predicted) | ~((values < 1e100) | np.isnan(labels))
+        return values, residual, invalid.any(axis=1)
 
     tables, classes = predict(model, role, "predict_proba", features), model.classes_
     if not isinstance(tables, list):
         tables, classes = [tables], [classes]
     if len(tables) != shape[1]:
         shaped(np.empty((shape[0], len(tables))), np.float64)
-    given, bad = np.full(shape, np.nan), np.zeros(shape[0], bool)
-    for column, (table, known) in enumerate(zip(tables, classes, strict=True)):
-        place = {name: number for number, name in enumerate(known.tolist())}
-        for row, label in enumerate(labels[:, column]):
+    actual, invalid = np.full(shape, np.nan), np.zeros(shape[0], bool)
+    for target, (table, known) in enumerate(zip(tables, classes, strict=True)):
+        columns = {name: column for column, name in enumerate(known.tolist())}
+        for row, label in enumerate(labels[:, target]):
             if label is not None:
-                given[row, column] = table[row, place[label]] if label in place else 0.0
-        bad |= ~np.isfinite(table).all(axis=1)
+                actual[row, target] = table[row, columns[label]] if label in columns else 0.0
+        invalid |= ~np.isfinite(table).all(axis=1)
     if loss == "log_loss":
-        values = -np.log(np.clip(given, 1e-15, 1.0))
-    else:  # as `predict` says, for that is what the endpoint answers
+        values = -np.log(np.clip(actual, 1e-15, 1.0))
+    else:  # by `predict`, whose result the endpoint returns
         values = (shaped(predict(model, role, "predict", features), object) != labels).astype(
             np.float64
         )
-        values[bad] = np.nan
-    values[~present(labels)] = np.nan
-    return values, given, bad
+        values[invalid] = np.nan
+    values[~has_label(labels)] = np.nan
+    return values, actual, invalid
