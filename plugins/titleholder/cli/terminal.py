@@ -4,7 +4,7 @@ import logging
 import sys
 from typing import TextIO
 
-from titleholder.plain_text import plain
+from titleholder.alerts.text import plain
 
 
 def print_line(line: str, to: TextIO | None = None) -> None:

@@ -1,4 +1,4 @@
-"""What people are told of a change to the endpoint, as tables."""
+"""Alerts for changes to an endpoint, as tables."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ from titleholder.alerts.alert import AlertKind
 from titleholder.alerts.from_event import alert_for_event
 from titleholder.events.event import Event
 
-OLD, NEW = "2990322000", "2991330000"
+FIRST, SECOND = "2990322000", "2991330000"
 ENDPOINT = "projects/p1/locations/us-central1/endpoints/linnerud"
-ALONE, TWO = {OLD: 100}, {OLD: 90, NEW: 10}
-MOVE = {"champion_before": OLD, "champion_after": OLD}
-BOTH = {**MOVE, "challenger_before": NEW, "challenger_after": NEW}
+ALONE, PAIR = {FIRST: 100}, {FIRST: 90, SECOND: 10}
+CHAMPION = {"champion_before": FIRST, "champion_after": FIRST}
+BOTH = {**CHAMPION, "challenger_before": SECOND, "challenger_after": SECOND}
 
 
-def event(action: str, **given: Any) -> Event:
+def event(action: str, **fields: Any) -> Event:
     return Event(
         id="e1",
         time=datetime(2026, 11, 23, 5, tzinfo=UTC),
@@ -25,18 +25,18 @@ def event(action: str, **given: Any) -> Event:
         action=action,
         reason="",
         endpoint=ENDPOINT,
-        versions={OLD: "linnerud@1", NEW: "linnerud@2"},
-        data_interval_end={OLD: "2026-11-09T03:00:00Z", NEW: "2026-11-16T03:00:00Z"},
-        **given,
+        versions={FIRST: "linnerud@1", SECOND: "linnerud@2"},
+        data_interval_end={FIRST: "2026-11-09T03:00:00Z", SECOND: "2026-11-16T03:00:00Z"},
+        **fields,
     )
 
 
 @pytest.mark.parametrize(
-    ("action", "given", "kind", "what", "traffic", "todo"),
+    ("action", "fields", "kind", "summary", "traffic", "next_step"),
     [
         (
             "first_champion",
-            {"champion_after": OLD, "split_after": ALONE},
+            {"champion_after": FIRST, "split_after": ALONE},
             AlertKind.FIRST_CHAMPION,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is the first champion.",
             "100 % to the champion linnerud@1.",
@@ -44,7 +44,7 @@ def event(action: str, **given: Any) -> Event:
         ),
         (
             "deploy_challenger",
-            {**MOVE, "challenger_after": NEW, "split_after": TWO},
+            {**CHAMPION, "challenger_after": SECOND, "split_after": PAIR},
             AlertKind.CHALLENGER_DEPLOYED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger.",
             "90 % to the champion linnerud@1, 10 % to the challenger linnerud@2.",
@@ -52,7 +52,7 @@ def event(action: str, **given: Any) -> Event:
         ),
         (
             "set_traffic",
-            {**BOTH, "split_before": TWO, "split_after": {OLD: 60, NEW: 40}},
+            {**BOTH, "split_before": PAIR, "split_after": {FIRST: 60, SECOND: 40}},
             AlertKind.TRAFFIC_CHANGED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the traffic.",
             "60 % to the champion linnerud@1, 40 % to the challenger linnerud@2.",
@@ -62,10 +62,10 @@ def event(action: str, **given: Any) -> Event:
         (
             "promote",
             {
-                "champion_before": OLD,
-                "challenger_before": NEW,
-                "champion_after": NEW,
-                "split_after": {NEW: 100},
+                "champion_before": FIRST,
+                "challenger_before": SECOND,
+                "champion_after": SECOND,
+                "split_after": {SECOND: 100},
             },
             AlertKind.PROMOTED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is champion, linnerud@1 (data until "
@@ -75,7 +75,12 @@ def event(action: str, **given: Any) -> Event:
         ),
         (
             "rollback",
-            {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
+            {
+                **CHAMPION,
+                "challenger_before": SECOND,
+                "split_before": PAIR,
+                "split_after": ALONE,
+            },
             AlertKind.ROLLED_BACK,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more.",
             "100 % to the champion linnerud@1.",
@@ -83,7 +88,12 @@ def event(action: str, **given: Any) -> Event:
         ),
         (
             "abort",
-            {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
+            {
+                **CHAMPION,
+                "challenger_before": SECOND,
+                "split_before": PAIR,
+                "split_after": ALONE,
+            },
             AlertKind.ROLLED_BACK,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more, and "
             "stays deployed without traffic.",
@@ -94,10 +104,10 @@ def event(action: str, **given: Any) -> Event:
         (
             "abort",
             {
-                **MOVE,
-                "challenger_before": NEW,
-                "split_before": {OLD: 50, NEW: 30, "7": 20},
-                "split_after": {OLD: 80, "7": 20},
+                **CHAMPION,
+                "challenger_before": SECOND,
+                "split_before": {FIRST: 50, SECOND: 30, "7": 20},
+                "split_after": {FIRST: 80, "7": 20},
                 "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
             },
             AlertKind.ROLLED_BACK,
@@ -109,7 +119,7 @@ def event(action: str, **given: Any) -> Event:
         ),
         (
             "rollback",
-            {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
+            {**BOTH, "split_before": {FIRST: 70, SECOND: 10, "7": 20}, "split_after": PAIR},
             AlertKind.ROLLED_BACK,
             "id 7 has no traffic any more.",
             "90 % to the champion linnerud@1, 10 % to the challenger linnerud@2.",
@@ -117,7 +127,7 @@ def event(action: str, **given: Any) -> Event:
         ),
         (
             "undo_promotion",
-            {"champion_before": NEW, "champion_after": OLD, "split_after": ALONE},
+            {"champion_before": SECOND, "champion_after": FIRST, "split_after": ALONE},
             AlertKind.PROMOTION_UNDONE,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is champion again instead "
             "of linnerud@2 (data until 2026-11-16 03:00 UTC).",
@@ -126,7 +136,7 @@ def event(action: str, **given: Any) -> Event:
         ),
         (
             "adopt",
-            {"champion_after": OLD, "split_after": ALONE},
+            {"champion_after": FIRST, "split_after": ALONE},
             AlertKind.DRIFT_RESOLVED,
             "the endpoint was recorded as it was found, with linnerud@1 (data until "
             "2026-11-09 03:00 UTC) as champion.",
@@ -135,39 +145,40 @@ def event(action: str, **given: Any) -> Event:
         ),
     ],
 )
-def test_told(
-    action: str, given: dict[str, Any], kind: AlertKind, what: str, traffic: str, todo: str
+def test_alert_for_a_change(
+    action: str, fields: dict[str, Any], kind: AlertKind, summary: str, traffic: str, next_step: str
 ) -> None:
-    alert = alert_for_event(event(action, **given), has_duel=True)
+    alert = alert_for_event(event(action, **fields), has_duel=True)
     assert alert is not None
     assert (alert.kind, alert.summary, alert.traffic, alert.next_step) == (
         kind,
-        what,
+        summary,
         traffic,
-        todo,
+        next_step,
     )
     pages = {link.name: link.url for link in alert.links}
     assert pages["Endpoint"].endswith("/us-central1/endpoints/linnerud?project=p1")
 
 
 @pytest.mark.parametrize(
-    "action", ["remove_challenger", "blocked", "superseded", "challenger_busy", "evaluated", "somethingnew"]
+    "action",
+    ["remove_challenger", "blocked", "superseded", "challenger_busy", "evaluated", "somethingnew"],
 )
-def test_nothing_to_tell(action: str) -> None:
-    assert alert_for_event(event(action, **MOVE), has_duel=True) is None
+def test_other_events_have_no_alert(action: str) -> None:
+    assert alert_for_event(event(action, **CHAMPION), has_duel=True) is None
 
 
-def test_what_a_later_actor_read_off_the_endpoint_is_not_told_again() -> None:
-    seated = event("deploy_challenger", **MOVE, challenger_after=NEW, split_after=TWO)
-    assert alert_for_event(replace(seated, reconstructed=True), has_duel=True) is None
+def test_a_reconstructed_event_has_no_alert() -> None:
+    deployed = event("deploy_challenger", **CHAMPION, challenger_after=SECOND, split_after=PAIR)
+    assert alert_for_event(replace(deployed, reconstructed=True), has_duel=True) is None
 
 
-def test_who_asked_why_and_where_to_look() -> None:
-    seated = event(
+def test_actor_reason_and_links() -> None:
+    deployed = event(
         "promote",
-        champion_before=OLD,
-        champion_after=NEW,
-        split_after={NEW: 100},
+        champion_before=FIRST,
+        champion_after=SECOND,
+        split_after={SECOND: 100},
         actor="ada",
         evidence={
             "reason": "the challenger is better",
@@ -175,7 +186,7 @@ def test_who_asked_why_and_where_to_look() -> None:
             "report": "gs://b/duel/report",
         },
     )
-    alert = alert_for_event(seated, has_duel=True)
+    alert = alert_for_event(deployed, has_duel=True)
     assert alert is not None
     assert alert.summary.endswith("is not any more (the challenger is better). Requested by ada.")
     assert [link.name for link in alert.links] == [
@@ -186,13 +197,14 @@ def test_who_asked_why_and_where_to_look() -> None:
     ]
 
 
-def test_the_place_of_another_and_nobody_who_judges() -> None:
-    seated = event(
-        "deploy_challenger", **MOVE, challenger_before="9", challenger_after=NEW, split_after=TWO,
+def test_a_replaced_challenger_and_a_model_without_a_duel() -> None:
+    deployed = event(
+        "deploy_challenger", **CHAMPION, challenger_before="9",
+        challenger_after=SECOND, split_after=PAIR,
         interval_start=datetime(2026, 11, 9, 3, tzinfo=UTC),
         interval_end=datetime(2026, 11, 16, 3, tzinfo=UTC),
     )  # fmt: skip
-    alert = alert_for_event(seated, has_duel=False)
+    alert = alert_for_event(deployed, has_duel=False)
     assert alert is not None
     assert "is challenger, instead of id 9." in alert.summary
     assert alert.subject == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"

@@ -154,7 +154,8 @@ def by_hand(terminal: Terminal) -> Callable[[dict[str, int]], None]:
 
 def seats(terminal: Terminal) -> dict[str, tuple[str | None, int]]:
     return {
-        seat["id"]: (seat["role"], seat["traffic_percentage"]) for seat in terminal.json("status")["deployed"]
+        seat["id"]: (seat["role"], seat["traffic_percentage"])
+        for seat in terminal.json("status")["deployed"]
     }
 
 
@@ -186,7 +187,9 @@ def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Termina
     back = f"`titleholder undo-promotion {name} --deployed-model-id {b}`"
     refused = terminal("rollback", code=1)
     assert f"to bring the previous champion {name}@2 back, use {back}" in refused
-    assert f"{name}@1 is champion of" in (said := terminal("rollback", "--deployed-model-id", a, code=1))
+    assert f"{name}@1 is champion of" in (
+        said := terminal("rollback", "--deployed-model-id", a, code=1)
+    )
     assert f"to undo that, use {back}" in said
     said = terminal("undo-promotion")
     assert re.match(
@@ -210,7 +213,9 @@ def test_abort_and_rollback(terminal: Terminal) -> None:
 
 
 @pytest.mark.parametrize(
-    "intent", [["promote"], ["rollback"], ["abort"], ["set-traffic", "33"], ["undo-promotion"]], ids=" ".join
+    "intent",
+    [["promote"], ["rollback"], ["abort"], ["set-traffic", "33"], ["undo-promotion"]],
+    ids=" ".join,
 )
 def test_what_is_applied_equals_what_was_planned(
     terminal: Terminal, faults: Faults, intent: list[str]
@@ -293,7 +298,10 @@ def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
 
 
 def seats_unchecked(terminal: Terminal) -> dict[str, int]:
-    return {seat["id"]: seat["traffic_percentage"] for seat in terminal.json("status", code=1)["deployed"]}
+    return {
+        seat["id"]: seat["traffic_percentage"]
+        for seat in terminal.json("status", code=1)["deployed"]
+    }
 
 
 def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
@@ -301,7 +309,11 @@ def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
     between = datetime.now(UTC)
     terminal("promote")
     events = terminal.json("history")
-    assert [event["action"] for event in events] == ["first_champion", "deploy_challenger", "promote"]
+    assert [event["action"] for event in events] == [
+        "first_champion",
+        "deploy_challenger",
+        "promote",
+    ]
     assert events[2]["split_before"] == {a: 90, b: 10}
     assert events[2]["split_after"] == {b: 100}
     assert events[2]["actor"]
@@ -438,7 +450,9 @@ def test_status_says_how_a_challenger_left_though_more_was_changed_since(
     terminal("restore")
     told = terminal("status")
     assert re.search(r"  last change: .* restore +returned to what was recorded: ", told)
-    assert re.search(rf"  challenger removed by: .* abort +{terminal.name}@2 receives no more traffic", told)
+    assert re.search(
+        rf"  challenger removed by: .* abort +{terminal.name}@2 receives no more traffic", told
+    )
 
 
 def test_status_needs_no_bigquery(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -487,7 +501,11 @@ def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> 
         "      n: 520",
     ]
     assert terminal("promote", "--deployed-model-id", "77", code=1)
-    assert [event["action"] for event in terminal.json("history")] == ["first_champion", "deploy_challenger", "promote"]
+    assert [event["action"] for event in terminal.json("history")] == [
+        "first_champion",
+        "deploy_challenger",
+        "promote",
+    ]
 
 
 def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:
@@ -499,7 +517,9 @@ def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> N
     assert seats(terminal) == {b: ("champion", 100)}
     gone = {"id": a, "version": f"{terminal.name}@1"}
     assert terminal.json("status")["not_deployed"]["previous-champion"] == gone
-    assert re.search(rf"  previous-champion +- +{terminal.name}@1 +id {a}  not depl", terminal("status"))
+    assert re.search(
+        rf"  previous-champion +- +{terminal.name}@1 +id {a}  not depl", terminal("status")
+    )
 
 
 @pytest.mark.parametrize(
@@ -552,7 +572,10 @@ def test_the_check_says_where_it_could_not_look(
 ) -> None:
     raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     raw["duel"]["template"] = "gs://b/duel.yaml"
-    raw["rollout"] = {"steps": [5, {"traffic_percentage": 20, "bake": "2d"}], "promotion": "approval"}
+    raw["rollout"] = {
+        "steps": [5, {"traffic_percentage": 20, "bake": "2d"}],
+        "promotion": "approval",
+    }
     (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
     monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path / "none"))
     assert main(["validate", "--models", str(tmp_path)]) == 0

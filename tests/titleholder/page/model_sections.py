@@ -37,7 +37,14 @@ def judged(
     ends = {}
     if half is not None and isinstance(estimate, float):
         ends = {"low": estimate - half, "high": estimate + half}
-    verdict = {"outcome": "hold", "n": 524, "estimate": estimate, "margin": 0.0, "analysis_count": 1, **ends}
+    verdict = {
+        "outcome": "hold",
+        "n": 524,
+        "estimate": estimate,
+        "margin": 0.0,
+        "analysis_count": 1,
+        **ends,
+    }
     return event(
         days_ago,
         "evaluated",

@@ -29,13 +29,25 @@ def test_the_side_of_zero(estimate: float | None, half: float | None, leaning: s
 
 
 def test_a_verdict_of_whom_nothing_is_known() -> None:
-    (look,) = verdict_points([event(1, "evaluated", evidence={"verdict": "?", "traffic_percentage": True})])
-    assert (look.outcome, look.version, look.n, look.traffic_percentage) == ("unknown", "unknown", None, None)
+    (look,) = verdict_points(
+        [event(1, "evaluated", evidence={"verdict": "?", "traffic_percentage": True})]
+    )
+    assert (look.outcome, look.version, look.n, look.traffic_percentage) == (
+        "unknown",
+        "unknown",
+        None,
+        None,
+    )
     assert verdict_points([event(1, "promote")]) == []
 
 
 def test_values_and_times_have_their_places() -> None:
-    judgements = [judged(5, 0.3), judged(4, 0.1), judged(2, -0.2, challenger="3"), judged(1, None, None)]
+    judgements = [
+        judged(5, 0.3),
+        judged(4, 0.1),
+        judged(2, -0.2, challenger="3"),
+        judged(1, None, None),
+    ]
     drawn = chart(verdict_points(judgements), 760)
     assert drawn is not None
     first, second, third = drawn.dots

@@ -13,7 +13,9 @@ CRON = "0 3 * * 1"
 
 def seated(end: datetime, days_ago: float = 2, **evidence: object) -> Event:
     ends = {"interval_start": end - WEEK, "interval_end": end}
-    return event(days_ago, "deploy_challenger", run="linnerud__train/r", evidence=dict(evidence), **ends)
+    return event(
+        days_ago, "deploy_challenger", run="linnerud__train/r", evidence=dict(evidence), **ends
+    )
 
 
 def test_the_newest_week_that_came() -> None:

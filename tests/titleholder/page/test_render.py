@@ -83,7 +83,9 @@ def text(*events: Event, view: View = VIEW, **options: Any) -> str:
 
 
 def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_there() -> None:
-    old = event(9, "first_champion", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one")
+    old = event(
+        9, "first_champion", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one"
+    )
     again = event(1, "first_champion", champion_after="1", versions={"1": "linnerud@1"})
     view = replace(VIEW, created=NOW - 2 * DAY)
     found = build_section(facts(old, judged(8, 0.1), again, view=view))
