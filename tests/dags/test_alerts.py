@@ -13,7 +13,7 @@ from tests.dags.test_judged import contested as contested
 from tests.faults import Faults
 from tests.sink import SECRET, Sink
 from titleholder.alerts import webhook
-from titleholder.alerts.chat_text import inert
+from titleholder.alerts.text import inert
 from titleholder.intervals import last_complete
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 
@@ -61,15 +61,15 @@ def test_the_story_of_an_endpoint(
     seated, by_hand, _, promoted = told.texts
     place = f"data of {LAST_MONDAY - WEEK:%Y-%m-%d %H:%M} to {LAST_MONDAY:%Y-%m-%d %H:%M} UTC"
     assert seated.startswith(f"*{made.name}: challenger seated* ({place})\n")
-    assert f"10 % of the requests go to the challenger {made.name}@3." in seated
+    assert f"10 % to the challenger {made.name}@3." in seated
     assert "/pipelines/runs/" in seated
     assert "/versions/3/properties?project=" in seated
     assert "observe failed:" in by_hand
     assert "was changed by hand: the split is" in by_hand
-    assert "Live traffic: as that person left it; Titleholder changed nothing." in by_hand
+    assert "Live traffic: as it was changed by hand; Titleholder changed nothing." in by_hand
     assert f"/dags/{made.name}__rollout/runs/" in by_hand
     assert "/tasks/observe" in by_hand
-    assert f"100 % of the requests go to the champion {made.name}@3." in promoted
+    assert f"100 % to the champion {made.name}@3." in promoted
 
     said = caplog.text + "".join(capfd.readouterr())
     for why in ("it did not answer in time", "it answered 500"):

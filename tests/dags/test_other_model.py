@@ -172,7 +172,7 @@ def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
         run_sandbox(copy / "var", "down")
     for told in (
         "wine.samples: 1,344 rows",
-        "\nwine: its file is right, and fits wine-",
+        "\nwine: its file is valid, and fits wine-",
         "  success after",
         "  challenger  10 %  wine@2 ",
         '{"predictions": ["barolo"]',

@@ -96,7 +96,7 @@ def test_scheduled_cleared_and_backfilled(
     assert hears.titles() == ["first champion", "challenger seated"]
     said = logs_of(sandbox)
     assert "check_freshness failed: " in said, "the backfill's failure is in the log"
-    assert "told nobody: this is a backfill" in said
+    assert "not sent: a backfill" in said
     for part in SECRET.split("/"):
         assert part not in said
 

@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from titleholder.alerts.from_source import alert_for_stale_source
+from titleholder.alerts.from_failure import alert_for_stale_source
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
     Finding,

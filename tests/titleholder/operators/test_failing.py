@@ -11,7 +11,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud.aiplatform_v1 import EndpointServiceClient
 
 from titleholder.alerts.alert import AlertKind
-from titleholder.alerts.task_failure import TaskFailure
+from titleholder.alerts.callback_context import TaskFailure
 from titleholder.config.loader import load_model
 from titleholder.errors import DriftDetected, ManualActionRequired, RetryableError
 from titleholder.gcp.bigquery.client import read_error

@@ -63,7 +63,9 @@ def test_events_while_the_endpoint_is_not_known(
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.env["BIGQUERY_EMULATOR_HOST"])
     monkeypatch.setattr(gathering, "SECONDS", 20)
     config = CONFIG.model_copy(update={"model": "away", "events_table": "tests_page.events"})
-    both = [replace(event(days, "crown"), model="away", endpoint=f"e{days}") for days in (2, 1)]
+    both = [
+        replace(event(days, "first_champion"), model="away", endpoint=f"e{days}") for days in (2, 1)
+    ]
     EventsTable(local, config.events_table).append(both)
     found = collect(config, local, NOW)
     assert found.view is None
