@@ -13,7 +13,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from deploy.plan import Delete, Object, Upload, md5_of
 from titleholder.errors import EnvironmentConfigError, ManualActionRequired
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.errors import error_message
 
 # Every object of a deployment has one of these prefixes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")

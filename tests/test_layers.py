@@ -22,7 +22,7 @@ LAYERS = {
         config
         events freshness labels
         naming
-        errors intervals plain_text release
+        errors intervals release
     """,
     "sandbox": """
         __main__

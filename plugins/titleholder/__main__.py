@@ -1,4 +1,4 @@
-"""`python -m titleholder`: the rollout of a model, from a terminal."""
+"""`python -m titleholder`: the same as the command `titleholder`."""
 
 import sys
 

@@ -50,13 +50,13 @@ RESERVED = frozenset(label.value for label in Label)
 
 
 def is_digest(text: str) -> bool:
-    """Whether it is a SHA-256 as we write it: 64 lower-case hexadecimal digits."""
+    """Whether the text is a SHA-256 of 64 lower-case hexadecimal digits."""
     return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def digest_to_label(digest: str) -> str:
-    """52 of `[a-z2-7]`: base32 in lower case without padding, as the 64 hexadecimal digits of a
-    SHA-256 do not fit. Raises PipelineError for a text that is_digest refuses."""
+    """A SHA-256 as a label value: 52 characters `[a-z2-7]`, base32 in lower case without padding,
+    as 64 hexadecimal digits are too long. Raises PipelineError for a text that is no digest."""
     if not is_digest(digest):
         raise PipelineError(
             f"{digest!r} is no SHA-256; give 64 lower-case hexadecimal digits, as hashlib does"
@@ -74,12 +74,12 @@ def digest_from_label(value: str) -> str:
 
 
 def dag_run_label(dag_id: str, run_id: str) -> str:
-    """32 hexadecimal digits by which the jobs of one dag run are found."""
+    """The label of the jobs of one dag run: 32 hexadecimal digits."""
     return hashlib.sha256(f"{dag_id}/{run_id}".encode()).hexdigest()[:32]
 
 
 def format_label_time(moment: datetime) -> str:
-    """An aware time in the characters of a label value: `20261116t030000z`."""
+    """An aware time as a label value: `20261116t030000z`."""
     return f"{moment.astimezone(UTC):%Y%m%dt%H%M%Sz}"
 
 
@@ -92,7 +92,7 @@ def parse_label_time(value: str) -> datetime | None:
 
 
 def label_recency(recency: Recency) -> str:
-    """A recency in the characters of a label value: `20261116t030000z-g0`."""
+    """A recency as a label value: `20261116t030000z-g0`."""
     return f"{format_label_time(recency.until)}-g{recency.generation}"
 
 

@@ -13,7 +13,7 @@ from tests.dags.contested import contested as contested
 from tests.faults import Faults
 from tests.sink import SECRET, Sink
 from titleholder.alerts import webhook
-from titleholder.alerts.chat_text import inert
+from titleholder.alerts.text import inert
 from titleholder.intervals import last_complete
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 
@@ -61,15 +61,15 @@ def test_changes_of_an_endpoint_are_posted(
     deployed, by_hand, _, promoted = webhook_sink.texts
     subject = f"data of {LAST_MONDAY - WEEK:%Y-%m-%d %H:%M} to {LAST_MONDAY:%Y-%m-%d %H:%M} UTC"
     assert deployed.startswith(f"*{made.name}: challenger deployed* ({subject})\n")
-    assert f"the challenger {made.name}@3 10 % of the traffic." in deployed
+    assert f"10 % to the challenger {made.name}@3." in deployed
     assert "/pipelines/runs/" in deployed
     assert "/versions/3/properties?project=" in deployed
     assert "observe failed:" in by_hand
     assert "was changed by hand: the split is" in by_hand
-    assert "Live traffic: as that person left it; Titleholder changed nothing." in by_hand
+    assert "Live traffic: as it was changed by hand; Titleholder changed nothing." in by_hand
     assert f"/dags/{made.name}__rollout/runs/" in by_hand
     assert "/tasks/observe" in by_hand
-    assert f"the champion {made.name}@3 100 % of the traffic." in promoted
+    assert f"100 % to the champion {made.name}@3." in promoted
 
     output = caplog.text + "".join(capfd.readouterr())
     for why in ("it did not answer in time", "it answered 500"):

@@ -173,7 +173,7 @@ def test_the_files_and_commands_of_the_page(tmp_path: Path) -> None:
         run_sandbox(copy / "var", "down")
     for text in (
         "wine.samples: 1,344 rows",
-        "\nwine: its file is right, and fits wine-",
+        "\nwine: its file is valid, and fits wine-",
         "  success after",
         "  challenger  10 %  wine@2 ",
         '{"predictions": ["barolo"]',

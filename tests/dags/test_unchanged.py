@@ -9,7 +9,8 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.contested import events_of
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
 
 
 def delete_jobs(made: Model, google: Google) -> None:

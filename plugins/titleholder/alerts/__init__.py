@@ -1,1 +1,1 @@
-"""What people are told, and when. Facts in, a small message out: no I/O, and nothing of Airflow."""
+"""Alerts: facts in, a small message out, and its delivery by webhook, e-mail and log."""

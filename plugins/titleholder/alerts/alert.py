@@ -1,42 +1,61 @@
 """An alert: one message about one model."""
 
+import logging
 from dataclasses import dataclass, replace
 from enum import StrEnum
 
 
 class AlertKind(StrEnum):
-    """The kind of an alert; the value is its title."""
+    """The kind of an alert. The value is its title, `description` says when it is sent, `level` is
+    that of its line in the log: error for a failure, warning where a person should look."""
 
-    TASK = "task failed"
-    PIPELINE = "pipeline failed"
-    MANUAL_CHANGE = "manual change detected"
-    RUN = "run failed"
-    STALE = "source is stale"
-    LATE = "run is late"
-    FIRST_CHAMPION = "first champion"
-    CHALLENGER_DEPLOYED = "challenger deployed"
-    TRAFFIC_CHANGED = "traffic changed"
-    PROMOTED = "challenger promoted"
-    ROLLED_BACK = "challenger rolled back"
-    PROMOTION_UNDONE = "promotion undone"
-    DRIFT_RESOLVED = "manual change resolved"
-    PROMOTION_ON_HOLD = "promotion on hold"
-    APPROVAL_REQUIRED = "approval required"
+    description: str
+    level: int
 
-    @property
-    def bad(self) -> bool:
-        """Whether something failed, so that it is logged as an error."""
-        return self in (AlertKind.TASK, AlertKind.PIPELINE, AlertKind.MANUAL_CHANGE, AlertKind.RUN)
+    def __new__(cls, title: str, description: str, level: int = logging.INFO) -> "AlertKind":
+        """The title as a string."""
+        made = str.__new__(cls, title)
+        made._value_ = title
+        made.description = description
+        made.level = level
+        return made
 
-    @property
-    def needs_attention(self) -> bool:
-        """Whether a person should look, though nothing has failed yet."""
-        return self in (
-            AlertKind.STALE,
-            AlertKind.LATE,
-            AlertKind.PROMOTION_ON_HOLD,
-            AlertKind.APPROVAL_REQUIRED,
-        )
+    TASK = (
+        "task failed",
+        "after the last retry, or at once if a retry would not help",
+        logging.ERROR,
+    )
+    PIPELINE = (
+        "pipeline failed",
+        "the training or the duel failed, was cancelled or timed out",
+        logging.ERROR,
+    )
+    MANUAL_CHANGE = (
+        "manual change detected",
+        "the endpoint was changed by hand; at every run until it is adopted or restored",
+        logging.ERROR,
+    )
+    RUN = "run failed", "a run failed and none of its tasks did", logging.ERROR
+    STALE = "source is stale", "at the first check of a run that has to wait", logging.WARNING
+    LATE = "run is late", "a run has not ended within `alerts.late_after`", logging.WARNING
+    FIRST_CHAMPION = "first champion", "a model became champion where there was none"
+    CHALLENGER_DEPLOYED = "challenger deployed", "a candidate was deployed as challenger"
+    TRAFFIC_CHANGED = "traffic changed", "the challenger's traffic percentage was changed"
+    PROMOTED = "challenger promoted", "the challenger became champion"
+    ROLLED_BACK = "challenger rolled back", "the challenger lost its traffic: rollback or abort"
+    PROMOTION_UNDONE = "promotion undone", "the previous champion became champion again"
+    DRIFT_RESOLVED = "manual change resolved", "a manual change was adopted or restored"
+    PROMOTION_ON_HOLD = (
+        "promotion on hold",
+        "a verdict is inconclusive, once for each issue; or half of `duel.max_duration` has passed "
+        "without a decision, once for each challenger",
+        logging.WARNING,
+    )
+    APPROVAL_REQUIRED = (
+        "approval required",
+        "a promotion needs an approval in Airflow, or has to be made by hand",
+        logging.WARNING,
+    )
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
-"""What a callback's context tells of a failure or a deadline, as an alert.
+"""Alerts from the context that Airflow gives a callback, of a failure or a deadline.
 
-Task callbacks get Airflow's objects, a deadline's callback a mapping of the same names, and the
+Task callbacks receive Airflow's objects, a deadline's callback a mapping of the same names, and the
 callbacks of a whole run very little.
 """
 
@@ -9,6 +9,7 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
+from airflow.sdk.exceptions import AirflowFailException
 
 from titleholder.alerts.alert import Alert, AlertKind, Link
 from titleholder.alerts.from_failure import (
@@ -17,20 +18,31 @@ from titleholder.alerts.from_failure import (
     alert_for_run,
     alert_for_task,
 )
-from titleholder.alerts.task_failure import TaskFailure
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.errors import error_message
+
+
+class TaskFailure(AirflowFailException):
+    """Fails a task at once, without retries; its alert has this kind and these links, besides the
+    one to the task's log."""
+
+    def __init__(
+        self, sentence: str, kind: AlertKind = AlertKind.TASK, links: tuple[Link, ...] = ()
+    ) -> None:
+        super().__init__(sentence)
+        self.kind = kind
+        self.links = links
 
 
 def alert_from_context(model: str, context: Any) -> Alert | None:
-    """The alert of what the callback is called for; None when somebody else tells it."""
+    """The alert for a callback; None where another callback sends one, or nothing is late."""
     if "deadline" in context:
         return _late(model, context)
     reason = context.get("reason")
     if reason is None:
         return _failed(model, context)
     # The callback of a whole run. Every task that fails has one of its own.
-    week = _week(context.get("dag_run"))
-    return None if reason == "task_failure" else alert_for_run(model, week, str(reason))
+    interval = _interval(context.get("dag_run"))
+    return None if reason == "task_failure" else alert_for_run(model, interval, str(reason))
 
 
 def run_page(context: Any) -> str:
@@ -39,50 +51,49 @@ def run_page(context: Any) -> str:
     base = conf.get("api", "base_url", fallback="").rstrip("/")
     if dag_run is None or not base:
         return ""
-    return f"{base}/dags/{_of(dag_run, 'dag_id')}/runs/{quote(str(_run_id(dag_run)))}"
+    return f"{base}/dags/{_field(dag_run, 'dag_id')}/runs/{quote(str(_run_id(dag_run)))}"
 
 
 def is_backfill(context: Any) -> bool:
     """Whether the run was started by a backfill; reprocessing keeps a run's id, not its type."""
-    return bool(_of(context.get("dag_run"), "run_type") == "backfill")
+    return bool(_field(context.get("dag_run"), "run_type") == "backfill")
 
 
 def _failed(model: str, context: Any) -> Alert:
     ti, error = context.get("ti"), context.get("exception")
-    told = error if isinstance(error, TaskFailure) else None
-    said = error_message(error) if isinstance(error, Exception) else str(error or "")
+    known = error if isinstance(error, TaskFailure) else TaskFailure("")
+    message = error_message(error) if isinstance(error, Exception) else str(error or "")
     return alert_for_task(
         FailedTask(
             model,
-            _week(context.get("dag_run")),
-            str(_of(ti, "task_id") or "a task"),
-            said or "its worker was lost, or it was ended from outside; see its log",
-            told.kind if told else AlertKind.TASK,
-            (Link("Log", str(_of(ti, "log_url") or "")), *(told.links if told else ())),
+            _interval(context.get("dag_run")),
+            str(_field(ti, "task_id") or "a task"),
+            message or "its worker was lost, or it was ended from outside; see its log",
+            known.kind,
+            (Link("Log", str(_field(ti, "log_url") or "")), *known.links),
         )
     )
 
 
 def _late(model: str, context: Any) -> Alert | None:
     dag_run = context["dag_run"]
-    if _of(dag_run, "state") in ("success", "failed"):
+    if _field(dag_run, "state") in ("success", "failed"):
         return None
     due = f"{_time(context['deadline']['deadline_time']):%Y-%m-%d %H:%M} UTC"
-    return alert_for_late_run(
-        model, f"{_of(dag_run, 'dag_id')} ({_run_id(dag_run)})", _week(dag_run), due
-    )
+    run = f"{_field(dag_run, 'dag_id')} ({_run_id(dag_run)})"
+    return alert_for_late_run(model, run, _interval(dag_run), due)
 
 
-def _of(thing: Any, name: str) -> Any:
-    return thing.get(name) if isinstance(thing, dict) else getattr(thing, name, None)
+def _field(record: Any, name: str) -> Any:
+    return record.get(name) if isinstance(record, dict) else getattr(record, name, None)
 
 
 def _run_id(dag_run: Any) -> Any:
-    return _of(dag_run, "run_id") or _of(dag_run, "dag_run_id")
+    return _field(dag_run, "run_id") or _field(dag_run, "dag_run_id")
 
 
-def _week(dag_run: Any) -> str:
-    start, end = (_of(dag_run, f"data_interval_{which}") for which in ("start", "end"))
+def _interval(dag_run: Any) -> str:
+    start, end = (_field(dag_run, f"data_interval_{which}") for which in ("start", "end"))
     if not start or not end or start == end:
         return f"run {_run_id(dag_run)}" if dag_run is not None else "an unknown run"
     return f"data of {_time(start):%Y-%m-%d %H:%M} to {_time(end):%Y-%m-%d %H:%M} UTC"

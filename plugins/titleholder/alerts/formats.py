@@ -1,12 +1,11 @@
-"""An alert for each destination: a line of a log, a chat's message, an e-mail."""
+"""The formats of an alert: a line of a log, a message in a chat, an e-mail. No I/O."""
 
 import html
 from typing import Any
 from urllib.parse import quote
 
 from titleholder.alerts.alert import Alert, Link
-from titleholder.alerts.chat_text import inert
-from titleholder.plain_text import plain
+from titleholder.alerts.text import inert, plain
 
 # Google Chat takes 4,096 characters in all, Slack 3,000 in a section.
 _LONGEST = 600
@@ -28,36 +27,36 @@ def subject(alert: Alert) -> str:
 
 
 def message(alert: Alert, host: str) -> dict[str, Any]:
-    """What to post, as JSON, to the webhook at that host.
+    """The JSON to post to the webhook at that host.
 
-    Whichever it is, our links are the only markup: what happened may quote a person or an error.
-    Slack has blocks for text that is no markup; anywhere else such text is made `inert`. Google
-    Chat refuses a message with fields it does not know.
+    Our links are the only markup, as an alert may quote a user or an error: Slack has blocks for
+    text that is no markup; for any other host the text is made `inert`. Google Chat refuses a
+    message with fields that it does not know.
     """
     text = {"text": chat(alert)}
     return text | _slack(alert) if host in _SLACK else text
 
 
 def chat(alert: Alert) -> str:
-    """The text of a message as both Slack and Google Chat read it: `*bold*`, `<url|name>`."""
+    """The text of a message in the markup of Slack and Google Chat: `*bold*`, `<url|name>`."""
     links = " · ".join(f"<{_address(link)}|{inert(_short(link.name))}>" for link in alert.links)
-    title, *said = map(inert, _said(alert))
-    return "\n".join([f"*{title}* ({said[0]})", *said[1:], *filter(None, [links])])
+    title, about, *lines = map(inert, _parts(alert))
+    return "\n".join([f"*{title}* ({about})", *lines, *filter(None, [links])])
 
 
 def mail(alert: Alert) -> str:
     """An e-mail's body, HTML."""
-    title, about, *said = map(html.escape, _said(alert))
+    title, about, *lines = map(html.escape, _parts(alert))
     links = (
         f'<a href="{html.escape(link.url)}">{html.escape(_short(link.name))}</a>'
         for link in alert.links
     )
-    parts = [f"<b>{title}</b> ({about})", *said, *links]
-    return "".join(f"<p>{part}</p>\n" for part in parts)
+    paragraphs = [f"<b>{title}</b> ({about})", *lines, *links]
+    return "".join(f"<p>{part}</p>\n" for part in paragraphs)
 
 
-def _said(alert: Alert) -> list[str]:
-    """Title, what it is about, and the lines below them: plain, and not too long."""
+def _parts(alert: Alert) -> list[str]:
+    """Title, subject, and the lines below them: plain, and not too long."""
     return [
         _short(f"{alert.model}: {alert.kind}"),
         _short(alert.subject),
@@ -68,11 +67,11 @@ def _said(alert: Alert) -> list[str]:
 
 
 def _slack(alert: Alert) -> dict[str, Any]:
-    """The blocks that Slack shows instead of the text; it looks no link up."""
-    title, *said = _said(alert)
+    """The blocks that Slack shows instead of the text; Slack expands no link of them."""
+    title, *lines = _parts(alert)
     blocks = [
         {"type": "header", "text": _plain_text(title)},
-        {"type": "section", "text": _plain_text("\n".join(said))},
+        {"type": "section", "text": _plain_text("\n".join(lines))},
     ]
     if alert.links:
         links = " · ".join(
@@ -85,13 +84,14 @@ def _slack(alert: Alert) -> dict[str, Any]:
 
 
 def _plain_text(text: str) -> dict[str, Any]:
-    # Angle brackets begin Slack's links and mentions; whether here too, its documents do not say.
+    # Angle brackets begin links and mentions in Slack; its documentation does not say whether they
+    # do in plain text.
     text = text.replace("<", "‹").replace(">", "›")
     return {"type": "plain_text", "text": text, "emoji": False}
 
 
 def _address(link: Link) -> str:
-    """The link's address without what would end it in a chat."""
+    """The link's address, with the characters quoted that would end it in a chat."""
     return quote(link.url, safe="!#$%&'()*+,/:;=?@[]~")
 
 
@@ -100,8 +100,8 @@ def _entities(text: str) -> str:
 
 
 def _short(text: str) -> str:
-    """At most 600 characters, the middle left out of a longer text. What to do, which stands last
-    after a semicolon, is left whole."""
+    """At most 600 characters; the middle of a longer text is left out. What to do, which comes last
+    after a semicolon, is kept."""
     text = _plain(text)
     if len(text) <= _LONGEST:
         return text

@@ -1,4 +1,4 @@
-"""Alerts of verdicts that change nothing but need attention."""
+"""Alerts for verdicts that change nothing but need attention. No I/O."""
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -12,75 +12,74 @@ from titleholder.config.duel import Duel, format_days
 from titleholder.config.model import ModelConfig
 from titleholder.events.event import Action, Event
 
-# Of duel.max_duration: by then a challenger that can win at all has mostly won.
+# The part of duel.max_duration by which most challengers that can win have won.
 _LONG = 0.5
 
 
 def alert_for_verdict(
     config: ModelConfig,
     duel: Duel,
-    made: Evaluation,
+    evaluation: Evaluation,
     challenger: RegisteredModel,
     events: Sequence[Event],
     now: datetime,
     pages: Sequence[Link] = (),
 ) -> Alert | None:
-    """The alert of an evaluation, or None: an outcome that changes something has the alert of that
-    change.
+    """The alert for an evaluation; None for an outcome that changes something, as the change has an
+    alert of its own.
 
-    `events` are the model's before this one, oldest first: an alert is not repeated for a
-    challenger that is inconclusive with the same issue, is on hold since half of
-    `duel.max_duration`, or waits for a promotion by hand. An approval that is required is an alert
-    every time.
+    `events` are the model's before this one, oldest first. No alert is repeated for a challenger
+    that is inconclusive with the same issue, on hold since half of `duel.max_duration`, or waiting
+    for a promotion by hand; a required approval is an alert every time.
     """
     earlier = [
         event
         for event in events
         if event.action == Action.EVALUATED and event.challenger_after == challenger.id
     ]
-    if any(event.evidence.get("job") == made.record["job"] for event in earlier):
+    if any(event.evidence.get("job") == evaluation.record["job"] for event in earlier):
         return None
     last = earlier[-1] if earlier else None
-    found, decision = made.verdict, made.decision
-    begun = datetime.fromisoformat(made.record["since"])
+    verdict, decision = evaluation.verdict, evaluation.decision
+    begun = datetime.fromisoformat(evaluation.record["since"])
     long = begun + _LONG * duel.max_duration
-    percentage = made.record["traffic_percentage"]
+    percentage = evaluation.record["traffic_percentage"]
     by_hand = f"trigger {config.model}__rollout with the intent promote or rollback"
     steps = config.rollout.traffic_steps
-    move = next_transition(steps, percentage, now - begun, found.outcome).move
+    move = next_transition(steps, percentage, now - begun, verdict.outcome).move
     if decision.needs_approval:
-        kind, todo = AlertKind.APPROVAL_REQUIRED, "Approve or reject it in the run in Airflow."
+        kind, next_step = AlertKind.APPROVAL_REQUIRED, "Approve or reject it in the run in Airflow."
     elif decision.intent is None and move != "hold":
-        if last is not None and _recorded(last, "outcome") == found.outcome:
+        if last is not None and _recorded(last, "outcome") == verdict.outcome:
             return None
-        kind, todo = AlertKind.APPROVAL_REQUIRED, f"Decide: {by_hand}."
-    elif found.outcome is Outcome.INCONCLUSIVE:
-        before = [_recorded(last, name) for name in ("outcome", "issue")] if last else []
-        if before == [found.outcome, found.issue]:
+        kind, next_step = AlertKind.APPROVAL_REQUIRED, f"Decide: {by_hand}."
+    elif verdict.outcome is Outcome.INCONCLUSIVE:
+        recorded = [_recorded(last, name) for name in ("outcome", "issue")] if last else []
+        if recorded == [verdict.outcome, verdict.issue]:
             return None
-        kind, todo = (
+        kind, next_step = (
             AlertKind.PROMOTION_ON_HOLD,
-            f"Time alone will not settle it: correct what the sentence names, or {by_hand}.",
+            f"Time alone will not change it: correct what the sentence names, or {by_hand}.",
         )
-    elif found.outcome is Outcome.HOLD and now >= long and (last is None or last.time < long):
+    elif verdict.outcome is Outcome.HOLD and now >= long and (last is None or last.time < long):
         end = begun + duel.max_duration
         then = "a person has to decide" if duel.on_timeout == "manual" else "it is rolled back"
-        kind, todo = (
+        kind, next_step = (
             AlertKind.PROMOTION_ON_HOLD,
             f"Nothing: without a decision by {end:%Y-%m-%d %H:%M} UTC {then}. To decide now, "
             f"{by_hand}.",
         )
     else:
         return None
-    lived = max(now - begun, timedelta(0))
+    age = max(now - begun, timedelta(0))
     return Alert(
         kind,
         config.model,
         f"{challenger.version} (data until {challenger.data_interval_end})",
-        f"Challenger with {percentage} % for {format_days(lived)}: {found.outcome}: "
+        f"Challenger with {percentage} % for {format_days(age)}: {verdict.outcome}: "
         f"{decision.reason}.",
         f"unchanged: the challenger {challenger.version} receives {percentage} % of the traffic.",
-        todo,
+        next_step,
     ).linked(*pages)
 
 

@@ -1,4 +1,4 @@
-"""Tells people what happened: in the log, and by webhook and e-mail where these are set up."""
+"""Sends alerts: to the log, and by webhook and e-mail where these are set up."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -14,10 +14,10 @@ from titleholder.config.model import ModelConfig
 
 
 class AlertNotifier(BaseNotifier):
-    """The callback of every DAG and task, and of a deadline; operators hand it what no callback is
-    called for. It never raises: what cannot be told is a warning in the log.
+    """The callback of every DAG, task and deadline; operators call `send` where Airflow calls no
+    callback. It never raises: an alert that cannot be sent is a warning in the log.
 
-    Its arguments are what JSON can hold, as a deadline's callback is kept in Airflow's database.
+    Its arguments are JSON, as Airflow keeps a deadline's callback in its database.
     """
 
     def __init__(
@@ -36,11 +36,12 @@ class AlertNotifier(BaseNotifier):
         self.backfills = backfills
 
     def render_template_fields(self, context: Any, jinja_env: Any = None) -> None:
-        """There are none; the DAG that `dag.test()` gives its callbacks could not render any."""
+        """Render nothing: there are no fields, and the DAG that `dag.test()` passes cannot
+        render."""
 
     def notify(self, context: Any) -> None:
-        """Tell of what the callback is called for: a task that failed after its last retry, a run
-        that failed without one, or a deadline."""
+        """Send the alert for a task that failed after its last retry, a run that failed without
+        one, or a missed deadline."""
         try:
             alert = alert_from_context(self.model, context)
         except Exception:
@@ -49,21 +50,17 @@ class AlertNotifier(BaseNotifier):
         if alert is None:
             return
         if "ti" in context:
-            # Airflow's UI folds up what follows a task's error in its log. Behind the end of that
-            # group, the alert is the last line that a person sees.
+            # Airflow's UI folds up what follows a task's error in its log. After the end of that
+            # group, the alert is the last line that is visible.
             self.log.info("::endgroup::")
         self.send(alert, context)
 
     def send(self, alert: Alert, context: Any) -> None:
-        """Send it everywhere, with a link to the run; a backfill only writes the log."""
+        """Send the alert with a link to the run; that of a backfill goes to the log only."""
         alert = alert.linked(Link("Airflow", run_page(context)))
-        log = self.log.warning if alert.kind.needs_attention else self.log.info
-        log = self.log.error if alert.kind.bad else log
-        quiet = is_backfill(context) and not self.backfills
-        if quiet:
-            self.log.info("titleholder: told nobody: this is a backfill, and alerts.backfills off")
-        log("titleholder: %s", line(alert))
-        if quiet:
+        self.log.log(alert.kind.level, "titleholder: %s", line(alert))
+        if is_backfill(context) and not self.backfills:
+            self.log.info("titleholder: not sent: a backfill, and notify_on_backfill is false")
             return
         self._send(f"the webhook of the connection {self.connection}", self._post, alert)
         if self.email:
@@ -83,13 +80,13 @@ class AlertNotifier(BaseNotifier):
         try:
             send(alert)
         except Exception as error:
-            # Any other text than our own may quote the webhook's address or a password.
+            # The text of another library's error may quote the webhook's address or a password.
             why = str(error) if isinstance(error, DeliveryError) else type(error).__name__
             self.log.warning("titleholder: the alert could not be sent by %s: %s", where, why)
 
 
 def notifier_arguments(config: ModelConfig) -> dict[str, Any]:
-    """What makes the notifier of a model, as JSON can hold it."""
+    """The arguments of a model's notifier, as JSON."""
     alerts = config.alerts
     return {
         "model": config.model,

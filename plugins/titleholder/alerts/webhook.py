@@ -1,7 +1,7 @@
 """Sends a message to the incoming webhook of an Airflow connection.
 
-The address is a secret, as whoever has it may post: it is the connection's password, which Airflow
-encrypts, hides and masks, and it is in no message, log or exception of this file.
+The address is a secret, as it is all that posting needs: it is the connection's password, which
+Airflow encrypts, hides and masks, and it is in no message, log or exception of this file.
 """
 
 import logging
@@ -16,14 +16,14 @@ CONNECT_SECONDS, ANSWER_SECONDS = 5.0, 10.0
 
 
 class DeliveryError(Exception):
-    """The message did not arrive; the sentence, without the address, says why."""
+    """The message did not arrive; the text says why, without the address."""
 
 
 def webhook_of(connection: str) -> str | None:
     """The address that the connection holds; None when there is no such connection.
 
-    Raises DeliveryError for one that has none, one that is not https (http may be loopback), and
-    where Airflow does not hand it out.
+    Raises DeliveryError for a connection without an address, an address that is not https (http to
+    loopback is allowed), and where Airflow denies access to the connection.
     """
     from airflow.sdk import Connection
     from airflow.sdk.exceptions import (
@@ -61,7 +61,7 @@ def webhook_of(connection: str) -> str | None:
 
 
 def post(url: str, message: Mapping[str, Any]) -> None:
-    """Post the message as JSON: `{"text": ...}`. Raises DeliveryError."""
+    """Post the message as JSON. Raises DeliveryError."""
     import requests
 
     try:
@@ -70,9 +70,9 @@ def post(url: str, message: Mapping[str, Any]) -> None:
                 url,
                 json=message,
                 timeout=(CONNECT_SECONDS, ANSWER_SECONDS),
-                # Another host is nobody whom the connection names.
+                # The connection names no other host.
                 allow_redirects=False,
-                # What it answers is of no use, and could be without an end.
+                # The body of the answer is not needed, and could be endless.
                 stream=True,
             )
             answer.close()
@@ -89,7 +89,7 @@ def post(url: str, message: Mapping[str, Any]) -> None:
 
 @contextmanager
 def _unlogged() -> Iterator[None]:
-    """urllib3 logs the path of every request at DEBUG."""
+    """Turn off a log of urllib3, which has the path of every request at DEBUG."""
     log = logging.getLogger("urllib3.connectionpool")
     before, log.disabled = log.disabled, True
     try:

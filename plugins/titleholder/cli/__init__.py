@@ -1,1 +1,1 @@
-"""The command line: the same engine, configuration and credentials as the DAGs."""
+"""The command line, with the same engine, configuration and credentials as the DAGs."""

@@ -1,4 +1,4 @@
-"""The verbs that change an endpoint."""
+"""The verbs that change an endpoint: one for each intent."""
 
 import argparse
 import json
@@ -13,19 +13,19 @@ from titleholder.rollout.intents import intent_from
 POLL_SECONDS = 5.0
 
 
-def change(desk: CommandContext, options: argparse.Namespace) -> int:
+def change(context: CommandContext, options: argparse.Namespace) -> int:
     """Apply the intent, however long its operations take; each step is logged on stderr."""
-    engine = desk.engine(options.reason)
-    asked = intent_from(options.intent, options.deployed_model_id, options.traffic_percentage)
-    intent, _, _ = engine.resolve_target(asked)
-    waiting: PendingOperation | None = None
+    engine = context.engine(options.reason)
+    requested = intent_from(options.intent, options.deployed_model_id, options.traffic_percentage)
+    intent, _, _ = engine.resolve_target(requested)
+    pending: PendingOperation | None = None
     while True:
-        result = engine.run(intent, waiting)
+        result = engine.run(intent, pending)
         if not isinstance(result, PendingOperation):
             break
-        if waiting is None or waiting.operation != result.operation:
+        if pending is None or pending.operation != result.operation:
             print_line(f"waiting for {result.operation}", sys.stderr)
-        waiting = result
+        pending = result
         time.sleep(POLL_SECONDS)
     if options.json:
         view = result.view

@@ -1,4 +1,4 @@
-"""The context of a verb: one model, and the clients for its endpoint and its events."""
+"""The context of a verb: one model, its endpoint and its events."""
 
 import getpass
 import time
@@ -23,8 +23,8 @@ class CommandContext:
 
     @classmethod
     def of(cls, config: ModelConfig, environ: Mapping[str, str]) -> "CommandContext":
-        """With the model's Airflow connection where the environment defines it, else with
-        Google's application default credentials."""
+        """With the model's Airflow connection if the environment defines it, else with Google's
+        application default credentials."""
         defined = f"AIRFLOW_CONN_{config.connection.upper()}" in environ
         return cls(config, Environment(config.connection if defined else None))
 
@@ -39,11 +39,11 @@ class CommandContext:
         return self.events_within(RECORD_TIMEOUT_SECONDS)
 
     def events_within(self, seconds: float) -> EventsTable:
-        """The events table, with that timeout for each call."""
+        """The events table, with this timeout for each call."""
         return EventsTable(self.environment, self.config.events_table, timeout_seconds=seconds)
 
     def engine(self, reason: str | None = None) -> Reconciler:
-        """The rollout engine, on behalf of the user, with the reason that they give."""
+        """The rollout engine, acting for the user, with the reason that they give."""
         return Reconciler(
             self.endpoints,
             self.events,

@@ -1,4 +1,4 @@
-"""Whether a compiled pipeline takes what a model's file has it given. No I/O.
+"""Checks of the parameters that a compiled pipeline declares against those given. No I/O.
 
 Vertex AI refuses a job with a parameter that its pipeline does not declare, without one that it
 requires, and with a value of another type.
@@ -25,14 +25,14 @@ _REMEDIES: Mapping[str, str] = {
 }
 
 
-def training_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list[str]:
-    """A sentence for each thing that keeps `spec`, the compiled pipeline `name`, from being what
-    the model trains with: `key: what is wrong; what to write`."""
+def training_errors(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list[str]:
+    """Errors of the model's file against `spec`, the compiled pipeline `name`: sentences of the
+    form `key: what is wrong; what to write`."""
     start = config.start
     given = runtime_parameters(config, "project", "location", "d.t", Interval(start, start))
     own, declared = config.pipeline.parameters, _declared(spec)
-    every = given.keys() - own.keys()
-    known = ", ".join(sorted(declared.keys() - every))
+    fixed = given.keys() - own.keys()
+    known = ", ".join(sorted(declared.keys() - fixed))
     instead = f"write one of {known}, or remove it" if known else "remove it"
     found = [
         f"pipeline.parameters: sets {each}, which the pipeline {name} does not have; {instead}"
@@ -44,37 +44,37 @@ def training_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> 
     ]
     for each, wrong in _mistyped(declared, own):
         found.append(f"pipeline.parameters.{each}: {wrong}, as the pipeline {name} declares it")
-    found += _broken("pipeline", name, declared, {each: given[each] for each in every})
+    found += _contract_errors("pipeline", name, declared, {each: given[each] for each in fixed})
     return found
 
 
-def duel_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list[str]:
-    """The same of the compiled duel `name`; nothing where the model has no duel."""
+def duel_errors(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list[str]:
+    """The same for the compiled duel `name`; none if the model has no duel."""
     if config.duel is None:
         return []
-    one, places = RegisteredModel("1", "m@1", "gs://b/1", "0" * 64, ""), ("project", "location")
+    model = RegisteredModel("1", "m@1", "gs://b/1", "0" * 64, "")
     given = duel_parameters(
         config,
         config.duel,
-        dict.fromkeys((*places, "source_table", "artifact_root"), ""),
-        ModelPair(one, one),
+        dict.fromkeys(("project", "location", "source_table", "artifact_root"), ""),
+        ModelPair(model, model),
         config.start,
     )
     declared = _declared(spec)
     found = [
         f"duel.template: {name} requires {each}, which no duel is given; give it a default, and "
-        "compile it anew (docs/reference/duel.md)"
+        "compile it again (docs/reference/duel.md)"
         for each in _missing(declared, given)
     ]
-    return found + _broken("duel", name, declared, given)
+    return found + _contract_errors("duel", name, declared, given)
 
 
-def _broken(
+def _contract_errors(
     section: str, name: str, declared: Mapping[str, Any], given: Mapping[str, Any]
 ) -> list[str]:
-    """What of that which every run gives does not fit: the pipeline is wrong, not the file."""
+    """Errors in the parameters that every run gives: the pipeline is wrong, not the file."""
     page = "docs/reference/duel.md" if section == "duel" else "docs/reference/pipeline-contract.md"
-    then = f"which every run gives it; mend the pipeline and compile it anew ({page})"
+    then = f"which every run gives it; correct the pipeline and compile it again ({page})"
     found = [
         f"{section}.template: {name} does not declare {each}, {then}"
         for each in sorted(given.keys() - declared.keys())
@@ -100,7 +100,7 @@ def _missing(declared: Mapping[str, Any], given: Mapping[str, Any]) -> list[str]
 
 
 def _mistyped(declared: Mapping[str, Any], given: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """Name, and what is wrong with the value, of each that is not of its declared type."""
+    """Name and error of each value that is not of its declared type."""
     for name, value in sorted(given.items()):
         one = declared.get(name)
         if one is None or value is None:
@@ -127,4 +127,4 @@ def _fits(kind: str, value: Any) -> bool:
             return isinstance(value, list)
         case "STRUCT":
             return isinstance(value, dict)
-    return True  # a type that only Vertex AI knows
+    return True  # A type that only Vertex AI knows.

@@ -9,14 +9,15 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from pathlib import Path
 
-from titleholder.cli import change as changing
-from titleholder.cli import history as past
-from titleholder.cli import report as reporting
-from titleholder.cli import schema as files
-from titleholder.cli import status as looking
-from titleholder.cli import validate as checking
+from titleholder.cli.change import change
 from titleholder.cli.context import CommandContext
+from titleholder.cli.history import history
+from titleholder.cli.plan import DEPLOY, plan
+from titleholder.cli.report import report
+from titleholder.cli.schema import schema
+from titleholder.cli.status import status
 from titleholder.cli.terminal import LineFormatter, print_line
+from titleholder.cli.validate import validate
 from titleholder.config.loader import load_model_by_name
 from titleholder.errors import ConfigError
 from titleholder.gcp.environment import DAGS_FOLDER
@@ -28,13 +29,14 @@ INTERRUPTED = 130
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Run one verb. 0: done; 1: refused or failed, with one sentence on stderr; 2: wrong usage."""
-    options = _parser().parse_args(arguments)
+    """Run one verb. Returns 0 for done and 1 for refused or failed, with one sentence on stderr;
+    wrong usage exits with 2."""
+    options = make_parser().parse_args(arguments)
     try:
         with _engine_log():
             return int(options.do(options))
     except KeyboardInterrupt:
-        print_line("titleholder: stopped; the same command goes on from here", sys.stderr)
+        print_line("titleholder: stopped; repeat the command to continue", sys.stderr)
         return INTERRUPTED
     except Exception as error:
         message = user_message(error)
@@ -65,17 +67,8 @@ def _engine_log() -> Iterator[None]:
         log.propagate = True
 
 
-def _of_a_model(
-    verb: Callable[[CommandContext, argparse.Namespace], int],
-) -> Callable[[argparse.Namespace], int]:
-    return lambda options: verb(_desk(options), options)
-
-
-def _desk(options: argparse.Namespace) -> CommandContext:
-    return CommandContext.of(load_model_by_name(options.models, options.model), os.environ)
-
-
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of all verbs; the parsed options have the verb's function as `do`."""
     parser = argparse.ArgumentParser(
         prog="titleholder",
         description="The rollout of a model's endpoint: its state, its history and its changes.",
@@ -83,72 +76,94 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     folder = argparse.ArgumentParser(add_help=False)
     folder.add_argument(
-        "--models", type=Path, default=DAGS_FOLDER / "models", help="the folder of YAML files"
+        "--models",
+        type=Path,
+        default=DAGS_FOLDER / "models",
+        metavar="FOLDER",
+        help="the folder of YAML files",
     )
     common = argparse.ArgumentParser(add_help=False, parents=[folder])
     common.add_argument("model", help="the name of a YAML file in dags/models")
-    common.add_argument("--json", action="store_true", help="for machines: one JSON object")
+    common.add_argument("--json", action="store_true", help="print JSON")
 
-    status = verbs.add_parser(
-        "status", parents=[common], help="the deployed models with role and traffic"
+    verb = verbs.add_parser(
+        "status",
+        parents=[common],
+        help="print the deployed models with role and traffic, and the last change",
     )
-    status.set_defaults(do=_of_a_model(looking.status))
+    verb.set_defaults(do=_for_model(status))
 
-    history = verbs.add_parser(
-        "history", parents=[common], help="the events, or the champion at a time"
+    verb = verbs.add_parser(
+        "history", parents=[common], help="print the events, or the champion at a time"
     )
-    history.add_argument(
-        "--at", type=_time, help="the champion at that time, and why: 2026-11-16, 2026-11-16T03:00Z"
+    verb.add_argument(
+        "--at",
+        type=_time,
+        metavar="TIME",
+        help="print the champion at that time, and why: 2026-11-16, 2026-11-16T03:00Z",
     )
-    history.add_argument("--limit", type=_number, metavar="N", help="only the last N events")
-    history.set_defaults(do=_of_a_model(past.history))
+    verb.add_argument("--limit", type=_number, metavar="N", help="print only the last N events")
+    verb.set_defaults(do=_for_model(history))
 
-    planned = verbs.add_parser(
+    verb = verbs.add_parser(
         "plan",
         parents=[common],
-        help="the calls that an intent leads to, and the split after each; changes nothing",
+        help="print the calls that an intent leads to, and the split after each; changes nothing",
     )
-    planned.add_argument(
+    verb.add_argument(
         "intent",
         nargs="?",
         type=_intent,
-        default=looking.DEPLOY,
-        choices=[looking.DEPLOY, *INTENTS],
+        default=DEPLOY,
+        choices=[DEPLOY, *INTENTS],
         metavar="INTENT",
-        help=f"{', '.join(map(_verb, [looking.DEPLOY, *INTENTS]))}; by default {looking.DEPLOY}, "
-        "that of the next weekly run",
+        help=f"{', '.join(map(_verb, [DEPLOY, *INTENTS]))}; by default {DEPLOY}, that of the next "
+        "weekly run",
     )
-    planned.add_argument("traffic_percentage", nargs="?", type=int, help="for set-traffic: 1 to 99")
-    _target(planned)
-    planned.set_defaults(do=_of_a_model(looking.plan_of))
+    verb.add_argument("traffic_percentage", nargs="?", type=int, help="for set-traffic: 1 to 99")
+    _add_target(verb)
+    verb.set_defaults(do=_for_model(plan))
 
     for name, intent in INTENTS.items():
         verb = verbs.add_parser(_verb(name), parents=[common], help=summary(intent))
         if intent is SetTrafficPercentage:
             verb.add_argument("traffic_percentage", type=int, help="1 to 99")
-        _target(verb)
+        _add_target(verb)
         verb.add_argument("--reason", type=_reason, help="why; kept as evidence of the event")
-        verb.set_defaults(do=_of_a_model(changing.change), intent=name)
+        verb.set_defaults(do=_for_model(change), intent=name)
         if intent is not SetTrafficPercentage:
             verb.set_defaults(traffic_percentage=None)
 
-    written = verbs.add_parser(
-        "report", parents=[folder], help="the page of Airflow's UI, as one HTML file"
+    verb = verbs.add_parser(
+        "report", parents=[folder], help="write the page of Airflow's UI to one HTML file"
     )
-    written.add_argument("model", nargs="*", help="only these models (default: all)")
-    written.add_argument("--out", type=Path, default=Path("titleholder.html"), help="the file")
-    written.add_argument("--airflow", metavar="URL", help="where Airflow's UI is, for the links")
-    written.set_defaults(do=reporting.report)
+    verb.add_argument("model", nargs="*", help="only these models (default: all)")
+    verb.add_argument(
+        "--out", type=Path, default=Path("titleholder.html"), metavar="FILE", help="the file"
+    )
+    verb.add_argument("--airflow", metavar="URL", help="the URL of Airflow's UI, for the links")
+    verb.set_defaults(do=report)
 
-    check = verbs.add_parser(
+    verb = verbs.add_parser(
         "validate",
         parents=[folder],
         help="check the YAML files against their pipelines, and print what they lead to",
     )
-    check.set_defaults(do=checking.validate)
-    schema = verbs.add_parser("schema", help="the JSON Schema of a YAML file, for editors")
-    schema.set_defaults(do=files.schema)
+    verb.set_defaults(do=validate)
+
+    verb = verbs.add_parser("schema", help="print the JSON Schema of a YAML file, for editors")
+    verb.set_defaults(do=schema)
     return parser
+
+
+def _for_model(
+    verb: Callable[[CommandContext, argparse.Namespace], int],
+) -> Callable[[argparse.Namespace], int]:
+    def do(options: argparse.Namespace) -> int:
+        config = load_model_by_name(options.models, options.model)
+        return verb(CommandContext.of(config, os.environ), options)
+
+    return do
 
 
 def _verb(intent: str) -> str:
@@ -160,17 +175,17 @@ def _intent(verb: str) -> str:
     return verb.replace("-", "_")
 
 
-def _target(verb: argparse.ArgumentParser) -> None:
+def _add_target(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--deployed-model-id",
         metavar="ID",
-        help="the deployed model, if it is not the one that has the role now",
+        help="the deployed model, if another one than has the role now",
     )
 
 
 def _number(text: str) -> int:
     if not text.isdecimal() or not int(text):
-        raise argparse.ArgumentTypeError(f"{text!r} is no number of events; write 1 or more")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of events; write 1 or more")
     return int(text)
 
 
@@ -185,6 +200,6 @@ def _time(text: str) -> datetime:
         found = datetime.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is no time; write 2026-11-16 or 2026-11-16T03:00Z"
+            f"{text!r} is not a time; write 2026-11-16 or 2026-11-16T03:00Z"
         ) from None
     return found if found.tzinfo else found.replace(tzinfo=UTC)

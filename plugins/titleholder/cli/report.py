@@ -1,4 +1,4 @@
-"""The verb that writes the page: report."""
+"""The verb `report`."""
 
 import argparse
 import os
@@ -17,42 +17,41 @@ from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.render import page
 from titleholder.page.text import count
 
-# As Airflow calls the user of `dag.test()`, which keeps no more than a DAG's last run.
+# The user of `dag.test()`, as Airflow names it; that keeps no more than a DAG's last run.
 DAG_TEST = "dag_test"
 
 
 def report(options: argparse.Namespace) -> int:
     """Write the page of the named models, or of all, to one file; 1 when a model or a service could
-    not be read, which the page says too. Raises ConfigError, InvalidRequest,
-    OSError."""
+    not be read, which the page says too. Raises ConfigError, InvalidRequest, OSError."""
     if options.airflow and urlsplit(options.airflow).scheme not in ("http", "https"):
         raise InvalidRequest(
-            f"{options.airflow!r} is no address of Airflow; begin it with https://"
+            f"{options.airflow!r} is not the URL of Airflow; begin it with https://"
         )
     now = datetime.now(UTC)
     found: list[ModelFacts | Unreadable] = []
     if options.model:
         configs = [load_model_by_name(options.models, name) for name in options.model]
     else:
-        read = load_models(options.models)
-        configs = read.configs
-        found += [Unreadable(str(e).partition(".yaml")[0], str(e)) for e in read.errors]
+        loaded = load_models(options.models)
+        configs = loaded.configs
+        found += [Unreadable(str(e).partition(".yaml")[0], str(e)) for e in loaded.errors]
 
-    def known(config: ModelConfig) -> ModelFacts:
+    def facts(config: ModelConfig) -> ModelFacts:
         return collect(config, CommandContext.of(config, os.environ).environment, now)
 
     with ThreadPoolExecutor(8) as threads:
-        found += threads.map(known, configs)
+        found += threads.map(facts, configs)
     html = page(found, now, options.airflow, runs=_runs(found))
     options.out.write_text(html, encoding="utf-8")
-    unread = [one for one in found if isinstance(one, Unreadable) or one.unreachable]
-    missing = f", {len(unread)} not whole" if unread else ""
+    incomplete = [one for one in found if isinstance(one, Unreadable) or one.unreachable]
+    missing = f", {len(incomplete)} incomplete" if incomplete else ""
     print_line(f"{options.out}: {count(len(found), 'model')}{missing}")
-    return 1 if unread else 0
+    return 1 if incomplete else 0
 
 
 def _runs(found: Sequence[ModelFacts | Unreadable]) -> set[str]:
-    """The runs that Airflow keeps, as far as the events tell it."""
+    """The runs that Airflow keeps, as far as the events show."""
     return {
         event.run
         for one in found

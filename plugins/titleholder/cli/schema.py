@@ -1,11 +1,11 @@
-"""The verb that tells editors what a model's file may hold: schema."""
+"""The verb `schema`."""
 
 import argparse
 import json
 
 
 def schema(options: argparse.Namespace) -> int:
-    """The JSON Schema of such a file, for editors."""
+    """Print the JSON Schema of a model's YAML file, for editors."""
     from titleholder.config.json_schema import model_schema
 
     print(json.dumps(model_schema(), indent=2))

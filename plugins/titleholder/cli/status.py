@@ -1,34 +1,40 @@
-"""The verbs about the present state: status, plan."""
+"""The verb `status`."""
 
 import argparse
 import json
-from datetime import UTC, datetime
-from typing import Any
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 
 from titleholder.cli.context import CommandContext
-from titleholder.cli.history import fields
-from titleholder.cli.last_change import last_change, last_change_lines
+from titleholder.cli.history import event_line, event_to_json
 from titleholder.cli.terminal import print_line
-from titleholder.intervals import Interval, last_complete
+from titleholder.events.event import NO_CHANGE_ACTIONS, Event
+from titleholder.gcp.errors import user_message
 from titleholder.labels import Label
-from titleholder.naming import TrainingRun
-from titleholder.rollout.descriptions import describe_step
-from titleholder.rollout.display_names import split_text, version_name
-from titleholder.rollout.intents import DeployCandidate, Intent, intent_from, resolve_target
-from titleholder.rollout.plan import plan
-from titleholder.rollout.simulate import apply_to_view
+from titleholder.rollout.display_names import version_name
 from titleholder.rollout.status import endpoint_status
-from titleholder.rollout.steps import NewVersion, call_of
 from titleholder.rollout.view import View
 
-DEPLOY = "deploy"
-"""The intent of the next weekly run, for `plan`."""
+LOOK_BACK = timedelta(days=90)
+# The time limit for reading the events, which must not delay the rest.
+EVENTS_SECONDS = 10.0
 
 
-def status(desk: CommandContext, options: argparse.Namespace) -> int:
+@dataclass(frozen=True)
+class LastChanges:
+    """The last recorded change, the one that removed the last challenger (None: not recorded), and
+    why the events could not be read, "" if they were."""
+
+    last: Event | None = None
+    removal: Event | None = None
+    unreadable: str = ""
+
+
+def status(context: CommandContext, options: argparse.Namespace) -> int:
     """Print the deployed models with role and traffic, and the last change; 1 when a person has to
     act."""
-    view = desk.endpoints.observe()
+    view = context.endpoints.observe()
     holders, roles, needs_action = endpoint_status(view)
     deployed = [
         {
@@ -41,21 +47,21 @@ def status(desk: CommandContext, options: argparse.Namespace) -> int:
         }
         for one, role in holders
     ]
-    undeployed = {
-        role.value: _undeployed(view, roles.holder(role))
+    not_deployed = {
+        role.value: found
         for role in (Label.PREVIOUS_CHAMPION, Label.LAST_CHALLENGER)
-        if roles is not None
+        if roles is not None and (found := _not_deployed(view, roles.holder(role)))
     }
-    past = last_change(desk, roles.last_challenger if roles else None, datetime.now(UTC))
+    changes = _last_changes(context, roles.last_challenger if roles else None)
     if options.json:
         answer = {
             "model": view.model,
             "endpoint": view.endpoint,
             "deployed": deployed,
-            "not_deployed": {role: model for role, model in undeployed.items() if model},
-            "last_change": fields(past.last) if past.last else None,
-            "challenger_removed_by": fields(past.removal) if past.removal else None,
-            "events_unreadable": past.unreadable or None,
+            "not_deployed": not_deployed,
+            "last_change": event_to_json(changes.last) if changes.last else None,
+            "challenger_removed_by": event_to_json(changes.removal) if changes.removal else None,
+            "events_unreadable": changes.unreadable or None,
             "pending_operations": view.pending_operations,
             "needs_action": needs_action or None,
         }
@@ -69,26 +75,25 @@ def status(desk: CommandContext, options: argparse.Namespace) -> int:
             f"  {row['role'] or 'no role':17} {row['traffic_percentage']:3} %  "
             f"{row['version']:20} id {row['id']}  {until}"
         )
-    for role, model in undeployed.items():
-        if model is not None:
-            undo = role == Label.PREVIOUS_CHAMPION
-            remedy = "; undo-promotion deploys it again" if undo else ""
-            print_line(
-                f"  {role:17}     -  {model['version'] or 'unknown version':20} id {model['id']}  "
-                f"not deployed{remedy}"
-            )
+    for role, model in not_deployed.items():
+        undo = role == Label.PREVIOUS_CHAMPION
+        remedy = "; undo-promotion deploys it again" if undo else ""
+        print_line(
+            f"  {role:17}     -  {model['version'] or 'unknown version':20} id {model['id']}  "
+            f"not deployed{remedy}"
+        )
     if view.endpoint and not deployed:
         print_line("  no model is deployed")
     for operation in view.pending_operations:
         print_line(f"  pending operation: {operation}")
-    for written in last_change_lines(past, view):
-        print_line(f"  {written}")
+    for line in _change_lines(changes, view):
+        print_line(f"  {line}")
     if needs_action:
         print_line(needs_action)
     return 1 if needs_action else 0
 
 
-def _undeployed(view: View, deployed_model_id: str | None) -> dict[str, str | None] | None:
+def _not_deployed(view: View, deployed_model_id: str | None) -> dict[str, str | None] | None:
     """Id and version of a model that has a role and is not deployed."""
     if deployed_model_id is None or view.deployed_model(deployed_model_id):
         return None
@@ -97,50 +102,38 @@ def _undeployed(view: View, deployed_model_id: str | None) -> dict[str, str | No
     return {"id": deployed_model_id, "version": name}
 
 
-def plan_of(desk: CommandContext, options: argparse.Namespace) -> int:
-    """Print the calls that an intent leads to, and the split after each."""
-    view = desk.endpoints.observe()
-    intent = _intent(desk, options, view)
-    decided = plan(view, intent, desk.config.rollout)
-    rows: list[dict[str, Any]] = []
-    now = view
-    for step in decided.steps:
-        words, call, now = describe_step(step, now), call_of(step, now), apply_to_view(now, step)
-        split = {"split": now.split, "split_text": split_text(now, now.split)}
-        rows.append({"step": words, "call": call, **split})
-    if options.json:
-        print(json.dumps({"steps": rows, "summary": decided.answer}))
-        return 0
-    for number, row in enumerate(rows, 1):
-        print_line(f"{number}. {row['step']}")
-        print_line(f"   {row['call']}")
-        print_line(f"   split: {row['split_text']}")
-    print_line(f"Then: {decided.answer}" if rows else decided.answer)
-    return 0
+def _last_changes(context: CommandContext, last_challenger: str | None) -> LastChanges:
+    """The last changes within LOOK_BACK; raises nothing, since `status` must work without BigQuery.
+    `last_challenger` is a deployed model id."""
+    since = datetime.now(UTC) - LOOK_BACK
+    try:
+        events = context.events_within(EVENTS_SECONDS).read(context.config.model, since=since)
+    except Exception as error:
+        return LastChanges(unreadable=user_message(error) or f"{type(error).__name__}: {error}")
+    changes = [event for event in events if event.action not in NO_CHANGE_ACTIONS]
+    removals = [
+        event
+        for event in changes
+        if last_challenger is not None
+        and event.challenger_before == last_challenger
+        and event.challenger_after != last_challenger
+    ]
+    return LastChanges(changes[-1] if changes else None, removals[-1] if removals else None)
 
 
-def _intent(desk: CommandContext, options: argparse.Namespace, view: View) -> Intent:
-    if options.intent == DEPLOY:
-        return _next_candidate(desk)
-    asked = intent_from(options.intent, options.deployed_model_id, options.traffic_percentage)
-    return resolve_target(asked, view)
-
-
-def _next_candidate(desk: CommandContext) -> DeployCandidate:
-    """The intent of the next weekly run, if its model passes the gate."""
-    from croniter import croniter
-
-    config = desk.config
-    last = last_complete(config.schedule, datetime.now(UTC))
-    end: datetime = croniter(config.schedule, last.end).get_next(datetime)
-    run = TrainingRun(config.model, Interval(last.end, end), 0)
-    return DeployCandidate(
-        version=NewVersion(run.name, config.model, "", "", ""),
-        deployed_model_id=run.deployed_model_id,
-        recency=run.recency,
-        period=run.interval.length,
-        traffic_percentage=config.rollout.traffic_percentage,
-        endpoint=config.endpoint.display_name,
-        create_endpoint=config.endpoint.create,
-        keep_current=config.rollout.on_new_challenger == "keep_current",
-    )
+def _change_lines(changes: LastChanges, view: View) -> Iterator[str]:
+    """The last change, and the one that removed the last challenger if that is another."""
+    last, removal = changes.last, changes.removal
+    labelled = view.labels.get(Label.LAST_EVENT, "")
+    action = labelled.partition("-")[0]
+    if changes.unreadable:
+        reason = changes.unreadable
+        yield f"last change: {action or 'unknown'}; the events cannot be read: {reason}"
+    elif last is not None and last.id == labelled:
+        yield f"last change: {event_line(last)}"
+    elif labelled:
+        yield f"last change: {action}, which is not recorded"
+    if last is not None and last.id != labelled:
+        yield f"last recorded: {event_line(last)}"
+    if removal is not None and removal != last:
+        yield f"challenger removed by: {event_line(removal)}"

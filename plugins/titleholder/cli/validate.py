@@ -1,4 +1,4 @@
-"""The verb about the models' files and their pipelines, which needs nothing of Google's: check."""
+"""The verb `validate`, which needs nothing of Google Cloud."""
 
 import argparse
 from collections.abc import Callable, Iterator, Mapping
@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from titleholder.cli.declared_parameters import duel_faults, training_faults
+from titleholder.cli.declared_parameters import duel_errors, training_errors
 from titleholder.cli.terminal import print_line
 from titleholder.config.duel import format_loss
 from titleholder.config.loader import load_models
@@ -16,7 +16,7 @@ from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableErr
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
 from titleholder.release import templates_dir
 
-_Faults = Callable[[ModelConfig, str, Mapping[str, Any]], list[str]]
+_Check = Callable[[ModelConfig, str, Mapping[str, Any]], list[str]]
 _PROMOTION = {
     "automatic": "promoted automatically",
     "approval": "promoted once a person approves",
@@ -25,80 +25,80 @@ _PROMOTION = {
 
 
 @dataclass
-class _Checked:
-    """A model, the compiled pipelines that it was checked against, why it was not against others,
-    and what is wrong."""
+class _Result:
+    """A model, the compiled pipelines that it was checked against, why it was not checked against
+    others, and the errors."""
 
     config: ModelConfig
     pipelines: list[PipelineTemplate]
     unchecked: list[str]
-    faults: list[str]
+    errors: list[str]
 
 
 def validate(options: argparse.Namespace) -> int:
-    """Whether every file of the folder is a model, and its compiled pipelines take what it gives
-    them; raises ConfigError with a sentence a fault."""
+    """Check every file of the folder against its compiled pipelines, and print what it leads to;
+    raises ConfigError with one sentence for each error."""
     folder: Path = options.models
-    found = load_models(folder)
-    models = [_checked(config) for config in found.configs]
-    wrong = [str(error) for error in found.errors]
-    wrong += [fault for model in models for fault in model.faults]
-    if wrong:
-        raise ConfigError("\n".join(wrong))
-    if not models:
+    loaded = load_models(folder)
+    results = [_check(config) for config in loaded.configs]
+    errors = [str(error) for error in loaded.errors]
+    errors += [error for result in results for error in result.errors]
+    if errors:
+        raise ConfigError("\n".join(errors))
+    if not results:
         raise ConfigError(f"{folder} holds no model; add a YAML file")
-    for model in models:
-        for line in _report(model):
+    for result in results:
+        for line in _report(result):
             print_line(line)
     return 0
 
 
-def _checked(config: ModelConfig) -> _Checked:
-    result = _Checked(config, [], [], [])
-    asked: list[tuple[str, str, _Faults]] = [
-        ("pipeline.template", config.pipeline.template, training_faults)
+def _check(config: ModelConfig) -> _Result:
+    result = _Result(config, [], [], [])
+    checks: list[tuple[str, str, _Check]] = [
+        ("pipeline.template", config.pipeline.template, training_errors)
     ]
     if config.duel is not None:
-        asked.append(("duel.template", config.duel.template, duel_faults))
-    for key, name, faults in asked:
+        checks.append(("duel.template", config.duel.template, duel_errors))
+    for key, name, check in checks:
         folder, _ = templates_dir()
         if name.startswith("gs://"):
-            result.unchecked.append(f"{name} was not looked at, as it is in Cloud Storage")
+            result.unchecked.append(f"{name} was not checked, as it is in Cloud Storage")
             continue
         if not folder.is_dir():
-            result.unchecked.append(f"{name} was not looked at, as there is no {folder}")
+            result.unchecked.append(f"{name} was not checked, as there is no {folder}")
             continue
         try:
             pipeline = parse_template(name, load_template(name))
         except RetryableError as error:
-            result.unchecked.append(f"{name} was not looked at: {error}")
+            result.unchecked.append(f"{name} was not checked: {error}")
         except EnvironmentConfigError as error:
-            result.faults.append(f"{config.model}.yaml: {key}: {error}")
+            result.errors.append(f"{config.model}.yaml: {key}: {error}")
         else:
             result.pipelines.append(pipeline)
-            result.faults += [
-                f"{config.model}.yaml: {fault}" for fault in faults(config, name, pipeline.spec)
+            result.errors += [
+                f"{config.model}.yaml: {error}" for error in check(config, name, pipeline.spec)
             ]
     return result
 
 
-def _report(model: _Checked) -> Iterator[str]:
-    """What was checked, and what will happen."""
-    config = model.config
-    versions = " and ".join(one.version for one in model.pipelines)
-    yield f"{config.model}: its file is right" + (f", and fits {versions}" if versions else "")
-    for why in model.unchecked:
+def _report(result: _Result) -> Iterator[str]:
+    """Lines about what was checked and what the file leads to."""
+    config = result.config
+    versions = " and ".join(one.version for one in result.pipelines)
+    yield f"{config.model}: its file is valid" + (f", and fits {versions}" if versions else "")
+    for why in result.unchecked:
         yield f"  unknown   {why}"
     yield (
         f"  train     {config.schedule} (UTC): {config.source.table} by {config.source.timestamp}, "
         f"with {config.pipeline.template}; scores from {config.gate.min_score:g} pass"
     )
-    made = "made when missing" if config.endpoint.create else "must be there"
+    creation = "created if missing" if config.endpoint.create else "must exist"
     percentages = ", then ".join(
         f"{step.traffic_percentage} %" + (f" for {format_duration(step.bake)}" if step.bake else "")
         for step in config.rollout.traffic_steps
     )
-    endpoint = f"endpoint {config.endpoint.display_name} ({made})"
+    endpoint = f"endpoint {config.endpoint.display_name} ({creation})"
     yield f"  deploy    {endpoint}: a challenger receives {percentages} of the traffic"
     duel, promotion = config.duel, _PROMOTION[config.rollout.promotion]
     yield "  evaluate  " + (
@@ -106,5 +106,5 @@ def _report(model: _Checked) -> Iterator[str]:
         "challenger "
         f"is {promotion}"
         if duel
-        else f"nothing by itself: trigger {config.model}__rollout to promote or roll back"
+        else f"nothing automatically: trigger {config.model}__rollout to promote or roll back"
     )

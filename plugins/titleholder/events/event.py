@@ -129,15 +129,11 @@ def event_id(*parts: str | int | None) -> str:
 
 
 def history(events: Iterable[Event]) -> list[Event]:
-    """The events, oldest first, without duplicate ids: a full event is preferred to a reconstructed
-    one, then the earlier one. Events of the same time are chained: each begins with the state after
-    the one before."""
-    unique: dict[str, Event] = {}
-    for event in sorted(events, key=lambda event: (event.reconstructed, event.time)):
-        unique.setdefault(event.id, event)
+    """The events, oldest first. Those of the same microsecond are ordered so that each starts from
+    the state that the one before left."""
     ordered: list[Event] = []
     by_time: dict[datetime, list[Event]] = {}
-    for event in sorted(unique.values(), key=lambda event: (event.time, event.id)):
+    for event in sorted(events, key=lambda event: (event.time, event.id)):
         by_time.setdefault(event.time, []).append(event)
     for simultaneous in by_time.values():
         ordered.extend(_chained(simultaneous, ordered[-1] if ordered else None))

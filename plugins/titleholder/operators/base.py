@@ -10,12 +10,12 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from titleholder.alerts.alert import Alert, AlertKind
+from titleholder.alerts.callback_context import TaskFailure
 from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
-from titleholder.alerts.task_failure import TaskFailure
 from titleholder.config.model import ModelConfig
 from titleholder.errors import DriftDetected, InvalidRequest, RetryableError, TitleholderError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import error_message, is_transient
+from titleholder.gcp.errors import error_message, is_transient
 from titleholder.naming import TrainingRun, training_run_of
 
 # Airflow registers up to five seconds late that a worker has released a task. A task that is

@@ -5,17 +5,18 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
-from titleholder.alerts.from_source import alert_for_stale_source
+from titleholder.alerts.from_failure import alert_for_stale_source
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
     Finding,
-    Outcome,
+    FreshnessState,
     Rule,
-    judge,
-    judge_metadata,
+    check_coverage,
+    check_metadata,
 )
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
+from titleholder.gcp.errors import error_message
 from titleholder.operators.base import ModelOperator
 
 
@@ -29,14 +30,12 @@ class CheckFreshnessOperator(ModelOperator):
         with self.fail_with_message():
             self.reject_unknown_params(context)
             finding = self._check(context)
-        if finding.outcome in (Outcome.FRESH, Outcome.WARN):
-            log = self.log.info if finding.outcome is Outcome.FRESH else self.log.warning
-            log("%s: %s", finding.outcome, finding.sentence)
-            return {"outcome": finding.outcome.value, "reason": finding.sentence}
+        if finding.state in (FreshnessState.FRESH, FreshnessState.WARN):
+            log = self.log.info if finding.state is FreshnessState.FRESH else self.log.warning
+            log("%s: %s", finding.state, finding.reason)
+            return {"outcome": finding.state.value, "reason": finding.reason}
         if finding.wait_until is None:
-            raise AirflowFailException(
-                f"{self.config.model}: {finding.outcome}: {finding.sentence}"
-            )
+            raise AirflowFailException(f"{self.config.model}: {finding.state}: {finding.reason}")
         self._alert_once(context, finding)
         left = finding.wait_until - self.clock()
         self.defer_for(min(self.config.source.freshness.poke_interval, left))
@@ -44,7 +43,7 @@ class CheckFreshnessOperator(ModelOperator):
     def _alert_once(self, context: Mapping[str, Any], finding: Finding) -> None:
         """Alert at the first stale check of the run, or since it was cleared. Airflow's task state
         store keeps that across deferrals and retries; without the store there is no alert."""
-        self.log.warning("%s: %s", finding.outcome, finding.sentence)
+        self.log.warning("%s: %s", finding.state, finding.reason)
         key = f"stale-alert-{context['dag_run'].clear_number or 0}"
         try:
             store = context["task_state_store"]
@@ -69,13 +68,13 @@ class CheckFreshnessOperator(ModelOperator):
             timestamp=source.timestamp,
             warn_after=source.freshness.warn_after,
             error_after=source.freshness.error_after,
-            wait=source.freshness.timeout,
+            timeout=source.freshness.timeout,
             min_rows=source.freshness.min_rows,
         )
         tables = SourceTables(self.environment, now)
         try:
-            finding = judge_metadata(rule, tables.metadata(table), interval, now)
-            if finding.outcome is not Outcome.FRESH:
+            finding = check_metadata(rule, tables.metadata(table), interval, now)
+            if finding.state is not FreshnessState.FRESH:
                 return finding
             coverage = tables.coverage(
                 table,
@@ -87,6 +86,6 @@ class CheckFreshnessOperator(ModelOperator):
         except Unreadable as error:
             if not error.final:
                 raise AirflowException(f"{self.config.model}: unknown: {error}") from error
-            return Finding(Outcome.UNKNOWN, str(error))
+            return Finding(FreshnessState.UNKNOWN, str(error))
         self.log.info("%s: %s", table, coverage)
-        return judge(rule, coverage, interval, now)
+        return check_coverage(rule, coverage, interval, now)

@@ -8,7 +8,8 @@ from typing import Any
 from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.events.event import Action
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.operators.rollout import change_context, record_if_possible
 from titleholder.operators.submit_job import JobRequest, SubmitJobOperator

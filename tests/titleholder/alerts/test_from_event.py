@@ -1,4 +1,4 @@
-"""What people are told of a change to the endpoint, as tables."""
+"""Alerts for changes to an endpoint, as tables."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -10,14 +10,14 @@ from titleholder.alerts.alert import AlertKind
 from titleholder.alerts.from_event import alert_for_event
 from titleholder.events.event import Event
 
-OLD, NEW = "2990322000", "2991330000"
+FIRST, SECOND = "2990322000", "2991330000"
 ENDPOINT = "projects/p1/locations/us-central1/endpoints/linnerud"
-ALONE, TWO = {OLD: 100}, {OLD: 90, NEW: 10}
-MOVE = {"champion_before": OLD, "champion_after": OLD}
-BOTH = {**MOVE, "challenger_before": NEW, "challenger_after": NEW}
+ALONE, PAIR = {FIRST: 100}, {FIRST: 90, SECOND: 10}
+CHAMPION = {"champion_before": FIRST, "champion_after": FIRST}
+BOTH = {**CHAMPION, "challenger_before": SECOND, "challenger_after": SECOND}
 
 
-def event(action: str, **given: Any) -> Event:
+def event(action: str, **fields: Any) -> Event:
     return Event(
         id="e1",
         time=datetime(2026, 11, 23, 5, tzinfo=UTC),
@@ -25,153 +25,160 @@ def event(action: str, **given: Any) -> Event:
         action=action,
         reason="",
         endpoint=ENDPOINT,
-        versions={OLD: "linnerud@1", NEW: "linnerud@2"},
-        data_interval_end={OLD: "2026-11-09T03:00:00Z", NEW: "2026-11-16T03:00:00Z"},
-        **given,
+        versions={FIRST: "linnerud@1", SECOND: "linnerud@2"},
+        data_interval_end={FIRST: "2026-11-09T03:00:00Z", SECOND: "2026-11-16T03:00:00Z"},
+        **fields,
     )
 
 
 @pytest.mark.parametrize(
-    ("action", "given", "kind", "what", "traffic", "todo"),
+    ("action", "fields", "kind", "summary", "traffic", "next_step"),
     [
         (
-            "crown",
-            {"champion_after": OLD, "split_after": ALONE},
+            "first_champion",
+            {"champion_after": FIRST, "split_after": ALONE},
             AlertKind.FIRST_CHAMPION,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is the first champion.",
-            "100 % of the requests go to the champion linnerud@1.",
+            "100 % to the champion linnerud@1.",
             "Nothing now.",
         ),
         (
-            "seat",
-            {**MOVE, "challenger_after": NEW, "split_after": TWO},
+            "deploy_challenger",
+            {**CHAMPION, "challenger_after": SECOND, "split_after": PAIR},
             AlertKind.CHALLENGER_DEPLOYED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger.",
-            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
-            "challenger linnerud@2.",
-            "Nothing: linnerud__rollout judges it by itself.",
+            "90 % to the champion linnerud@1, 10 % to the challenger linnerud@2.",
+            "Nothing: linnerud__rollout evaluates it.",
         ),
         (
-            "share",
-            {**BOTH, "split_before": TWO, "split_after": {OLD: 60, NEW: 40}},
+            "set_traffic",
+            {**BOTH, "split_before": PAIR, "split_after": {FIRST: 60, SECOND: 40}},
             AlertKind.TRAFFIC_CHANGED,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the requests.",
-            "60 % of the requests go to the champion linnerud@1, 40 % of the requests go to the "
-            "challenger linnerud@2.",
-            "Nothing. To take it off live traffic at once, trigger linnerud__rollout with the "
-            "intent abort.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) went from 10 % to 40 % of the traffic.",
+            "60 % to the champion linnerud@1, 40 % to the challenger linnerud@2.",
+            "Nothing. To take its traffic at once, trigger linnerud__rollout with the intent "
+            "abort.",
         ),
         (
             "promote",
             {
-                "champion_before": OLD,
-                "challenger_before": NEW,
-                "champion_after": NEW,
-                "split_after": {NEW: 100},
+                "champion_before": FIRST,
+                "challenger_before": SECOND,
+                "champion_after": SECOND,
+                "split_after": {SECOND: 100},
             },
             AlertKind.PROMOTED,
             "linnerud@2 (data until 2026-11-16 03:00 UTC) is champion, linnerud@1 (data until "
             "2026-11-09 03:00 UTC) is not any more.",
-            "100 % of the requests go to the champion linnerud@2.",
-            "Nothing. To go back, trigger linnerud__rollout with the intent reinstate.",
+            "100 % to the champion linnerud@2.",
+            "Nothing. To go back, trigger linnerud__rollout with the intent undo_promotion.",
         ),
         (
             "rollback",
-            {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
+            {
+                **CHAMPION,
+                "challenger_before": SECOND,
+                "split_before": PAIR,
+                "split_after": ALONE,
+            },
             AlertKind.ROLLED_BACK,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more.",
-            "100 % of the requests go to the champion linnerud@1.",
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more.",
+            "100 % to the champion linnerud@1.",
             "Nothing: the next weekly model is the next challenger.",
         ),
         (
             "abort",
-            {**MOVE, "challenger_before": NEW, "split_before": TWO, "split_after": ALONE},
+            {
+                **CHAMPION,
+                "challenger_before": SECOND,
+                "split_before": PAIR,
+                "split_after": ALONE,
+            },
             AlertKind.ROLLED_BACK,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more, and "
             "stays deployed without traffic.",
-            "100 % of the requests go to the champion linnerud@1.",
-            "Trigger linnerud__rollout with the intent share to bring it back, or rollback to "
-            "undeploy it.",
+            "100 % to the champion linnerud@1.",
+            "Trigger linnerud__rollout with the intent set_traffic to give it traffic again, "
+            "or rollback to undeploy it.",
         ),
         (
             "abort",
             {
-                **MOVE,
-                "challenger_before": NEW,
-                "split_before": {OLD: 50, NEW: 30, "7": 20},
-                "split_after": {OLD: 80, "7": 20},
+                **CHAMPION,
+                "challenger_before": SECOND,
+                "split_before": {FIRST: 50, SECOND: 30, "7": 20},
+                "split_after": {FIRST: 80, "7": 20},
                 "evidence": {"still_differs": ["the split is off", "7 was deployed"]},
             },
             AlertKind.ROLLED_BACK,
-            "linnerud@2 (data until 2026-11-16 03:00 UTC) is challenger no more, and "
+            "linnerud@2 (data until 2026-11-16 03:00 UTC) is not challenger any more, and "
             "stays deployed without traffic.",
-            "80 % of the requests go to the champion linnerud@1, 20 % of the requests go to id 7, "
-            "which has no role.",
+            "80 % to the champion linnerud@1, 20 % to a model without role, id 7.",
             "The endpoint was changed by hand and still differs from the record (the split is off; "
             "7 was deployed): trigger linnerud__rollout with the intent adopt or restore.",
         ),
         (
             "rollback",
-            {**BOTH, "split_before": {OLD: 70, NEW: 10, "7": 20}, "split_after": TWO},
+            {**BOTH, "split_before": {FIRST: 70, SECOND: 10, "7": 20}, "split_after": PAIR},
             AlertKind.ROLLED_BACK,
-            "id 7 has traffic no more.",
-            "90 % of the requests go to the champion linnerud@1, 10 % of the requests go to the "
-            "challenger linnerud@2.",
+            "id 7 has no traffic any more.",
+            "90 % to the champion linnerud@1, 10 % to the challenger linnerud@2.",
             "Nothing: the next weekly model is the next challenger.",
         ),
         (
-            "reinstate",
-            {"champion_before": NEW, "champion_after": OLD, "split_after": ALONE},
+            "undo_promotion",
+            {"champion_before": SECOND, "champion_after": FIRST, "split_after": ALONE},
             AlertKind.PROMOTION_UNDONE,
             "linnerud@1 (data until 2026-11-09 03:00 UTC) is champion again instead "
             "of linnerud@2 (data until 2026-11-16 03:00 UTC).",
-            "100 % of the requests go to the champion linnerud@1.",
+            "100 % to the champion linnerud@1.",
             "Nothing now.",
         ),
         (
             "adopt",
-            {"champion_after": OLD, "split_after": ALONE},
+            {"champion_after": FIRST, "split_after": ALONE},
             AlertKind.DRIFT_RESOLVED,
-            "the endpoint was taken as it was found, with linnerud@1 (data until "
+            "the endpoint was recorded as it was found, with linnerud@1 (data until "
             "2026-11-09 03:00 UTC) as champion.",
-            "100 % of the requests go to the champion linnerud@1.",
+            "100 % to the champion linnerud@1.",
             "Nothing now.",
         ),
     ],
 )
-def test_told(
-    action: str, given: dict[str, Any], kind: AlertKind, what: str, traffic: str, todo: str
+def test_alert_for_a_change(
+    action: str, fields: dict[str, Any], kind: AlertKind, summary: str, traffic: str, next_step: str
 ) -> None:
-    alert = alert_for_event(event(action, **given), has_duel=True)
+    alert = alert_for_event(event(action, **fields), has_duel=True)
     assert alert is not None
     assert (alert.kind, alert.summary, alert.traffic, alert.next_step) == (
         kind,
-        what,
+        summary,
         traffic,
-        todo,
+        next_step,
     )
     pages = {link.name: link.url for link in alert.links}
     assert pages["Endpoint"].endswith("/us-central1/endpoints/linnerud?project=p1")
 
 
 @pytest.mark.parametrize(
-    "action", ["withdraw", "refused", "superseded", "waiting", "judged", "somethingnew"]
+    "action",
+    ["remove_challenger", "blocked", "superseded", "challenger_busy", "evaluated", "somethingnew"],
 )
-def test_nothing_to_tell(action: str) -> None:
-    assert alert_for_event(event(action, **MOVE), has_duel=True) is None
+def test_other_events_have_no_alert(action: str) -> None:
+    assert alert_for_event(event(action, **CHAMPION), has_duel=True) is None
 
 
-def test_what_a_later_actor_read_off_the_endpoint_is_not_told_again() -> None:
-    seated = event("seat", **MOVE, challenger_after=NEW, split_after=TWO)
-    assert alert_for_event(replace(seated, reconstructed=True), has_duel=True) is None
+def test_a_reconstructed_event_has_no_alert() -> None:
+    deployed = event("deploy_challenger", **CHAMPION, challenger_after=SECOND, split_after=PAIR)
+    assert alert_for_event(replace(deployed, reconstructed=True), has_duel=True) is None
 
 
-def test_who_asked_why_and_where_to_look() -> None:
-    seated = event(
+def test_actor_reason_and_links() -> None:
+    deployed = event(
         "promote",
-        champion_before=OLD,
-        champion_after=NEW,
-        split_after={NEW: 100},
+        champion_before=FIRST,
+        champion_after=SECOND,
+        split_after={SECOND: 100},
         actor="ada",
         evidence={
             "reason": "the challenger is better",
@@ -179,9 +186,9 @@ def test_who_asked_why_and_where_to_look() -> None:
             "report": "gs://b/duel/report",
         },
     )
-    alert = alert_for_event(seated, has_duel=True)
+    alert = alert_for_event(deployed, has_duel=True)
     assert alert is not None
-    assert alert.summary.endswith("is not any more (the challenger is better). Asked for by ada.")
+    assert alert.summary.endswith("is not any more (the challenger is better). Requested by ada.")
     assert [link.name for link in alert.links] == [
         "Endpoint",
         "Model linnerud@2",
@@ -190,15 +197,16 @@ def test_who_asked_why_and_where_to_look() -> None:
     ]
 
 
-def test_the_place_of_another_and_nobody_who_judges() -> None:
-    seated = event(
-        "seat", **MOVE, challenger_before="9", challenger_after=NEW, split_after=TWO,
+def test_a_replaced_challenger_and_a_model_without_a_duel() -> None:
+    deployed = event(
+        "deploy_challenger", **CHAMPION, challenger_before="9",
+        challenger_after=SECOND, split_after=PAIR,
         interval_start=datetime(2026, 11, 9, 3, tzinfo=UTC),
         interval_end=datetime(2026, 11, 16, 3, tzinfo=UTC),
     )  # fmt: skip
-    alert = alert_for_event(seated, has_duel=False)
+    alert = alert_for_event(deployed, has_duel=False)
     assert alert is not None
-    assert "is challenger, in the place of id 9." in alert.summary
+    assert "is challenger, instead of id 9." in alert.summary
     assert alert.subject == "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
     assert alert.next_step == (
         "Compare it with the champion, then trigger linnerud__rollout with the intent promote or "

@@ -1,4 +1,4 @@
-"""What people are told of what failed, is late, or is waited for; and how it looks."""
+"""Alerts for failures, late runs and stale sources; and the formats of an alert."""
 
 import html
 import re
@@ -8,67 +8,68 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from titleholder.alerts.alert import Alert, AlertKind, Link
-from titleholder.alerts.chat_text import inert
 from titleholder.alerts.formats import chat, line, mail, message, subject
 from titleholder.alerts.from_failure import (
     FailedTask,
     alert_for_late_run,
     alert_for_run,
+    alert_for_stale_source,
     alert_for_task,
 )
-from titleholder.alerts.from_source import alert_for_stale_source
-from titleholder.freshness import Finding, Outcome
+from titleholder.alerts.text import inert
+from titleholder.freshness import Finding, FreshnessState
 from titleholder.intervals import Interval
 
 WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
 
 
 @pytest.mark.parametrize(
-    ("task", "kind", "traffic", "todo"),
+    ("task", "kind", "traffic", "next_step"),
     [
         (
             "check_freshness",
             AlertKind.TASK,
             "unchanged, as check_freshness does not touch it.",
-            "Mend the cause, then clear check_freshness with what follows it.",
+            "Correct the cause, then clear check_freshness with what follows it.",
         ),
         (
             "wait_for_pipeline",
             AlertKind.PIPELINE,
             "unchanged, as wait_for_pipeline does not touch it.",
-            "Read the step's log, mend the cause, then clear submit_pipeline with what follows it.",
+            "Read the step's log, correct the cause, then clear submit_pipeline with what follows "
+            "it.",
         ),
         (
             "wait_for_duel",
             AlertKind.PIPELINE,
             "unchanged, as wait_for_duel does not touch it.",
-            "Read the step's log, mend the cause, then clear submit_duel with what follows it.",
+            "Read the step's log, correct the cause, then clear submit_duel with what follows it.",
         ),
         (
             "update_traffic",
             AlertKind.TASK,
             "the champion goes on answering; what was changed before the failure stays, and the "
             "same task finishes it when it is repeated.",
-            "Mend the cause, then clear update_traffic; where it was to carry out a verdict, clear "
+            "Correct the cause, then clear update_traffic; if it was to carry out a verdict, clear "
             "the run from observe on.",
         ),
         (
             "observe",
             AlertKind.MANUAL_CHANGE,
-            "as that person left it; Titleholder changed nothing.",
+            "as it was changed by hand; Titleholder changed nothing.",
             "Agree on what is right, then trigger linnerud__rollout with the intent adopt or "
             "restore, and clear observe with what follows it.",
         ),
     ],
 )
-def test_a_failed_task(task: str, kind: AlertKind, traffic: str, todo: str) -> None:
+def test_alert_for_a_failed_task(task: str, kind: AlertKind, traffic: str, next_step: str) -> None:
     alert = alert_for_task(FailedTask("linnerud", WEEK, task, "linnerud: it broke; mend it", kind))
     assert alert == Alert(
-        kind, "linnerud", WEEK, f"{task} failed: it broke; mend it.", traffic, todo
+        kind, "linnerud", WEEK, f"{task} failed: it broke; mend it.", traffic, next_step
     )
 
 
-def test_a_run_without_a_failed_task_and_a_late_one() -> None:
+def test_alerts_for_a_run_without_a_failed_task_and_for_a_late_run() -> None:
     assert alert_for_run("linnerud", WEEK, "all_tasks_deadlocked").summary == (
         "The run failed: all tasks deadlocked."
     )
@@ -80,10 +81,10 @@ def test_a_run_without_a_failed_task_and_a_late_one() -> None:
     )
 
 
-def test_a_stale_source_says_how_late_and_until_when() -> None:
+def test_a_stale_source_alert_says_how_late_it_is_and_until_when_the_run_waits() -> None:
     end = datetime(2026, 11, 16, 3, tzinfo=UTC)
     finding = Finding(
-        Outcome.STALE,
+        FreshnessState.STALE,
         "p.d.t has no row; waiting until 2026-11-16 15:00 UTC",
         end + timedelta(hours=12),
     )
@@ -95,12 +96,12 @@ def test_a_stale_source_says_how_late_and_until_when() -> None:
         "1.5 h after the end of the interval: p.d.t has no row; waiting until 2026-11-16 15:00 UTC."
     )
     assert alert.next_step == (
-        "Load the rows: the run looks every 10 min and goes on by itself; at 2026-11-16 15:00 UTC "
-        "it fails."
+        "Load the rows: the run checks every 10 min and continues by itself; at 2026-11-16 15:00 "
+        "UTC it fails."
     )
 
 
-def test_how_it_looks() -> None:
+def test_formats_of_an_alert() -> None:
     alert = Alert(
         AlertKind.TASK,
         "linnerud",
@@ -144,7 +145,7 @@ def links_and_text(text: str) -> tuple[list[str], str]:
     return re.findall(r"<([^<>|]+)\|[^<>|]+>", rest), re.sub(r"<[^<>|]+\|([^<>|]+)>", r"\1", rest)
 
 
-def test_in_a_chat_nothing_but_our_links_is_markup() -> None:
+def test_only_our_links_are_markup_in_a_chat() -> None:
     links, rest = links_and_text(chat(hostile()))
     assert links == ["x"]
     for sign in "*`~<>":
@@ -173,15 +174,15 @@ def test_in_a_chat_nothing_but_our_links_is_markup() -> None:
         "0.046 (-0.077 to -0.016) & 2.1 d; $HOME/x [1, 2]: a_b, #66141",
     ],
 )
-def test_what_is_no_markup_is_left_as_it_is(text: str) -> None:
+def test_text_without_markup_is_unchanged(text: str) -> None:
     assert inert(text) == text.replace("#", "＃")
 
 
-def test_slack_gets_it_as_text_that_is_no_markup_and_looks_no_link_up() -> None:
-    said = message(hostile(), "hooks.slack.com")
-    assert (said["unfurl_links"], said["unfurl_media"]) == (False, False)
-    assert said["text"] == chat(hostile())
-    title, body, links = said["blocks"]
+def test_slack_receives_plain_text_blocks_and_expands_no_link() -> None:
+    posted = message(hostile(), "hooks.slack.com")
+    assert (posted["unfurl_links"], posted["unfurl_media"]) == (False, False)
+    assert posted["text"] == chat(hostile())
+    title, body, links = posted["blocks"]
     for block in (title, body):
         assert block["text"]["type"] == "plain_text"
         assert block["text"]["emoji"] is False
@@ -200,7 +201,7 @@ def test_slack_gets_it_as_text_that_is_no_markup_and_looks_no_link_up() -> None:
     assert message(hostile(), "chat.googleapis.com") == {"text": chat(hostile())}
 
 
-def test_our_links_lead_where_they_say() -> None:
+def test_link_addresses_are_quoted() -> None:
     link = Link("Log", "https://airflow/x?a=1&b=(2)%20|y>z <w>\n")
     alert = Alert(AlertKind.TASK, "linnerud", WEEK, "It broke.", "unchanged.", "Mend it.", (link,))
     address = "https://airflow/x?a=1&b=(2)%20%7Cy%3Ez%20%3Cw%3E%0A"
@@ -209,7 +210,7 @@ def test_our_links_lead_where_they_say() -> None:
     assert links["text"]["text"] == f"<{address.replace('&', '&amp;')}|Log>"
 
 
-def test_neither_a_mail_nor_the_log_has_a_line_of_others() -> None:
+def test_hostile_text_adds_no_line_to_a_mail_or_the_log() -> None:
     for text in (line(hostile()), subject(hostile())):
         assert text.isprintable()
     body = mail(hostile())
@@ -219,10 +220,10 @@ def test_neither_a_mail_nor_the_log_has_a_line_of_others() -> None:
 
 
 @pytest.mark.parametrize("show", [chat, mail, lambda alert: str(message(alert, "hooks.slack.com"))])
-def test_what_to_do_is_never_cut(show: Callable[[Alert], str]) -> None:
+def test_the_remedy_is_never_cut(show: Callable[[Alert], str]) -> None:
     remedy = (
-        "read the step's log, mend the cause, then clear submit_pipeline with what follows it in "
-        "the run of that week, or trigger it anew with force_retrain"
+        "read the step's log, correct the cause, then clear submit_pipeline with what follows it "
+        "in the run of that week, or trigger it anew with force_retrain"
     )
     alert = alert_for_task(
         FailedTask(
@@ -233,13 +234,13 @@ def test_what_to_do_is_never_cut(show: Callable[[Alert], str]) -> None:
             AlertKind.PIPELINE,
         )
     )
-    said = html.unescape(show(alert))
-    assert "wait_for_pipeline failed: job failed in task train: Traceback; line 1" in said
-    assert " ... " in said
-    assert f"; {remedy}." in said.replace("\\'", "'")
-    assert len(said) < 4096
+    text = html.unescape(show(alert))
+    assert "wait_for_pipeline failed: job failed in task train: Traceback; line 1" in text
+    assert " ... " in text
+    assert f"; {remedy}." in text.replace("\\'", "'")
+    assert len(text) < 4096
 
 
-def test_a_message_has_an_end() -> None:
+def test_a_message_has_a_maximum_length() -> None:
     alert = Alert(AlertKind.TASK, "linnerud", "x" * 5000, "y" * 50_000, "z" * 5000, "w" * 5000)
     assert len(chat(alert)) < 4096

@@ -1,4 +1,4 @@
-"""Which verdicts that change nothing are told, and that each is told once."""
+"""Alerts for verdicts that change nothing, and that none is repeated."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -23,24 +23,23 @@ CHALLENGER = RegisteredModel(
 HALF = timedelta(days=14)
 
 
-def told(
-    outcome: Outcome, live: timedelta, *before: Event, doubt: str = "", promotion: Any = "automatic"
+def alert_for(
+    outcome: Outcome, live: timedelta, *before: Event, issue: str = "", promotion: Any = "automatic"
 ) -> Alert | None:
     assert CONFIG.duel is not None
     config = CONFIG.model_copy(
         update={"rollout": CONFIG.rollout.model_copy(update={"promotion": promotion})}
     )
-    verdict = Verdict(outcome, "because", doubt, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
-    stages = config.rollout.stages
-    decision = decide(
-        verdict, stages, stages[-1].traffic_percentage, live, CHALLENGER.id, promotion
-    )
-    record = {"job": "now", "since": BEGUN.isoformat(), "share": stages[-1].traffic_percentage}
-    made = Evaluation(verdict, decision, record)
-    return alert_for_verdict(config, CONFIG.duel, made, CHALLENGER, before, BEGUN + live)
+    verdict = Verdict(outcome, "because", issue, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
+    steps = config.rollout.traffic_steps
+    percentage = steps[-1].traffic_percentage
+    decision = decide(verdict, config.rollout, percentage, live, CHALLENGER.id)
+    record = {"job": "now", "since": BEGUN.isoformat(), "traffic_percentage": percentage}
+    evaluation = Evaluation(verdict, decision, record)
+    return alert_for_verdict(config, CONFIG.duel, evaluation, CHALLENGER, before, BEGUN + live)
 
 
-def judged(live: timedelta, outcome: str, doubt: str = "", job: str = "before") -> Event:
+def evaluated(live: timedelta, outcome: str, issue: str = "", job: str = "before") -> Event:
     return Event(
         id=f"j{live.days}",
         time=BEGUN + live,
@@ -48,7 +47,7 @@ def judged(live: timedelta, outcome: str, doubt: str = "", job: str = "before") 
         action="evaluated",
         reason="",
         challenger_after=CHALLENGER.id,
-        evidence={"job": job, "verdict": {"outcome": outcome, "doubt": doubt}},
+        evidence={"job": job, "verdict": {"outcome": outcome, "issue": issue}},
     )
 
 
@@ -60,59 +59,59 @@ DAY = timedelta(days=1)
     [
         (Outcome.HOLD, DAY, [], None),
         (Outcome.HOLD, HALF - DAY, [], None),
-        (Outcome.HOLD, HALF, [judged(HALF - DAY, "hold")], AlertKind.PROMOTION_ON_HOLD),
-        (Outcome.HOLD, HALF + DAY, [judged(HALF, "hold")], None),
+        (Outcome.HOLD, HALF, [evaluated(HALF - DAY, "hold")], AlertKind.PROMOTION_ON_HOLD),
+        (Outcome.HOLD, HALF + DAY, [evaluated(HALF, "hold")], None),
         (Outcome.HOLD, HALF + DAY, [], AlertKind.PROMOTION_ON_HOLD),
         (Outcome.INCONCLUSIVE, DAY, [], AlertKind.PROMOTION_ON_HOLD),
-        (Outcome.INCONCLUSIVE, 2 * DAY, [judged(DAY, "hold")], AlertKind.PROMOTION_ON_HOLD),
+        (Outcome.INCONCLUSIVE, 2 * DAY, [evaluated(DAY, "hold")], AlertKind.PROMOTION_ON_HOLD),
         (Outcome.ROLLBACK, DAY, [], None),
         (Outcome.PROMOTE, DAY, [], None),
     ],
 )
-def test_held(
+def test_alerts_on_hold(
     outcome: Outcome, live: timedelta, before: list[Event], kind: AlertKind | None
 ) -> None:
-    alert = told(outcome, live, *before)
+    alert = alert_for(outcome, live, *before)
     assert (alert and alert.kind) == kind
 
 
-def test_the_same_doubt_is_told_once() -> None:
-    say = lambda doubt: told(  # noqa: E731
-        Outcome.INCONCLUSIVE, 2 * DAY, judged(DAY, "inconclusive", "stale"), doubt=doubt
+def test_an_alert_for_the_same_issue_is_not_repeated() -> None:
+    alert_on = lambda issue: alert_for(  # noqa: E731
+        Outcome.INCONCLUSIVE, 2 * DAY, evaluated(DAY, "inconclusive", "stale_evidence"), issue=issue
     )
-    assert say("stale") is None
-    assert say("too few") is not None
+    assert alert_on("stale_evidence") is None
+    assert alert_on("insufficient_rows") is not None
 
 
-def test_a_repeated_look_tells_nothing() -> None:
-    assert told(Outcome.INCONCLUSIVE, DAY, judged(DAY, "inconclusive", job="now")) is None
+def test_a_repeated_evaluation_sends_no_alert() -> None:
+    assert alert_for(Outcome.INCONCLUSIVE, DAY, evaluated(DAY, "inconclusive", job="now")) is None
 
 
-def test_another_challengers_looks_do_not_count() -> None:
-    other = judged(DAY, "inconclusive")
+def test_verdicts_on_another_challenger_do_not_count() -> None:
+    other = evaluated(DAY, "inconclusive")
     object.__setattr__(other, "challenger_after", "1")
-    assert told(Outcome.INCONCLUSIVE, 2 * DAY, other) is not None
+    assert alert_for(Outcome.INCONCLUSIVE, 2 * DAY, other) is not None
 
 
-def test_earned_in_vain_is_told_once_and_a_request_every_time() -> None:
-    before = judged(DAY, "promote")
-    never = told(Outcome.PROMOTE, 2 * DAY, promotion="manual")
-    assert never is not None
-    assert never.kind is AlertKind.APPROVAL_REQUIRED
+def test_a_manual_promotion_is_reported_once_and_an_approval_every_time() -> None:
+    before = evaluated(DAY, "promote")
+    manual = alert_for(Outcome.PROMOTE, 2 * DAY, promotion="manual")
+    assert manual is not None
+    assert manual.kind is AlertKind.APPROVAL_REQUIRED
     assert (
-        "Decide: trigger linnerud__rollout with the intent promote or rollback" in never.next_step
+        "Decide: trigger linnerud__rollout with the intent promote or rollback" in manual.next_step
     )
-    assert told(Outcome.PROMOTE, 2 * DAY, before, promotion="manual") is None
+    assert alert_for(Outcome.PROMOTE, 2 * DAY, before, promotion="manual") is None
     for earlier in ([], [before]):
-        asked = told(Outcome.PROMOTE, 2 * DAY, *earlier, promotion="approval")
-        assert asked is not None
-        assert asked.next_step == "Approve or reject it in the run in Airflow."
+        required = alert_for(Outcome.PROMOTE, 2 * DAY, *earlier, promotion="approval")
+        assert required is not None
+        assert required.next_step == "Approve or reject it in the run in Airflow."
 
 
-def test_what_it_says() -> None:
-    alert = told(Outcome.HOLD, HALF)
+def test_text_of_an_alert_on_hold() -> None:
+    alert = alert_for(Outcome.HOLD, HALF)
     assert alert is not None
     assert alert.subject == "linnerud@2 (data until 2026-11-16T03:00:00Z)"
-    share = CONFIG.rollout.stages[-1].traffic_percentage
-    assert alert.summary == f"Challenger with {share} % for 14 d: hold: because."
+    percentage = CONFIG.rollout.traffic_steps[-1].traffic_percentage
+    assert alert.summary == f"Challenger with {percentage} % for 14 d: hold: because."
     assert "without a decision by 2026-12-14 04:00 UTC it is rolled back" in alert.next_step

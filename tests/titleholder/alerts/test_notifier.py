@@ -1,4 +1,4 @@
-"""Where alerts go, and that nothing comes back from there: no failure, no secret."""
+"""Delivery of alerts; a failed delivery raises nothing and reveals no secret."""
 
 import json
 import logging
@@ -19,7 +19,7 @@ from titleholder.alerts.notifier import AlertNotifier
 from titleholder.alerts.webhook import DeliveryError, post, webhook_of
 
 ALERT = Alert(
-    AlertKind.CHALLENGER_DEPLOYED, "linnerud", "a week", "It is seated.", "10 %.", "Nothing."
+    AlertKind.CHALLENGER_DEPLOYED, "linnerud", "a week", "It is deployed.", "10 %.", "Nothing."
 )
 RUN = {"dag_run": SimpleNamespace(dag_id="d", run_id="r+1", run_type="scheduled")}
 
@@ -30,24 +30,24 @@ def into() -> Iterator[Sink]:
         yield into
 
 
-def connect(monkeypatch: pytest.MonkeyPatch, password: str | None) -> None:
-    held = json.dumps({"conn_type": "http", "password": password})
-    monkeypatch.setenv("AIRFLOW_CONN_TITLEHOLDER_ALERTS", held)
+def set_webhook(monkeypatch: pytest.MonkeyPatch, password: str | None) -> None:
+    connection = json.dumps({"conn_type": "http", "password": password})
+    monkeypatch.setenv("AIRFLOW_CONN_TITLEHOLDER_ALERTS", connection)
 
 
 def notifier(**more: Any) -> AlertNotifier:
     return AlertNotifier(model="linnerud", connection="titleholder_alerts", **more)
 
 
-def test_posted_with_a_link_to_the_run(
+def test_an_alert_is_posted_with_a_link_to_the_run(
     into: Sink, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("AIRFLOW__API__BASE_URL", "https://airflow.example/")
-    connect(monkeypatch, into.url)
+    set_webhook(monkeypatch, into.url)
     with caplog.at_level(logging.DEBUG):
         notifier().send(ALERT, RUN)
     (text,) = into.texts
-    assert text.startswith("*linnerud: challenger seated* (a week)\nIt is seated.\n")
+    assert text.startswith("*linnerud: challenger deployed* (a week)\nIt is deployed.\n")
     assert text.endswith("<https://airflow.example/dags/d/runs/r%2B1|Airflow>")
     assert SECRET not in caplog.text
 
@@ -61,25 +61,25 @@ def test_posted_with_a_link_to_the_run(
         ("backfill", True, 1),
     ],
 )
-def test_a_backfill_is_quiet(
+def test_a_backfill_posts_nothing_by_default(
     into: Sink, monkeypatch: pytest.MonkeyPatch, run_type: str, backfills: bool, posted: int
 ) -> None:
-    connect(monkeypatch, into.url)
-    # Reprocessing keeps the run's id, so that does not tell.
+    set_webhook(monkeypatch, into.url)
+    # Reprocessing keeps the run's id, so the id does not show a backfill.
     run = {"dag_run": {"dag_id": "d", "dag_run_id": "scheduled__1", "run_type": run_type}}
     notifier(backfills=backfills).send(ALERT, run)
     assert len(into.posted) == posted
 
 
-def test_without_a_connection_there_is_the_log(capfd: pytest.CaptureFixture[str]) -> None:
+def test_without_a_connection_the_alert_is_in_the_log(capfd: pytest.CaptureFixture[str]) -> None:
     notifier().send(ALERT, RUN)
-    said = capfd.readouterr().out
-    assert "titleholder: linnerud: challenger seated (a week): It is seated." in said
-    assert "warning" not in said
+    output = capfd.readouterr().out
+    assert "titleholder: linnerud: challenger deployed (a week): It is deployed." in output
+    assert "warning" not in output
 
 
-def test_a_late_run(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, into.url)
+def test_a_late_run_is_reported(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+    set_webhook(monkeypatch, into.url)
     dag_run = {
         "dag_id": "linnerud__train",
         "dag_run_id": "scheduled__1",
@@ -94,20 +94,22 @@ def test_a_late_run(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "(data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC)" in text
     assert "linnerud__train (scheduled__1) goes on, and should have ended by 2026-11-17" in text
     notifier()({"dag_run": {**dag_run, "state": "success"}, "deadline": deadline})
-    assert len(into.posted) == 1, "what has ended is not late"
+    assert len(into.posted) == 1, "a run that has ended is not late"
 
 
-def test_a_run_that_failed_without_a_task(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
-    connect(monkeypatch, into.url)
+def test_a_run_that_failed_without_a_failed_task_is_reported(
+    into: Sink, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    set_webhook(monkeypatch, into.url)
     notifier()({**RUN, "reason": "task_failure"})
-    assert into.texts == [], "the task has told it"
+    assert into.texts == [], "the task has an alert of its own"
     notifier()({"run_id": "r1", "reason": "timed_out"})
     (text,) = into.texts
     assert text.startswith("*linnerud: run failed* (an unknown run)\nThe run failed: timed out.")
 
 
-def bad(into: Sink, kind: str) -> str:
-    """An address of which nothing good comes."""
+def bad_webhook(into: Sink, kind: str) -> str:
+    """The address of a webhook that fails in this way."""
     match kind:
         case "answers 500":
             into.answer = 500
@@ -153,25 +155,25 @@ def test_a_bad_webhook_is_a_warning_without_the_secret(
     says: str,
 ) -> None:
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.2)
-    connect(monkeypatch, bad(into, kind))
+    set_webhook(monkeypatch, bad_webhook(into, kind))
     with caplog.at_level(logging.DEBUG):
         notifier().send(ALERT, RUN)
-    said = caplog.text + "".join(capfd.readouterr())
+    output = caplog.text + "".join(capfd.readouterr())
     assert (
         "titleholder: the alert could not be sent by the webhook of the connection "
         f"titleholder_alerts: {says}"
-    ) in said
-    assert "hush4this" not in said
-    assert "T0TITLEHOLDER" not in said
+    ) in output
+    assert "hush4this" not in output
+    assert "T0TITLEHOLDER" not in output
     assert len(into.posted) <= 1
 
 
-def test_no_exception_carries_the_secret(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_exceptions_do_not_contain_the_secret(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeliveryError) as raised:
-        post(bad(into, "is not there"), {"text": "text"})
+        post(bad_webhook(into, "is not there"), {"text": "text"})
     assert SECRET not in repr(raised.value)
     assert raised.value.__cause__ is None
-    connect(monkeypatch, f"http://hooks.example.com/{SECRET}")
+    set_webhook(monkeypatch, f"http://hooks.example.com/{SECRET}")
     with pytest.raises(DeliveryError) as raised:
         webhook_of("titleholder_alerts")
     assert SECRET not in repr(raised.value)
@@ -214,20 +216,20 @@ def mailbox(monkeypatch: pytest.MonkeyPatch) -> Iterator[Mailbox]:
         box.server.server_close()
 
 
-def test_mail_by_airflows_own_backend(mailbox: Mailbox) -> None:
+def test_an_e_mail_is_sent_by_the_backend_of_airflow(mailbox: Mailbox) -> None:
     notifier(email=["a@example.com", "b@example.com"]).send(ALERT, RUN)
     (message,) = mailbox.received
     assert message["To"] == "a@example.com, b@example.com"
-    assert message["Subject"] == "Titleholder: linnerud: challenger seated"
+    assert message["Subject"] == "Titleholder: linnerud: challenger deployed"
     (body,) = message.get_payload()
-    assert "<p>It is seated.</p>" in body.get_payload(decode=True).decode()
+    assert "<p>It is deployed.</p>" in body.get_payload(decode=True).decode()
 
 
-def test_no_mail_server_is_a_warning(
+def test_a_missing_mail_server_is_a_warning(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("AIRFLOW__SMTP__SMTP_HOST", "127.0.0.1")
     monkeypatch.setenv("AIRFLOW__SMTP__SMTP_PORT", "9")
     notifier(email=["a@example.com"]).send(ALERT, RUN)
-    told = "titleholder: the alert could not be sent by e-mail: ConnectionRefusedError"
-    assert told in capfd.readouterr().out
+    warning = "titleholder: the alert could not be sent by e-mail: ConnectionRefusedError"
+    assert warning in capfd.readouterr().out

@@ -1,4 +1,4 @@
-"""`python -m titleholder` against the sandbox, as a person at a terminal uses it."""
+"""The command `titleholder` against the sandbox."""
 
 import io
 import itertools
@@ -46,26 +46,26 @@ WEEK = timedelta(days=7)
 
 @dataclass
 class Terminal:
-    """Where a person types; one model with a champion and a challenger."""
+    """Runs verbs for one model, which has a champion and a challenger."""
 
     models: Path
     name: str
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, verb: str, *arguments: str, code: int = 0) -> str:
-        """What the verb prints on stdout, or on stderr when it is refused."""
+        """The output of the verb on stdout, or on stderr when it fails."""
         self.capsys.readouterr()
-        got = main([verb, self.name, *arguments, "--models", str(self.models)])
-        said = self.capsys.readouterr()
-        assert got == code, said
-        return said.err if code else said.out
+        result = main([verb, self.name, *arguments, "--models", str(self.models)])
+        output = self.capsys.readouterr()
+        assert result == code, output
+        return output.err if code else output.out
 
     def json(self, verb: str, *arguments: str, code: int = 0) -> Any:
         self.capsys.readouterr()
-        got = main([verb, self.name, *arguments, "--json", "--models", str(self.models)])
-        said = self.capsys.readouterr()
-        assert got == code, said
-        return json.loads(said.out)
+        result = main([verb, self.name, *arguments, "--json", "--models", str(self.models)])
+        output = self.capsys.readouterr()
+        assert result == code, output
+        return json.loads(output.out)
 
 
 def run_of(name: str, week: int) -> TrainingRun:
@@ -87,12 +87,12 @@ def artifact(sandbox: Sandbox) -> str:
     return f"gs://{bucket.name}/tests/cli"
 
 
-def seat(name: str, folder: Path, artifact: str, week: int) -> None:
-    """As the weekly run of that week would."""
+def deploy(name: str, folder: Path, artifact: str, week: int) -> None:
+    """Deploy a candidate, as the weekly run of that week does."""
     config = load_model(folder / f"{name}.yaml")
     candidate = CandidateModel(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
-    wish = deploy_candidate(config, run_of(name, week), candidate, "fresh")
-    assert isinstance(CommandContext.of(config, os.environ).engine().run(wish), Converged)
+    intent = deploy_candidate(config, run_of(name, week), candidate, "fresh")
+    assert isinstance(CommandContext.of(config, os.environ).engine().run(intent), Converged)
 
 
 @pytest.fixture
@@ -121,7 +121,7 @@ def terminal(
     assert found_by_an_editor(raw) == []
     (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
     for week in (0, 1):
-        seat(name, tmp_path, artifact, week)
+        deploy(name, tmp_path, artifact, week)
     return Terminal(tmp_path, name, capsys)
 
 
@@ -131,7 +131,7 @@ def place() -> str:
 
 
 def endpoint_client() -> v1.EndpointServiceClient:
-    """As a person at the console has it."""
+    """The client of a user who changes the endpoint by hand."""
     return v1.EndpointServiceClient(
         transport="rest",
         client_options={"api_endpoint": os.environ["VERTEX_AI_EMULATOR_HOST"]},
@@ -141,7 +141,7 @@ def endpoint_client() -> v1.EndpointServiceClient:
 
 @pytest.fixture
 def by_hand(terminal: Terminal) -> Callable[[dict[str, int]], None]:
-    """A person at the console changes the split."""
+    """Changes the traffic split by hand."""
 
     def change(split: dict[str, int]) -> None:
         endpoint_client().update_endpoint(
@@ -152,70 +152,75 @@ def by_hand(terminal: Terminal) -> Callable[[dict[str, int]], None]:
     return change
 
 
-def seats(terminal: Terminal) -> dict[str, tuple[str | None, int]]:
+def roles_and_traffic(terminal: Terminal) -> dict[str, tuple[str | None, int]]:
     return {
-        seat["id"]: (seat["role"], seat["share"]) for seat in terminal.json("status")["deployed"]
+        model["id"]: (model["role"], model["traffic_percentage"])
+        for model in terminal.json("status")["deployed"]
     }
 
 
-def test_a_promotion_and_the_way_back(terminal: Terminal) -> None:
+def test_a_promotion_and_its_undoing(terminal: Terminal) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
-    told = terminal("status")
-    assert f"champion    90 %  {terminal.name}@1" in told
-    assert f"challenger  10 %  {terminal.name}@2" in told
+    output = terminal("status")
+    assert f"champion           90 %  {terminal.name}@1" in output
+    assert f"challenger         10 %  {terminal.name}@2" in output
     name = terminal.name
-    assert f"{name}@2 is challenger with 50 % of the requests" in terminal("share", "50")
-    assert terminal("promote") == f"{name}@2 is champion with 100 % of the requests\n"
-    assert seats(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
-    again = f"nothing to change: {name}@2 is champion with 100 % of the requests\n"
-    assert terminal("promote", "--id", b) == again
+    assert f"{name}@2 is challenger with 50 % of the traffic" in terminal("set-traffic", "50")
+    assert terminal("promote") == f"{name}@2 is champion with 100 % of the traffic\n"
+    assert roles_and_traffic(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
+    again = f"nothing to change: {name}@2 is champion with 100 % of the traffic\n"
+    assert terminal("promote", "--deployed-model-id", b) == again
     refused = terminal("rollback", code=1)
     assert "there is no challenger on projects/" in refused
     assert f"to bring the previous champion {name}@1 back, use" in refused
-    assert f"titleholder reinstate {name} --id {a}`" in refused
-    assert terminal("reinstate") == f"{name}@1 is champion again with 100 % of the requests\n"
-    assert seats(terminal) == {a: ("champion", 100), b: ("previous-champion", 0)}
+    assert f"titleholder undo-promotion {name} --deployed-model-id {a}`" in refused
+    assert terminal("undo-promotion") == f"{name}@1 is champion again with 100 % of the traffic\n"
+    assert roles_and_traffic(terminal) == {a: ("champion", 100), b: ("previous-champion", 0)}
 
 
-def test_a_reinstate_that_is_repeated_says_how_to_take_it_back(terminal: Terminal) -> None:
-    """The hint of a refused rollback once led to a reinstate that did nothing, and said so."""
+def test_a_repeated_undo_promotion_names_the_command_that_goes_back(terminal: Terminal) -> None:
+    """The hint of a refused rollback once led to a command that did nothing, and reported so."""
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("promote")
-    terminal("reinstate")
+    terminal("undo-promotion")
     name = terminal.name
-    back = f"`python -m titleholder reinstate {name} --id {b}`"
+    back = f"`titleholder undo-promotion {name} --deployed-model-id {b}`"
     refused = terminal("rollback", code=1)
     assert f"to bring the previous champion {name}@2 back, use {back}" in refused
-    assert f"{name}@1 is champion of" in (said := terminal("rollback", "--id", a, code=1))
-    assert f"to undo that, use {back}" in said
-    said = terminal("reinstate")
-    assert re.match(
-        rf"that was done already: {name}@1 is champion with 100 % .*, since \d{{4}}-", said
+    assert f"{name}@1 is champion of" in (
+        output := terminal("rollback", "--deployed-model-id", a, code=1)
     )
-    assert said.endswith(f"; to bring {name}@2 back, use {back}\n")
-    assert terminal("plan", "reinstate") == said
-    assert terminal.json("reinstate")["split"] == {a: 100}
-    again = f"{name}@2 is champion again with 100 % of the requests\n"
-    assert terminal("reinstate", "--id", b) == again
-    assert seats(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
+    assert f"to undo that, use {back}" in output
+    output = terminal("undo-promotion")
+    assert re.match(
+        rf"that was done already: {name}@1 is champion with 100 % .*, since \d{{4}}-", output
+    )
+    assert output.endswith(f"; to bring {name}@2 back, use {back}\n")
+    assert terminal("plan", "undo-promotion") == output
+    assert terminal.json("undo-promotion")["split"] == {a: 100}
+    again = f"{name}@2 is champion again with 100 % of the traffic\n"
+    assert terminal("undo-promotion", "--deployed-model-id", b) == again
+    assert roles_and_traffic(terminal) == {b: ("champion", 100), a: ("previous-champion", 0)}
 
 
 def test_abort_and_rollback(terminal: Terminal) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("abort")
-    assert seats(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
-    terminal("share", "20")
+    assert roles_and_traffic(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
+    terminal("set-traffic", "20")
     terminal("rollback")
-    assert seats(terminal) == {a: ("champion", 100)}
+    assert roles_and_traffic(terminal) == {a: ("champion", 100)}
 
 
 @pytest.mark.parametrize(
-    "intent", [["promote"], ["rollback"], ["abort"], ["share", "33"], ["reinstate"]], ids=" ".join
+    "intent",
+    [["promote"], ["rollback"], ["abort"], ["set-traffic", "33"], ["undo-promotion"]],
+    ids=" ".join,
 )
-def test_what_is_applied_equals_what_was_planned(
+def test_the_applied_calls_equal_the_planned_ones(
     terminal: Terminal, faults: Faults, intent: list[str]
 ) -> None:
-    if intent == ["reinstate"]:
+    if intent == ["undo-promotion"]:
         terminal("promote")
     planned = terminal.json("plan", *intent)
     assert "Then: " in terminal("plan", *intent)
@@ -235,50 +240,50 @@ def test_what_is_applied_equals_what_was_planned(
     assert terminal.json("plan", "adopt")["steps"] == []
 
 
-def test_the_next_week_is_planned_by_default(terminal: Terminal) -> None:
+def test_plan_shows_the_next_week_by_default(terminal: Terminal) -> None:
     b = run_of(terminal.name, 1).deployed_model_id
-    told = terminal("plan")
-    assert f"UndeployModel(deployed_model_id='{b}')" in told
-    assert "is challenger with 10 % of the requests" in told
+    output = terminal("plan")
+    assert f"UndeployModel(deployed_model_id='{b}')" in output
+    assert "is challenger with 10 % of the traffic" in output
     file = terminal.models / f"{terminal.name}.yaml"
     file.write_text(f"{file.read_text()}rollout: {{on_new_challenger: keep_current}}\n")
-    told = terminal("plan")
-    assert "Undeploy" not in told
-    assert f"{terminal.name}@2 is still being judged" in told
+    output = terminal("plan")
+    assert "Undeploy" not in output
+    assert f"{terminal.name}@2 is still evaluated" in output
 
 
-def test_a_split_changed_by_hand(
+def test_a_split_changed_by_hand_blocks_other_changes(
     terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
 ) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     by_hand({a: 50, b: 50})
-    told = terminal.json("status", code=1)["refusal"]
+    output = terminal.json("status", code=1)["needs_action"]
     name = terminal.name
-    assert f"split is 50 % to {name}@1 and 50 % to {name}@2 instead of 90 % to {name}@1" in told
+    assert f"split is 50 % to {name}@1 and 50 % to {name}@2 instead of 90 % to {name}@1" in output
     refused = terminal("promote", code=1)
     last = terminal.json("history")[-1]
-    assert (last["action"], last["champion_after"]) == ("refused", a)
+    assert (last["action"], last["champion_after"]) == ("blocked", a)
     assert "was changed by hand" in last["reason"]
     assert last["reason"] in refused
-    assert "was changed by hand" in terminal("share", "20", code=1)
-    assert seats_unchecked(terminal) == {a: 50, b: 50}
+    assert "was changed by hand" in terminal("set-traffic", "20", code=1)
+    assert traffic(terminal) == {a: 50, b: 50}
     terminal("adopt")
-    assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
+    assert roles_and_traffic(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
     by_hand({b: 100})
     terminal("restore")
-    assert seats(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
+    assert roles_and_traffic(terminal) == {a: ("champion", 50), b: ("challenger", 50)}
 
 
-def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
+def test_abort_and_rollback_work_after_a_manual_change(
     terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
 ) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     by_hand({a: 30, b: 70})
     name = terminal.name
     assert f"abort: 100 % to {name}@1" in terminal("plan", "abort")
-    said = terminal("abort")
-    assert f"{name}@2 is withdrawn" in said
-    assert seats(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
+    output = terminal("abort")
+    assert f"{name}@2 has no traffic" in output
+    assert roles_and_traffic(terminal) == {a: ("champion", 100), b: ("last-challenger", 0)}
     event = terminal.json("history", "--limit", "1")[0]
     differed = (
         f"the split is 30 % to {name}@1 and 70 % to {name}@2 instead of 90 % to {name}@1 and 10 % "
@@ -289,30 +294,37 @@ def test_an_emergency_does_not_wait_for_what_was_changed_by_hand(
     assert differed in event["reason"]
     by_hand({b: 100})
     terminal("rollback")
-    assert seats(terminal) == {a: ("champion", 100)}
+    assert roles_and_traffic(terminal) == {a: ("champion", 100)}
 
 
-def seats_unchecked(terminal: Terminal) -> dict[str, int]:
-    return {seat["id"]: seat["share"] for seat in terminal.json("status", code=1)["deployed"]}
+def traffic(terminal: Terminal) -> dict[str, int]:
+    return {
+        model["id"]: model["traffic_percentage"]
+        for model in terminal.json("status", code=1)["deployed"]
+    }
 
 
-def test_history_says_who_was_champion_and_why(terminal: Terminal) -> None:
+def test_history_shows_the_champion_at_a_time_and_why(terminal: Terminal) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     between = datetime.now(UTC)
     terminal("promote")
     events = terminal.json("history")
-    assert [event["action"] for event in events] == ["crown", "seat", "promote"]
+    assert [event["action"] for event in events] == [
+        "first_champion",
+        "deploy_challenger",
+        "promote",
+    ]
     assert events[2]["split_before"] == {a: 90, b: 10}
     assert events[2]["split_after"] == {b: 100}
     assert events[2]["actor"]
     assert not any(event["reconstructed"] for event in events)
-    told = terminal("history", "--at", between.isoformat())
-    assert told.startswith(f"{terminal.name}@1 (id {a}) was champion at ")
+    output = terminal("history", "--at", between.isoformat())
+    assert output.startswith(f"{terminal.name}@1 (id {a}) was champion at ")
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
     assert terminal("history", "--at", "2020-01-01", code=1) == ""
 
 
-def test_history_is_of_the_endpoint_that_is_there(
+def test_history_is_that_of_the_present_endpoint(
     terminal: Terminal, artifact: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two regions write to one table, and an endpoint is deleted and made again under its name."""
@@ -323,12 +335,12 @@ def test_history_is_of_the_endpoint_that_is_there(
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
     assert terminal.json("history") == []
     assert "there is no challenger on" not in terminal("rollback", code=1)
-    seat(terminal.name, terminal.models, artifact, 0)
-    assert [event["action"] for event in terminal.json("history")] == ["crown"]
+    deploy(terminal.name, terminal.models, artifact, 0)
+    assert [event["action"] for event in terminal.json("history")] == ["first_champion"]
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == a
 
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", here)
-    actions = ["crown", "seat", "promote"]
+    actions = ["first_champion", "deploy_challenger", "promote"]
     assert [event["action"] for event in terminal.json("history")] == actions
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
 
@@ -345,24 +357,24 @@ def test_history_is_of_the_endpoint_that_is_there(
     client.delete_endpoint(name=endpoint.name).result(60)
     before = datetime.now(UTC)
     assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
-    # Newer than what is registered: an older week would not be given traffic.
-    seat(terminal.name, terminal.models, artifact, 2)
-    assert [event["action"] for event in terminal.json("history")] == [*actions, "crown"]
+    # Newer than what is registered: an older week would receive no traffic.
+    deploy(terminal.name, terminal.models, artifact, 2)
+    assert [event["action"] for event in terminal.json("history")] == [*actions, "first_champion"]
     assert terminal.json("history", "--at", before.isoformat())["champion_after"] == b
     made = terminal.json("history", "--at", "2036-01-01")
     newest = run_of(terminal.name, 2).deployed_model_id
-    assert (made["champion_after"], made["action"]) == (newest, "crown")
+    assert (made["champion_after"], made["action"]) == (newest, "first_champion")
     assert made["endpoint"] == endpoint.name
 
 
-def test_a_person_says_why(terminal: Terminal) -> None:
-    terminal("share", "30", "--reason", "  fewer complaints ")
+def test_a_reason_is_recorded(terminal: Terminal) -> None:
+    terminal("set-traffic", "30", "--reason", "  fewer complaints ")
     terminal("promote")
     share, promote = terminal.json("history", "--limit", "2")
     assert share["evidence"] == {"reason": "fewer complaints"}
     assert promote["evidence"] == {}
     first, second = terminal("history", "--limit", "2").splitlines()
-    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC share ", first)
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC set_traffic ", first)
     assert first.endswith(', because "fewer complaints")')
     assert "because" not in second
     assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
@@ -374,8 +386,8 @@ FORGED = (
 )
 
 
-def test_a_reason_forges_no_line_of_the_history(terminal: Terminal) -> None:
-    terminal("share", "30", "--reason", FORGED)
+def test_a_reason_cannot_forge_a_line_of_the_history(terminal: Terminal) -> None:
+    terminal("set-traffic", "30", "--reason", FORGED)
     (event,) = terminal.json("history", "--limit", "1")
     assert event["evidence"] == {"reason": FORGED}, "kept as it was written"
     (line,) = terminal("history", "--limit", "1").split("\n")[:-1]
@@ -389,7 +401,7 @@ def test_a_reason_forges_no_line_of_the_history(terminal: Terminal) -> None:
     assert len(lines) == 2
 
 
-def test_an_error_of_others_commands_no_terminal(
+def test_an_error_message_cannot_control_the_terminal(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(_: object) -> None:
@@ -397,80 +409,82 @@ def test_an_error_of_others_commands_no_terminal(
         raise ManualActionRequired(f"it says {FORGED}")
 
     monkeypatch.setattr(Endpoints, "observe", broken)
-    said = terminal("status", code=1).split("\n")[:-1]
-    assert [line.partition(" fewer")[0] for line in said] == ["a step of", "titleholder: it says"]
-    assert all(line.isprintable() for line in said)
+    output = terminal("status", code=1).split("\n")[:-1]
+    assert [line.partition(" fewer")[0] for line in output] == ["a step of", "titleholder: it says"]
+    assert all(line.isprintable() for line in output)
 
 
-def test_status_says_which_challenger_was_withdrawn_when_and_why(
+def test_status_shows_the_last_challenger_and_its_removal(
     terminal: Terminal, sandbox: Sandbox
 ) -> None:
     name, b = terminal.name, run_of(terminal.name, 1).deployed_model_id
     terminal("rollback", "--reason", "complaints")
-    told = terminal("status")
-    assert re.search(rf"  withdrawn +- +{name}@2 +id {b}  not deployed\n", told)
+    output = terminal("status")
+    assert re.search(rf"  last-challenger +- +{name}@2 +id {b}  not deployed\n", output)
     rolled_back = (
         rf"\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC rollback +{name}@2 leaves: the champion {name}@1 "
-        r'answers 100 % \(.*because "complaints"\)\n'
+        r'receives 100 % \(.*because "complaints"\)\n'
     )
-    assert re.search(f"  last change: {rolled_back}", told)
+    assert re.search(f"  last change: {rolled_back}", output)
     everything = sandbox.cli("status").stdout
     assert re.search(
         rf"endpoint {name} .*\n  champion   100 %  {name}@1 .*\n  last change: .* UTC rollback: "
-        rf'{name}@2 leaves: the champion {name}@1 answers 100 % \(because "complaints"\)\n',
+        rf'{name}@2 leaves: the champion {name}@1 receives 100 % \(because "complaints"\)\n',
         everything,
     )
     answer = terminal.json("status")
-    assert answer["withdrawn_not_deployed"] == {"id": b, "version": f"{name}@2"}
+    assert answer["not_deployed"]["last-challenger"] == {"id": b, "version": f"{name}@2"}
     assert answer["last_change"]["evidence"] == {"reason": "complaints"}
-    terminal("adopt", "--id", run_of(name, 0).deployed_model_id)
+    terminal("adopt", "--deployed-model-id", run_of(name, 0).deployed_model_id)
     assert re.search(f"  last change: {rolled_back}", terminal("status"))  # It changed nothing.
-    terminal("reinstate", "--id", "77", code=1)
+    terminal("undo-promotion", "--deployed-model-id", "77", code=1)
     assert re.search(f"  last change: {rolled_back}", terminal("status"))
 
 
-def test_status_says_how_a_challenger_left_though_more_was_changed_since(
+def test_status_shows_the_removal_of_a_challenger_after_later_changes(
     terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
 ) -> None:
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("abort")
     by_hand({a: 60, b: 40})
     terminal("restore")
-    told = terminal("status")
-    assert re.search(r"  last change: .* restore +put back as it was recorded: ", told)
-    assert re.search(rf"  withdrawn by: .* abort +{terminal.name}@2 gets no more requests", told)
+    output = terminal("status")
+    assert re.search(r"  last change: .* restore +returned to what was recorded: ", output)
+    assert re.search(
+        rf"  challenger removed by: .* abort +{terminal.name}@2 receives no more traffic", output
+    )
 
 
 def test_status_needs_no_bigquery(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9")
-    monkeypatch.setattr("titleholder.cli.last_change.SECONDS", 0.5)
-    told = terminal("status")
-    assert f"champion    90 %  {terminal.name}@1" in told
-    assert "  last change: seat; the events cannot be read: the events of" in told
+    monkeypatch.setattr("titleholder.cli.status.EVENTS_SECONDS", 0.5)
+    output = terminal("status")
+    assert f"champion           90 %  {terminal.name}@1" in output
+    assert "  last change: deploy_challenger; the events cannot be read: the events of" in output
     answer = terminal.json("status")
     assert answer["last_change"] is None
-    assert "127.0.0.1:9" in answer["events_unread"]
+    assert "127.0.0.1:9" in answer["events_unreadable"]
 
 
-def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_evidence_is_printed_as_indented_lines(terminal: Terminal, sandbox: Sandbox) -> None:
     config = load_model(terminal.models / f"{terminal.name}.yaml")
     evidence = {
         "reason": "better",
         "freshness": {"outcome": "fresh", "reason": "all is there"},
-        "verdict": {"n": 520.0, "low": 0.0123456789, "doubt": None, "days": [{"n": 1}, {"n": 2}]},
+        "verdict": {"n": 520.0, "low": 0.0123456789, "issue": None, "days": [{"n": 1}, {"n": 2}]},
         "asked": True,
         "tags": ["a", "b"],
     }
-    desk = CommandContext.of(config, sandbox.env)
-    last = desk.events.read(config.model)[-1]
+    context = CommandContext.of(config, sandbox.env)
+    last = context.events.read(config.model)[-1]
     promoted = replace(
         last, id="promote-1", time=datetime.now(UTC), action="promote", evidence=evidence,
         champion_before=last.champion_after, champion_after=last.challenger_after,
     )  # fmt: skip
-    desk.events.append([promoted])
-    told = terminal("history", "--at", "2036-01-01").splitlines()
-    assert told[0].startswith(f"{terminal.name}@2 (id {last.challenger_after}) was champion at ")
-    assert told[2:] == [
+    context.events.append([promoted])
+    output = terminal("history", "--at", "2036-01-01").splitlines()
+    assert output[0].startswith(f"{terminal.name}@2 (id {last.challenger_after}) was champion at ")
+    assert output[2:] == [
         "    asked: yes",
         "    freshness:",
         "      outcome: fresh",
@@ -482,118 +496,127 @@ def test_history_is_written_for_people(terminal: Terminal, sandbox: Sandbox) -> 
         "          n: 1",
         "        2:",
         "          n: 2",
-        "      doubt: none",
+        "      issue: none",
         "      low: 0.0123457",
         "      n: 520",
     ]
-    assert terminal("promote", "--id", "77", code=1)
-    assert [event["action"] for event in terminal.json("history")] == ["crown", "seat", "promote"]
+    assert terminal("promote", "--deployed-model-id", "77", code=1)
+    assert [event["action"] for event in terminal.json("history")] == [
+        "first_champion",
+        "deploy_challenger",
+        "promote",
+    ]
 
 
-def test_a_previous_champion_that_is_no_longer_deployed(terminal: Terminal) -> None:
+def test_status_shows_a_previous_champion_that_is_not_deployed(terminal: Terminal) -> None:
     file = terminal.models / f"{terminal.name}.yaml"
-    assert terminal.json("status")["previous_not_deployed"] is None
+    assert "previous-champion" not in terminal.json("status")["not_deployed"]
     file.write_text(f"{file.read_text()}rollout: {{keep_previous_champion: false}}\n")
     a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
     terminal("promote")
-    assert seats(terminal) == {b: ("champion", 100)}
-    gone = {"id": a, "version": f"{terminal.name}@1"}
-    assert terminal.json("status")["previous_not_deployed"] == gone
-    assert re.search(rf"  previous +- +{terminal.name}@1 +id {a}  not depl", terminal("status"))
+    assert roles_and_traffic(terminal) == {b: ("champion", 100)}
+    previous = {"id": a, "version": f"{terminal.name}@1"}
+    assert terminal.json("status")["not_deployed"]["previous-champion"] == previous
+    assert re.search(
+        rf"  previous-champion +- +{terminal.name}@1 +id {a}  not depl", terminal("status")
+    )
 
 
 @pytest.mark.parametrize(
-    ("arguments", "told"),
+    ("arguments", "message"),
     [
-        (["status", "nobody"], "there is no model 'nobody' in"),
-        (["share", "{}", "100"], "a challenger's share is 1 to 99 per cent, not 100"),
-        (["promote", "{}", "--id", "77"], "77 is not the challenger on"),
+        (["status", "unknown"], "there is no model 'unknown' in"),
+        (["set-traffic", "{}", "100"], "a challenger's traffic percentage is 1 to 99, not 100"),
+        (["promote", "{}", "--deployed-model-id", "77"], "77 is not the challenger on"),
     ],
 )
-def test_what_cannot_be_is_one_sentence(
-    terminal: Terminal, arguments: list[str], told: str, capsys: pytest.CaptureFixture[str]
+def test_an_error_is_one_sentence(
+    terminal: Terminal, arguments: list[str], message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [argument.format(terminal.name) for argument in arguments]
-    assert main([*given, "--models", str(terminal.models)]) == 1
-    said = capsys.readouterr().err.strip()
-    assert said.startswith("titleholder: ")
-    assert told in said
-    assert "\n" not in said
+    filled = [argument.format(terminal.name) for argument in arguments]
+    assert main([*filled, "--models", str(terminal.models)]) == 1
+    output = capsys.readouterr().err.strip()
+    assert output.startswith("titleholder: ")
+    assert message in output
+    assert "\n" not in output
 
 
-def test_the_files_themselves(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_validate_prints_what_a_file_leads_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     good = tmp_path / "linnerud.yaml"
     good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
-    assert main(["check", "--models", str(tmp_path)]) == 0
+    assert main(["validate", "--models", str(tmp_path)]) == 0
     pipeline, duel = (
         template_version(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
         for name in ("linnerud.yaml", "duel.yaml")
     )
     assert capsys.readouterr().out == (
-        f"linnerud: its file is right, and fits {pipeline} and {duel}\n"
+        f"linnerud: its file is valid, and fits {pipeline} and {duel}\n"
         "  train     0 3 * * 1 (UTC): linnerud.measurements by measured_at, with linnerud.yaml; "
         "scores from 60 pass\n"
-        "  deploy    endpoint linnerud (made when missing): a challenger gets 10 % of the "
-        "requests\n"
-        "  judge     0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
-        "promoted without asking\n"
+        "  deploy    endpoint linnerud (created if missing): a challenger receives 10 % of the "
+        "traffic\n"
+        "  evaluate  0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
+        "promoted automatically\n"
     )
     (tmp_path / "broken.yaml").write_text("model: broken\n")
-    assert main(["check", "--models", str(tmp_path)]) == 1
-    said = capsys.readouterr()
-    assert said.err.startswith("titleholder: broken.yaml: owner: is missing; add it\n")
-    assert said.out == ""
-    assert main(["check", "--models", str(tmp_path / "none")]) == 1
+    assert main(["validate", "--models", str(tmp_path)]) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith("titleholder: broken.yaml: owner: is missing; add it\n")
+    assert output.out == ""
+    assert main(["validate", "--models", str(tmp_path / "none")]) == 1
     assert "none holds no model; add a YAML file" in capsys.readouterr().err
 
 
-def test_the_check_says_where_it_could_not_look(
+def test_validate_names_the_pipelines_that_it_cannot_check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     raw["duel"]["template"] = "gs://b/duel.yaml"
-    raw["rollout"] = {"steps": [5, {"share": 20, "bake": "2d"}], "promotion": "approval"}
+    raw["rollout"] = {
+        "steps": [5, {"traffic_percentage": 20, "bake": "2d"}],
+        "promotion": "approval",
+    }
     (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
     monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path / "none"))
-    assert main(["check", "--models", str(tmp_path)]) == 0
-    said = capsys.readouterr().out
-    assert said.startswith(
-        "linnerud: its file is right\n"
-        f"  unknown   linnerud.yaml was not looked at, as there is no {tmp_path}/none\n"
-        "  unknown   gs://b/duel.yaml was not looked at, as it is in Cloud Storage\n"
+    assert main(["validate", "--models", str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith(
+        "linnerud: its file is valid\n"
+        f"  unknown   linnerud.yaml was not checked, as there is no {tmp_path}/none\n"
+        "  unknown   gs://b/duel.yaml was not checked, as it is in Cloud Storage\n"
     )
-    assert "a challenger gets 5 %, then 20 % for 2d of the requests" in said
-    assert "a better challenger is promoted once a person approves" in said
+    assert "a challenger receives 5 %, then 20 % for 2d of the traffic" in output
+    assert "a better challenger is promoted once a person approves" in output
 
 
-def test_parsing_the_files_looks_at_no_pipeline(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_loading_models_reads_no_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     raw = (REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text()
-    (tmp_path / "linnerud.yaml").write_text(raw.replace("linnerud.yaml # in", "gone.yaml # in"))
+    (tmp_path / "linnerud.yaml").write_text(raw.replace("linnerud.yaml # in", "absent.yaml # in"))
     monkeypatch.setattr(Path, "read_bytes", None)
     (config,) = load_models(tmp_path).require_valid()
-    assert config.pipeline.template == "gone.yaml"
+    assert config.pipeline.template == "absent.yaml"
 
 
-def test_wrong_usage(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
-    for wrong in (["crown", "m"], ["share", "m"], ["history", "m", "--limit", "0"]):
+def test_wrong_usage_exits_with_2(terminal: Terminal, capsys: pytest.CaptureFixture[str]) -> None:
+    for wrong in (["crown", "m"], ["set-traffic", "m"], ["history", "m", "--limit", "0"]):
         with pytest.raises(SystemExit, match="2"):
             main(wrong)
     for wrong in (["promote", "m", "--reason", " "], ["history", "m", "--at", "monday"]):
         with pytest.raises(SystemExit, match="2"):
             main(wrong)
-    assert "'monday' is no time; write 2026-11-16" in capsys.readouterr().err
+    assert "'monday' is not a time; write 2026-11-16" in capsys.readouterr().err
 
 
-def test_google_that_does_not_answer(
+def test_an_error_of_google_is_one_sentence(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, faults: Faults
 ) -> None:
     faults.answer("list_model_versions", "PERMISSION_DENIED")
-    assert "titleholder: Google did not do it: " in terminal("status", code=1)
+    assert "titleholder: the call to Google failed: " in terminal("status", code=1)
 
 
-def test_the_command_itself(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_the_command_runs_in_a_process_of_its_own(terminal: Terminal, sandbox: Sandbox) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "titleholder", "status", terminal.name),
@@ -606,5 +629,5 @@ def test_the_command_itself(terminal: Terminal, sandbox: Sandbox) -> None:
         cwd=REPOSITORY,
     )
     assert done.returncode == 0, done.stderr
-    assert "champion    90 %" in done.stdout
+    assert "champion           90 %" in done.stdout
     assert done.stderr == ""

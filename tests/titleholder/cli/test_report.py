@@ -15,9 +15,9 @@ from titleholder.events.event import Event
 
 def test_a_run_of_dag_test_has_no_link(terminal: Terminal, tmp_path: Path) -> None:
     name, out = terminal.name, tmp_path / "page.html"
-    desk = CommandContext.of(load_model(terminal.models / f"{name}.yaml"), os.environ)
+    context = CommandContext.of(load_model(terminal.models / f"{name}.yaml"), os.environ)
     runs = {"airflow": f"{name}__train/scheduled__1", "dag_test": f"{name}__train/manual__2"}
-    desk.events.append(
+    context.events.append(
         Event(
             id=f"{name}-{actor}",
             time=datetime.now(UTC),
@@ -29,12 +29,12 @@ def test_a_run_of_dag_test_has_no_link(terminal: Terminal, tmp_path: Path) -> No
         )
         for actor, run in runs.items()
     )
-    said = terminal("report", "--out", str(out), "--airflow", "https://a.b")
-    assert said == f"{out}: 1 model\n"
+    output = terminal("report", "--out", str(out), "--airflow", "https://a.b")
+    assert output == f"{out}: 1 model\n"
     html = out.read_text(encoding="utf-8")
     assert f'href="https://a.b/dags/{name}__train/runs/scheduled__1"' in html
     assert "manual__2" in html
     assert "/runs/manual__2" not in html
     (terminal.models / "broken.yaml").write_text("model: broken\n")
     assert main(["report", "--models", str(terminal.models), "--out", str(out)]) == 1
-    assert terminal.capsys.readouterr().out == f"{out}: 2 models, 1 not whole\n"
+    assert terminal.capsys.readouterr().out == f"{out}: 2 models, 1 incomplete\n"

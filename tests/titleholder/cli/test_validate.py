@@ -1,4 +1,4 @@
-"""`titleholder check` finds what would fail on Monday: a model's file against its pipelines."""
+"""`titleholder validate`: errors of a model's file against its compiled pipelines."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -26,8 +26,8 @@ def nothing() -> None:
 def check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> Check:
-    """What the verb says of the example with other parameters or another template; the compiled
-    pipelines are those of the folder `compiled`."""
+    """The output of the verb for the example with other parameters or another template, with the
+    pipelines of the folder `compiled`."""
     pipelines, models = tmp_path / "compiled", tmp_path / "models"
     for folder in (pipelines, models):
         folder.mkdir()
@@ -41,17 +41,17 @@ def check(
         own = raw["pipeline"]["parameters"] | parameters
         raw["pipeline"]["parameters"] = {key: own[key] for key in own if own[key] is not ...}
         (models / "linnerud.yaml").write_text(yaml.safe_dump(raw))
-        assert main(["check", "--models", str(models)]) == code
-        said = capsys.readouterr()
+        assert main(["validate", "--models", str(models)]) == code
+        output = capsys.readouterr()
         if code:
-            assert said.out == ""
-            return said.err.removeprefix("titleholder: ").rstrip("\n")
-        return said.out
+            assert output.out == ""
+            return output.err.removeprefix("titleholder: ").rstrip("\n")
+        return output.out
 
     return checked
 
 
-def test_an_unknown_template(check: Check, tmp_path: Path) -> None:
+def test_an_unknown_template_is_an_error(check: Check, tmp_path: Path) -> None:
     assert check(template="linerud.yaml") == (
         "linnerud.yaml: pipeline.template: no compiled pipeline at "
         f"{tmp_path}/compiled/linerud.yaml; compile it there, or set TITLEHOLDER_TEMPLATE_DIR to "
@@ -60,7 +60,7 @@ def test_an_unknown_template(check: Check, tmp_path: Path) -> None:
     )
 
 
-def test_a_template_that_is_no_pipeline(check: Check, tmp_path: Path) -> None:
+def test_a_template_that_is_not_a_pipeline_is_an_error(check: Check, tmp_path: Path) -> None:
     (tmp_path / "compiled" / "half.yaml").write_text("components: {")
     assert check(template="half.yaml") == (
         "linnerud.yaml: pipeline.template: half.yaml is not a whole compiled pipeline; compile it "
@@ -68,7 +68,7 @@ def test_a_template_that_is_no_pipeline(check: Check, tmp_path: Path) -> None:
     )
 
 
-def test_parameters_that_the_pipeline_does_not_have_and_that_it_lacks(check: Check) -> None:
+def test_unknown_and_missing_parameters_are_errors(check: Check) -> None:
     assert check(feature_colums=["a"], key_column=...).splitlines() == [
         "linnerud.yaml: pipeline.parameters: sets feature_colums, which the pipeline linnerud.yaml "
         "does not have; write one of feature_columns, key_column, target_columns, or remove it",
@@ -79,7 +79,7 @@ def test_parameters_that_the_pipeline_does_not_have_and_that_it_lacks(check: Che
 
 
 @pytest.mark.parametrize(
-    ("name", "value", "says"),
+    ("name", "value", "message"),
     [
         ("key_column", 7, "key_column: is 7; write text, in quotes where YAML reads something"),
         ("key_column", ["id"], "key_column: is ['id']; write text"),
@@ -93,50 +93,50 @@ def test_parameters_that_the_pipeline_does_not_have_and_that_it_lacks(check: Che
         ("options", [1], "options: is [1]; write keys with their values below it"),
     ],
 )
-def test_a_value_of_another_type(
-    check: Check, tmp_path: Path, name: str, value: object, says: str
+def test_a_value_of_another_type_is_an_error(
+    check: Check, tmp_path: Path, name: str, value: object, message: str
 ) -> None:
-    many_types(tmp_path / "compiled")
+    compile_typed_pipeline(tmp_path / "compiled")
     (line,) = check(template="typed.yaml", **{name: value}).splitlines()
-    assert line.startswith(f"linnerud.yaml: pipeline.parameters.{says}")
+    assert line.startswith(f"linnerud.yaml: pipeline.parameters.{message}")
     assert line.endswith(", as the pipeline typed.yaml declares it")
 
 
-def test_values_that_fit(check: Check, tmp_path: Path) -> None:
-    many_types(tmp_path / "compiled")
+def test_values_of_the_declared_type_are_valid(check: Check, tmp_path: Path) -> None:
+    compile_typed_pipeline(tmp_path / "compiled")
     check(0, "typed.yaml")
     check(0, "typed.yaml", rounds=2.0, rate=1, shuffle=True, options={"a": 1}, key_column="x")
     check(0, "typed.yaml", rounds=None)
 
 
-def test_a_pipeline_that_does_not_take_what_every_run_gives(check: Check, tmp_path: Path) -> None:
+def test_a_pipeline_that_breaks_the_contract_is_an_error(check: Check, tmp_path: Path) -> None:
     raw = yaml.safe_load((COMMITTED / "linnerud.yaml").read_text())
-    asked = raw["root"]["inputDefinitions"]["parameters"]
-    del asked["location"]
-    asked["min_score"]["parameterType"] = "STRING"
-    asked["key_column"]["literals"] = ["id", "number"]
+    declared = raw["root"]["inputDefinitions"]["parameters"]
+    del declared["location"]
+    declared["min_score"]["parameterType"] = "STRING"
+    declared["key_column"]["literals"] = ["id", "number"]
     (tmp_path / "compiled" / "linnerud.yaml").write_text(yaml.safe_dump(raw))
     duel = yaml.safe_load((COMMITTED / "duel.yaml").read_text())
-    asked = duel["root"]["inputDefinitions"]["parameters"]
-    del asked["loss"]
-    del asked["batch_size"]["isOptional"], asked["batch_size"]["defaultValue"]
+    declared = duel["root"]["inputDefinitions"]["parameters"]
+    del declared["loss"]
+    del declared["batch_size"]["isOptional"], declared["batch_size"]["defaultValue"]
     (tmp_path / "compiled" / "duel.yaml").write_text(yaml.safe_dump(duel))
-    every = "which every run gives it; mend the pipeline and compile it anew"
+    ending = "which every run gives it; correct the pipeline and compile it again"
     assert check(key_column="name").splitlines() == [
         "linnerud.yaml: pipeline.parameters.key_column: is 'name'; write 'id' or 'number', as the "
         "pipeline linnerud.yaml declares it",
         "linnerud.yaml: pipeline.template: linnerud.yaml does not declare location, "
-        f"{every} (docs/reference/pipeline-contract.md)",
+        f"{ending} (docs/reference/pipeline-contract.md)",
         "linnerud.yaml: pipeline.template: linnerud.yaml declares as STRING the min_score, "
-        f"{every} (docs/reference/pipeline-contract.md)",
+        f"{ending} (docs/reference/pipeline-contract.md)",
         "linnerud.yaml: duel.template: duel.yaml requires batch_size, which no duel is given; give "
-        "it a default, and compile it anew (docs/reference/duel.md)",
+        "it a default, and compile it again (docs/reference/duel.md)",
         "linnerud.yaml: duel.template: duel.yaml does not declare loss, "
-        f"{every} (docs/reference/duel.md)",
+        f"{ending} (docs/reference/duel.md)",
     ]
 
 
-def many_types(folder: Path) -> None:
+def compile_typed_pipeline(folder: Path) -> None:
     """A pipeline `typed`: the example's parameters, and those of each type as kfp declares them."""
 
     @dsl.pipeline(name="typed")

@@ -95,7 +95,6 @@ RECONSTRUCTED = replace(UNKNOWN, reconstructed=True)
         pytest.param(
             [FIRST, replace(RECONSTRUCTED, champion_after=None)], FIRST, id="unknown afterwards"
         ),
-        pytest.param([FIRST, RECONSTRUCTED, UNKNOWN], UNKNOWN, id="full before reconstructed"),
         pytest.param(
             [FIRST, change("x", 2, "abort", "A", None)], None, id="no champion afterwards"
         ),
@@ -135,15 +134,6 @@ def test_the_second_of_two_changes_within_a_second() -> None:
     soon = replace(PROMOTED, time=FIRST.time + timedelta(microseconds=1))
     assert champion_at([soon, FIRST], FIRST.time) == FIRST
     assert champion_at([soon, FIRST], FIRST.time + timedelta(seconds=1)) == soon
-
-
-def test_duplicate_ids_are_removed() -> None:
-    full = event("a", 2, actor="airflow")
-    later = event("a", 3, actor="someone")
-    reconstructed = event("a", 1, reconstructed=True)
-    for order in itertools.permutations([full, later, reconstructed]):
-        assert history(order) == [full]
-    assert history([reconstructed]) == [reconstructed]
 
 
 def test_ids_are_derived() -> None:

@@ -31,21 +31,28 @@ def event(days_ago: float, action: str, **fields: Any) -> Event:
 
 
 def judged(
-    days_ago: float, estimate: float | str | None, half: float | None = 0.02, who: str = "2"
+    days_ago: float, estimate: float | str | None, half: float | None = 0.02, challenger: str = "2"
 ) -> Event:
-    """A verdict on challenger `who`, with an interval of that half width; None has none."""
+    """A verdict on `challenger`, with an interval of that half width; None has none."""
     ends = {}
     if half is not None and isinstance(estimate, float):
         ends = {"low": estimate - half, "high": estimate + half}
-    verdict = {"outcome": "hold", "n": 524, "estimate": estimate, "margin": 0.0, "looks": 1, **ends}
+    verdict = {
+        "outcome": "hold",
+        "n": 524,
+        "estimate": estimate,
+        "margin": 0.0,
+        "analysis_count": 1,
+        **ends,
+    }
     return event(
         days_ago,
-        "judged",
+        "evaluated",
         reason="hold: not decided yet",
-        challenger_after=who,
-        versions={who: f"linnerud@{who}"},
+        challenger_after=challenger,
+        versions={challenger: f"linnerud@{challenger}"},
         run="linnerud__rollout/scheduled__2026-11-20T05:00:00+00:00",
-        evidence={"verdict": verdict, "share": 10, "job": JOB, "report": REPORT},
+        evidence={"verdict": verdict, "traffic_percentage": 10, "job": JOB, "report": REPORT},
     )
 
 

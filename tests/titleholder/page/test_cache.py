@@ -50,7 +50,7 @@ class Google:
 @pytest.fixture
 def google(monkeypatch: pytest.MonkeyPatch) -> Google:
     """With readers that do not wait."""
-    monkeypatch.setattr(readings, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(readings, "MAX_WAIT", timedelta(0))
     return Google()
 
 
@@ -109,7 +109,7 @@ def test_the_last_answer_is_shown_with_its_time(google: Google) -> None:
 def test_a_reader_waits_a_little_for_a_reading(
     google: Google, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(readings, "PATIENCE", timedelta(minutes=1))
+    monkeypatch.setattr(readings, "MAX_WAIT", timedelta(minutes=1))
 
     async def answered() -> list[ModelFacts]:
         looks = [asyncio.create_task(google.readings.facts(CONFIG)) for _ in range(3)]

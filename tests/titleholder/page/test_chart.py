@@ -29,13 +29,25 @@ def test_the_side_of_zero(estimate: float | None, half: float | None, leaning: s
 
 
 def test_a_verdict_of_whom_nothing_is_known() -> None:
-    (look,) = verdict_points([event(1, "judged", evidence={"verdict": "?", "share": True})])
-    assert (look.outcome, look.version, look.n, look.share) == ("unknown", "unknown", None, None)
+    (look,) = verdict_points(
+        [event(1, "evaluated", evidence={"verdict": "?", "traffic_percentage": True})]
+    )
+    assert (look.outcome, look.version, look.n, look.traffic_percentage) == (
+        "unknown",
+        "unknown",
+        None,
+        None,
+    )
     assert verdict_points([event(1, "promote")]) == []
 
 
 def test_values_and_times_have_their_places() -> None:
-    judgements = [judged(5, 0.3), judged(4, 0.1), judged(2, -0.2, who="3"), judged(1, None, None)]
+    judgements = [
+        judged(5, 0.3),
+        judged(4, 0.1),
+        judged(2, -0.2, challenger="3"),
+        judged(1, None, None),
+    ]
     drawn = chart(verdict_points(judgements), 760)
     assert drawn is not None
     first, second, third = drawn.dots
@@ -66,7 +78,7 @@ def test_one_verdict_and_none() -> None:
 def test_a_margin_is_below_zero() -> None:
     (look,) = verdict_points([judged(1, 0.1)])
     verdict = {"estimate": 0.1, "low": 0.0, "high": 0.2, "margin": 0.05}
-    drawn = chart(verdict_points([event(2, "judged", evidence={"verdict": verdict})]), 760)
+    drawn = chart(verdict_points([event(2, "evaluated", evidence={"verdict": verdict})]), 760)
     assert look.margin == 0
     assert drawn is not None
     assert drawn.margin is not None

@@ -30,7 +30,7 @@ def environment(
             monkeypatch.setenv(name, f"http://127.0.0.1:{free_port(None)}")
         monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
         monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
-        monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), project, {}))
+        monkeypatch.setattr(Environment, "_connection", (AnonymousCredentials(), project, {}))
         monkeypatch.setattr(gathering, "SECONDS", 2)
         monkeypatch.setattr(clients, "CALL_SECONDS", 2.0)
         return Environment("nobody")
@@ -63,7 +63,9 @@ def test_events_while_the_endpoint_is_not_known(
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.env["BIGQUERY_EMULATOR_HOST"])
     monkeypatch.setattr(gathering, "SECONDS", 20)
     config = CONFIG.model_copy(update={"model": "away", "events_table": "tests_page.events"})
-    both = [replace(event(days, "crown"), model="away", endpoint=f"e{days}") for days in (2, 1)]
+    both = [
+        replace(event(days, "first_champion"), model="away", endpoint=f"e{days}") for days in (2, 1)
+    ]
     EventsTable(local, config.events_table).append(both)
     found = collect(config, local, NOW)
     assert found.view is None
@@ -103,7 +105,7 @@ def test_every_call_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, google.url)
         monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
         known = (AnonymousCredentials(), "titleholder-local", {})
-        monkeypatch.setattr(Environment, "_known", known)
+        monkeypatch.setattr(Environment, "_connection", known)
         monkeypatch.setattr(gathering, "SECONDS", 1)
         found = collect(CONFIG, Environment("google_cloud_default"), NOW)
         assert len(found.unreachable) == 2

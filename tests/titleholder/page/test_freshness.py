@@ -13,7 +13,9 @@ CRON = "0 3 * * 1"
 
 def seated(end: datetime, days_ago: float = 2, **evidence: object) -> Event:
     ends = {"interval_start": end - WEEK, "interval_end": end}
-    return event(days_ago, "seat", run="linnerud__train/r", evidence=dict(evidence), **ends)
+    return event(
+        days_ago, "deploy_challenger", run="linnerud__train/r", evidence=dict(evidence), **ends
+    )
 
 
 def test_the_newest_week_that_came() -> None:
@@ -34,6 +36,6 @@ def test_a_newer_week_is_missing() -> None:
 
 
 def test_nothing_has_happened() -> None:
-    found = newest_week(CRON, [event(1, "judged")], NOW)
+    found = newest_week(CRON, [event(1, "evaluated")], NOW)
     assert found.interval is None
     assert found.overdue

@@ -53,7 +53,7 @@ class Seen(HTMLParser):
 def test_who_answers_and_what_was_earned() -> None:
     came = event(
         3,
-        "seat",
+        "deploy_challenger",
         challenger_after="2",
         champion_before="1",
         champion_after="1",
@@ -83,8 +83,10 @@ def text(*events: Event, view: View = VIEW, **options: Any) -> str:
 
 
 def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_there() -> None:
-    old = event(9, "crown", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one")
-    again = event(1, "crown", champion_after="1", versions={"1": "linnerud@1"})
+    old = event(
+        9, "first_champion", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one"
+    )
+    again = event(1, "first_champion", champion_after="1", versions={"1": "linnerud@1"})
     view = replace(VIEW, created=NOW - 2 * DAY)
     found = build_section(facts(old, judged(8, 0.1), again, view=view))
     assert found.champion == again
@@ -107,8 +109,8 @@ def test_the_end_of_a_models_data_is_read_from_the_registry() -> None:
 
 
 def test_a_challenger_that_no_verdict_is_about() -> None:
-    assert "linnerud@2 has not been judged yet." in text(judged(2, 0.1, who="0"))
-    assert "has not been judged yet" not in text(judged(2, 0.1, who="2"))
+    assert "linnerud@2 has not been evaluated yet." in text(judged(2, 0.1, challenger="0"))
+    assert "has not been evaluated yet" not in text(judged(2, 0.1, challenger="2"))
 
 
 def test_a_verdict_is_not_shown_of_a_challenger_that_has_gone() -> None:
@@ -117,7 +119,7 @@ def test_a_verdict_is_not_shown_of_a_challenger_that_has_gone() -> None:
     said = text(judged(2, 0.1), gone, view=alone)
     last = "The last verdict was on linnerud@2, challenger until 2026-11-24 09:00 UTC (rollback)"
     assert "There is no challenger" in said
-    assert f"What the challenger has earned {last} hold linnerud@2" in said
+    assert f"Evaluation {last} hold linnerud@2" in said
     models = [facts(judged(2, 0.1), view=alone), facts(judged(2, 0.1), view=VIEW)]
     chips = re.findall(r'<li><a href="#linnerud">linnerud</a>(.*)</li>', page(models, NOW, None))
     assert chips == ["", ' <span class="chip">hold</span>']
@@ -126,7 +128,7 @@ def test_a_verdict_is_not_shown_of_a_challenger_that_has_gone() -> None:
 def test_a_run_has_a_link_only_where_it_is() -> None:
     weekly = "linnerud__train/scheduled__2026-11-16T03:00:00+00:00"
     week = {"interval_start": NOW - 9 * DAY, "interval_end": NOW - 2 * DAY}
-    came = event(2, "seat", run=weekly, champion_after="1", **week)
+    came = event(2, "deploy_challenger", run=weekly, champion_after="1", **week)
     found, there = facts(came, judged(1, 0.1), view=VIEW), judged(1, 0.1).run
     for runs in (set(), {there}, {there, weekly}):
         html = page([found], NOW, "https://a.b", runs=runs)
@@ -143,7 +145,7 @@ def test_words_are_said_once_and_apart() -> None:
         "linnerud__train/r",
         {"interval_start": NOW - 9 * DAY, "interval_end": NOW - 2 * DAY},
     )
-    week = event(3, "seat", run=run, evidence={"freshness": fresh}, **ends)
+    week = event(3, "deploy_challenger", run=run, evidence={"freshness": fresh}, **ends)
     late = event(2, "superseded", reason="superseded: a newer one is there")
     said = text(week, late, judged(1, 0.1), runs={run, judged(1, 0.1).run})
     assert "02:59 UTC run" in said
@@ -159,41 +161,41 @@ def test_people_read_versions_commands_and_whole_dates() -> None:
     versions = {"2990322000": "linnerud@6", "2992338000": "linnerud@8"}
     share = event(
         2,
-        "share",
-        reason="2992338000 is challenger with 20 % of the requests since 2026-11-24 05:00",
+        "set_traffic",
+        reason="2992338000 is challenger with 20 % of the traffic since 2026-11-24 05:00",
         versions=versions,
         evidence={"reason": "more of them"},
     )
     no = event(
         1,
-        "refused",
+        "blocked",
         reason=f"2990322000 is not the challenger on {ENDPOINT} (it is 2992338000); look at "
-        "`python -m titleholder status --id 2992338000` or linnerud-duel-2992338000",
+        "`titleholder status --deployed-model-id 2992338000` or linnerud-duel-2992338000",
         run="command line 2026-11-26T16:58:24Z",
     )
     html = page([facts(share, no, view=VIEW)], NOW, None)
     said = text(share, no)
-    assert "linnerud@8 is challenger with 20 % of the requests" in said
+    assert "linnerud@8 is challenger with 20 % of the traffic" in said
     assert '<span title="2992338000">linnerud@8</span> is challenger' in html
     assert "“more of them”" in said
     assert (
         "linnerud@6 (2990322000) is not the challenger on the endpoint (it is linnerud@8 "
-        "(2992338000)); look at python -m titleholder status --id 2992338000 or "
+        "(2992338000)); look at titleholder status --deployed-model-id 2992338000 or "
         "linnerud-duel-2992338000 unknown, command line" in said
     )
-    assert "<code>python -m titleholder status --id 2992338000</code>" in html
+    assert "<code>titleholder status --deployed-model-id 2992338000</code>" in html
     assert "`" not in said
     assert '<span class="whole">2026-11-24 05:00</span>' in html
 
 
 def test_refusals_do_not_crowd_out_what_happened() -> None:
-    changes = [event(30 - number, "share", reason=f"change {number}") for number in range(5)]
-    typed = [event(20 - number / 10, "refused", reason=f"typed {number}") for number in range(40)]
+    changes = [event(30 - number, "set_traffic", reason=f"change {number}") for number in range(5)]
+    typed = [event(20 - number / 10, "blocked", reason=f"typed {number}") for number in range(40)]
     said = text(*changes, *typed, event(1, "promote", reason="the newest"))
     assert all(f"change {number}" in said for number in range(5))
     assert "the newest" in said
     assert "typed 39" in said
-    assert "39 more “refused”, the first 2026-11-05 09:00" in said
+    assert "39 more “blocked”, the first 2026-11-05 09:00" in said
 
 
 def test_a_page_that_is_not_finished_loads_itself_anew() -> None:
@@ -215,7 +217,7 @@ def test_a_page_that_is_not_finished_loads_itself_anew() -> None:
         (facts(away=("The endpoint could not be read: no.",)), "could not be read: no."),
         (
             facts(view=View("linnerud", ENDPOINT, SEATS, LABELS | {"champion": "9"})),
-            "names no deployed model, so somebody took the champion down",
+            "names no deployed model, so the champion was undeployed by hand",
         ),
         (Unreadable("other", "other.yaml: gate: is missing; add it"), "gate: is missing"),
     ],
@@ -241,7 +243,7 @@ def test_hostile_text_is_text() -> None:
     events = (
         event(
             1,
-            "judged",
+            "evaluated",
             reason=HOSTILE,
             actor=HOSTILE,
             run=HOSTILE,

@@ -23,7 +23,7 @@ from sklearn.linear_model import LinearRegression
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
 from tests.sandbox.conftest import Vertex
-from tests.titleholder.reconciler.direct import Anything
+from tests.titleholder.reconciler.in_memory_vertex import Anything
 
 ROW = [86.6, 91.4, 50]
 CLIENTS = 3

@@ -1,4 +1,4 @@
-"""No token leaves for an emulator: the address is on this machine, and nothing is sent with it."""
+"""Emulators must be on this machine, and receive no credentials."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -21,21 +21,21 @@ from titleholder.gcp.vertex.clients import make_client
 
 @pytest.fixture
 def environment(monkeypatch: pytest.MonkeyPatch) -> Environment:
-    """With a token that is worth something."""
+    """An environment with a real token."""
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
-    monkeypatch.setattr(Environment, "_known", (Credentials(token="a-real-token"), None, {}))
+    monkeypatch.setattr(Environment, "_connection", (Credentials(token="a-real-token"), None, {}))
     return Environment("real")
 
 
 @contextmanager
-def listening() -> Iterator[tuple[str, list[dict[str, str]]]]:
-    """A server on this machine that finds nothing, and the headers of what it was asked."""
-    heard: list[dict[str, str]] = []
+def recording_server() -> Iterator[tuple[str, list[dict[str, str]]]]:
+    """A server on this machine that answers 404, and the headers of its requests."""
+    received: list[dict[str, str]] = []
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:
-            heard.append(dict(self.headers))
+            received.append(dict(self.headers))
             self.send_response(404)
             self.send_header("Content-Length", "0")
             self.end_headers()
@@ -47,7 +47,7 @@ def listening() -> Iterator[tuple[str, list[dict[str, str]]]]:
     thread = Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}", heard
+        yield f"http://127.0.0.1:{server.server_port}", received
     finally:
         server.shutdown()
         thread.join()
@@ -55,13 +55,13 @@ def listening() -> Iterator[tuple[str, list[dict[str, str]]]]:
 
 
 def _endpoints(environment: Environment) -> Any:
-    made = make_client(EndpointServiceClient, environment)
-    return list(made.list_endpoints(parent="projects/p/locations/l"))
+    client = make_client(EndpointServiceClient, environment)
+    return list(client.list_endpoints(parent="projects/p/locations/l"))
 
 
 def _tables(environment: Environment) -> Any:
-    with bigquery_client(environment) as made:
-        return list(made.list_datasets())
+    with bigquery_client(environment) as client:
+        return list(client.list_datasets())
 
 
 def _template(environment: Environment) -> Any:
@@ -76,14 +76,14 @@ SERVICES: dict[str, Callable[[Environment], Any]] = {
 
 
 @pytest.mark.parametrize("variable", SERVICES)
-def test_no_token_goes_to_an_emulator(
+def test_no_token_is_sent_to_an_emulator(
     environment: Environment, variable: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with listening() as (url, heard), suppress(NotFound, EnvironmentConfigError):
+    with recording_server() as (url, received), suppress(NotFound, EnvironmentConfigError):
         monkeypatch.setenv(variable, url)
         SERVICES[variable](environment)
-    assert heard
-    for headers in heard:
+    assert received
+    for headers in received:
         assert "authorization" not in {name.lower() for name in headers}
         assert "a-real-token" not in str(headers)
 
@@ -113,12 +113,12 @@ ELSEWHERE = [
 
 @pytest.mark.parametrize("url", ELSEWHERE)
 @pytest.mark.parametrize("variable", SERVICES)
-def test_an_emulator_is_on_this_machine_or_not_at_all(
+def test_an_emulator_elsewhere_is_refused(
     environment: Environment, variable: str, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(variable, url)
-    says = f"{variable} is {url!r}, which is no address on this machine; write http://127.0.0.1:"
-    with pytest.raises(EnvironmentConfigError, match=re.escape(says)):
+    message = f"{variable} is {url!r}, which is no address on this machine; write http://127.0.0.1:"
+    with pytest.raises(EnvironmentConfigError, match=re.escape(message)):
         SERVICES[variable](environment)
 
 
@@ -132,14 +132,14 @@ def test_an_emulator_is_on_this_machine_or_not_at_all(
         "https://localhost",
     ],
 )
-def test_whatever_the_address_on_this_machine_is_called(
+def test_every_form_of_a_loopback_address_is_accepted(
     environment: Environment, url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(VERTEX_AI, url)
     assert make_client(EndpointServiceClient, environment).api_endpoint == url
 
 
-def test_google_itself_is_called_with_the_credentials(
+def test_google_is_called_with_the_credentials(
     environment: Environment, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for variable in SERVICES:

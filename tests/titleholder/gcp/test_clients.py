@@ -19,9 +19,9 @@ HOP = "hop@my-project.iam.gserviceaccount.com"
 
 @pytest.fixture
 def key() -> str:
-    """A service account's key that Google has never seen; nothing here calls Google."""
-    made = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-    pem = made.private_bytes(
+    """A service account's key that Google does not know; nothing here calls Google."""
+    key = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+    pem = key.private_bytes(
         serialization.Encoding.PEM,
         serialization.PrivateFormat.TraditionalOpenSSL,
         serialization.NoEncryption(),
@@ -38,7 +38,7 @@ def key() -> str:
 
 
 @pytest.mark.parametrize(("chain", "delegates"), [(ACCOUNT, []), (f"{HOP},{ACCOUNT}", [HOP])])
-def test_the_connection_impersonates(
+def test_credentials_impersonate_the_account_of_the_connection(
     key: str, chain: str, delegates: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     extra = {"project": "my-project", "keyfile_dict": key, "impersonation_chain": chain}
@@ -55,32 +55,34 @@ def test_the_connection_impersonates(
 
 
 @pytest.fixture
-def nobody(monkeypatch: pytest.MonkeyPatch) -> Environment:
+def anonymous(monkeypatch: pytest.MonkeyPatch) -> Environment:
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
-    monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), None, {}))
-    return Environment("nobody")
+    monkeypatch.setattr(Environment, "_connection", (AnonymousCredentials(), None, {}))
+    return Environment("anonymous")
 
 
 @pytest.mark.parametrize(
-    ("named", "host"),
+    ("api_host", "host"),
     [
         ("", "europe-west4-aiplatform.googleapis.com"),
         ("aiplatform-inside.p.googleapis.com", "aiplatform-inside.p.googleapis.com"),
         ("10.0.0.7:8443", "10.0.0.7:8443"),
     ],
 )
-def test_the_host_of_vertex_ai(
-    nobody: Environment, named: str, host: str, monkeypatch: pytest.MonkeyPatch
+def test_the_api_host_of_vertex_ai(
+    anonymous: Environment, api_host: str, host: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", named)
+    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", api_host)
     for kind in (EndpointServiceClient, PipelineServiceClient):
-        made = make_client(kind, nobody)
-        assert made.api_endpoint == host
-        assert made.transport.host == (host if ":" in host else f"{host}:443")
+        client = make_client(kind, anonymous)
+        assert client.api_endpoint == host
+        assert client.transport.host == (host if ":" in host else f"{host}:443")
 
 
-@pytest.mark.parametrize("named", ["http://inside", "inside/v1", "-x", "a b", "inside:port"])
-def test_what_is_no_host(nobody: Environment, named: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", named)
+@pytest.mark.parametrize("api_host", ["http://inside", "inside/v1", "-x", "a b", "inside:port"])
+def test_an_invalid_api_host(
+    anonymous: Environment, api_host: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("TITLEHOLDER_VERTEX_API_HOST", api_host)
     with pytest.raises(EnvironmentConfigError, match="write a host alone"):
-        make_client(EndpointServiceClient, nobody)
+        make_client(EndpointServiceClient, anonymous)

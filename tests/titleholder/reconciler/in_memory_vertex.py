@@ -1,4 +1,4 @@
-"""The local Vertex AI without a server around it: most of what a call costs is the way there."""
+"""The local Vertex AI without its HTTP server, which costs most of the time of a call."""
 
 import random
 from pathlib import Path
@@ -19,14 +19,14 @@ from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
 from tests.sandbox.conftest import PROJECT, ManualClock
-from tests.titleholder.reconciler.channel import Channel
+from tests.titleholder.reconciler.fake_channel import FakeChannel
 
 
-class DirectVertex:
-    """One local Vertex AI, in memory, to which `channel` leads from now on; `traffic` are the
-    splits that were ever live. It answers in the caller's thread, one caller at a time."""
+class InMemoryVertex:
+    """A local Vertex AI in memory, to which `channel` is connected from now on. `traffic` records
+    every split that was ever live. It answers in the caller's thread, one caller at a time."""
 
-    def __init__(self, channel: Channel) -> None:
+    def __init__(self, channel: FakeChannel) -> None:
         self.clock = ManualClock()
         store = Store(Path(":memory:"))
         operations = Operations(store, self.clock)
@@ -53,10 +53,10 @@ class DirectVertex:
         self.endpoints, self.models = channel.endpoints, channel.models
 
     def answer(self, method: str, request: Any) -> Any:
-        """As the server does; raises ApiError."""
+        """The answer of the server; raises ApiError."""
         self._operations.settle()
-        found = next(one for one in self._services if hasattr(one, method))
-        return getattr(found, method)(request)
+        service = next(one for one in self._services if hasattr(one, method))
+        return getattr(service, method)(request)
 
     def close(self) -> None:
         self._operations.close()
@@ -64,7 +64,7 @@ class DirectVertex:
 
 
 class Anything:
-    """In place of the models in the storage, which nobody asks here: there is one everywhere."""
+    """Replaces models and their storage, which these tests do not use: every load succeeds."""
 
     def load(self, *_: str) -> "Anything":
         return self

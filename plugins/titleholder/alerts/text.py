@@ -1,4 +1,5 @@
-"""Text of others' in a chat, where it is nothing but text."""
+"""Text from outside, such as a reason or an error: made harmless for a terminal, a log or a
+chat."""
 
 import re
 
@@ -22,9 +23,25 @@ _RULES = [
 ]
 
 
+def plain(text: str) -> str:
+    """The text on one line, every character of it visible.
+
+    Whitespace of any kind, line breaks too, becomes a space. Invisible characters (controls such as
+    ESC, and format characters that have no width or turn the direction of writing) become what
+    Python writes for them: `\\x1b`, `\\u202e`.
+    """
+    return text if text.isprintable() else "".join(map(_visible, text))
+
+
 def inert(text: str) -> str:
     """The text without anything that a chat takes for markup, a mention or an address."""
     text = text.translate(_ALIKE)
     for pattern, by in _RULES:
         text = pattern.sub(by, text)
     return text
+
+
+def _visible(character: str) -> str:
+    if character.isprintable():
+        return character
+    return " " if character.isspace() else character.encode("unicode_escape").decode()
