@@ -31,7 +31,7 @@ from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
-from tests.titleholder.config.editor import found_by_an_editor
+from tests.titleholder.config.editor import schema_errors
 from titleholder.config.loader import load_model
 from titleholder.config.rollout import Rollout
 from titleholder.gcp.bigquery.events_table import EventsTable
@@ -408,7 +408,7 @@ def model(
                 raw[section] = {**raw.get(section, {}), last: value}
             else:
                 raw[section] = value
-        assert found_by_an_editor(raw) == []
+        assert schema_errors(raw) == []
         path = DAGS_FOLDER / "models" / f"{name}.yaml"
         path.write_text(yaml.safe_dump(raw))
         written.append(path)

@@ -125,4 +125,4 @@ def test_a_stale_source_is_posted_once(
     assert (
         f"waiting until {week.end + timedelta(weeks=4):%Y-%m-%d %H:%M} UTC" in webhook_sink.texts[0]
     )
-    assert "the run looks every 1 s and goes on by itself" in webhook_sink.texts[0]
+    assert "the run checks every 1 s and continues by itself" in webhook_sink.texts[0]
