@@ -12,7 +12,7 @@ from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
 from titleholder.analysis.verdict import Outcome
 from titleholder.cli.main import make_parser
 from titleholder.config.json_schema import keys
-from titleholder.events.event import Action
+from titleholder.events.event import NO_CHANGE_ACTIONS, Action
 from titleholder.events.rows import COLUMNS
 from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS, Label
 
@@ -60,7 +60,7 @@ def event_table() -> str:
     """The columns and actions of the events table."""
     columns = [(f"`{one.name}`", one.type, one.description) for one in COLUMNS]
     actions = [
-        (f"`{one.value}`", one.description, "yes" if one.changes else "no") for one in Action
+        (f"`{one.value}`", one.description, _yes(one not in NO_CHANGE_ACTIONS)) for one in Action
     ]
     return _page(
         "Columns and actions of the events table",

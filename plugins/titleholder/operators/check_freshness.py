@@ -21,11 +21,12 @@ from titleholder.operators.base import ModelOperator
 
 
 class CheckFreshnessOperator(ModelOperator):
-    """Passes when the source is fresh or only a little late, waits while it is stale, fails when
-    waiting cannot help. Returns `{"outcome", "reason"}`."""
+    """Succeeds when the source is fresh or within `warn_after`, defers while it is stale, and fails
+    when waiting cannot help. Returns `{"outcome", "reason"}`."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, str]:
-        """One look; defers while the source is stale and its deadline ahead."""
+        """Check once; defers while the source is stale and `source.freshness.timeout` has not
+        passed."""
         with self.fail_with_message():
             self.reject_unknown_params(context)
             finding = self._check(context)
@@ -40,10 +41,10 @@ class CheckFreshnessOperator(ModelOperator):
         self.defer_for(min(self.config.source.freshness.poke_interval, left))
 
     def _alert_once(self, context: Mapping[str, Any], finding: Finding) -> None:
-        """Alert at the first stale look of the run, or since it was cleared. The store outlives
-        deferrals and retries; it is a convenience, for which no run fails."""
+        """Alert at the first stale check of the run, or since it was cleared. Airflow's task state
+        store keeps that across deferrals and retries; without the store there is no alert."""
         self.log.warning("%s: %s", finding.state, finding.reason)
-        key = f"told-stale-{context['dag_run'].clear_number or 0}"
+        key = f"stale-alert-{context['dag_run'].clear_number or 0}"
         try:
             store = context["task_state_store"]
             if store.get(key):
@@ -52,14 +53,10 @@ class CheckFreshnessOperator(ModelOperator):
         except Exception as error:
             self.log.warning("Airflow's task state store does not answer: %s", error_message(error))
             return
-        interval, every = (
-            self.training_run(context).interval,
-            self.config.source.freshness.poke_interval,
-        )
-        now = self.clock()
+        model, every = self.config.model, self.config.source.freshness.poke_interval
+        interval, now = self.training_run(context).interval, self.clock()
         self.send_alert(
-            context,
-            lambda: alert_for_stale_source(self.config.model, interval, finding, every, now),
+            context, lambda: alert_for_stale_source(model, interval, finding, every, now)
         )
 
     def _check(self, context: Mapping[str, Any]) -> Finding:

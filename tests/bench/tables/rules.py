@@ -1,4 +1,4 @@
-"""What the pure rules cost: a verdict, and a plan. Called in this process, nothing to be loaded."""
+"""The time of a verdict and of a plan, called in this process."""
 
 import statistics
 import timeit
@@ -29,7 +29,7 @@ def evidence(mean: float) -> Evidence:
     return Evidence(
         champion="old",
         challenger="new",
-        loss="zero-one",
+        loss="zero_one",
         target="y",
         n=1e6,
         mean=mean,
@@ -69,7 +69,7 @@ def measure(options: Options) -> Table:
         "verdict: promote": lambda: verdict(evidence(0.05), RULES, DUEL),
         "verdict: hold": lambda: verdict(evidence(0.0), RULES, DUEL),
         "verdict: roll back": lambda: verdict(evidence(-0.05), RULES, DUEL),
-        "plan: seat a challenger, 264 versions registered": planned(held, candidate()),
+        "plan: deploy a challenger, 264 versions registered": planned(held, candidate()),
         "plan: nothing to do": planned(both, candidate()),
         "plan: promote": planned(both, Promote(NEW)),
         "plan: roll back": planned(both, RollBack(NEW)),

@@ -1,4 +1,4 @@
-"""Weeks played one after the other on a moved clock, as `make run WEEKS=8` plays them."""
+"""Weeks replayed on a moved clock, as by `make run WEEKS=8`."""
 
 import io
 from collections.abc import Callable
@@ -28,7 +28,7 @@ DUEL = {
 
 
 @pytest.mark.long
-def test_weeks_are_played_in_their_own_time(
+def test_weeks_are_replayed_at_their_own_time(
     model: Callable[..., Model],
     google: Google,
     sandbox: Sandbox,
@@ -44,40 +44,40 @@ def test_weeks_are_played_in_their_own_time(
         made.load(*(end - timedelta(minutes=5) for end in ends if end <= now))
 
     state = Home(sandbox.var).load()
-    season = Replay(state, made.name, fill, terminal, tmp_path / "run.log")
-    weeks, well = season.run(ends)
+    replay = Replay(state, made.name, fill, terminal, tmp_path / "run.log")
+    weeks, well = replay.run(ends)
     assert well, terminal.getvalue()
     assert [week.end for week in weeks] == ends
 
-    # In the first week there is nobody to judge; in the second the challenger wins on Tuesday at
-    # 05:00, a day after it came, and what would only skip is not played.
+    # The first week has no challenger; that of the second is promoted on Tuesday at 05:00, a day
+    # after its deployment. Runs that would only skip are left out.
     tuesday = ends[1] + timedelta(days=1, hours=2)
     assert filled == [*ends[:2], tuesday, ends[2]]
-    told = [line for line in terminal.getvalue().splitlines() if "promote:" in line]
-    assert [line.split()[:3] for line in told] == [["Tue", f"{tuesday:%Y-%m-%d}", "05:00"]]
+    promotions = [line for line in terminal.getvalue().splitlines() if "promote:" in line]
+    assert [line.split()[:3] for line in promotions] == [["Tue", f"{tuesday:%Y-%m-%d}", "05:00"]]
 
     events = EventsTable(Environment("google_cloud_default"), "titleholder.events").read(made.name)
-    moments = [event.time for event in events]
-    for moment, at in zip(moments, [ends[0], ends[1], tuesday, tuesday, ends[2]], strict=True):
-        assert timedelta(0) <= moment - at < timedelta(hours=1), events
+    times = [event.time for event in events]
+    for time, at in zip(times, [ends[0], ends[1], tuesday, tuesday, ends[2]], strict=True):
+        assert timedelta(0) <= time - at < timedelta(hours=1), events
     endpoint = google.endpoint(made.name)
     assert timedelta(0) <= endpoint.update_time - ends[2] < timedelta(hours=1)
-    earned = [line.split()[3] for line in replay_report(weeks, events)[1:]]
-    assert earned == ["first", "promoted", "not"]
+    outcomes = [line.split()[3] for line in replay_report(weeks, events)[1:]]
+    assert outcomes == ["the", "promoted", "not"]
 
-    # Whoever comes next lives in the present.
+    # Later tests need the present time.
     clock.reset()
     assert abs(clock() - datetime.now(UTC)) < timedelta(minutes=1)
 
 
-def test_a_run_that_fails_is_the_last_and_the_clock_goes_back(
+def test_a_failed_run_ends_the_replay_and_resets_the_clock(
     model: Callable[..., Model], sandbox: Sandbox, google: Google, tmp_path: Path
 ) -> None:
     made, terminal = model(duel=DUEL), io.StringIO()
     made.load(LAST_MONDAY)  # of the future, two weeks before
     state = Home(sandbox.var).load()
-    season = Replay(state, made.name, lambda now: None, terminal, tmp_path / "run.log")
-    weeks, well = season.run([LAST_MONDAY - back * WEEK for back in (2, 1, 0)])
+    replay = Replay(state, made.name, lambda now: None, terminal, tmp_path / "run.log")
+    weeks, well = replay.run([LAST_MONDAY - back * WEEK for back in (2, 1, 0)])
     assert (len(weeks), well) == (1, False)
     assert f"the reason is in {tmp_path}/run.log" in terminal.getvalue()
     endpoint = google.endpoints.create_endpoint(
@@ -86,7 +86,7 @@ def test_a_run_that_fails_is_the_last_and_the_clock_goes_back(
     assert abs(endpoint.create_time - datetime.now(UTC)) < timedelta(hours=1)
 
 
-def test_days_begin_with_the_first_rows(model: Callable[..., Model]) -> None:
+def test_evaluations_begin_with_the_first_labelled_rows(model: Callable[..., Model]) -> None:
     from sandbox.replay.dag_runner import find_dag
 
     made = model(duel=DUEL | {"label_delay": "3d", "schedule": "0 5 * * *"})

@@ -1,4 +1,4 @@
-"""A real Airflow beside a sandbox, with models of the tables' own."""
+"""A real Airflow with a sandbox, and models for the tables."""
 
 import io
 import shutil
@@ -23,8 +23,8 @@ from tests.dags.tiny_pipeline import tiny
 
 
 @dataclass(frozen=True)
-class Desk:
-    """What a table works with; `dags` is the DAG folder."""
+class AirflowBench:
+    """A running sandbox with Airflow; `dags` is the DAG folder."""
 
     sandbox: Sandbox
     airflow: Airflow
@@ -53,7 +53,7 @@ class Desk:
         return f"{name}__train"
 
     def example(self, name: str) -> str:
-        """The same with the example's pipeline, on the table `bench.measurements`."""
+        """As `model`, with the example's pipeline on the table `bench.measurements`."""
         example = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
         source = {"table": "bench.measurements", "timestamp": "measured_at"}
         return self.model(name, 0, source=source, pipeline=example["pipeline"])
@@ -64,19 +64,19 @@ class Desk:
         return str(self.airflow.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"])
 
     def ended(self, dag_id: str, run_id: str, seconds: float = 900) -> dict[str, Any]:
-        """What Airflow says of the run once it has succeeded; raises RuntimeError when it fails."""
+        """Airflow's record of the run once it has succeeded; raises RuntimeError when it fails."""
 
-        def look() -> Any:
+        def poll() -> Any:
             run = self.airflow.call("GET", f"/dags/{dag_id}/dagRuns/{run_id}")
             return run if run["state"] in ("success", "failed") else None
 
-        run = self.airflow.wait(f"the end of {dag_id} {run_id}", look, seconds)
+        run = self.airflow.wait(f"the end of {dag_id} {run_id}", poll, seconds)
         if run["state"] == "failed":
             raise RuntimeError(f"{dag_id}: {self.airflow.failures(dag_id, run_id)}")
         return dict(run)
 
     def job_seconds(self, model: str) -> list[float]:
-        """How long each pipeline job of the model took, oldest first."""
+        """The duration of each pipeline job of the model in seconds, oldest first."""
         options = {"transport": "rest", **self.sandbox.options("VERTEX_AI")}
         place = self.sandbox.env["GOOGLE_CLOUD_LOCATION"]
         found = PipelineServiceClient(**options).list_pipeline_jobs(
@@ -90,7 +90,7 @@ class Desk:
 
 
 def seconds(run: dict[str, Any]) -> float:
-    """How long a run, or a task, took by Airflow's own times."""
+    """The duration of a run or a task by Airflow's times."""
     begin, end = (datetime.fromisoformat(run[name]) for name in ("start_date", "end_date"))
     return (end - begin).total_seconds()
 
@@ -107,9 +107,11 @@ def load(client: bigquery.Client, table: str, stamps: list[datetime]) -> None:
 
 
 @contextmanager
-def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str) -> Iterator[Desk]:
-    """A sandbox with Airflow in `home`, whose processes have these variables; `files` are more DAG
-    files, by name and text."""
+def airflow_bench(
+    home: Path, variables: dict[str, str] | None = None, **files: str
+) -> Iterator[AirflowBench]:
+    """Start a sandbox with Airflow in `home`, with these environment variables; `files` are more
+    DAG files, by name and text."""
     dags, templates = home / "dags", home / "templates"
     (dags / "models").mkdir(parents=True)
     templates.mkdir()
@@ -123,4 +125,4 @@ def open_desk(home: Path, variables: dict[str, str] | None = None, **files: str)
     given = ("--airflow", "--dags", str(dags))
     known = {"TITLEHOLDER_TEMPLATE_DIR": str(templates), **(variables or {})}
     with running(home, *given, **known) as sandbox:
-        yield Desk(sandbox, Airflow(sandbox.services.airflow), dags)
+        yield AirflowBench(sandbox, Airflow(sandbox.airflow), dags)

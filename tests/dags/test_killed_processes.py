@@ -1,4 +1,4 @@
-"""Workers of a real Airflow, or its scheduler, die, and the run ends well all the same."""
+"""Killed workers and a killed scheduler of a real Airflow: the run succeeds all the same."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -16,18 +16,18 @@ from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.faults import Faults, unsound
 
-# The call in which each task is held until it is killed: the job was made, is looked at, the
-# deployment was begun.
-MOMENTS: dict[str, tuple[str, dict[str, Any]]] = {
+# The call that hangs until the task is killed: the job is submitted, is polled, the deployment is
+# started.
+HELD_CALLS: dict[str, tuple[str, dict[str, Any]]] = {
     "submit_pipeline": ("create_pipeline_job", {"when": "after"}),
-    # The first look is submit_pipeline's, for a job that an earlier attempt left.
+    # The first call is submit_pipeline's, for a job of an earlier attempt.
     "wait_for_pipeline": ("get_pipeline_job", {"nth": 2}),
     "update_traffic": ("deploy_model", {"when": "after"}),
 }
-# Long enough that the next attempt finds the operation running.
+# Longer than it takes the next attempt to start, which finds the operation running.
 DEPLOY_SECONDS = 15.0
-# A task whose supervisor lives is tried again at once; a worker that is gone is missed when its
-# heartbeats are; without its supervisor the task itself goes on until it needs it.
+# A task whose supervisor lives is retried at once; a lost worker is noticed by missing heartbeats;
+# without its supervisor the task goes on until it needs it.
 VICTIMS = ("worker", "task", "supervisor")
 SHORT = {
     ("submit_pipeline", "task"),
@@ -36,19 +36,19 @@ SHORT = {
 }
 CASES = [
     pytest.param(*case, marks=() if case in SHORT else pytest.mark.long)
-    for case in product(MOMENTS, VICTIMS)
+    for case in product(HELD_CALLS, VICTIMS)
 ]
 
 
-def keeper_of_the_scheduler(sandbox: Sandbox) -> psutil.Process:
+def scheduler_watchdog(sandbox: Sandbox) -> psutil.Process:
     return psutil.Process(Home(sandbox.var).load().processes["airflow-scheduler"].pid)
 
 
 def processes(sandbox: Sandbox, instance: dict[str, Any]) -> tuple[psutil.Process, psutil.Process]:
-    """The supervisor and the process of a task instance that runs, by the titles that Airflow
-    gives them; only the sandbox's own are looked at."""
+    """The supervisor and the process of a running task instance, by the titles that Airflow gives
+    them, among the sandbox's processes."""
     titles = {}
-    for one in keeper_of_the_scheduler(sandbox).children(recursive=True):
+    for one in scheduler_watchdog(sandbox).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             titles[" ".join(one.cmdline())] = one
     (supervisor,) = (one for title, one in titles.items() if f"Executor: {instance['id']}" in title)
@@ -58,7 +58,7 @@ def processes(sandbox: Sandbox, instance: dict[str, Any]) -> tuple[psutil.Proces
 
 
 @pytest.mark.parametrize(("task", "victims"), CASES)
-def test_killed(
+def test_a_killed_task_is_retried_and_succeeds(
     task: str,
     victims: str,
     model: Callable[..., Model],
@@ -69,11 +69,11 @@ def test_killed(
 ) -> None:
     made = model()
     made.load(WEEK.end - timedelta(minutes=5))
-    method, moment = MOMENTS[task]
-    mine = f"*/{made.name}*"
-    faults.hang(method, resource=mine, **moment)
+    method, held = HELD_CALLS[task]
+    of_model = f"*/{made.name}*"
+    faults.hang(method, resource=of_model, **held)
     if task == "update_traffic":
-        faults.delay_operation("deploy_model", DEPLOY_SECONDS, resource=mine)
+        faults.delay_operation("deploy_model", DEPLOY_SECONDS, resource=of_model)
     dag_id = f"{made.name}__train"
     airflow.start(dag_id)
     airflow.wait(
@@ -85,13 +85,13 @@ def test_killed(
     supervisor, process = processes(sandbox, instance)
     try:
         if victims != "task":
-            supervisor.kill()  # First: it would tell of the other's end.
+            supervisor.kill()  # First: it would report the end of the task.
         if victims != "supervisor":
             process.kill()
-        faults.disarm()  # Who is left has lost its answer, and goes on.
+        faults.disarm()  # A process that is left continues without its answer.
         airflow.run(dag_id)
     finally:
-        # Without its supervisor nobody else ends it.
+        # Without its supervisor no other process ends it.
         with suppress(psutil.NoSuchProcess):
             process.kill()
     after = airflow.instances(dag_id, run["dag_run_id"])
@@ -103,8 +103,8 @@ def test_killed(
     assert endpoint.labels["champion"] == deployed.id
     assert len(google.jobs_of(made.name)) == 1
     assert len(google.versions(made.name)) == 1
-    for made_once in ("create_endpoint", "deploy_model"):
-        assert len(faults.calls(method=made_once, resource=mine)) == 1, made_once
+    for method in ("create_endpoint", "deploy_model"):
+        assert len(faults.calls(method=method, resource=of_model)) == 1, method
     assert not unsound(faults.traffic(endpoint=endpoint.name))
 
 
@@ -116,14 +116,14 @@ def test_a_scheduler_that_dies_is_started_again(
     dag_id = f"{made.name}__train"
     airflow.start(dag_id)
     run_id = airflow.run(dag_id)["dag_run_id"]
-    keeper = keeper_of_the_scheduler(sandbox)
-    (scheduler,) = keeper.children()
+    watchdog = scheduler_watchdog(sandbox)
+    (scheduler,) = watchdog.children()
     workers = scheduler.children(recursive=True)
     assert workers
     scheduler.kill()
     airflow.clear(dag_id, run_id)
     airflow.run(dag_id)
     assert len(google.versions(made.name)) == 2
-    (another,) = keeper.children()
+    (another,) = watchdog.children()
     assert another.pid != scheduler.pid
     assert not [one for one in workers if one.is_running()]
