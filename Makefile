@@ -1,4 +1,4 @@
-# One set of verbs; `make help` lists them.
+# `make help` lists the targets.
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
@@ -9,23 +9,30 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The uv of the lock into .venv, by its hashes; a shell's lines.
+# Shell lines that install the lock's uv into .venv, by its hashes.
 define uv
 [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 endef
 
-.PHONY: help setup lock compile run up down status test bench check audit schema deploy
+.PHONY: force help setup lock compile run up down status test bench check audit docs deploy
 
-help: ## list the verbs
+help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
-setup: $(VENV)/lock ## create .venv from the lock (skipped until the lock changes)
-	@for packages in $(VENV)/lib/python3.*/site-packages; do echo '$(CURDIR)/plugins' > $$packages/titleholder.pth; done
+setup: $(VENV)/project ## create .venv from the lock, with this project in it (skipped until they change)
+	@:
 
-# The stamp is a copy of the lock that was installed. Bytecode is compiled here, whatever
-# PYTHONDONTWRITEBYTECODE says: without it every start of Airflow takes three times as long.
+# The project itself, editable, built by the lock's setuptools. The stamp holds the checkout's path:
+# a .venv that was copied or moved here still points to another one.
+$(VENV)/project: $(VENV)/lock pyproject.toml $(if $(filter $(CURDIR),$(shell cat $(VENV)/project 2>&1)),,force)
+	@$(BIN)/uv pip install --quiet --offline --no-deps --no-build-isolation --compile-bytecode \
+	  --python $(BIN)/python --editable .
+	echo '$(CURDIR)' > $@
+
+# The stamp is a copy of the installed lock. Bytecode is compiled here, even if
+# PYTHONDONTWRITEBYTECODE is set: without it every start of Airflow takes three times as long.
 $(VENV)/lock: requirements.txt
 	@echo "titleholder: setting up $(VENV) with $$($(PYTHON) --version), once until the lock changes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12), (3, 13)] and "titleholder: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=...")'
@@ -34,7 +41,7 @@ $(VENV)/lock: requirements.txt
 	  --python $(BIN)/python --compile-bytecode requirements.txt
 	cp requirements.txt $@
 
-lock: ## make requirements.txt anew from requirements.in; ARGS=--upgrade for newer versions
+lock: ## update requirements.txt from requirements.in; ARGS=--upgrade for newer versions
 	@$(uv)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --override requirements.overrides \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(ARGS) \
@@ -43,44 +50,47 @@ lock: ## make requirements.txt anew from requirements.in; ARGS=--upgrade for new
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
 
-schema: setup ## make the JSON Schema of the models' files anew
+docs: setup ## write what is generated: JSON Schema, reference pages, roles, the sandbox's coverage
 	@$(BIN)/python -m titleholder schema > dags/models/schema.new
 	mv dags/models/schema.new dags/models/schema.json
+	$(BIN)/python -m docs.generate
+	$(BIN)/python -m deploy.permissions
+	$(BIN)/python -m sandbox.vertex.coverage
 
 run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
 	@$(BIN)/python -m pipeline.compile
-	$(BIN)/python -m titleholder check > /dev/null
+	$(BIN)/python -m titleholder validate > /dev/null
 	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
-	$(BIN)/python -m sandbox.commands.demo --weeks $(WEEKS)
+	$(BIN)/python -m sandbox demo --weeks $(WEEKS)
 
 up: setup ## sandbox and a real Airflow, its UI on port 8080 or a free one
 	@$(BIN)/python -m sandbox up --airflow
 
-down: ## end everything that up or run started
+down: ## stop everything that up or run started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m sandbox down
 
 status: setup ## what is running, and the state of every endpoint
 	@$(BIN)/python -m sandbox status
 
-test: setup ## pass every test
+test: setup ## run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup ## every measurement of tests/bench/RESULTS.md anew: an hour on a quiet machine
+bench: setup ## repeat every measurement of tests/bench/RESULTS.md: an hour on an idle machine
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-check: setup ## ruff, mypy, the models' files, and whether the lock is what is installed
+check: setup ## ruff, mypy, the models' files, and whether the lock is installed
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/python -m titleholder check
+	$(BIN)/python -m titleholder validate
 	$(BIN)/python -m tests.audit --offline
 
-audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev where it can be reached
+audit: setup ## known vulnerabilities of the locked packages, from osv.dev if it can be reached
 	@$(BIN)/python -m tests.audit --or-skip
 
-deploy: setup ## dags/, plugins/, pipelines into a Composer environment; DRY_RUN=1 only prints
+deploy: setup ## deploy to a Composer environment; DRY_RUN=1 only prints the steps
 	@$(BIN)/python -m pipeline.compile --check
 	$(BIN)/python -m deploy --project '$(PROJECT)' --location '$(LOCATION)' \
 	  --environment '$(ENVIRONMENT)' $(if $(filter-out 0,$(DRY_RUN)),--dry-run) \

@@ -1,1 +1,1 @@
-"""Puts dags/, plugins/ and the compiled pipelines into a Cloud Composer environment."""
+"""Deploys dags/, plugins/ and the compiled pipelines to a Cloud Composer environment."""

@@ -1,4 +1,4 @@
-"""`python -m deploy --project P --location L --environment E`: what `make deploy` calls."""
+"""The command of `make deploy`: `python -m deploy --project P --location L --environment E`."""
 
 import argparse
 import os
@@ -19,8 +19,8 @@ from deploy.apply import apply
 from deploy.bucket import Bucket
 from deploy.checkout import DesiredState, desired_state
 from deploy.composer import Composer
+from deploy.objections import objections, uncommitted
 from deploy.plan import Object, plan
-from deploy.refusals import objections, uncommitted
 from titleholder.errors import EnvironmentConfigError, TitleholderError
 
 REPOSITORY = Path(__file__).resolve().parents[1]
@@ -37,42 +37,42 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = _parser().parse_args(arguments)
     try:
         _check(options)
-        want = desired_state(options.repository, options.owner)
-        if want.left_out:
-            print(f"not uploaded: {', '.join(want.left_out)}")
-        return _dry_run(options, want) if options.dry_run else _deploy(options, want)
+        desired = desired_state(options.repository, options.owner)
+        if desired.left_out:
+            print(f"not uploaded: {', '.join(desired.left_out)}")
+        return _dry_run(options, desired) if options.dry_run else _deploy(options, desired)
     except (TitleholderError, OSError, RequestException) as error:
         print(f"deploy: {error}", file=sys.stderr)
     except GoogleAuthError as error:
-        told = " ".join(str(error).split())
+        reason = " ".join(str(error).split())
         print(
-            f"deploy: no credentials that work: {told}; `gcloud auth application-default login` "
-            "makes some",
+            f"deploy: no working credentials: {reason}; run `gcloud auth application-default "
+            "login`",
             file=sys.stderr,
         )
     except KeyboardInterrupt:
-        print("deploy: stopped; the same command goes on from here", file=sys.stderr)
+        print("deploy: stopped; repeat the same command to continue", file=sys.stderr)
         return INTERRUPTED
     return 1
 
 
 def _check(options: argparse.Namespace) -> None:
-    for name, (pattern, what) in _NAMES.items():
-        given = getattr(options, name)
-        if not given and not options.dry_run:
+    for name, (pattern, description) in _NAMES.items():
+        value = getattr(options, name)
+        if not value and not options.dry_run:
             raise EnvironmentConfigError(
                 f"{name.upper()} is missing; write make deploy PROJECT=my-project "
                 "LOCATION=us-central1 ENVIRONMENT=production"
             )
-        if given and not re.fullmatch(pattern, given):
-            raise EnvironmentConfigError(f"{name.upper()} is {given!r}; write {what}")
+        if value and not re.fullmatch(pattern, value):
+            raise EnvironmentConfigError(f"{name.upper()} is {value!r}; write {description}")
 
 
 def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
-    """Raises EnvironmentConfigError when only one of the two services would be Google's."""
+    """Raises EnvironmentConfigError when only one of the two services is emulated."""
     if ("STORAGE_EMULATOR_HOST" in os.environ) != ("COMPOSER_EMULATOR_HOST" in os.environ):
         raise EnvironmentConfigError(
-            "of STORAGE_EMULATOR_HOST and COMPOSER_EMULATOR_HOST only one is set; unset it (it may "
+            "only one of STORAGE_EMULATOR_HOST and COMPOSER_EMULATOR_HOST is set; unset it (it may "
             "come from var/sandbox.env) to deploy to Google Cloud"
         )
     if "COMPOSER_EMULATOR_HOST" in os.environ:
@@ -84,91 +84,101 @@ def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
 
         scope = "https://www.googleapis.com/auth/cloud-platform"
         credentials = google.auth.default(scopes=[scope])[0]
-    place = f"projects/{options.project}/locations/{options.location}"
-    return Composer(f"{place}/environments/{options.environment}", credentials), credentials
+    parent = f"projects/{options.project}/locations/{options.location}"
+    return Composer(f"{parent}/environments/{options.environment}", credentials), credentials
 
 
-def _dry_run(options: argparse.Namespace, want: DesiredState) -> int:
-    there: Mapping[str, Object] = {}
-    where = "gs://BUCKET"
+def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
+    existing: Mapping[str, Object] = {}
+    bucket_url = "gs://BUCKET"
     try:
         if not (options.project and options.location and options.environment):
             raise EnvironmentConfigError("PROJECT, LOCATION and ENVIRONMENT are not all given")
         composer, credentials = _clients(options)
     except (GoogleAuthError, EnvironmentConfigError) as error:
-        told = " ".join(str(error).split())
-        print(f"dry run for an environment in which nothing is yet ({told})")
+        reason = " ".join(str(error).split())
+        print(f"dry run for an empty environment ({reason})")
     else:
-        found = composer.find()
-        bucket = Bucket(found.bucket, options.project, credentials)
-        there, where = bucket.objects(), f"gs://{bucket.name}"
-        print(f"dry run for {composer.name}, {found.image}")
-    print(f"release {want.release} of {want.owner}, names below {where}/; nothing is changed")
-    steps = [str(step) for step in plan(want, there, force=options.force)]
-    steps.append("ask Airflow for import errors, and until it has parsed the DAGs")
+        environment = composer.find()
+        bucket = Bucket(environment.bucket, options.project, credentials)
+        existing, bucket_url = bucket.objects(), f"gs://{bucket.name}"
+        print(f"dry run for {composer.name}, {environment.image}")
+    print(
+        f"release {desired.release} of {desired.owner}, names relative to {bucket_url}/; nothing "
+        "is changed"
+    )
+    steps = [str(step) for step in plan(desired, existing, force=options.force)]
+    steps.append("query Airflow for import errors, and until it has parsed the DAGs")
     for number, step in enumerate(steps, 1):
         print(f"{number}. {step}")
-    return 1 if _refused(options, want, there) else 0
+    return 1 if _refused(options, desired, existing) else 0
 
 
-def _refused(options: argparse.Namespace, want: DesiredState, there: Mapping[str, Object]) -> bool:
-    """Whether anything speaks against it that the options do not override, a sentence on stderr
-    each; what they do override is said too."""
-    objected = [
-        *((one, options.uncommitted, "UNCOMMITTED=1") for one in uncommitted(want)),
-        *((one, options.force, "FORCE=1") for one in objections(want, there)),
+def _refused(
+    options: argparse.Namespace, desired: DesiredState, existing: Mapping[str, Object]
+) -> bool:
+    """Whether there is an objection that the options do not override. Each of those is printed on
+    stderr, each overridden one on stdout."""
+    found = [
+        *((objection, options.uncommitted, "UNCOMMITTED=1") for objection in uncommitted(desired)),
+        *((objection, options.force, "FORCE=1") for objection in objections(desired, existing)),
     ]
-    for one, overridden, by in objected:
+    for objection, overridden, option in found:
         if overridden:
-            print(f"overridden by {by}: {one.what}")
+            print(f"overridden by {option}: {objection.reason}")
         else:
-            print(f"deploy: {one}", file=sys.stderr)
-    return not all(overridden for _, overridden, _ in objected)
+            print(f"deploy: {objection}", file=sys.stderr)
+    return not all(overridden for _, overridden, _ in found)
 
 
-def _deploy(options: argparse.Namespace, want: DesiredState) -> int:
+def _deploy(options: argparse.Namespace, desired: DesiredState) -> int:
     composer, credentials = _clients(options)
-    found = composer.find()
-    bucket = Bucket(found.bucket, options.project, credentials)
+    environment = composer.find()
+    bucket = Bucket(environment.bucket, options.project, credentials)
     print(
-        f"{composer.name}, {found.image}: release {want.release} of {want.owner} to "
+        f"{composer.name}, {environment.image}: release {desired.release} of {desired.owner} to "
         f"gs://{bucket.name}"
     )
-    there = bucket.objects()
-    if _refused(options, want, there):
+    existing = bucket.objects()
+    if _refused(options, desired, existing):
         return 1
-    steps = plan(want, there, force=options.force)
-    apply(steps, want, bucket, partial(time.sleep, options.settle), print)
+    steps = plan(desired, existing, force=options.force)
+    apply(steps, desired, bucket, partial(time.sleep, options.settle), print)
     changed = len(steps) > 1
     since = datetime.now(UTC) if changed else datetime.min.replace(tzinfo=UTC)
     try:
-        told = wait_until_parsed(
-            composer, want.switch, want.models, since, lambda: datetime.now(UTC), time.sleep
+        result = wait_until_parsed(
+            composer,
+            desired.entry_objects,
+            desired.models,
+            since,
+            lambda: datetime.now(UTC),
+            time.sleep,
         )
     except EnvironmentConfigError as error:
-        told = f"Airflow was not asked ({error}); look for import errors in its UI"
-    print(told)
+        result = f"Airflow was not queried ({error}); look for import errors in its UI"
+    print(result)
     return 0
 
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
-    for name, (_, what) in _NAMES.items():
-        parser.add_argument(f"--{name}", default="", help=what)
+    for name, (_, description) in _NAMES.items():
+        parser.add_argument(f"--{name}", default="", help=description)
     parser.add_argument("--dry-run", action="store_true", help="print the steps, change nothing")
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace what others wrote in the same places, drop models that the checkout lacks",
+        help="replace objects of other owners, drop models that are not in the checkout",
     )
     parser.add_argument(
         "--uncommitted", action="store_true", help="deploy the working tree, not the last commit"
     )
     parser.add_argument(
-        "--owner", default="", help="whose it is; by default what the remote origin is called"
+        "--owner", default="", help="owner of the deployment (default: the remote origin)"
     )
     parser.add_argument(
-        "--settle", type=float, default=60, help="seconds that Composer has to sync, each time"
+        "--settle", type=float, default=60, help="seconds to wait for each sync of Composer"
     )
     parser.add_argument("--repository", type=Path, default=REPOSITORY, help=argparse.SUPPRESS)
     return parser

@@ -1,4 +1,4 @@
-"""Carries a deployment out, one step after the other."""
+"""Applies the steps of a deployment."""
 
 from collections.abc import Callable
 
@@ -10,18 +10,21 @@ from titleholder.errors import ManualActionRequired
 
 def apply(
     steps: list[Step],
-    want: DesiredState,
+    desired: DesiredState,
     bucket: Bucket,
     settle: Callable[[], None],
-    say: Callable[[str], None],
+    report: Callable[[str], None],
 ) -> None:
-    """Do the steps; `settle` waits. Raises what Bucket raises, and ManualActionRequired for what
-    differs from what was uploaded. Interrupted, a new plan goes on from there."""
+    """Apply the steps in order; `settle` waits for a sync. After an interruption a new plan
+    continues from there.
+
+    Raises the errors of Bucket, and ManualActionRequired when the bucket differs from the upload.
+    """
     for number, step in enumerate(steps, 1):
-        say(f"{number}/{len(steps)} {step}")
+        report(f"{number}/{len(steps)} {step}")
         match step:
             case Upload():
-                bucket.upload(step, want.release, want.owner)
+                bucket.upload(step, desired.release, desired.owner)
             case Delete():
                 bucket.delete(step)
             case Wait():
@@ -31,20 +34,20 @@ def apply(
 
 
 def _compare(step: Compare, bucket: Bucket) -> None:
-    there, md5s = bucket.objects(), step.md5s
-    wrong = [
-        f"{name} is {'missing' if name not in there else 'another'}"
+    existing, md5s = bucket.objects(), step.md5s
+    differences = [
+        f"{name} is {'missing' if name not in existing else 'different'}"
         for name, md5 in md5s.items()
-        if name not in there or there[name].md5 != md5
+        if name not in existing or existing[name].md5 != md5
     ]
-    # The gate of a DAG file does not open for a folder with one file more.
-    wrong += [
-        f"{name} is not of this release"
-        for name in sorted(there.keys() - md5s.keys())
+    # The guard of a DAG file rejects a folder with an additional file.
+    differences += [
+        f"{name} is not part of this release"
+        for name in sorted(existing.keys() - md5s.keys())
         if name.startswith(step.folder) and not name.endswith("/")
     ]
-    if wrong:
+    if differences:
         raise ManualActionRequired(
-            f"gs://{bucket.name} differs from what was uploaded: {', '.join(wrong)}; see who else "
-            "writes to it, then repeat this"
+            f"gs://{bucket.name} differs from the upload: {', '.join(differences)}; find out what "
+            "else writes to it, then repeat this"
         )

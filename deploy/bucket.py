@@ -1,4 +1,4 @@
-"""The bucket of an environment, through Google's own client of Cloud Storage."""
+"""The bucket of an environment, through Google's client of Cloud Storage."""
 
 import os
 from collections.abc import Iterator
@@ -15,46 +15,55 @@ from deploy.plan import Delete, Object, Upload, md5_of
 from titleholder.errors import EnvironmentConfigError, ManualActionRequired
 from titleholder.gcp.vertex.clients import error_message
 
-# Under these lies everything that a deployment writes.
+# Every object of a deployment has one of these prefixes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")
-MARK, RELEASE, OWNER = "titleholder-md5", "titleholder-release", "titleholder-owner"
+DIGEST_METADATA = "titleholder-md5"
+RELEASE_METADATA = "titleholder-release"
+OWNER_METADATA = "titleholder-owner"
 _SECONDS = 60.0
 
 
 @dataclass(frozen=True)
 class Bucket:
-    """`name` without gs://. Raises EnvironmentConfigError for what Google refuses,
-    ManualActionRequired when somebody else writes at the same time; repeating is always safe."""
+    """The bucket `name`, without gs://.
+
+    Raises EnvironmentConfigError when Google refuses a call, and ManualActionRequired when another
+    process writes the same object; repeating is always safe.
+    """
 
     name: str
     project: str
     credentials: Any
 
     def objects(self) -> dict[str, Object]:
-        """What is there now, below PREFIXES."""
+        """The objects with one of PREFIXES, by name."""
         found: dict[str, Object] = {}
         for prefix in PREFIXES:
-            with self._errors_explained(f"list gs://{self.name}/{prefix}"):
+            with self._translated_errors(f"list gs://{self.name}/{prefix}"):
                 for blob in self._client.list_blobs(self.name, prefix=prefix, timeout=_SECONDS):
-                    said = blob.metadata or {}
+                    metadata = blob.metadata or {}
                     found[blob.name] = Object(
-                        # An object that was composed has none.
+                        # A composite object has none.
                         blob.md5_hash or "",
                         blob.generation,
                         blob.time_created,
-                        said.get(MARK, ""),
-                        said.get(RELEASE, ""),
-                        said.get(OWNER, ""),
+                        metadata.get(DIGEST_METADATA, ""),
+                        metadata.get(RELEASE_METADATA, ""),
+                        metadata.get(OWNER_METADATA, ""),
                     )
         return found
 
     def upload(self, step: Upload, release: str, owner: str) -> None:
-        """Write one object as a part of that release and as that owner's, if what it replaces is
-        still what was listed."""
+        """Write one object with that release and owner, if the object that it replaces has not
+        changed since it was listed."""
         blob = self._client.bucket(self.name).blob(step.name)
-        blob.metadata = {MARK: md5_of(step.content), RELEASE: release, OWNER: owner}
-        with self._errors_explained(f"write gs://{self.name}/{step.name}"):
-            # With the condition on the generation a second try cannot do harm.
+        blob.metadata = {
+            DIGEST_METADATA: md5_of(step.content),
+            RELEASE_METADATA: release,
+            OWNER_METADATA: owner,
+        }
+        with self._translated_errors(f"write gs://{self.name}/{step.name}"):
+            # The condition on the generation makes a retry safe.
             blob.upload_from_string(
                 step.content,
                 content_type="text/plain; charset=utf-8",
@@ -65,9 +74,9 @@ class Bucket:
             )
 
     def delete(self, step: Delete) -> None:
-        """Remove one object, if it is still what was listed."""
+        """Delete one object, if it has not changed since it was listed."""
         blob = self._client.bucket(self.name).blob(step.name)
-        with self._errors_explained(f"delete gs://{self.name}/{step.name}"):
+        with self._translated_errors(f"delete gs://{self.name}/{step.name}"):
             blob.delete(if_generation_match=step.generation, timeout=_SECONDS, retry=DEFAULT_RETRY)
 
     @cached_property
@@ -77,15 +86,16 @@ class Bucket:
         return Client(self.project, credentials=self.credentials, client_options=options)
 
     @contextmanager
-    def _errors_explained(self, what: str) -> Iterator[None]:
+    def _translated_errors(self, action: str) -> Iterator[None]:
         try:
             yield
         except PreconditionFailed:
             raise ManualActionRequired(
-                f"cannot {what}: somebody else wrote it a moment ago; look who, then repeat this"
+                f"cannot {action}: another process has just written it; find out which, then "
+                "repeat this"
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"cannot {what}: {error_message(error)}; docs/composer.md lists what the "
-                "deployer needs"
+                f"cannot {action}: {error_message(error)}; docs/how-to/composer.md "
+                "lists the deployer's permissions"
             ) from None

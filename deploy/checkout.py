@@ -1,4 +1,4 @@
-"""What a checkout puts into a bucket, object by object. Reads files, and asks git."""
+"""The objects that a checkout deploys to a bucket. Reads files and calls git."""
 
 import json
 import re
@@ -15,20 +15,22 @@ from titleholder.errors import EnvironmentConfigError
 from titleholder.pipelines.templates import template_version
 from titleholder.release import NOTE, PIPELINES
 
-# For editors, and nothing there reads it.
+# Read by editors only.
 _SCHEMA = "dags/models/schema.json"
 
 
 @dataclass(frozen=True)
 class DesiredState:
-    """Objects by name, in the order in which they must come. `ready`: pipelines, package and
-    models' files, under names that nobody uses yet. `switch`: the DAG files and Airflow's plugin,
-    each of which names the release that it uses. `models` are the names of the models, `owner` is
-    whose all this is. `uncommitted` and `left_out` are those of `Tracked`."""
+    """Objects by name, in the order of their upload.
+
+    `release_objects` are the pipelines, the package and the models' files, under names that are not
+    in use yet; `entry_objects` are the DAG files and Airflow's plugin, each of which names its
+    release. `models` are names; `uncommitted` and `left_out` are those of `Tracked`.
+    """
 
     release: str
-    ready: dict[str, bytes]
-    switch: dict[str, bytes]
+    release_objects: dict[str, bytes]
+    entry_objects: dict[str, bytes]
     models: tuple[str, ...]
     owner: str
     uncommitted: tuple[str, ...] = ()
@@ -36,16 +38,15 @@ class DesiredState:
 
     @property
     def objects(self) -> dict[str, bytes]:
-        """All of them."""
-        return self.ready | self.switch
+        """All objects."""
+        return self.release_objects | self.entry_objects
 
 
 def desired_state(repository: Path, owner: str = "") -> DesiredState:
-    """What the checkout in the folder `repository` comes to, as that of `owner` (see `owner_of`).
+    """The desired state of the checkout in `repository`, with that owner (see `owner_of`).
 
-    Raises ConfigError for a model's file that is wrong, EnvironmentConfigError for a pipeline that
-    is named and not compiled, for a DAG file that is no Python, and for a folder that is no
-    checkout.
+    Raises ConfigError for an invalid model file, EnvironmentConfigError for a pipeline that is not
+    compiled, for a DAG file with a syntax error, and for a folder that is not a checkout.
     """
     found = tracked(repository)
     dags, files, compiled = (
@@ -61,23 +62,22 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
         name: f"{template_version(name, content)}{Path(name).suffix}"
         for name, content in compiled.items()
     }
-    # Each is a plugin of Airflow's, of which there may be one, whatever the number of releases.
+    # Plugins of Airflow: one copy for all releases.
     plugins = {name: files.pop(name) for name in list(files) if re.fullmatch(r"\w+\.py", name)}
     files |= models
     files[f"titleholder/{NOTE}"] = json.dumps({"pipelines": pipelines}).encode()
     release = digest(files)
     return DesiredState(
         release=release,
-        ready={f"{PIPELINES}/{pipelines[name]}": compiled[name] for name in compiled}
-        # The first of them is .airflowignore, without which Airflow would import each file as a
-        # plugin of its own.
+        release_objects={f"{PIPELINES}/{pipelines[name]}": compiled[name] for name in compiled}
+        # The first is .airflowignore: without it Airflow imports each file as a plugin.
         | {f"{FOLDER}{release}/{name}": files[name] for name in sorted(files)},
-        switch={
-            f"plugins/{name}": _gated(f"plugins/{name}", content, release)
+        entry_objects={
+            f"plugins/{name}": _guarded(f"plugins/{name}", content, release)
             for name, content in plugins.items()
         }
         | {
-            f"dags/{name}": _gated(f"dags/{name}", content, release)
+            f"dags/{name}": _guarded(f"dags/{name}", content, release)
             if name.endswith(".py")
             else content
             for name, content in dags.items()
@@ -89,18 +89,18 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
     )
 
 
-def _gated(name: str, content: bytes, release: str) -> bytes:
+def _guarded(name: str, content: bytes, release: str) -> bytes:
     try:
         return with_guard(content, release)
     except (SyntaxError, UnicodeDecodeError) as error:
         raise EnvironmentConfigError(
-            f"{name} is no Python ({error}); correct it, or move it away"
+            f"{name} is not valid Python ({error}); correct it, or move it away"
         ) from None
 
 
 def _models(files: Mapping[str, bytes], compiled: Collection[str]) -> tuple[str, ...]:
     with TemporaryDirectory() as scratch:
-        # Not the checkout's folder, which may have more than is uploaded.
+        # Not the checkout's folder, which may have files that are not uploaded.
         for name, content in files.items():
             path = Path(scratch, name)
             path.parent.mkdir(parents=True, exist_ok=True)

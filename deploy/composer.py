@@ -1,4 +1,4 @@
-"""The environment, through Google's own client of Cloud Composer."""
+"""The environment, through Google's client of Cloud Composer."""
 
 import json
 import os
@@ -16,8 +16,7 @@ from titleholder.gcp.vertex.clients import error_message
 
 _SECONDS = 60.0
 _POLLS = 120
-# Seconds between two looks at a command that runs.
-BETWEEN = 1.0
+POLL_SECONDS = 1.0
 
 
 @dataclass(frozen=True)
@@ -30,26 +29,28 @@ class EnvironmentInfo:
 
 @dataclass(frozen=True)
 class Composer:
-    """The environment `name` (projects/P/locations/L/environments/E). COMPOSER_EMULATOR_HOST, a
-    base URL, leads elsewhere, as STORAGE_EMULATOR_HOST does for Cloud Storage."""
+    """The environment `name` (projects/P/locations/L/environments/E).
+
+    COMPOSER_EMULATOR_HOST, a base URL, replaces Google's, as STORAGE_EMULATOR_HOST does for Cloud
+    Storage.
+    """
 
     name: str
     credentials: Any
 
     def find(self) -> EnvironmentInfo:
-        """What must be known of it. Raises EnvironmentConfigError when it is not there, not
-        running, or older than Airflow 3.3."""
+        """Its bucket and image. Raises EnvironmentConfigError when it does not exist, is not
+        running, or is older than Airflow 3.3."""
         try:
             found = self._client.get_environment(name=self.name, timeout=_SECONDS)
         except NotFound:
             raise EnvironmentConfigError(
-                f"there is no {self.name}; correct PROJECT, LOCATION or ENVIRONMENT"
+                f"{self.name} does not exist; correct PROJECT, LOCATION or ENVIRONMENT"
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"{self.name} cannot be read: {error_message(error)}; docs/composer.md lists "
-                "what the "
-                "deployer needs"
+                f"{self.name} cannot be read: {error_message(error)}; docs/how-to/composer.md "
+                "lists the deployer's permissions"
             ) from None
         if found.state != v1.Environment.State.RUNNING:
             raise EnvironmentConfigError(
@@ -73,8 +74,8 @@ class Composer:
     def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
         """The rows that an Airflow command prints as JSON.
 
-        Raises EnvironmentConfigError when it may not be asked, RetryableError when it gave no such
-        answer.
+        Raises EnvironmentConfigError without permission, RetryableError when the command prints no
+        such rows.
         """
         request = v1.ExecuteAirflowCommandRequest(
             environment=self.name,
@@ -82,43 +83,43 @@ class Composer:
             subcommand=subcommand,
             parameters=[*parameters, "--output", "json"],
         )
-        asked = f"airflow {command} {subcommand}"
+        name = f"airflow {command} {subcommand}"
         try:
-            begun = self._client.execute_airflow_command(request, timeout=_SECONDS)
-            if begun.error:
-                raise RetryableError(f"{asked}: {begun.error}")
-            printed = self._printed(begun, asked)
+            execution = self._client.execute_airflow_command(request, timeout=_SECONDS)
+            if execution.error:
+                raise RetryableError(f"{name}: {execution.error}")
+            printed = self._printed(execution, name)
         except Forbidden as error:
-            raise EnvironmentConfigError(f"{asked}: {error_message(error)}") from None
+            raise EnvironmentConfigError(f"{name}: {error_message(error)}") from None
         except GoogleAPIError as error:
-            raise RetryableError(f"{asked}: {error_message(error)}") from None
+            raise RetryableError(f"{name}: {error_message(error)}") from None
         rows = rows_of(printed)
         if rows is None:
             last = printed.strip().rpartition("\n")[2]
-            raise RetryableError(f"{asked} printed no JSON, but {last!r}")
+            raise RetryableError(f"{name} printed no JSON, but {last!r}")
         return rows
 
-    def _printed(self, begun: v1.ExecuteAirflowCommandResponse, asked: str) -> str:
+    def _printed(self, execution: v1.ExecuteAirflowCommandResponse, name: str) -> str:
         lines: list[str] = []
-        following = 1
+        next_line = 1
         for _ in range(_POLLS):
             page = self._client.poll_airflow_command(
                 v1.PollAirflowCommandRequest(
                     environment=self.name,
-                    execution_id=begun.execution_id,
-                    pod=begun.pod,
-                    pod_namespace=begun.pod_namespace,
-                    next_line_number=following,
+                    execution_id=execution.execution_id,
+                    pod=execution.pod,
+                    pod_namespace=execution.pod_namespace,
+                    next_line_number=next_line,
                 ),
                 timeout=_SECONDS,
             )
             for line in page.output:
                 lines.append(line.content.rstrip("\n"))
-                following = line.line_number + 1
+                next_line = line.line_number + 1
             if page.output_end:
                 return "\n".join(lines)
-            time.sleep(BETWEEN)
-        raise RetryableError(f"{asked} did not end within {_POLLS} looks")
+            time.sleep(POLL_SECONDS)
+        raise RetryableError(f"{name} did not end within {_POLLS} polls")
 
     @cached_property
     def _client(self) -> v1.EnvironmentsClient:
@@ -133,7 +134,7 @@ class Composer:
 
 
 def rows_of(printed: str) -> list[dict[str, Any]] | None:
-    """The JSON list at the end; what is logged comes before it, and may begin with `[` too."""
+    """The JSON list at the end of the output; log lines before it may begin with `[` too."""
     for start in re.finditer(r"^\[", printed, re.MULTILINE):
         try:
             found: list[dict[str, Any]] = json.loads(printed[start.start() :])

@@ -1,4 +1,4 @@
-"""Whose a deployment is: a name that is the same in every clone of one repository."""
+"""The owner of a deployment: a name that is the same in every clone of one repository."""
 
 import re
 from pathlib import Path
@@ -8,24 +8,24 @@ from deploy.tracked import git
 from titleholder.errors import EnvironmentConfigError
 
 
-def owner_of(repository: Path, given: str = "") -> str:
-    """`given`, or else host and path of the remote `origin`, as github.com/team/models, or of a
-    repository without such a remote its first commit; with the checkout's folder, if that is not
-    the repository's own.
+def owner_of(repository: Path, name: str = "") -> str:
+    """The owner `name` if it is not empty, else one that is derived from the repository.
 
-    Raises EnvironmentConfigError for a name that is none, and where there is nothing to name it by.
+    That is host and path of the remote `origin`, such as github.com/team/models, or, without such a
+    remote, the first commit; followed by the checkout's folder, if that is not the repository's
+    root. Raises EnvironmentConfigError for an invalid name, and when none can be derived.
     """
-    if given:
-        if not re.fullmatch(r"[\w.@:/+-]{1,200}", given):
-            raise EnvironmentConfigError(f"OWNER is {given!r}; write a name, as my-team/models")
-        return given
-    name = name_of(_origin(repository)) or _first_commit(repository)
-    return f"{name}/{git(repository, 'rev-parse', '--show-prefix').strip()}".rstrip("/")
+    if name:
+        if not re.fullmatch(r"[\w.@:/+-]{1,200}", name):
+            raise EnvironmentConfigError(f"OWNER is {name!r}; write a name, as my-team/models")
+        return name
+    derived = name_of(_origin(repository)) or _first_commit(repository)
+    return f"{derived}/{git(repository, 'rev-parse', '--show-prefix').strip()}".rstrip("/")
 
 
 def name_of(remote: str) -> str:
-    """`github.com/team/models` of a remote's URL, however it is reached and by whatever account;
-    empty for a folder, whose name says nothing on another machine."""
+    """`github.com/team/models` of a remote's URL, for any protocol and account; empty for a local
+    folder, which names nothing on another machine."""
     if "://" in remote:
         url = urlsplit(remote)
         host, path = url.hostname or "", url.path
@@ -45,8 +45,8 @@ def _origin(repository: Path) -> str:
 def _first_commit(repository: Path) -> str:
     if git(repository, "rev-parse", "--is-shallow-repository").strip() == "true":
         raise EnvironmentConfigError(
-            f"{repository} is a shallow clone without a URL as its remote origin, so nothing names "
-            "its owner; write OWNER=my-team/models"
+            f"{repository} is a shallow clone without a URL as its remote origin, so its owner is "
+            "not known; write OWNER=my-team/models"
         )
     commits = git(repository, "rev-list", "--max-parents=0", "HEAD").split()
     return f"commit-{commits[-1][:12]}"

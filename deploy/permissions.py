@@ -1,5 +1,6 @@
-"""Every method of Google's clients that is called, the IAM permissions it needs, and the roles that
-grant them: `python -m deploy.permissions` writes deploy/roles and the tables of docs/composer.md.
+"""The called methods of Google's clients, the IAM permissions that they need, and custom roles that
+grant these. `python -m deploy.permissions` writes deploy/roles and the tables of
+docs/how-to/composer.md.
 
 The permissions are those of https://cloud.google.com/vertex-ai/docs/general/iam-permissions,
 https://cloud.google.com/bigquery/docs/access-control,
@@ -13,17 +14,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROLES_FOLDER = Path(__file__).parent / "roles"
-PAGE = Path(__file__).parents[1] / "docs/composer.md"
-BEGIN, END = "<!-- made by python -m deploy.permissions -->\n", "<!-- end -->\n"
+PAGE = Path(__file__).parents[1] / "docs/how-to/composer.md"
+BEGIN, END = "<!-- written by python -m deploy.permissions -->\n", "<!-- end -->\n"
 
 
 @dataclass(frozen=True)
 class Role:
-    """A custom role: who gets it, on what, and Google's own role that includes it."""
+    """A custom role: the account that gets it, the resource, and Google's roles that include it."""
 
     account: str
-    on: str
-    instead: str
+    resource: str
+    predefined: str
 
 
 ROLES = {
@@ -51,11 +52,12 @@ ROLES = {
 
 @dataclass(frozen=True)
 class Call:
-    """A method of a client that the code in the folder `by` calls; without a client, what somebody
-    else does for it. `needs` are permissions by role; none where nothing is needed beyond what made
-    the thing that is asked about."""
+    """A method of a client that the code in `folder` calls; without a client, an action of Google.
 
-    by: str
+    `needs` are permissions by role, empty if the account that created the resource needs no other.
+    """
+
+    folder: str
     client: str
     method: str
     needs: dict[str, tuple[str, ...]]
@@ -82,7 +84,7 @@ CALLS = (
     ),
     Call("plugins", _ENDPOINT, "undeploy_model", _vertex("endpoints.undeploy")),
     Call("plugins", _ENDPOINT, "list_operations", _vertex("operations.list")),
-    # Whoever may read the resource may read its operations.
+    # Permission to read the resource includes its operations.
     Call("plugins", _ENDPOINT, "get_operation", _vertex("endpoints.get", "models.get")),
     Call("plugins", _MODEL, "list_model_versions", _vertex("models.list")),
     Call("plugins", _MODEL, "upload_model", _vertex("models.upload")),
@@ -106,7 +108,7 @@ CALLS = (
         _RUN
         | {
             "source": _ROWS,
-            # MERGE, and ALTER TABLE for a column that an older table lacks.
+            # MERGE, and ALTER TABLE for a column that is missing in an older table.
             "events": (*_ROWS, "bigquery.tables.update", "bigquery.tables.updateData"),
         },
     ),
@@ -114,10 +116,10 @@ CALLS = (
     Call("plugins", _BIGQUERY, "get_job", {}),
     Call("plugins", "bigquery.QueryJob", "result", {}),
     Call("plugins", "bigquery.QueryJob", "done", {}),
-    # Whoever made a job may cancel it.
+    # The account that created a job may cancel it.
     Call("plugins", "bigquery.QueryJob", "cancel", {}),
     Call("plugins", _BIGQUERY, "get_dataset", {"events": ("bigquery.datasets.get",)}),
-    # Only while there is none; make it beforehand, and this is never called.
+    # Only while the dataset does not exist; docs/how-to/composer.md creates it beforehand.
     Call("plugins", _BIGQUERY, "create_dataset", {}),
     Call("plugins", _BIGQUERY, "create_table", {"events": ("bigquery.tables.create",)}),
     Call("plugins", "storage.Blob", "download_as_bytes", {"templates": ("storage.objects.get",)}),
@@ -129,7 +131,7 @@ CALLS = (
     ),
     Call("pipeline", _READ, "read_rows", {"pipeline": ("bigquery.readsessions.getData",)}),
     Call("pipeline", "storage.Blob", "download_as_bytes", {"artifacts": ("storage.objects.get",)}),
-    # Not called here: Google's launcher of each step reads its inputs and writes its outputs.
+    # Google's launcher of each step reads its inputs and writes its outputs.
     Call(
         "Vertex AI",
         "",
@@ -160,7 +162,7 @@ CALLS = (
         "deploy",
         "storage.Blob",
         "upload_from_string",
-        # To write over an object is to delete it.
+        # Overwriting an object needs the permission to delete it.
         {"environment_bucket": ("storage.objects.create", "storage.objects.delete")},
     ),
     Call(
@@ -170,47 +172,47 @@ CALLS = (
 
 
 def permissions(role: str) -> list[str]:
-    """Those of a role, sorted."""
-    return sorted({one for call in CALLS for one in call.needs.get(role, ())})
+    """The permissions of a role, sorted."""
+    return sorted({permission for call in CALLS for permission in call.needs.get(role, ())})
 
 
 def role_file(name: str) -> str:
-    """The role as `gcloud iam roles create --file` takes it."""
+    """The role as a file for `gcloud iam roles create --file`."""
     role = ROLES[name]
-    listed = "".join(f"- {permission}\n" for permission in permissions(name))
+    lines = "".join(f"- {permission}\n" for permission in permissions(name))
     return (
-        f"# Made by `python -m deploy.permissions`. For the {role.account}, on {role.on}.\n"
+        f"# By `python -m deploy.permissions`. For the {role.account}, on {role.resource}.\n"
         f"title: Titleholder {name.replace('_', ' ')}\n"
         "stage: GA\n"
-        f"includedPermissions:\n{listed}"
+        f"includedPermissions:\n{lines}"
     )
 
 
 def tables() -> str:
-    """The two tables of docs/composer.md."""
+    """The two tables of docs/how-to/composer.md."""
     return "\n".join([*_roles(), "", *_calls(), ""])
 
 
 def _roles() -> Iterator[str]:
-    yield "| who | on | custom role | its permissions | or Google's, which grants more |"
+    yield "| account | resource | custom role | its permissions | or Google's, which grants more |"
     yield "| --- | --- | --- | --- | --- |"
     for name, role in ROLES.items():
         listed = " ".join(f"`{permission}`" for permission in permissions(name))
-        yield f"| {role.account} | {role.on} | `{name}.yaml` | {listed} | {role.instead} |"
+        yield f"| {role.account} | {role.resource} | `{name}.yaml` | {listed} | {role.predefined} |"
 
 
 def _calls() -> Iterator[str]:
-    yield "| code in | calls | needs |"
+    yield "| code in | call | permissions |"
     yield "| --- | --- | --- |"
     for call in CALLS:
-        needs = sorted({one for some in call.needs.values() for one in some})
-        told = " ".join(f"`{one}`" for one in needs) or "nothing more, see below"
-        what = f"`{call.client}.{call.method}`" if call.client else call.method
-        yield f"| {call.by} | {what} | {told} |"
+        names = sorted({permission for needed in call.needs.values() for permission in needed})
+        listed = " ".join(f"`{name}`" for name in names) or "none, see below"
+        method = f"`{call.client}.{call.method}`" if call.client else call.method
+        yield f"| {call.folder} | {method} | {listed} |"
 
 
 def main() -> int:
-    """Write the roles and the page's tables anew."""
+    """Write the roles and the page's tables."""
     ROLES_FOLDER.mkdir(exist_ok=True)
     for name in ROLES:
         (ROLES_FOLDER / f"{name}.yaml").write_text(role_file(name))

@@ -1,4 +1,4 @@
-"""The steps of a deployment, decided from what is wanted and what the bucket lists. No I/O."""
+"""The steps of a deployment, from the desired state and the objects in the bucket. No I/O."""
 
 import base64
 import hashlib
@@ -10,15 +10,18 @@ from datetime import datetime
 from deploy.checkout import DesiredState
 from deploy.release_guard import FOLDER
 
-# How many releases stay beside the one in use: to go back to, and for tasks that still run.
-KEEP = 2
+# Releases besides the one in use: for going back, and for tasks that still run.
+RELEASES_TO_KEEP = 2
 
 
 @dataclass(frozen=True)
 class Object:
-    """One that the bucket lists. `md5` is Cloud Storage's own (base64), `mark` what the deployment
-    that wrote it said it was: they differ once somebody else has written it. `release` is the one
-    that was deployed with it, `owner` whose deployment that was."""
+    """An object in the bucket.
+
+    `md5` (base64) is computed by Cloud Storage, `digest` was recorded by the deployment: they
+    differ after another process has written the object. `release` and `owner` are those of the
+    deployment.
+    """
 
     md5: str
     generation: int
@@ -29,17 +32,17 @@ class Object:
 
     @property
     def deployed(self) -> bool:
-        """Whether a deployment wrote it, and nothing else has since."""
+        """Whether a deployment was the last to write it."""
         return bool(self.digest) and self.digest == self.md5
 
-    def of(self, owner: str) -> bool:
-        """Whether a deployment of `owner` wrote it, and nothing else has since."""
+    def written_by(self, owner: str) -> bool:
+        """Whether a deployment of `owner` was the last to write it."""
         return self.deployed and self.owner == owner
 
 
 @dataclass(frozen=True)
 class Upload:
-    """Write the object; `generation` is the one that it replaces, 0 for none."""
+    """Write the object; `generation` is that of the object that it replaces, 0 for none."""
 
     name: str
     content: bytes
@@ -51,7 +54,7 @@ class Upload:
 
 @dataclass(frozen=True)
 class Delete:
-    """Remove an object of this owner's that the checkout has no longer."""
+    """Delete an object of this owner that the checkout no longer has."""
 
     name: str
     generation: int
@@ -62,8 +65,8 @@ class Delete:
 
 @dataclass(frozen=True)
 class Compare:
-    """List the bucket, and go on only when each of these has that MD5 (base64), and `folder` holds
-    no other."""
+    """List the bucket; continue only when each of these objects has that MD5 (base64) and `folder`
+    contains no other."""
 
     md5s: Mapping[str, str]
     folder: str
@@ -74,80 +77,84 @@ class Compare:
 
 @dataclass(frozen=True)
 class Wait:
-    """Give Composer the time to bring to every worker what was uploaded."""
+    """Wait until Composer has synced the upload to every worker."""
 
-    what: str
+    uploaded: str
 
     def __str__(self) -> str:
-        return f"wait until {self.what} can have been synced"
+        return f"wait for the sync of {self.uploaded}"
 
 
 Step = Upload | Delete | Compare | Wait
 
 
 def md5_of(content: bytes) -> str:
-    """As Cloud Storage gives it."""
+    """The MD5 of the content in base64, as in Cloud Storage."""
     return base64.b64encode(hashlib.md5(content, usedforsecurity=False).digest()).decode()
 
 
-def plan(want: DesiredState, there: Mapping[str, Object], *, force: bool = False) -> list[Step]:
-    """The steps, in order: what nobody uses yet, the DAG files, the removal of what is stale.
+def plan(
+    desired: DesiredState, existing: Mapping[str, Object], *, force: bool = False
+) -> list[Step]:
+    """The steps in order: upload the release, upload the DAG files, delete stale objects.
 
-    Whether they may be done, `objections` says. With `force` DAG files of others become those of
-    `want.owner`, also where their content is the same.
+    `objections` decides whether they may be applied. With `force` DAG files of other owners are
+    written even if their content is the same, which changes their owner.
     """
-    ready = list(_uploads(want.ready, there))
-    switch = list(_uploads(want.switch, there, want.owner if force else None))
-    steps: list[Step] = [*ready]
-    if switch:
-        # Also when all is there already: an interrupted deployment may just have brought it.
-        steps += [_compare(want, want.ready), Wait("the release"), *switch]
+    release_objects = list(_uploads(desired.release_objects, existing))
+    entry_objects = list(
+        _uploads(desired.entry_objects, existing, desired.owner if force else None)
+    )
+    steps: list[Step] = [*release_objects]
+    if entry_objects:
+        # Also when the release is complete: an interrupted deployment may just have uploaded it.
+        steps += [_compare(desired, desired.release_objects), Wait("the release"), *entry_objects]
     if steps:
-        steps += [_compare(want, want.objects), Wait("the DAG files")]
-    stale = list(_stale(want, there))
+        steps += [_compare(desired, desired.objects), Wait("the DAG files")]
+    stale = list(_stale(desired, existing))
     if stale or not steps:
-        steps += [*stale, _compare(want, want.objects)]
+        steps += [*stale, _compare(desired, desired.objects)]
     return steps
 
 
-def _compare(want: DesiredState, objects: Mapping[str, bytes]) -> Compare:
+def _compare(desired: DesiredState, objects: Mapping[str, bytes]) -> Compare:
     md5s = {name: md5_of(content) for name, content in objects.items()}
-    return Compare(md5s, f"{FOLDER}{want.release}/")
+    return Compare(md5s, f"{FOLDER}{desired.release}/")
 
 
 def _uploads(
-    group: Mapping[str, bytes], there: Mapping[str, Object], taking: str | None = None
+    group: Mapping[str, bytes], existing: Mapping[str, Object], new_owner: str | None = None
 ) -> Iterator[Upload]:
     for name, content in group.items():
-        found = there.get(name)
+        found = existing.get(name)
         if (
             found is None
             or found.md5 != md5_of(content)
-            or (taking is not None and not found.of(taking))
+            or (new_owner is not None and not found.written_by(new_owner))
         ):
             yield Upload(name, content, found.generation if found else 0)
 
 
-def _stale(want: DesiredState, there: Mapping[str, Object]) -> Iterator[Delete]:
-    """The owner's, untouched and not wanted; of its releases all but the newest, and that of the
-    DAG files so far. Pipelines stay: a backfill may name any of them."""
-    kept = {want.release}
+def _stale(desired: DesiredState, existing: Mapping[str, Object]) -> Iterator[Delete]:
+    """Unchanged objects of the owner that are not desired: DAG files, and releases except the
+    newest and that of the existing DAG files. Pipelines stay: a backfill may name any of them."""
+    needed = {desired.release}
     releases: dict[str, datetime] = {}
-    for name, found in there.items():
+    for name, found in existing.items():
         if name.startswith("dags/"):
-            kept.add(found.release)
-        if (release := release_of(name)) and found.owner == want.owner:
+            needed.add(found.release)
+        if (release := release_of(name)) and found.owner == desired.owner:
             releases[release] = max(found.created, releases.get(release, found.created))
-    releases.pop(want.release, None)
-    kept |= {*sorted(releases, key=lambda one: releases[one])[-KEEP:]}
-    for name, found in sorted(there.items()):
+    releases.pop(desired.release, None)
+    needed |= {*sorted(releases, key=lambda release: releases[release])[-RELEASES_TO_KEEP:]}
+    for name, found in sorted(existing.items()):
         release = release_of(name)
-        old = release not in kept if release else name.startswith("dags/")
-        if old and found.of(want.owner) and name not in want.objects:
+        stale = release not in needed if release else name.startswith("dags/")
+        if stale and found.written_by(desired.owner) and name not in desired.objects:
             yield Delete(name, found.generation)
 
 
 def release_of(name: str) -> str:
-    """The release in whose folder the object `name` lies; empty for none."""
+    """The release whose folder contains the object `name`; empty for none."""
     match = re.match(rf"{FOLDER}([0-9a-f]{{12}})/", name)
     return match[1] if match else ""

@@ -1,8 +1,8 @@
-"""The gate of a deployed DAG file, and the digest that it checks.
+"""The guard of a deployed DAG file, which checks the release that the file was deployed with.
 
-Composer syncs dags/ and plugins/ apart and file by file. So every release of the package with the
-models' files has a folder of its own, named by its content, and a DAG file names the one that it
-was deployed with: it works with that release whole, or it is an import error of one sentence.
+Composer syncs dags/ and plugins/ separately and file by file. So every release of the package and
+the models' files has a separate folder, named by its content, and a DAG file names its release: it
+runs with the complete release, or fails with an import error of one sentence.
 """
 
 import ast
@@ -21,10 +21,10 @@ def digest(files: Mapping[str, bytes]) -> str:
     return hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:12]
 
 
-# It travels in the DAG file, so it imports inside.
+# Its source is copied into the DAG file, so it imports inside.
 def use_release(release: str) -> None:
-    """Import `titleholder` from the release's folder alone. Raises ImportError when that is not
-    there, or not as it was deployed."""
+    """Put the release's folder first on Python's path. Raises ImportError when the folder is
+    missing or differs from the deployed release."""
     import hashlib
     import sys
     from pathlib import Path
@@ -40,7 +40,7 @@ def use_release(release: str) -> None:
         if "__pycache__" not in path.parts and path.is_file()
     )
     if hashlib.sha256("".join(sorted(lines)).encode()).hexdigest()[:12] != release:
-        raise ImportError(f"plugins/{name} is not whole, or was changed by hand; {wait}")
+        raise ImportError(f"plugins/{name} is incomplete, or was changed by hand; {wait}")
     other = sys.modules.get("titleholder")
     if other is not None and folder not in Path(str(other.__file__)).parents:
         raise ImportError(f"another titleholder than plugins/{name} is loaded; restart Airflow")
@@ -48,27 +48,29 @@ def use_release(release: str) -> None:
 
 
 def with_guard(source: bytes, release: str) -> bytes:
-    """The DAG file `source` as it is deployed: with the gate before its first statement, but after
-    what must come first: comments, docstring and `from __future__` imports.
+    """The DAG file `source` with the guard before its first statement, but after comments,
+    docstring and `from __future__` imports.
 
-    Raises SyntaxError or UnicodeDecodeError for what is no Python.
+    Raises SyntaxError or UnicodeDecodeError when it is not valid Python.
     """
     encoding, _ = tokenize.detect_encoding(io.BytesIO(source).readline)
     body = ast.parse(source).body
-    # Not str.splitlines: for that, but not for Python, a form feed ends a line.
+    # Not str.splitlines, which, unlike Python, ends a line at a form feed.
     lines = io.StringIO(source.decode(encoding), newline="").readlines()
     at, rest = _after_comments(lines), ""
     if first := list(_must_come_first(body)):
         at = first[-1].end_lineno or at
         following = body[len(first)] if len(first) < len(body) else None
         if following and following.lineno == at:
-            # Both on one line, parted by a semicolon, which may end a line as well.
+            # Both are on one line, separated by a semicolon.
             line = lines[at - 1].encode()
             start, end = line[: following.col_offset], line[following.col_offset :]
             lines[at - 1], rest = start.decode(), end.decode()
-    gate = f'{inspect.getsource(use_release)}\n\nuse_release("{release}")\n'
-    note = "# The next lines were put here by `make deploy`: docs/composer.md says why.\n"
-    return "".join([*lines[:at], f"\n\n{note}{gate}", rest, *lines[at:]]).encode(encoding)
+    guard = f'{inspect.getsource(use_release)}\n\nuse_release("{release}")\n'
+    comment = (
+        "# The next lines were added by `make deploy`, for the reason in docs/how-to/composer.md.\n"
+    )
+    return "".join([*lines[:at], f"\n\n{comment}{guard}", rest, *lines[at:]]).encode(encoding)
 
 
 def _must_come_first(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
@@ -83,7 +85,7 @@ def _must_come_first(body: Iterable[ast.stmt]) -> Iterator[ast.stmt]:
 
 
 def _after_comments(lines: Sequence[str]) -> int:
-    """How many lines there are before the first statement that are empty or a comment."""
+    """The number of empty lines and comments before the first statement."""
     return next(
         (at for at, line in enumerate(lines) if line.strip() and not line.strip().startswith("#")),
         len(lines),

@@ -1,4 +1,4 @@
-"""The files of a checkout that may be uploaded: those that git tracks. Reads files, asks git."""
+"""The files of a checkout that may be uploaded: those that git tracks. Reads files, calls git."""
 
 import subprocess
 from collections.abc import Iterator
@@ -8,15 +8,17 @@ from pathlib import Path
 from titleholder.errors import EnvironmentConfigError
 
 FOLDERS = ("dags", "plugins", "pipeline/compiled")
-# Airflow reads it; any other dotfile is an editor's, or holds what is not for others.
+# Read by Airflow; other dotfiles belong to editors or hold private data.
 IGNORE_FILE = ".airflowignore"
 
 
 @dataclass(frozen=True)
 class Tracked:
-    """Files below FOLDERS, by their names in the checkout (with `/`). `uncommitted` names those
-    that differ from the last commit, also what was removed; `left_out` says of each file that is
-    there and not among `files`, and that git does not ignore, why."""
+    """Files in FOLDERS, by their path in the checkout (with `/`).
+
+    `uncommitted` are the paths that differ from the last commit, including removed files.
+    `left_out` are the other files that git does not ignore, each with the reason.
+    """
 
     files: dict[str, bytes]
     uncommitted: tuple[str, ...]
@@ -24,13 +26,13 @@ class Tracked:
 
 
 def tracked(repository: Path) -> Tracked:
-    """What the checkout in the folder `repository` holds. Raises EnvironmentConfigError when it is
-    none, or has no commit."""
+    """The tracked files of the checkout in `repository`. Raises EnvironmentConfigError when that is
+    not a checkout or has no commit."""
     root = repository.resolve()
     files: dict[str, bytes] = {}
     left_out: dict[str, str] = {}
     for name in _names(root, "ls-files", "--cached"):
-        # Through a link, of a file or of a folder, may lie anything.
+        # A link, of a file or of a folder, may lead out of the checkout.
         if (root / name).resolve() != root / name:
             left_out[name] = "a symbolic link"
         elif any(part[0] == "." and part != IGNORE_FILE for part in name.split("/")):
@@ -48,26 +50,26 @@ def tracked(repository: Path) -> Tracked:
 
 
 def git(repository: Path, *arguments: str) -> str:
-    """What git prints in that folder. Raises EnvironmentConfigError, with git's own words, when it
+    """The output of git in that folder. Raises EnvironmentConfigError, with git's message, when it
     fails."""
     command = ["git", "-C", str(repository), *arguments]
     try:
-        done = subprocess.run(
+        result = subprocess.run(
             command, capture_output=True, encoding="utf-8", errors="surrogateescape", check=True
         )
     except FileNotFoundError:
         raise EnvironmentConfigError(
-            "git is not installed; install it: only what git tracks is uploaded"
+            "git is not installed; install it: only files that git tracks are uploaded"
         ) from None
     except subprocess.CalledProcessError as error:
         reason = " ".join(error.stderr.split())
         raise EnvironmentConfigError(
             f"git {arguments[0]} failed in {repository}: {reason}; deploy from a clone that has a "
-            "commit: only what git tracks is uploaded"
+            "commit: only files that git tracks are uploaded"
         ) from None
-    return done.stdout
+    return result.stdout
 
 
 def _names(root: Path, *arguments: str) -> Iterator[str]:
-    printed = git(root, *arguments, "-z", "--", *FOLDERS)
-    yield from sorted({name for name in printed.split("\0") if name})
+    output = git(root, *arguments, "-z", "--", *FOLDERS)
+    yield from sorted({name for name in output.split("\0") if name})

@@ -27,7 +27,7 @@ def compile_all(target: Path) -> list[Path]:
 
 
 def main() -> int:
-    """Write the compiled pipelines, or, with --check, say whether the committed ones are stale."""
+    """Write the compiled pipelines; with --check, report whether the committed ones are stale."""
     parser = argparse.ArgumentParser(prog="python -m pipeline.compile", description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing, fail when stale")
     if not parser.parse_args().check:
@@ -40,7 +40,7 @@ def main() -> int:
             committed = COMPILED / file.name
             if not committed.exists() or committed.read_bytes() != file.read_bytes():
                 print(
-                    f"pipeline/compiled/{file.name} is not what the source gives: run "
+                    f"pipeline/compiled/{file.name} differs from its source: run "
                     "`make compile` and commit it.",
                     file=sys.stderr,
                 )

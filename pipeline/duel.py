@@ -6,7 +6,8 @@ from pipeline.components.compare import compare
 
 
 @dsl.pipeline(
-    name="duel", description="Champion and challenger on the same rows, which neither has seen"
+    name="duel",
+    description="Champion and challenger on the same labelled rows",
 )
 def duel(
     project: str,
@@ -27,7 +28,7 @@ def duel(
     artifact_root: str,
     batch_size: int = 10_000,
 ) -> None:
-    """Parameters and outputs are those of docs/duel.md."""
+    """Parameters and outputs are those of docs/reference/duel.md."""
     comparison = compare(
         project=project,
         source_table=source_table,
@@ -46,4 +47,4 @@ def duel(
         artifact_root=artifact_root,
         batch_size=batch_size,
     )
-    comparison.set_caching_options(False)  # labels of the same window may have come in since
+    comparison.set_caching_options(False)  # new labels of the same window may have arrived

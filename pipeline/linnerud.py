@@ -1,13 +1,12 @@
-"""The example's pipeline: read a week, train, evaluate, and offer what passes the gate."""
+"""The example's pipeline: read a week, train, evaluate, and export a model that passes the gate."""
 
 from kfp import dsl
 
 from pipeline.component import pin
 from pipeline.components.create_dataset import create_dataset
 from pipeline.components.evaluate import evaluate
-from pipeline.components.export_model import export_model
+from pipeline.components.export_model import SERVING_IMAGE, export_model, require_same_minor
 from pipeline.components.train import train
-from pipeline.serving import SERVING_IMAGE, require_same_minor
 
 
 @dsl.pipeline(name="linnerud", description="Exercise results from weight, waist and pulse")
@@ -23,7 +22,7 @@ def linnerud(
     feature_columns: list[str],
     target_columns: list[str],
 ) -> None:
-    """Parameters and outputs are those of docs/pipeline-contract.md."""
+    """Parameters and outputs are those of docs/reference/pipeline-contract.md."""
     data = create_dataset(
         project=project,
         source_table=source_table,

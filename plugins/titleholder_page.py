@@ -1,5 +1,5 @@
-"""The page "Titleholder" in Airflow's UI (docs/page.md). Airflow loads this file in every process,
-so it imports nothing until somebody looks."""
+"""The page "Titleholder" in Airflow's UI (docs/how-to/page.md). Airflow loads this file in every
+process, so the application is imported only for a request."""
 
 from typing import Any
 from urllib.parse import urlsplit

@@ -64,7 +64,7 @@ class Faults:
 
     def copy(self, location: str, to: str) -> None:
         """All that is in one location, once more in another whose name is as long."""
-        self._http.post("/copies", json={"location": location, "to": to}).raise_for_status()
+        self._http.post("/snapshots", json={"location": location, "to": to}).raise_for_status()
 
     def disarm(self) -> None:
         """Forget the faults that wait for their calls."""

@@ -37,15 +37,17 @@ def test_what_is_installed_is_the_lock() -> None:
 
 CALLED = """#!python
 import pathlib, sys
-pathlib.Path("called").write_text(" ".join(sys.argv[1:]))
+with pathlib.Path("called").open("a") as file:
+    print(*sys.argv[1:], file=file)
 """
 
 
 @pytest.fixture
 def checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The Makefile, a lock with a uv that only notes how it is called, an index of that and of a
-    newer one, and a .venv with nothing but pip."""
-    shutil.copy(REPOSITORY / "Makefile", tmp_path)
+    """A project: the Makefile, pyproject.toml, a lock whose uv only records its arguments, an index
+    with that uv and a newer one, and a .venv with nothing but pip."""
+    for name in ("Makefile", "pyproject.toml"):
+        shutil.copy(REPOSITORY / name, tmp_path)
     # ensurepip takes seconds.
     venv.create(tmp_path / ".venv", symlinks=True)
     (site,) = (tmp_path / ".venv/lib").glob("python3.*/site-packages")
@@ -86,14 +88,17 @@ def make(checkout: Path, verb: str) -> subprocess.CompletedProcess[str]:
 
 def test_set_up_and_lock_take_the_locks_uv_by_its_hash(checkout: Path) -> None:
     assert (done := make(checkout, "setup")).returncode == 0, done.stderr
-    called = (checkout / "called").read_text()
-    assert called.startswith("pip sync --require-hashes --build-constraints requirements.txt ")
-    assert called.endswith(" requirements.txt")
+    locked, project = (checkout / "called").read_text().splitlines()
+    assert locked.startswith("pip sync --require-hashes --build-constraints requirements.txt ")
+    assert locked.endswith(" requirements.txt")
+    assert " --offline --no-deps --no-build-isolation " in project
+    assert project.startswith("pip install ")
+    assert project.endswith(" --editable .")
 
     newer = [str(checkout / ".venv/bin/python"), "-m", "pip", "install", "--quiet", "uv==2"]
     subprocess.run(newer, check=True)
     assert (done := make(checkout, "lock")).returncode == 0, done.stderr
-    assert " --generate-hashes " in (checkout / "called").read_text()
+    assert " --generate-hashes " in (checkout / "called").read_text().splitlines()[-1]
     assert [path.name for path in checkout.rglob("uv-*.dist-info")] == ["uv-1.dist-info"]
 
 

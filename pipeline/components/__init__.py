@@ -1,1 +1,1 @@
-"""The steps of the pipelines, one lightweight Python component a file."""
+"""Steps of the pipelines, one lightweight Python component a file."""

@@ -1,22 +1,18 @@
 """The step that scores champion and challenger on the same rows, which neither was trained on."""
 
-from collections.abc import Iterator
 from typing import Any, NamedTuple
 
 from kfp import dsl
 
+from pipeline import duel_steps
 from pipeline.component import component
-from pipeline.components.create_dataset import storage_client
 from pipeline.duel_steps.accumulator import new_accumulator, update
-from pipeline.duel_steps.arrays import arrays, present
-from pipeline.duel_steps.bundle import BUNDLED_FUNCTIONS
 from pipeline.duel_steps.evidence import make_evidence
-from pipeline.duel_steps.losses import check_model, losses
 from pipeline.duel_steps.model_loader import load_model
-from pipeline.duel_steps.names import check_duel_columns, check_names
-from pipeline.duel_steps.page import page
-from pipeline.duel_steps.rows import duel_window, offered_schema, read_batches
-from pipeline.source import table_path, window_filter
+from pipeline.duel_steps.report.page import report_page
+from pipeline.duel_steps.rows import arrays, duel_window, has_label, window_batches
+from pipeline.duel_steps.scoring import check_model, losses
+from pipeline.source import check_column_names, check_columns, open_session, storage_client
 
 
 @component(
@@ -26,7 +22,7 @@ from pipeline.source import table_path, window_filter
     "pyarrow",
     "google-cloud-bigquery-storage",
     "google-cloud-storage",
-    helpers=BUNDLED_FUNCTIONS,
+    bundle=duel_steps.MODULES,
 )
 def compare(
     project: str,
@@ -64,9 +60,9 @@ def compare(
         ("evidence", dict),
     ],
 ):
-    """The evidence of docs/duel.md, and a page with plots of it.
+    """The evidence of docs/reference/duel.md, and a page with plots of it.
 
-    Raises ValueError, in one sentence, for a table, window or artifact that cannot be judged by.
+    Raises ValueError, in one sentence, for a table, window or artifact that cannot be used.
     """
     from pathlib import Path
 
@@ -80,53 +76,56 @@ def compare(
     if batch_size < 1:
         raise ValueError(f"batch_size is {batch_size}: give the number of rows, at least 1.")
     columns = [timestamp_column, *feature_columns, *target_columns]
-    check_names(source_table, columns)
+    check_column_names(columns)
     start, end = duel_window(champion_data_interval_end, challenger_data_interval_end, labels_until)
-    path, client = table_path(source_table), storage_client()
-    parent = f"projects/{project}"
-    schema = offered_schema(client, parent, path, source_table)
-    check_duel_columns(
-        schema, source_table, timestamp_column, feature_columns, target_columns, loss
+    client = storage_client()
+    _, schema = open_session(client, project, source_table)
+    check_columns(
+        schema,
+        source_table,
+        timestamp_column,
+        feature_columns,
+        target_columns,
+        class_labels=loss in ("log_loss", "zero_one"),
     )
 
-    given = {
+    artifacts = {
         "champion": (champion_uri, champion_sha256),
         "challenger": (challenger_uri, challenger_sha256),
     }
     models: dict[str, Any] = {}
-    for role, (uri, sha256) in given.items():
+    for role, (uri, sha256) in artifacts.items():
         models[role] = load_model(role, uri, sha256, artifact_root, project)
         check_model(models[role], role, loss, feature_columns)
 
-    book, deciding = new_accumulator(target_columns), target_columns.index(primary_target)
-    batches: Iterator[Any] = iter(())
-    if start != end:
-        restriction = window_filter(timestamp_column, start, end)
-        batches = read_batches(client, parent, path, columns, restriction, batch_size)
-    for batch in batches:
+    accumulator = new_accumulator(target_columns)
+    for batch in window_batches(client, project, source_table, columns, start, end, batch_size):
         times, features, labels = arrays(
             batch, timestamp_column, feature_columns, target_columns, loss
         )
         usable = np.isfinite(features).all(axis=1)
-        labelled = present(labels)
-        book["rows"] += len(times)
-        book["unusable"] += int((~usable).sum())
-        book["labelled"] += labelled.sum(axis=0)
+        labelled = has_label(labels)
+        accumulator["rows"] += len(times)
+        accumulator["skipped"] += int((~usable).sum())
+        accumulator["labelled"] += labelled.sum(axis=0)
         scored = usable & labelled.any(axis=1)
         if scored.any():
             champion, challenger = (
                 losses(model, role, loss, features[scored], labels[scored])
                 for role, model in models.items()
             )
-            update(book, times[scored], champion, challenger, deciding)
+            primary = target_columns.index(primary_target)
+            update(accumulator, times[scored], champion, challenger, primary)
 
-    evidence = make_evidence(book, target_columns, primary_target, loss)
+    evidence = make_evidence(accumulator, target_columns, primary_target, loss)
     evidence |= {"window_start": start, "window_end": end, "source_table": source_table}
-    for role, (uri, sha256) in given.items():
+    for role, (uri, sha256) in artifacts.items():
         evidence[role] = {"uri": uri, "sha256": sha256}
-    Path(report.path).write_text(page(evidence, book["residuals"]), encoding="utf-8")
+    html = report_page(evidence, accumulator["residuals"])
+    Path(report.path).write_text(html, encoding="utf-8")
     report.metadata["evidence"] = evidence
-    # A parameter cannot be null: nothing is known where n is 0 (of the variance, below 2).
+    # A parameter cannot be null: an unknown value is 0, as all are when n is 0 (and the variance
+    # when n is 1).
     unknown_as_zero = ("mean", "variance", "champion_loss", "challenger_loss")
     return (
         evidence["n"],

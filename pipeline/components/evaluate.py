@@ -1,4 +1,4 @@
-"""The step that scores a model on rows it has not seen."""
+"""The step that scores a model on held-out rows."""
 
 from kfp import dsl
 
@@ -32,11 +32,11 @@ def evaluate(
         for columns in (feature_columns, target_columns)
     )
     predicted = joblib.load(Path(model.path, "model.joblib")).predict(features)
-    predicted = predicted.reshape(actual.shape)  # one target may come as a plain list
+    predicted = predicted.reshape(actual.shape)  # predictions of one target may be 1-d
     results = {"score": 100 * r2_score(actual, predicted), "n_test": rows.num_rows}
-    for name, real, guess in zip(target_columns, actual.T, predicted.T, strict=True):
-        results[f"score_{name}"] = 100 * r2_score(real, guess)
-        results[f"mae_{name}"] = mean_absolute_error(real, guess)
+    for name, true, prediction in zip(target_columns, actual.T, predicted.T, strict=True):
+        results[f"score_{name}"] = 100 * r2_score(true, prediction)
+        results[f"mae_{name}"] = mean_absolute_error(true, prediction)
 
     for name, value in results.items():
         if not math.isfinite(value):

@@ -14,10 +14,10 @@ def train(
     model: dsl.Output[dsl.Model],
     held_out: dsl.Output[dsl.Dataset],
 ) -> None:
-    """Fit on 80 % of the dataset, leave the other 20 % in `held_out` (Parquet, same columns).
+    """Fit on 80 % of the dataset; write the other 20 % to `held_out` (Parquet, same columns).
 
     `model` becomes a directory with `model.joblib`: an estimator of stock scikit-learn classes
-    whose `predict` takes rows of features and gives rows of targets, both in the order of
+    whose `predict` takes rows of features and returns rows of targets, both in the order of
     their columns here. The same rows in any order give the same model.
     """
     import hashlib
@@ -35,16 +35,16 @@ def train(
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     table = pq.read_table(dataset.path)
-    # By all columns, lest rows that share a key come in the streams' order.
+    # By all columns: rows that share a key would keep the order of the streams.
     names = [key_column, *(name for name in table.column_names if name != key_column)]
     table = table.sort_by([(name, "ascending") for name in names])
     train_rows, test_rows = train_test_split(
         np.arange(table.num_rows), test_size=0.2, random_state=0
     )
     pq.write_table(table.take(test_rows), held_out.path)
-    seen = table.take(train_rows)
+    training = table.take(train_rows)
     features, targets = (
-        np.column_stack([seen[name].to_numpy() for name in columns])
+        np.column_stack([training[name].to_numpy() for name in columns])
         for columns in (feature_columns, target_columns)
     )
 
@@ -63,11 +63,11 @@ def train(
         cv=4,
         n_jobs=-1,
     )
-    with threadpool_limits(1):  # sums come out the same however many cores there are
+    with threadpool_limits(1):  # the same sums on any number of cores
         best = search.fit(features, targets).best_estimator_
-    # Of use only to train on, and what a model server with another numpy could not load.
-    for part in ("_optimizer", "_random_state"):
-        delattr(best.regressor_["network"], part)
+    # Used only for training, and not loadable by a model server with another version of numpy.
+    for attribute in ("_optimizer", "_random_state"):
+        delattr(best.regressor_["network"], attribute)
 
     file = Path(model.path, "model.joblib")
     file.parent.mkdir(parents=True, exist_ok=True)

@@ -1,66 +1,122 @@
-"""The duel's book: what is known so far, of a size that does not depend on the rows."""
+"""Statistics of a duel that accumulate batch by batch, in memory that does not grow with the rows.
+
+Moments are merged by the formulas of Chan, Golub and LeVeque (1979): the difference of two large
+sums, as in the textbook formula, would lose a small variance beside a large mean.
+"""
 
 from typing import Any
 
-from pipeline.duel_steps.histogram import bin_counts
-from pipeline.duel_steps.moments import merge, moments
-
 
 def new_accumulator(targets: list[str]) -> dict[str, Any]:
-    """An empty book. Losses and their differences are kept as moments, by target and by day."""
+    """An accumulator of no rows. Losses and their differences are moments by target and by day."""
     import numpy as np
 
+    roles = ("champion", "challenger")
     return {
         "rows": 0,
-        "unusable": 0,
+        "skipped": 0,
         "labelled": np.zeros(len(targets), np.int64),
-        "bad": {"champion": 0, "challenger": 0},
-        "finite": {"champion": 0, "challenger": 0},  # rows of the deciding target
+        "invalid": dict.fromkeys(roles, 0),
+        "valid": dict.fromkeys(roles, 0),  # labelled rows of the primary target
         "smallest": None,
         "largest": None,
         "first": None,
         "last": None,
-        "targets": {},  # (target's number, what) to moments
-        "days": {},  # (day since 1970, what) to moments, of the deciding target
-        "residuals": {role: np.zeros(4001, np.int64) for role in ("champion", "challenger")},
+        "targets": {},  # (target's number, role or "difference") to moments
+        "days": {},  # (day since 1970, role or "difference") to moments, of the primary target
+        "residuals": {role: np.zeros(4001, np.int64) for role in roles},
     }
 
 
-def update(book: dict[str, Any], times: Any, champion: Any, challenger: Any, deciding: int) -> None:
-    """Enter scored rows; `champion` and `challenger` are what `losses` gave for them.
+def update(
+    accumulator: dict[str, Any], times: Any, champion: Any, challenger: Any, primary: int
+) -> None:
+    """Add scored rows; `champion` and `challenger` are results of `losses` for them, and `primary`
+    is the number of the primary target.
 
-    Rows with a bad prediction are counted, and take no part in the means: paired, they leave both.
+    Rows with an invalid prediction of either model are counted and excluded from both means, so
+    that the differences stay paired.
     """
     import numpy as np
 
     both = {"champion": champion, "challenger": challenger}
-    for role, (loss, residual, bad) in both.items():
-        book["bad"][role] += int(bad.sum())
-        book["finite"][role] += int((~bad & ~np.isnan(loss[:, deciding])).sum())
-        book["residuals"][role] += bin_counts(residual[:, deciding][~bad])
-    sound = ~(champion[2] | challenger[2])
+    for role, (loss, residual, invalid) in both.items():
+        accumulator["invalid"][role] += int(invalid.sum())
+        accumulator["valid"][role] += int((~invalid & ~np.isnan(loss[:, primary])).sum())
+        accumulator["residuals"][role] += bin_counts(residual[:, primary][~invalid])
+    valid = ~(champion[2] | challenger[2])
     values = {role: loss for role, (loss, _, _) in both.items()}
     with np.errstate(invalid="ignore"):
         values["difference"] = values["champion"] - values["challenger"]
     for target in range(values["champion"].shape[1]):
-        kept = sound & ~np.isnan(values["difference"][:, target])
-        days = times[kept] // 86_400_000_000
-        for what, value in values.items():
-            column = value[kept, target]
-            add(book["targets"], (target, what), column)
-            if target == deciding:
+        paired = valid & ~np.isnan(values["difference"][:, target])
+        days = times[paired] // 86_400_000_000
+        for name, value in values.items():
+            column = value[paired, target]
+            add_moments(accumulator["targets"], (target, name), column)
+            if target == primary:
                 for day in np.unique(days):
-                    add(book["days"], (int(day), what), column[days == day])
-        if target == deciding and kept.any():
-            low, high = int(times[kept].min()), int(times[kept].max())
-            book["first"] = low if book["first"] is None else min(low, book["first"])
-            book["last"] = high if book["last"] is None else max(high, book["last"])
-            paired = values["difference"][kept, target]
-            least, most = float(paired.min()), float(paired.max())
-            book["smallest"] = least if book["smallest"] is None else min(least, book["smallest"])
-            book["largest"] = most if book["largest"] is None else max(most, book["largest"])
+                    add_moments(accumulator["days"], (int(day), name), column[days == day])
+        if target == primary and paired.any():
+            differences = values["difference"][paired, target]
+            for key, better, value in (
+                ("first", min, int(times[paired].min())),
+                ("last", max, int(times[paired].max())),
+                ("smallest", min, float(differences.min())),
+                ("largest", max, float(differences.max())),
+            ):
+                known = accumulator[key]
+                accumulator[key] = value if known is None else better(value, known)
 
 
-def add(kept: dict[Any, Any], key: Any, values: Any) -> None:
-    """Merge `values` (1-d) into the moments under `key`."""
-    kept[key] = merge(kept.get(key, (0, 0.0, 0.0)), moments(values))
+def add_moments(moments_by_key: dict[Any, Any], key: Any, values: Any) -> None:
+    """Merge the moments of `values` (1-d) into those of `key`."""
+    known = moments_by_key.get(key, (0, 0.0, 0.0))
+    moments_by_key[key] = merge(known, moments(values))
+
+
+def moments(values: Any) -> tuple[int, float, float]:
+    """Count, mean and sum of squared deviations from that mean, of a 1-d array of floats."""
+    if not len(values):
+        return 0, 0.0, 0.0
+    mean = float(values.mean())
+    return len(values), mean, float(((values - mean) ** 2).sum())
+
+
+def merge(
+    one: tuple[int, float, float], other: tuple[int, float, float]
+) -> tuple[int, float, float]:
+    """The moments of the union of both."""
+    n = one[0] + other[0]
+    if not n:
+        return 0, 0.0, 0.0
+    distance = other[1] - one[1]
+    mean = one[1] + distance * other[0] / n
+    return n, mean, one[2] + other[2] + distance**2 * one[0] * other[0] / n
+
+
+def variance(of: tuple[int, float, float]) -> float | None:
+    """The unbiased sample variance of these moments; None for fewer than two numbers."""
+    return of[2] / (of[0] - 1) if of[0] > 1 else None
+
+
+def bin_edges() -> Any:
+    """4002 edges of a histogram, for any data: 2 % apart, from 1e-7 to 1.6e10, and their negatives.
+
+    Fixed edges make the histogram independent of the batches; values beyond count in the outer
+    bins.
+    """
+    import numpy as np
+
+    positive = 1e-7 * 1.02 ** np.arange(2001)
+    return np.concatenate([-positive[::-1], positive])
+
+
+def bin_counts(values: Any) -> Any:
+    """The number of `values` (1-d; NaN is ignored) in each bin of `bin_edges`."""
+    import numpy as np
+
+    edges = bin_edges()
+    clipped = np.clip(values[~np.isnan(values)], edges[0], edges[-1])
+    bins = np.clip(np.searchsorted(edges, clipped, side="right") - 1, 0, len(edges) - 2)
+    return np.bincount(bins, minlength=len(edges) - 1)

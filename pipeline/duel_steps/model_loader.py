@@ -1,4 +1,4 @@
-"""Reading a model's file: only from where models lie, and only as it was registered."""
+"""Loads a model's file: only from the models' folder, and only as it was registered."""
 
 from typing import Any
 
@@ -6,9 +6,9 @@ from typing import Any
 def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any:
     """The model in the file `model.joblib` of the folder `uri`, whose bytes have that SHA-256.
 
-    `role` (champion, challenger) is for the sentences. Unpickling runs what the file says, so
-    nothing is unpickled, or even read, before it is known to be ours: raises ValueError for a
-    folder that is not under `root` (both are gs:// URIs), a missing file and other bytes.
+    `role` (champion, challenger) is for the messages. Unpickling runs code of the file, so the file
+    is checked first: raises ValueError for a folder that is not under `root` (both are gs:// URIs),
+    for a missing file and for other bytes.
     """
     import hashlib
     import io
@@ -21,7 +21,7 @@ def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any
     root, uri = root.rstrip("/"), uri.rstrip("/")
     if not re.fullmatch(r"gs://[^/]+(/[^/]+)*", root):
         raise ValueError(
-            f"artifact_root is {root!r}: name the gs:// folder under which the models lie."
+            f"artifact_root is {root!r}: name the gs:// folder that contains the models."
         )
     if not f"{uri}/".startswith(f"{root}/") or {".", "..", ""} & set(uri[5:].split("/")):
         raise ValueError(
@@ -42,12 +42,12 @@ def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any
             f"The {role}'s file gs://{bucket}/{name} does not exist: restore it, or retire that "
             "model."
         ) from None
-    # The bytes that are checked are those that are loaded: reading twice could give others.
-    found = hashlib.sha256(content).hexdigest()
-    if found != sha256:
+    # The checked bytes are loaded: a second read could return others.
+    digest = hashlib.sha256(content).hexdigest()
+    if digest != sha256:
         raise ValueError(
-            f"The {role}'s file gs://{bucket}/{name} changed: its SHA-256 is {found} and {sha256} "
-            "was recorded at registration; restore the file, or train and register the model anew."
+            f"The {role}'s file gs://{bucket}/{name} changed: its SHA-256 is {digest} and {sha256} "
+            "was recorded at registration; restore the file, or train and register the model again."
         )
     try:
         return joblib.load(io.BytesIO(content))

@@ -1,4 +1,4 @@
-"""What `python -m sandbox.commands.demo` says of a DAG that is not there, and of a run."""
+"""What `python -m sandbox demo` says of a DAG that is not there, and of a run."""
 
 import io
 import shutil
@@ -37,7 +37,7 @@ def test_a_broken_yaml_file_is_told_in_its_sentences(
     var = tmp_path / "var"
     shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
     told = subprocess.run(
-        [sys.executable, "-m", "sandbox.commands.demo", "--var", var, "--dags", tmp_path / "dags"],
+        [sys.executable, "-m", "sandbox", "--var", var, "demo", "--dags", tmp_path / "dags"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,

@@ -152,8 +152,8 @@ def test_never_promoted_and_the_next_one_waits(
     text = Path(os.environ["TITLEHOLDER_TEMPLATE_DIR"], "tiny.yaml").read_bytes()
     version = f"tiny-{hashlib.sha256(text).hexdigest()[:12]}"
     waits = made.play(LAST_MONDAY - WEEK, pipeline=version)
-    # What was called all the while is what docs/composer.md asks permissions for; what was not is
-    # for a job to cancel, a model to send home, and an operation that takes long.
+    # Only calls with a permission in docs/how-to/composer.md are made. The others are for a job to
+    # cancel, a model to undeploy, and a long operation.
     called = {call["method"] for call in faults.calls()}
     listed = {call.method for call in CALLS if call.client.endswith("ServiceClient")}
     assert called <= listed

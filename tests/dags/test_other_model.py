@@ -15,7 +15,7 @@ import pytest
 import yaml
 from google.cloud import bigquery
 
-from sandbox.commands.load import load
+from sandbox.commands.load import load_parquet
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox, run_sandbox
 from tests.dags import wine
 from tests.dags.conftest import LAST_MONDAY, Google, Model
@@ -36,7 +36,7 @@ def cellar(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> Itera
     rows.loc[wrong, "cultivar"] = "barolo"
     rows.to_parquet(tmp_path / "s.parquet", index=False)
     table = f"{tables.project}.wine.samples"
-    assert load(tables, table, tmp_path / "s.parquet") == 28 * 48
+    assert load_parquet(tables, table, tmp_path / "s.parquet") == 28 * 48
     wine.compile_pipeline(Path(os.environ["TITLEHOLDER_TEMPLATE_DIR"]))
     raw = yaml.safe_load(wine.file("dags/models/wine.yaml"))
     raw["gate"]["min_score"] = 40
@@ -188,12 +188,12 @@ def test_a_model_without_a_duel_cannot_be_judged(sandbox: Sandbox, tmp_path: Pat
     var = tmp_path / "var"
     shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
     for name, says in (
-        ("wine", "wine.yaml: duel: is missing; add it, or drop --judge\n"),
+        ("wine", "wine.yaml: duel: is missing; add it, or drop --evaluate\n"),
         ("beer", "there is no model 'beer' in "),
     ):
         told = subprocess.run(
             [
-                *(sys.executable, "-m", "sandbox.commands.run", name, "--judge", "--var", str(var)),
+                *(sys.executable, "-m", "sandbox", "--var", str(var), "run", name, "--evaluate"),
                 *("--dags", str(tmp_path / "dags")),
             ],
             capture_output=True,

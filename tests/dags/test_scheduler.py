@@ -104,7 +104,7 @@ def test_scheduled_cleared_and_backfilled(
 def test_the_connection_of_the_alerts_is_made_as_the_page_says(
     airflow: Airflow, sandbox: Sandbox
 ) -> None:
-    page = (REPOSITORY / "docs" / "alerts.md").read_text()
+    page = (REPOSITORY / "docs" / "how-to" / "alerts.md").read_text()
     (commands,) = re.findall(r"```sh\n(.*?connections add.*?)```", page, re.DOTALL)
     for said, here in (
         ("var/sandbox.env", sandbox.var / "sandbox.env"),

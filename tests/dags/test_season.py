@@ -45,7 +45,7 @@ def test_weeks_are_played_in_their_own_time(
 
     state = Home(sandbox.var).load()
     season = Replay(state, made.name, fill, terminal, tmp_path / "run.log")
-    weeks, well = season.play(ends)
+    weeks, well = season.run(ends)
     assert well, terminal.getvalue()
     assert [week.end for week in weeks] == ends
 
@@ -63,7 +63,7 @@ def test_weeks_are_played_in_their_own_time(
     endpoint = google.endpoint(made.name)
     assert timedelta(0) <= endpoint.update_time - ends[2] < timedelta(hours=1)
     earned = [line.split()[3] for line in replay_report(weeks, events)[1:]]
-    assert earned == ["the", "promoted", "not"]
+    assert earned == ["first", "promoted", "not"]
 
     # Whoever comes next lives in the present.
     clock.reset()
@@ -77,7 +77,7 @@ def test_a_run_that_fails_is_the_last_and_the_clock_goes_back(
     made.load(LAST_MONDAY)  # of the future, two weeks before
     state = Home(sandbox.var).load()
     season = Replay(state, made.name, lambda now: None, terminal, tmp_path / "run.log")
-    weeks, well = season.play([LAST_MONDAY - back * WEEK for back in (2, 1, 0)])
+    weeks, well = season.run([LAST_MONDAY - back * WEEK for back in (2, 1, 0)])
     assert (len(weeks), well) == (1, False)
     assert f"the reason is in {tmp_path}/run.log" in terminal.getvalue()
     endpoint = google.endpoints.create_endpoint(

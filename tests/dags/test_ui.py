@@ -19,7 +19,7 @@ from tests.dags.contested import judge
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import hears as hears
-from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_here_only
+from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_on_loopback_only
 from tests.sink import Sink
 
 
@@ -93,7 +93,7 @@ def test_refused_by_the_form(model: Callable[..., Model], airflow: Airflow) -> N
 
 
 def test_airflow_is_for_this_machine_and_its_own_pages(airflow: Airflow, sandbox: Sandbox) -> None:
-    assert listens_here_only(sandbox)
+    assert listens_on_loopback_only(sandbox)
     base = airflow.http.base_url
     own = f"http://{base.host}:{base.port}"
     for path in ("/", "/auth/token", "/api/v2/dags"):

@@ -10,7 +10,7 @@ from kfp import compiler
 
 from tests.conftest import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "adding-a-model.md"
+PAGE = REPOSITORY / "docs" / "tutorials" / "adding-a-model.md"
 
 
 def blocks() -> Iterator[tuple[str, str]]:

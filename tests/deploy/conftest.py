@@ -1,5 +1,5 @@
-"""An environment to deploy to: its bucket in the sandbox's Cloud Storage, and the smallest Cloud
-Composer that Google's own client can talk to."""
+"""An environment to deploy to: a bucket in the sandbox's Cloud Storage, and a minimal Cloud
+Composer that Google's client can call."""
 
 import itertools
 import json
@@ -31,15 +31,15 @@ NAME = f"projects/{PROJECT}/locations/{LOCATION}/environments/production"
 
 @dataclass
 class FakeComposer:
-    """Answers the three methods that a deployment calls. `rows` is what an Airflow command prints,
-    by its subcommand; an error is (HTTP code, status)."""
+    """Implements the three methods that a deployment calls. `rows` are the output of Airflow's
+    commands, by subcommand; `error` is (HTTP code, status)."""
 
     bucket: str
     image: str = "composer-3-airflow-3.3.1-build.4"
     state: str = "RUNNING"
     rows: dict[str, list[dict[str, Any]]] = field(default_factory=dict)
     error: tuple[int, str] | None = None
-    asked: list[str] = field(default_factory=list)
+    commands: list[str] = field(default_factory=list)
 
     def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
         name, _, verb = path.removeprefix("/v1/").partition(":")
@@ -58,11 +58,13 @@ class FakeComposer:
             code, status = self.error
             return code, {"error": {"code": code, "status": status, "message": "not allowed"}}
         if verb == "executeAirflowCommand":
-            self.asked.append(" ".join([body["command"], body["subcommand"], *body["parameters"]]))
+            self.commands.append(
+                " ".join([body["command"], body["subcommand"], *body["parameters"]])
+            )
             return 200, {"executionId": body["subcommand"], "pod": "p", "podNamespace": "n"}
-        # The first page has what is logged before the answer, as Composer's pods do.
+        # The first page has log lines that precede the output, as in Composer's pods.
         if body["nextLineNumber"] == 1:
-            return 200, {"output": [{"lineNumber": 1, "content": "[2026-11-25] WARNING - told"}]}
+            return 200, {"output": [{"lineNumber": 1, "content": "[2026-11-25] WARNING - text"}]}
         assert body["nextLineNumber"] == 2
         text = json.dumps(self.rows.get(body["executionId"], []), indent=1)
         lines = [
@@ -72,7 +74,7 @@ class FakeComposer:
         return 200, {"output": lines, "outputEnd": True, "exitInfo": {"exitCode": 1}}
 
     def parsed(self, at: datetime, *models: str) -> None:
-        """Airflow parsed the DAGs of the example and of these models then."""
+        """Set the time at which Airflow parsed the DAGs of the example and of these models."""
         self.rows["list"] = [
             {"dag_id": f"{model}__{kind}", "last_parsed_time": str(at)}
             for model in ("linnerud", *models)
@@ -82,11 +84,11 @@ class FakeComposer:
 
 @pytest.fixture
 def composer(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeComposer]:
-    """An environment with an empty bucket, whose Airflow parses at once."""
+    """An environment with an empty bucket, whose Airflow parses immediately."""
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
-    made = client(sandbox).create_bucket(f"us-central1-production-{next(NUMBERS)}-bucket")
-    fake = FakeComposer(made.name)
+    created = client(sandbox).create_bucket(f"us-central1-production-{next(NUMBERS)}-bucket")
+    fake = FakeComposer(created.name)
     fake.parsed(datetime.now(UTC) + timedelta(days=1), "second", "third")
 
     class Handler(BaseHTTPRequestHandler):
@@ -119,7 +121,7 @@ def composer(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
 
 
 def client(sandbox: Sandbox) -> storage.Client:
-    """Somebody else's, to look into the bucket and to change it."""
+    """A separate client, to read and change the bucket."""
     return storage.Client(
         project=PROJECT,
         credentials=AnonymousCredentials(),
@@ -129,27 +131,27 @@ def client(sandbox: Sandbox) -> storage.Client:
 
 @pytest.fixture
 def bucket(composer: FakeComposer, sandbox: Sandbox) -> storage.Bucket:
-    """The environment's, as somebody else sees it."""
+    """The environment's bucket, through a separate client."""
     return client(sandbox).bucket(composer.bucket)
 
 
 @pytest.fixture
 def listed(composer: FakeComposer) -> Bucket:
-    """The environment's, as a deployment sees it."""
+    """The environment's bucket, through the deployment's client."""
     return Bucket(composer.bucket, PROJECT, AnonymousCredentials())
 
 
 @pytest.fixture(scope="module", autouse=True)
 def own_git() -> Iterator[None]:
-    """Git as if on any machine: no settings of its user, and not inside of a hook."""
+    """Git without the settings of its user, and outside of a hook."""
     with pytest.MonkeyPatch.context() as patch:
         for name in [name for name in os.environ if name.startswith("GIT_")]:
             patch.delenv(name)
         patch.setenv("GIT_CONFIG_GLOBAL", os.devnull)
         patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
-        for who in ("AUTHOR", "COMMITTER"):
-            patch.setenv(f"GIT_{who}_NAME", "test")
-            patch.setenv(f"GIT_{who}_EMAIL", "test@example.com")
+        for role in ("AUTHOR", "COMMITTER"):
+            patch.setenv(f"GIT_{role}_NAME", "test")
+            patch.setenv(f"GIT_{role}_EMAIL", "test@example.com")
         yield
 
 
@@ -158,13 +160,13 @@ def git(folder: Path, *arguments: str) -> None:
 
 
 def commit(folder: Path) -> None:
-    """All that lies there, whatever git would ignore."""
+    """Commit all files, including ignored ones."""
     git(folder, "add", "--all", "--force")
     git(folder, "commit", "--allow-empty", "-m", "test")
 
 
 def committed(folder: Path, *copied: str) -> Path:
-    """A new repository in `folder`, of those of this one's folders and files."""
+    """A new repository in `folder`, with copies of those folders and files of this one."""
     for name in copied:
         source, target = REPOSITORY / name, folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
@@ -178,15 +180,15 @@ def committed(folder: Path, *copied: str) -> Path:
 
 
 @pytest.fixture(scope="module")
-def whole(own_git: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A checkout of all that is deployed, not to be changed."""
-    made = tmp_path_factory.mktemp("whole")
-    return committed(made, "dags", "pipeline/compiled", "plugins")
+def full_checkout(own_git: None, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A checkout of all deployed folders; tests must not change it."""
+    folder = tmp_path_factory.mktemp("full")
+    return committed(folder, "dags", "pipeline/compiled", "plugins")
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    """A checkout of what is deployed, to change; of the package only a few files."""
+    """A checkout that tests may change, with only a few files of the package."""
     plugins = (".airflowignore", "titleholder/__init__.py", "titleholder/config/model.py")
     names = (f"plugins/{name}" for name in plugins)
     return committed(tmp_path / "checkout", "dags", "pipeline/compiled", *names)
@@ -200,15 +202,17 @@ class Deploy:
     capsys: pytest.CaptureFixture[str]
 
     def __call__(self, *more: str, code: int = 0, first: bool = True) -> str:
-        """What it prints on stdout, or on stderr when it is refused. Commits `first`."""
+        """The output on stdout, or on stderr when `code` is not 0. Commits all files `first`."""
         if first:
             commit(self.checkout)
         arguments = ["--project", PROJECT, "--location", LOCATION, "--environment", "production"]
         self.capsys.readouterr()
-        got = command.main([*arguments, "--settle", "0", "--repository", str(self.checkout), *more])
-        said = self.capsys.readouterr()
-        assert got == code, said
-        return said.err if code else said.out
+        result = command.main(
+            [*arguments, "--settle", "0", "--repository", str(self.checkout), *more]
+        )
+        captured = self.capsys.readouterr()
+        assert result == code, captured
+        return captured.err if code else captured.out
 
 
 @pytest.fixture
@@ -218,6 +222,6 @@ def deploy(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> Deploy:
-    monkeypatch.setattr(airflow, "PATIENCE", timedelta(0))
-    monkeypatch.setattr(api, "BETWEEN", 0)
+    monkeypatch.setattr(airflow, "TIMEOUT", timedelta(0))
+    monkeypatch.setattr(api, "POLL_SECONDS", 0)
     return Deploy(checkout, capsys)

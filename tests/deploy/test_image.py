@@ -1,7 +1,7 @@
-"""dags/ and plugins/ need nothing but what the image of Cloud Composer has.
+"""dags/ and plugins/ import only packages of Cloud Composer's image.
 
-The image is taken to be what Airflow and its google provider require: Composer's own lists name
-more packages, and other ones from version to version.
+The image is assumed to have the requirements of Airflow and its google provider: Composer's own
+lists have more packages, which vary between versions.
 """
 
 import ast
@@ -33,7 +33,7 @@ def _plain(name: str) -> str:
 
 
 def image() -> set[str]:
-    """The top-level modules of all that ROOTS require, and of Python itself."""
+    """The top-level modules of the requirements of ROOTS, and of Python."""
     todo: list[tuple[str, frozenset[str]]] = [(name, frozenset()) for name in ROOTS]
     seen = set(todo)
     while todo:
@@ -42,11 +42,13 @@ def image() -> set[str]:
             requires = distribution(name).requires or []
         except PackageNotFoundError:
             continue
-        for asked in map(Requirement, requires):
-            wanted = [{"extra": extra} for extra in ("", *extras)]
-            if asked.marker is None or any(asked.marker.evaluate(one) for one in wanted):
-                # requirements.overrides says why not: it brings scikit-learn, among others.
-                more = _plain(asked.name), frozenset(asked.extras - {"evaluation"})
+        for requirement in map(Requirement, requires):
+            environments = [{"extra": extra} for extra in ("", *extras)]
+            if requirement.marker is None or any(
+                requirement.marker.evaluate(environment) for environment in environments
+            ):
+                # Not installed, by requirements.overrides: it would bring scikit-learn.
+                more = _plain(requirement.name), frozenset(requirement.extras - {"evaluation"})
                 if more not in seen:
                     seen.add(more)
                     todo.append(more)
@@ -66,26 +68,27 @@ class Image:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] not in allowed:
             raise ModuleNotFoundError(f"the image has no {name}", name=name)
-sys.path = [entry for entry in sys.path if not entry.endswith("plugins")]
+# This project's own installation, which no Composer has.
+sys.meta_path = [f for f in sys.meta_path if "__editable__" not in getattr(f, "__module__", "")]
 sys.meta_path.insert(0, Image())
 
 from airflow.dag_processing.dagbag import DagBag
 bag = DagBag(str(gcs / "dags"))
-wrong = [error.strip().splitlines()[-1] for error in bag.import_errors.values()]
+errors = [error.strip().splitlines()[-1] for error in bag.import_errors.values()]
 files = sorted((gcs / "plugins/titleholder").rglob("*.py"))
 for path in files:
     name = ".".join(path.relative_to(gcs / "plugins").with_suffix("").parts)
     try:
         assert importlib.import_module(name.removesuffix(".__init__")).__file__ == str(path)
     except ImportError as error:
-        wrong.append(f"{name}: {error}")
-print("answer", json.dumps([sorted(bag.dags), len(files), wrong]))
+        errors.append(f"{name}: {error}")
+print("answer", json.dumps([sorted(bag.dags), len(files), errors]))
 """
 
 
 @pytest.fixture
 def gcs(tmp_path: Path) -> Path:
-    """The two folders alone, without the rest of the repository."""
+    """The two folders, without the rest of the repository."""
     for folder in ("dags", "plugins"):
         shutil.copytree(
             REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
@@ -94,9 +97,9 @@ def gcs(tmp_path: Path) -> Path:
 
 
 def parse(gcs: Path) -> tuple[list[str], int, list[str]]:
-    """The DAGs that a real Airflow finds, how many modules the package has, and what is wrong, when
-    nothing outside IMAGE can be imported."""
-    done = subprocess.run(
+    """The DAGs that a real Airflow finds, the number of modules of the package, and the errors.
+    Only modules of IMAGE can be imported."""
+    result = subprocess.run(
         [sys.executable, "-I", "-c", PARSE, str(gcs), json.dumps(sorted(IMAGE))],
         capture_output=True,
         text=True,
@@ -108,14 +111,13 @@ def parse(gcs: Path) -> tuple[list[str], int, list[str]]:
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(gcs / "plugins"),
         },
     )
-    assert done.returncode == 0, done.stderr
-    found = json.loads(done.stdout.rpartition("answer ")[2])
+    assert result.returncode == 0, result.stderr
+    found = json.loads(result.stdout.rpartition("answer ")[2])
     return found[0], found[1], found[2]
 
 
 def outside(gcs: Path) -> set[tuple[str, str]]:
-    """Imports anywhere in the code, also inside functions, of modules that the image lacks: file
-    and module."""
+    """Imports of modules that are not in the image, also inside functions: file and module."""
     found = set()
     for path in gcs.rglob("*.py"):
         for node in ast.walk(ast.parse(path.read_text())):
@@ -130,27 +132,27 @@ def outside(gcs: Path) -> set[tuple[str, str]]:
     return found
 
 
-def test_the_image_is_what_we_think_it_is() -> None:
+def test_the_image_has_the_expected_modules() -> None:
     assert {"airflow", "google", "pydantic", "yaml", "croniter", "json"} <= IMAGE
     assert not {"kfp", "sklearn", "joblib", "duckdb", "bqemulator", "sandbox", "pytest"} & IMAGE
     assert not {"pipeline", "deploy", "titleholder"} & IMAGE
 
 
-def test_dags_and_plugins_import_with_the_image_alone(gcs: Path) -> None:
-    dags, modules, wrong = parse(gcs)
-    assert wrong == []
+def test_dags_and_plugins_import_only_modules_of_the_image(gcs: Path) -> None:
+    dags, modules, errors = parse(gcs)
+    assert errors == []
     assert dags == ["linnerud__rollout", "linnerud__train"]
     assert modules > 50
     assert outside(gcs) == set()
 
 
-def test_a_violation_is_found(gcs: Path) -> None:
+def test_an_import_of_another_module_is_found(gcs: Path) -> None:
     package = gcs / "plugins/titleholder"
     config, duel = package / "config/model.py", package / "analysis/duel_job.py"
     config.write_text("import kfp\n" + config.read_text())
     duel.write_text(duel.read_text() + "\n\ndef late() -> None:\n    import sklearn.tree\n")
     assert outside(gcs) == {("model.py", "kfp"), ("duel_job.py", "sklearn")}
-    dags, _, wrong = parse(gcs)
+    dags, _, errors = parse(gcs)
     assert dags == []
-    assert "ModuleNotFoundError: the image has no kfp" in wrong
-    assert "titleholder.config.model: the image has no kfp" in wrong
+    assert "ModuleNotFoundError: the image has no kfp" in errors
+    assert "titleholder.config.model: the image has no kfp" in errors

@@ -1,4 +1,4 @@
-"""The tables of docs/composer.md and the roles are those of the calls that the code makes."""
+"""The tables of docs/how-to/composer.md and the roles match the calls in the code."""
 
 import ast
 import inspect
@@ -13,7 +13,7 @@ from google.cloud.orchestration.airflow import service_v1
 from deploy.permissions import BEGIN, CALLS, END, PAGE, ROLES, ROLES_FOLDER, permissions, tables
 from tests.conftest import REPOSITORY
 
-# By the name that the table gives them.
+# By their name in the table.
 CLIENTS: dict[str, Any] = {
     "EndpointServiceClient": v1.EndpointServiceClient,
     "ModelServiceClient": v1.ModelServiceClient,
@@ -26,7 +26,7 @@ CLIENTS: dict[str, Any] = {
     "storage.Blob": storage.Blob,
     "EnvironmentsClient": service_v1.EnvironmentsClient,
 }
-# The packages of google.cloud that they come from.
+# Their packages in google.cloud.
 SERVICES = {
     "aiplatform_v1",
     "bigquery",
@@ -53,7 +53,7 @@ OTHERS = {
     ("webhook.py", "close"),  # of an answer
     ("wait_for_job.py", "result"),  # its own
 }
-# What makes an object of the client library's, and calls nobody.
+# Methods that create an object without a call to Google.
 LOCAL = {"bucket", "blob", "from_uri"}
 
 
@@ -79,22 +79,22 @@ def methods(client: Any) -> set[str]:
 
 
 @pytest.mark.parametrize("folder", ["plugins", "pipeline", "deploy"])
-def test_the_calls_are_those_of_the_code(folder: str) -> None:
+def test_every_call_in_the_code_is_listed(folder: str) -> None:
     services, found = scanned(folder)
-    assert services <= SERVICES, "a service whose methods nobody has listed"
+    assert services <= SERVICES, "a service whose methods are not listed"
     known = set().union(*map(methods, CLIENTS.values()))
     called = {(file, name) for file, name in found - OTHERS if name in known}
-    listed = {call.method for call in CALLS if call.by == folder}
+    listed = {call.method for call in CALLS if call.folder == folder}
     assert {name for _, name in called} == listed, sorted(called)
 
 
-def test_each_listed_method_is_one_of_its_client() -> None:
+def test_every_listed_method_exists() -> None:
     for call in CALLS:
         if call.client:
             assert call.method in methods(CLIENTS[call.client])
 
 
-def test_the_page_and_the_roles_say_so() -> None:
+def test_the_page_and_the_roles_are_up_to_date() -> None:
     page = PAGE.read_text()
     assert page.partition(BEGIN)[2].partition(END)[0].strip() == tables().strip(), (
         "run python -m deploy.permissions"

@@ -1,4 +1,4 @@
-"""What a real Airflow's command line answers about a deployment is understood."""
+"""The output of a real Airflow's command line is understood."""
 
 import os
 import subprocess
@@ -18,7 +18,7 @@ pytestmark = pytest.mark.long
 
 
 class CommandLine:
-    """Airflow's, on the folders under `gcs`; its log comes before what it prints, as in a pod."""
+    """Airflow's command line with the folders in `gcs`; its log precedes the output, as in pods."""
 
     def __init__(self, gcs: Path) -> None:
         self.environ = os.environ | {
@@ -29,7 +29,7 @@ class CommandLine:
         }
 
     def run(self, *arguments: str) -> str:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-I", "-m", "airflow", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -38,7 +38,7 @@ class CommandLine:
             check=False,
             timeout=120,
         )
-        return done.stdout
+        return result.stdout
 
     def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
         printed = self.run(command, subcommand, *parameters, "--output", "json")
@@ -50,34 +50,44 @@ class CommandLine:
 @pytest.fixture
 def airflow(tmp_path: Path) -> CommandLine:
     (tmp_path / "dags").mkdir()
-    made = CommandLine(tmp_path)
-    made.run("db", "migrate")
-    return made
+    command_line = CommandLine(tmp_path)
+    command_line.run("db", "migrate")
+    return command_line
 
 
-def test_parsed_and_not_parsed(airflow: CommandLine, tmp_path: Path, whole: Path) -> None:
-    want = desired_state(whole)
+def test_the_wait_ends_when_airflow_has_parsed_the_dags(
+    airflow: CommandLine, tmp_path: Path, full_checkout: Path
+) -> None:
+    desired = desired_state(full_checkout)
 
-    def ask(since: datetime) -> str:
+    def wait(since: datetime) -> str:
         clock = iter((datetime(2026, 1, 1, tzinfo=UTC), datetime(2027, 1, 1, tzinfo=UTC)))
         return wait_until_parsed(
-            airflow, want.switch, want.models, since, lambda: next(clock), lambda _: None
+            airflow,
+            desired.entry_objects,
+            desired.models,
+            since,
+            lambda: next(clock),
+            lambda _: None,
         )
 
-    began = datetime.now(UTC)
-    for objects, told in (
-        (want.switch, "titleholder_dags.py has an import error: ImportError: plugins/titleholder-"),
-        (want.objects, ""),
+    start = datetime.now(UTC)
+    for objects, message in (
+        (
+            desired.entry_objects,
+            "titleholder_dags.py has an import error: ImportError: plugins/titleholder-",
+        ),
+        (desired.objects, ""),
     ):
         for name, content in objects.items():
             (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
             (tmp_path / name).write_bytes(content)
         airflow.run("dag-processor", "--num-runs", "1")
-        if told:
-            with pytest.raises(ManualActionRequired, match=told):
-                ask(began)
-    assert "without import errors" in ask(began)
+        if message:
+            with pytest.raises(ManualActionRequired, match=message):
+                wait(start)
+    assert "without import errors" in wait(start)
     with pytest.raises(
         ManualActionRequired, match="Airflow has not parsed linnerud__train, linnerud__rollout"
     ):
-        ask(datetime.now(UTC) + timedelta(minutes=1))
+        wait(datetime.now(UTC) + timedelta(minutes=1))

@@ -1,4 +1,4 @@
-"""Only what git tracks is uploaded, as it is in the last commit."""
+"""Only files that git tracks are uploaded, as they are in the last commit."""
 
 import shutil
 from pathlib import Path
@@ -17,7 +17,7 @@ MODEL = "dags/models/linnerud.yaml"
 def test_only_files_that_git_tracks_are_uploaded(
     deploy: Deploy, bucket: storage.Bucket, checkout: Path, tmp_path: Path
 ) -> None:
-    want = desired_state(checkout)
+    desired = desired_state(checkout)
     (checkout / ".gitignore").write_text("ignored*\n")
     (tmp_path / "secrets").mkdir()
     (tmp_path / "secrets/key.json").write_text("a key")
@@ -31,20 +31,20 @@ def test_only_files_that_git_tracks_are_uploaded(
         "plugins/titleholder/.env",
         "plugins/titleholder/config/model.py.orig",
         "plugins/ignored.py",
-        "dags/mine.py",
-        "dags/models/mine.yaml",
-        "pipeline/compiled/mine.yaml",
+        "dags/untracked.py",
+        "dags/models/untracked.yaml",
+        "pipeline/compiled/untracked.yaml",
     ):
-        (checkout / name).write_text("not for others")
-    said = deploy(first=False)
-    assert {blob.name for blob in bucket.list_blobs()} == set(want.objects)
-    message = said.splitlines()[0]
+        (checkout / name).write_text("private")
+    output = deploy(first=False)
+    assert {blob.name for blob in bucket.list_blobs()} == set(desired.objects)
+    message = output.splitlines()[0]
     for name in (
         "dags/.env (a dotfile)",
         "dags/linked.py (a symbolic link)",
-        "dags/mine.py (not tracked by git)",
-        "dags/models/mine.yaml (not tracked by git)",
-        "pipeline/compiled/mine.yaml (not tracked by git)",
+        "dags/untracked.py (not tracked by git)",
+        "dags/models/untracked.yaml (not tracked by git)",
+        "pipeline/compiled/untracked.yaml (not tracked by git)",
         "plugins/.cache/x.py (a dotfile)",
         "plugins/titleholder/.env (not tracked by git)",
         "plugins/titleholder/config/model.py.orig (not tracked by git)",
@@ -52,10 +52,10 @@ def test_only_files_that_git_tracks_are_uploaded(
     ):
         assert name in message
     assert "plugins/.airflowignore" not in message
-    assert "ignored" not in message, "what git ignores is not worth a line"
+    assert "ignored" not in message, "ignored files are not listed"
 
 
-def test_a_folder_that_became_a_link_is_not_followed(checkout: Path, tmp_path: Path) -> None:
+def test_a_linked_folder_is_not_followed(checkout: Path, tmp_path: Path) -> None:
     shutil.move(checkout / "dags/models", tmp_path / "models")
     (checkout / "dags/models").symlink_to(tmp_path / "models")
     found = tracked(checkout)
@@ -63,14 +63,14 @@ def test_a_folder_that_became_a_link_is_not_followed(checkout: Path, tmp_path: P
     assert f"{MODEL} (a symbolic link)" in found.left_out
 
 
-def test_airflows_ignore_file_is_uploaded(checkout: Path) -> None:
+def test_the_airflowignore_file_is_uploaded(checkout: Path) -> None:
     (checkout / "dags/.airflowignore").write_text("helpers/\n")
     commit(checkout)
-    assert desired_state(checkout).switch["dags/.airflowignore"] == b"helpers/\n"
+    assert desired_state(checkout).entry_objects["dags/.airflowignore"] == b"helpers/\n"
 
 
 @pytest.mark.parametrize("change", ["edited", "removed", "added"])
-def test_what_is_in_no_commit_is_deployed_only_when_a_person_says_so(
+def test_uncommitted_changes_are_deployed_only_on_request(
     deploy: Deploy, bucket: storage.Bucket, checkout: Path, change: str
 ) -> None:
     name = "plugins/titleholder/config/model.py"
@@ -92,12 +92,12 @@ def test_what_is_in_no_commit_is_deployed_only_when_a_person_says_so(
     assert deploy("--force", first=False, code=1) == message
     assert deploy("--dry-run", first=False, code=1) == message
     assert not list(bucket.list_blobs())
-    said = deploy("--uncommitted", first=False)
-    assert f"overridden by UNCOMMITTED=1: {name} in this checkout differs" in said
+    output = deploy("--uncommitted", first=False)
+    assert f"overridden by UNCOMMITTED=1: {name} in this checkout differs" in output
     assert {blob.name for blob in bucket.list_blobs()} == set(desired_state(checkout).objects)
 
 
-def test_a_checkout_in_a_folder_of_a_repository(checkout: Path, tmp_path: Path) -> None:
+def test_a_checkout_may_be_a_folder_of_a_repository(checkout: Path, tmp_path: Path) -> None:
     before, inner = desired_state(checkout), tmp_path / "all/team/models"
     inner.parent.mkdir(parents=True)
     shutil.copytree(checkout, inner, ignore=shutil.ignore_patterns(".git"))
@@ -111,18 +111,18 @@ def test_a_checkout_in_a_folder_of_a_repository(checkout: Path, tmp_path: Path) 
     assert found.owner.endswith("/team/models")
 
 
-@pytest.mark.parametrize("made", ["nothing", "no commit"])
-def test_a_folder_that_is_no_checkout_is_refused(checkout: Path, made: str) -> None:
+@pytest.mark.parametrize("state", ["nothing", "no commit"])
+def test_a_folder_that_is_not_a_checkout_is_refused(checkout: Path, state: str) -> None:
     shutil.rmtree(checkout / ".git")
-    if made == "no commit":
+    if state == "no commit":
         git(checkout, "init")
     with pytest.raises(
-        EnvironmentConfigError, match=r"; deploy from a clone that has a commit: only what"
+        EnvironmentConfigError, match=r"; deploy from a clone that has a commit: only files"
     ):
         desired_state(checkout)
 
 
-def test_without_git_it_says_so(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_git_is_reported(checkout: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", str(checkout))
     with pytest.raises(EnvironmentConfigError, match="git is not installed; install it"):
         desired_state(checkout)

@@ -1,4 +1,4 @@
-"""A BigQuery emulator of this folder's own, and what a run of the linnerud pipeline is given."""
+"""A BigQuery emulator for these tests, and the parameters of a run of the linnerud pipeline."""
 
 import os
 import socket
@@ -36,7 +36,7 @@ TABLE = "demo.linnerud.measurements"
 
 @pytest.fixture(scope="session")
 def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The variables that lead Google's clients to a bqemulator with the linnerud table."""
+    """The environment variables of a bqemulator for Google's clients."""
     home = tmp_path_factory.mktemp("bigquery")
     package = Path(duckdb_extension_spatial.__file__).parent
     with duckdb.connect(config={"extension_directory": str(home / ".duckdb/extensions")}) as db:
@@ -60,7 +60,7 @@ def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str
 
 @pytest.fixture
 def source(emulator: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterator[bigquery.Client]:
-    """A client of the emulator, whose variables are set for the test; holds TABLE up to NOW."""
+    """A client of the emulator, which has TABLE up to NOW; its variables are set for the test."""
     for name, value in emulator.items():
         monkeypatch.setenv(name, value)
     with bigquery.Client("demo", credentials=AnonymousCredentials()) as client:
@@ -70,7 +70,7 @@ def source(emulator: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def put(source: bigquery.Client, tmp_path: Path) -> Callable[[pa.Table], str]:
-    """Makes a table of these rows; gives its `project.dataset.table`."""
+    """Creates a table of these rows; returns its `project.dataset.table`."""
 
     def put_table(rows: pa.Table) -> str:
         name = f"demo.linnerud.t{time.monotonic_ns()}"
@@ -102,21 +102,21 @@ def week(tmp_path_factory: pytest.TempPathFactory) -> dsl.Dataset:
 def trained(
     week: dsl.Dataset, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[dsl.Model, dsl.Dataset]:
-    """The model of that week and the rows held out for it."""
+    """The model of that week and its held-out rows."""
     return train_on(week, tmp_path_factory.mktemp("trained"))
 
 
 def train_on(dataset: dsl.Dataset, folder: Path) -> tuple[dsl.Model, dsl.Dataset]:
-    """What `train` puts into `folder`."""
+    """The outputs of `train`, in `folder`."""
     model, held_out = dsl.Model(uri=str(folder / "model")), dsl.Dataset(uri=str(folder / "rest"))
     train.python_func(dataset=dataset, model=model, held_out=held_out, **COLUMNS)
     return model, held_out
 
 
 def _free_ports(count: int) -> list[str]:
-    probes = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(probe.getsockname()[1]) for probe in probes]
-    for probe in probes:
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [str(probe.getsockname()[1]) for probe in sockets]
+    for probe in sockets:
         probe.close()
     return ports
 

@@ -1,4 +1,4 @@
-"""What duels are given in tests: tables, models in the sandbox's Cloud Storage, submitted jobs."""
+"""Inputs of duels in tests: tables, models in the sandbox's Cloud Storage, submitted jobs."""
 
 import hashlib
 import io
@@ -20,7 +20,7 @@ from google.protobuf import json_format
 from pipeline.compile import COMPILED
 from tests.conftest import Sandbox
 
-NOBODY = AnonymousCredentials()
+ANONYMOUS = AnonymousCredentials()
 START, END = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
 TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}
 
@@ -28,21 +28,21 @@ TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}
 def rows(count: int, labelled: float = 0.9) -> pa.Table:
     """`count` rows from a day before START to two days after END.
 
-    A share `labelled` has y = 3x - z + noise; w = x for all, and kind tells whether y > 20. One in
-    a hundred rows has no z.
+    A fraction `labelled` has y = 3x - z + noise; w = x for all, and kind is "high" where y > 20.
+    One in a hundred rows has no z.
     """
     rng = np.random.default_rng(7)
     x, z = rng.normal(10, 2, (2, count))
     y = 3 * x - z + rng.normal(0, 1, count)
-    unknown = rng.random(count) >= labelled
-    begin, whole = START - timedelta(days=1), END - START + timedelta(days=3)
-    at = [begin + whole * n / count for n in range(count)]
+    unlabelled = rng.random(count) >= labelled
+    begin, span = START - timedelta(days=1), END - START + timedelta(days=3)
+    at = [begin + span * n / count for n in range(count)]
     return pa.table(
         {
-            "y": pa.array(y, mask=unknown),
+            "y": pa.array(y, mask=unlabelled),
             "at": pa.array(at, pa.timestamp("us", tz="UTC")),
             "z": pa.array(z, mask=rng.random(count) < 0.01),
-            "kind": pa.array(np.where(y > 20, "high", "low"), mask=unknown),
+            "kind": pa.array(np.where(y > 20, "high", "low"), mask=unlabelled),
             "w": x,
             "x": x,
         }
@@ -51,7 +51,7 @@ def rows(count: int, labelled: float = 0.9) -> pa.Table:
 
 @dataclass(frozen=True)
 class Submitted:
-    """How a job ended: its state, what the step `compare` says, its outputs and its report."""
+    """The result of a job: its state, and error, outputs and report of the step `compare`."""
 
     state: str
     error: str
@@ -62,7 +62,7 @@ class Submitted:
 
 @dataclass(frozen=True)
 class Duels:
-    """Submits and awaits duels in a sandbox."""
+    """Submits duels in a sandbox and waits for them."""
 
     sandbox: Sandbox
 
@@ -73,15 +73,15 @@ class Duels:
 
     @property
     def root(self) -> str:
-        """Where the models lie."""
+        """The folder of the models."""
         return f"gs://{self.project}-titleholder/duel-tests"
 
     def _options(self, service: str) -> dict[str, Any]:
         endpoint = self.sandbox.env[f"{service}_EMULATOR_HOST"]
-        return {"client_options": {"api_endpoint": endpoint}, "credentials": NOBODY}
+        return {"client_options": {"api_endpoint": endpoint}, "credentials": ANONYMOUS}
 
     def put_table(self, table: pa.Table) -> str:
-        """Makes a table of these rows; gives its `project.dataset.table`."""
+        """Create a table of these rows; returns its `project.dataset.table`."""
         name = f"{self.project}.duel_tests.t{time.monotonic_ns()}"
         schema = [
             bigquery.SchemaField(column.name, TYPES.get(str(column.type), "TIMESTAMP"))
@@ -102,7 +102,7 @@ class Duels:
         return client.bucket(f"{self.project}-titleholder")
 
     def put_model(self, name: str, model: Any, role: str = "champion") -> dict[str, str]:
-        """Stores a model; gives the parameters that tell of it in that role."""
+        """Store a model; returns the parameters that name it in that role."""
         file = io.BytesIO()
         joblib.dump(model, file)
         self.bucket().blob(f"duel-tests/{name}/model.joblib").upload_from_string(file.getvalue())
@@ -110,7 +110,7 @@ class Duels:
         return {f"{role}_uri": f"{self.root}/{name}", f"{role}_sha256": digest}
 
     def parameters(self, table: str, **changes: Any) -> dict[str, Any]:
-        """What the step `compare` is given, but for the models."""
+        """The parameters of the step `compare`, except those of the models."""
         return {
             "project": self.project,
             "source_table": table,
@@ -126,21 +126,21 @@ class Duels:
         } | changes
 
     def submit(self, name: str, table: str, **changes: Any) -> str:
-        """Start a job; gives its resource name."""
+        """Start a job; returns its resource name."""
         spec = yaml.safe_load((COMPILED / "duel.yaml").read_text())
         values = self.parameters(table, **changes) | {"location": "us-central1"}
         runtime = {"gcsOutputDirectory": f"{self.root}/runs", "parameterValues": values}
         job = PipelineJob()
         json_format.ParseDict({"pipelineSpec": spec, "runtimeConfig": runtime}, job._pb)
-        made = self._vertex().create_pipeline_job(
+        created = self._vertex().create_pipeline_job(
             parent=f"projects/{self.project}/locations/us-central1",
             pipeline_job=job,
             pipeline_job_id=f"duel-tests-{name}",
         )
-        return str(made.name)
+        return str(created.name)
 
     def result(self, job: str) -> Submitted:
-        """How a job ended, once it has."""
+        """The result of a job, after its end."""
         client = self._vertex()
         for _ in range(600):
             found = client.get_pipeline_job(name=job)
@@ -150,10 +150,10 @@ class Duels:
         else:
             raise TimeoutError(f"{job} has not ended")
         (task,) = (t for t in found.job_detail.task_details if t.task_name == "compare")
-        said = json_format.MessageToDict(type(task.execution).pb(task.execution)).get("metadata")
+        execution = json_format.MessageToDict(type(task.execution).pb(task.execution))
         outputs = {
             name.removeprefix("output:"): value
-            for name, value in (said or {}).items()
+            for name, value in execution.get("metadata", {}).items()
             if name.startswith("output:")
         }
         report, metadata = "", {}

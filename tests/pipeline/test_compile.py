@@ -23,7 +23,7 @@ from packaging.utils import canonicalize_name
 
 from pipeline import compile as compiling
 from pipeline.component import BASE_IMAGE, TARGET, pin
-from pipeline.serving import SERVING_IMAGE, require_same_minor
+from pipeline.components.export_model import SERVING_IMAGE, require_same_minor
 from sandbox.vertex.pipelines.execution import environment
 from sandbox.vertex.pipelines.spec import command
 
@@ -37,13 +37,13 @@ def run(monkeypatch: pytest.MonkeyPatch, *arguments: str) -> int:
     return compiling.main()
 
 
-def test_the_committed_pipelines_are_what_the_source_gives(
+def test_the_committed_pipelines_are_up_to_date(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert run(monkeypatch, "--check") == 0, capsys.readouterr().err
 
 
-def test_a_stale_pipeline_is_named(
+def test_a_stale_pipeline_is_reported(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr(compiling, "COMPILED", tmp_path)
@@ -55,8 +55,8 @@ def test_a_stale_pipeline_is_named(
     capsys.readouterr()
     assert run(monkeypatch, "--check") == 1
     assert capsys.readouterr().err == (
-        "pipeline/compiled/linnerud.yaml is not what the source gives: run `make compile` and "
-        "commit it.\n"
+        "pipeline/compiled/linnerud.yaml differs from its source: run "
+        "`make compile` and commit it.\n"
     )
 
 
@@ -73,7 +73,7 @@ def test_tasks_and_outputs_are_those_of_the_contract() -> None:
 
 
 def test_the_contract_names_every_parameter_and_its_type() -> None:
-    contract = (ROOT / "docs/pipeline-contract.md").read_text()
+    contract = (ROOT / "docs/reference/pipeline-contract.md").read_text()
     documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", contract, re.MULTILINE))
     types = {"STRING": "string", "NUMBER_DOUBLE": "double", "LIST": "list"}
     declared = SPEC["root"]["inputDefinitions"]["parameters"]
@@ -84,7 +84,7 @@ def test_the_contract_names_every_parameter_and_its_type() -> None:
 def test_the_contracts_smallest_pipeline_compiles(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    contract = (ROOT / "docs/pipeline-contract.md").read_text()
+    contract = (ROOT / "docs/reference/pipeline-contract.md").read_text()
     (source,) = re.findall(r"```python\n(.*?)```", contract, re.DOTALL)
     (tmp_path / "smallest.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
@@ -94,9 +94,9 @@ def test_the_contracts_smallest_pipeline_compiles(
     small = yaml.safe_load((tmp_path / "y.yaml").read_text())["root"]["inputDefinitions"][
         "parameters"
     ]
-    ours = SPEC["root"]["inputDefinitions"]["parameters"]
+    example = SPEC["root"]["inputDefinitions"]["parameters"]
     listed = {"key_column", "feature_columns", "target_columns"}
-    assert small == {name: kind for name, kind in ours.items() if name not in listed}
+    assert small == {name: kind for name, kind in example.items() if name not in listed}
 
 
 def steps() -> list[Any]:
@@ -111,7 +111,7 @@ def steps() -> list[Any]:
 
 
 def installed(container: dict[str, Any]) -> tuple[dict[str, Requirement], list[str]]:
-    """What the step has pip install, by name, and pip's options."""
+    """The packages that the step installs with pip, by name, and pip's options."""
     script = container["command"][2]
     (line,) = (line for line in script.splitlines() if "pip install" in line)
     words = shlex.split(line.partition("pip install")[2].partition("&&")[0])
@@ -121,7 +121,7 @@ def installed(container: dict[str, Any]) -> tuple[dict[str, Requirement], list[s
 
 
 @pytest.mark.parametrize("container", steps())
-def test_every_step_installs_all_that_it_needs_as_locked_and_nothing_else(
+def test_every_step_installs_its_requirements_as_locked_and_nothing_else(
     container: dict[str, Any],
 ) -> None:
     packages, options = installed(container)
@@ -131,45 +131,47 @@ def test_every_step_installs_all_that_it_needs_as_locked_and_nothing_else(
     for one in packages.values():
         assert f"{one.name}{one.specifier}" in lock
         assert one.marker is None or one.marker.evaluate(TARGET)
-    # By what is installed here, with the extras that it asks of each other: a step has all of it.
+    # By the installed metadata: a step has all requirements, with their extras.
     extras = {name: {""} for name in packages.keys() - {"kfp"}}
-    grown = True
-    while grown:
+    changed = True
+    while changed:
         before = {name: set(some) for name, some in extras.items()}
         for name, some in before.items():
-            for asked in map(Requirement, requires(name) or ()):
-                marker = asked.marker
+            for requirement in map(Requirement, requires(name) or ()):
+                marker = requirement.marker
                 if marker and not any(marker.evaluate(TARGET | {"extra": one}) for one in some):
                     continue
-                needed = canonicalize_name(asked.name)
-                assert needed in packages, f"{name} requires {asked}"
+                needed = canonicalize_name(requirement.name)
+                assert needed in packages, f"{name} requires {requirement}"
                 (version,) = packages[needed].specifier
-                assert asked.specifier.contains(version.version), f"{name} requires {asked}"
-                extras[needed] |= asked.extras
-        grown = extras != before
+                assert requirement.specifier.contains(version.version), (
+                    f"{name} requires {requirement}"
+                )
+                extras[needed] |= requirement.extras
+        changed = extras != before
 
 
 @pytest.mark.parametrize("container", steps())
-def test_the_sandbox_has_what_a_step_installs(container: dict[str, Any]) -> None:
-    asked = command.read(container["command"], container["args"])
-    assert len(asked.requirements) == len(installed(container)[0])
-    assert environment.missing(asked.requirements) == [], "it would ask the package index"
+def test_the_sandbox_has_the_packages_of_every_step(container: dict[str, Any]) -> None:
+    lightweight = command.read(container["command"], container["args"])
+    assert len(lightweight.requirements) == len(installed(container)[0])
+    assert environment.missing(lightweight.requirements) == [], "it would use the package index"
 
 
 @pytest.mark.parametrize("container", steps())
-def test_every_step_runs_in_an_image_that_stays_the_same(container: dict[str, Any]) -> None:
+def test_every_step_runs_in_a_pinned_image(container: dict[str, Any]) -> None:
     assert container["image"] == BASE_IMAGE
-    # By digest, or at least by a version that no newer release moves.
+    # By digest, or at least by a patch version.
     assert re.fullmatch(r"python(:3\.11\.\d+-slim-\w+|@sha256:[0-9a-f]{64})", BASE_IMAGE)
 
 
 @pytest.mark.long
 @pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="steps run in Python 3.11")
 @pytest.mark.parametrize("container", steps())
-def test_a_step_starts_in_a_python_that_has_nothing(
+def test_a_step_starts_in_an_empty_virtual_environment(
     container: dict[str, Any], tmp_path: Path
 ) -> None:
-    """Asks the package index."""
+    """Uses the package index."""
     venv.create(tmp_path, with_pip=True)
     source = ast.parse(container["command"][-1])
     modules = {node.module for node in ast.walk(source) if isinstance(node, ast.ImportFrom)}
@@ -183,25 +185,25 @@ def test_a_step_starts_in_a_python_that_has_nothing(
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
     start = ["sh", "-c", container["command"][2], "python3", "-c", imports]
     environ = os.environ | {"PATH": path, "_KFP_RUNTIME": "true"}
-    done = subprocess.run(start, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(start, env=environ, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     pip = [str(tmp_path / "bin/python"), "-m", "pip", "check"]
     check = subprocess.run(pip, capture_output=True, text=True, check=False).stdout
     lacking = [line for line in check.splitlines() if not line.startswith("kfp ")]
     assert lacking in ([], ["No broken requirements found."])
 
 
-def test_the_lock_is_read_for_the_image_and_not_for_this_machine() -> None:
-    # Those that are left differ from one build of the image to the next; the lock has none.
-    left = default_environment().keys() - TARGET.keys()
-    assert left == {"implementation_version", "platform_release", "platform_version"}
-    assert not [line for line in LOCK if any(name in line for name in left)]
+def test_the_lock_is_evaluated_for_the_image_and_not_for_this_machine() -> None:
+    # The other variables differ between builds of the image; no marker of the lock uses them.
+    other = default_environment().keys() - TARGET.keys()
+    assert other == {"implementation_version", "platform_release", "platform_version"}
+    assert not [line for line in LOCK if any(name in line for name in other)]
     assert "\n".join(LOCK).count("\nnumpy==") > 1
     assert pin("numpy") == "numpy==2.4.6"
 
 
 @pytest.mark.parametrize("name", ["linnerud", "duel"])
-def test_every_step_ships_all_that_it_calls(name: str) -> None:
+def test_every_step_contains_all_functions_that_it_calls(name: str) -> None:
     spec = yaml.safe_load((compiling.COMPILED / f"{name}.yaml").read_text())
     for executor in spec["deploymentSpec"]["executors"].values():
         source = executor["container"]["command"][-1]
@@ -210,7 +212,7 @@ def test_every_step_ships_all_that_it_calls(name: str) -> None:
         exec(compile(source, name, "exec", dont_inherit=True), names)
         codes = [f.__code__ for f in names.values() if getattr(f, "__code__", None)]
         codes = [code for code in codes if code.co_filename == name]
-        for code in codes:  # grows by the functions inside of functions
+        for code in codes:  # nested functions are appended
             codes += [inner for inner in code.co_consts if isinstance(inner, CodeType)]
             called = {i.argval for i in dis.get_instructions(code) if i.opname == "LOAD_GLOBAL"}
             assert called <= names.keys() | vars(builtins).keys(), code.co_name
@@ -230,10 +232,10 @@ def test_a_package_that_is_not_in_the_lock_is_refused() -> None:
         ("us-docker.pkg.dev/vertex-ai/prediction/tf2-cpu.2-15:latest", "scikit-learn==1.6.1"),
     ],
 )
-def test_a_model_that_the_server_may_not_load_is_refused(image: str, pinned: str) -> None:
+def test_a_serving_image_of_another_minor_version_is_refused(image: str, pinned: str) -> None:
     with pytest.raises(ValueError, match=r"may not load in the serving image .*: pin the same"):
         require_same_minor(image, pinned)
 
 
-def test_the_pinned_scikit_learn_fits_the_server() -> None:
+def test_the_pinned_scikit_learn_fits_the_serving_image() -> None:
     assert require_same_minor(SERVING_IMAGE, pin("scikit-learn")) == SERVING_IMAGE

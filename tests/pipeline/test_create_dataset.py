@@ -22,11 +22,11 @@ Put = Callable[[pa.Table], str]
 
 
 def read(folder: Path, table: str, **changes: Any) -> dsl.Dataset:
-    """What create_dataset writes for WEEK of `table`."""
+    """The dataset that create_dataset writes for WEEK of `table`."""
     dataset = dsl.Dataset(uri=str(folder / "dataset"))
-    given = {"project": "demo", "source_table": table, "timestamp_column": "measured_at"}
-    given |= {"interval_start": WEEK[0], "interval_end": WEEK[1]} | COLUMNS | changes
-    create_dataset.python_func(dataset=dataset, **given)
+    values = {"project": "demo", "source_table": table, "timestamp_column": "measured_at"}
+    values |= {"interval_start": WEEK[0], "interval_end": WEEK[1]} | COLUMNS | changes
+    create_dataset.python_func(dataset=dataset, **values)
     return dataset
 
 
@@ -34,9 +34,9 @@ def rows_of_week(count: int) -> pa.Table:
     """`count` rows in WEEK: id, measured_at, x and y."""
     number = np.arange(count)
     at = int(START.timestamp() * 1e6) + number % 600_000 * 1_000_000
-    moment = pa.timestamp("us", tz="UTC")
+    timestamp = pa.timestamp("us", tz="UTC")
     return pa.table(
-        {"y": number * 2.0, "id": number, "x": number / 7.0, "measured_at": pa.array(at, moment)}
+        {"y": number * 2.0, "id": number, "x": number / 7.0, "measured_at": pa.array(at, timestamp)}
     )
 
 
@@ -44,7 +44,7 @@ XY: dict[str, Any] = {"feature_columns": ["x"], "target_columns": ["y"]}
 
 
 @pytest.mark.parametrize("prefix", ["", "bq://"])
-def test_the_rows_of_the_week_come_by_column_name(
+def test_the_rows_of_the_week_are_read_by_column_name(
     source: bigquery.Client, tmp_path: Path, prefix: str
 ) -> None:
     dataset = read(tmp_path, prefix + TABLE, target_columns=["jumps", "chins"])
@@ -72,41 +72,41 @@ def test_whole_and_exact_numbers_become_floats(put: Put, tmp_path: Path) -> None
     assert table["y"].to_pylist() == pytest.approx([n * 2.0 for n in range(30)])
 
 
-def test_a_large_table_passes_in_batches_from_several_streams(put: Put, tmp_path: Path) -> None:
+def test_a_large_table_is_copied_in_batches_from_several_streams(put: Put, tmp_path: Path) -> None:
     dataset = read(tmp_path, put(rows_of_week(200_000)), **XY)
     file = pq.ParquetFile(dataset.path)
     sizes = [file.metadata.row_group(n).num_rows for n in range(file.num_row_groups)]
     assert sum(sizes) == 200_000
     assert len(sizes) >= 4, "one row group a batch, one batch or more a stream"
-    assert max(sizes) <= 65_536, "no batch was put together with another"
+    assert max(sizes) <= 65_536, "no batch was merged with another"
     assert sorted(file.read(["id"])["id"].to_pylist()) == list(range(200_000))
 
 
 @pytest.mark.long
 def test_memory_does_not_grow_with_the_table(put: Put, tmp_path: Path) -> None:
-    some, many = (_peak_megabytes(put(rows_of_week(n)), tmp_path) for n in (3_000_000, 9_000_000))
-    further = 6_000_000 * 3 * 8 / 1e6
-    assert many - some < further / 2, "less than half of what the further rows would take"
+    small, large = (_peak_megabytes(put(rows_of_week(n)), tmp_path) for n in (3_000_000, 9_000_000))
+    additional = 6_000_000 * 3 * 8 / 1e6
+    assert large - small < additional / 2, "less than half the size of the additional rows"
 
 
 def _peak_megabytes(table: str, folder: Path) -> float:
-    """The most memory a process of its own has while it reads `table`."""
+    """The peak memory of a separate process that reads `table`."""
     script = (
         "import sys, pathlib; from tests.pipeline.test_create_dataset import XY, read;"
         "read(pathlib.Path(sys.argv[2]), sys.argv[1], **XY);"
         "print(pathlib.Path('/proc/self/status').read_text())"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script, table, str(folder)],
         check=True,
         capture_output=True,
         text=True,
     )
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", done.stdout)[0]) * 1024 / 1e6
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", result.stdout)[0]) * 1024 / 1e6
 
 
 @pytest.mark.parametrize(
-    ("changes", "sentence"),
+    ("changes", "message"),
     [
         ({"source_table": "demo.linnerud.none"}, "Table demo.linnerud.none does not exist: create"),
         ({"source_table": "demo.none.t"}, "Table demo.none.t does not exist: "),
@@ -127,27 +127,27 @@ def _peak_megabytes(table: str, folder: Path) -> float:
     ],
 )
 def test_a_source_that_cannot_be_trained_on_is_refused(
-    source: bigquery.Client, tmp_path: Path, changes: dict[str, Any], sentence: str
+    source: bigquery.Client, tmp_path: Path, changes: dict[str, Any], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         read(tmp_path, changes.pop("source_table", TABLE), **changes)
 
 
-def test_values_that_are_no_numbers_are_counted_and_refused(put: Put, tmp_path: Path) -> None:
+def test_values_that_are_not_finite_are_counted_and_refused(put: Put, tmp_path: Path) -> None:
     rows = rows_of_week(50)
     x = [None, float("nan"), float("inf"), *range(47)]
     y = [*range(49), float("-inf")]
     rows = rows.set_column(2, "x", pa.array(x, pa.float64()))
     table = put(rows.set_column(0, "y", pa.array(y, pa.float64())))
-    sentence = (
+    message = (
         f"Null, NaN or infinite values in {table} from {WEEK[0]} to {WEEK[1]}: "
         "3 in x, 1 in y of 50 rows: repair them."
     )
-    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}$"):
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}$"):
         read(tmp_path, table, **XY)
 
 
-def test_the_current_week_is_there_up_to_now(source: bigquery.Client, tmp_path: Path) -> None:
+def test_the_current_week_has_rows_up_to_now(source: bigquery.Client, tmp_path: Path) -> None:
     dataset = read(tmp_path, TABLE, interval_start=WEEK[1], interval_end="2026-03-09T03:00:00Z")
     rows = pq.read_metadata(dataset.path).num_rows
     share = (NOW - datetime(2026, 3, 2, 3, tzinfo=UTC)) / timedelta(weeks=1)

@@ -42,23 +42,23 @@ def fitted(targets: list[str], rows_of: pd.DataFrame = SEEN) -> LinearRegression
 
 CHAMPION, CHALLENGER = fitted(["y", "w"], SEEN[:5]), fitted(["y", "w"])
 # Predicts log(y) beyond y's range for some rows only: NaN there, y elsewhere.
-HALF_BLIND = TransformedTargetRegressor(
+PARTLY_INVALID = TransformedTargetRegressor(
     LinearRegression(), func=np.exp, inverse_func=np.log, check_inverse=False
 ).fit(SEEN[["x", "z"]].to_numpy(), SEEN["y"].to_numpy() / 10)
 
 
 @pytest.fixture(scope="module")
-def ended(sandbox: Sandbox) -> dict[str, Submitted]:
-    """Every job of these tests, by name; they run side by side."""
+def results(sandbox: Sandbox) -> dict[str, Submitted]:
+    """Every job of these tests, by name; they run in parallel."""
     duels = Duels(sandbox)
     table, unlabelled = duels.put_table(TABLE), duels.put_table(rows(300, labelled=0.0))
     two = {"target_columns": ["y", "w"]}
     both = duels.put_model("champion", CHAMPION) | two
     both |= duels.put_model("challenger", CHALLENGER, "challenger")
-    tampered = duels.put_model("tampered", CHALLENGER, "challenger")
-    # Were it unpickled before it is checked, the sentence would be another.
-    duels.bucket().blob("duel-tests/tampered/model.joblib").upload_from_string(b"no pickle")
-    blind = duels.put_model("blind", HALF_BLIND, "challenger")
+    changed = duels.put_model("changed", CHALLENGER, "challenger")
+    # Unpickling before the check would give another message.
+    duels.bucket().blob("duel-tests/changed/model.joblib").upload_from_string(b"no pickle")
+    invalid = duels.put_model("invalid", PARTLY_INVALID, "challenger")
     one = duels.put_model("one", fitted(["y"], SEEN[:5]))
     labelled = SEEN[["x", "z"]].to_numpy(), SEEN["kind"].to_numpy()
     kinds = {"target_columns": ["kind"], "primary_target": "kind", "loss": "log_loss"}
@@ -67,18 +67,18 @@ def ended(sandbox: Sandbox) -> dict[str, Submitted]:
     jobs = {
         "good": duels.submit("good", table, **both),
         "small": duels.submit("small", table, batch_size=97, **both),
-        "tampered": duels.submit("tampered", table, **both | tampered),
-        "blind": duels.submit("blind", table, **one | blind),
+        "changed": duels.submit("changed", table, **both | changed),
+        "invalid": duels.submit("invalid", table, **one | invalid),
         "column": duels.submit("column", table, **both | {"feature_columns": ["x", "waist"]}),
-        "young": duels.submit("young", table, **both | {"labels_until": "2026-03-01T00:00:00Z"}),
-        "unlabelled": duels.submit("unlabelled", unlabelled, **one | blind),
+        "empty": duels.submit("empty", table, **both | {"labels_until": "2026-03-01T00:00:00Z"}),
+        "unlabelled": duels.submit("unlabelled", unlabelled, **one | invalid),
         "kinds": duels.submit("kinds", table, **kinds),
     }
     return {name: duels.result(job) for name, job in jobs.items()}
 
 
-def by_hand(target: int) -> dict[str, Any]:
-    """The statistics of one target as numpy and pandas have them."""
+def expected_statistics(target: int) -> dict[str, Any]:
+    """The statistics of one target, computed with numpy and pandas."""
     name = ["y", "w"][target]
     labelled = USABLE[USABLE[name].notna()]
     features = labelled[["x", "z"]].to_numpy()
@@ -99,40 +99,40 @@ def by_hand(target: int) -> dict[str, Any]:
 
 
 def test_the_contract_names_every_parameter_and_output() -> None:
-    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
-    given, _, returned = contract.partition("## Outputs")
+    contract = (COMPILED.parents[1] / "docs/reference/duel.md").read_text()
+    inputs, _, outputs_section = contract.partition("## Outputs")
     spec = yaml.safe_load((COMPILED / "duel.yaml").read_text())
     kinds = {"STRING": "string", "NUMBER_DOUBLE": "double", "NUMBER_INTEGER": "integer"}
     kinds |= {"LIST": "list", "STRUCT": "struct"}
     outputs = spec["components"]["comp-compare"]["outputDefinitions"]["parameters"]
     for text, defined in (
-        (given, spec["root"]["inputDefinitions"]["parameters"]),
-        (returned.partition("## The evidence")[0], outputs),
+        (inputs, spec["root"]["inputDefinitions"]["parameters"]),
+        (outputs_section.partition("## The evidence")[0], outputs),
     ):
         documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE))
         assert documented == {name: kinds[d["parameterType"]] for name, d in defined.items()}
 
 
-def test_the_evidence_is_that_of_the_contract(ended: dict[str, Submitted]) -> None:
-    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
+def test_the_evidence_is_that_of_the_contract(results: dict[str, Submitted]) -> None:
+    contract = (COMPILED.parents[1] / "docs/reference/duel.md").read_text()
     (example,) = re.findall(r"```json\n(.*?)```", contract, re.DOTALL)
-    assert json.loads(example).keys() == ended["good"].outputs["evidence"].keys()
+    assert json.loads(example).keys() == results["good"].outputs["evidence"].keys()
 
 
-def test_the_statistics_are_those_of_numpy(ended: dict[str, Submitted]) -> None:
-    job = ended["good"]
+def test_the_statistics_are_those_of_numpy(results: dict[str, Submitted]) -> None:
+    job = results["good"]
     assert job.state == "SUCCEEDED", job.error
     assert job.outputs.keys() == PARAMETERS
-    expected = by_hand(0)
+    expected = expected_statistics(0)
     evidence = job.outputs["evidence"]
     assert {name: evidence[name] for name in expected} == pytest.approx(expected, rel=1e-9)
-    given = expected.keys() & job.outputs.keys()
-    assert {n: job.outputs[n] for n in given} == {n: pytest.approx(evidence[n]) for n in given}
-    assert len(given) == 5
+    common = expected.keys() & job.outputs.keys()
+    assert {n: job.outputs[n] for n in common} == {n: pytest.approx(evidence[n]) for n in common}
+    assert len(common) == 5
     for number, target in enumerate(["y", "w"]):
         found = evidence["targets"][target]
-        expected = by_hand(number)
-        assert {n: found[n] for n in given} == {n: pytest.approx(expected[n]) for n in given}
+        expected = expected_statistics(number)
+        assert {n: found[n] for n in common} == {n: pytest.approx(expected[n]) for n in common}
     assert evidence["champion_rows"] == evidence["challenger_rows"] == evidence["n"]
     assert evidence["n"] < job.outputs["rows_labelled"] == WINDOW["y"].notna().sum()
     assert evidence["rows_skipped"] == len(WINDOW) - len(USABLE) > 0
@@ -145,11 +145,11 @@ def test_the_statistics_are_those_of_numpy(ended: dict[str, Submitted]) -> None:
     )
 
 
-def test_the_window_begins_after_both_trainings_and_ends_at_the_label_age(
-    ended: dict[str, Submitted],
+def test_the_window_starts_after_both_training_intervals_and_ends_at_labels_until(
+    results: dict[str, Submitted],
 ) -> None:
-    evidence = ended["good"].outputs["evidence"]
-    assert evidence["window_start"] == ended["good"].outputs["window_start"]
+    evidence = results["good"].outputs["evidence"]
+    assert evidence["window_start"] == results["good"].outputs["window_start"]
     assert evidence["window_start"] == "2026-03-02T03:00:00Z"
     assert evidence["window_end"] == "2026-03-12T00:00:00Z"
     used = LABELLED["at"]
@@ -157,24 +157,24 @@ def test_the_window_begins_after_both_trainings_and_ends_at_the_label_age(
     assert pd.Timestamp(evidence["last_row"]) == used.max()
 
 
-def test_each_day_has_its_own_statistics(ended: dict[str, Submitted]) -> None:
-    days = ended["good"].outputs["evidence"]["days"]
+def test_each_day_has_its_own_statistics(results: dict[str, Submitted]) -> None:
+    days = results["good"].outputs["evidence"]["days"]
     expected = LABELLED.groupby(LABELLED["at"].dt.strftime("%Y-%m-%d")).size().to_dict()
     assert {day["day"]: day["n"] for day in days} == expected
     assert sum(day["n"] * day["mean"] for day in days) / len(LABELLED) == pytest.approx(
-        ended["good"].outputs["mean"], rel=1e-9
+        results["good"].outputs["mean"], rel=1e-9
     )
 
 
-def test_the_batch_size_changes_nothing(ended: dict[str, Submitted]) -> None:
-    small, large = (ended[name].outputs for name in ("small", "good"))
+def test_the_batch_size_changes_nothing(results: dict[str, Submitted]) -> None:
+    small, large = (results[name].outputs for name in ("small", "good"))
     for name in PARAMETERS - {"evidence"}:
         exact = isinstance(large[name], str)
         assert small[name] == (large[name] if exact else pytest.approx(large[name], rel=1e-12))
 
 
-def test_the_report_stands_alone_and_carries_the_evidence(ended: dict[str, Submitted]) -> None:
-    job = ended["good"]
+def test_the_report_is_self_contained_and_has_the_evidence(results: dict[str, Submitted]) -> None:
+    job = results["good"]
     assert job.metadata["evidence"] == job.outputs["evidence"]
     assert job.report.count("<svg") == 4
     assert "<script" not in job.report
@@ -182,38 +182,38 @@ def test_the_report_stands_alone_and_carries_the_evidence(ended: dict[str, Submi
     assert "lower than the champion&#x27;s" in job.report
 
 
-def test_an_artifact_that_changed_is_refused(ended: dict[str, Submitted]) -> None:
-    assert ended["tampered"].state == "FAILED"
+def test_a_changed_artifact_is_refused(results: dict[str, Submitted]) -> None:
+    assert results["changed"].state == "FAILED"
     assert re.search(
-        r"The challenger's file gs://\S+/tampered/model.joblib changed: its SHA-256 is \w{64} and "
+        r"The challenger's file gs://\S+/changed/model.joblib changed: its SHA-256 is \w{64} and "
         r"\w{64} was recorded at registration; restore the file, or train",
-        ended["tampered"].error,
+        results["changed"].error,
     )
-    assert not ended["tampered"].outputs
+    assert not results["changed"].outputs
 
 
-def test_predictions_that_are_no_numbers_are_counted(ended: dict[str, Submitted]) -> None:
-    job = ended["blind"]
+def test_invalid_predictions_are_counted(results: dict[str, Submitted]) -> None:
+    job = results["invalid"]
     assert job.state == "SUCCEEDED", job.error
     with np.errstate(invalid="ignore"):
-        blind = np.isnan(HALF_BLIND.predict(LABELLED[["x", "z"]].to_numpy()))
-    assert 0 < blind.sum() < len(LABELLED)
-    assert job.outputs["challenger_invalid_predictions"] == blind.sum()
+        invalid = np.isnan(PARTLY_INVALID.predict(LABELLED[["x", "z"]].to_numpy()))
+    assert 0 < invalid.sum() < len(LABELLED)
+    assert job.outputs["challenger_invalid_predictions"] == invalid.sum()
     assert job.outputs["champion_invalid_predictions"] == 0
-    assert job.outputs["n"] == len(LABELLED) - blind.sum()
+    assert job.outputs["n"] == len(LABELLED) - invalid.sum()
     assert job.outputs["evidence"]["champion_rows"] == len(LABELLED)
     assert job.outputs["evidence"]["challenger_rows"] == job.outputs["n"]
-    said = "prediction or loss of the challenger is no finite number, which are in no mean: "
-    assert f"{said}{blind.sum():,}." in job.report
+    warning = "prediction or loss of the challenger is not a finite number, which are in no mean: "
+    assert f"{warning}{invalid.sum():,}." in job.report
 
 
-def test_a_missing_column_is_named(ended: dict[str, Submitted]) -> None:
-    assert ended["column"].state == "FAILED"
-    assert re.search(r"Table \S+ has no column waist: correct the name", ended["column"].error)
+def test_a_missing_column_is_named(results: dict[str, Submitted]) -> None:
+    assert results["column"].state == "FAILED"
+    assert re.search(r"Table \S+ has no column waist: correct the name", results["column"].error)
 
 
-def test_without_rows_there_is_no_evidence(ended: dict[str, Submitted]) -> None:
-    job = ended["young"]
+def test_an_empty_window_gives_no_evidence(results: dict[str, Submitted]) -> None:
+    job = results["empty"]
     assert job.state == "SUCCEEDED", job.error
     assert (job.outputs["n"], job.outputs["rows"], job.outputs["coverage"]) == (0, 0, 0)
     assert job.outputs["window_start"] == job.outputs["window_end"] == "2026-03-02T03:00:00Z"
@@ -223,19 +223,19 @@ def test_without_rows_there_is_no_evidence(ended: dict[str, Submitted]) -> None:
     assert "The window is empty" in job.report
 
 
-def test_rows_without_labels_are_counted_and_not_compared(ended: dict[str, Submitted]) -> None:
-    job = ended["unlabelled"]
+def test_rows_without_labels_are_counted_and_not_compared(results: dict[str, Submitted]) -> None:
+    job = results["unlabelled"]
     assert job.state == "SUCCEEDED", job.error
     assert job.outputs["rows"] > 200
     assert (job.outputs["n"], job.outputs["rows_labelled"], job.outputs["coverage"]) == (0, 0, 0)
     assert "Nothing to compare" in job.report
 
 
-def test_classifiers_are_compared_by_log_loss(ended: dict[str, Submitted]) -> None:
-    job = ended["kinds"]
+def test_classifiers_are_compared_by_log_loss(results: dict[str, Submitted]) -> None:
+    job = results["kinds"]
     assert job.state == "SUCCEEDED", job.error
     prior = SEEN["kind"].value_counts(normalize=True)
     expected = -np.log(LABELLED["kind"].map(prior)).mean()
     assert job.outputs["champion_loss"] == pytest.approx(expected, rel=1e-9)
     assert 0 < job.outputs["challenger_loss"] < job.outputs["champion_loss"]
-    assert "Probability given to what happened" in job.report
+    assert "Probability of the actual class" in job.report

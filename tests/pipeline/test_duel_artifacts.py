@@ -1,4 +1,5 @@
-"""Nothing of a file runs before it is known to be ours: proved by a pickle that leaves a mark."""
+"""An artifact is unpickled only after its location and digest are checked: the test artifact is a
+pickle that creates a file when it is unpickled."""
 
 import hashlib
 import io
@@ -14,8 +15,8 @@ from tests.conftest import Sandbox
 from tests.pipeline.duels import Duels
 
 
-class Marks:
-    """Whoever unpickles it makes the file."""
+class CreatesFile:
+    """Its unpickling creates the file."""
 
     def __init__(self, path: Path) -> None:
         self.path = path
@@ -32,15 +33,15 @@ def duels(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Duels:
 
 
 @pytest.fixture
-def mark(tmp_path: Path) -> Path:
+def marker(tmp_path: Path) -> Path:
     return tmp_path / "unpickled"
 
 
 @pytest.fixture
-def put(duels: Duels, mark: Path) -> Callable[[str, str], str]:
-    """Stores such a pickle in a bucket under a name; gives its SHA-256."""
+def put(duels: Duels, marker: Path) -> Callable[[str, str], str]:
+    """Stores such a pickle in a bucket under a name; returns its SHA-256."""
     file = io.BytesIO()
-    joblib.dump(Marks(mark), file)
+    joblib.dump(CreatesFile(marker), file)
 
     def store(bucket: str, name: str) -> str:
         client = duels.bucket().client
@@ -52,18 +53,18 @@ def put(duels: Duels, mark: Path) -> Callable[[str, str], str]:
     return store
 
 
-def test_the_mark_is_left_by_what_is_loaded(
-    duels: Duels, put: Callable[[str, str], str], mark: Path
+def test_a_loaded_artifact_creates_the_file(
+    duels: Duels, put: Callable[[str, str], str], marker: Path
 ) -> None:
-    digest = put(duels.bucket().name, "duel-tests/marks/model.joblib")
-    load_model("champion", f"{duels.root}/marks", digest, duels.root, duels.project)
-    assert mark.exists()
+    digest = put(duels.bucket().name, "duel-tests/marker/model.joblib")
+    load_model("champion", f"{duels.root}/marker", digest, duels.root, duels.project)
+    assert marker.exists()
 
 
 @pytest.mark.parametrize(
-    ("bucket", "folder", "uri", "says"),
+    ("bucket", "folder", "uri", "message"),
     [
-        ("evil-bucket", "m", "gs://evil-bucket/m", "is not under"),
+        ("other-bucket", "m", "gs://other-bucket/m", "is not under"),
         (None, "beside/m", "gs://{}/beside/m", "is not under"),
         (None, "duel-tests-2/m", "gs://{}/duel-tests-2/m", "is not under"),
         (None, "beside/m", "gs://{}/duel-tests/../beside/m", "is not under"),
@@ -71,41 +72,41 @@ def test_the_mark_is_left_by_what_is_loaded(
         (None, "duel-tests//m", "gs://{}/duel-tests//m", "is not under"),
     ],
 )
-def test_what_lies_elsewhere_is_never_unpickled(
+def test_an_artifact_outside_the_root_is_never_unpickled(
     duels: Duels,
     put: Callable[[str, str], str],
-    mark: Path,
+    marker: Path,
     bucket: str | None,
     folder: str,
     uri: str,
-    says: str,
+    message: str,
 ) -> None:
-    ours = duels.bucket().name
-    digest = put(bucket or ours, f"{folder}/model.joblib")
-    with pytest.raises(ValueError, match=says):
-        load_model("challenger", uri.format(ours), digest, duels.root, duels.project)
-    assert not mark.exists()
+    own_bucket = duels.bucket().name
+    digest = put(bucket or own_bucket, f"{folder}/model.joblib")
+    with pytest.raises(ValueError, match=message):
+        load_model("challenger", uri.format(own_bucket), digest, duels.root, duels.project)
+    assert not marker.exists()
 
 
 @pytest.mark.parametrize("digest", ["0" * 64, "", "x", None])
-def test_what_has_another_digest_is_never_unpickled(
-    duels: Duels, put: Callable[[str, str], str], mark: Path, digest: str | None
+def test_an_artifact_with_another_digest_is_never_unpickled(
+    duels: Duels, put: Callable[[str, str], str], marker: Path, digest: str | None
 ) -> None:
     """None: upper case, which is not how a digest is recorded."""
-    real = put(duels.bucket().name, "duel-tests/marks/model.joblib")
-    given = real.upper() if digest is None else digest
+    real = put(duels.bucket().name, "duel-tests/marker/model.joblib")
+    recorded = real.upper() if digest is None else digest
     with pytest.raises(ValueError, match=r"its SHA-256 is|not 64 hexadecimal digits"):
-        load_model("champion", f"{duels.root}/marks", given, duels.root, duels.project)
-    assert not mark.exists()
+        load_model("champion", f"{duels.root}/marker", recorded, duels.root, duels.project)
+    assert not marker.exists()
 
 
 def test_a_file_that_changed_since_its_registration_is_never_unpickled(
-    duels: Duels, put: Callable[[str, str], str], mark: Path
+    duels: Duels, put: Callable[[str, str], str], marker: Path
 ) -> None:
-    given = duels.put_model("changes", {"a": 1})
-    arguments = (given["champion_uri"], given["champion_sha256"], duels.root, duels.project)
+    recorded = duels.put_model("changes", {"a": 1})
+    arguments = (recorded["champion_uri"], recorded["champion_sha256"], duels.root, duels.project)
     assert load_model("champion", *arguments) == {"a": 1}
     put(duels.bucket().name, "duel-tests/changes/model.joblib")
     with pytest.raises(ValueError, match="changed: its SHA-256 is"):
         load_model("champion", *arguments)
-    assert not mark.exists()
+    assert not marker.exists()

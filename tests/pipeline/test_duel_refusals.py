@@ -5,18 +5,17 @@ import pyarrow as pa
 import pytest
 
 from pipeline.duel_steps.accumulator import new_accumulator
-from pipeline.duel_steps.arrays import arrays
 from pipeline.duel_steps.evidence import make_evidence
 from pipeline.duel_steps.model_loader import load_model
-from pipeline.duel_steps.names import check_duel_columns, check_names
-from pipeline.duel_steps.page import page
-from pipeline.duel_steps.report_text import leaning
-from pipeline.duel_steps.rows import duel_window
+from pipeline.duel_steps.report.page import report_page
+from pipeline.duel_steps.report.text import interval_class
+from pipeline.duel_steps.rows import arrays, duel_window
+from pipeline.source import check_column_names, check_columns, table_path
 
-MOMENT = pa.timestamp("us", tz="UTC")
+UTC_TIME = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
     [
-        ("at", MOMENT),
+        ("at", UTC_TIME),
         ("local", pa.timestamp("us")),
         ("x", pa.float64()),
         ("y", pa.decimal128(38, 9)),
@@ -28,7 +27,7 @@ ROOT = "gs://bucket/models"
 
 
 @pytest.mark.parametrize(
-    ("uri", "root", "sentence"),
+    ("uri", "root", "message"),
     [
         ("gs://other/models/m", ROOT, "The champion's artifact gs://other/models/m is not under"),
         ("gs://bucket/models-2/m", ROOT, "The champion's artifact gs://bucket/models-2/m is not"),
@@ -39,8 +38,8 @@ ROOT = "gs://bucket/models"
         ("gs://bucket/models/m", ROOT, "champion_sha256 is 'abc', not 64 hexadecimal digits: give"),
     ],
 )
-def test_what_is_not_surely_ours_is_not_even_read(uri: str, root: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
+def test_an_artifact_that_is_not_trusted_is_not_read(uri: str, root: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         load_model("champion", uri, "abc", root, "project")
 
 
@@ -55,7 +54,7 @@ def test_the_window_starts_at_the_later_training_and_may_be_empty() -> None:
 
 
 @pytest.mark.parametrize("place", [0, 1, 2])
-def test_a_time_needs_its_zone(place: int) -> None:
+def test_a_time_without_a_zone_is_refused(place: int) -> None:
     name = ("champion_data_interval_end", "challenger_data_interval_end", "labels_until")[place]
     times = ["2026-03-02T03:00:00Z"] * 3
     times[place] = "2026-03-02T03:00:00"
@@ -64,46 +63,53 @@ def test_a_time_needs_its_zone(place: int) -> None:
 
 
 @pytest.mark.parametrize("table", ["p.d.t", "bq://my-project.d.t_2", "example.com:p.d.my table"])
-def test_names_that_bigquery_has_pass(table: str) -> None:
-    check_names(table, ["at", "größe", "_x1"])
+def test_valid_names_are_accepted(table: str) -> None:
+    assert table_path(table).startswith("projects/")
+    check_column_names(["at", "größe", "_x1"])
 
 
 @pytest.mark.parametrize("table", ["d.t", "p.d.t/../u", "p.d.t` --", "p.d'.t", "p.d.t\n"])
-def test_other_table_names_are_refused(table: str) -> None:
+def test_invalid_table_names_are_refused(table: str) -> None:
     with pytest.raises(ValueError, match=r"^source_table is .*: name it project.dataset.table"):
-        check_names(table, ["at"])
+        table_path(table)
 
 
 @pytest.mark.parametrize("column", ["", "1x", "at` OR TRUE --", "a.b", "a b", "at\n"])
-def test_other_column_names_are_refused(column: str) -> None:
-    with pytest.raises(ValueError, match=r"^The column name .* is none that BigQuery has: correct"):
-        check_names("p.d.t", ["at", column])
+def test_invalid_column_names_are_refused(column: str) -> None:
+    with pytest.raises(ValueError, match=r"^The column name .* is not valid in BigQuery: correct"):
+        check_column_names(["at", column])
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "features", "targets", "loss", "sentence"),
+    ("timestamp", "features", "targets", "loss", "message"),
     [
         ("when", ["x"], ["y"], "absolute", "Table p.d.t has no column when: correct"),
         ("at", ["x"], ["z"], "log_loss", "Table p.d.t has no column z: "),
         ("local", ["x"], ["y"], "absolute", "Column local of p.d.t is timestamp[us], not a TIMES"),
         ("at", ["x"], ["name"], "squared", "Column name of p.d.t is string, not a number: "),
         ("at", ["name"], ["y"], "log_loss", "Column name of p.d.t is string, not a number: "),
-        ("at", ["x"], ["tags"], "log_loss", "Column tags of p.d.t is list<item: string>, not a l"),
+        ("at", ["x"], ["tags"], "log_loss", "Column tags of p.d.t is list<item: string>, not a n"),
         ("at", ["x"], ["x"], "absolute", "A column is named twice in at, x, x: "),
         ("at", [], ["y"], "absolute", "feature_columns or target_columns is empty: "),
     ],
 )
-def test_columns_that_cannot_be_judged_by_are_refused(
-    timestamp: str, features: list[str], targets: list[str], loss: str, sentence: str
+def test_columns_that_cannot_be_compared_are_refused(
+    timestamp: str, features: list[str], targets: list[str], loss: str, message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
-        check_duel_columns(SCHEMA, "p.d.t", timestamp, features, targets, loss)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        check_columns(
+            SCHEMA, "p.d.t", timestamp, features, targets, class_labels=loss == "log_loss"
+        )
 
 
-def test_labels_that_are_no_numbers_count_as_missing() -> None:
+def test_labels_that_are_not_finite_count_as_missing() -> None:
     nan = float("nan")
     batch = pa.record_batch(
-        {"at": pa.array([1, 2, 3, 4], MOMENT), "x": [1, None, 3, 4], "y": [1.0, nan, None, 1e999]}
+        {
+            "at": pa.array([1, 2, 3, 4], UTC_TIME),
+            "x": [1, None, 3, 4],
+            "y": [1.0, nan, None, 1e999],
+        }
     )
     times, features, labels = arrays(batch, "at", ["x"], ["y"], "absolute")
     assert times.tolist() == [1, 2, 3, 4]
@@ -113,24 +119,24 @@ def test_labels_that_are_no_numbers_count_as_missing() -> None:
     assert labels.tolist() == [[1.0], [None], [None], [None]]
 
 
-def test_a_colour_is_only_for_an_interval_without_zero() -> None:
-    assert [leaning(*pair) for pair in ((2, 1), (-2, 1), (1, 2), (1, 0))] == [
+def test_an_interval_that_contains_zero_is_even() -> None:
+    assert [interval_class(*pair) for pair in ((2, 1), (-2, 1), (1, 2), (1, 0))] == [
         *("better", "worse", "even", "even"),
     ]
 
 
 def test_names_are_escaped_in_the_report() -> None:
-    evil = '<img src=x onerror=alert(1)>"&'
-    evidence = make_evidence(new_accumulator([evil, "b"]), [evil, "b"], evil, "absolute")
-    evidence |= {"window_start": evil, "window_end": evil, "source_table": evil}
-    evidence |= {role: {"uri": evil, "sha256": evil} for role in ("champion", "challenger")}
+    hostile = '<img src=x onerror=alert(1)>"&'
+    evidence = make_evidence(new_accumulator([hostile, "b"]), [hostile, "b"], hostile, "absolute")
+    evidence |= {"window_start": hostile, "window_end": hostile, "source_table": hostile}
+    evidence |= {role: {"uri": hostile, "sha256": hostile} for role in ("champion", "challenger")}
     day = {"day": "2026-03-02", "n": 2, "mean": 0.5, "variance": 0.1}
     day |= {"champion_loss": 1.0, "challenger_loss": 0.5}
     evidence["days"] = [day]
     evidence |= day
-    evidence["targets"] = {evil: day | {"rows_labelled": 2}, "b": day | {"rows_labelled": 2}}
+    evidence["targets"] = {hostile: day | {"rows_labelled": 2}, "b": day | {"rows_labelled": 2}}
     residuals = {role: np.ones(4001, np.int64) for role in ("champion", "challenger")}
-    html = page(evidence, residuals)
+    html = report_page(evidence, residuals)
     assert html.count("<svg") == 4
     assert "<img" not in html
     assert html.count("&lt;img src=x") >= 6

@@ -13,11 +13,18 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
-from pipeline.duel_steps.accumulator import new_accumulator, update
+from pipeline.duel_steps.accumulator import (
+    bin_counts,
+    bin_edges,
+    merge,
+    moments,
+    new_accumulator,
+    update,
+    variance,
+)
 from pipeline.duel_steps.evidence import make_evidence
-from pipeline.duel_steps.histogram import bars, bin_counts, bin_edges
-from pipeline.duel_steps.losses import check_model, losses
-from pipeline.duel_steps.moments import merge, moments, variance
+from pipeline.duel_steps.report.charts import even_bins
+from pipeline.duel_steps.scoring import check_model, losses
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(400, 2))
@@ -49,38 +56,38 @@ def test_a_variance_needs_two_numbers() -> None:
     assert variance(moments(np.array([4.0, 4.0]))) == 0
 
 
-@pytest.mark.parametrize("metric", ["absolute", "squared"])
-def test_losses_of_regressors_are_in_the_targets_unit(metric: str) -> None:
+@pytest.mark.parametrize("loss_name", ["absolute", "squared"])
+def test_losses_of_regressors_are_in_the_targets_unit(loss_name: str) -> None:
     labels = np.column_stack([X.sum(axis=1) + 1, X[:, 0] * 7])
     model = LinearRegression().fit(X, labels[:, ::-1])
     labels[5, 1] = np.nan
-    loss, residual, bad = losses(model, "champion", metric, X, labels)
+    loss, residual, invalid = losses(model, "champion", loss_name, X, labels)
     expected = labels - model.predict(X)
     np.testing.assert_array_equal(residual, expected)
-    np.testing.assert_allclose(loss, abs(expected) if metric == "absolute" else expected**2)
+    np.testing.assert_allclose(loss, abs(expected) if loss_name == "absolute" else expected**2)
     assert np.isnan(loss[5, 1])
-    assert not bad.any()
+    assert not invalid.any()
 
 
-def test_a_regressor_of_one_target_may_give_a_plain_list() -> None:
+def test_a_regressor_of_one_target_may_return_a_1d_array() -> None:
     model = LinearRegression().fit(X, X[:, 0])
     loss, _, _ = losses(model, "champion", "absolute", X, X[:, :1] + 1)
     np.testing.assert_allclose(loss, np.ones((400, 1)))
 
 
 @pytest.mark.parametrize("wrong", [np.nan, np.inf, -np.inf, 1e200])
-def test_what_is_no_sound_prediction_is_bad_and_in_no_mean(wrong: float) -> None:
+def test_an_invalid_prediction_is_counted_and_excluded_from_the_means(wrong: float) -> None:
     model = LinearRegression().fit(X, X)
-    model.intercept_ = np.array([0.0, wrong])  # the deciding target's own predictions are sound
+    model.intercept_ = np.array([0.0, wrong])  # the primary target's predictions are valid
     labels = np.column_stack([X[:, 0], np.full(400, np.nan)])
     labels[:100, 1] = 1.0
     result = losses(model, "challenger", "squared", X, labels)
     assert result[2].sum() == (100 if wrong == 1e200 else 400)
-    sound = losses(LinearRegression().fit(X, X), "champion", "squared", X, labels)
-    book = new_accumulator(["a", "b"])
-    book["rows"], book["labelled"] = 400, np.array([400, 100])
-    update(book, np.full(400, NOON), sound, result, 0)
-    evidence = make_evidence(book, ["a", "b"], "a", "squared")
+    valid = losses(LinearRegression().fit(X, X), "champion", "squared", X, labels)
+    accumulator = new_accumulator(["a", "b"])
+    accumulator["rows"], accumulator["labelled"] = 400, np.array([400, 100])
+    update(accumulator, np.full(400, NOON), valid, result, 0)
+    evidence = make_evidence(accumulator, ["a", "b"], "a", "squared")
     json.dumps(evidence, allow_nan=False)
     assert evidence["challenger_invalid_predictions"] == result[2].sum()
     assert evidence["n"] == 400 - result[2].sum()
@@ -95,61 +102,61 @@ def classes(of: Any) -> Any:
 def test_log_loss_is_that_of_scikit_learn_for_each_of_several_targets() -> None:
     labels = np.column_stack([classes(X[:, 0] + RNG.normal(size=400)), classes(X[:, 1] * -1)])
     model = MultiOutputClassifier(GaussianNB()).fit(X, labels)
-    loss, given_to_actual, bad = losses(model, "champion", "log_loss", X, labels)
+    loss, probability, invalid = losses(model, "champion", "log_loss", X, labels)
     for target, table in enumerate(model.predict_proba(X)):
         expected = log_loss(labels[:, target].astype(str), table)
         assert loss[:, target].mean() == pytest.approx(expected, rel=1e-9)
-    np.testing.assert_allclose(loss, -np.log(given_to_actual))
-    assert not bad.any()
+    np.testing.assert_allclose(loss, -np.log(probability))
+    assert not invalid.any()
 
 
-def test_a_class_that_the_model_never_saw_costs_much_but_not_infinitely() -> None:
+def test_the_log_loss_of_an_unknown_class_is_large_but_finite() -> None:
     model = DecisionTreeClassifier().fit(X, X[:, 0] > 0)
     labels = np.array([[True], [None], [2.0]], object)
-    loss, _, bad = losses(model, "champion", "log_loss", X[:3], labels)
+    loss, _, invalid = losses(model, "champion", "log_loss", X[:3], labels)
     assert loss[2, 0] == pytest.approx(-np.log(1e-15))
     assert np.isnan(loss[1, 0])
-    assert not bad.any()
+    assert not invalid.any()
 
 
-def test_zero_one_counts_what_predict_gets_wrong() -> None:
+def test_zero_one_loss_counts_the_errors_of_predict() -> None:
     labels = classes(X[:, 0] + RNG.normal(size=400)).reshape(-1, 1)
     model = GaussianNB().fit(X, labels[:, 0].astype(str))
     labels[3] = None
-    loss, _, bad = losses(model, "champion", "zero_one", X, labels)
-    kept = np.arange(400) != 3
+    loss, _, invalid = losses(model, "champion", "zero_one", X, labels)
+    has_label = np.arange(400) != 3
     wrong = model.predict(X) != labels[:, 0]
-    np.testing.assert_array_equal(loss[kept, 0], wrong[kept].astype(float))
+    np.testing.assert_array_equal(loss[has_label, 0], wrong[has_label].astype(float))
     assert np.isnan(loss[3, 0])
-    assert not bad.any()
+    assert not invalid.any()
 
 
-def test_a_classifier_without_probabilities_for_a_row_is_bad_there() -> None:
+def test_a_row_without_probabilities_is_invalid() -> None:
     model = GaussianNB().fit(X, X[:, 0] > 0)
     model.theta_ = np.full_like(model.theta_, np.nan)
-    for metric in ("log_loss", "zero_one"):
-        loss, _, bad = losses(
-            model, "challenger", metric, X[:2], np.array([[True], [False]], object)
+    for loss_name in ("log_loss", "zero_one"):
+        loss, _, invalid = losses(
+            model, "challenger", loss_name, X[:2], np.array([[True], [False]], object)
         )
-        assert bad.all()
+        assert invalid.all()
         assert np.isnan(loss).all()
 
 
-def test_a_model_that_fails_is_named() -> None:
+def test_the_error_names_the_model_that_fails() -> None:
     with pytest.raises(
         ValueError, match=r"^The challenger fails in predict \(NotFittedError: This "
     ):
         losses(LinearRegression(), "challenger", "absolute", X, X)
 
 
-def test_other_shapes_are_refused() -> None:
+def test_predictions_of_another_shape_are_refused() -> None:
     model = LinearRegression().fit(X, X)
     with pytest.raises(ValueError, match=r"^The challenger gives predictions of shape \(400, 2\)"):
         losses(model, "challenger", "absolute", X, X[:, :1])
 
 
 @pytest.mark.parametrize(
-    ("model", "metric", "sentence"),
+    ("model", "loss_name", "message"),
     [
         (DummyRegressor(), "mape", "loss is 'mape': name one of"),
         (GaussianNB(), "squared", "The champion is a classifier, and squared is for regressors"),
@@ -157,16 +164,16 @@ def test_other_shapes_are_refused() -> None:
         (GaussianNB().fit(X, X[:, 0] > 0), "zero_one", "The champion was trained on 2 features"),
     ],
 )
-def test_a_model_that_does_not_fit_is_refused(model: Any, metric: str, sentence: str) -> None:
-    with pytest.raises(ValueError, match=f"^{sentence}"):
-        check_model(model, "champion", metric, ["x"])
+def test_a_model_that_does_not_fit_is_refused(model: Any, loss_name: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^{message}"):
+        check_model(model, "champion", loss_name, ["x"])
 
 
-def test_the_shown_histogram_is_nearly_that_of_the_values() -> None:
+def test_the_even_bins_approximate_the_histogram_of_the_values() -> None:
     values = RNG.normal(3, 2, 50_000)
     counts = sum(bin_counts(part) for part in np.array_split(values, 7))
     np.testing.assert_array_equal(counts, bin_counts(values))
-    even, shares = bars({"champion": counts}, None, None)
+    even, shares = even_bins({"champion": counts}, None, None)
     low, high = np.quantile(values, [0.005, 0.995])
     assert (even[0], even[-1]) == pytest.approx((low, high), rel=0.05)
     expected = np.histogram(values, even)[0] / len(values)

@@ -64,7 +64,7 @@ def test_metrics_are_computed_by_target(tmp_path: Path) -> None:
 
 
 @pytest.mark.filterwarnings("ignore:R\\^2 score is not well-defined")
-def test_a_metric_that_is_no_number_is_refused(tmp_path: Path) -> None:
+def test_a_metric_that_is_not_finite_is_refused(tmp_path: Path) -> None:
     rows = pa.table({"x": [0.0], "y": [1.0]})
     model = DummyRegressor().fit([[0]], [[1.0]])
     with pytest.raises(ValueError, match="The metric score is nan on 1 held-out rows: look for"):

@@ -3,9 +3,9 @@ from kfp import dsl
 from pipeline.components.export_model import export_model
 
 
-def test_the_model_is_offered_where_it_lies() -> None:
+def test_the_model_keeps_its_uri_and_metadata() -> None:
     trained = dsl.Model(uri="gs://b/trained", metadata={"framework": "scikit-learn", "sha256": "0"})
-    model = dsl.Model(uri="gs://b/offered")
+    model = dsl.Model(uri="gs://b/exported")
     export_model.python_func(trained=trained, score=91.5, serving_image="image", model=model)
     assert model.uri == "gs://b/trained"
     assert model.metadata == {

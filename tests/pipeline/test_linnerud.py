@@ -30,7 +30,7 @@ class Runs:
     table: str
 
     def submit(self, name: str, window: tuple[str, str], **changes: Any) -> str:
-        """Start a job over `window`; gives its resource name."""
+        """Start a job over `window`; returns its resource name."""
         values = {"project": self.project, "location": "us-central1", "source_table": self.table}
         values |= {"timestamp_column": "measured_at", "min_score": 60.0} | COLUMNS | changes
         values |= {"interval_start": window[0], "interval_end": window[1]}
@@ -38,12 +38,12 @@ class Runs:
         job = PipelineJob()
         runtime = {"gcsOutputDirectory": folder, "parameterValues": values}
         json_format.ParseDict({"pipelineSpec": SPEC, "runtimeConfig": runtime}, job._pb)
-        made = self.client.create_pipeline_job(
+        created = self.client.create_pipeline_job(
             parent=f"projects/{self.project}/locations/us-central1",
             pipeline_job=job,
             pipeline_job_id=f"pipeline-tests-{name}",
         )
-        return str(made.name)
+        return str(created.name)
 
     def result(self, job: str) -> tuple[str, dict[str, Any]]:
         """The final state of a job and its tasks by name."""
@@ -58,22 +58,22 @@ class Runs:
 
 @pytest.fixture(scope="module")
 def runs(sandbox: Sandbox) -> Runs:
-    """The sandbox with the example's data in a table of these tests' own."""
+    """The sandbox with the example's data in a separate table."""
     project = sandbox.env["GOOGLE_CLOUD_PROJECT"]
     table = f"{project}.pipeline_tests.measurements"
     options = {"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]}
-    nobody = AnonymousCredentials()
-    with bigquery.Client(project, credentials=nobody, client_options=options) as client:
+    anonymous = AnonymousCredentials()
+    with bigquery.Client(project, credentials=anonymous, client_options=options) as client:
         load(client, NOW, table, count=1)
     options = {"api_endpoint": sandbox.env["VERTEX_AI_EMULATOR_HOST"]}
     return Runs(
-        PipelineServiceClient(transport="rest", client_options=options, credentials=nobody),
+        PipelineServiceClient(transport="rest", client_options=options, credentials=anonymous),
         project,
         table,
     )
 
 
-def test_a_good_week_is_offered_and_a_poor_score_is_not(
+def test_a_good_week_is_exported_and_a_poor_score_is_not(
     runs: Runs, trained: tuple[dsl.Model, dsl.Dataset]
 ) -> None:
     good = runs.submit("good", WEEK)
@@ -88,14 +88,16 @@ def test_a_good_week_is_offered_and_a_poor_score_is_not(
     assert uri.startswith("gs://")
     assert metrics["score"] > 90
     assert metrics["n_test"] == 400
-    offered = dict(model.metadata)
-    assert offered["score"] == metrics["score"]
-    assert list(offered["feature_columns"]) == list(FEATURES)
-    assert list(offered["target_columns"]) == list(TARGETS)
-    assert offered["framework"] == "scikit-learn"
-    assert offered["framework_version"].startswith("1.6.")
-    assert "/sklearn-cpu.1-6:" in offered["serving_image"]
-    assert offered["sha256"] == trained[0].metadata["sha256"], "as trained in another process"
+    exported = dict(model.metadata)
+    assert exported["score"] == metrics["score"]
+    assert list(exported["feature_columns"]) == list(FEATURES)
+    assert list(exported["target_columns"]) == list(TARGETS)
+    assert exported["framework"] == "scikit-learn"
+    assert exported["framework_version"].startswith("1.6.")
+    assert "/sklearn-cpu.1-6:" in exported["serving_image"]
+    assert exported["sha256"] == trained[0].metadata["sha256"], (
+        "the same model as in another process"
+    )
 
     state, tasks = runs.result(poor)
     assert state == "PIPELINE_STATE_SUCCEEDED"
@@ -103,11 +105,11 @@ def test_a_good_week_is_offered_and_a_poor_score_is_not(
     assert "export-model" not in tasks or not tasks["export-model"].outputs
 
 
-def test_the_task_says_what_is_wrong_with_the_source(runs: Runs) -> None:
+def test_the_task_reports_the_error_in_the_source(runs: Runs) -> None:
     job = runs.submit("bad", WEEK, feature_columns=["height_cm"])
     state, tasks = runs.result(job)
     assert state == "PIPELINE_STATE_FAILED"
     assert tasks["create-dataset"].state.name == "FAILED"
-    sentence = f"Table {runs.table} has no column height_cm: correct the name in the model's YAML"
-    assert sentence in tasks["create-dataset"].error.message
+    message = f"Table {runs.table} has no column height_cm: correct the name in the model's YAML"
+    assert message in tasks["create-dataset"].error.message
     assert "train" not in tasks or tasks["train"].state.name != "SUCCEEDED"

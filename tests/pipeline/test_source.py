@@ -5,11 +5,11 @@ import pytest
 
 from pipeline.source import check_columns, table_path, window_filter
 
-MOMENT = pa.timestamp("us", tz="UTC")
+UTC_TIME = pa.timestamp("us", tz="UTC")
 SCHEMA = pa.schema(
     [
         ("id", pa.int64()),
-        ("at", MOMENT),
+        ("at", UTC_TIME),
         ("local", pa.timestamp("us")),
         ("x", pa.float64()),
         ("y", pa.decimal128(38, 9)),
@@ -28,7 +28,7 @@ def test_a_project_may_have_a_domain() -> None:
 
 
 @pytest.mark.parametrize("table", ["d.t", "p.d.", "", "p:d.t", "bq://p"])
-def test_other_table_names_are_refused(table: str) -> None:
+def test_invalid_table_names_are_refused(table: str) -> None:
     with pytest.raises(ValueError, match=re.escape(f"source_table is {table!r}: name it project.")):
         table_path(table)
 
@@ -41,14 +41,16 @@ def test_the_window_is_half_open_and_in_utc() -> None:
 
 
 @pytest.mark.parametrize("time", ["monday", "2026-01-05T03:00:00", ""])
-def test_a_time_needs_its_zone(time: str) -> None:
+def test_a_time_without_a_zone_is_refused(time: str) -> None:
     with pytest.raises(ValueError, match=r"interval_start is .*: give a time with its zone"):
         window_filter("at", time, "2026-01-12T03:00:00Z")
 
 
 @pytest.mark.parametrize("column", ["at` IS NULL OR `at", "a t", "1st", "", "at\n", "a" * 301])
-def test_the_name_of_a_column_is_checked_before_it_stands_in_a_restriction(column: str) -> None:
-    with pytest.raises(ValueError, match=r"timestamp_column is .*, which is no name of a column"):
+def test_the_column_name_of_a_row_restriction_is_checked(column: str) -> None:
+    with pytest.raises(
+        ValueError, match=r"The column name .* is not valid in BigQuery: correct it"
+    ):
         window_filter(column, "2026-01-05T03:00:00Z", "2026-01-12T03:00:00Z")
 
 
@@ -58,11 +60,11 @@ def test_an_empty_interval_is_refused() -> None:
 
 
 def test_columns_of_any_numeric_type_are_accepted() -> None:
-    check_columns(SCHEMA, "p.d.t", "at", "name", ["x", "id"], ["y"])
+    check_columns(SCHEMA, "p.d.t", "at", ["x", "id"], ["y"], key="name")
 
 
 @pytest.mark.parametrize(
-    ("timestamp", "key", "features", "targets", "sentence"),
+    ("timestamp", "key", "features", "targets", "message"),
     [
         ("when", "id", ["x"], ["y"], "Table p.d.t has no column when: correct the name"),
         ("at", "ID", ["x"], ["y"], "Table p.d.t has no column ID: "),
@@ -76,8 +78,8 @@ def test_columns_of_any_numeric_type_are_accepted() -> None:
         ("at", "id", ["x"], [], "feature_columns or target_columns is empty: "),
     ],
 )
-def test_what_cannot_be_trained_on_is_refused(
-    timestamp: str, key: str, features: list[str], targets: list[str], sentence: str
+def test_columns_that_cannot_be_trained_on_are_refused(
+    timestamp: str, key: str, features: list[str], targets: list[str], message: str
 ) -> None:
-    with pytest.raises(ValueError, match=f"^{re.escape(sentence)}"):
-        check_columns(SCHEMA, "p.d.t", timestamp, key, features, targets)
+    with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
+        check_columns(SCHEMA, "p.d.t", timestamp, features, targets, key)

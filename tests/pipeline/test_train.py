@@ -21,7 +21,7 @@ def test_the_same_rows_in_another_order_give_the_same_model(
     rows = pq.read_table(week.path).slice(0, 200)
     shuffled = rows.take(np.random.default_rng(1).permutation(rows.num_rows))
     results = []
-    for name, table in (("one", rows), ("other", shuffled)):
+    for name, table in (("sorted", rows), ("shuffled", shuffled)):
         dataset = dsl.Dataset(uri=str(tmp_path / name))
         pq.write_table(table, dataset.path)
         model, held_out = train_on(dataset, tmp_path)
@@ -40,13 +40,13 @@ def test_every_fifth_row_is_held_out(week: dsl.Dataset, trained: Trained) -> Non
 def test_the_model_predicts_from_lists_in_the_order_of_its_columns(trained: Trained) -> None:
     model = joblib.load(Path(trained[0].path, "model.joblib"))
     ((chins, situps, jumps),) = model.predict([[86.6, 91.4, 50]]).tolist()
-    # The person measured so in Linnerud did 5, 162 and 60.
+    # The person with these values in Linnerud did 5, 162 and 60.
     assert 3 < chins < 8
     assert 130 < situps < 180
     assert 45 < jumps < 80
 
 
-def test_metadata_says_what_the_model_is(trained: Trained) -> None:
+def test_the_metadata_describes_the_model(trained: Trained) -> None:
     model = trained[0]
     file = Path(model.path, "model.joblib")
     assert model.metadata["activation"] in ("tanh", "relu")
@@ -61,7 +61,7 @@ def test_metadata_says_what_the_model_is(trained: Trained) -> None:
     }
 
 
-def test_the_file_needs_only_what_a_model_server_has(trained: Trained) -> None:
+def test_the_file_needs_only_packages_of_a_model_server(trained: Trained) -> None:
     model = joblib.load(Path(trained[0].path, "model.joblib"))
     named = [
         str(argument).split()[0]

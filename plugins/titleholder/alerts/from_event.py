@@ -134,7 +134,8 @@ def _differences(event: Event) -> str:
     remaining = event.evidence.get(STILL_DIFFERS)
     return (
         "The endpoint was changed by hand and still differs from the record "
-        f"({'; '.join(remaining)}): trigger {event.model}__rollout with the intent adopt or restore."
+        f"({'; '.join(remaining)}): trigger {event.model}__rollout with the intent adopt or "
+        "restore."
         if remaining
         else ""
     )

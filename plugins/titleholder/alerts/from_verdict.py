@@ -77,7 +77,8 @@ def alert_for_verdict(
         kind,
         config.model,
         f"{challenger.version} (data until {challenger.data_interval_end})",
-        f"Challenger with {percentage} % for {format_days(lived)}: {found.outcome}: {decision.reason}.",
+        f"Challenger with {percentage} % for {format_days(lived)}: {found.outcome}: "
+        f"{decision.reason}.",
         f"unchanged: the challenger {challenger.version} receives {percentage} % of the traffic.",
         todo,
     ).linked(*pages)

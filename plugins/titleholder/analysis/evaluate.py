@@ -31,7 +31,7 @@ from titleholder.rollout.view import View
 @dataclass(frozen=True)
 class DuelResult:
     """The result of a duel: its job's resource name, the time of its evidence, the evidence as
-    docs/duel.md describes it, and the URI of its report."""
+    docs/reference/duel.md describes it, and the URI of its report."""
 
     job: str
     at: datetime

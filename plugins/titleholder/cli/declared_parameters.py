@@ -63,7 +63,7 @@ def duel_faults(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list
     declared = _declared(spec)
     found = [
         f"duel.template: {name} requires {each}, which no duel is given; give it a default, and "
-        "compile it anew (docs/duel.md)"
+        "compile it anew (docs/reference/duel.md)"
         for each in _missing(declared, given)
     ]
     return found + _broken("duel", name, declared, given)
@@ -73,7 +73,7 @@ def _broken(
     section: str, name: str, declared: Mapping[str, Any], given: Mapping[str, Any]
 ) -> list[str]:
     """What of that which every run gives does not fit: the pipeline is wrong, not the file."""
-    page = "docs/duel.md" if section == "duel" else "docs/pipeline-contract.md"
+    page = "docs/reference/duel.md" if section == "duel" else "docs/reference/pipeline-contract.md"
     then = f"which every run gives it; mend the pipeline and compile it anew ({page})"
     found = [
         f"{section}.template: {name} does not declare {each}, {then}"

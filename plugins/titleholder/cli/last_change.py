@@ -27,8 +27,8 @@ class LastChange:
 
 
 def last_change(desk: CommandContext, last_challenger: str | None, now: datetime) -> LastChange:
-    """The last change since LOOK_BACK before `now`; raises nothing, since `status` must work without
-    BigQuery. `last_challenger` is a deployed model id."""
+    """The last change since LOOK_BACK before `now`; raises nothing, since `status` must work
+    without BigQuery. `last_challenger` is a deployed model id."""
     try:
         events = desk.events_within(SECONDS).read(desk.config.model, since=now - LOOK_BACK)
     except Exception as error:

@@ -102,7 +102,8 @@ def _report(model: _Checked) -> Iterator[str]:
     yield f"  deploy    {endpoint}: a challenger receives {percentages} of the traffic"
     duel, promotion = config.duel, _PROMOTION[config.rollout.promotion]
     yield "  evaluate  " + (
-        f"{duel.schedule} (UTC): by the {format_loss(duel.loss)} on {duel.target}; a better challenger "
+        f"{duel.schedule} (UTC): by the {format_loss(duel.loss)} on {duel.target}; a better "
+        "challenger "
         f"is {promotion}"
         if duel
         else f"nothing by itself: trigger {config.model}__rollout to promote or roll back"

@@ -44,7 +44,7 @@ class Duel(Section):
         "0 5 * * *", description="five cron fields in UTC: when the challenger is evaluated"
     )
     template: Template = Field(
-        "duel.yaml", description="the pipeline template of the comparison (docs/duel.md)"
+        "duel.yaml", description="the pipeline template of the comparison (docs/reference/duel.md)"
     )
     timeout: Duration = Field(
         timedelta(hours=6), description="a job older than this is cancelled and the run fails"

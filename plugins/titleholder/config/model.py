@@ -96,7 +96,7 @@ class Alerts(Section):
     connection: ConnectionId = Field(
         "titleholder_alerts",
         description="the Airflow connection whose password is the URL of a webhook; it may be "
-        "missing (docs/alerts.md)",
+        "missing (docs/how-to/alerts.md)",
     )
     email: list[Email] = Field(
         default_factory=list, description="addresses for e-mail by Airflow's own backend"
@@ -107,7 +107,7 @@ class Alerts(Section):
     late_after: Duration | None = Field(
         None,
         description="a run is late when it takes this much longer than the last ones on average; "
-        "without it, never (docs/alerts.md)",
+        "without it, never (docs/how-to/alerts.md)",
     )
 
 
@@ -149,13 +149,13 @@ class ModelConfig(Section):
         None,
         validate_default=True,
         description="the comparison of champion and challenger. With this section "
-        "`<model>__rollout` runs on `duel.schedule` and evaluates the challenger (docs/rollout.md, "
-        "docs/verdict.md), without it only on request",
+        "`<model>__rollout` runs on `duel.schedule` and evaluates the challenger "
+        "(docs/explanation/rollout.md, docs/explanation/verdict.md), without it only on request",
     )
     events_table: Table = Field(
         "titleholder.events",
-        description="the BigQuery table of events (docs/events.md); created in the region if it is "
-        "missing",
+        description="the BigQuery table of events (docs/reference/events.md); created in the "
+        "region if it is missing",
     )
     alerts: Alerts = Field(Alerts(), description="where alerts are sent")
 

@@ -58,8 +58,8 @@ class Pipeline(Section):
     )
     parameters: Parameters = Field(
         default_factory=dict,
-        description="parameters beside those of the contract (docs/pipeline-contract.md), of which "
-        "it may set none",
+        description="parameters beside those of the contract "
+        "(docs/reference/pipeline-contract.md), of which it may set none",
     )
     skip_unchanged: bool = Field(
         True,

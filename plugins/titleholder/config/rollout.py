@@ -78,7 +78,7 @@ class Rollout(Section):
     replacement: Literal["recreate", "surge"] = Field(
         "recreate",
         description="`recreate`: the old challenger is undeployed before the new one is deployed; "
-        "`surge`: after it (docs/rollout.md)",
+        "`surge`: after it (docs/explanation/rollout.md)",
     )
     keep_previous_champion: bool = Field(
         True,
@@ -86,7 +86,7 @@ class Rollout(Section):
         "that the promotion can be undone in one write; it is billed",
     )
     guardrails: Guardrails | None = Field(
-        None, description="limits on live traffic (docs/rollout.md); needs a `duel`"
+        None, description="limits on live traffic (docs/explanation/rollout.md); needs a `duel`"
     )
 
     @model_validator(mode="before")

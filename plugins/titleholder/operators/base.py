@@ -135,6 +135,7 @@ class ModelOperator(BaseOperator):
 
 
 def poll_delay(elapsed: timedelta) -> timedelta:
-    """The wait until the next poll of something that has taken `elapsed` so far: half of it, between
-    2 seconds and 5 minutes, so that short waits end promptly and half an hour takes 19 polls."""
+    """The wait until the next poll of something that has taken `elapsed` so far: half of it,
+    between 2 seconds and 5 minutes, so that short waits end promptly and half an hour takes 19
+    polls."""
     return min(max(elapsed / 2, timedelta(seconds=2)), timedelta(minutes=5))

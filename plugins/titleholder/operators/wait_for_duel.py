@@ -14,7 +14,7 @@ from titleholder.pipelines.contract import Job
 
 class WaitForDuelOperator(WaitForJobOperator):
     """Returns `{"job", "measured", "evidence", "report"}`: the job's resource name, the time from
-    which its numbers are (RFC 3339), what docs/duel.md calls the evidence, and the page's URI."""
+    which its numbers are (RFC 3339), the evidence of docs/reference/duel.md, and the page's URI."""
 
     submitted_by = "submit_duel"
     section = "duel"

@@ -1,4 +1,4 @@
-"""What a pipeline is given and what it gives back: docs/pipeline-contract.md, as code. No I/O."""
+"""Parameters and outputs of a pipeline: docs/reference/pipeline-contract.md, as code. No I/O."""
 
 import math
 import re
@@ -183,5 +183,6 @@ def evaluated_score(job: Job) -> float:
 
 def _broken(job: Job, what: str) -> PipelineError:
     return PipelineError(
-        f"{job.name} does not keep the pipeline contract: {what}; see docs/pipeline-contract.md"
+        f"{job.name} does not keep the pipeline contract: {what}; see "
+        "docs/reference/pipeline-contract.md"
     )

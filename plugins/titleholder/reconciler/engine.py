@@ -176,7 +176,8 @@ class Reconciler:
                 check(view)
             if step in done:
                 raise ManualActionRequired(
-                    f"another caller undid this: {words}; look at `titleholder status {view.model}`, "
+                    f"another caller undid this: {words}; look at `titleholder status "
+                    f"{view.model}`, "
                     "agree on what is to be done, then repeat this"
                 )
             event = (

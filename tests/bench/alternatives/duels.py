@@ -25,8 +25,7 @@ def alone(project: str, table: str, start: str, end: str, model: str) -> dict[st
     import pyarrow as pa
     from google.cloud.bigquery_storage import DataFormat, ReadSession
 
-    from pipeline.components.create_dataset import storage_client
-    from pipeline.source import table_path, window_filter
+    from pipeline.source import storage_client, table_path, window_filter
 
     client, estimator = storage_client(), joblib.load(model)
     session = client.create_read_session(

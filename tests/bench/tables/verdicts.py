@@ -31,7 +31,7 @@ def measure(options: Options) -> Table:
         ),
         rows,
         notes=[
-            f"{rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}. docs/verdict.md "
-            "says what it means."
+            f"{rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}. "
+            "docs/explanation/verdict.md says what it means."
         ],
     )

@@ -10,8 +10,8 @@ from tests.titleholder.analysis.test_verdict import BETTER, CONTEXT, COUNTS, RUL
 from titleholder.analysis.counts import contradiction
 from titleholder.analysis.verdict import Outcome, verdict
 
-# What one row adds to each of COUNTS, by docs/duel.md. A skipped row and a row without any label
-# are not scored; a prediction is valid or invalid, whichever target's label the row has.
+# What one row adds to each of COUNTS, by docs/reference/duel.md. A skipped row and a row without
+# any label are not scored; a prediction is valid or invalid, whichever target's label the row has.
 SKIPPED = [(1, labelled, 1, 0, 0, 0, 0, 0) for labelled in (0, 1)]
 UNSCORED = [(1, 0, 0, 0, 0, 0, 0, 0)]
 SCORED = [

@@ -126,12 +126,13 @@ def test_a_pipeline_that_does_not_take_what_every_run_gives(check: Check, tmp_pa
         "linnerud.yaml: pipeline.parameters.key_column: is 'name'; write 'id' or 'number', as the "
         "pipeline linnerud.yaml declares it",
         "linnerud.yaml: pipeline.template: linnerud.yaml does not declare location, "
-        f"{every} (docs/pipeline-contract.md)",
+        f"{every} (docs/reference/pipeline-contract.md)",
         "linnerud.yaml: pipeline.template: linnerud.yaml declares as STRING the min_score, "
-        f"{every} (docs/pipeline-contract.md)",
+        f"{every} (docs/reference/pipeline-contract.md)",
         "linnerud.yaml: duel.template: duel.yaml requires batch_size, which no duel is given; give "
-        "it a default, and compile it anew (docs/duel.md)",
-        f"linnerud.yaml: duel.template: duel.yaml does not declare loss, {every} (docs/duel.md)",
+        "it a default, and compile it anew (docs/reference/duel.md)",
+        "linnerud.yaml: duel.template: duel.yaml does not declare loss, "
+        f"{every} (docs/reference/duel.md)",
     ]
 
 

@@ -281,7 +281,7 @@ def test_a_model_that_extends_another(tmp_path: Path) -> None:
 
 
 def test_the_staging_model_in_the_docs(tmp_path: Path) -> None:
-    page = (LINNERUD.parents[2] / "docs" / "models.md").read_text()
+    page = (LINNERUD.parents[2] / "docs" / "how-to" / "environments.md").read_text()
     (text,) = re.findall(r"```yaml\n# dags/models/linnerud-staging\.yaml\n(.*?)```", page, re.S)
     write_staging(tmp_path, text).rename(tmp_path / "linnerud-staging.yaml")
     found = load_models(tmp_path)

@@ -18,7 +18,7 @@ from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
-from tests.sandbox.conftest import PROJECT, HandClock
+from tests.sandbox.conftest import PROJECT, ManualClock
 from tests.titleholder.reconciler.channel import Channel
 
 
@@ -27,7 +27,7 @@ class DirectVertex:
     splits that were ever live. It answers in the caller's thread, one caller at a time."""
 
     def __init__(self, channel: Channel) -> None:
-        self.clock = HandClock()
+        self.clock = ManualClock()
         store = Store(Path(":memory:"))
         operations = Operations(store, self.clock)
         durations = Durations(deploy=12, undeploy=3, other=1)
@@ -35,11 +35,11 @@ class DirectVertex:
         serving = Serving(store, Anything(), random.Random(0), PROJECT)  # type: ignore[arg-type]
 
         def changed(name: str) -> None:
-            serving.forget(name)
+            serving.invalidate(name)
             self.traffic.record(name)
 
         endpoints = EndpointRecords(context, changed)
-        models = ModelRecords(context, endpoints, serving.forget_all)
+        models = ModelRecords(context, endpoints.deployments, serving.invalidate_all)
         self.traffic = TrafficHistory(store, self.clock, serving.loaded)
         self._store, self._operations = store, operations
         self._services: list[Any] = [

@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults import Faults, unsound
 from tests.sandbox.conftest import Storage
-from tests.sandbox.kill_helper import Mortal
+from tests.sandbox.kill_helper import KillableServer
 from tests.titleholder.reconciler.conftest import Scene, name
 from tests.titleholder.reconciler.stream import Answer, Stream, astray
 from titleholder.rollout.intents import (
@@ -36,7 +36,7 @@ class Day:
         time.sleep(min(seconds, 0.25))
 
 
-class Apart(Mortal):
+class Apart(KillableServer):
     """A Vertex AI as a process of its own, where deployments take a moment."""
 
     clock = Day()

@@ -159,6 +159,6 @@ class EventsTable:
         if fault is ErrorKind.INVALID and not isinstance(error, NotFound):
             return EnvironmentConfigError(
                 f"{what}: BigQuery refuses it for {table} ({why}); compare the table's columns "
-                "with docs/events.md"
+                "with docs/reference/events.md"
             )
         return RetryableError(f"{what}: {table} cannot be read or written now ({why})")

@@ -163,5 +163,7 @@ def _query_error(key: str, table: str, error: Exception) -> str:
             "roles/bigquery.dataViewer on it"
         )
     if fault is ErrorKind.INVALID:
-        return f"{table} has not the columns of docs/rollout.md ({why}); mend it, or {key}"
+        return (
+            f"{table} has not the columns of docs/explanation/rollout.md ({why}); mend it, or {key}"
+        )
     return f"{table} cannot be read now ({why})"

@@ -359,7 +359,7 @@ def test_a_dataset_that_may_not_be_made(table: EventsTable, strict: StrictBigQue
             EnvironmentConfigError,
             "more than 1000000000 bytes",
         ),
-        ("MERGE", 400, "invalidQuery", EnvironmentConfigError, "docs/events.md"),
+        ("MERGE", 400, "invalidQuery", EnvironmentConfigError, "docs/reference/events.md"),
         ("MERGE", 404, "notFound", RetryableError, "cannot be read or written now"),
     ],
 )
@@ -460,7 +460,7 @@ def test_the_questions_of_the_page(table: EventsTable, client: bigquery.Client, 
     found = {"verdict": {"outcome": "hold", "n": 500, "estimate": 0.25}}
     judged = replace(SEATED, id="judged", action="evaluated", reason="not yet", evidence=found)
     table.append([SEATED, promoted, refused, judged])
-    page = (REPOSITORY / "docs" / "events.md").read_text()
+    page = (REPOSITORY / "docs" / "reference" / "events.md").read_text()
     questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     champion, refusals, verdicts, promotions = (
         list(client.query_and_wait(question.replace("titleholder.events", name)))
@@ -472,7 +472,8 @@ def test_the_questions_of_the_page(table: EventsTable, client: bigquery.Client, 
     assert (said["challenger_after"], said["outcome"]) == (SEATED.challenger_after, "hold")
     assert (float(said["n"]), float(said["estimate"])) == (500, 0.25)
     assert [row["time"] for row in promotions] == [promoted.time]
-    assert all(f"`{column.name}`" in page for column in COLUMNS)
+    columns = (REPOSITORY / "docs" / "reference" / "event-table.md").read_text()
+    assert all(f"`{column.name}`" in columns for column in COLUMNS)
 
 
 def lose_once(what: str) -> Callable[[Call], str | None]:

@@ -137,7 +137,7 @@ def test_errors_and_latency_within_the_window(strict: StrictBigQuery) -> None:
     [
         (403, "accessDenied", "may not be read (403 POST"),
         (400, "bytesBilledLimitExceeded", "would bill more than rollout.guardrails.max_bytes"),
-        (400, "invalidQuery", "has not the columns of docs/rollout.md"),
+        (400, "invalidQuery", "has not the columns of docs/explanation/rollout.md"),
         (404, "notFound", "there is no table titleholder-local.live.log"),
         (500, "backendError", "titleholder-local.live.log cannot be read now"),
     ],

@@ -1,0 +1,95 @@
+"""Objections to a deployment, from the desired state and the existing objects. No I/O."""
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+
+from deploy.checkout import DesiredState
+from deploy.plan import Delete, Object, Upload, plan, release_of
+
+_FORCE = "repeat this with FORCE=1"
+
+
+@dataclass(frozen=True)
+class Objection:
+    """A reason not to deploy, and its remedy: together a sentence."""
+
+    reason: str
+    remedy: str
+
+    def __str__(self) -> str:
+        return f"{self.reason}; {self.remedy}"
+
+
+def uncommitted(desired: DesiredState) -> list[Objection]:
+    """At most one objection: files that would be uploaded and are in no commit."""
+    if not desired.uncommitted:
+        return []
+    return [
+        Objection(
+            f"{', '.join(desired.uncommitted)} in this checkout differs from the last commit",
+            "commit it, or repeat this with UNCOMMITTED=1 to deploy the working tree as it is",
+        )
+    ]
+
+
+def objections(desired: DesiredState, existing: Mapping[str, Object]) -> list[Objection]:
+    """Objections to the steps of `plan` that FORCE=1 overrides: objects of other owners that would
+    be replaced, one objection for each owner, and deployed models that would be dropped."""
+    steps = plan(desired, existing)
+    replaced = [step.name for step in steps if isinstance(step, Upload) and step.generation]
+    deleted = [step.name for step in steps if isinstance(step, Delete)]
+    foreign = (name for name in replaced if not existing[name].written_by(desired.owner))
+    return [
+        *_foreign(desired, existing, foreign),
+        *_dropped(desired, existing, [*replaced, *deleted]),
+    ]
+
+
+def _foreign(
+    desired: DesiredState, existing: Mapping[str, Object], names: Iterable[str]
+) -> Iterator[Objection]:
+    # By owner; None for objects that no deployment wrote.
+    groups: dict[str | None, list[str]] = {}
+    for name in sorted(names):
+        found = existing[name]
+        groups.setdefault(found.owner if found.deployed else None, []).append(name)
+    for owner, group in groups.items():
+        listed = f"{', '.join(group)} in the bucket"
+        if owner is None:
+            yield Objection(
+                f"{listed} was not written by `make deploy`, or was changed since",
+                f"keep what you need of it, then {_FORCE}",
+            )
+        elif not owner:
+            yield Objection(
+                f"{listed} was written by a `make deploy` that recorded no owner",
+                f"if that was this project's, {_FORCE} to take it over",
+            )
+        else:
+            yield Objection(
+                f"{listed} belongs to {owner}, and this checkout is {desired.owner}",
+                f"deploy to another environment, give both one OWNER, or {_FORCE} to take it over",
+            )
+
+
+def _dropped(
+    desired: DesiredState, existing: Mapping[str, Object], names: Iterable[str]
+) -> Iterator[Objection]:
+    """Models of the releases whose DAG files would be replaced or deleted."""
+    dag_files = [name for name in names if re.fullmatch(r"dags/.*\.py", name)]
+    releases = {existing[name].release for name in dag_files}
+    deployed: dict[str, str] = {}
+    for name in sorted(existing):
+        # DAG files that were copied by hand have no release, and their models in dags/models/.
+        match = re.fullmatch(r"(?:dags|plugins/[^/]+)/models/([^/]+)\.yaml", name)
+        if match and release_of(name) in releases:
+            deployed.setdefault(match[1], name)
+    for model, name in deployed.items():
+        if model not in desired.models:
+            yield Objection(
+                f"the model {model} is deployed ({name} in the bucket) and git tracks no "
+                f"dags/models/{model}.yaml in this checkout, so its DAGs would disappear, while "
+                "its endpoint stays",
+                f"add the file, or {_FORCE} to drop the model",
+            )

@@ -1,0 +1,1 @@
+"""The report of a duel: one HTML page with inline SVG, without any library."""
