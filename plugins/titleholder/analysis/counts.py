@@ -15,8 +15,8 @@ _COUNTS = (
 
 
 def contradiction(evidence: Evidence) -> str:
-    """The counts that contradict the definitions in docs/duel.md, as a reason; "" if some rows can
-    have all of them. Total."""
+    """The counts that contradict the definitions in docs/reference/duel.md, as a reason; "" if some
+    rows can have all of them. Total."""
     counts = {name: getattr(evidence, name) for name in _COUNTS}
     if not (all(map(_is_whole_number, counts.values())) and _possible(**counts)):
         listed = ", ".join(f"{name} {count:.16g}" for name, count in counts.items())

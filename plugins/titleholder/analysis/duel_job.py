@@ -1,4 +1,4 @@
-"""Parameters and result of a duel job, as docs/duel.md defines them. No I/O."""
+"""Parameters and result of a duel job, as docs/reference/duel.md defines them. No I/O."""
 
 import math
 from collections.abc import Mapping
@@ -80,7 +80,7 @@ def duel_result(job: Job) -> tuple[dict[str, Any], str]:
             return report.metadata["evidence"], report.uri
     raise PipelineError(
         f"{job.name} is no duel: its task 'compare' has no artifact 'report' with the metadata "
-        "'evidence'; see docs/duel.md"
+        "'evidence'; see docs/reference/duel.md"
     )
 
 

@@ -13,7 +13,7 @@ from titleholder.config.types import Duration, Section, Template, WithoutKeys
 
 @dataclass(frozen=True)
 class RuntimeParameters:
-    """The parameters of every run of a training pipeline (docs/pipeline-contract.md).
+    """The parameters of every run of a training pipeline (docs/reference/pipeline-contract.md).
 
     Times are RFC 3339 in UTC, the table's name includes its project, and `min_score` is on the
     scale of the pipeline's score.
