@@ -3,5 +3,5 @@
 http/ derives paths and types from Google's client library, and converts JSON to messages; app.py
 calls the service method of the same name. Each service has a package: endpoints/, models/,
 prediction/, pipelines/, operations/. Modules that say "No I/O" contain only rules. Any other method
-responds with 501; docs/sandbox-coverage.md lists all of them.
+responds with 501; docs/reference/sandbox-coverage.md lists all of them.
 """
