@@ -1,6 +1,7 @@
 """`make docs`: writes the generated pages of docs/reference from the code they describe."""
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -12,7 +13,7 @@ from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
 from titleholder.analysis.verdict import Outcome
 from titleholder.cli.main import make_parser
 from titleholder.config.json_schema import keys
-from titleholder.events.event import Action
+from titleholder.events.event import NO_CHANGE_ACTIONS, Action
 from titleholder.events.rows import COLUMNS
 from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS, Label
 
@@ -60,7 +61,7 @@ def event_table() -> str:
     """The columns and actions of the events table."""
     columns = [(f"`{one.name}`", one.type, one.description) for one in COLUMNS]
     actions = [
-        (f"`{one.value}`", one.description, "yes" if one.changes else "no") for one in Action
+        (f"`{one.value}`", one.description, _yes(one not in NO_CHANGE_ACTIONS)) for one in Action
     ]
     return _page(
         "Columns and actions of the events table",
@@ -202,7 +203,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _page(title: str, *parts: str) -> str:
-    return "\n\n".join([NOTE, f"# {title}", *(part for part in parts if part)]) + "\n"
+    text = "\n\n".join([NOTE, f"# {title}", *(part for part in parts if part)]) + "\n"
+    # Descriptions name a page by its path; here it is a link.
+    return re.sub(r"(?<![\w/.])docs/([\w-]+/([\w-]+)\.md)", r"[\2](../\1)", text)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ DEPLOY_SECONDS = 2.0
 
 def main(arguments: list[str] | None = None) -> int:
     """Run one verb; 0 if it succeeded, otherwise 1 with one sentence on stderr."""
-    options = _parser().parse_args(arguments)
+    options = make_parser().parse_args(arguments)
     home = Home(options.var.resolve())
     try:
         return int(options.verb(home, options))
@@ -153,8 +153,9 @@ def _services(home: Home, state: State, options: argparse.Namespace) -> list[Ser
     return result
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
     parser.add_argument(
         "--var", type=Path, default=Path("var"), help="the folder of all data (default var)"
     )

@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from titleholder.errors import ManualActionRequired
 from titleholder.intervals import Interval, last_complete
+from titleholder.labels import format_label_time, parse_label_time
 
 MAX_GENERATION = 99
 
@@ -118,3 +119,15 @@ def _deployed_model_id(model: str, recency: Recency) -> str:
     minutes = int(recency.until.timestamp() // 60)
     offset = int(hashlib.sha256(model.encode()).hexdigest(), 16)
     return str(_FIRST_ID + (minutes * 100 + recency.generation + offset) % _IDS)
+
+
+def label_recency(recency: Recency) -> str:
+    """A recency as a label value: `20261116t030000z-g0`."""
+    return f"{format_label_time(recency.until)}-g{recency.generation}"
+
+
+def recency_of_label(value: str) -> Recency | None:
+    """The recency that `label_recency` encoded; None for any other value."""
+    match = re.fullmatch(r"(.+)-g([0-9]{1,2})", value)
+    until = parse_label_time(match[1]) if match is not None else None
+    return Recency(until, int(match[2])) if match is not None and until is not None else None

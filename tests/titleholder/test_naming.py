@@ -11,15 +11,15 @@ from titleholder.intervals import Interval, last_complete
 from titleholder.labels import (
     dag_run_label,
     format_label_time,
-    label_recency,
     parse_label_time,
-    recency_of_label,
 )
 from titleholder.naming import (
     Recency,
     TrainingRun,
     deployed_model_id_of,
+    label_recency,
     recency_of,
+    recency_of_label,
     training_run_of,
 )
 

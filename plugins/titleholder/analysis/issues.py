@@ -1,6 +1,8 @@
 """Issues of evidence and of live traffic. None of them allows a promotion."""
 
-from enum import Enum, StrEnum
+from enum import Enum
+
+from titleholder.labels import DescribedEnum
 
 
 class EvidenceIssue(Enum):
@@ -75,17 +77,8 @@ class EvidenceIssue(Enum):
         self.description = description
 
 
-class GuardrailIssue(StrEnum):
+class GuardrailIssue(DescribedEnum):
     """An issue of live traffic, found by limits.py, sample_ratio.py or when reading it."""
-
-    description: str
-
-    def __new__(cls, word: str, description: str) -> "GuardrailIssue":
-        """The issue as a string; `description` says what it means."""
-        issue = str.__new__(cls, word)
-        issue._value_ = word
-        issue.description = description
-        return issue
 
     CHALLENGER_LIMITS = (
         "challenger_limits",

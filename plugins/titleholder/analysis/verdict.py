@@ -1,22 +1,25 @@
 """The verdict on a challenger, from evidence to one of four outcomes. No I/O."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from titleholder.analysis.checks import Issues, check_evidence
 from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
 from titleholder.config.duel import Duel, format_days, format_loss
+from titleholder.labels import DescribedEnum
 
 
-class Outcome(StrEnum):
-    """The outcome of a verdict. Hold and inconclusive both leave the traffic as it is."""
+class Outcome(DescribedEnum):
+    """The outcome of a verdict."""
 
-    PROMOTE = "promote"
-    ROLLBACK = "rollback"
-    HOLD = "hold"  # no issue, or one that more rows or time will settle
-    INCONCLUSIVE = "inconclusive"  # time will not settle it: a user should look
+    PROMOTE = "promote", "the challenger is better, or not worse by more than the margin"
+    ROLLBACK = "rollback", "the challenger is worse, invalid or undecided for too long"
+    HOLD = "hold", "undecided: more rows or more time will settle it; the traffic stays as it is"
+    INCONCLUSIVE = (
+        "inconclusive",
+        "time will not settle it: a person should look; the traffic stays as it is",
+    )
 
 
 @dataclass(frozen=True)

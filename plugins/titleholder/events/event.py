@@ -7,24 +7,13 @@ import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from enum import StrEnum
 from typing import Any
 
+from titleholder.labels import DescribedEnum
 
-class Action(StrEnum):
-    """The action of an event, with its `description`; `changes` is True if it changes roles or
-    traffic."""
 
-    description: str
-    changes: bool
-
-    def __new__(cls, word: str, description: str, changes: bool = True) -> "Action":
-        """The action as a string."""
-        action = str.__new__(cls, word)
-        action._value_ = word
-        action.description = description
-        action.changes = changes
-        return action
+class Action(DescribedEnum):
+    """The action of an event."""
 
     FIRST_CHAMPION = "first_champion", "a model became champion where there was none"
     DEPLOY_CHALLENGER = "deploy_challenger", "a candidate was deployed as challenger"
@@ -36,18 +25,27 @@ class Action(StrEnum):
     UNDO_PROMOTION = "undo_promotion", "the previous champion became champion again"
     ADOPT = "adopt", "the endpoint was recorded as it was"
     RESTORE = "restore", "the endpoint was returned to what was recorded"
-    EVALUATED = "evaluated", "the challenger was evaluated, with any verdict", False
-    APPROVAL_REJECTED = "approval_rejected", "a promotion was not approved", False
-    BLOCKED = "blocked", "a change was refused: a person has to act first", False
-    SUPERSEDED = "superseded", "a candidate is older than a registered version", False
-    CHALLENGER_BUSY = "challenger_busy", "a candidate found a challenger that is kept", False
+    EVALUATED = "evaluated", "the challenger was evaluated, with any verdict"
+    APPROVAL_REJECTED = "approval_rejected", "a promotion was not approved"
+    BLOCKED = "blocked", "a change was refused: a person has to act first"
+    SUPERSEDED = "superseded", "a candidate is older than a registered version"
+    CHALLENGER_BUSY = "challenger_busy", "a candidate found a challenger that is kept"
     SKIPPED_UNCHANGED = (
-        *("skipped_unchanged", "nothing was trained: rows, template and parameters are unchanged"),
-        False,
+        "skipped_unchanged",
+        "nothing was trained: rows, template and parameters are unchanged",
     )
 
 
-NO_CHANGE_ACTIONS = frozenset(action for action in Action if not action.changes)
+NO_CHANGE_ACTIONS = frozenset(
+    {
+        Action.EVALUATED,
+        Action.APPROVAL_REJECTED,
+        Action.BLOCKED,
+        Action.SUPERSEDED,
+        Action.CHALLENGER_BUSY,
+        Action.SKIPPED_UNCHANGED,
+    }
+)
 
 # Keys of the evidence of a change after manual changes: the differences from the record before and
 # after it, each a list of phrases.

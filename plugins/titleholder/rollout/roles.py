@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass
 
 from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
-from titleholder.labels import ROLES, Label, recency_of_label
-from titleholder.naming import Recency
+from titleholder.labels import ROLES, Label
+from titleholder.naming import Recency, recency_of_label
 from titleholder.rollout.display_names import adopt_command, listed, split_text, version_text
 from titleholder.rollout.view import DeployedModel, View
 

@@ -5,7 +5,8 @@ from typing import Literal
 
 from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
-from titleholder.labels import ROLE_LABELS, Label, label_recency
+from titleholder.labels import ROLE_LABELS, Label
+from titleholder.naming import label_recency
 from titleholder.rollout.display_names import version_name, version_text
 from titleholder.rollout.roles import Roles, high_water, role_labels
 from titleholder.rollout.view import DeployedModel, View

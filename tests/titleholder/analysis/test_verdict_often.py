@@ -13,9 +13,9 @@ from tests.bench.verdicts import (
     Course,
     Line,
     Shape,
-    judge,
-    lately_worse,
+    evaluate,
     ours,
+    recent_regression,
     simulate,
     skewed,
     table,
@@ -49,7 +49,7 @@ def test_rare_large_losses_are_not_promoted(lines: dict[str, Line]) -> None:
     assert lines["equal, skewed"].promoted <= LIMIT, table(list(lines.values()))
     # Without the limit on the weight of a row, more than 12 % are promoted.
     course = skewed(np.random.default_rng(2), Shape(500, 50))
-    promoted, _ = judge(course, ours(course, MINIMUM_N), 0, heaviest_row=1)
+    promoted, _ = evaluate(course, ours(course, MINIMUM_N), 0, heaviest_row=1)
     assert np.isfinite(promoted).mean() > 2 * ALPHA
 
 
@@ -72,8 +72,8 @@ def test_a_difference_leads_to_a_decision() -> None:
 def test_the_simulation_agrees_with_the_verdict() -> None:
     rng = np.random.default_rng(3)
     for course in (zero_one(rng, Shape(40, 50), 0.03), skewed(rng, Shape(40, 50))):
-        held = lately_worse(course, 0)
-        up, down = judge(course, ours(course, MINIMUM_N), 0, HEAVIEST_ROW, held)
+        held = recent_regression(course, 0)
+        up, down = evaluate(course, ours(course, MINIMUM_N), 0, HEAVIEST_ROW, held)
         for rollout in range(40):
             decided = first_decision(course, rollout)
             assert decided == (up[rollout], down[rollout])

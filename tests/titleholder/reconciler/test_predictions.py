@@ -11,7 +11,7 @@ import pytest
 
 from tests.faults import Faults, unsound
 from tests.sandbox.conftest import Storage
-from tests.sandbox.kill_helper import Mortal
+from tests.sandbox.kill_helper import KillableServer
 from tests.titleholder.reconciler.conftest import ModelUnderTest, id_of_week
 from tests.titleholder.reconciler.prediction_stream import (
     Prediction,
@@ -40,7 +40,7 @@ class RealClock:
         time.sleep(min(seconds, 0.25))
 
 
-class VertexProcess(Mortal):
+class VertexProcess(KillableServer):
     """A local Vertex AI in a process of its own, with deployments that take 0.3 seconds."""
 
     clock = RealClock()

@@ -21,8 +21,7 @@ from tests.titleholder.rollout.scenes import (
 )
 from titleholder.config.rollout import Rollout
 from titleholder.events.event import Action
-from titleholder.labels import label_recency
-from titleholder.naming import deployed_model_id_of
+from titleholder.naming import deployed_model_id_of, label_recency
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
