@@ -24,7 +24,7 @@ READERS = 60
 def google_hangs(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
     """For the page it does so for as long as the test lasts, and no reader waits for it."""
     monkeypatch.setattr(gather, "SECONDS", 600)
-    monkeypatch.setattr(readings, "PATIENCE", timedelta(0))
+    monkeypatch.setattr(readings, "MAX_WAIT", timedelta(0))
     with hanging() as found:
         for name in ("BIGQUERY_EMULATOR_HOST", "VERTEX_AI_EMULATOR_HOST"):
             monkeypatch.setitem(os.environ, name, found.url)
