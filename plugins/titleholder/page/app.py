@@ -100,8 +100,8 @@ def visible(user: Any) -> list[str]:
 
 
 def serialized_models(names: Iterable[str]) -> dict[str, str | None]:
-    """The files of these models as JSON, which Airflow keeps with their rollout DAGs; None for a DAG
-    without one."""
+    """The files of these models as JSON, which Airflow keeps with their rollout DAGs; None for a
+    DAG without one."""
     from airflow.models.serialized_dag import SerializedDagModel
 
     found = {}
@@ -114,8 +114,8 @@ def serialized_models(names: Iterable[str]) -> dict[str, str | None]:
 
 
 def existing_runs(found: Iterable[ModelFacts | Unreadable]) -> set[str]:
-    """The dag runs in the events of these models that this Airflow has, as `<dag id>/<run id>`: not
-    those that were deleted, and not those of another Airflow or of `dag.test()`."""
+    """The dag runs in the models' events that this Airflow has, as `<dag id>/<run id>`: neither
+    those that were deleted, nor those of another Airflow or of `dag.test()`."""
     from airflow.models.dagrun import DagRun
     from airflow.utils.session import create_session
     from sqlalchemy import select

@@ -7,7 +7,7 @@ from itertools import groupby, pairwise
 
 from titleholder.page.verdict_points import VerdictPoint
 
-HEIGHT, TOP, BOTTOM = 250, 30, 222
+TOP, BOTTOM = 30, 222
 
 
 @dataclass(frozen=True)
@@ -33,7 +33,7 @@ class ChallengerSpan:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of `width` x HEIGHT. `zero` and `margin` are the heights of these values; `y_ticks`
+    """A chart of `width` x 250. `zero` and `margin` are the heights of these values; `y_ticks`
     and `x_ticks` are pixel and text."""
 
     width: int

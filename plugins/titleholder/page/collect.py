@@ -60,7 +60,7 @@ class Reading:
             if query.done() and (error := query.result().error)
         ]
         if late:
-            timeout = f"Google has not answered within {SECONDS} s; look again."
+            timeout = f"Google has not answered within {SECONDS} s; try again."
             unreachable += [f"{name} could not be read: {timeout}" for name in missing]
         notes = [] if late else [f"{name}: being read now." for name in missing]
         found, events = (query.result().value if query.done() else None for _, query in queries)

@@ -65,8 +65,8 @@ def test_many_readers_share_one_reading(google: Google) -> None:
     (facts,) = google.read()
     assert len(google.readings) == 1
     assert facts.unreachable == (
-        f"The endpoint could not be read: Google has not answered within {SECONDS} s; look again.",
-        f"The events could not be read: Google has not answered within {SECONDS} s; look again.",
+        f"The endpoint could not be read: Google has not answered within {SECONDS} s; try again.",
+        f"The events could not be read: Google has not answered within {SECONDS} s; try again.",
     )
     assert not facts.unfinished
     google.read(config=CONFIG.model_copy(update={"description": "another"}))
