@@ -1,4 +1,4 @@
-# One set of verbs; `make help` lists them.
+# `make help` lists the targets.
 SHELL := /bin/bash
 .ONESHELL:
 .SHELLFLAGS := -euo pipefail -c
@@ -9,7 +9,7 @@ WEEKS ?= 2
 VENV := .venv
 BIN := $(VENV)/bin
 
-# The uv of the lock into .venv, by its hashes; a shell's lines.
+# Shell lines that install the lock's uv into .venv, by its hashes.
 define uv
 [ -x $(BIN)/python ] || $(PYTHON) -m venv $(VENV)
 awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
@@ -18,7 +18,7 @@ endef
 
 .PHONY: force help setup lock compile run up down status test bench check audit docs deploy
 
-help: ## list the verbs
+help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
 
 setup: $(VENV)/project ## create .venv from the lock, with this project in it (skipped until they change)
@@ -31,8 +31,8 @@ $(VENV)/project: $(VENV)/lock pyproject.toml $(if $(filter $(CURDIR),$(shell cat
 	  --python $(BIN)/python --editable .
 	echo '$(CURDIR)' > $@
 
-# The stamp is a copy of the lock that was installed. Bytecode is compiled here, whatever
-# PYTHONDONTWRITEBYTECODE says: without it every start of Airflow takes three times as long.
+# The stamp is a copy of the installed lock. Bytecode is compiled here, even if
+# PYTHONDONTWRITEBYTECODE is set: without it every start of Airflow takes three times as long.
 $(VENV)/lock: requirements.txt
 	@echo "titleholder: setting up $(VENV) with $$($(PYTHON) --version), once until the lock changes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12), (3, 13)] and "titleholder: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=...")'
@@ -41,7 +41,7 @@ $(VENV)/lock: requirements.txt
 	  --python $(BIN)/python --compile-bytecode requirements.txt
 	cp requirements.txt $@
 
-lock: ## make requirements.txt anew from requirements.in; ARGS=--upgrade for newer versions
+lock: ## update requirements.txt from requirements.in; ARGS=--upgrade for newer versions
 	@$(uv)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --override requirements.overrides \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(ARGS) \
@@ -63,34 +63,34 @@ run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), on
 	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
-	$(BIN)/python -m sandbox.commands.demo --weeks $(WEEKS)
+	$(BIN)/python -m sandbox demo --weeks $(WEEKS)
 
 up: setup ## sandbox and a real Airflow, its UI on port 8080 or a free one
 	@$(BIN)/python -m sandbox up --airflow
 
-down: ## end everything that up or run started
+down: ## stop everything that up or run started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m sandbox down
 
 status: setup ## what is running, and the state of every endpoint
 	@$(BIN)/python -m sandbox status
 
-test: setup ## pass every test
+test: setup ## run every test
 	@$(BIN)/python -m pytest $(ARGS)
 
-bench: setup ## every measurement of tests/bench/RESULTS.md anew: an hour on a quiet machine
+bench: setup ## repeat every measurement of tests/bench/RESULTS.md: an hour on an idle machine
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-check: setup ## ruff, mypy, the models' files, and whether the lock is what is installed
+check: setup ## ruff, mypy, the models' files, and whether the lock is installed
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m titleholder validate
 	$(BIN)/python -m tests.audit --offline
 
-audit: setup ## known vulnerabilities of the locked packages, asked of osv.dev where it can be reached
+audit: setup ## known vulnerabilities of the locked packages, from osv.dev if it can be reached
 	@$(BIN)/python -m tests.audit --or-skip
 
-deploy: setup ## dags/, plugins/, pipelines into a Composer environment; DRY_RUN=1 only prints
+deploy: setup ## deploy to a Composer environment; DRY_RUN=1 only prints the steps
 	@$(BIN)/python -m pipeline.compile --check
 	$(BIN)/python -m deploy --project '$(PROJECT)' --location '$(LOCATION)' \
 	  --environment '$(ENVIRONMENT)' $(if $(filter-out 0,$(DRY_RUN)),--dry-run) \

@@ -12,16 +12,14 @@ from titleholder.config.loader import load_models
 from titleholder.config.model import ModelConfig
 from titleholder.operators.apply_decision import ApplyDecisionOperator
 from titleholder.operators.approve import ApproveOperator
-from titleholder.operators.cancel_callback import CancelPipelines
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.operators.dag_forms import rollout_doc, rollout_form, train_doc, train_form
 from titleholder.operators.decide import DecideOperator
+from titleholder.operators.duel import SubmitDuelOperator, WaitForDuelOperator
 from titleholder.operators.observe import ObserveOperator
-from titleholder.operators.submit_duel import SubmitDuelOperator
-from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+from titleholder.operators.pipeline import SubmitPipelineOperator, WaitForPipelineOperator
+from titleholder.operators.shared_jobs import CancelPipelines
 from titleholder.operators.update_traffic import UpdateTrafficOperator
-from titleholder.operators.wait_for_duel import WaitForDuelOperator
-from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
 from titleholder.release import models_dir
 
 MODELS = models_dir(__file__)

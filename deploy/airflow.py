@@ -44,7 +44,7 @@ def wait_until_parsed(
             return f"Airflow has parsed {', '.join(dags)}, without import errors"
         if clock() >= deadline:
             raise ManualActionRequired(
-                f"everything is in the bucket, but {problem}; see docs/composer.md"
+                f"everything is in the bucket, but {problem}; see docs/how-to/composer.md"
             )
         pause(POLL_INTERVAL.total_seconds())
 

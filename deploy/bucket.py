@@ -13,7 +13,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from deploy.plan import Delete, Object, Upload, md5_of
 from titleholder.errors import EnvironmentConfigError, ManualActionRequired
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.errors import error_message
 
 # Every object of a deployment has one of these prefixes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")
@@ -96,6 +96,6 @@ class Bucket:
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"cannot {action}: {error_message(error)}; docs/composer.md lists the deployer's "
-                "permissions"
+                f"cannot {action}: {error_message(error)}; docs/how-to/composer.md "
+                "lists the deployer's permissions"
             ) from None

@@ -13,7 +13,7 @@ from deploy.tracked import FOLDERS, tracked
 from titleholder.config.loader import load_models
 from titleholder.errors import EnvironmentConfigError
 from titleholder.pipelines.templates import template_version
-from titleholder.release import NOTE, PIPELINES
+from titleholder.release import RELEASE_FILE, TEMPLATES_PATH
 
 # Read by editors only.
 _SCHEMA = "dags/models/schema.json"
@@ -65,11 +65,11 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
     # Plugins of Airflow: one copy for all releases.
     plugins = {name: files.pop(name) for name in list(files) if re.fullmatch(r"\w+\.py", name)}
     files |= models
-    files[f"titleholder/{NOTE}"] = json.dumps({"pipelines": pipelines}).encode()
+    files[f"titleholder/{RELEASE_FILE}"] = json.dumps({"pipelines": pipelines}).encode()
     release = digest(files)
     return DesiredState(
         release=release,
-        release_objects={f"{PIPELINES}/{pipelines[name]}": compiled[name] for name in compiled}
+        release_objects={f"{TEMPLATES_PATH}/{pipelines[name]}": compiled[name] for name in compiled}
         # The first is .airflowignore: without it Airflow imports each file as a plugin.
         | {f"{FOLDER}{release}/{name}": files[name] for name in sorted(files)},
         entry_objects={

@@ -12,7 +12,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.cloud.orchestration.airflow import service_v1 as v1
 
 from titleholder.errors import EnvironmentConfigError, RetryableError
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.errors import error_message
 
 _SECONDS = 60.0
 _POLLS = 120
@@ -49,8 +49,8 @@ class Composer:
             ) from None
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
-                f"{self.name} cannot be read: {error_message(error)}; docs/composer.md lists the "
-                "deployer's permissions"
+                f"{self.name} cannot be read: {error_message(error)}; docs/how-to/composer.md "
+                "lists the deployer's permissions"
             ) from None
         if found.state != v1.Environment.State.RUNNING:
             raise EnvironmentConfigError(

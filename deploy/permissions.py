@@ -1,5 +1,6 @@
 """The called methods of Google's clients, the IAM permissions that they need, and custom roles that
-grant these. `python -m deploy.permissions` writes deploy/roles and the tables of docs/composer.md.
+grant these. `python -m deploy.permissions` writes deploy/roles and the tables of
+docs/how-to/composer.md.
 
 The permissions are those of https://cloud.google.com/vertex-ai/docs/general/iam-permissions,
 https://cloud.google.com/bigquery/docs/access-control,
@@ -13,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROLES_FOLDER = Path(__file__).parent / "roles"
-PAGE = Path(__file__).parents[1] / "docs/composer.md"
+PAGE = Path(__file__).parents[1] / "docs/how-to/composer.md"
 BEGIN, END = "<!-- written by python -m deploy.permissions -->\n", "<!-- end -->\n"
 
 
@@ -118,7 +119,7 @@ CALLS = (
     # The account that created a job may cancel it.
     Call("plugins", "bigquery.QueryJob", "cancel", {}),
     Call("plugins", _BIGQUERY, "get_dataset", {"events": ("bigquery.datasets.get",)}),
-    # Only while the dataset does not exist; docs/composer.md creates it beforehand.
+    # Only while the dataset does not exist; docs/how-to/composer.md creates it beforehand.
     Call("plugins", _BIGQUERY, "create_dataset", {}),
     Call("plugins", _BIGQUERY, "create_table", {"events": ("bigquery.tables.create",)}),
     Call("plugins", "storage.Blob", "download_as_bytes", {"templates": ("storage.objects.get",)}),
@@ -188,7 +189,7 @@ def role_file(name: str) -> str:
 
 
 def tables() -> str:
-    """The two tables of docs/composer.md."""
+    """The two tables of docs/how-to/composer.md."""
     return "\n".join([*_roles(), "", *_calls(), ""])
 
 

@@ -67,7 +67,9 @@ def with_guard(source: bytes, release: str) -> bytes:
             start, end = line[: following.col_offset], line[following.col_offset :]
             lines[at - 1], rest = start.decode(), end.decode()
     guard = f'{inspect.getsource(use_release)}\n\nuse_release("{release}")\n'
-    comment = "# The next lines were added by `make deploy`, for the reason in docs/composer.md.\n"
+    comment = (
+        "# The next lines were added by `make deploy`, for the reason in docs/how-to/composer.md.\n"
+    )
     return "".join([*lines[:at], f"\n\n{comment}{guard}", rest, *lines[at:]]).encode(encoding)
 
 

@@ -3,7 +3,6 @@
 import argparse
 import sys
 from collections.abc import Iterable, Iterator, Sequence
-from enum import Enum
 from pathlib import Path
 
 from sandbox.__main__ import make_parser as sandbox_parser
@@ -13,7 +12,7 @@ from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
 from titleholder.analysis.verdict import Outcome
 from titleholder.cli.main import make_parser
 from titleholder.config.json_schema import keys
-from titleholder.events.event import Action
+from titleholder.events.event import NO_CHANGE_ACTIONS, Action
 from titleholder.events.rows import COLUMNS
 from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS, Label
 
@@ -50,7 +49,8 @@ def model_file() -> str:
     ]
     return _page(
         "Keys of a model's file",
-        "One YAML file in `dags/models/` is one model. Durations are a number and a unit, at most a "
+        "One YAML file in `dags/models/` is one model. Durations are a number and a unit, at "
+        "most a "
         "year: `90s`, `15m`, `6h`, `7d`, `2w`. Times are UTC.",
         _table(("key", "default", "meaning", "values"), rows),
     )
@@ -60,7 +60,7 @@ def event_table() -> str:
     """The columns and actions of the events table."""
     columns = [(f"`{one.name}`", one.type, one.description) for one in COLUMNS]
     actions = [
-        (f"`{one.value}`", one.description, "yes" if one.changes else "no") for one in Action
+        (f"`{one.value}`", one.description, _yes(one not in NO_CHANGE_ACTIONS)) for one in Action
     ]
     return _page(
         "Columns and actions of the events table",
@@ -133,7 +133,8 @@ def error_classes() -> str:
     ]
     return _page(
         "Errors",
-        "Every error is one sentence: what, where, what to do. The [runbook](../how-to/operations.md) "
+        "Every error is one sentence: what, where, what to do. The "
+        "[runbook](../how-to/operations.md) "
         "lists the sentences.",
         _table(("class", "meaning"), rows),
     )
@@ -195,7 +196,9 @@ def _first_paragraph(text: str | None) -> str:
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
     lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines)
+    return "\n".join(
+        f"| {' | '.join(cell.replace('|', chr(92) + '|') for cell in row)} |" for row in lines
+    )
 
 
 def _page(title: str, *parts: str) -> str:

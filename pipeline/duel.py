@@ -28,7 +28,7 @@ def duel(
     artifact_root: str,
     batch_size: int = 10_000,
 ) -> None:
-    """Parameters and outputs are those of docs/duel.md."""
+    """Parameters and outputs are those of docs/reference/duel.md."""
     comparison = compare(
         project=project,
         source_table=source_table,

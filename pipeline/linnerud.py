@@ -22,7 +22,7 @@ def linnerud(
     feature_columns: list[str],
     target_columns: list[str],
 ) -> None:
-    """Parameters and outputs are those of docs/pipeline-contract.md."""
+    """Parameters and outputs are those of docs/reference/pipeline-contract.md."""
     data = create_dataset(
         project=project,
         source_table=source_table,

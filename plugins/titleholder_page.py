@@ -1,5 +1,5 @@
-"""The page "Titleholder" in Airflow's UI (docs/page.md). Airflow loads this file in every process,
-so it imports nothing until the page is opened."""
+"""The page "Titleholder" in Airflow's UI (docs/how-to/page.md). Airflow loads this file in every
+process, so the application is imported only for a request."""
 
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,7 +18,7 @@ async def titleholder_page(scope: Any, receive: Any, send: Any) -> None:
 
 
 class TitleholderPage(AirflowPlugin):
-    """The page and its entry in the navigation of the UI."""
+    """The page, and its entry in the navigation of the UI."""
 
     name = "titleholder_page"
     fastapi_apps: list[Any] = [  # noqa: RUF012

@@ -1,4 +1,4 @@
-"""`python -m sandbox up|down|status|reset`: Google Cloud on one machine."""
+"""Google Cloud on this machine: BigQuery, Cloud Storage, Vertex AI and Airflow on loopback."""
 
 import argparse
 import shutil
@@ -13,11 +13,12 @@ from sandbox.services.services import PORTS, Service, services
 from sandbox.state import LOOPBACK, Home, State
 
 HEALTH_SECONDS = 120.0
+DEPLOY_SECONDS = 2.0
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; 0 when it did what it says, 1 with one sentence on stderr when not."""
-    options = _parser().parse_args(arguments)
+    """Run one verb; 0 if it succeeded, otherwise 1 with one sentence on stderr."""
+    options = make_parser().parse_args(arguments)
     home = Home(options.var.resolve())
     try:
         return int(options.verb(home, options))
@@ -27,11 +28,11 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def up(home: Home, options: argparse.Namespace) -> int:
-    """Start what is not running yet, and return when every part is healthy."""
+    """Start the services that are not running, and wait until all are healthy."""
     if not home.owned and home.var.exists() and any(home.var.iterdir()):
-        raise OSError(f"{home.var} holds things that are not the sandbox's; name an empty folder")
+        raise OSError(f"{home.var} contains files of another program; name an empty folder")
     state = home.load()
-    _settle(state, options)
+    _set_project(state, options)
     names = [*PORTS, "airflow"] if options.airflow else list(PORTS)
     for name in names:
         owner = "bigquery" if name == "bigquery-storage" else name
@@ -39,33 +40,31 @@ def up(home: Home, options: argparse.Namespace) -> int:
             wanted = options.port.get(name) or state.ports.get(name)
             state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
     home.save(state)
-    for part in _parts(home, state, options):
-        running = state.processes.get(part.name)
+    for service in _services(home, state, options):
+        running = state.processes.get(service.name)
         if running is None or not alive(running):
-            part.prepare()
-            running = state.processes[part.name] = start(
-                part.command, part.environment, home.log(part.name)
+            service.prepare()
+            running = state.processes[service.name] = start(
+                service.command, service.environment, home.log(service.name)
             )
             home.save(state)
-    for part in _parts(home, state, options):
-        running, port = state.processes[part.name], state.ports.get(part.name)
-        if not wait_until_healthy(running, part.health, port, HEALTH_SECONDS):
-            print(
-                f"sandbox: {part.title} did not become healthy at {' and '.join(part.health)}; "
-                f"its log is {home.log(part.name)}; `python -m sandbox down` ends the rest",
-                file=sys.stderr,
+    for service in _services(home, state, options):
+        running, port = state.processes[service.name], state.ports.get(service.name)
+        if not wait_until_healthy(running, service.health, port, HEALTH_SECONDS):
+            raise OSError(
+                f"{service.title} did not become healthy at {' and '.join(service.health)}; "
+                f"its log is {home.log(service.name)}; `python -m sandbox down` stops the rest"
             )
-            return 1
     return status(home, options)
 
 
 def down(home: Home, options: argparse.Namespace) -> int:
-    """End every process that `up` started; what the parts have stored stays."""
+    """Stop every process that `up` started, and keep the data."""
     state = home.load()
-    running = {name: one for name, one in state.processes.items() if alive(one)}
-    # Vertex AI writes the predictions that it still has to log to BigQuery.
-    stop([one for name, one in running.items() if name not in ("bigquery", "storage")])
-    stop([one for name, one in running.items() if name in ("bigquery", "storage")])
+    running = {name: process for name, process in state.processes.items() if alive(process)}
+    # While it stops, Vertex AI writes its last prediction logs to BigQuery.
+    stop([process for name, process in running.items() if name not in ("bigquery", "storage")])
+    stop([process for name, process in running.items() if name in ("bigquery", "storage")])
     state.processes.clear()
     if state.ports:
         home.save(state)
@@ -74,33 +73,31 @@ def down(home: Home, options: argparse.Namespace) -> int:
 
 
 def status(home: Home, options: argparse.Namespace) -> int:
-    """Say what is running where; 0 when every part that was started is healthy."""
+    """Print the services and endpoints; 0 if all services that were started are healthy."""
     state = home.load()
-    all_fine = True
-    for part in _parts(home, state, options) if state.processes else []:
-        running = state.processes.get(part.name)
+    all_healthy = True
+    for service in _services(home, state, options) if state.processes else []:
+        running = state.processes.get(service.name)
         if running is None:
             continue
-        fine = is_healthy(running, part.health, state.ports.get(part.name))
-        all_fine = all_fine and fine
-        word = "healthy" if fine else "not healthy" if alive(running) else "ended"
-        address = f"{LOOPBACK}:{state.ports[part.name]}" if part.name in state.ports else ""
-        print(f"{part.title:24} {word:12} {address:18} pid {running.pid}")
+        healthy = is_healthy(running, service.health, state.ports.get(service.name))
+        all_healthy = all_healthy and healthy
+        word = "healthy" if healthy else "not healthy" if alive(running) else "ended"
+        address = f"{LOOPBACK}:{state.ports[service.name]}" if service.name in state.ports else ""
+        print(f"{service.title:24} {word:12} {address:18} pid {running.pid}")
     if not state.processes:
         print("sandbox: nothing is running")
         return 1
     print(f"addresses: {home.env_file}")
-    found = report.endpoints(state)
-    changes = report.last_changes(state, found)
-    for endpoint in found:
-        print("\n".join(report.lines(endpoint, changes.get(endpoint["name"], ""))))
-    return 0 if all_fine else 1
+    for _, text in report.described(state):
+        print(text)
+    return 0 if all_healthy else 1
 
 
 def reset(home: Home, options: argparse.Namespace) -> int:
-    """`down`, then delete everything that the parts have stored; only the ports stay."""
+    """Stop everything, and delete all data and logs; only the port numbers are kept."""
     if not home.owned:
-        print(f"sandbox: {home.var} holds no sandbox, so there is nothing to clear")
+        print(f"sandbox: {home.var} contains no sandbox, so there is nothing to delete")
         return 0
     down(home, options)
     for folder in (home.var / "sandbox", home.var / "logs", home.airflow):
@@ -110,8 +107,32 @@ def reset(home: Home, options: argparse.Namespace) -> int:
     return 0
 
 
-def _settle(state: State, options: argparse.Namespace) -> None:
-    """The project and region that are asked for; raises OSError while parts run with others."""
+# The other verbs need Airflow, Google's clients or scikit-learn, whose import takes seconds.
+
+
+def load(home: Home, options: argparse.Namespace) -> int:
+    """Load a Parquet file into a table of BigQuery, and replace the table's rows."""
+    from sandbox.commands import load
+
+    return load.load(home, options)
+
+
+def run(home: Home, options: argparse.Namespace) -> int:
+    """Run a model's DAGs in this process over its last data intervals."""
+    from sandbox.commands import run
+
+    return run.run(home, options)
+
+
+def demo(home: Home, options: argparse.Namespace) -> int:
+    """Load the example's data, run its DAGs over the last weeks, and request a prediction."""
+    from sandbox.commands import demo
+
+    return demo.demo(home, options)
+
+
+def _set_project(state: State, options: argparse.Namespace) -> None:
+    """Apply --project and --location; raises OSError while services run with other values."""
     project = options.project or state.project
     region = options.location or state.location
     if (project, region) != (state.project, state.location):
@@ -124,50 +145,67 @@ def _settle(state: State, options: argparse.Namespace) -> None:
         state.project, state.location = project, region
 
 
-def _parts(home: Home, state: State, options: argparse.Namespace) -> list[Service]:
+def _services(home: Home, state: State, options: argparse.Namespace) -> list[Service]:
     result = services(home, state, options.deploy_seconds, options.faults)
     if options.airflow or "airflow" in state.processes:
         environ = airflow.environment(home.airflow, state, options.dags)
-        result += airflow.parts(environ, state)
+        result += airflow.services(environ, state)
     return result
 
 
-def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m sandbox", description=__doc__)
-    parser.add_argument("--var", type=Path, default=Path("var"), help="where everything is kept")
-    parser.set_defaults(airflow=False, dags=None, deploy_seconds=2.0, faults=False)
-    verbs = parser.add_subparsers(required=True, metavar="up|down|status|reset")
-    for verb in (up, down, status, reset):
-        sub = verbs.add_parser(verb.__name__, help=verb.__doc__)
-        sub.set_defaults(verb=verb)
-        if verb is up:
-            sub.add_argument(
-                "--project", type=project_id, help="its id (default titleholder-local)"
-            )
-            sub.add_argument("--location", type=location, help="region (default us-central1)")
-            sub.add_argument("--airflow", action="store_true", help="a real Airflow as well")
-            sub.add_argument("--dags", type=Path, help="another DAG folder for Airflow")
-            sub.add_argument(
-                "--deploy-seconds", type=seconds, default=2.0, help="how long a deploy takes"
-            )
-            sub.add_argument(
-                "--faults", action="store_true", help="for tests: faults on demand in Vertex AI"
-            )
-            sub.add_argument(
-                "--port",
-                action=_Ports,
-                default={},
-                metavar="PART=NUMBER",
-                help=f"a port for one of {', '.join([*PORTS, 'airflow'])} (default: a free one)",
-            )
+def make_parser() -> argparse.ArgumentParser:
+    """The parser of the command."""
+    parser = argparse.ArgumentParser(prog="sandbox", description=__doc__)
+    parser.add_argument(
+        "--var", type=Path, default=Path("var"), help="the folder of all data (default var)"
+    )
+    parser.set_defaults(airflow=False, dags=None, deploy_seconds=DEPLOY_SECONDS, faults=False)
+    verbs = parser.add_subparsers(required=True, metavar="VERB")
+    parsers = {}
+    for verb in (up, down, status, reset, load, run, demo):
+        text = verb.__doc__
+        parsers[verb.__name__] = verbs.add_parser(verb.__name__, help=text, description=text)
+        parsers[verb.__name__].set_defaults(verb=verb)
+
+    add = parsers["up"].add_argument
+    add("--project", type=project_id, help="project id (default titleholder-local)")
+    add("--location", type=location, help="region (default us-central1)")
+    add("--airflow", action="store_true", help="start Airflow, too")
+    add("--dags", type=Path, help="another DAG folder for Airflow")
+    add(
+        "--deploy-seconds",
+        type=seconds,
+        default=DEPLOY_SECONDS,
+        help=f"duration of a deployment (default {DEPLOY_SECONDS:g})",
+    )
+    add("--faults", action="store_true", help="for tests: faults on demand in Vertex AI")
+    add(
+        "--port",
+        action=_Ports,
+        default={},
+        metavar="NAME=NUMBER",
+        help=f"a port for one of {', '.join([*PORTS, 'airflow'])} (default: a free one)",
+    )
+    add = parsers["load"].add_argument
+    add("table", metavar="DATASET.TABLE")
+    add("file", type=Path, help="a Parquet file")
+    add = parsers["run"].add_argument
+    add("model", help="the name of a YAML file in the DAG folder's models/")
+    add("--runs", type=int, default=2, help="number of data intervals (default 2)")
+    add("--evaluate", action="store_true", help="then evaluate the challenger by a duel")
+    add("--dags", type=Path, help="another DAG folder")
+    add = parsers["demo"].add_argument
+    add("--weeks", type=int, default=2, help="number of weeks (default 2); 0 only loads the data")
+    add("--dags", type=Path, help="another DAG folder")
     return parser
 
 
 class _Ports(argparse.Action):
     def __call__(self, parser, namespace, values, option=None):  # type: ignore[no-untyped-def]
         name, _, number = values.partition("=")
-        if name not in (*PORTS, "airflow") or not number.isdigit():
-            parser.error(f"--port {values}: say PART=NUMBER, PART one of {', '.join(PORTS)}")
+        names = (*PORTS, "airflow")
+        if name not in names or not number.isdigit():
+            parser.error(f"--port {values}: use NAME=NUMBER, NAME one of {', '.join(names)}")
         namespace.port = {**namespace.port, name: int(number)}
 
 

@@ -1,4 +1,4 @@
-"""Types of command line arguments."""
+"""Types of command-line arguments; each raises argparse.ArgumentTypeError for an invalid text."""
 
 import argparse
 import math
@@ -6,7 +6,7 @@ import re
 
 
 def project_id(text: str) -> str:
-    """A project's id, as Google allows them; raises argparse.ArgumentTypeError for what is none."""
+    """A project id of the form that Google allows."""
     if not re.fullmatch(r"[a-z][a-z0-9-]{4,28}[a-z0-9]", text):
         raise argparse.ArgumentTypeError(
             f"{text!r} is not a project id: write 6 to 30 lowercase letters, digits and hyphens "
@@ -16,20 +16,20 @@ def project_id(text: str) -> str:
 
 
 def location(text: str) -> str:
-    """A region's name; raises argparse.ArgumentTypeError for what is none."""
+    """The name of a region."""
     if not re.fullmatch(r"[a-z]([a-z0-9-]{0,61}[a-z0-9])?", text):
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not a region: write one as Google does, such as europe-west4"
+            f"{text!r} is not a region: write a name such as europe-west4"
         )
     return text
 
 
 def seconds(text: str) -> float:
-    """A duration; raises argparse.ArgumentTypeError for what is none."""
+    """A finite duration of 0 seconds or more."""
     try:
         value = float(text)
     except ValueError:
         value = math.nan
     if not 0 <= value < math.inf:
-        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds from 0 on")
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of seconds, 0 or more")
     return value

@@ -1,9 +1,10 @@
-"""What the endpoints look like, in words for a terminal."""
+"""The state of the endpoints, as text for a terminal."""
 
 import contextlib
 import json
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
 from typing import Any
 
 from sandbox.state import State, addresses
@@ -11,17 +12,17 @@ from titleholder.labels import Label
 
 
 def endpoints(state: State) -> list[dict[str, Any]]:
-    """Every endpoint as Vertex AI's JSON; an empty list when the service does not answer."""
+    """Every endpoint as Vertex AI's JSON; an empty list if the service does not respond."""
     try:
-        with urllib.request.urlopen(f"{base(state)}/endpoints", timeout=10) as answer:
-            found: list[dict[str, Any]] = json.load(answer).get("endpoints", [])
+        with urllib.request.urlopen(f"{base(state)}/endpoints", timeout=10) as response:
+            found: list[dict[str, Any]] = json.load(response).get("endpoints", [])
             return found
     except (OSError, urllib.error.URLError):
         return []
 
 
 def base(state: State) -> str:
-    """The URL under which the project's Vertex AI resources are."""
+    """The URL prefix of the project's Vertex AI resources."""
     return (
         f"{addresses(state)['VERTEX_AI_EMULATOR_HOST']}/v1/projects/{state.project}"
         f"/locations/{state.location}"
@@ -29,42 +30,56 @@ def base(state: State) -> str:
 
 
 def predict_url(state: State, endpoint: dict[str, Any]) -> str:
-    """The one URL that applications call, whichever model answers."""
+    """The URL that applications call; it does not depend on the deployed models."""
     return f"{base(state)}/endpoints/{endpoint['name'].rsplit('/', 1)[-1]}:predict"
 
 
-def lines(endpoint: dict[str, Any], changed: str = "") -> list[str]:
-    """The endpoint, then a line for each model on it (role, share, version, display name, id), and
-    what was `changed` last."""
-    roles = {seat: role for role, seat in endpoint.get("labels", {}).items()}
+def described(state: State) -> Iterator[tuple[dict[str, Any], str]]:
+    """Each endpoint with its text: its name, one line per deployed model, and its last change."""
+    found = endpoints(state)
+    changes = _last_changes(state, found)
+    for endpoint in found:
+        yield endpoint, "\n".join(_lines(endpoint, changes.get(endpoint["name"], "")))
+
+
+def _lines(endpoint: dict[str, Any], last_change: str = "") -> list[str]:
+    """The endpoint, one line per deployed model (role, traffic percentage, version, display name,
+    id), and the last change."""
+    roles = {deployed_id: role for role, deployed_id in endpoint.get("labels", {}).items()}
     split = endpoint.get("trafficSplit", {})
     result = [f"endpoint {endpoint['displayName']} ({endpoint['name']})"]
     deployed = endpoint.get("deployedModels", [])
-    for seat in sorted(deployed, key=lambda seat: -split.get(seat["id"], 0)):
-        model = seat["model"].rsplit("/", 1)[-1].partition("@")[0]
+    for model in sorted(deployed, key=lambda model: -split.get(model["id"], 0)):
+        name = model["model"].rsplit("/", 1)[-1].partition("@")[0]
         result.append(
-            f"  {roles.get(seat['id'], '-'):10} {split.get(seat['id'], 0):3} %  "
-            f"{model}@{seat['modelVersionId']:4} {seat['displayName']}  id {seat['id']}"
+            f"  {roles.get(model['id'], '-'):10} {split.get(model['id'], 0):3} %  "
+            f"{name}@{model['modelVersionId']:4} {model['displayName']}  id {model['id']}"
         )
     result += [] if deployed else ["  no model is deployed"]
-    return [*result, f"  last change: {changed}"] if changed else result
+    return [*result, f"  last change: {last_change}"] if last_change else result
 
 
-def last_changes(state: State, found: list[dict[str, Any]]) -> dict[str, str]:
-    """By endpoint's name when, what and why, from the event that its label `change` names; only the
-    label's word where the event cannot be read, and nothing where there is no label."""
+def _last_changes(state: State, found: list[dict[str, Any]]) -> dict[str, str]:
+    """Time, action and reason of each endpoint's last change, by endpoint name.
+
+    They come from the event that the endpoint's label names; if the event cannot be read, the text
+    is the label's prefix. An endpoint without the label is left out.
+    """
     labels = {endpoint["name"]: endpoint.get("labels", {}) for endpoint in found}
-    names = {
-        one: said[Label.LAST_EVENT] for one, said in labels.items() if Label.LAST_EVENT in said
+    ids = {
+        name: values[Label.LAST_EVENT]
+        for name, values in labels.items()
+        if Label.LAST_EVENT in values
     }
-    tables = _tables({said.get(Label.MODEL, "") for said in labels.values()})
     events: dict[str, str] = {}
-    for table in tables if names else ():
+    for table in (
+        _tables({values.get(Label.MODEL, "") for values in labels.values()}) if ids else ()
+    ):
         with contextlib.suppress(OSError, ValueError, LookupError):
-            events |= _events(state, table, list(names.values()))
+            events |= _events(state, table, list(ids.values()))
     return {
-        one: events.get(name, f"{name.partition('-')[0]}; its event cannot be read")
-        for one, name in names.items()
+        name: events.get(event_id, f"{event_id.partition('-')[0]}; its event cannot be read")
+        for name, event_id in ids.items()
     }
 
 
@@ -79,7 +94,7 @@ def _events(state: State, table: str, ids: list[str]) -> dict[str, str]:
             {
                 "name": "ids",
                 "parameterType": {"type": "ARRAY", "arrayType": {"type": "STRING"}},
-                "parameterValue": {"arrayValues": [{"value": one} for one in ids]},
+                "parameterValue": {"arrayValues": [{"value": event_id} for event_id in ids]},
             }
         ],
     }
@@ -89,21 +104,24 @@ def _events(state: State, table: str, ids: list[str]) -> dict[str, str]:
         json.dumps(query).encode(),
         {"Content-Type": "application/json"},
     )
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        rows = json.load(answer).get("rows", [])
+    with urllib.request.urlopen(request, timeout=10) as response:
+        rows = json.load(response).get("rows", [])
     found = {}
     for row in rows:
-        name, when, action, what, why = (cell["v"] for cell in row["f"])
-        found[name] = f"{when} {action}: {what}" + (f' (because "{why}")' if why else "")
+        event_id, time, action, reason, comment = (cell["v"] for cell in row["f"])
+        found[event_id] = f"{time} {action}: {reason}" + (
+            f' (because "{comment}")' if comment else ""
+        )
     return found
 
 
 def _tables(models: set[str]) -> set[str]:
-    """The events tables of these models, by their files where there are any."""
+    """The events tables that the models' YAML files name; the default table for other models."""
     from titleholder.config.loader import load_models
     from titleholder.config.model import ModelConfig
     from titleholder.gcp.environment import DAGS_FOLDER
 
-    known = {one.model: one.events_table for one in load_models(DAGS_FOLDER / "models").configs}
+    configs = load_models(DAGS_FOLDER / "models").configs
+    known = {config.model: config.events_table for config in configs}
     default = str(ModelConfig.model_fields["events_table"].default)
     return {known.get(model, default) for model in models}

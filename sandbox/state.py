@@ -1,4 +1,4 @@
-"""Where the sandbox keeps what it owns, and how it tells others its addresses."""
+"""The files of the sandbox, its stored state, and the environment variables of its clients."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -11,7 +11,7 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 
 @dataclass(frozen=True)
 class Running:
-    """A process that the sandbox started; `started` tells it from a later one with its pid."""
+    """A process that the sandbox started; `started` shows whether its pid was reused."""
 
     pid: int
     started: str
@@ -19,7 +19,7 @@ class Running:
 
 @dataclass
 class State:
-    """What is remembered between two calls of `python -m sandbox`."""
+    """What is stored between two calls of `python -m sandbox`."""
 
     project: str = "titleholder-local"
     location: str = "us-central1"
@@ -35,8 +35,7 @@ class Home:
 
     @property
     def env_file(self) -> Path:
-        """`sandbox.env`: the addresses, and what Airflow's command line needs, in the form that a
-        shell sources."""
+        """`sandbox.env`, which a shell can source: addresses, and settings of the Airflow CLI."""
         return self.var / "sandbox.env"
 
     @property
@@ -44,17 +43,17 @@ class Home:
         """AIRFLOW_HOME."""
         return self.var.resolve() / "airflow"
 
-    def data(self, part: str) -> Path:
-        """The folder in which that part keeps its state."""
-        return self.var / "sandbox" / part
+    def data(self, service: str) -> Path:
+        """The data folder of a service."""
+        return self.var / "sandbox" / service
 
-    def log(self, part: str) -> Path:
-        """The file that part logs to."""
-        return self.var / "logs" / f"{part}.log"
+    def log(self, name: str) -> Path:
+        """The log file of a service or command."""
+        return self.var / "logs" / f"{name}.log"
 
     @property
     def owned(self) -> bool:
-        """Whether a sandbox has been started here."""
+        """Whether a sandbox was started in this folder before."""
         return self._state_file.exists()
 
     @property
@@ -62,7 +61,7 @@ class Home:
         return self.var / "sandbox.json"
 
     def load(self) -> State:
-        """The state left by the last call; a new one when there is none."""
+        """The stored state; a new one if there is none. Raises OSError if it cannot be parsed."""
         try:
             raw = json.loads(self._state_file.read_text())
             processes = {name: Running(**process) for name, process in raw.pop("processes").items()}
@@ -75,8 +74,15 @@ class Home:
                 f"and delete {self.var}"
             ) from None
 
+    def load_running(self) -> State:
+        """The stored state; raises OSError if the sandbox is not running."""
+        state = self.load()
+        if "vertex" not in state.processes:
+            raise OSError("it is not running; run `python -m sandbox up` first")
+        return state
+
     def save(self, state: State) -> None:
-        """Keep `state` and write `sandbox.env`, each file replaced in one step."""
+        """Write `state` and `sandbox.env`; each file is replaced atomically."""
         self.var.mkdir(parents=True, exist_ok=True)
         _replace(self._state_file, json.dumps(asdict(state), indent=2) + "\n")
         variables = addresses(state) | airflow_settings(self.airflow, state)
@@ -85,16 +91,16 @@ class Home:
 
 
 def addresses(state: State) -> dict[str, str]:
-    """The variables that Google's own clients, and this project, read."""
+    """The variables that Google's client libraries and this project read."""
     return {
         "BIGQUERY_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['bigquery']}",
-        # A gRPC target, which has no scheme.
+        # A gRPC target has no scheme.
         "BIGQUERY_STORAGE_EMULATOR_HOST": f"{LOOPBACK}:{state.ports['bigquery-storage']}",
         "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['storage']}",
         "VERTEX_AI_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['vertex']}",
         "GOOGLE_CLOUD_PROJECT": state.project,
         "GOOGLE_CLOUD_LOCATION": state.location,
-        # To whom the command line and the DAGs are known here: to nobody.
+        # The command line and the DAGs call the sandbox without credentials.
         "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT": (
             '{"conn_type":"google_cloud_platform","extra":{"is_anonymous":true}}'
         ),
@@ -102,7 +108,7 @@ def addresses(state: State) -> dict[str, str]:
 
 
 def airflow_settings(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
-    """What any `airflow` command needs to work on this project's Airflow, none of it secret.
+    """The settings that any `airflow` command needs for this project; none of them is secret.
 
     `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's.
     """
@@ -118,9 +124,9 @@ def airflow_settings(home: Path, state: State, dags: Path | None = None) -> dict
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ui}/execution/",
         "AIRFLOW__API__BASE_URL": ui,
-        # Workers report at once, not up to five seconds late.
+        # The default lets workers report up to five seconds late.
         "AIRFLOW__WORKERS__MIN_HEARTBEAT_INTERVAL": "1",
-        # A changed YAML file shows within seconds, as one expects at a desk.
+        # A changed YAML file is read within seconds.
         "AIRFLOW__DAG_PROCESSOR__REFRESH_INTERVAL": "5",
         "AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "5",
         "AIRFLOW__LOGGING__LOGGING_LEVEL": "INFO",
@@ -129,7 +135,7 @@ def airflow_settings(home: Path, state: State, dags: Path | None = None) -> dict
 
 
 def bucket(state: State) -> str:
-    """The bucket that exists from the start, named as the DAGs do by default."""
+    """The bucket that exists from the start; its name is the default of the DAGs."""
     return f"{state.project}-titleholder"
 
 

@@ -1,7 +1,7 @@
 """`python -m tests.audit`: whether the locked packages have known vulnerabilities, by OSV.
 
-`--offline` needs no network: whether the lock can be trusted to say what is installed. That is part
-of `make check`; the question to OSV is `make audit`.
+`--offline` needs no network: whether the lock is pinned, hashed and consistent with what is
+installed. That is part of `make check`; the request to OSV is `make audit`.
 """
 
 import argparse
@@ -24,7 +24,7 @@ ROOT = Path(__file__).parents[1]
 # https://google.github.io/osv.dev/post-v1-querybatch/
 OSV = "https://api.osv.dev/v1/querybatch"
 UNKNOWN = 2
-# Ids that OSV gives and that do not bear on what is done here, each with the reason.
+# Ids of OSV that do not affect this project, each with the reason.
 ACCEPTED: dict[str, str] = {}
 
 
@@ -32,18 +32,18 @@ def main(arguments: list[str] | None = None) -> int:
     """0: nothing found, or OSV not reached and `--or-skip`; 1: something, a line each on stderr; 2:
     OSV not reached."""
     parser = argparse.ArgumentParser(prog="python -m tests.audit", description=__doc__)
-    parser.add_argument("--offline", action="store_true", help="ask nobody")
+    parser.add_argument("--offline", action="store_true", help="ask no service")
     parser.add_argument(
         "--or-skip", action="store_true", help="it is no error if OSV is not reached"
     )
-    parser.add_argument("--service", default=OSV, help="who is asked")
+    parser.add_argument("--service", default=OSV, help="the URL of the service")
     options = parser.parse_args(arguments)
     lock = (ROOT / "requirements.txt").read_text()
     found = [*unpinned(lock), *unhashed(lock), *inconsistent()] if options.offline else []
     number = len(requirements(lock))
-    told = "pinned by version and hash, and installed as they require each other"
+    result = "pinned by version and hash, and installed as they require each other"
     if not options.offline:
-        told = "without a known vulnerability"
+        result = "without a known vulnerability"
         try:
             found = list(vulnerable(lock, options.service))
         except Unreachable as error:
@@ -59,16 +59,16 @@ def main(arguments: list[str] | None = None) -> int:
     if found:
         print("\n".join(found), file=sys.stderr)
         return 1
-    print(f"{number} packages, {told}")
+    print(f"{number} packages, {result}")
     return 0
 
 
 class Unreachable(Exception):
-    """OSV did not answer, or not now."""
+    """OSV did not answer, or answered that it is busy."""
 
 
 def requirements(lock: str) -> list[str]:
-    """What the lock's lines name, a package each, without hashes."""
+    """The requirements of the lock, one per package, without hashes."""
     return [
         line.partition(" --hash=")[0].rstrip(" \\")
         for line in lock.splitlines()
@@ -77,7 +77,7 @@ def requirements(lock: str) -> list[str]:
 
 
 def unpinned(lock: str) -> Iterator[str]:
-    """What could be another thing tomorrow, or comes from elsewhere than the package index."""
+    """Requirements without an exact version, or not from the package index."""
     for line in requirements(lock):
         try:
             wanted = Requirement(line)
@@ -90,7 +90,7 @@ def unpinned(lock: str) -> Iterator[str]:
 
 
 def unhashed(lock: str) -> Iterator[str]:
-    """What the index could replace by another file of the same name and version."""
+    """Requirements without a hash, which the index could replace by another file."""
     # Lines that end with a backslash go on in the next one.
     for line in lock.replace("\\\n", "").splitlines():
         if (
@@ -102,7 +102,8 @@ def unhashed(lock: str) -> Iterator[str]:
 
 
 def inconsistent() -> Iterator[str]:
-    """What an installed package requires and is not there, but for what we leave out knowingly."""
+    """Requirements of installed packages that are not met, except the ones left out
+    deliberately."""
     overrides = requirements((ROOT / "requirements.overrides").read_text())
     left_out = {canonicalize_name(Requirement(line).name) for line in overrides}
     versions = {canonicalize_name(one.name): one.version for one in distributions()}
@@ -118,10 +119,10 @@ def inconsistent() -> Iterator[str]:
 
 
 def vulnerable(lock: str, service: str) -> Iterator[str]:
-    """The packages that OSV knows a vulnerability of that is not ACCEPTED, with its ids.
+    """The packages with known vulnerabilities that are not ACCEPTED, with their ids.
 
-    Raises Unreachable, OSError when it refuses the question, ValueError or KeyError when it answers
-    something else.
+    Raises Unreachable, OSError when the service refuses the request, and ValueError or KeyError for
+    an answer of another form.
     """
     pins = [Requirement(line) for line in requirements(lock)]
     versions = [next(iter(pin.specifier)).version for pin in pins]

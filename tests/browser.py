@@ -1,4 +1,4 @@
-"""The browser of this machine, for the tests that need a real one."""
+"""The browser of this machine, for tests in a real browser."""
 
 import shutil
 

@@ -1,4 +1,4 @@
-"""The whole sandbox, started once for all tests that ask for it, and always ended."""
+"""The sandbox, started once for all tests that need it, and stopped at the end."""
 
 import atexit
 import os
@@ -19,8 +19,8 @@ from tests.faults import Faults
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 
-# Tests never use what the machine has of Google's or Airflow's settings. Airflow reads some of its
-# own while it is imported, so they are set before any test module is.
+# Tests never use the machine's settings of Google or Airflow. Airflow reads some settings when it
+# is imported, so they are set here, before any test module is imported.
 for name in [n for n in os.environ if n.startswith(("AIRFLOW", "GOOGLE_", "TITLEHOLDER_"))]:
     del os.environ[name]
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="titleholder-airflow-"))
@@ -36,27 +36,27 @@ os.environ |= {
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """The counts of the crash matrix, which its tests record as `crashes`, and what became of the
-    simulated challengers, recorded as `challenger`; also from workers."""
+    """Print the counts of the fault matrix, which its tests record as `crashes`, and the outcomes
+    of the simulated challengers, recorded as `challenger`; also from workers."""
     counts: Counter[str] = Counter()
-    fates = []
+    outcomes = []
     for reports in terminalreporter.stats.values():
         for report in reports:
             if getattr(report, "when", "") == "call":
                 for name, value in report.user_properties:
                     counts += Counter(value if name == "crashes" else {})
-                    fates += [value] if name == "challenger" else []
+                    outcomes += [value] if name == "challenger" else []
     if counts:
-        told = ", ".join(f"{number} {what}" for what, number in counts.items())
-        terminalreporter.write_line(f"crash matrix: {told}")
-    if fates:
-        terminalreporter.write_line(f"simulated challengers: {'; '.join(fates)}")
+        text = ", ".join(f"{number} {what}" for what, number in counts.items())
+        terminalreporter.write_line(f"crash matrix: {text}")
+    if outcomes:
+        terminalreporter.write_line(f"simulated challengers: {'; '.join(outcomes)}")
 
 
 @dataclass(frozen=True)
 class Sandbox:
-    """A running sandbox: its folder and the variables of its `sandbox.env`, but for the settings of
-    its Airflow: the tests have an Airflow of their own."""
+    """A running sandbox: its folder and the variables of its `sandbox.env`, without the settings of
+    Airflow, since the tests have an Airflow of their own."""
 
     var: Path
     env: dict[str, str]
@@ -67,7 +67,7 @@ class Sandbox:
 
 
 def run_sandbox(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """One call of the sandbox's command line, from the repository's root."""
+    """Call the sandbox's command line from the repository's root."""
     return subprocess.run(
         [sys.executable, "-m", "sandbox", "--var", str(var), *arguments],
         cwd=REPOSITORY,
@@ -82,7 +82,7 @@ def run_sandbox(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """BigQuery, Cloud Storage and Vertex AI on free ports; deployments take 0.2 seconds.
 
-    Vertex AI has faults on demand: ask for the fixture `faults`.
+    Vertex AI accepts faults on demand: see the fixture `faults`.
     """
     var = tmp_path_factory.mktemp("var")
     try:
@@ -98,7 +98,7 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
 
 @pytest.fixture
 def faults(sandbox: Sandbox) -> Iterator[Faults]:
-    """Faults in the sandbox's Vertex AI, none at first and none left behind."""
+    """Faults in the sandbox's Vertex AI; none are armed before and after the test."""
     found = Faults(sandbox.env["VERTEX_AI_EMULATOR_HOST"])
     found.clear()
     try:

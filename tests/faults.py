@@ -1,4 +1,5 @@
-"""Faults on demand for tests, and what is known afterwards; see sandbox/vertex/faults/admin.py."""
+"""Faults on demand for tests, and the calls and traffic that the server saw; see
+sandbox/vertex/faults/admin.py."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -7,15 +8,15 @@ import httpx
 
 
 class Faults:
-    """Speaks to a local Vertex AI that was started with faults."""
+    """A client of a local Vertex AI that was started with faults."""
 
     def __init__(self, url: str) -> None:
         self._http = httpx.Client(base_url=f"{url}/sandbox", trust_env=False, timeout=30)
 
     def arm(self, fault: str, method: str, **fields: Any) -> None:
-        """Have the next call of the method go wrong; the fields are those of `faults.rules`.
+        """Arm a fault for the next call of the method; the fields are those of `faults.rules`.
 
-        ValueError for what the server refuses.
+        Raises ValueError for a fault that the server refuses.
         """
         content = {"fault": fault, "method": method, **fields}
         answer = self._http.post("/faults", json=content)
@@ -23,7 +24,8 @@ class Faults:
             raise ValueError(answer.json()["error"]["message"])
 
     def answer(self, method: str, status: str, **fields: Any) -> None:
-        """The call is answered with that status, such as ABORTED; when="after": and was done."""
+        """The call is answered with that status, such as ABORTED; when="after": once it was
+        done."""
         self.arm("answer", method, status=status, **fields)
 
     def drop(self, method: str, **fields: Any) -> None:
@@ -31,7 +33,7 @@ class Faults:
         self.arm("drop", method, **fields)
 
     def hang(self, method: str, **fields: Any) -> None:
-        """The call is not answered before the client hangs up; when="after": but was done."""
+        """The call is not answered before the client hangs up; when="after": once it was done."""
         self.arm("hang", method, **fields)
 
     def delay(self, method: str, seconds: float, **fields: Any) -> None:
@@ -39,7 +41,7 @@ class Faults:
         self.arm("delay", method, seconds=seconds, **fields)
 
     def fail_operation(self, method: str, status: str, **fields: Any) -> None:
-        """The operation that the call starts fails; when="after": and has made its change."""
+        """The operation that the call starts fails; when="after": once it has made its change."""
         self.arm("fail_operation", method, status=status, **fields)
 
     def delay_operation(self, method: str, seconds: float, **fields: Any) -> None:
@@ -51,7 +53,7 @@ class Faults:
         self.arm("fail_task", "create_pipeline_job", task=task, **fields)
 
     def armed(self) -> list[dict[str, Any]]:
-        """The faults that wait for their calls."""
+        """The faults that no call has met yet."""
         return self._get("faults")
 
     def calls(self, **query: str) -> list[dict[str, Any]]:
@@ -63,20 +65,20 @@ class Faults:
         return self._get("traffic", **query)
 
     def copy(self, location: str, to: str) -> None:
-        """All that is in one location, once more in another whose name is as long."""
+        """Copy all resources of one location to another one with a name of the same length."""
         self._http.post("/copies", json={"location": location, "to": to}).raise_for_status()
 
     def disarm(self) -> None:
-        """Forget the faults that wait for their calls."""
+        """Remove the armed faults."""
         self._http.delete("/faults").raise_for_status()
 
     def clear(self) -> None:
-        """Forget faults, calls and traffic; calls that hang are let go."""
+        """Remove faults, calls and traffic; hanging calls end."""
         for what in ("faults", "calls", "traffic"):
             self._http.delete(f"/{what}").raise_for_status()
 
     def close(self) -> None:
-        """Clear, and leave."""
+        """Clear, and close the connection."""
         self.clear()
         self._http.close()
 
@@ -87,13 +89,15 @@ class Faults:
 
 
 def unsound(traffic: Iterable[dict[str, Any]]) -> list[str]:
-    """What is wrong with these splits: sums, and traffic to models that are not ready."""
+    """Errors in these splits: sums other than 100, and traffic to models that are not ready."""
     wrong = []
     for entry in traffic:
         split = entry["traffic_split"]
         if split and sum(split.values()) != 100:
             wrong.append(f"{entry['endpoint']}: {split} does not sum to 100")
-        for deployed, share in split.items():
-            if share and deployed not in entry["ready"]:
-                wrong.append(f"{entry['endpoint']}: {share} % to {deployed}, which is not ready")
+        for deployed, percentage in split.items():
+            if percentage and deployed not in entry["ready"]:
+                wrong.append(
+                    f"{entry['endpoint']}: {percentage} % to {deployed}, which is not ready"
+                )
     return wrong

@@ -1,4 +1,4 @@
-"""An incoming webhook on this machine: what was posted to it, and answers of every bad kind."""
+"""A local webhook that records requests and can answer with errors, redirects or not at all."""
 
 import json
 import threading
@@ -7,12 +7,12 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-# Long enough to be unmistakable, shaped as Slack's are.
+# In the form of Slack's secrets, and long enough to be found in logs.
 SECRET = "/".join(("T0TITLEHOLDER", "B0TESTS", "hush4this2is6a8secret"))
 
 
 class Sink:
-    """What came in. `answer` is the status of the answers from now on; `hangs` holds them back."""
+    """The requests so far. `answer` is the status of the next answers; `hangs` delays them."""
 
     def __init__(self, server: ThreadingHTTPServer) -> None:
         self.url = f"http://127.0.0.1:{server.server_address[1]}/services/{SECRET}"
@@ -20,7 +20,7 @@ class Sink:
         self.answer = 200
         self.location = ""
         self.hangs = False
-        self.let_go = threading.Event()
+        self.released = threading.Event()
 
     @property
     def texts(self) -> list[str]:
@@ -28,24 +28,24 @@ class Sink:
         return [body["text"] for _, body in self.posted]
 
     def titles(self) -> list[str]:
-        """What the messages are about: `challenger seated`."""
+        """The titles of the messages, such as `challenger deployed`."""
         return [text.split("*")[1].split(": ", 1)[1] for text in self.texts]
 
 
 @contextmanager
 def sink() -> Iterator[Sink]:
-    """A sink for as long as the context lasts."""
+    """A running webhook."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             body = self.rfile.read(int(self.headers["Content-Length"]))
-            into.posted.append((self.path, json.loads(body)))
-            if into.hangs:
-                into.let_go.wait(60)
+            webhook.posted.append((self.path, json.loads(body)))
+            if webhook.hangs:
+                webhook.released.wait(60)
                 return
-            self.send_response(into.answer)
-            if into.location:
-                self.send_header("Location", into.location)
+            self.send_response(webhook.answer)
+            if webhook.location:
+                self.send_header("Location", webhook.location)
             self.send_header("Content-Length", "0")
             self.end_headers()
 
@@ -54,13 +54,13 @@ def sink() -> Iterator[Sink]:
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     server.daemon_threads = True
-    into = Sink(server)
+    webhook = Sink(server)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.05})
     thread.start()
     try:
-        yield into
+        yield webhook
     finally:
-        into.let_go.set()
+        webhook.released.set()
         server.shutdown()
         thread.join()
         server.server_close()

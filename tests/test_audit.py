@@ -1,4 +1,4 @@
-"""The audit of the locked packages: what it finds, and that it does not pretend."""
+"""The audit of the locked packages."""
 
 import json
 import threading
@@ -20,10 +20,10 @@ def service(answer: Callable[[Any], Any], code: int = 200) -> Iterator[str]:
 
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
-            asked = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             self.send_response(code)
             self.end_headers()
-            self.wfile.write(json.dumps(answer(asked)).encode())
+            self.wfile.write(json.dumps(answer(request)).encode())
 
         def log_message(self, *_: object) -> None:
             pass
@@ -39,14 +39,14 @@ def service(answer: Callable[[Any], Any], code: int = 200) -> Iterator[str]:
         thread.join()
 
 
-def test_what_is_installed_here_can_be_trusted(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_installed_packages_pass_the_offline_audit(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--offline"]) == 0, capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
     "line", ["a>=1", "a", "a==1.*", "a @ https://evil.example/a.whl", "-e .", "./a.whl", "a==1,<2"]
 )
-def test_what_is_not_pinned_is_told(line: str) -> None:
+def test_an_unpinned_requirement_is_found(line: str) -> None:
     assert len(list(unpinned(f"# a lock\nb==2\n    # via c\n{line}\n"))) == 1
 
 
@@ -58,58 +58,58 @@ def test_a_pin_without_a_hash_is_found() -> None:
     ]
 
 
-def test_a_known_vulnerability_is_told(capsys: pytest.CaptureFixture[str]) -> None:
-    def answer(asked: Any) -> Any:
-        names = [one["package"]["name"] for one in asked["queries"]]
+def test_a_known_vulnerability_is_found(capsys: pytest.CaptureFixture[str]) -> None:
+    def answer(request: Any) -> Any:
+        names = [one["package"]["name"] for one in request["queries"]]
         assert {"scikit-learn", "joblib"} < set(names)
-        assert all(one["version"] for one in asked["queries"])
+        assert all(one["version"] for one in request["queries"])
         bad = [{"vulns": [{"id": "PYSEC-1"}]} if name == "joblib" else {} for name in names]
         return {"results": bad}
 
     with service(answer) as address:
         assert main(["--service", address]) == 1
-    said = capsys.readouterr()
-    assert said.err.startswith("joblib==")
-    assert said.err.endswith(": PYSEC-1\n")
-    assert said.out == ""
+    output = capsys.readouterr()
+    assert output.err.startswith("joblib==")
+    assert output.err.endswith(": PYSEC-1\n")
+    assert output.out == ""
 
-    with service(lambda asked: {"results": [{} for _ in asked["queries"]]}) as address:
+    with service(lambda request: {"results": [{} for _ in request["queries"]]}) as address:
         assert main(["--service", address]) == 0
     assert "without a known vulnerability" in capsys.readouterr().out
 
 
-def test_a_vulnerability_that_does_not_bear_on_this_can_be_accepted(
+def test_a_vulnerability_can_be_accepted(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(audit, "ACCEPTED", {"PYSEC-1": "not used here"})
     found = {"vulns": [{"id": "PYSEC-1"}]}
-    with service(lambda asked: {"results": [found for _ in asked["queries"]]}) as address:
+    with service(lambda request: {"results": [found for _ in request["queries"]]}) as address:
         assert main(["--service", address]) == 0
     found["vulns"].append({"id": "PYSEC-2"})
-    with service(lambda asked: {"results": [found for _ in asked["queries"]]}) as address:
+    with service(lambda request: {"results": [found for _ in request["queries"]]}) as address:
         assert main(["--service", address]) == 1
     assert all(line.endswith(": PYSEC-2") for line in capsys.readouterr().err.splitlines())
 
 
-def test_a_service_that_cannot_be_reached_is_no_clean_bill(
+def test_an_unreachable_service_is_not_a_passed_audit(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    with service(lambda _: {}) as gone:
+    with service(lambda _: {}) as unreachable:
         pass
-    assert main(["--service", gone]) == 2
-    assert main(["--service", gone, "--or-skip"]) == 0
+    assert main(["--service", unreachable]) == 2
+    assert main(["--service", unreachable, "--or-skip"]) == 0
     with service(lambda _: {}, code=503) as busy:
         assert main(["--service", busy]) == 2
-    said = capsys.readouterr()
-    first, second, third = said.err.splitlines()
-    assert first.startswith(f"not audited: {gone} did not answer (")
-    assert second.startswith(f"audit skipped: {gone} did not answer (")
+    output = capsys.readouterr()
+    first, second, third = output.err.splitlines()
+    assert first.startswith(f"not audited: {unreachable} did not answer (")
+    assert second.startswith(f"audit skipped: {unreachable} did not answer (")
     assert third.startswith(f"not audited: {busy} answered 503, so it is not known whether")
-    assert said.out == ""
+    assert output.out == ""
 
 
 @pytest.mark.parametrize(("code", "answer"), [(200, {"error": "no"}), (400, {}), (404, {})])
-def test_a_service_that_answers_something_else_is_an_error(
+def test_another_answer_than_osvs_is_an_error(
     code: int, answer: Any, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with service(lambda _: answer, code) as other:

@@ -1,4 +1,4 @@
-"""The fixture `faults`, on the whole sandbox as `up --faults` starts it."""
+"""The fixture `faults` on the sandbox of `up --faults`."""
 
 import httpx
 import pytest

@@ -1,4 +1,4 @@
-"""The lock holds every direct dependency, and is what is installed, by its hashes."""
+"""The lock has every direct dependency, and its packages are installed by their hashes."""
 
 import hashlib
 import shutil
@@ -21,15 +21,15 @@ def _requirements(name: str) -> list[Requirement]:
     return [Requirement(line) for line in requirements((REPOSITORY / name).read_text())]
 
 
-def test_every_direct_dependency_is_pinned_as_it_asks() -> None:
+def test_every_direct_dependency_is_pinned_within_its_specifier() -> None:
     pins = {pin.name: pin for pin in _requirements("requirements.txt")}
-    for asked in _requirements("requirements.in"):
-        (pin,) = pins[asked.name].specifier
+    for required in _requirements("requirements.in"):
+        (pin,) = pins[required.name].specifier
         assert pin.operator == "=="
-        assert asked.specifier.contains(pin.version)
+        assert required.specifier.contains(pin.version)
 
 
-def test_what_is_installed_is_the_lock() -> None:
+def test_the_lock_is_installed() -> None:
     for pin in _requirements("requirements.txt"):
         if pin.marker is None or pin.marker.evaluate():
             assert pin.specifier.contains(version(pin.name)), pin
@@ -86,7 +86,7 @@ def make(checkout: Path, verb: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, cwd=checkout, capture_output=True, text=True, check=False)
 
 
-def test_set_up_and_lock_take_the_locks_uv_by_its_hash(checkout: Path) -> None:
+def test_setup_and_lock_install_the_uv_of_the_lock_by_its_hash(checkout: Path) -> None:
     assert (done := make(checkout, "setup")).returncode == 0, done.stderr
     locked, project = (checkout / "called").read_text().splitlines()
     assert locked.startswith("pip sync --require-hashes --build-constraints requirements.txt ")
@@ -102,8 +102,8 @@ def test_set_up_and_lock_take_the_locks_uv_by_its_hash(checkout: Path) -> None:
     assert [path.name for path in checkout.rglob("uv-*.dist-info")] == ["uv-1.dist-info"]
 
 
-def test_what_is_built_in_set_up_is_built_by_what_the_lock_pins() -> None:
-    # kfp-server-api is no wheel, and says nothing of how it is built: by setuptools.
+def test_the_build_backend_of_source_packages_is_in_the_lock() -> None:
+    # kfp-server-api is a source package without a build backend of its own: setuptools builds it.
     assert "setuptools" in {pin.name for pin in _requirements("requirements.txt")}
 
 

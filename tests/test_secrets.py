@@ -22,8 +22,8 @@ SECRETS = {
         r"['\"][^\s'\"{}<>$%]{12,}['\"]"
     ),
 }
-# Each has its one look; put together here, lest this file holds one.
-LOOKS = [
+# One example of each, concatenated so that this file contains none.
+EXAMPLES = [
     "-----BEGIN RSA " + "PRIVATE KEY-----",
     '"private_' + 'key": "x"',
     "AIza" + "x" * 35,
@@ -39,19 +39,19 @@ LOOKS = [
 
 
 def test_every_kind_of_secret_would_be_found() -> None:
-    for (what, pattern), look in zip(SECRETS.items(), LOOKS, strict=True):
-        assert re.search(pattern, look), what
+    for (what, pattern), example in zip(SECRETS.items(), EXAMPLES, strict=True):
+        assert re.search(pattern, example), what
 
 
 def tracked() -> list[Path]:
-    """The files of the repository; of a copy without git, what is not made by its verbs."""
+    """The files of the repository; of a copy without git, all but generated ones."""
     if not (REPOSITORY / ".git").exists():
-        made = {".venv", "var", "__pycache__", ".hypothesis"}
+        generated = {".venv", "var", "__pycache__", ".hypothesis"}
         files = [file for file in REPOSITORY.rglob("*") if file.is_file()]
         return [
             file
             for file in files
-            if not made & set(parts := file.relative_to(REPOSITORY).parts)
+            if not generated & set(parts := file.relative_to(REPOSITORY).parts)
             and not any(part.endswith("_cache") for part in parts)
         ]
     listed = subprocess.run(
@@ -77,6 +77,6 @@ def test_no_file_holds_a_secret() -> None:
     assert found == []
 
 
-def test_what_holds_secrets_is_ignored_by_git() -> None:
+def test_folders_with_secrets_are_ignored_by_git() -> None:
     ignored = (REPOSITORY / ".gitignore").read_text().splitlines()
     assert {"var/", ".venv/"} <= set(ignored)

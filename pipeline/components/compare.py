@@ -60,7 +60,7 @@ def compare(
         ("evidence", dict),
     ],
 ):
-    """The evidence of docs/duel.md, and a page with plots of it.
+    """The evidence of docs/reference/duel.md, and a page with plots of it.
 
     Raises ValueError, in one sentence, for a table, window or artifact that cannot be used.
     """

@@ -9,7 +9,7 @@ from pipeline.duel_steps.rows import utc_text
 def make_evidence(
     accumulator: dict[str, Any], targets: list[str], primary_target: str, loss: str
 ) -> dict[str, Any]:
-    """The evidence of docs/duel.md, of JSON types; an unknown value is None, never NaN."""
+    """The evidence of docs/reference/duel.md, as JSON; an unknown value is None, never NaN."""
     from datetime import UTC, datetime
 
     def summary(moments_by_key: dict[Any, Any], key: Any) -> dict[str, Any]:

@@ -47,7 +47,7 @@ def load_model(role: str, uri: str, sha256: str, root: str, project: str) -> Any
     if digest != sha256:
         raise ValueError(
             f"The {role}'s file gs://{bucket}/{name} changed: its SHA-256 is {digest} and {sha256} "
-            "was recorded at registration; restore the file, or train and register the model anew."
+            "was recorded at registration; restore the file, or train and register the model again."
         )
     try:
         return joblib.load(io.BytesIO(content))

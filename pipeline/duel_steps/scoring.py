@@ -36,7 +36,7 @@ def predict(model: Any, role: str, method: str, features: Any) -> Any:
     except Exception as error:
         first = f"{type(error).__name__}: {error}".splitlines()[0]
         raise ValueError(
-            f"The {role} fails in {method} ({first}): retire it, or train and register it anew."
+            f"The {role} fails in {method} ({first}): retire it, or train and register it again."
         ) from error
 
 

@@ -1,13 +1,13 @@
-"""What goes wrong, as a person is told: one sentence that says what, where and what to do.
+"""The errors of this package. Each message is one sentence: what, where, and what to do.
 
 TitleholderError
-├── ConfigError      a model's YAML file is wrong
-├── EnvironmentConfigError     the environment lacks something (project, bucket, template)
-├── PipelineError    the pipeline job did not end as it should
-├── InvalidRequest   what was asked for cannot be, whatever a person does about the endpoint
-├── ManualActionRequired          the endpoint is in a state that must not be changed automatically
-│   └── DriftDetected      somebody changed it by hand since the last rollout wrote to it
-└── RetryableError         Google could not do it now, and may the next time
+├── ConfigError             an error in a model's YAML file
+├── EnvironmentConfigError  a missing or invalid setting, resource or permission
+├── PipelineError           a pipeline job failed or broke its contract
+├── InvalidRequest          a request that is invalid in any state of the endpoint
+├── ManualActionRequired    a state of the endpoint that must not be changed automatically
+│   └── DriftDetected       the endpoint was changed by hand since the last rollout
+└── RetryableError          a failed call to Google that may succeed later
 """
 
 
@@ -16,11 +16,11 @@ class TitleholderError(Exception):
 
 
 class ConfigError(TitleholderError):
-    """A model's YAML file is wrong; the message names file, key and remedy."""
+    """An error in a model's YAML file; the message names file, key and remedy."""
 
 
 class EnvironmentConfigError(TitleholderError):
-    """Something that the environment must give is missing or unusable."""
+    """A setting, resource or permission of the environment is missing or invalid."""
 
 
 class PipelineError(TitleholderError):
@@ -28,18 +28,18 @@ class PipelineError(TitleholderError):
 
 
 class InvalidRequest(TitleholderError):
-    """A request that is wrong in itself: a share out of range, a model that is not there, an
-    unknown parameter. It is answered with its sentence, and is no event of the endpoint."""
+    """A request that is invalid in itself: a traffic percentage out of range, an unknown model or
+    parameter. It is not recorded as an event."""
 
 
 class ManualActionRequired(TitleholderError):
-    """Nothing was changed, as the endpoint's or the registry's state needs a person. One that a
-    rollout meets is an event."""
+    """Nothing was changed: the state of the endpoint or the registry needs a decision by a person.
+    A rollout records it as a blocked event."""
 
 
 class DriftDetected(ManualActionRequired):
-    """Somebody changed the endpoint by hand; it is to be adopted or restored first."""
+    """The endpoint was changed by hand; the change must be adopted or restored first."""
 
 
 class RetryableError(TitleholderError):
-    """Google could not do it now; the task's own retries are worth it."""
+    """A call to Google failed and may succeed later; the task's retries repeat it."""

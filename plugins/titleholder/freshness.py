@@ -1,4 +1,4 @@
-"""Whether a table covers a run's interval: evidence in, one of five outcomes out. No I/O."""
+"""Freshness: whether a source table covers the data interval of a run. No I/O."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -6,35 +6,35 @@ from enum import StrEnum
 
 from titleholder.intervals import Interval
 
-# Clocks differ a little, and rows go on coming while the query runs.
+# Clocks differ a little, and rows arrive while the query runs.
 FUTURE_TOLERANCE = timedelta(hours=1)
 
 
-class Outcome(StrEnum):
-    """What the evidence says, and what the task does about it."""
+class FreshnessState(StrEnum):
+    """The freshness of a source, and what the task does then."""
 
     FRESH = "fresh"  # train
     WARN = "warn"  # train, and flag it
-    STALE = "stale"  # wait until the deadline, then fail
-    EMPTY = "empty"  # fail: waiting will not help
-    UNKNOWN = "unknown"  # fail closed: the evidence cannot be had or cannot be right
+    STALE = "stale"  # wait until the timeout, then fail
+    EMPTY = "empty"  # fail: waiting does not help
+    UNKNOWN = "unknown"  # fail: the coverage cannot be read or cannot be correct
 
 
 @dataclass(frozen=True)
 class Rule:
-    """The model's demands, from its YAML file."""
+    """The limits of the model's YAML file (`source.freshness`)."""
 
     table: str
     timestamp: str
     warn_after: timedelta
     error_after: timedelta
-    wait: timedelta
+    timeout: timedelta
     min_rows: int
 
 
 @dataclass(frozen=True)
 class Metadata:
-    """What the free `tables.get` tells. `rows` is None for a view, which has no count."""
+    """The metadata of `tables.get`, free of charge. `rows` is None for a view."""
 
     rows: int | None
     modified: datetime | None
@@ -43,9 +43,8 @@ class Metadata:
 
 @dataclass(frozen=True)
 class Coverage:
-    """What one pruned query tells: rows inside the interval, rows in the interval after it, rows
-    without a timestamp, rows more than FUTURE_TOLERANCE later than now; the last timestamp
-    inside."""
+    """The result of one query: rows and last timestamp in the interval, rows in the interval after
+    it (`later`), rows without a timestamp, and rows more than FUTURE_TOLERANCE after now."""
 
     rows: int
     last: datetime | None
@@ -63,21 +62,22 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Finding:
-    """The outcome, why, and until when a stale source is waited for (None: do not wait)."""
+    """The freshness with its reason; `wait_until` is None unless a stale source is waited for."""
 
-    outcome: Outcome
-    sentence: str
+    state: FreshnessState
+    reason: str
     wait_until: datetime | None = None
 
 
-def judge_metadata(rule: Rule, metadata: Metadata, interval: Interval, now: datetime) -> Finding:
-    """What is known without paying for a query; FRESH only means that a query is worth it.
+def check_metadata(rule: Rule, metadata: Metadata, interval: Interval, now: datetime) -> Finding:
+    """The freshness that metadata alone shows; FRESH means that a query is needed.
 
-    A change after the interval does not prove that rows came, so metadata can only condemn.
+    A change after the interval does not prove that rows arrived, so metadata can only rule a
+    source out.
     """
     if metadata.rows == 0 and not metadata.streaming:
         return Finding(
-            Outcome.EMPTY,
+            FreshnessState.EMPTY,
             f"{rule.table} has no rows at all; find out why its load left it empty",
         )
     changed = None if metadata.streaming else metadata.modified
@@ -89,32 +89,32 @@ def judge_metadata(rule: Rule, metadata: Metadata, interval: Interval, now: date
             f"{rule.table} was last changed {changed:%Y-%m-%d %H:%M} UTC, before the interval "
             f"{interval} began",
         )
-    return Finding(Outcome.FRESH, f"{rule.table} may cover {interval}")
+    return Finding(FreshnessState.FRESH, f"{rule.table} may cover {interval}")
 
 
-def judge(rule: Rule, coverage: Coverage, interval: Interval, now: datetime) -> Finding:
-    """Whether the rows cover the interval: the newest one may lie `warn_after` before its end.
+def check_coverage(rule: Rule, coverage: Coverage, interval: Interval, now: datetime) -> Finding:
+    """Whether the rows cover the interval: the newest may be `warn_after` before its end.
 
-    The lateness is measured at the interval's end, never at `now`, so that a backfill of an old
-    week is judged as that week was.
+    Lateness is measured at the interval's end, never at `now`, so that a backfill of an old week
+    has the same result as that week had.
     """
     where = f"{rule.table}.{rule.timestamp}"
     if coverage.nulls:
         return Finding(
-            Outcome.UNKNOWN,
-            f"{where} is NULL in {coverage.nulls} rows, so nobody can say to which interval they "
-            "belong; give them a time or delete them, then clear this task",
+            FreshnessState.UNKNOWN,
+            f"{where} is NULL in {coverage.nulls} rows, so their interval is unknown; "
+            "give them a time or delete them, then clear this task",
         )
     if coverage.future:
         return Finding(
-            Outcome.UNKNOWN,
+            FreshnessState.UNKNOWN,
             f"{where} is later than now in {coverage.future} rows, so the newest row says nothing; "
-            "mend the clock or time zone of whoever writes them, then clear this task",
+            "correct the clock or time zone of their source, then clear this task",
         )
     if coverage.last is None or not coverage.rows:
         if coverage.later:
             return Finding(
-                Outcome.EMPTY,
+                FreshnessState.EMPTY,
                 f"{rule.table} has no row in {interval}, though {coverage.later} rows after it; "
                 "load the missing interval, then clear this task",
             )
@@ -138,24 +138,24 @@ def judge(rule: Rule, coverage: Coverage, interval: Interval, now: datetime) -> 
         )
     if gap > rule.warn_after:
         return Finding(
-            Outcome.WARN,
+            FreshnessState.WARN,
             f"{rule.table} covers {interval} late: {newest}, {_hours(gap)} before its end, "
             f"more than warn_after {_hours(rule.warn_after)}; training goes on with "
             f"{coverage.rows} rows",
         )
     return Finding(
-        Outcome.FRESH, f"{rule.table} covers {interval} with {coverage.rows} rows, {newest}"
+        FreshnessState.FRESH, f"{rule.table} covers {interval} with {coverage.rows} rows, {newest}"
     )
 
 
 def _stale(rule: Rule, interval: Interval, now: datetime, fact: str) -> Finding:
-    deadline = interval.end + rule.wait
+    deadline = interval.end + rule.timeout
     if now < deadline:
         return Finding(
-            Outcome.STALE, f"{fact}; waiting until {deadline:%Y-%m-%d %H:%M} UTC", deadline
+            FreshnessState.STALE, f"{fact}; waiting until {deadline:%Y-%m-%d %H:%M} UTC", deadline
         )
     return Finding(
-        Outcome.STALE,
+        FreshnessState.STALE,
         f"{fact}, and the wait for it ended {deadline:%Y-%m-%d %H:%M} UTC; load the rows, then "
         "clear this task",
     )

@@ -13,7 +13,7 @@ class Interval:
 
     @property
     def length(self) -> timedelta:
-        """How long it is."""
+        """The length of the interval."""
         return self.end - self.start
 
     def __str__(self) -> str:
@@ -23,8 +23,8 @@ class Interval:
 def last_complete(cron: str, at: datetime) -> Interval:
     """The newest interval between two fire times of `cron` that had ended by `at`.
 
-    The same that Airflow's CronDataIntervalTimetable gives a manual run; a run triggered without
-    a logical date has no interval in its context.
+    Airflow's CronDataIntervalTimetable gives a manual run the same interval; a run triggered
+    without a logical date has none in its context.
     """
     from croniter import croniter
 
@@ -35,9 +35,9 @@ def last_complete(cron: str, at: datetime) -> Interval:
 
 
 def period_at(cron: str, at: datetime) -> timedelta:
-    """How long it is from the last fire time of `cron` that was not after `at` to the next."""
+    """The time between the last fire time of `cron` at or before `at` and the next one."""
     from croniter import croniter
 
-    begun = last_complete(cron, at).end
-    end: datetime = croniter(cron, begun).get_next(datetime)
-    return end - begun
+    start = last_complete(cron, at).end
+    end: datetime = croniter(cron, start).get_next(datetime)
+    return end - start

@@ -5,43 +5,56 @@ import hashlib
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
+from typing import Self
 
 from titleholder.errors import PipelineError
-from titleholder.naming import Recency
 
 
-class Label(StrEnum):
-    """The key of a label. The labels of a model's file must not have one of these keys."""
+class DescribedEnum(StrEnum):
+    """A word that is stored or shown, with a `description` for the generated reference."""
 
-    # On endpoints and jobs: the model.
-    MODEL = "titleholder-model"
-    # On an endpoint: the deployed model id of each role (see rollout.roles.Roles) ...
-    CHAMPION = "champion"
-    CHALLENGER = "challenger"
-    PREVIOUS_CHAMPION = "previous-champion"
-    LAST_CHALLENGER = "last-challenger"
-    # ... and the challenger's traffic percentage, the event that recorded all this, and how new the
-    # newest data is that any model with traffic was trained on.
-    CHALLENGER_PERCENTAGE = "challenger-percentage"
-    LAST_EVENT = "last-event"
-    NEWEST_DATA = "newest-data"
-    # On a pipeline job: the dag run, and the version of the pipeline template.
-    RUN = "titleholder-run"
-    PIPELINE = "titleholder-pipeline"
-    # On jobs and versions: rows, template and parameters that a version was trained on.
-    FINGERPRINT = "fingerprint"
-    # On a version: the interval of its data, the digest of its file, and where it comes from.
-    DATA_INTERVAL_START = "data-interval-start"
-    DATA_INTERVAL_END = "data-interval-end"
-    DIGEST = "sha256"
-    JOB = "pipeline-job"
-    SCORE = "score"
-    FRAMEWORK = "framework-version"
-    FRESHNESS = "freshness"
+    description: str
+
+    def __new__(cls, word: str, description: str) -> Self:
+        """The word as a string."""
+        made = str.__new__(cls, word)
+        made._value_ = word
+        made.description = description
+        return made
+
+
+class Label(DescribedEnum):
+    """The key of a label; the description is of its value. The labels of a model's file must not
+    have one of these keys."""
+
+    MODEL = "titleholder-model", "the model's name"
+    CHAMPION = "champion", "deployed model id of the champion"
+    CHALLENGER = "challenger", "deployed model id of the challenger"
+    PREVIOUS_CHAMPION = "previous-champion", "deployed model id of the champion before"
+    LAST_CHALLENGER = (
+        "last-challenger",
+        "deployed model id of the last challenger that left without a promotion",
+    )
+    CHALLENGER_PERCENTAGE = "challenger-percentage", "the recorded traffic percentage"
+    LAST_EVENT = "last-event", "id of the event of the last change of roles or traffic"
+    NEWEST_DATA = (
+        "newest-data",
+        "end of the newest training data of any model that had traffic, and its generation",
+    )
+    RUN = "titleholder-run", "digest of the dag run that submitted the job"
+    PIPELINE = "titleholder-pipeline", "version of the pipeline template"
+    FINGERPRINT = "fingerprint", "digest of rows, template and parameters of the training"
+    DATA_INTERVAL_START = "data-interval-start", "start of the training data"
+    DATA_INTERVAL_END = "data-interval-end", "end of the training data"
+    DIGEST = "sha256", "digest of the model's file, in base32"
+    JOB = "pipeline-job", "id of the training job"
+    SCORE = "score", "score on held-out rows"
+    FRAMEWORK = "framework-version", "version of scikit-learn"
+    FRESHNESS = "freshness", "freshness of the source at training"
 
 
 ROLES = (Label.CHAMPION, Label.CHALLENGER, Label.PREVIOUS_CHAMPION, Label.LAST_CHALLENGER)
-# What one write of roles replaces on an endpoint.
+# Replaced on an endpoint by each write of roles.
 ROLE_LABELS = frozenset({*ROLES, Label.CHALLENGER_PERCENTAGE, Label.LAST_EVENT})
 ON_ENDPOINTS = ROLE_LABELS | {Label.MODEL, Label.NEWEST_DATA}
 ON_JOBS = frozenset({Label.MODEL, Label.RUN, Label.PIPELINE, Label.FINGERPRINT})
@@ -50,13 +63,13 @@ RESERVED = frozenset(label.value for label in Label)
 
 
 def is_digest(text: str) -> bool:
-    """Whether it is a SHA-256 as we write it: 64 lower-case hexadecimal digits."""
+    """Whether the text is a SHA-256 of 64 lower-case hexadecimal digits."""
     return re.fullmatch(r"[0-9a-f]{64}", text) is not None
 
 
 def digest_to_label(digest: str) -> str:
-    """52 of `[a-z2-7]`: base32 in lower case without padding, as the 64 hexadecimal digits of a
-    SHA-256 do not fit. Raises PipelineError for a text that is_digest refuses."""
+    """A SHA-256 as a label value: 52 characters `[a-z2-7]`, base32 in lower case without padding,
+    as 64 hexadecimal digits are too long. Raises PipelineError for a text that is no digest."""
     if not is_digest(digest):
         raise PipelineError(
             f"{digest!r} is no SHA-256; give 64 lower-case hexadecimal digits, as hashlib does"
@@ -74,12 +87,12 @@ def digest_from_label(value: str) -> str:
 
 
 def dag_run_label(dag_id: str, run_id: str) -> str:
-    """32 hexadecimal digits by which the jobs of one dag run are found."""
+    """The label of the jobs of one dag run: 32 hexadecimal digits."""
     return hashlib.sha256(f"{dag_id}/{run_id}".encode()).hexdigest()[:32]
 
 
 def format_label_time(moment: datetime) -> str:
-    """An aware time in the characters of a label value: `20261116t030000z`."""
+    """An aware time as a label value: `20261116t030000z`."""
     return f"{moment.astimezone(UTC):%Y%m%dt%H%M%Sz}"
 
 
@@ -89,15 +102,3 @@ def parse_label_time(value: str) -> datetime | None:
         return datetime.strptime(value, "%Y%m%dt%H%M%Sz").replace(tzinfo=UTC)
     except ValueError:
         return None
-
-
-def label_recency(recency: Recency) -> str:
-    """A recency in the characters of a label value: `20261116t030000z-g0`."""
-    return f"{format_label_time(recency.until)}-g{recency.generation}"
-
-
-def recency_of_label(value: str) -> Recency | None:
-    """The recency that `label_recency` encoded; None for any other value."""
-    match = re.fullmatch(r"(.+)-g([0-9]{1,2})", value)
-    until = parse_label_time(match[1]) if match is not None else None
-    return Recency(until, int(match[2])) if match is not None and until is not None else None

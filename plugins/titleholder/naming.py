@@ -1,7 +1,7 @@
-"""Who a run is: the one identity under which its job, model version and deployment are found.
+"""The names of a training run: its pipeline job, model version and deployed model.
 
-Every name is derived, never drawn: a retry, a second worker or a backfill of the same week finds
-what an earlier attempt made instead of making it again.
+Names are derived from model, data interval and generation, never random: a retry, a second worker
+or a backfill of the same week finds the resources of an earlier attempt.
 """
 
 import hashlib
@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 
 from titleholder.errors import ManualActionRequired
 from titleholder.intervals import Interval, last_complete
+from titleholder.labels import format_label_time, parse_label_time
 
 MAX_GENERATION = 99
 
@@ -22,8 +23,8 @@ _FIRST_ID, _IDS = 1_000_000_000, 9_000_000_000
 
 
 class Recency(NamedTuple):
-    """How new a model's data is: the end of its data interval (aware), then the generation of the
-    run on that interval. The greater one is the newer."""
+    """How recent a model's data is: the end of its data interval (aware), then the generation of
+    the run on that interval. Greater is more recent."""
 
     until: datetime
     generation: int
@@ -33,8 +34,8 @@ class Recency(NamedTuple):
 class TrainingRun:
     """One training of one model on one data interval.
 
-    `generation` counts the wishes to train that interval anew: 0 at first, one more each time the
-    dag run is cleared. A plain retry keeps it.
+    `generation` counts the requests to train that interval again: 0 at first, one more each time
+    the dag run is cleared. A retry keeps it.
     """
 
     model: str
@@ -54,18 +55,18 @@ class TrainingRun:
 
     @property
     def deployed_model_id(self) -> str:
-        """Ten digits, the most that Vertex AI lets a caller choose: another one for each interval's
-        end and generation of a model (for 171 years), and other ones for another model. It tells
-        neither order nor time."""
+        """Ten digits, the most that Vertex AI accepts: unique for each interval end and generation
+        of a model (within 171 years), and different for other models. It encodes neither order nor
+        time."""
         return _deployed_model_id(self.model, self.recency)
 
     @property
     def recency(self) -> Recency:
-        """How new the data is that it trains on, to the minute, as its name says it."""
+        """How recent the training data is, to the minute as in `name`."""
         return Recency(self.interval.end.replace(second=0, microsecond=0), self.generation)
 
     def next_generation(self) -> "TrainingRun":
-        """The same interval, trained once more."""
+        """The next training run on the same interval."""
         if self.generation == MAX_GENERATION:
             raise ManualActionRequired(
                 f"{self.model}: the interval {self.interval} has been trained "
@@ -75,7 +76,7 @@ class TrainingRun:
 
 
 def training_run_of(model: str, cron: str, context: Mapping[str, Any]) -> TrainingRun:
-    """The run that a task's context belongs to.
+    """The training run of a task's context.
 
     A manual run without a logical date has no data interval: it gets the last complete one.
     """
@@ -90,17 +91,17 @@ def training_run_of(model: str, cron: str, context: Mapping[str, Any]) -> Traini
 
 @lru_cache(maxsize=10_000)
 def recency_of(alias: str, model: str | None = None) -> Recency | None:
-    """How new the data of a run is, by the run's name; None for any other alias, and for a run of
-    another model than `model`."""
-    found = _parsed(alias)
-    return found[1] if found is not None and model in (None, found[0]) else None
+    """The recency in a training run's name; None for any other alias, and for a run of another
+    model than `model`."""
+    parsed = _parsed(alias)
+    return parsed[1] if parsed is not None and model in (None, parsed[0]) else None
 
 
 @lru_cache(maxsize=10_000)
 def deployed_model_id_of(alias: str) -> str | None:
-    """The deployed model id that belongs to a run's name; None for any other alias."""
-    found = _parsed(alias)
-    return _deployed_model_id(*found) if found is not None else None
+    """The deployed model id of a training run's name; None for any other alias."""
+    parsed = _parsed(alias)
+    return _deployed_model_id(*parsed) if parsed is not None else None
 
 
 def _parsed(alias: str) -> tuple[str, Recency] | None:
@@ -118,3 +119,15 @@ def _deployed_model_id(model: str, recency: Recency) -> str:
     minutes = int(recency.until.timestamp() // 60)
     offset = int(hashlib.sha256(model.encode()).hexdigest(), 16)
     return str(_FIRST_ID + (minutes * 100 + recency.generation + offset) % _IDS)
+
+
+def label_recency(recency: Recency) -> str:
+    """A recency as a label value: `20261116t030000z-g0`."""
+    return f"{format_label_time(recency.until)}-g{recency.generation}"
+
+
+def recency_of_label(value: str) -> Recency | None:
+    """The recency that `label_recency` encoded; None for any other value."""
+    match = re.fullmatch(r"(.+)-g([0-9]{1,2})", value)
+    until = parse_label_time(match[1]) if match is not None else None
+    return Recency(until, int(match[2])) if match is not None and until is not None else None

@@ -1,1 +1,1 @@
-"""What people run against a sandbox that is up."""
+"""The verbs that use a running sandbox, each in a module that only its verb imports."""

@@ -1,11 +1,9 @@
-"""`python -m sandbox.commands.load DATASET.TABLE FILE`: loads a Parquet file into BigQuery.
+"""`python -m sandbox load DATASET.TABLE FILE`: load a Parquet file into BigQuery.
 
-What was in the table is replaced. `bq extract --destination_format PARQUET` makes such a file of a
-real table.
+`bq extract --destination_format PARQUET` writes such a file from a table in Google Cloud.
 """
 
 import argparse
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -15,39 +13,31 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from pyarrow import types
 
-from sandbox.state import Home
+from sandbox.state import LOOPBACK, Home
 
 
-def main(arguments: list[str] | None = None) -> int:
-    """Load the file; 1 with one sentence on stderr when that cannot be."""
-    parser = argparse.ArgumentParser(prog="python -m sandbox.commands.load", description=__doc__)
-    parser.add_argument("table", metavar="DATASET.TABLE")
-    parser.add_argument("file", type=Path, help="in Parquet")
-    parser.add_argument("--var", type=Path, default=Path("var"))
-    options = parser.parse_args(arguments)
-    state = Home(options.var.resolve()).load()
-    if "bigquery" not in state.processes:
-        print("the sandbox is not up; run `python -m sandbox up` first", file=sys.stderr)
-        return 1
+def load(home: Home, options: argparse.Namespace) -> int:
+    """Replace the table by the file's rows. Raises OSError with the reason if it cannot."""
+    state = home.load_running()
     client = bigquery.Client(
         project=state.project,
         credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-        client_options={"api_endpoint": f"http://127.0.0.1:{state.ports['bigquery']}"},
+        client_options={"api_endpoint": f"http://{LOOPBACK}:{state.ports['bigquery']}"},
     )
+    table = f"{state.project}.{options.table}"
     try:
-        rows = load(client, f"{state.project}.{options.table}", options.file)
+        rows = load_parquet(client, table, options.file)
     except (OSError, ValueError) as error:
-        print(f"{options.file} was not loaded: {error}", file=sys.stderr)
-        return 1
-    print(f"{state.project}.{options.table}: {rows:,} rows")
+        raise OSError(f"{options.file} was not loaded: {error}") from error
+    print(f"{table}: {rows:,} rows")
     return 0
 
 
-def load(client: bigquery.Client, table: str, file: Path) -> int:
-    """Make `table` (`project.dataset.table`) anew with the file's rows; how many there are.
+def load_parquet(client: bigquery.Client, table: str, file: Path) -> int:
+    """Replace `table` (`project.dataset.table`) by the file's rows, and return their number.
 
-    Raises OSError for a file that cannot be read, ValueError for one that is no Parquet or has a
-    column that a table here cannot have, and for a name that is no table's.
+    Raises OSError for a file that cannot be read; ValueError for a file that is not Parquet, a
+    column of a type that BigQuery does not have, and an invalid table name.
     """
     found = pq.ParquetFile(file)
     schema = [
@@ -68,23 +58,19 @@ def load(client: bigquery.Client, table: str, file: Path) -> int:
     return int(found.metadata.num_rows)
 
 
-def _type(name: str, kind: Any) -> str:
-    """The column's type in BigQuery, as a load job without a schema would choose it."""
-    if types.is_timestamp(kind):
-        return "TIMESTAMP" if kind.tz else "DATETIME"
-    for fits, bigquerys in (
+def _type(name: str, arrow: Any) -> str:
+    """The BigQuery type that a load job without a schema would choose for the column."""
+    if types.is_timestamp(arrow):
+        return "TIMESTAMP" if arrow.tz else "DATETIME"
+    for is_type, bigquery_type in (
         (types.is_integer, "INT64"),
         (types.is_floating, "FLOAT64"),
         (types.is_boolean, "BOOL"),
         (types.is_date, "DATE"),
         (types.is_decimal, "NUMERIC"),
     ):
-        if fits(kind):
-            return bigquerys
-    if types.is_string(kind) or types.is_large_string(kind) or kind == pa.string_view():
+        if is_type(arrow):
+            return bigquery_type
+    if types.is_string(arrow) or types.is_large_string(arrow) or arrow == pa.string_view():
         return "STRING"
-    raise ValueError(f"its column {name} is {kind}; leave it out, or make it a number or text")
-
-
-if __name__ == "__main__":
-    sys.exit(main())
+    raise ValueError(f"its column {name} is {arrow}; leave it out, or make it a number or text")

@@ -1,8 +1,7 @@
-"""The example's data: scikit-learn's Linnerud, multiplied to 2,000 rows a week.
+"""The example's data: scikit-learn's Linnerud data set, resampled to 2,000 rows a week.
 
-Each row is one of the data set's 20 people measured again: inputs and targets vary a little
-around that person's values. A week's rows depend on nothing but the week, so any machine on
-any day makes the same ones.
+Each row repeats the measurement of one of the data set's 20 people with noise in inputs and
+targets. The rows of a week depend on the week only, so they are the same on any machine and day.
 """
 
 import io
@@ -12,8 +11,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from sklearn.datasets import load_linnerud
+
+from sandbox.state import State
 
 FEATURES = ("weight_kg", "waist_cm", "pulse_bpm")
 TARGETS = ("chins", "situps", "jumps")
@@ -23,8 +25,8 @@ _FIRST_WEEK = datetime(1970, 1, 5, 3, tzinfo=UTC)  # a Monday, 03:00 UTC
 _WEEK = timedelta(weeks=1)
 _STEP = _WEEK // ROWS_PER_WEEK
 _METRIC = np.array([0.45359237, 2.54, 1.0])  # pounds, inches, beats per minute
-_JITTER = np.array([0.36, 0.3, 0.45])  # kg, cm, bpm: small beside the people's differences
-_EFFORT = 0.05  # how much a person's result varies, as a share of it
+_JITTER = np.array([0.36, 0.3, 0.45])  # kg, cm, bpm: far less than people differ
+_EFFORT = 0.05  # relative standard deviation of a person's result
 _SEASON = 13  # weeks
 _SCHEMA = pa.schema(
     [
@@ -46,9 +48,8 @@ def weeks(now: datetime, count: int = 12, drift: float = 0.08) -> pa.Table:
     Weeks run from Monday 03:00 UTC to Monday 03:00 UTC; each complete one has 2,000 rows
     spread evenly over it, the last within some five minutes of its end. Columns: id INT64 (unique),
     measured_at TIMESTAMP, weight_kg, waist_cm, pulse_bpm, chins, situps, jumps FLOAT64.
-    The targets rise and fall by the share `drift` in a quarter of a year, as with a season's form:
-    mostly a model of the last week is better in this one than an older model, near the turning
-    points it is not.
+    The targets follow a sine of relative amplitude `drift` with a period of 13 weeks: mostly a
+    model of last week is better this week than an older model; near the turning points it is not.
     Raises ValueError for a `now` without a time zone.
     """
     if now.tzinfo is None:
@@ -64,10 +65,10 @@ def last_end(now: datetime) -> datetime:
 
 
 def load(client: bigquery.Client, now: datetime, table: str | None = None, count: int = 12) -> int:
-    """Replace `table` (`project.dataset.table`) by `weeks(now, count)`; returns its row count.
+    """Replace `table` (`project.dataset.table`) by `weeks(now, count)`, and return its row count.
 
-    Creates dataset and table (partitioned by day on measured_at) when missing; doing it twice
-    gives the same table. The default is `linnerud.measurements` in the client's project.
+    Creates dataset and table (partitioned by day on measured_at) if they are missing. Idempotent.
+    The default table is `linnerud.measurements` in the client's project.
     """
     target = _reference(client, table)
     partitioned = bigquery.Table(target, _FIELDS)
@@ -80,12 +81,37 @@ def load(client: bigquery.Client, now: datetime, table: str | None = None, count
 def append(
     client: bigquery.Client, since: datetime, now: datetime, table: str | None = None
 ) -> int:
-    """Add the rows after `since` up to `now` to a table that `load` made with the `now` that is
-    `since` here, so that it is as if loaded now; returns how many they are."""
+    """Add the rows after `since` up to `now`, and return their number.
+
+    The table must have been loaded up to `since`; it is then the same as if loaded at `now`.
+    """
     rows = weeks(now, count=(now - since) // _WEEK + 1)
     rows = rows.filter(pc.greater(rows["measured_at"], pa.scalar(since)))
     target = _reference(client, table)
     return _write(client, target, rows, bigquery.WriteDisposition.WRITE_APPEND)
+
+
+class Source:
+    """The table `linnerud.measurements` in the sandbox, filled up to a time that only grows."""
+
+    def __init__(self, state: State) -> None:
+        self._client = bigquery.Client(
+            project=state.project,
+            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
+            location=state.location,
+        )
+        self.table = f"{state.project}.linnerud.measurements"
+        self._filled: datetime | None = None
+
+    def fill(self, now: datetime) -> int:
+        """Add the rows up to `now`, and return how many were added.
+
+        The first call replaces the table by the rows of 12 weeks.
+        """
+        since, self._filled = self._filled, now
+        if since is None:
+            return load(self._client, now, self.table)
+        return append(self._client, since, now, self.table) if now > since else 0
 
 
 def _reference(client: bigquery.Client, table: str | None) -> bigquery.TableReference:
@@ -108,9 +134,9 @@ def _write(
 
 
 def _week(number: int, drift: float) -> pa.Table:
-    """The rows of one whole week, `number` weeks after the first of 1970."""
+    """The rows of one complete week, `number` weeks after the first one of 1970."""
     rng = np.random.Generator(np.random.PCG64(number))
-    linnerud = load_linnerud()  # its `target` are the bodies, its `data` the exercises
+    linnerud = load_linnerud()  # its `target` has the bodies, its `data` the exercises
     person = rng.integers(len(linnerud.data), size=ROWS_PER_WEEK)
     jitter, effort = rng.standard_normal((2, ROWS_PER_WEEK, 3))
     index = np.arange(ROWS_PER_WEEK)

@@ -1,1 +1,1 @@
-"""Runs of a model's DAGs with the clock moved."""
+"""Runs of a model's DAGs in this process, also at other times than now."""

@@ -1,14 +1,17 @@
-"""The time of a run that is played: the same for the local Vertex AI and for the DAGs' tasks."""
+"""The clock of a replay: the local Vertex AI and the tasks of the DAGs share it."""
 
 import json
 import urllib.request
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+
+Clock = Callable[[], datetime]
 
 
 class SandboxClock:
-    """The clock of the local Vertex AI at the base URL `host`, as its users see it.
+    """The clock of the local Vertex AI at the base URL `host`.
 
-    As many of them as there are, only one may move it.
+    An instance notices only its own moves, so only one of them may move the clock.
     """
 
     def __init__(self, host: str) -> None:
@@ -16,18 +19,18 @@ class SandboxClock:
         self._offset = timedelta(0)
 
     def __call__(self) -> datetime:
-        """What it shows, aware, in UTC."""
+        """The time it shows, aware, in UTC."""
         return datetime.now(UTC) + self._offset
 
     def move(self, to: datetime) -> None:
-        """Put it to a time, which must be aware; it goes on from there."""
+        """Set it to an aware time, from which it runs on."""
         self._send("PUT", json.dumps({"now": to.isoformat()}).encode())
 
     def reset(self) -> None:
-        """Back to the time of day."""
+        """Set it back to the time of day."""
         self._send("DELETE", None)
 
     def _send(self, method: str, body: bytes | None) -> None:
         request = urllib.request.Request(self._url, body, method=method)
-        with urllib.request.urlopen(request, timeout=30) as answer:
-            self._offset = timedelta(seconds=json.load(answer)["offsetSeconds"])
+        with urllib.request.urlopen(request, timeout=30) as response:
+            self._offset = timedelta(seconds=json.load(response)["offsetSeconds"])

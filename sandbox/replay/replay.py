@@ -1,5 +1,4 @@
-"""Weeks of a model, played one after the other with the clock at their time: its weekly DAG, and on
-the days between the daily one, which judges the challenger."""
+"""Replay of a model's weeks at their own times: the weekly DAG, and the daily DAG in between."""
 
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -18,8 +17,7 @@ from sandbox.state import State, addresses
 
 @dataclass(frozen=True)
 class Week:
-    """The week of data that ended at `end`, and how many seconds playing took: the weekly run and
-    the days up to the next one."""
+    """A replayed week of data that ended at `end`; `seconds` is how long its runs took."""
 
     end: datetime
     seconds: float
@@ -27,8 +25,11 @@ class Week:
 
 @dataclass
 class Replay:
-    """Plays the DAGs of `model`. `fill` brings its source to what it was at a time, later with each
-    call; what is played is told on `terminal`, and `log` named to whoever looks for more."""
+    """Runs the DAGs of `model` with the clock moved.
+
+    `fill` is called before each run with its time, which never decreases, and adds the rows up to
+    then to the model's source. Progress is printed on `terminal`; `log` is only named there.
+    """
 
     state: State
     model: str
@@ -36,46 +37,46 @@ class Replay:
     terminal: TextIO
     log: Path
 
-    def play(self, ends: Sequence[datetime]) -> tuple[list[Week], bool]:
-        """The weeks that were played of those that ended at `ends`, and whether all went well; the
-        first run that does not is the last.
+    def run(self, ends: Sequence[datetime]) -> tuple[list[Week], bool]:
+        """Replay the weeks that ended at `ends` up to the first failed run.
 
-        Nothing is played after the last weekly run: its challenger is left for whoever looks. The
-        clock shows the time of day again when this returns or raises. Raises NoSuchDag.
+        Returns the replayed weeks, and whether every run succeeded. After the last weekly run its
+        challenger stays on the endpoint. The clock shows the time of day again at the end, also
+        after an exception. Raises NoSuchDag.
         """
-        clock, played = SandboxClock(addresses(self.state)["VERTEX_AI_EMULATOR_HOST"]), []
+        clock, weeks = SandboxClock(addresses(self.state)["VERTEX_AI_EMULATOR_HOST"]), []
         try:
             for number, end in enumerate(ends):
-                begun = time.monotonic()
-                self._at(clock, end)
-                well = run_interval(
+                started = time.monotonic()
+                self._move(clock, end)
+                succeeded = run_interval(
                     f"{self.model}__train", end, self.terminal, self.log, clock=clock
                 )
-                if well and number + 1 < len(ends):
-                    well = self._days(clock, end, ends[number + 1])
-                played.append(Week(end, time.monotonic() - begun))
-                if not well:
-                    return played, False
+                if succeeded and number + 1 < len(ends):
+                    succeeded = self._run_days(clock, end, ends[number + 1])
+                weeks.append(Week(end, time.monotonic() - started))
+                if not succeeded:
+                    return weeks, False
         finally:
             clock.reset()
-        return played, True
+        return weeks, True
 
-    def _days(self, clock: SandboxClock, end: datetime, until: datetime) -> bool:
+    def _run_days(self, clock: SandboxClock, end: datetime, until: datetime) -> bool:
         dag = find_dag(f"{self.model}__rollout")
         for day in evaluation_times(dag, end, until):
             if not self._has_challenger(dag):
                 return True  # The daily run would only skip.
-            self._at(clock, day)
+            self._move(clock, day)
             if not self._evaluate(dag, day, clock):
                 return False
             dag = find_dag(dag.dag_id)
         return True
 
     def _evaluate(self, dag: Any, day: datetime, clock: SandboxClock) -> bool:
-        words: dict[str, str] = {}
-        state = run_dag(dag, day, words.__setitem__, clock)
-        last = words.get("decide") or next(reversed(words.values()), "no task ran")
-        print(f"  {day:%a %Y-%m-%d %H:%M}  {last}", file=self.terminal)
+        results: dict[str, str] = {}
+        state = run_dag(dag, day, results.__setitem__, clock)
+        result = results.get("decide") or next(reversed(results.values()), "no task ran")
+        print(f"  {day:%a %Y-%m-%d %H:%M}  {result}", file=self.terminal)
         if state != "success":
             print(f"  {state}; the reason is in {self.log}", file=self.terminal)
         return state == "success"
@@ -87,14 +88,14 @@ class Replay:
             for endpoint in report.endpoints(self.state)
         )
 
-    def _at(self, clock: SandboxClock, moment: datetime) -> None:
-        clock.move(moment)
-        self.fill(moment)
+    def _move(self, clock: SandboxClock, to: datetime) -> None:
+        clock.move(to)
+        self.fill(to)
 
 
 def evaluation_times(dag: Any, end: datetime, until: datetime) -> Iterator[datetime]:
-    """When the daily DAG runs after `end` and before `until`, from the first time on at which rows
-    newer than `end` are old enough to be judged by; never for a model without duels."""
+    """The fire times of the daily DAG between `end` and `until` at which labelled rows newer than
+    `end` exist; none for a model without duels."""
     if "submit_duel" not in dag.task_dict:
         return
     duel = dag.get_task("submit_duel").duel

@@ -1,4 +1,4 @@
-"""Who held the title week by week, and what each challenger earned: read from the events table."""
+"""Table of a replay: champion and challenger of each week, read from the events table."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
@@ -11,7 +11,7 @@ _HEAD = (
     "week until",
     "champion",
     "challenger",
-    "earned",
+    "outcome",
     "on",
     "after",
     "rows",
@@ -19,20 +19,23 @@ _HEAD = (
     "took",
 )
 _RIGHT = {"after", "rows", "took"}
+# Actions by which a challenger enters an endpoint, and what the leaving action of one is called.
+_DEPLOYMENTS = ("crown", "seat")
+_EVALUATED = "judged"
 _OUTCOMES = {
     "promote": "promoted",
     "rollback": "rolled back",
     "abort": "aborted",
     "withdraw": "replaced",
-    "seat": "replaced",  # at once, with the replacement surge
+    "seat": "replaced",  # in one step, with the replacement surge
 }
 
 
 def replay_report(weeks: Sequence[Week], events: Iterable[Event]) -> list[str]:
-    """A table for a terminal, a line a week of data; `events` are the model's, oldest first.
+    """The lines of a table with one row per week; `events` are those of the model, oldest first.
 
-    `champion` had the title when the week's model came; `after` is how long that was challenger.
-    `rows` and the estimate with its interval are those of its last verdict.
+    `champion` is the champion when the week's model was deployed, `after` is how long that model
+    was the challenger; `rows` and `ahead by` are those of its last verdict.
     """
     known = list(events)
     rows = [_HEAD, *(_row(week, known) for week in weeks)]
@@ -49,34 +52,35 @@ def replay_report(weeks: Sequence[Week], events: Iterable[Event]) -> list[str]:
 def _row(week: Week, events: Sequence[Event]) -> tuple[str, ...]:
     until, took = f"{week.end:%Y-%m-%d}", f"{week.seconds:.0f} s"
     own = [event for event in events if event.interval_end == week.end]
-    # Whoever leaves for a model goes before it is seated, in the same run.
-    came = next((event for event in reversed(own) if event.action in ("crown", "seat")), None)
-    if came is None:
+    # In the same run, a replaced challenger leaves before the new one is deployed.
+    start = next((event for event in reversed(own) if event.action in _DEPLOYMENTS), None)
+    if start is None:
         return until, "-", "-", own[-1].action if own else "nothing", *"----", took
     champion, challenger = (
-        came.versions.get(who, who) if (who := role) else "-"
-        for role in (came.champion_after, came.challenger_after)
+        start.versions.get(deployed_id, deployed_id) if deployed_id else "-"
+        for deployed_id in (start.champion_after, start.challenger_after)
     )
-    if came.challenger_after is None:
-        return until, champion, "-", "the first title", f"{came.time:%a %Y-%m-%d}", *"---", took
-    after = events[events.index(came) + 1 :]
-    looks = [
+    if start.challenger_after is None:
+        day = f"{start.time:%a %Y-%m-%d}"
+        return until, champion, "-", "first champion", day, *"---", took
+    later = events[events.index(start) + 1 :]
+    verdicts = [
         event.evidence["verdict"]
-        for event in after
-        if event.action == "judged" and event.challenger_after == came.challenger_after
+        for event in later
+        if event.action == _EVALUATED and event.challenger_after == start.challenger_after
     ]
-    left = next((event for event in after if _outcome_of(event, came.challenger_after)), None)
-    n, estimate = _measured(looks[-1]) if looks else ("-", "-")
-    if left is None:
-        earned = "held so far" if looks else "not judged yet"
-        return until, champion, challenger, earned, "-", "-", n, estimate, took
-    earned = _OUTCOMES.get(left.action, left.action)
-    span = f"{(left.time - came.time) / timedelta(days=1):.1f} d"
-    day = f"{left.time:%a %Y-%m-%d}"
-    return until, champion, challenger, earned, day, span, n, estimate, took
+    end = next((event for event in later if _removes(event, start.challenger_after)), None)
+    n, estimate = _measured(verdicts[-1]) if verdicts else ("-", "-")
+    if end is None:
+        outcome = "on hold" if verdicts else "not evaluated yet"
+        return until, champion, challenger, outcome, "-", "-", n, estimate, took
+    outcome = _OUTCOMES.get(end.action, end.action)
+    span = f"{(end.time - start.time) / timedelta(days=1):.1f} d"
+    day = f"{end.time:%a %Y-%m-%d}"
+    return until, champion, challenger, outcome, day, span, n, estimate, took
 
 
-def _outcome_of(event: Event, challenger: str) -> bool:
+def _removes(event: Event, challenger: str) -> bool:
     return (
         event.action not in NO_CHANGE_ACTIONS
         and event.challenger_before == challenger

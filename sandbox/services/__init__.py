@@ -1,1 +1,1 @@
-"""The processes of the sandbox: how they are started, guarded and ended."""
+"""The processes of the sandbox: how they are started, guarded and stopped."""

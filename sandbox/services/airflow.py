@@ -1,4 +1,4 @@
-"""A real Airflow beside the services: scheduler, DAG processor, triggerer and UI."""
+"""Airflow in the sandbox: scheduler, DAG processor, triggerer, API server with the UI."""
 
 import os
 import secrets
@@ -12,8 +12,8 @@ from sandbox.state import LOOPBACK, State, addresses, airflow_settings, bucket
 
 
 def environment(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
-    """What Airflow's processes, and DAG runs without them, need to work on this project against the
-    sandbox: the settings, and the keys that the processes share.
+    """The environment variables of Airflow's processes, and of DAG runs in this process: settings,
+    addresses of the sandbox, and the secrets that Airflow's processes share.
 
     `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's.
     """
@@ -25,11 +25,18 @@ def environment(home: Path, state: State, dags: Path | None = None) -> dict[str,
     }
 
 
-def parts(environ: dict[str, str], state: State) -> list[Service]:
-    """Airflow's processes, the API server first: the others and every task talk to it."""
+def enter_environment(home: Path, state: State, dags: Path | None = None) -> None:
+    """Replace this process's environment variables by those of Airflow's processes."""
+    environ = {**inherited(), **environment(home, state, dags and dags.resolve())}
+    os.environ.clear()
+    os.environ.update(environ)
+
+
+def services(environ: dict[str, str], state: State) -> list[Service]:
+    """Airflow's processes. The API server is first: the others and every task call it."""
     airflow = [sys.executable, "-m", "airflow"]
-    # One that fails sooner than this cannot start.
-    again = [sys.executable, "-m", "sandbox.services.restart", "10"]
+    # A scheduler that fails within 10 seconds cannot start, and is not restarted.
+    restarted = [sys.executable, "-m", "sandbox.services.restart", "10"]
     port = str(state.ports["airflow"])
     ui = f"http://{LOOPBACK}:{port}/api/v2"
     return [
@@ -42,7 +49,7 @@ def parts(environ: dict[str, str], state: State) -> list[Service]:
             ],
             [f"{ui}/version"],
             environ,
-            lambda: _migrated(environ),
+            lambda: _migrate_or_fail(environ),
         ),
         *(
             Service(
@@ -52,9 +59,9 @@ def parts(environ: dict[str, str], state: State) -> list[Service]:
                 [f"{ui}/monitor/health#{name.replace('-', '_')}"],
                 environ,
             )
-            # Else they serve their logs on every interface; the UI reads the files.
+            # Without --skip-serve-logs they serve their logs on every network interface.
             for name, command in (
-                ("scheduler", [*again, *airflow, "scheduler", "--skip-serve-logs"]),
+                ("scheduler", [*restarted, *airflow, "scheduler", "--skip-serve-logs"]),
                 ("dag-processor", [*airflow, "dag-processor"]),
                 ("triggerer", [*airflow, "triggerer", "--skip-serve-logs"]),
             )
@@ -63,7 +70,7 @@ def parts(environ: dict[str, str], state: State) -> list[Service]:
 
 
 def migrate(environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start to bring the metadata database up to date; it takes some seconds."""
+    """Start the migration of the metadata database, which takes some seconds."""
     return subprocess.Popen(
         [sys.executable, "-m", "airflow", "db", "migrate"],
         env={**inherited(), **environ},
@@ -72,7 +79,7 @@ def migrate(environ: dict[str, str]) -> subprocess.Popen[bytes]:
     )
 
 
-def _migrated(environ: dict[str, str]) -> None:
+def _migrate_or_fail(environ: dict[str, str]) -> None:
     if migrate(environ).wait() != 0:
         raise OSError(
             "`airflow db migrate` failed; run it by hand with AIRFLOW_HOME="
@@ -81,12 +88,12 @@ def _migrated(environ: dict[str, str]) -> None:
 
 
 def _secrets(home: Path) -> dict[str, str]:
-    """The keys that Airflow's processes share, made once and readable by their owner only."""
+    """The secrets that Airflow's processes share, created once and readable by the owner only."""
     names = ("AIRFLOW__API_AUTH__JWT_SECRET", "AIRFLOW__API__SECRET_KEY")
     path = home / "secrets.env"
     if not path.exists():
         home.mkdir(parents=True, exist_ok=True)
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
-            # RFC 7518 wants 64 bytes for SHA-512, with which Airflow signs.
+            # Airflow signs with SHA-512, for which RFC 7518 requires 64 bytes.
             file.writelines(f"{name}={secrets.token_urlsafe(64)}\n" for name in names)
     return dict(line.split("=", 1) for line in path.read_text().split())

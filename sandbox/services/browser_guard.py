@@ -1,8 +1,7 @@
-"""Web pages may not call the sandbox: nothing in it asks for credentials, and whoever may write a
-model may run code.
+"""Refuses web pages: the sandbox checks no credentials, and a stored model can run any code.
 
 `python -m sandbox.services.browser_guard bigquery|storage|airflow ARGUMENTS` starts an emulator or
-Airflow with this rule before it.
+Airflow behind this guard.
 """
 
 import re
@@ -17,23 +16,22 @@ REFUSAL = "Web pages may not call the sandbox; use a client library, or type the
 
 
 class Headers(Protocol):
-    """The headers of a request, by names in any case."""
+    """The headers of a request, by case-insensitive names."""
 
     def get(self, name: str, /) -> str | None:
-        """The value of the first header of that name, None when there is none."""
+        """The value of the first header of that name, or None."""
 
 
 def is_browser_request(method: str, headers: Headers, own: bool = False) -> bool:
-    """Whether a browser may have sent a request with these headers on behalf of a page; with
-    `own`, of a page from elsewhere.
+    """Whether a browser may have sent the request for a web page; with `own`, for a page of
+    another origin.
 
-    Browsers send Origin along with most of what a page sends elsewhere, and Sec-Fetch-Site also
-    with its images, scripts, links and no-cors requests (https://www.w3.org/TR/fetch-metadata/).
-    What a person typed or has as a bookmark is a navigation with Sec-Fetch-Site: none, which may
-    read. A page that had its own name resolve to this machine (DNS rebinding) has that name as
-    Host.
+    Browsers send Origin with most cross-origin requests, and Sec-Fetch-Site also with those of
+    images, scripts, links and no-cors requests (https://www.w3.org/TR/fetch-metadata/). A typed
+    address or a bookmark is a navigation with Sec-Fetch-Site: none, which may read. A page whose
+    domain resolves to this machine (DNS rebinding) has its domain as Host.
     """
-    host, origin, site = (headers.get(one) for one in ("host", "origin", "sec-fetch-site"))
+    host, origin, site = (headers.get(name) for name in ("host", "origin", "sec-fetch-site"))
     if (host or "").partition(":")[0] not in ("127.0.0.1", "localhost"):
         return True
     if origin is not None and not (own and origin == f"http://{host}"):
@@ -45,20 +43,20 @@ def is_browser_request(method: str, headers: Headers, own: bool = False) -> bool
 
 
 class BrowserGuard:
-    """An application behind the rule; with `own`, its own pages may call it."""
+    """ASGI middleware that refuses web pages, except with `own` the application's own pages."""
 
     def __init__(self, app: ASGIApp, own: bool = False) -> None:
         self._app = app
         self._own = own
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Answer 403, or let the application answer."""
-        answer: ASGIApp = self._app
+        """Respond with 403, or pass the request on."""
+        app: ASGIApp = self._app
         if scope["type"] in ("http", "websocket"):
             request = HTTPConnection(scope)
             if is_browser_request(scope.get("method", "GET"), request.headers, self._own):
-                answer = PlainTextResponse(REFUSAL, 403)
-        await answer(scope, receive, send)
+                app = PlainTextResponse(REFUSAL, 403)
+        await app(scope, receive, send)
 
 
 def _bigquery(arguments: list[str]) -> None:
@@ -89,8 +87,10 @@ def _storage(arguments: list[str]) -> None:
             return True
 
     server.RequestHandler = Guarded
-    # It deletes all that there is, by GET, and Google's service has no such path.
-    server.HANDLERS = tuple(one for one in server.HANDLERS if not re.fullmatch(one[0], "/wipe"))
+    # A GET of it deletes all data, and Google's service has no such path.
+    server.HANDLERS = tuple(
+        handler for handler in server.HANDLERS if not re.fullmatch(handler[0], "/wipe")
+    )
     main(arguments)
 
 
@@ -109,7 +109,7 @@ def _airflow(arguments: list[str]) -> None:
 
 
 def airflow_app() -> ASGIApp:
-    """Airflow's API and UI behind the rule."""
+    """Airflow's API and UI behind the guard."""
     from airflow.api_fastapi.main import app
 
     return BrowserGuard(app, own=True)

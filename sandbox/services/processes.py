@@ -1,4 +1,4 @@
-"""Starts, probes and ends the processes of the sandbox, and no others."""
+"""Starts, probes and stops the processes of the sandbox, and no others."""
 
 import contextlib
 import json
@@ -12,7 +12,6 @@ from pathlib import Path
 
 import psutil
 
-from sandbox.services.pids import started_at
 from sandbox.state import LOOPBACK, Running
 
 GRACE_SECONDS = 10.0
@@ -34,18 +33,36 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
 
 
 def inherited() -> dict[str, str]:
-    """The environment without Airflow's settings: those of somebody's real Airflow, its database
-    above all, must never reach the sandbox's."""
+    """The environment variables without those of Airflow: the settings of another Airflow, above
+    all its database, must never reach the sandbox."""
     return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
 
 
 def alive(running: Running) -> bool:
-    """Whether that very process is still there (not another one that got its pid)."""
+    """Whether the process still exists; a later process with its pid does not count."""
     return bool(running.started) and started_at(running.pid) == running.started
 
 
+def started_at(pid: int) -> str | None:
+    """When the process started, as an opaque text to compare; None if there is no such process.
+
+    It is not the time of day, which changes when the machine's clock is set.
+    """
+    try:
+        # The 22nd field; the second is the program's name in brackets, which may have blanks in it.
+        fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
+        return None if fields[0] == "Z" else fields[19]
+    except FileNotFoundError:
+        if Path("/proc/self/stat").exists():
+            return None
+    found = subprocess.run(
+        ["ps", "-o", "lstart=", "-p", str(pid)], capture_output=True, text=True, check=False
+    )
+    return found.stdout.strip() or None
+
+
 def stop(processes: Sequence[Running]) -> None:
-    """End these processes and their children: asked first, killed after a grace period."""
+    """Terminate these processes and their children; kill those that remain after a grace period."""
     family = [
         member
         for running in processes
@@ -56,15 +73,15 @@ def stop(processes: Sequence[Running]) -> None:
         ]
     ]
     for member in family:
-        _quietly(member.terminate)
-    _, stubborn = psutil.wait_procs(family, timeout=GRACE_SECONDS)
-    for member in stubborn:
-        _quietly(member.kill)
-    psutil.wait_procs(stubborn, timeout=GRACE_SECONDS)
+        _ignore_missing(member.terminate)
+    _, remaining = psutil.wait_procs(family, timeout=GRACE_SECONDS)
+    for member in remaining:
+        _ignore_missing(member.kill)
+    psutil.wait_procs(remaining, timeout=GRACE_SECONDS)
 
 
 def free_port(wanted: int | None) -> int:
-    """`wanted` when nobody listens there, else a port the system picks."""
+    """`wanted` if no process listens there, otherwise a port that the system picks."""
     for port in (wanted, 0):
         if port is None:
             continue
@@ -81,7 +98,7 @@ def free_port(wanted: int | None) -> int:
 def wait_until_healthy(
     running: Running, health: Sequence[str], port: int | None, seconds: float
 ) -> bool:
-    """Whether the process is `well` before time is up or it ends."""
+    """Whether the process becomes healthy within `seconds`, and before it ends."""
     end = time.monotonic() + seconds
     while time.monotonic() < end and alive(running):
         if is_healthy(running, health, port):
@@ -91,18 +108,18 @@ def wait_until_healthy(
 
 
 def is_healthy(running: Running, health: Sequence[str], port: int | None) -> bool:
-    """Whether the process is there, every probe of `health` (http://… or tcp://host:port) succeeds,
-    and it is that process that listens on `port`, where it has one."""
+    """Whether the process is alive, every probe in `health` (http://… or tcp://host:port) succeeds,
+    and the process itself listens on its `port`, if it has one."""
     return (
         alive(running)
-        and all(healthy(url) for url in health)
-        and (port is None or listens(running, port))
+        and all(_probe(url) for url in health)
+        and (port is None or _listens(running, port))
     )
 
 
-def listens(running: Running, port: int) -> bool:
-    """Whether that process, or a child of it, is who listens on `port`: another one that took the
-    port first would answer a health probe as well."""
+def _listens(running: Running, port: int) -> bool:
+    """Whether the process or a child listens on `port`: another process that took the port first
+    would pass the health probe as well."""
     try:
         process = psutil.Process(running.pid)
         return any(
@@ -114,21 +131,21 @@ def listens(running: Running, port: int) -> bool:
         return False
 
 
-def healthy(url: str) -> bool:
-    """Whether one probe of `url` succeeds: a connection, an answer below 400 or, where the URL ends
-    in `#part`, a JSON answer that says `{part: {"status": "healthy"}}`."""
+def _probe(url: str) -> bool:
+    """Whether a probe of `url` succeeds: a connection, a response below 400 or, if the URL ends in
+    `#component`, a JSON response with `{component: {"status": "healthy"}}`."""
     try:
         if url.startswith("tcp://"):
             host, _, port = url.removeprefix("tcp://").rpartition(":")
             with socket.create_connection((host, int(port)), timeout=1):
                 return True
-        with urllib.request.urlopen(url, timeout=2) as answer:
-            part = url.partition("#")[2]
-            return bool(not part or json.load(answer)[part]["status"] == "healthy")
+        with urllib.request.urlopen(url, timeout=2) as response:
+            component = url.partition("#")[2]
+            return not component or bool(json.load(response)[component]["status"] == "healthy")
     except (OSError, ValueError, KeyError, TypeError):
         return False
 
 
-def _quietly(act: Callable[[], None]) -> None:
+def _ignore_missing(action: Callable[[], None]) -> None:
     with contextlib.suppress(psutil.NoSuchProcess):
-        act()
+        action()

@@ -1,8 +1,8 @@
 """`python -m sandbox.services.restart SECONDS COMMAND ...`: restarts a command that fails.
 
-For Airflow's scheduler. When SQLite is locked while a backfill is being created, Airflow's API
-takes the backfill's runs back, and the scheduler dies of those that it had found (Airflow 3.3,
-`_cleanup_partial_backfill`). Composer starts its scheduler again, too.
+For Airflow's scheduler. If SQLite is locked while a backfill is created, Airflow's API deletes the
+runs of the backfill, and the scheduler fails on those that it already read (Airflow 3.3,
+`_cleanup_partial_backfill`). Composer restarts its scheduler, too.
 """
 
 import os
@@ -14,17 +14,17 @@ from contextlib import suppress
 
 
 def main() -> int:
-    """The command's exit code, once it ends well or fails before it ran for SECONDS."""
+    """The exit code of the command, once it succeeds or fails within SECONDS of its start."""
     seconds, command = float(sys.argv[1]), sys.argv[2:]
     while True:
         begin = time.monotonic()
         process = subprocess.Popen(command, process_group=0)
         code = process.wait()
-        with suppress(ProcessLookupError):  # workers that it left, and that nobody else would end
+        with suppress(ProcessLookupError):  # workers that the command left running
             os.killpg(process.pid, signal.SIGKILL)
         if code == 0 or time.monotonic() - begin < seconds:
             return code
-        print(f"sandbox: ended with {code}, started again: {' '.join(command)}", flush=True)
+        print(f"sandbox: ended with {code}, restarted: {' '.join(command)}", flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""The three services of the sandbox: how each is started and asked whether it is well."""
+"""The three Google Cloud services of the sandbox: their commands and health probes."""
 
 import sys
 from collections.abc import Callable
@@ -12,7 +12,7 @@ PORTS = ("bigquery", "bigquery-storage", "storage", "vertex")
 
 @dataclass(frozen=True)
 class Service:
-    """One process: its command, what it needs in its environment, and its health probes."""
+    """One process: its command, environment variables and health probes."""
 
     name: str
     title: str
@@ -23,7 +23,7 @@ class Service:
 
 
 def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> list[Service]:
-    """The services in the order in which they start; `state.ports` holds a port for each."""
+    """The services in the order in which they start; `state.ports` must have a port for each."""
     ports = state.ports
     bigquery_home = home.data("bigquery")
     guarded = [sys.executable, "-m", "sandbox.services.browser_guard"]
@@ -42,8 +42,8 @@ def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> l
                 f"http://{LOOPBACK}:{ports['bigquery']}/readyz",
                 f"tcp://{LOOPBACK}:{ports['bigquery-storage']}",
             ],
-            # DuckDB looks for its extensions under HOME. The Avro extension is in no wheel and
-            # would be downloaded: nothing here needs it.
+            # DuckDB looks for its extensions under HOME. The Avro extension, which nothing needs,
+            # is in no wheel and would be downloaded.
             environment={
                 "HOME": str(bigquery_home),
                 "BQEMU_ENABLE_FORMAT_EXTENSIONS": "0",
@@ -76,9 +76,9 @@ def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> l
 
 
 def _install_spatial(home: Path) -> None:
-    """Put DuckDB's spatial extension, which the emulator insists on, where DuckDB finds it.
+    """Install DuckDB's spatial extension, which the emulator requires, from its wheel.
 
-    From the wheel's file, so that nothing is downloaded.
+    Without this, DuckDB would download it.
     """
     import duckdb
     import duckdb_extension_spatial

@@ -1,9 +1,7 @@
-"""A local Vertex AI: real paths, messages and rules, over HTTP/JSON.
+"""A local Vertex AI: its paths, messages and rules, over HTTP/JSON.
 
-One resource, one file. `routes` derives paths and types from Google's client library, `transcode`
-turns JSON into its messages, `app` calls the method of that name. Rules without I/O: `traffic`,
-`aliases`, `fields`, `listing`, `names`. What is not here answers 501 and says so; among it are
-explain and raw predict, mutateDeployedModel, exports and copies of models, batch prediction,
-private and dedicated endpoints, request-response logging (kept, but nothing is logged), quotas,
-permissions, and autoscaling (one process serves, whatever the machine type).
+http/ derives paths and types from Google's client library, and converts JSON to messages; app.py
+calls the service method of the same name. Each service has a package: endpoints/, models/,
+prediction/, pipelines/, operations/. Modules that say "No I/O" contain only rules. Any other method
+responds with 501; docs/reference/sandbox-coverage.md lists all of them.
 """

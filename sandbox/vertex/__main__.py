@@ -1,4 +1,4 @@
-"""`python -m sandbox.vertex`: the local Vertex AI as a process, on this machine only."""
+"""`python -m sandbox.vertex`: serve the local Vertex AI on loopback."""
 
 import argparse
 import os
@@ -17,13 +17,13 @@ def main(arguments: list[str] | None = None) -> int:
     default = Durations()
     parser = argparse.ArgumentParser(prog="python -m sandbox.vertex", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
-    parser.add_argument("--host", default="127.0.0.1", help="127.0.0.1 and no other")
-    parser.add_argument("--home", type=Path, required=True, help="the folder of its state")
-    parser.add_argument("--project", required=True, help="the id of the sandbox's project")
-    parser.add_argument("--project-number", default=PROJECT_NUMBER)
-    parser.add_argument("--deploy-seconds", type=seconds, default=default.deploy)
-    parser.add_argument("--undeploy-seconds", type=seconds, default=default.undeploy)
-    parser.add_argument("--other-seconds", type=seconds, default=default.other)
+    parser.add_argument("--host", default="127.0.0.1", help="only 127.0.0.1 is allowed")
+    parser.add_argument("--home", type=Path, required=True, help="folder of the state")
+    parser.add_argument("--project", required=True, help="project id")
+    parser.add_argument("--project-number", default=PROJECT_NUMBER, help="project number")
+    for name, value in vars(default).items():
+        text = f"minimum duration of operations of this kind (default {value})"
+        parser.add_argument(f"--{name}-seconds", type=seconds, default=value, help=text)
     parser.add_argument(
         "--faults", action="store_true", help="for tests: faults on demand, at /sandbox/..."
     )

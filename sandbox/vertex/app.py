@@ -1,4 +1,4 @@
-"""The server: from a request over HTTP to the method it means, and back."""
+"""The server: dispatches HTTP requests to service methods."""
 
 import json
 import logging
@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from sandbox.vertex import clock_admin
+from sandbox.vertex import clock as clock_path
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
@@ -27,8 +27,8 @@ from sandbox.vertex.faults.registry import disturbance, failing_tasks
 from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.http.bodies import read_body, require_json, unpack
-from sandbox.vertex.http.client_guard import refuse_web_pages, while_connected
 from sandbox.vertex.http.errors import ApiError, Internal, NotFound, Unimplemented
+from sandbox.vertex.http.guards import refuse_web_pages, while_connected
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.routes import Route, google_routes, other_routes
 from sandbox.vertex.http.transcode import read_request, write_response
@@ -38,7 +38,7 @@ from sandbox.vertex.models.service import ModelService
 from sandbox.vertex.models.uploads import UploadService
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
-from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.prediction.artifacts import Artifacts
 from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.service import Prediction
@@ -48,7 +48,7 @@ from sandbox.vertex.store import Store
 
 _LOG: Final = logging.getLogger(__name__)
 PROJECT_NUMBER: Final = "100000000001"
-"""The number that the sandbox's project goes by unless another is given."""
+"""The default number of the sandbox's project."""
 
 
 def create_app(
@@ -66,9 +66,9 @@ def create_app(
     """The local Vertex AI of one project, with its state in `home`.
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
-    BigQuery, without which predictions are not logged. Whoever calls may move `clock` (see
-    clock_admin.py) and, with `faults`, ask for some at /sandbox/... (see faults/admin.py). Raises
-    ValueError for any other host, and for a file that is not this server's to use.
+    BigQuery, without which predictions are not logged. Clients can move `clock` (clock.py) and,
+    with `faults`, request faults at /sandbox/... (faults/admin.py). Raises ValueError for a host
+    that is not on loopback, and for a store that cannot be used.
     """
     artifacts = Artifacts(storage_host, project)
     log = RequestLog(Tables(bigquery_host, project) if bigquery_host else None)
@@ -77,14 +77,14 @@ def create_app(
     operations = Operations(store, clock, disturbance)
     context = Context(store, clock, Names(project, number), operations, durations or Durations())
     serving = Serving(store, artifacts, chance or random.Random(), project)
-    changed: list[Callable[[str], None]] = [serving.forget]
+    listeners: list[Callable[[str], None]] = [serving.invalidate]
 
     def on_change(name: str) -> None:
-        for tell in changed:
-            tell(name)
+        for listener in listeners:
+            listener(name)
 
     endpoints = EndpointRecords(context, on_change)
-    models = ModelRecords(context, endpoints, serving.forget_all)
+    models = ModelRecords(context, endpoints.deployments, serving.invalidate_all)
     services: list[Any] = [
         EndpointService(context, endpoints),
         DeploymentService(context, endpoints, models, serving),
@@ -112,7 +112,7 @@ def create_app(
     if not faults:
         return app
     traffic = TrafficHistory(store, clock, serving.loaded)
-    changed.append(traffic.record)
+    listeners.append(traffic.record)
     return FaultMiddleware(app, context.names, traffic, Snapshots(store, context.names, traffic))
 
 
@@ -138,27 +138,27 @@ class _Api:
                 await Response("ok", media_type="text/plain")(scope, receive, send)
                 return
             body = await read_body(request)
-            answer = await run_in_threadpool(self._answer, request, body)
-            if isinstance(answer, bytes):
-                content, status = answer, 200
+            result = await run_in_threadpool(self._call, request, body)
+            if isinstance(result, bytes):
+                content, status = result, 200
             else:
-                content, status = await while_connected(receive, answer) or b"", 200
+                content, status = await while_connected(receive, result) or b"", 200
         except ApiError as error:
             content, status = _render(error), error.http_status
         except ClientDisconnect:
             return
         except Exception as error:
-            _LOG.exception("%s %s broke", request.method, scope["path"])
-            broken = Internal(f"The sandbox broke: {error!r}; its log says where.")
-            content, status = _render(broken), broken.http_status
+            _LOG.exception("%s %s failed", request.method, scope["path"])
+            internal = Internal(f"The sandbox failed: {error!r}; its log has the traceback.")
+            content, status = _render(internal), internal.http_status
         response = Response(content, status, media_type="application/json")
         await response(scope, receive, send)
 
-    def _answer(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
+    def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
         path = request.scope["path"]
         body = unpack(body, request.headers.get("content-encoding"))
-        if path == clock_admin.PATH:
-            return clock_admin.answer(self._clock, request.method, body)
+        if path == clock_path.PATH:
+            return clock_path.respond(self._clock, request.method, body)
         found = self._routes.match(request.method, path)
         known = found is not None
         found = found or other_routes().match(request.method, path)
@@ -169,7 +169,7 @@ class _Api:
             field: self._context.names.canonical(value) for field, value in variables.items()
         }
         if not known:
-            raise _not_here(route)
+            raise _unimplemented(route)
         self._context.operations.settle()
         method = None if route.rpc == "predict" else self._method(route)
         if route.body is not None:
@@ -178,22 +178,24 @@ class _Api:
             return self._prediction.predict(variables["endpoint"], body)
         query = parse_qsl(request.url.query, keep_blank_values=True)
         result = method(read_request(route, variables, query, body))
-        # A method that waits keeps no thread busy meanwhile.
-        return _later(result, query) if isawaitable(result) else write_response(result, query)
+        # A method that waits is a coroutine, which keeps no thread busy.
+        if isawaitable(result):
+            return _write_later(result, query)
+        return write_response(result, query)
 
     def _method(self, route: Route) -> Callable[[Any], Any]:
         for service in self._services:
             method = getattr(service, route.rpc, None)
             if method is not None:
                 return method  # type: ignore[no-any-return]
-        raise _not_here(route)
+        raise _unimplemented(route)
 
 
-async def _later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
+async def _write_later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
     return write_response(await result, query)
 
 
-def _not_here(route: Route) -> ApiError:
+def _unimplemented(route: Route) -> ApiError:
     return Unimplemented(
         f"{route.service}.{route.rpc} is a method of Vertex AI that the sandbox does not have; "
         "use the real service for it."
@@ -203,13 +205,13 @@ def _not_here(route: Route) -> ApiError:
 def _no_route(http_method: str, path: str) -> ApiError:
     version = path.split("/")[1]
     if version == "sandbox":
-        return NotFound("Faults on demand are off; start the sandbox with --faults.")
+        return NotFound("Faults are off; start the sandbox with --faults.")
     if version.startswith("v1") and version != "v1":
         return Unimplemented(
             f"The API version {version} is not in the sandbox, which has v1; use v1 clients."
         )
     return NotFound(
-        f"Method not found: Vertex AI v1 has no {http_method} {path}; mend the method or the path."
+        f"Method not found: Vertex AI v1 has no {http_method} {path}; correct the method or path."
     )
 
 

@@ -1,7 +1,7 @@
-"""`python -m sandbox.vertex.coverage`: writes docs/sandbox-coverage.md from what a server answers.
+"""`python -m sandbox.vertex.coverage`: write docs/reference/sandbox-coverage.md from responses.
 
 Every method in the route tables of Google's client library is called once, on a server without
-state: one that answers "not in the sandbox" is refused there, every other one is supported.
+state: a method that responds with 501 is refused, any other one is supported.
 """
 
 import argparse
@@ -18,9 +18,9 @@ from starlette.applications import Starlette
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.http.routes import SERVICES, VARIABLE, Route, other_services, routes_of
 
-PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "sandbox-coverage.md"
+PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "sandbox-coverage.md"
 Method = tuple[str, str]
-"""A service and a method of it, as Python writes them."""
+"""A service and one of its methods, by their Python names."""
 _COMMON: Final = "Operations, locations, policies (part of every service)"
 _TITLES: Final = {name: name.replace("_", " ").capitalize() for name in SERVICES}
 _OUT_OF_SCOPE: Final = """\
@@ -31,22 +31,22 @@ _OUT_OF_SCOPE: Final = """\
 | every other service of Vertex AI (training and custom jobs, batch prediction, datasets, \
 feature store, metadata, experiments, tuning, generative models) | nothing in a rollout \
 calls them; a pipeline's own components do the training |
-| `v1beta1`: 501 | its methods change without notice; the clients that people ship with use `v1` |
-| gRPC | one machine has no use for it, and every client of Google's has a REST transport |
+| `v1beta1`: 501 | its methods change without notice; released clients use `v1` |
+| gRPC | every client of Google's has a REST transport |
 | explanations, raw and streaming prediction | they need the container's own server, and the \
 sandbox runs the model without one |
 | private and dedicated endpoints, networks, customer-managed keys, shared resource pools | they \
-say who reaches an endpoint and on whose machines; here it is loopback and this machine |
+define network access and hardware; here it is loopback and this machine |
 | IAM: policies, permissions, service accounts | there are no credentials to check |
-| quotas and their 429 | ask for one as a fault instead |
-| changing replicas of what is deployed, autoscaling | there are no replicas |
+| quotas and their 429 | request one as a fault instead |
+| changing replicas of deployed models, autoscaling | there are no replicas |
 | copying and exporting models | there is one project and one place |
 | `?fields=` (partial responses) | no client library sends it |
 """
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Write the page; with --check say whether it is up to date, 1 if it is not."""
+    """Write the page; with --check only compare it, and return 1 if it is out of date."""
     parser = argparse.ArgumentParser(prog="python -m sandbox.vertex.coverage", description=__doc__)
     parser.add_argument("--check", action="store_true", help="write nothing")
     options = parser.parse_args(arguments)
@@ -62,10 +62,10 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 async def supported() -> frozenset[Method]:
-    """The methods that a server has, by asking it for each."""
+    """The methods that a server supports, found by calling each."""
     found = set()
     with tempfile.TemporaryDirectory() as home:
-        # Nothing is ever fetched from this storage: no endpoint or model is there to ask for.
+        # Nothing is fetched from this storage: the server has no endpoints or models.
         app = create_app(Path(home), "coverage", "http://127.0.0.1:9")
         assert isinstance(app, Starlette)
         transport = httpx.ASGITransport(app)
@@ -74,26 +74,26 @@ async def supported() -> frozenset[Method]:
             httpx.AsyncClient(transport=transport, base_url="http://127.0.0.1") as client,
         ):
             for method, route in _first_routes([*SERVICES, *other_services()]).items():
-                answer = await client.request(route.http_method, _path(route))
-                if answer.status_code != 501:
+                response = await client.request(route.http_method, _path(route))
+                if response.status_code != 501:
                     found.add(method)
     return frozenset(found)
 
 
-def render(have: Iterable[Method]) -> str:
-    """The page, for a server that has these methods."""
-    have = frozenset(have)
+def render(methods: Iterable[Method]) -> str:
+    """The page for a server that supports these methods."""
+    have = frozenset(methods)
     groups: dict[str, dict[str, Route]] = {title: {} for title in (*_TITLES.values(), _COMMON)}
     everywhere = _in_every_service()
     for route in routes_of(SERVICES):
         title = _COMMON if route.rpc in everywhere else _TITLES[route.service]
         groups[title].setdefault(route.rpc, route)
     lines = [
-        "# What of Vertex AI the sandbox has",
+        "# Methods of Vertex AI in the sandbox",
         "",
-        "Made by `python -m sandbox.vertex.coverage` from the route tables of Google's client "
-        "library and from what a server answers to each; a test keeps it true. A method that is "
-        "refused answers 501 (UNIMPLEMENTED) and names itself.",
+        "Generated by `python -m sandbox.vertex.coverage` from the route tables of Google's client "
+        "library and from a server's responses; a test checks that it is up to date. A refused "
+        "method responds with 501 (UNIMPLEMENTED) and its name.",
         "",
     ]
     for title, routes in groups.items():

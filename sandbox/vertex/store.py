@@ -1,4 +1,4 @@
-"""Resources by name, kept in one SQLite file, so that they survive a restart."""
+"""Resources by name in one SQLite file, which survives a restart."""
 
 import sqlite3
 import threading
@@ -10,28 +10,25 @@ from typing import Any, Final, TypeVar
 import proto
 from google.protobuf.message import DecodeError, Message
 
-# "ThVx": which program's the file is.
+# "ThVx": identifies the file's program.
 _APPLICATION: Final = 0x54685678
 _COLUMNS: Final = ("sequence", "kind", "name", "body")
-# Greater than all that follows a prefix: so the index finds what has it, however much is kept.
+# Greater than any continuation of a prefix, so that the index can find names by prefix.
 _LAST: Final = "\U0010ffff"
 
 M = TypeVar("M", bound=proto.Message | Message)
 
 
 class Store:
-    """Messages of Google's client library, proto-plus or plain, under their resource names.
+    """Messages of Google's client library, proto-plus or plain, by resource name.
 
-    Every method is atomic and safe to call from any thread. What `get` and `list` return is a
-    copy: changing it changes nothing until it is `put` back. For a change that reads first, hold
-    `transaction()` around both.
+    Every method is atomic and thread-safe. `get` and `list` return copies: a change needs a `put`.
+    To read and then write, hold `transaction()` around both.
     """
 
     def __init__(self, path: Path) -> None:
-        """Raises ValueError, in one sentence, for a file that is not this server's to use.
-
-        That is one that another process has open, that is damaged, or that is something else.
-        """
+        """Raises ValueError, in one sentence, for a file that another process has open, that is
+        damaged, or that another program wrote."""
         self._path = path
         self._lock = threading.RLock()
         self._after: list[Callable[[], object]] = []
@@ -47,23 +44,23 @@ class Store:
         except sqlite3.OperationalError as error:
             self._db.close()
             raise ValueError(
-                f"{path} cannot be used ({error}); if another server has it, stop that one first "
+                f"{path} cannot be used ({error}); if another server uses it, stop that one first "
                 "or choose another home."
             ) from error
         except sqlite3.DatabaseError as error:
             self._db.close()
-            raise ValueError(self._refusal(str(error))) from error
+            raise ValueError(self._unusable(str(error))) from error
         except ValueError:
             self._db.close()
             raise
 
     def _open(self) -> None:
-        # Exclusive: a second server on the same file would take the first one's operations for
-        # left-overs of a crash.
+        # Exclusive: a second server on the same file would fail the operations of the first one as
+        # leftovers of a crash.
         self._db.execute("PRAGMA locking_mode = EXCLUSIVE")
         self._check()
-        # With a write-ahead log a process may be killed at any moment, and FULL brings every commit
-        # to the disk before it is answered, should the power fail.
+        # A write-ahead log survives a kill at any moment; FULL also survives a power failure, as
+        # every commit is on the disk before its response is sent.
         self._db.executescript(
             f"""
             PRAGMA journal_mode = WAL;
@@ -80,25 +77,25 @@ class Store:
         )
 
     def _check(self) -> None:
-        # Before anything is written: the file may be somebody else's.
+        # Before anything is written: the file may belong to another program.
         (application,) = self._db.execute("PRAGMA application_id").fetchone()
         tables = self._db.execute("SELECT count(*) FROM sqlite_schema").fetchone()[0]
         columns = tuple(row[1] for row in self._db.execute("PRAGMA table_info(resource)"))
         if application not in (0, _APPLICATION) or (tables and columns != _COLUMNS):
-            raise ValueError(self._refusal("it is some other program's database"))
+            raise ValueError(self._unusable("it is the database of another program"))
         (problem,) = self._db.execute("PRAGMA integrity_check(1)").fetchone()
         if problem != "ok":
-            raise ValueError(self._refusal(problem.splitlines()[0]))
+            raise ValueError(self._unusable(problem.splitlines()[0]))
 
-    def _refusal(self, why: str) -> str:
+    def _unusable(self, reason: str) -> str:
         return (
-            f"{self._path} is not a store of the sandbox's Vertex AI, or is damaged ({why}); "
-            "move it away, or delete it to start anew."
+            f"{self._path} is not a store of the sandbox's Vertex AI, or is damaged ({reason}); "
+            "move it away, or delete it to start with an empty store."
         )
 
     @contextmanager
     def transaction(self) -> Iterator[None]:
-        """All or nothing: an exception inside leaves the store as it was. Nests."""
+        """A transaction, which an exception rolls back. May be nested."""
         with self._lock:
             if self._db.in_transaction:
                 yield
@@ -111,27 +108,27 @@ class Store:
                 self._after.clear()
                 self._roll_back()
                 raise
-            after, self._after = self._after, []
-            for work in after:
-                work()
+            actions, self._after = self._after, []
+            for action in actions:
+                action()
 
-    def after_commit(self, work: Callable[[], object]) -> None:
-        """Have that done once the transaction is on the disk, and before anybody sees its changes.
+    def after_commit(self, action: Callable[[], object]) -> None:
+        """Call `action` when the transaction is on the disk, before other threads see its changes.
 
-        Outside a transaction it is done at once; it is dropped with a transaction that fails.
+        Outside a transaction it is called at once. It is dropped if the transaction fails.
         """
         with self._lock:
             if self._db.in_transaction:
-                self._after.append(work)
+                self._after.append(action)
             else:
-                work()
+                action()
 
     def _roll_back(self) -> None:
-        if self._db.in_transaction:  # A COMMIT that fails may have done so already.
+        if self._db.in_transaction:  # A failed COMMIT may have rolled back.
             self._db.execute("ROLLBACK")
 
     def put(self, name: str, message: proto.Message | Message) -> None:
-        """Keep `message` under `name`, in place of what was there."""
+        """Store `message` as `name`, and replace the previous one."""
         plain = message if isinstance(message, Message) else type(message).pb(message)
         body = plain.SerializeToString()
         with self._lock:
@@ -142,7 +139,7 @@ class Store:
             )
 
     def get(self, kind: type[M], name: str) -> M | None:
-        """The message of that type and name, or None."""
+        """The message with this type and name, or None."""
         with self._lock:
             row = self._db.execute(
                 "SELECT body FROM resource WHERE kind = ? AND name = ?", (kind.__name__, name)
@@ -150,7 +147,7 @@ class Store:
         return None if row is None else self._parse(kind, row[0])
 
     def list(self, kind: type[M], prefix: str) -> list[M]:
-        """All messages of that type whose name starts with `prefix`, newest first."""
+        """All messages of this type whose name starts with `prefix`, newest first."""
         with self._lock:
             rows = self._db.execute(
                 "SELECT body FROM resource WHERE kind = ? AND name >= ? AND name < ? "
@@ -160,16 +157,16 @@ class Store:
         return [self._parse(kind, body) for (body,) in rows]
 
     def delete(self, kind: type[proto.Message | Message], name: str) -> None:
-        """Forget that message; nothing happens when it is not there."""
+        """Delete the message, if it exists."""
         with self._lock:
             self._db.execute(
                 "DELETE FROM resource WHERE kind = ? AND name = ?", (kind.__name__, name)
             )
 
     def copy(self, source: str, target: str) -> None:
-        """Keep all that is below the name `source` below `target`, too, and what refers to it.
+        """Copy all messages below the name `source` to `target`, and replace the name in them.
 
-        The names must be equally long, as the bodies are not parsed.
+        The names must have the same length: the bodies are not parsed.
         """
         with self.transaction():
             rows = self._db.execute(
@@ -177,17 +174,17 @@ class Store:
                 "ORDER BY sequence",
                 (f"{source}/", f"{source}/{_LAST}"),
             ).fetchall()
+            replacement = (f"{source}/".encode(), f"{target}/".encode())
             self._db.executemany(
                 "INSERT INTO resource (kind, name, body) VALUES (?, ?, ?)",
                 [
-                    (kind, target + name[len(source) :], body.replace(*map(str.encode, pair)))
+                    (kind, target + name[len(source) :], body.replace(*replacement))
                     for kind, name, body in rows
-                    for pair in [(f"{source}/", f"{target}/")]
                 ],
             )
 
     def close(self) -> None:
-        """Let go of the file."""
+        """Close the file."""
         with self._lock:
             self._db.close()
 
@@ -196,4 +193,4 @@ class Store:
             plain = issubclass(kind, Message)
             return kind.FromString(body) if plain else kind.deserialize(body)
         except (DecodeError, TypeError) as error:
-            raise ValueError(self._refusal(f"a {kind.__name__} cannot be read")) from error
+            raise ValueError(self._unusable(f"a {kind.__name__} cannot be read")) from error

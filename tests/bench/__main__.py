@@ -1,4 +1,4 @@
-"""`python -m tests.bench [TABLE ...]`: measure, print, and keep in tests/bench/RESULTS.md."""
+"""`python -m tests.bench [TABLE ...]`: measure, print, and write to tests/bench/RESULTS.md."""
 
 import argparse
 import importlib
@@ -8,7 +8,7 @@ import time
 from pathlib import Path
 
 from tests.bench.measuring import Options
-from tests.bench.results import keep
+from tests.bench.results import write_section
 
 # In this order: the short ones first.
 TABLES = [
@@ -23,7 +23,7 @@ def main() -> int:
     parser.add_argument("tables", nargs="*", metavar="TABLE", help=f"of {', '.join(TABLES)}")
     parser.add_argument("--rounds", type=int, default=5, help="of the short measurements")
     parser.add_argument("--quick", action="store_true", help="the long tables with less in them")
-    parser.add_argument("--suite", type=Path, metavar="LOG", help="what `make test` printed")
+    parser.add_argument("--suite", type=Path, metavar="LOG", help="the output of `make test`")
     options = parser.parse_args()
     if unknown := set(options.tables) - set(TABLES):
         parser.error(f"no table {', '.join(sorted(unknown))}; there are {', '.join(TABLES)}")
@@ -33,16 +33,16 @@ def main() -> int:
     for name in options.tables or TABLES:
         begin = time.monotonic()
         with tempfile.TemporaryDirectory(prefix=f"titleholder-bench-{name}-") as home:
-            given = Options(options.rounds, options.quick, Path(home), options.suite)
+            measured_with = Options(options.rounds, options.quick, Path(home), options.suite)
             try:
                 module = importlib.import_module(f"tests.bench.tables.{name}")
-                table = module.measure(given)
+                table = module.measure(measured_with)
             except Exception as error:
-                # The other tables of an hour's work are not lost for it.
+                # Measure the other tables all the same.
                 failed.append(name)
                 print(f"\n## {name}: could not be measured: {error}", file=sys.stderr)
                 continue
-        keep(name, table, TABLES, options.quick)
+        write_section(name, table, TABLES, options.quick)
         print(f"\n## {table.title} ({time.monotonic() - begin:.0f} s)\n\n{table}", flush=True)
     return 1 if failed else 0
 

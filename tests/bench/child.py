@@ -1,7 +1,7 @@
 """`python -m tests.bench.child MODULE:FUNCTION [JSON]`: one call in a process of its own.
 
-Prints, as the last line, what the call returned and what it cost. Imports next to nothing: what
-is measured is often an import.
+Prints, as the last line, the result and the cost of the call. It imports little, since imports are
+often what is measured.
 """
 
 import importlib
@@ -22,7 +22,7 @@ def main() -> None:
     result = function(*arguments)
     cpu = time.process_time() - busy
     seconds = time.perf_counter() - begin
-    # What it left to processes that it waited for: a grid search's workers, say.
+    # Of ended child processes, such as the workers of a grid search.
     others = resource.getrusage(resource.RUSAGE_CHILDREN)
     cost = {
         "seconds": seconds,
@@ -41,7 +41,7 @@ def peak() -> float:
     for line in Path("/proc/self/status").read_text().splitlines():
         if line.startswith("VmHWM:"):
             return int(line.split()[1]) / 1024
-    raise OSError("this system does not tell a process's peak memory")
+    raise OSError("this system does not report the peak memory of a process")
 
 
 if __name__ == "__main__":

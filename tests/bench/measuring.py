@@ -1,4 +1,4 @@
-"""How everything is measured: each thing in a process of its own, in turn, several times."""
+"""Measurements: each in a process of its own, in turn, several times."""
 
 import json
 import os
@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 REPOSITORY = Path(__file__).resolve().parents[2]
-# Nothing of somebody's real Airflow or Google account reaches what is measured.
+# Measured processes do not see the settings of a real Airflow or Google account.
 FOREIGN = ("AIRFLOW", "GOOGLE_", "TITLEHOLDER_", "PYTHONDONTWRITEBYTECODE")
 
 
 @dataclass(frozen=True)
 class Options:
-    """What the command line asks for: rounds of a short measurement, and whether the long tables
-    are to be small. `home` is a folder for what a table writes, `suite` a log of `make test`."""
+    """The command line's options: rounds of a short measurement, and whether to make the long
+    tables small. `home` is a folder for a table's files, `suite` a log of `make test`."""
 
     rounds: int
     quick: bool
@@ -28,7 +28,7 @@ class Options:
 
 @dataclass(frozen=True)
 class Cost:
-    """Of one call: seconds by the clock, seconds of processor with those of its children, and the
+    """The cost of one call: wall-clock seconds, processor seconds including its children, and the
     peak memory of its process in MiB."""
 
     seconds: float
@@ -38,9 +38,9 @@ class Cost:
 
 def environment(home: Path, **also: str) -> dict[str, str]:
     """The environment of a measured process: this project's folders, and an Airflow of its own."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return {
-        **kept,
+        **inherited,
         "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}",
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
@@ -49,9 +49,9 @@ def environment(home: Path, **also: str) -> dict[str, str]:
 
 
 def call(function: str, *arguments: Any, env: Mapping[str, str]) -> tuple[Any, Cost]:
-    """What `module:function` of tests.bench returned in a process of its own, and what it cost.
+    """The result and the cost of `module:function` of tests.bench in a process of its own.
 
-    Raises RuntimeError with what it wrote when it fails.
+    Raises RuntimeError with its error output when it fails.
     """
     command = [sys.executable, "-m", "tests.bench.child", f"tests.bench.{function}"]
     done = subprocess.run(
@@ -71,7 +71,7 @@ def call(function: str, *arguments: Any, env: Mapping[str, str]) -> tuple[Any, C
 
 def in_turn(rounds: int, ways: Mapping[str, Callable[[], Cost]]) -> dict[str, Cost]:
     """The median cost of each way. A round measures each of them once, so that other work on the
-    machine meets all alike; a first round, not counted, fills caches."""
+    machine affects all alike; a first round, not counted, fills caches."""
     seen: dict[str, list[Cost]] = {name: [] for name in ways}
     for number in range(rounds + 1):
         for name, way in ways.items():

@@ -95,11 +95,11 @@ def measure(requests: int, seconds: float, clients: int = 8) -> list[Line]:
         over = threading.Event()
         before = server.cpu()
 
-        def keep_on() -> None:
+        def repeat() -> None:
             while meanwhile is not None and not over.is_set():
                 meanwhile()
 
-        other = threading.Thread(target=keep_on)
+        other = threading.Thread(target=repeat)
         other.start()
         try:
             output, _ = process.communicate(

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 RESULTS = Path(__file__).with_name("RESULTS.md")
-HEAD = """# What `make bench` measured
+HEAD = """# Results of `make bench`
 
 Every figure that matters is a ratio of two things measured in the same run, in turn; times are
 medians. `.venv/bin/python -m tests.bench NAME` measures one table again and leaves the others.
@@ -17,7 +17,7 @@ medians. `.venv/bin/python -m tests.bench NAME` measures one table again and lea
 
 @dataclass(frozen=True)
 class Bar:
-    """What must be reached: at most `bar`, or at least."""
+    """A limit: at most `bar`, or at least."""
 
     what: str
     found: float
@@ -27,18 +27,18 @@ class Bar:
 
     @property
     def reached(self) -> bool:
-        """Whether it is."""
+        """Whether `found` is within the limit."""
         return self.found >= self.bar if self.at_least else self.found <= self.bar
 
     def __str__(self) -> str:
-        asked = f"at {'least' if self.at_least else 'most'} {self.bar:g}{self.unit}"
-        said = "reached" if self.reached else "**missed**"
-        return f"{self.what}: {self.found:.3g}{self.unit}, {asked}: {said}"
+        limit = f"at {'least' if self.at_least else 'most'} {self.bar:g}{self.unit}"
+        result = "reached" if self.reached else "**missed**"
+        return f"{self.what}: {self.found:.3g}{self.unit}, {limit}: {result}"
 
 
 @dataclass(frozen=True)
 class Table:
-    """One table: cells are text already. `notes` say what was measured, and how to read it."""
+    """One table: cells are text already. `notes` explain the measurement."""
 
     title: str
     head: tuple[str, ...]
@@ -64,20 +64,24 @@ class Table:
         return "\n".join([*text, *self.notes]).rstrip() + "\n"
 
 
-def keep(
+def write_section(
     name: str, table: Table, order: list[str], quick: bool = False, path: Path = RESULTS
 ) -> None:
-    """Put the table into the file, as its section `name`; the other sections stay as they are."""
+    """Write the table into the file, as its section `name`; the other sections are unchanged."""
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    kept = {
+    sections_by_name = {
         part[0]: part[1] for part in re.findall(r"(?ms)^<!-- (\w+) -->\n(.*?)(?=^<!-- |\Z)", text)
     }
     machine = f"{os.cpu_count()} cores, load {os.getloadavg()[0]:.1f}, Python "
     machine += platform.python_version()
     command = f"python -m tests.bench {name}{' --quick' if quick else ''}"
-    kept[name] = (
+    sections_by_name[name] = (
         f"## {table.title}\n\n`{command}`, {datetime.now(UTC):%Y-%m-%d}, {machine}\n\n{table}\n"
     )
-    known = [*order, *(other for other in kept if other not in order)]
-    sections = [f"<!-- {one} -->\n{kept[one].rstrip()}\n" for one in known if one in kept]
+    known = [*order, *(other for other in sections_by_name if other not in order)]
+    sections = [
+        f"<!-- {one} -->\n{sections_by_name[one].rstrip()}\n"
+        for one in known
+        if one in sections_by_name
+    ]
     path.write_text("\n".join([HEAD, *sections]), encoding="utf-8")

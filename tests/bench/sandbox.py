@@ -1,4 +1,4 @@
-"""A sandbox of its own for a table, always ended."""
+"""A sandbox for a table, always stopped at the end."""
 
 import json
 import shlex
@@ -15,7 +15,7 @@ from google.cloud import bigquery, storage
 
 from tests.bench.measuring import REPOSITORY, environment
 
-NOBODY = AnonymousCredentials()
+ANONYMOUS = AnonymousCredentials()
 
 
 @dataclass(frozen=True)
@@ -36,12 +36,12 @@ class Sandbox:
         ports = json.loads((self.var / "sandbox.json").read_text())["ports"]
         return f"http://127.0.0.1:{ports['airflow']}"
 
-    def pid(self, part: str) -> int:
-        """The process of that part."""
-        return int(self._processes[part]["pid"])
+    def pid(self, service: str) -> int:
+        """The process id of that service."""
+        return int(self._processes[service]["pid"])
 
-    def parts(self) -> list[str]:
-        """Every part that has a process."""
+    def services(self) -> list[str]:
+        """Every service with a process."""
         return list(self._processes)
 
     @property
@@ -49,16 +49,16 @@ class Sandbox:
         return dict(json.loads((self.var / "sandbox.json").read_text())["processes"])
 
     def options(self, service: str) -> dict[str, Any]:
-        """What leads one of Google's clients to its BIGQUERY, STORAGE or VERTEX_AI."""
+        """Options of a Google client for the emulator `service`: BIGQUERY, STORAGE or VERTEX_AI."""
         endpoint = self.env[f"{service}_EMULATOR_HOST"]
-        return {"client_options": {"api_endpoint": endpoint}, "credentials": NOBODY}
+        return {"client_options": {"api_endpoint": endpoint}, "credentials": ANONYMOUS}
 
     def bigquery(self) -> bigquery.Client:
-        """BigQuery's own client."""
+        """BigQuery's client."""
         return bigquery.Client(self.project, **self.options("BIGQUERY"))
 
     def bucket(self) -> storage.Bucket:
-        """The bucket that is there from the start."""
+        """The sandbox's bucket."""
         name = f"{self.project}-titleholder"
         return storage.Client(self.project, **self.options("STORAGE")).bucket(name)
 

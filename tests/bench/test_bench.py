@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from tests.bench.measuring import Cost, Options, call, environment, in_turn, middle
-from tests.bench.results import Bar, Table, keep
+from tests.bench.results import Bar, Table, write_section
 from tests.bench.tables import rules
 
 
@@ -24,7 +24,7 @@ def test_the_median_is_taken_of_each_figure() -> None:
     assert middle([Cost(1, 9, 2), Cost(2, 8, 1), Cost(3, 7, 3)]) == Cost(2, 8, 2)
 
 
-def test_a_child_tells_what_it_returned_and_what_it_cost(tmp_path: Path) -> None:
+def test_a_child_returns_its_result_and_cost(tmp_path: Path) -> None:
     env = environment(tmp_path)
     assert env["AIRFLOW_HOME"] == f"{tmp_path}/airflow"
     assert "PYTHONDONTWRITEBYTECODE" not in env
@@ -42,7 +42,7 @@ def test_a_bar_is_reached_on_its_own_side() -> None:
 def test_other_tables_stay_and_keep_their_order(tmp_path: Path) -> None:
     path = tmp_path / "RESULTS.md"
     for name, cell in (("b", "old"), ("a", "x"), ("b", "new")):
-        keep(name, Table(f"Title {name}", ("", "s"), [(cell, "1")]), ["a", "b"], path=path)
+        write_section(name, Table(f"Title {name}", ("", "s"), [(cell, "1")]), ["a", "b"], path=path)
     text = path.read_text()
     assert text.index("## Title a") < text.index("## Title b")
     assert "new" in text

@@ -120,7 +120,7 @@ def naive(course: Course) -> Floats:
     return np.sqrt(course.variance / course.n) * Z
 
 
-def lately_worse(course: Course, margin: float) -> NDArray[np.bool_]:
+def recent_regression(course: Course, margin: float) -> NDArray[np.bool_]:
     """Where some stretch of newest days with MINIMUM_N rows is worse by more than the margin."""
     sums = course.n * course.mean
     squares = (course.n - 1) * course.variance + sums * course.mean
@@ -133,7 +133,7 @@ def lately_worse(course: Course, margin: float) -> NDArray[np.bool_]:
     return found & (course.mean >= -margin)
 
 
-def judge(
+def evaluate(
     course: Course,
     half: Floats,
     margin: float,
@@ -155,17 +155,17 @@ def judge(
     return np.where(up < down, up, np.inf), np.where(down < up, down, np.inf)
 
 
-def _first(said: NDArray[np.bool_]) -> Floats:
-    return np.where(said.any(axis=1), said.argmax(axis=1) + 1.0, np.inf)
+def _first(condition: NDArray[np.bool_]) -> Floats:
+    return np.where(condition.any(axis=1), condition.argmax(axis=1) + 1.0, np.inf)
 
 
 def compare(what: str, course: Course, planned_rows: int = MINIMUM_N, margin: float = 0) -> Line:
     """Both tests on the same rows."""
     found: list[float | None] = []
-    held = lately_worse(course, margin)
+    held = recent_regression(course, margin)
     for up, down in (
-        judge(course, ours(course, planned_rows), margin, HEAVIEST_ROW, held),
-        judge(course, naive(course), margin, 1.0),
+        evaluate(course, ours(course, planned_rows), margin, HEAVIEST_ROW, held),
+        evaluate(course, naive(course), margin, 1.0),
     ):
         # The day of what happens more often.
         day = min(float(np.median(up)), float(np.median(down)))
@@ -216,14 +216,14 @@ def turned(shape: Shape, good: int, planned_rows: int, seed: int = 4) -> tuple[f
     course = _course(shape.rows, sign * (draws[0] - draws[1]), draws[0] + draws[1], -ones, ones)
     half = ours(course, planned_rows)
     promoted = [
-        float(np.isfinite(judge(course, half, 0, HEAVIEST_ROW, held, good + 2)[0]).mean())
-        for held in (None, lately_worse(course, 0))
+        float(np.isfinite(evaluate(course, half, 0, HEAVIEST_ROW, held, good + 2)[0]).mean())
+        for held in (None, recent_regression(course, 0))
     ]
     return promoted[0], promoted[1]
 
 
 def table(lines: list[Line]) -> str:
-    """For people: per cent, and days."""
+    """The lines as text: per cent, and days."""
     rows = [
         f"{'':26}{'ours':>9}{'':>20}{'naive daily z':>18}",
         f"{'the challenger is':26}{'promoted':>9}{'rolled back':>13}{'day':>5}"
@@ -248,7 +248,7 @@ def main() -> None:
     options = parser.parse_args()
     print(f"{options.rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}")
     for rows, planned_rows in ((50, MINIMUM_N), (500, MINIMUM_N), (500, 2_500)):
-        print(f"\n{rows} rows a day, tuned for {planned_rows:,}")
+        print(f"\n{rows} rows a day, planned rows {planned_rows:,}")
         shape = Shape(options.rollouts, rows)
         print(table(simulate(shape, planned_rows)))
         without, with_it = turned(shape, 7, planned_rows)

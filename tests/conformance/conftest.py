@@ -1,4 +1,4 @@
-"""The sandbox as processes, spoken to as people speak to Google: only with its own clients."""
+"""The sandbox as processes, called only with Google's clients."""
 
 import io
 import itertools
@@ -26,7 +26,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class Cloud:
-    """Google's clients, and short ways to often used calls; `parent` is the test's own place."""
+    """Google's clients, and helpers for frequent calls; `parent` is the location of the test."""
 
     env: dict[str, str]
     parent: str = ""
@@ -40,12 +40,12 @@ class Cloud:
         self.models = self._vertex(aiplatform_v1.ModelServiceClient)
         self.jobs = self._vertex(aiplatform_v1.PipelineServiceClient)
         self.predictions = self._vertex(aiplatform_v1.PredictionServiceClient)
-        nobody: dict[str, Any] = {"project": self.project, "credentials": AnonymousCredentials()}
+        anonymous: dict[str, Any] = {"project": self.project, "credentials": AnonymousCredentials()}
         self.storage = storage.Client(
-            client_options={"api_endpoint": self.env["STORAGE_EMULATOR_HOST"]}, **nobody
+            client_options={"api_endpoint": self.env["STORAGE_EMULATOR_HOST"]}, **anonymous
         )
         self.tables = bigquery.Client(
-            client_options={"api_endpoint": self.env["BIGQUERY_EMULATOR_HOST"]}, **nobody
+            client_options={"api_endpoint": self.env["BIGQUERY_EMULATOR_HOST"]}, **anonymous
         )
         self.bucket = f"{self.project}-titleholder"
 
@@ -65,7 +65,7 @@ class Cloud:
         self.tables.close()
 
     def constant(self, value: float) -> str:
-        """The artifact URI of a model that answers `[value, value]` to any three features."""
+        """The artifact URI of a model that predicts `[value, value]` for any three features."""
         file = io.BytesIO()
         joblib.dump(LinearRegression().fit(np.eye(3), np.full((3, 2), value)), file)
         folder = f"conformance/constant-{value}"
@@ -74,7 +74,7 @@ class Cloud:
         return f"gs://{self.bucket}/{folder}"
 
     def endpoint(self, endpoint_id: str = "", **fields: Any) -> str:
-        """The name of a new endpoint."""
+        """Create an endpoint, and return its name."""
         operation = self.endpoints.create_endpoint(
             parent=self.parent,
             endpoint={"display_name": endpoint_id or "x", **fields},
@@ -83,7 +83,7 @@ class Cloud:
         return done(operation).name
 
     def upload(self, uri: str | None = None, model: Any = None, **request: Any) -> Any:
-        """The answer to an upload, of a model that can be deployed."""
+        """Upload a model that can be deployed, and return the response."""
         fields = {
             "display_name": "linnerud",
             "artifact_uri": self.constant(1) if uri is None else uri,
@@ -94,7 +94,7 @@ class Cloud:
         return done(self.models.upload_model(request=body))
 
     def deploy(self, endpoint: str, model: str, split: dict[str, int], **fields: Any) -> Any:
-        """The operation that deploys, started."""
+        """Start to deploy a model."""
         return self.endpoints.deploy_model(
             endpoint=endpoint,
             deployed_model={"model": model, "dedicated_resources": MACHINE, **fields},
@@ -102,7 +102,7 @@ class Cloud:
         )
 
     def split(self, endpoint: str, split: dict[str, int]) -> Any:
-        """The endpoint after its traffic was split anew."""
+        """Set the traffic split, and return the endpoint."""
         return self.endpoints.update_endpoint(
             endpoint={"name": endpoint, "traffic_split": split},
             update_mask={"paths": ["traffic_split"]},
@@ -119,12 +119,12 @@ class Cloud:
 
 
 def done(operation: Any) -> Any:
-    """What the operation answers; raises what it failed with."""
+    """The response of the operation; raises its error."""
     return operation.result(timeout=60, polling=_QUICKLY)
 
 
-def refused(status: str, call: Callable[..., Any], *arguments: Any, **named: Any) -> str:
-    """The message with which `call` is refused: the class over REST, the status in the body."""
+def refused(status: str, call: Callable[..., Any], *arguments: Any, **keywords: Any) -> str:
+    """The error message of a call, which must fail with the REST exception of `status`."""
     kind, code = {
         "INVALID_ARGUMENT": (exceptions.BadRequest, 400),
         "FAILED_PRECONDITION": (exceptions.BadRequest, 400),
@@ -135,7 +135,7 @@ def refused(status: str, call: Callable[..., Any], *arguments: Any, **named: Any
         "UNIMPLEMENTED": (exceptions.MethodNotImplemented, 501),
     }[status]
     with pytest.raises(exceptions.GoogleAPICallError) as caught:
-        call(*arguments, **named)
+        call(*arguments, **keywords)
     error = caught.value
     assert type(error) is kind, error
     body = error.response.json()["error"]
@@ -155,15 +155,15 @@ def _cloud(sandbox: Sandbox) -> Iterator[Cloud]:
 
 @pytest.fixture
 def cloud(_cloud: Cloud) -> Cloud:
-    """Google's clients, with a location of the test's own, where nothing is yet."""
+    """Google's clients, with an empty location for the test."""
     _cloud.parent = f"projects/{_cloud.project}/locations/conformance-{next(_numbers)}"
     return _cloud
 
 
 @pytest.fixture
 def sdk(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """The high-level SDK, led to the sandbox by its endpoint alone."""
-    # The SDK makes its storage client itself.
+    """The high-level SDK, configured only by its API endpoint."""
+    # The SDK creates its storage client.
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.env["STORAGE_EMULATOR_HOST"])
     # Operations take a fraction of a second here, not minutes.
     monkeypatch.setattr(polling.DEFAULT_POLLING, "_initial", 0.02)

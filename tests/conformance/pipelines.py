@@ -1,4 +1,4 @@
-"""Pipelines that kfp's own compiler compiles; its components' code runs for real."""
+"""Sample pipelines, compiled by kfp; their components run."""
 
 from kfp import dsl
 

@@ -29,7 +29,7 @@ async def connected(kind: Any, url: str) -> AsyncIterator[Any]:
         yield client
     finally:
         if getattr(client.transport, "_operations_client", None) is not None:
-            # Its own close() is not implemented.
+            # The close() of the transport is not implemented.
             await client.transport.operations_client.transport._session.close()
         await client.transport.close()
 
@@ -86,10 +86,10 @@ async def _flow(parent: str, url: str, artifact: str) -> None:
         assert [one async for one in none] == []
 
         with pytest.raises(exceptions.NotFound):
-            await models.get_model(name=f"{parent}/models/nobody")
+            await models.get_model(name=f"{parent}/models/missing")
         with pytest.raises(exceptions.Conflict):
             await endpoints.update_endpoint(
-                endpoint={"name": endpoint.name, "etag": "old"},
+                endpoint={"name": endpoint.name, "etag": "outdated"},
                 update_mask={"paths": ["description"]},
             )
         leaving = await endpoints.undeploy_model(endpoint=endpoint.name, deployed_model_id="1")

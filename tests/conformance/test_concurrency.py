@@ -1,4 +1,4 @@
-"""Several callers at one endpoint: one of them gets its way, and no split is broken.
+"""Concurrent calls on one endpoint: one of them succeeds, and the split stays valid.
 
 With the clock in hand: tests/sandbox/vertex/endpoints/test_deployments.py.
 """
@@ -15,14 +15,14 @@ from tests.conformance.conftest import Cloud, done
 CALLERS = 6
 
 
-def together(call: Callable[[int], Any]) -> Counter[str]:
-    """How `CALLERS` calls at once ended: done, or the status of the refusal."""
+def concurrently(call: Callable[[int], Any]) -> Counter[str]:
+    """The outcomes of `CALLERS` concurrent calls: done, or the status of the error."""
 
     def outcome(number: int) -> str:
         try:
             done(call(number))
         except exceptions.GoogleAPICallError as error:
-            # An operation that failed has no response, and the precise class instead.
+            # A failed operation has no response, but the exact exception class.
             if error.response is None:
                 return str(error.grpc_status_code.name)
             return str(error.response.json()["error"]["status"])
@@ -32,7 +32,7 @@ def together(call: Callable[[int], Any]) -> Counter[str]:
         return Counter(callers.map(outcome, range(CALLERS)))
 
 
-def sound(cloud: Cloud, endpoint: str) -> Any:
+def valid_endpoint(cloud: Cloud, endpoint: str) -> Any:
     after = cloud.endpoints.get_endpoint(name=endpoint)
     ids = [one.id for one in after.deployed_models]
     assert len(ids) == len(set(ids))
@@ -41,29 +41,29 @@ def sound(cloud: Cloud, endpoint: str) -> Any:
     return after
 
 
-def test_one_of_several_deploys_of_one_id_wins(cloud: Cloud) -> None:
+def test_one_of_several_deploys_of_an_id_succeeds(cloud: Cloud) -> None:
     endpoint, model = cloud.pair()
-    ended = together(lambda _: cloud.deploy(endpoint, f"{model}@1", {"1": 50, "0": 50}, id="3"))
-    # While the first one runs, and once it is done.
+    ended = concurrently(lambda _: cloud.deploy(endpoint, f"{model}@1", {"1": 50, "0": 50}, id="3"))
+    # While the first one runs, and after it.
     assert ended.pop("done") == 1
     assert set(ended) <= {"FAILED_PRECONDITION", "ALREADY_EXISTS"}
-    assert sound(cloud, endpoint).traffic_split == {"1": 50, "3": 50}
+    assert valid_endpoint(cloud, endpoint).traffic_split == {"1": 50, "3": 50}
 
 
-def test_one_of_several_undeploys_of_one_model_wins(cloud: Cloud) -> None:
+def test_one_of_several_undeploys_of_a_model_succeeds(cloud: Cloud) -> None:
     endpoint, _ = cloud.pair()
-    ended = together(
+    ended = concurrently(
         lambda _: cloud.endpoints.undeploy_model(
             endpoint=endpoint, deployed_model_id="2", traffic_split={"1": 100}
         )
     )
     assert ended.pop("done") == 1
-    # INVALID_ARGUMENT is not among them: the split they send is right before and after.
+    # INVALID_ARGUMENT is impossible: the split is valid before and after.
     assert set(ended) <= {"FAILED_PRECONDITION", "NOT_FOUND"}
-    assert sound(cloud, endpoint).traffic_split == {"1": 100}
+    assert valid_endpoint(cloud, endpoint).traffic_split == {"1": 100}
 
 
-def test_deploys_undeploys_and_splits_at_once(cloud: Cloud) -> None:
+def test_concurrent_deploys_undeploys_and_splits(cloud: Cloud) -> None:
     endpoint, model = cloud.pair()
 
     def call(number: int) -> Any:
@@ -78,13 +78,13 @@ def test_deploys_undeploys_and_splits_at_once(cloud: Cloud) -> None:
             parent=cloud.parent, endpoint={"display_name": "beside"}
         )
 
-    ended = together(call)
+    ended = concurrently(call)
     assert ended["done"] >= 1
     assert set(ended) <= {"done", "FAILED_PRECONDITION", "NOT_FOUND", "INVALID_ARGUMENT"}
-    sound(cloud, endpoint)
+    valid_endpoint(cloud, endpoint)
 
 
-def test_one_of_several_writers_with_one_etag_wins(cloud: Cloud) -> None:
+def test_one_of_several_writes_with_an_etag_succeeds(cloud: Cloud) -> None:
     endpoint = cloud.endpoint("x")
     etag = cloud.endpoints.get_endpoint(name=endpoint).etag
 
@@ -97,13 +97,13 @@ def test_one_of_several_writers_with_one_etag_wins(cloud: Cloud) -> None:
             parent=cloud.parent, endpoint={"display_name": f"of-{number}"}
         )
 
-    assert together(write) == {"done": 1, "ABORTED": CALLERS - 1}
+    assert concurrently(write) == {"done": 1, "ABORTED": CALLERS - 1}
 
 
-def test_versions_uploaded_at_once_all_get_a_number(cloud: Cloud) -> None:
+def test_concurrent_uploads_all_get_a_version_number(cloud: Cloud) -> None:
     model = cloud.upload("gs://any/where", model_id="x").model
     body = {"display_name": "x", "container_spec": {"image_uri": "i"}}
-    ended = together(
+    ended = concurrently(
         lambda _: cloud.models.upload_model(
             request={"parent": cloud.parent, "parent_model": model, "model": body}
         )

@@ -1,4 +1,4 @@
-"""The coverage page says of every method what a server does with it."""
+"""The coverage page lists whether a server supports each method."""
 
 from pathlib import Path
 
@@ -13,7 +13,7 @@ def test_the_page_is_up_to_date() -> None:
     assert coverage.main(["--check"]) == 0, "run python -m sandbox.vertex.coverage"
 
 
-def test_a_page_that_is_not_is_noticed(
+def test_an_outdated_page_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     page = coverage.PAGE.read_text()
@@ -27,7 +27,7 @@ def test_a_page_that_is_not_is_noticed(
     assert claimed.read_text() == page
 
 
-def test_every_method_is_on_it_once() -> None:
+def test_every_method_is_listed_once() -> None:
     page = coverage.PAGE.read_text()
     for method in google_routes().methods():
         assert page.count(f"| `{method}` |") == 1
@@ -38,5 +38,6 @@ def test_every_method_is_on_it_once() -> None:
             assert line.endswith(("| supported |", "| refused with 501 |"))
 
 
-def test_it_is_found_from_the_sandboxs_page() -> None:
-    assert "(sandbox-coverage.md)" in (REPOSITORY / "docs" / "sandbox.md").read_text()
+def test_the_page_is_linked_from_the_sandbox_page() -> None:
+    page = REPOSITORY / "docs" / "explanation" / "sandbox.md"
+    assert "(../reference/sandbox-coverage.md)" in page.read_text()

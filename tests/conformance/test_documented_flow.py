@@ -11,7 +11,7 @@ from google.cloud.aiplatform_v1 import types
 from tests.conformance.conftest import ROW, Cloud, done, refused
 
 
-def test_two_versions_share_an_endpoint_and_leave_it(cloud: Cloud) -> None:
+def test_two_versions_are_deployed_and_undeployed(cloud: Cloud) -> None:
     endpoint = cloud.endpoint("linnerud", labels={"team": "ml"})
     first = cloud.upload(cloud.constant(1), model_id="linnerud")
     second = cloud.upload(
@@ -35,7 +35,7 @@ def test_two_versions_share_an_endpoint_and_leave_it(cloud: Cloud) -> None:
     assert answer.model == first.model
     assert [round(value) for value in answer.predictions[0]] == [2, 2]
 
-    # It has no traffic, so it may leave without a new split.
+    # It has no traffic, so it needs no new split.
     done(cloud.endpoints.undeploy_model(endpoint=endpoint, deployed_model_id=champion.id))
     assert cloud.endpoints.get_endpoint(name=endpoint).traffic_split == {challenger.id: 100}
     done(cloud.endpoints.undeploy_model(endpoint=endpoint, deployed_model_id=challenger.id))
@@ -55,33 +55,33 @@ def test_the_registry_by_version_and_alias(cloud: Cloud) -> None:
     cloud.upload(parent_model=model, model={"labels": {"run": "2"}})
     cloud.upload(parent_model=model, model={"version_aliases": ["default"]})
 
-    def bearers() -> dict[str, list[str]]:
+    def versions_by_alias() -> dict[str, list[str]]:
         versions = cloud.models.list_model_versions(name=model)
         return {one.version_id: sorted(one.version_aliases) for one in versions}
 
-    assert bearers() == {"1": ["golden"], "2": [], "3": ["default"]}
+    assert versions_by_alias() == {"1": ["golden"], "2": [], "3": ["default"]}
     assert cloud.models.get_model(name=model).version_id == "3"
     cloud.models.merge_version_aliases(name=f"{model}@2", version_aliases=["golden", "default"])
-    assert bearers() == {"1": [], "2": ["default", "golden"], "3": []}
+    assert versions_by_alias() == {"1": [], "2": ["default", "golden"], "3": []}
     cloud.models.merge_version_aliases(name=f"{model}@2", version_aliases=["-golden"])
-    assert bearers() == {"1": [], "2": ["default"], "3": []}
+    assert versions_by_alias() == {"1": [], "2": ["default"], "3": []}
     refused("NOT_FOUND", cloud.models.get_model, name=f"{model}@golden")
 
     done(cloud.models.delete_model_version(name=f"{model}@3"))
-    assert bearers() == {"1": [], "2": ["default"]}
+    assert versions_by_alias() == {"1": [], "2": ["default"]}
     assert cloud.upload(parent_model=model).model_version_id == "4"
     done(cloud.models.delete_model(name=model))
     refused("NOT_FOUND", cloud.models.get_model, name=f"{model}@1")
 
 
-def test_traffic_arrives_as_it_is_split(cloud: Cloud) -> None:
+def test_requests_follow_the_split(cloud: Cloud) -> None:
     endpoint, _ = cloud.pair()
     cloud.split(endpoint, {"1": 50, "2": 50})
     seen = Counter(
         cloud.predictions.predict(endpoint=endpoint, instances=[ROW]).deployed_model_id
         for _ in range(60)
     )
-    # A fair coin shows one side only in 60 throws once in 10**17 times.
+    # With a fair split, 60 requests all go to one model once in 10**17 times.
     assert set(seen) == {"1", "2"}
     cloud.split(endpoint, {"1": 100, "2": 0})
     seen = Counter(
@@ -91,7 +91,7 @@ def test_traffic_arrives_as_it_is_split(cloud: Cloud) -> None:
     assert set(seen) == {"1"}
 
 
-def test_id_and_number_of_the_project_mean_the_same(cloud: Cloud) -> None:
+def test_id_and_number_of_the_project_are_equivalent(cloud: Cloud) -> None:
     endpoint = cloud.endpoint("x")
     by_id = f"{cloud.parent}/endpoints/x"
     assert endpoint.split("/")[1].isdecimal()
@@ -123,7 +123,7 @@ def test_a_model_may_be_in_another_location_than_the_endpoint(cloud: Cloud) -> N
     assert cloud.predictions.predict(endpoint=endpoint, instances=[ROW]).model == model
 
 
-def test_operations_are_listed_waited_for_and_cancelled(cloud: Cloud) -> None:
+def test_operations_are_listed_awaited_and_cancelled(cloud: Cloud) -> None:
     endpoint, model = cloud.pair()
     operation = cloud.deploy(endpoint, model, {}, id="3")
     running = cloud.endpoints.list_operations({"name": endpoint, "filter": "done=false"})
@@ -133,7 +133,7 @@ def test_operations_are_listed_waited_for_and_cancelled(cloud: Cloud) -> None:
     assert ended.done
     assert ended.error.code == 1
     assert len(cloud.endpoints.get_endpoint(name=endpoint).deployed_models) == 2
-    # What one service started, every service knows.
+    # Every service returns the operations of all services.
     assert cloud.models.get_operation({"name": operation.operation.name}) == ended
     cloud.endpoints.delete_operation({"name": operation.operation.name})
     refused("NOT_FOUND", cloud.jobs.get_operation, {"name": operation.operation.name})

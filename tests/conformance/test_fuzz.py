@@ -1,4 +1,4 @@
-"""Bodies and paths that no client would send: each gets an answer, and nothing is broken by it."""
+"""Random bodies and paths: each gets a response, and the state stays valid."""
 
 from collections import Counter
 from collections.abc import Iterator
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, settings
 
-from tests.conformance.bodies import requests
 from tests.conformance.conftest import ROW, Cloud
+from tests.conformance.random_requests import requests
 from tests.conftest import Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
 
@@ -21,7 +21,7 @@ KNOWN = {200, 400, 403, 404, 405, 409, 501}
 def server(
     sandbox: Sandbox, _cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Vertex]:
-    """A server with an endpoint `a`, on which `m@1` and `m@2` answer."""
+    """A server with an endpoint `a` that has `m@1` and `m@2`."""
     running = Vertex(tmp_path_factory.mktemp("fuzz"), sandbox.env["STORAGE_EMULATOR_HOST"])
     try:
         running.parent = PARENT
@@ -35,7 +35,7 @@ def server(
         running.stop()
 
 
-def answered(server: Vertex, request: tuple[str, str, bytes], seen: Counter[int]) -> None:
+def check_response(server: Vertex, request: tuple[str, str, bytes], seen: Counter[int]) -> None:
     method, path, content = request
     answer = server.http.request(method, path, content=content, headers=JSON)
     seen[answer.status_code] += 1
@@ -45,12 +45,12 @@ def answered(server: Vertex, request: tuple[str, str, bytes], seen: Counter[int]
         assert error["code"] == answer.status_code
         assert error["status"].isupper()
         assert error["message"].strip()
-    # Whatever was started ends, well or not.
+    # Every operation ends.
     server.clock.advance(60)
 
 
 def check(server: Vertex) -> None:
-    """What holds at any time, whatever was sent."""
+    """Check the state after any requests."""
     versions: dict[str, dict[str, Any]] = {}
     for model in server.models.list_models(parent=PARENT):
         found = list(server.models.list_model_versions(name=model.name))
@@ -72,7 +72,7 @@ def check(server: Vertex) -> None:
             assert server.predictions.predict(endpoint=endpoint.name, instances=[ROW]).predictions
     unfinished = {"name": PARENT, "filter": "done=false"}
     for operation in server.endpoints.list_operations(unfinished).operations:
-        # Models are loaded by threads, in real time.
+        # Threads load models in real time.
         wait = {"name": operation.name, "timeout": {"seconds": 20}}
         server.endpoints.wait_operation(wait, timeout=30)
     assert not server.endpoints.list_operations(unfinished).operations
@@ -91,7 +91,7 @@ def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:
     )
     @given(requests(PARENT))
     def send(request: tuple[str, str, bytes]) -> None:
-        answered(server, request, seen)
+        check_response(server, request, seen)
 
     send()
     check(server)
@@ -100,14 +100,14 @@ def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:
     return seen
 
 
-def test_every_request_is_answered(server: Vertex) -> None:
+def test_every_random_request_gets_a_response(server: Vertex) -> None:
     seen = fuzz(server, 200, derandomize=True, phases=[Phase.generate])
-    # It says nothing if all is refused at the door.
+    # The test needs accepted requests, too.
     assert seen[200] > 20
     assert seen[400] > 40
     assert seen[404] > 10
 
 
 @pytest.mark.long
-def test_every_request_is_answered_for_long(server: Vertex) -> None:
+def test_many_random_requests_get_a_response(server: Vertex) -> None:
     fuzz(server, 20_000)

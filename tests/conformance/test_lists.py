@@ -1,4 +1,4 @@
-"""Lists through the client's own pagers: pages, filters, orders."""
+"""Lists with the client's pagers: pages, filters, orders."""
 
 from typing import Any
 
@@ -28,18 +28,18 @@ def seven(_cloud: Cloud) -> str:
     return _cloud.parent
 
 
-def names(cloud: Cloud, parent: str, **asked: Any) -> list[str]:
-    pager = cloud.endpoints.list_endpoints({"parent": parent, **asked})
+def names(cloud: Cloud, parent: str, **fields: Any) -> list[str]:
+    pager = cloud.endpoints.list_endpoints({"parent": parent, **fields})
     return [one.display_name for one in pager]
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 6, 7, 8, 100, 5000])
-def test_every_size_of_page_shows_everything_once(cloud: Cloud, seven: str, size: int) -> None:
+def test_pages_of_any_size_list_everything_once(cloud: Cloud, seven: str, size: int) -> None:
     found = names(cloud, seven, page_size=size, order_by="display_name")
     assert found == [f"e{n}" for n in range(7)]
 
 
-def test_pages_end_without_a_token(cloud: Cloud, seven: str) -> None:
+def test_the_last_page_has_no_token(cloud: Cloud, seven: str) -> None:
     pager = cloud.endpoints.list_endpoints({"parent": seven, "page_size": 3})
     pages = list(pager.pages)
     assert [len(page.endpoints) for page in pages] == [3, 3, 1]
@@ -58,13 +58,13 @@ def test_pages_end_without_a_token(cloud: Cloud, seven: str) -> None:
         ("labels.parity:*", [f"e{n}" for n in range(7)]),
         ("labels.colour:*", []),
         ("endpoint=e2", ["e2"]),
-        ('display_name="nobody"', []),
+        ('display_name="unknown"', []),
     ],
 )
 def test_filters(cloud: Cloud, seven: str, condition: str, found: list[str]) -> None:
     for size in (0, 2):
-        asked = {"filter": condition, "page_size": size, "order_by": "display_name"}
-        assert names(cloud, seven, **asked) == found
+        fields = {"filter": condition, "page_size": size, "order_by": "display_name"}
+        assert names(cloud, seven, **fields) == found
 
 
 def test_orders(cloud: Cloud, seven: str) -> None:
@@ -88,16 +88,16 @@ def test_versions_and_models(cloud: Cloud) -> None:
         cloud.upload("gs://any/where", parent_model=model, model={"labels": {"run": run}})
     cloud.upload("gs://any/where", model_id="b", model={"display_name": "other"})
 
-    def versions(**asked: Any) -> list[str]:
-        pager = cloud.models.list_model_versions({"name": model, **asked})
+    def versions(**fields: Any) -> list[str]:
+        pager = cloud.models.list_model_versions({"name": model, **fields})
         return [one.version_id for one in pager]
 
     assert sorted(versions(page_size=1)) == ["1", "2", "3"]
     assert versions(order_by="create_time desc", page_size=2) == ["3", "2", "1"]
     assert versions(filter='labels.run="r2"') == ["2"]
 
-    def models(**asked: Any) -> list[str]:
-        pager = cloud.models.list_models({"parent": cloud.parent, **asked})
+    def models(**fields: Any) -> list[str]:
+        pager = cloud.models.list_models({"parent": cloud.parent, **fields})
         return [one.name.rpartition("/")[2] for one in pager]
 
     assert sorted(models(page_size=1)) == ["a", "b"]

@@ -1,4 +1,4 @@
-"""Pipeline jobs: compiled by kfp, submitted, waited for, read, cancelled; and the refusals."""
+"""Pipeline jobs: submit, wait, get, cancel, and errors."""
 
 import json
 from pathlib import Path
@@ -32,12 +32,12 @@ def compiled(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
 @pytest.fixture
 def job_sdk(sdk: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_jobs, "_JOB_WAIT_TIME", 0.1)
-    # submit() asks cloudresourcemanager.googleapis.com whose bucket it is: no such call in tests.
+    # submit() calls cloudresourcemanager.googleapis.com to check the bucket: not in tests.
     monkeypatch.setattr(gcs_utils, "_verify_bucket_ownership", lambda *_: True)
 
 
 @pytest.mark.usefixtures("job_sdk")
-def test_submitted_waited_for_and_read(cloud: Cloud, compiled: dict[str, Path]) -> None:
+def test_a_job_is_submitted_awaited_and_read(cloud: Cloud, compiled: dict[str, Path]) -> None:
     cloud.tables.create_dataset("conformance", exists_ok=True)
     table = f"{cloud.project}.conformance.exercises"
     cloud.tables.query(
@@ -68,7 +68,7 @@ def test_submitted_waited_for_and_read(cloud: Cloud, compiled: dict[str, Path]) 
     bucket, _, blob = model.uri.removeprefix("gs://").partition("/")
     assert bucket == cloud.bucket
     assert cloud.storage.bucket(bucket).blob(blob).download_as_text() == "2 rows at 0.25"
-    # As on Google, the number of the project is part of the path.
+    # As in Vertex AI, the number of the project is part of the path.
     assert blob.split("/")[1] == job.resource_name.split("/")[1]
 
     (listed,) = aiplatform.PipelineJob.list(
@@ -77,11 +77,11 @@ def test_submitted_waited_for_and_read(cloud: Cloud, compiled: dict[str, Path]) 
     )
     assert listed.resource_name == job.resource_name
     request: Any = types.PipelineJob(job.gca_resource)
-    refused("ALREADY_EXISTS", cloud.jobs.create_pipeline_job, _asked(request, job))
+    refused("ALREADY_EXISTS", cloud.jobs.create_pipeline_job, _create_request(request, job))
     refused("FAILED_PRECONDITION", cloud.jobs.cancel_pipeline_job, name=job.resource_name)
 
 
-def _asked(message: Any, job: Any) -> Any:
+def _create_request(message: Any, job: Any) -> Any:
     return types.CreatePipelineJobRequest(
         parent=job.resource_name.partition("/pipelineJobs/")[0],
         pipeline_job=message,
@@ -90,7 +90,7 @@ def _asked(message: Any, job: Any) -> Any:
 
 
 @pytest.mark.usefixtures("job_sdk")
-def test_cancelled(cloud: Cloud, compiled: dict[str, Path]) -> None:
+def test_a_job_is_cancelled(cloud: Cloud, compiled: dict[str, Path]) -> None:
     job = aiplatform.PipelineJob(
         display_name="cancelled",
         template_path=str(compiled["slow"]),
@@ -107,9 +107,9 @@ def test_cancelled(cloud: Cloud, compiled: dict[str, Path]) -> None:
 
 
 def request(cloud: Cloud, compiled: dict[str, Path], **fields: Any) -> dict[str, Any]:
-    """A good one, which the test makes bad."""
+    """A valid request, to be changed by the test."""
     spec = yaml.safe_load(compiled["training"].read_text())
-    asked = {
+    values = {
         "display_name": "x",
         "pipeline_spec": json.loads(json.dumps(spec)),
         "runtime_config": {
@@ -118,7 +118,7 @@ def request(cloud: Cloud, compiled: dict[str, Path], **fields: Any) -> dict[str,
         },
         **fields,
     }
-    return {key: value for key, value in asked.items() if value is not None}
+    return {key: value for key, value in values.items() if value is not None}
 
 
 @pytest.mark.parametrize(
@@ -141,28 +141,28 @@ def request(cloud: Cloud, compiled: dict[str, Path], **fields: Any) -> dict[str,
         (INVALID, "x", {"template_uri": "https://example.com/t.yaml", "pipeline_spec": None}),
     ],
 )
-def test_what_is_not_taken(
+def test_invalid_jobs_are_refused(
     cloud: Cloud, compiled: dict[str, Path], status: str, job_id: str, fields: Any
 ) -> None:
     fields = dict(fields)
     parameters = fields.pop("parameters", None)
-    asked = request(cloud, compiled, **fields)
+    values = request(cloud, compiled, **fields)
     if parameters is not None:
-        asked["runtime_config"]["parameter_values"] = parameters
-    elif asked.get("runtime_config", {}).get("gcs_output_directory") == "{root}":
-        # All is well but for `table`, which has no default.
-        asked["runtime_config"]["gcs_output_directory"] = f"gs://{cloud.bucket}/x"
+        values["runtime_config"]["parameter_values"] = parameters
+    elif values.get("runtime_config", {}).get("gcs_output_directory") == "{root}":
+        # Valid, except that the parameter `table` is missing.
+        values["runtime_config"]["gcs_output_directory"] = f"gs://{cloud.bucket}/x"
     refused(
         status,
         cloud.jobs.create_pipeline_job,
         parent=cloud.parent,
-        pipeline_job=asked,
+        pipeline_job=values,
         pipeline_job_id=job_id,
     )
     assert not list(cloud.jobs.list_pipeline_jobs(parent=cloud.parent))
 
 
-def test_what_is_not_there(cloud: Cloud) -> None:
+def test_a_missing_job_is_not_found(cloud: Cloud) -> None:
     name = f"{cloud.parent}/pipelineJobs/x"
     refused("NOT_FOUND", cloud.jobs.get_pipeline_job, name=name)
     refused("NOT_FOUND", cloud.jobs.cancel_pipeline_job, name=name)
@@ -172,7 +172,7 @@ def test_what_is_not_there(cloud: Cloud) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "values",
     [
         {"page_size": -1},
         {"page_token": "nonsense"},
@@ -184,5 +184,5 @@ def test_what_is_not_there(cloud: Cloud) -> None:
         {"read_mask": {"paths": ["colour"]}},
     ],
 )
-def test_lists(cloud: Cloud, asked: Any) -> None:
-    refused(INVALID, cloud.jobs.list_pipeline_jobs, {"parent": cloud.parent, **asked})
+def test_invalid_lists_are_refused(cloud: Cloud, values: Any) -> None:
+    refused(INVALID, cloud.jobs.list_pipeline_jobs, {"parent": cloud.parent, **values})

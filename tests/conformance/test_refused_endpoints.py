@@ -1,4 +1,4 @@
-"""Every refusal of the Endpoint service: the class over REST, the status, and nothing changed."""
+"""Errors of the Endpoint service: exception, status, and no change."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -9,18 +9,18 @@ from tests.conformance.conftest import MACHINE, Cloud, done, refused
 
 
 @pytest.fixture(scope="module")
-def standing(_cloud: Cloud) -> tuple[str, str]:
-    """An endpoint with `1` at 90 % and `2` at 10 %, which every refusal must leave as it is."""
+def endpoint_and_model(_cloud: Cloud) -> tuple[str, str]:
+    """An endpoint with `1` at 90 % and `2` at 10 %, which no refused call may change."""
     _cloud.parent = f"projects/{_cloud.project}/locations/refused-endpoints"
     return _cloud.pair()
 
 
 @pytest.fixture
-def pair(cloud: Cloud, standing: tuple[str, str]) -> Iterator[tuple[str, str]]:
-    before = cloud.endpoints.get_endpoint(name=standing[0])
-    cloud.parent = standing[0].partition("/endpoints/")[0]
-    yield standing
-    assert cloud.endpoints.get_endpoint(name=standing[0]) == before
+def pair(cloud: Cloud, endpoint_and_model: tuple[str, str]) -> Iterator[tuple[str, str]]:
+    before = cloud.endpoints.get_endpoint(name=endpoint_and_model[0])
+    cloud.parent = endpoint_and_model[0].partition("/endpoints/")[0]
+    yield endpoint_and_model
+    assert cloud.endpoints.get_endpoint(name=endpoint_and_model[0]) == before
     running = cloud.endpoints.list_operations({"name": cloud.parent, "filter": "done=false"})
     assert not running.operations
 
@@ -54,16 +54,16 @@ INVALID, PRECONDITION = "INVALID_ARGUMENT", "FAILED_PRECONDITION"
         (INVALID, {"endpoint_id": "1234567890"}),
         (INVALID, {"endpoint_id": "12ab"}),
         ("ALREADY_EXISTS", {"endpoint_id": "pair"}),
-        ("PERMISSION_DENIED", {"parent": "projects/somebody-else/locations/us-central1"}),
+        ("PERMISSION_DENIED", {"parent": "projects/another-project/locations/us-central1"}),
         (INVALID, {"parent": "projects/{project}/locations/US"}),
         ("UNIMPLEMENTED", {"endpoint": {"display_name": "x", "network": "projects/1/n"}}),
         ("UNIMPLEMENTED", {"endpoint": {"display_name": "x", "dedicated_endpoint_enabled": True}}),
     ],
 )
-def test_create(cloud: Cloud, pair: Any, status: str, request_fields: Any) -> None:
-    asked = {"parent": cloud.parent, "endpoint": {"display_name": "x"}, **request_fields}
-    asked["parent"] = asked["parent"].replace("{project}", cloud.project)
-    refused(status, cloud.endpoints.create_endpoint, asked)
+def test_create_is_refused(cloud: Cloud, pair: Any, status: str, request_fields: Any) -> None:
+    request = {"parent": cloud.parent, "endpoint": {"display_name": "x"}, **request_fields}
+    request["parent"] = request["parent"].replace("{project}", cloud.project)
+    refused(status, cloud.endpoints.create_endpoint, request)
     assert [one.name for one in cloud.endpoints.list_endpoints(parent=cloud.parent)] == [pair[0]]
 
 
@@ -97,7 +97,9 @@ def test_create(cloud: Cloud, pair: Any, status: str, request_fields: Any) -> No
         ("NOT_FOUND", {"name": "{name}-2", "description": "x"}, ["description"]),
     ],
 )
-def test_update(cloud: Cloud, pair: Any, status: str, fields: Any, paths: list[str]) -> None:
+def test_update_is_refused(
+    cloud: Cloud, pair: Any, status: str, fields: Any, paths: list[str]
+) -> None:
     endpoint = {"name": pair[0], **fields}
     endpoint["name"] = endpoint["name"].replace("{name}", pair[0])
     refused(
@@ -144,15 +146,17 @@ def test_update(cloud: Cloud, pair: Any, status: str, fields: Any, paths: list[s
         ("UNIMPLEMENTED", {}, {"dedicated_resources": None, "shared_resources": "pool"}),
     ],
 )
-def test_deploy(cloud: Cloud, pair: Any, status: str, split: dict[str, int], fields: Any) -> None:
+def test_deploy_is_refused(
+    cloud: Cloud, pair: Any, status: str, split: dict[str, int], fields: Any
+) -> None:
     endpoint, model = pair
-    asked = {"model": f"{model}@1", **fields}
-    asked["model"] = asked["model"].replace("{model}", model)
-    refused(status, cloud.deploy, endpoint, asked.pop("model"), split, **asked)
+    request = {"model": f"{model}@1", **fields}
+    request["model"] = request["model"].replace("{model}", model)
+    refused(status, cloud.deploy, endpoint, request.pop("model"), split, **request)
 
 
 @pytest.mark.parametrize(
-    ("status", "gone", "split"),
+    ("status", "deployed_model_id", "split"),
     [
         (PRECONDITION, "2", {}),
         (PRECONDITION, "2", {"1": 50, "2": 50}),
@@ -166,17 +170,19 @@ def test_deploy(cloud: Cloud, pair: Any, status: str, split: dict[str, int], fie
         ("NOT_FOUND", "0", {"1": 100}),
     ],
 )
-def test_undeploy(cloud: Cloud, pair: Any, status: str, gone: str, split: dict[str, int]) -> None:
+def test_undeploy_is_refused(
+    cloud: Cloud, pair: Any, status: str, deployed_model_id: str, split: dict[str, int]
+) -> None:
     refused(
         status,
         cloud.endpoints.undeploy_model,
         endpoint=pair[0],
-        deployed_model_id=gone,
+        deployed_model_id=deployed_model_id,
         traffic_split=split,
     )
 
 
-def test_what_is_not_there(cloud: Cloud, pair: Any) -> None:
+def test_a_missing_endpoint_is_not_found(cloud: Cloud, pair: Any) -> None:
     endpoint, model = f"{pair[0]}-2", f"{pair[1]}@1"
     refused("NOT_FOUND", cloud.endpoints.get_endpoint, name=endpoint)
     refused("NOT_FOUND", cloud.endpoints.delete_endpoint, name=endpoint)
@@ -188,11 +194,11 @@ def test_what_is_not_there(cloud: Cloud, pair: Any) -> None:
     )
 
 
-def test_a_full_endpoint_is_not_deleted(cloud: Cloud, pair: Any) -> None:
+def test_an_endpoint_with_models_is_not_deleted(cloud: Cloud, pair: Any) -> None:
     refused(PRECONDITION, cloud.endpoints.delete_endpoint, name=pair[0])
 
 
-def test_an_etag_that_is_right_and_none_at_all_both_pass(cloud: Cloud) -> None:
+def test_a_current_etag_and_no_etag_are_accepted(cloud: Cloud) -> None:
     name = cloud.endpoint("x")
     first = cloud.endpoints.get_endpoint(name=name)
 
@@ -226,17 +232,17 @@ def test_an_etag_that_is_right_and_none_at_all_both_pass(cloud: Cloud) -> None:
         {"parent": "projects/{project}"},
     ],
 )
-def test_list(cloud: Cloud, pair: Any, request_fields: Any) -> None:
-    asked = {"parent": cloud.parent, **request_fields}
-    asked["parent"] = asked["parent"].replace("{project}", cloud.project)
-    if asked.get("page_token") == "{other}":
+def test_list_is_refused(cloud: Cloud, pair: Any, request_fields: Any) -> None:
+    request = {"parent": cloud.parent, **request_fields}
+    request["parent"] = request["parent"].replace("{project}", cloud.project)
+    if request.get("page_token") == "{other}":
         cloud.endpoint("second")
         page = cloud.endpoints.list_endpoints({"parent": cloud.parent, "page_size": 1})
-        asked |= {"page_token": page.next_page_token, "filter": "display_name=x", "page_size": 1}
+        request |= {"page_token": page.next_page_token, "filter": "display_name=x", "page_size": 1}
         done(cloud.endpoints.delete_endpoint(name=f"{cloud.parent}/endpoints/second"))
-    if asked["parent"] != cloud.parent:
-        # No such path: the client's own check, before anything is sent.
+    if request["parent"] != cloud.parent:
+        # No such path: the client raises before it sends a request.
         with pytest.raises(ValueError, match="Invalid request"):
-            cloud.endpoints.list_endpoints(asked)
+            cloud.endpoints.list_endpoints(request)
         return
-    refused(INVALID, cloud.endpoints.list_endpoints, asked)
+    refused(INVALID, cloud.endpoints.list_endpoints, request)

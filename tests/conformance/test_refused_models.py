@@ -1,4 +1,4 @@
-"""Every refusal of the Model service: the class over REST, the status, and nothing changed."""
+"""Errors of the Model service: exception, status, and no change."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -11,7 +11,7 @@ INVALID, PRECONDITION = "INVALID_ARGUMENT", "FAILED_PRECONDITION"
 
 
 @pytest.fixture(scope="module")
-def standing(_cloud: Cloud) -> str:
+def three_versions(_cloud: Cloud) -> str:
     """A model with three versions: `1` default and deployed, `2` golden, `3` plain."""
     _cloud.parent = f"projects/{_cloud.project}/locations/refused-models"
     model = _cloud.upload(model_id="m", model={"labels": {"team": "ml"}}).model
@@ -22,12 +22,12 @@ def standing(_cloud: Cloud) -> str:
 
 
 @pytest.fixture
-def model(cloud: Cloud, standing: str) -> Iterator[str]:
-    cloud.parent = standing.partition("/models/")[0]
-    before = list(cloud.models.list_model_versions(name=standing))
-    yield standing
-    assert list(cloud.models.list_model_versions(name=standing)) == before
-    assert [one.name for one in cloud.models.list_models(parent=cloud.parent)] == [standing]
+def model(cloud: Cloud, three_versions: str) -> Iterator[str]:
+    cloud.parent = three_versions.partition("/models/")[0]
+    before = list(cloud.models.list_model_versions(name=three_versions))
+    yield three_versions
+    assert list(cloud.models.list_model_versions(name=three_versions)) == before
+    assert [one.name for one in cloud.models.list_models(parent=cloud.parent)] == [three_versions]
     running = cloud.models.list_operations({"name": cloud.parent, "filter": "done=false"})
     assert not running.operations
 
@@ -68,9 +68,11 @@ def model(cloud: Cloud, standing: str) -> Iterator[str]:
         ("UNIMPLEMENTED", {}, {"encryption_spec": {"kms_key_name": "k"}}),
     ],
 )
-def test_upload(cloud: Cloud, model: str, status: str, request_fields: Any, fields: Any) -> None:
+def test_upload_is_refused(
+    cloud: Cloud, model: str, status: str, request_fields: Any, fields: Any
+) -> None:
     elsewhere = model.replace("/refused-models/", "/us-central1/")
-    asked: dict[str, Any] = {
+    values: dict[str, Any] = {
         "parent": cloud.parent,
         "model": {
             "display_name": "x",
@@ -80,11 +82,11 @@ def test_upload(cloud: Cloud, model: str, status: str, request_fields: Any, fiel
         },
         **request_fields,
     }
-    if "parent_model" in asked:
-        asked["parent_model"] = (
-            asked["parent_model"].replace("{model}", model).replace("{elsewhere}", elsewhere)
+    if "parent_model" in values:
+        values["parent_model"] = (
+            values["parent_model"].replace("{model}", model).replace("{elsewhere}", elsewhere)
         )
-    refused(status, cloud.models.upload_model, request=asked)
+    refused(status, cloud.models.upload_model, request=values)
 
 
 @pytest.mark.parametrize(
@@ -108,7 +110,9 @@ def test_upload(cloud: Cloud, model: str, status: str, request_fields: Any, fiel
         ("NOT_FOUND", "-2@1", ["fine"]),
     ],
 )
-def test_aliases(cloud: Cloud, model: str, status: str, suffix: str, aliases: list[str]) -> None:
+def test_merge_aliases_is_refused(
+    cloud: Cloud, model: str, status: str, suffix: str, aliases: list[str]
+) -> None:
     refused(
         status, cloud.models.merge_version_aliases, name=model + suffix, version_aliases=aliases
     )
@@ -128,13 +132,18 @@ def test_aliases(cloud: Cloud, model: str, status: str, suffix: str, aliases: li
         (INVALID, "", {"display_name": "x" * 129}, ["display_name"]),
         (INVALID, "", {"labels": {"a": "B"}}, ["labels"]),
         (INVALID, "@", {"version_description": "x"}, ["version_description"]),
-        ("ABORTED", "", {"description": "x", "etag": "old"}, ["description"]),
-        ("ABORTED", "@2", {"version_description": "x", "etag": "old"}, ["version_description"]),
+        ("ABORTED", "", {"description": "x", "etag": "outdated"}, ["description"]),
+        (
+            "ABORTED",
+            "@2",
+            {"version_description": "x", "etag": "outdated"},
+            ["version_description"],
+        ),
         ("NOT_FOUND", "-2", {"description": "x"}, ["description"]),
         ("NOT_FOUND", "@9", {"version_description": "x"}, ["version_description"]),
     ],
 )
-def test_update(
+def test_update_is_refused(
     cloud: Cloud, model: str, status: str, suffix: str, fields: Any, paths: list[str]
 ) -> None:
     refused(
@@ -145,7 +154,7 @@ def test_update(
     )
 
 
-def test_what_is_used_is_not_deleted(cloud: Cloud, model: str) -> None:
+def test_a_used_model_or_version_is_not_deleted(cloud: Cloud, model: str) -> None:
     delete = cloud.models.delete_model_version
     refused(PRECONDITION, cloud.models.delete_model, name=model)
     refused(PRECONDITION, delete, name=f"{model}@1")
@@ -169,7 +178,7 @@ def test_the_only_version_is_not_deleted(cloud: Cloud) -> None:
     refused(PRECONDITION, cloud.models.delete_model_version, name=f"{model}@1")
 
 
-def test_an_at_sign_wants_a_version(cloud: Cloud, model: str) -> None:
+def test_a_name_with_an_at_sign_needs_a_version(cloud: Cloud, model: str) -> None:
     refused(INVALID, cloud.models.get_model, name=f"{model}@")
     refused(
         INVALID,
@@ -180,7 +189,7 @@ def test_an_at_sign_wants_a_version(cloud: Cloud, model: str) -> None:
 
 
 @pytest.mark.parametrize("suffix", ["-2", "@4", "@silver", "@1@2"])
-def test_what_is_not_there(cloud: Cloud, model: str, suffix: str) -> None:
+def test_missing_models_are_not_found(cloud: Cloud, model: str, suffix: str) -> None:
     refused("NOT_FOUND", cloud.models.get_model, name=model + suffix)
     refused("NOT_FOUND", cloud.models.list_model_evaluations, parent=model + suffix)
     refused("NOT_FOUND", cloud.models.get_model_evaluation, name=f"{model}{suffix}/evaluations/1")
@@ -192,13 +201,13 @@ def test_what_is_not_there(cloud: Cloud, model: str, suffix: str) -> None:
     )
 
 
-def test_evaluations_say_what_they_measure(cloud: Cloud, model: str) -> None:
+def test_an_evaluation_needs_a_schema(cloud: Cloud, model: str) -> None:
     refused(INVALID, cloud.models.import_model_evaluation, parent=f"{model}@1", model_evaluation={})
     refused("NOT_FOUND", cloud.models.get_model_evaluation, name=f"{model}@1/evaluations/1")
 
 
 @pytest.mark.parametrize(
-    "asked",
+    "values",
     [
         {"page_size": -1},
         {"page_token": "nonsense"},
@@ -208,6 +217,6 @@ def test_evaluations_say_what_they_measure(cloud: Cloud, model: str) -> None:
         {"read_mask": {"paths": ["colour"]}},
     ],
 )
-def test_lists(cloud: Cloud, model: str, asked: Any) -> None:
-    refused(INVALID, cloud.models.list_models, {"parent": cloud.parent, **asked})
-    refused(INVALID, cloud.models.list_model_versions, {"name": model, **asked})
+def test_invalid_lists_are_refused(cloud: Cloud, model: str, values: Any) -> None:
+    refused(INVALID, cloud.models.list_models, {"parent": cloud.parent, **values})
+    refused(INVALID, cloud.models.list_model_versions, {"name": model, **values})

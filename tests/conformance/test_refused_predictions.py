@@ -1,4 +1,4 @@
-"""What the Prediction service refuses; more bodies are in tests/sandbox/test_vertex_prediction."""
+"""Errors of the Prediction service; tests/sandbox/vertex/prediction has more."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ PRECONDITION = "FAILED_PRECONDITION"
 
 @pytest.fixture(scope="module")
 def endpoint(_cloud: Cloud) -> str:
-    """One that answers to three numbers."""
+    """An endpoint whose model has three features."""
     _cloud.parent = f"projects/{_cloud.project}/locations/refused-predictions"
     name = _cloud.endpoint("x")
     done(_cloud.deploy(name, _cloud.upload(model_id="x").model, {"0": 100}))
@@ -22,7 +22,7 @@ def endpoint(_cloud: Cloud) -> str:
     "instances",
     [[[]], [[1.0]], [[1.0, 2.0, 3.0, 4.0]], [["a", "b", "c"]], [{"a": 1.0}], [None], [1.0]],
 )
-def test_what_scikit_learn_refuses(cloud: Cloud, endpoint: str, instances: Any) -> None:
+def test_instances_that_scikit_learn_refuses(cloud: Cloud, endpoint: str, instances: Any) -> None:
     message = refused(
         PRECONDITION, cloud.predictions.predict, endpoint=endpoint, instances=instances
     )
@@ -37,7 +37,7 @@ def test_the_largest_request(cloud: Cloud, endpoint: str) -> None:
     assert "1.500MB" in refused(PRECONDITION, predict, 1_500_000)
 
 
-def test_nobody_there_to_answer(cloud: Cloud, endpoint: str) -> None:
+def test_a_prediction_without_a_model_is_refused(cloud: Cloud, endpoint: str) -> None:
     predict = cloud.predictions.predict
     refused("NOT_FOUND", predict, endpoint=f"{endpoint}-2", instances=[ROW])
     refused(PRECONDITION, predict, endpoint=cloud.endpoint("empty"), instances=[ROW])
@@ -46,7 +46,7 @@ def test_nobody_there_to_answer(cloud: Cloud, endpoint: str) -> None:
     refused("PERMISSION_DENIED", predict, endpoint=other, instances=[ROW])
 
 
-def test_a_model_without_a_share_does_not_answer(cloud: Cloud) -> None:
+def test_a_model_without_traffic_does_not_predict(cloud: Cloud) -> None:
     name = cloud.endpoint("x")
     done(cloud.deploy(name, cloud.upload(model_id="x").model, {}, id="1"))
     refused(PRECONDITION, cloud.predictions.predict, endpoint=name, instances=[ROW])
@@ -54,5 +54,5 @@ def test_a_model_without_a_share_does_not_answer(cloud: Cloud) -> None:
     assert cloud.predictions.predict(endpoint=name, instances=[ROW]).deployed_model_id == "1"
 
 
-def test_explanations_are_not_there(cloud: Cloud, endpoint: str) -> None:
+def test_explanations_are_refused(cloud: Cloud, endpoint: str) -> None:
     refused("UNIMPLEMENTED", cloud.predictions.explain, endpoint=endpoint, instances=[ROW])

@@ -1,4 +1,4 @@
-"""The high-level SDK as notebooks use it; only its endpoint is another."""
+"""The high-level SDK, with the sandbox as its API endpoint."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ pytestmark = pytest.mark.usefixtures("sdk")
 
 
 def register(cloud: Cloud, value: float, model_id: str, **more: Any) -> aiplatform.Model:
-    """A version of a model that answers `value`."""
+    """Upload a version of a model that predicts `value`."""
     known = {model.name for model in aiplatform.Model.list()}
     name = {"parent_model": model_id} if model_id in known else {"model_id": model_id}
     return aiplatform.Model.upload(
@@ -25,7 +25,7 @@ def register(cloud: Cloud, value: float, model_id: str, **more: Any) -> aiplatfo
 
 
 def deploy_challenger(display_name: str, model: aiplatform.Model) -> aiplatform.Endpoint:
-    """The deploy step this project began as: whatever was challenger goes, `model` gets 10 %."""
+    """The original deploy step of this project: `model` replaces the challenger, and gets 10 %."""
     (endpoint,) = aiplatform.Endpoint.list(
         filter=f'display_name="{display_name}"', order_by="create_time desc"
     )
@@ -49,7 +49,7 @@ def deploy_challenger(display_name: str, model: aiplatform.Model) -> aiplatform.
     return endpoint
 
 
-def test_the_seeds_deploy_step(cloud: Cloud) -> None:
+def test_the_original_deploy_step(cloud: Cloud) -> None:
     made = aiplatform.Endpoint.create(display_name="seed")
     champion = ""
     for week in (1, 2, 3):
@@ -69,10 +69,10 @@ def test_the_seeds_deploy_step(cloud: Cloud) -> None:
         assert endpoint.predict([ROW]).model_version_id in ("1", str(week))
 
     challenger = deployed["challenger"].id
-    # What the SDK lets through, the service refuses.
+    # The SDK accepts this, the service refuses it.
     with pytest.raises(exceptions.BadRequest, match="names 7"):
         endpoint.update(traffic_split={"7": 100})
-    # The SDK knows this one itself.
+    # The SDK refuses this one.
     with pytest.raises(ValueError, match="Sum of all traffic"):
         endpoint.undeploy(challenger, traffic_split={champion: 99})
     endpoint.update(traffic_split={champion: 0, challenger: 100})
@@ -85,7 +85,7 @@ def test_the_seeds_deploy_step(cloud: Cloud) -> None:
     assert not aiplatform.Endpoint.list(filter='display_name="seed"')
 
 
-def test_a_model_deployed_by_itself_makes_its_endpoint(cloud: Cloud) -> None:
+def test_a_model_deployed_without_an_endpoint_creates_one(cloud: Cloud) -> None:
     model = register(cloud, 4, "alone")
     endpoint = model.deploy(machine_type="n1-standard-2", min_replica_count=1)
     assert endpoint.display_name == "alone_endpoint"
@@ -135,7 +135,7 @@ def test_the_registry(cloud: Cloud) -> None:
     assert not aiplatform.Model.list(filter='display_name="registry"')
 
 
-def test_resources_are_found_by_every_form_of_name(cloud: Cloud) -> None:
+def test_resources_are_found_by_every_form_of_their_name(cloud: Cloud) -> None:
     endpoint = aiplatform.Endpoint.create(display_name="named", endpoint_id="named")
     short = aiplatform.Endpoint("named")
     by_id = aiplatform.Endpoint(f"{cloud.parent}/endpoints/named")

@@ -31,7 +31,7 @@ from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
-from tests.titleholder.config.editor import found_by_an_editor
+from tests.titleholder.config.editor import schema_errors
 from titleholder.config.loader import load_model
 from titleholder.config.rollout import Rollout
 from titleholder.gcp.bigquery.events_table import EventsTable
@@ -45,14 +45,14 @@ from titleholder.pipelines.contract import CandidateModel
 from titleholder.reconciler.engine import Converged, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
 
-# A week that ended long enough ago for every wait for its source to be over.
+# The end of a week for whose source no task waits any more.
 LAST_MONDAY = last_complete("0 3 * * 1", datetime.now(UTC)).end - timedelta(weeks=1)
 NUMBERS = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
 def airflow_environ(sandbox: Sandbox) -> dict[str, str]:
-    """The environment that leads the DAGs to the sandbox, and a migrated metadata database."""
+    """Environment variables for DAGs against the sandbox, and a migrated metadata database."""
     environ = sandbox_airflow.environment(AIRFLOW_HOME, Home(sandbox.var).load())
     environ["AIRFLOW__CORE__DAGS_FOLDER"] = str(DAGS_FOLDER)
     templates = AIRFLOW_HOME / "pipelines"
@@ -69,12 +69,12 @@ def airflow_environ(sandbox: Sandbox) -> dict[str, str]:
 
 @pytest.fixture(scope="module")
 def airflow_home(airflow_environ: dict[str, str]) -> Iterator[Path]:
-    """Airflow's home, with its environment in force as long as these tests run."""
+    """Airflow's home; its environment variables are set while the module's tests run."""
     before = dict(os.environ)
     os.environ |= airflow_environ
     try:
         with pytest.MonkeyPatch.context() as patch:
-            # `dag.test()` has no supervisor whose news could come late.
+            # `dag.test()` has no supervisor that registers a deferral late.
             patch.setattr(base, "SHORTEST_DEFERRAL", timedelta(seconds=1))
             yield AIRFLOW_HOME
     finally:
@@ -84,7 +84,7 @@ def airflow_home(airflow_environ: dict[str, str]) -> Iterator[Path]:
 
 @pytest.fixture(scope="session")
 def tables(sandbox: Sandbox) -> bigquery.Client:
-    """BigQuery's own client, and a dataset `tests` to write to."""
+    """BigQuery's client, with a dataset `tests`."""
     client = bigquery.Client(
         project=sandbox.env["GOOGLE_CLOUD_PROJECT"],
         credentials=AnonymousCredentials(),
@@ -96,7 +96,7 @@ def tables(sandbox: Sandbox) -> bigquery.Client:
 
 @dataclass(frozen=True)
 class Google:
-    """Google's own Vertex AI clients against the sandbox."""
+    """Google's Vertex AI clients for the sandbox."""
 
     host: str
     parent: str
@@ -126,7 +126,7 @@ class Google:
         return self._client(v1.PredictionServiceClient)
 
     def endpoint(self, display_name: str) -> v1.Endpoint | None:
-        """The endpoint of that display name."""
+        """The endpoint with that display name, if any."""
         found = self.endpoints.list_endpoints(
             request={"parent": self.parent, "filter": f'display_name="{display_name}"'}
         )
@@ -168,39 +168,39 @@ def google(sandbox: Sandbox) -> Google:
 
 
 def reserialize() -> None:
-    """Have Airflow's database know the DAGs of all models that there are, as its DAG processor
-    does."""
+    """Write the DAGs of all models to Airflow's database, as its DAG processor does."""
     command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
     subprocess.run(command, check=True, capture_output=True)
 
 
 @dataclass
-class Played:
-    """One finished dag run: its state, each task's state, what they returned or raised, its id."""
+class RunResult:
+    """A finished dag run: its state, its id, and of each task the state, the result and the
+    error."""
 
     state: str
     tasks: dict[str, str]
     returned: dict[str, Any]
     errors: dict[str, str]
-    run: str = ""
+    run_id: str = ""
 
 
 @dataclass
 class Model:
-    """A model of its own, with its YAML file in the tests' DAG folder."""
+    """A model of one test, with a YAML file in the tests' DAG folder."""
 
     name: str
     table: str
     tables: bigquery.Client
 
     def load(self, *stamps: datetime | None, rows: int = 1) -> None:
-        """Fill the source: `rows` rows for each of these times."""
+        """Replace the source's rows by `rows` rows at each of these times."""
         column = [stamp for stamp in stamps for _ in range(rows)]
         data = pa.table({"measured_at": pa.array(column, pa.timestamp("us", "UTC"))})
         self.put(data)
 
     def put(self, data: pa.Table) -> None:
-        """Fill the source with these rows; other columns than it has need an empty place."""
+        """Replace the source's rows; a table with other columns must be deleted first."""
         types = {"double": "FLOAT64"}
         schema = [
             bigquery.SchemaField(column.name, types.get(str(column.type), "TIMESTAMP"))
@@ -214,18 +214,18 @@ class Model:
         )
         self.tables.load_table_from_file(file, self.table, rewind=True, job_config=job).result()
 
-    def rewrite(self, **pipeline_parameters: object) -> None:
-        """Give the pipeline these parameters from now on."""
-        self.change("pipeline", parameters=pipeline_parameters)
+    def set_parameters(self, **pipeline_parameters: object) -> None:
+        """Set the pipeline's parameters in the YAML file."""
+        self.configure("pipeline", parameters=pipeline_parameters)
 
-    def change(self, section: str, **keys: object) -> None:
-        """Set these keys of a section of the YAML file from now on."""
+    def configure(self, section: str, **keys: object) -> None:
+        """Set these keys in a section of the YAML file."""
         path = DAGS_FOLDER / "models" / f"{self.name}.yaml"
         raw = yaml.safe_load(path.read_text())
         raw[section] = {**raw.get(section, {}), **keys}
         path.write_text(yaml.safe_dump(raw))
 
-    def play(
+    def run(
         self,
         end: datetime | None = LAST_MONDAY,
         retries: int = 0,
@@ -233,93 +233,94 @@ class Model:
         dag: str = "train",
         clock: Callable[[], datetime] | None = None,
         **params: object,
-    ) -> Played:
-        """One run over the week that ended at `end`, by `dag.test()`; None: no logical date.
-        `clock` is the tasks', `params` are those of the form."""
-        played = Played("", {}, {}, {})
-        found = self._dag(dag, played, clock, retries)
-        run = found.test(
+    ) -> RunResult:
+        """Run a DAG with logical date `end` (None for none) by `dag.test()`; `clock` is that of the
+        tasks, `params` are the parameters of the run."""
+        result = RunResult("", {}, {}, {})
+        loaded = self._dag(dag, result, clock, retries)
+        run = loaded.test(
             logical_date=end, mark_success_pattern=mark_success, run_conf=params or None
         )
-        played.state, played.run = str(run.state), run.run_id
-        played.tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
-        return played
+        result.state, result.run_id = str(run.state), run.run_id
+        result.tasks = {ti.task_id: str(ti.state) for ti in run.get_task_instances()}
+        return result
 
     def clear(
         self,
-        run: str,
+        run_id: str,
         *tasks: str,
         dag: str = "rollout",
         clock: Callable[[], datetime] | None = None,
-    ) -> Played:
-        """Clear these tasks of a run that was played, and run them in this order, by the YAML file
-        as it is now."""
+    ) -> RunResult:
+        """Clear these tasks of an earlier run, and run them in this order, by the present YAML
+        file."""
         from airflow.models.dagrun import DagRun
         from airflow.models.taskinstance import clear_task_instances
         from airflow.sdk.definitions.dag import _run_task
         from airflow.utils.session import create_session
 
-        played = Played("", {}, {}, {}, run)
-        found = self._dag(dag, played, clock)
+        result = RunResult("", {}, {}, {}, run_id)
+        loaded = self._dag(dag, result, clock)
         with create_session() as session:
-            (dag_run,) = DagRun.find(dag_id=found.dag_id, run_id=run, session=session)
+            (dag_run,) = DagRun.find(dag_id=loaded.dag_id, run_id=run_id, session=session)
             instances = {ti.task_id: ti for ti in dag_run.get_task_instances(session=session)}
             clear_task_instances([instances[task] for task in tasks], session)
         for task in tasks:
             with create_session() as session:
-                (dag_run,) = DagRun.find(dag_id=found.dag_id, run_id=run, session=session)
+                (dag_run,) = DagRun.find(dag_id=loaded.dag_id, run_id=run_id, session=session)
                 ti = dag_run.get_task_instance(task, session=session)
                 ti.try_number += 1
-            _run_task(ti=ti, task=found.task_dict[task], run_triggerer=True)
-            played.tasks[task] = ti.state.value
-        return played
+            _run_task(ti=ti, task=loaded.task_dict[task], run_triggerer=True)
+            result.tasks[task] = ti.state.value
+        return result
 
     def _dag(
-        self, dag: str, played: Played, clock: Callable[[], datetime] | None, retries: int = 0
+        self, dag: str, result: RunResult, clock: Callable[[], datetime] | None, retries: int = 0
     ) -> Any:
-        """The DAG as its file has it now; what its tasks return or raise is noted."""
+        """The DAG by the present YAML file; it writes the results and errors of its tasks to
+        `result`."""
         from airflow.dag_processing.dagbag import DagBag
 
         dag_id = f"{self.name}__{dag}"
         bag = DagBag(str(DAGS_FOLDER))
         assert dag_id in bag.dags, bag.import_errors
-        found = bag.dags[dag_id]
-        # `dag.test()` of Airflow 3.3 cannot end a run that has one.
-        found.deadline = None
+        loaded = bag.dags[dag_id]
+        # `dag.test()` of Airflow 3.3 cannot end a run with a deadline.
+        loaded.deadline = None
 
         def note(context: Any) -> None:
             ti = context["ti"]
-            played.returned[ti.task_id] = ti.xcom_pull(task_ids=ti.task_id)
+            result.returned[ti.task_id] = ti.xcom_pull(task_ids=ti.task_id)
             if "exception" in context:
-                played.errors[ti.task_id] = str(context["exception"])
+                result.errors[ti.task_id] = str(context["exception"])
 
-        for task in found.tasks:
+        for task in loaded.tasks:
             task.retries, task.retry_delay = retries, timedelta(0)
             task.clock = clock or task.clock
             for end in ("success", "failure", "retry", "skipped"):
-                moment = f"on_{end}_callback"
-                setattr(task, moment, [note, *getattr(task, moment)])
-        return found
+                name = f"on_{end}_callback"
+                setattr(task, name, [note, *getattr(task, name)])
+        return loaded
 
 
 @pytest.fixture
-def told(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
-    """The webhook of the connection that the DAGs look for."""
-    with sink() as into:
-        held = json.dumps({"conn_type": "http", "password": into.url})
-        monkeypatch.setenv("AIRFLOW_CONN_TITLEHOLDER_ALERTS", held)
-        yield into
+def webhook_sink(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Sink]:
+    """A webhook for the connection that the DAGs use."""
+    with sink() as webhook:
+        connection = json.dumps({"conn_type": "http", "password": webhook.url})
+        monkeypatch.setenv("AIRFLOW_CONN_TITLEHOLDER_ALERTS", connection)
+        yield webhook
 
 
-def seat(
+def deploy(
     made: Model,
     end: datetime,
     candidate: CandidateModel,
     clock: Callable[[], datetime] = base.utc_now,
     events: str | None = None,
 ) -> None:
-    """Seat what the week before `end` offered, as a weekly run would; `events` is another table
-    than the model's."""
+    """Deploy the candidate of the week before `end`, as a weekly run does; `events` replaces the
+    model's events table."""
     config = load_model(DAGS_FOLDER / "models" / f"{made.name}.yaml")
     environment = Environment(config.connection)
     engine = Reconciler(
@@ -335,7 +336,7 @@ def seat(
 
 @pytest.fixture
 def clock(google: Google) -> Iterator[SandboxClock]:
-    """The sandbox's clock, which shows the time of day again after the test."""
+    """The sandbox's clock, reset after the test."""
     found = SandboxClock(google.host)
     try:
         yield found
@@ -343,8 +344,8 @@ def clock(google: Google) -> Iterator[SandboxClock]:
         found.reset()
 
 
-def crown(google: Google, made: Model, end: datetime) -> None:
-    """Seat a champion through Google's clients, as a run over the week before `end` would."""
+def deploy_champion(google: Google, made: Model, end: datetime) -> None:
+    """Deploy a champion through Google's clients, as a run over the week before `end` does."""
     run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
     image = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
     google.models.upload_model(
@@ -362,11 +363,11 @@ def crown(google: Google, made: Model, end: datetime) -> None:
     endpoint = google.endpoints.create_endpoint(
         parent=google.parent, endpoint=v1.Endpoint(display_name=made.name)
     ).result(timeout=60)
-    me = run.deployed_model_id
+    champion = run.deployed_model_id
     google.endpoints.deploy_model(
         endpoint=endpoint.name,
         deployed_model=v1.DeployedModel(
-            id=me,
+            id=champion,
             model=f"{google.parent}/models/{made.name}@1",
             display_name=f"{made.name}-champion-model",
             dedicated_resources=v1.DedicatedResources(
@@ -376,7 +377,7 @@ def crown(google: Google, made: Model, end: datetime) -> None:
         traffic_split={"0": 100},
     ).result(timeout=60)
     google.endpoints.update_endpoint(
-        endpoint=v1.Endpoint(name=endpoint.name, labels={"champion": me}),
+        endpoint=v1.Endpoint(name=endpoint.name, labels={"champion": champion}),
         update_mask=FieldMask(paths=["labels"]),
     )
 
@@ -385,8 +386,8 @@ def crown(google: Google, made: Model, end: datetime) -> None:
 def model(
     airflow_home: Path, sandbox: Sandbox, tables: bigquery.Client
 ) -> Iterator[Callable[..., Model]]:
-    """Makes a model with a fresh week in its source and the tiny pipeline; keys such as
-    `endpoint__create=False` change its YAML file."""
+    """Makes a model with fresh data and the tiny pipeline; keys such as `endpoint__create=False`
+    change its YAML file."""
     written = []
 
     def make(**changes: Any) -> Model:
@@ -407,7 +408,7 @@ def model(
                 raw[section] = {**raw.get(section, {}), last: value}
             else:
                 raw[section] = value
-        assert found_by_an_editor(raw) == []
+        assert schema_errors(raw) == []
         path = DAGS_FOLDER / "models" / f"{name}.yaml"
         path.write_text(yaml.safe_dump(raw))
         written.append(path)

@@ -1,4 +1,4 @@
-"""A champion and a challenger that daily runs judge, by a duel that comes out as a test chooses."""
+"""A champion and a challenger for daily runs, with a duel whose outcome a test chooses."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from sandbox.replay.clock import SandboxClock
-from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
+from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy
 from tests.dags.tiny_duel import CASES
 from tests.dags.tiny_pipeline import IMAGE
 from titleholder.events.event import Event
@@ -26,31 +26,33 @@ DUEL = {
 }
 
 
-def judge(made: Model, case: str, days_ago: int = 0, mark_success: str | None = None) -> Played:
-    """A daily run whose duel comes out so. Each has a day of its own: of two on one day the second
-    would take up the duel of the first."""
-    made.change("duel", target=case)
+def evaluate(
+    made: Model, case: str, days_ago: int = 0, mark_success: str | None = None
+) -> RunResult:
+    """A daily run with this case of the tiny duel. Each needs a day of its own: the second run of a
+    day reuses the duel of the first."""
+    made.configure("duel", target=case)
     day = datetime.now(UTC) - timedelta(days=days_ago)
-    return made.play(day, dag="rollout", mark_success=mark_success)
+    return made.run(day, dag="rollout", mark_success=mark_success)
 
 
 def events_of(made: Model) -> list[Event]:
     return EventsTable(Environment("google_cloud_default"), "titleholder.events").read(made.name)
 
 
-def seat_both(made: Model, google: Google, clock: Callable[[], datetime], **also: Any) -> None:
-    """Seat a champion and a challenger, as two weekly runs would at that time."""
+def deploy_both(made: Model, google: Google, clock: Callable[[], datetime], **also: Any) -> None:
+    """Deploy a champion and a challenger, as two weekly runs do at the time of `clock`."""
     for weeks in (3, 2):
         candidate = CandidateModel(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
-        seat(made, LAST_MONDAY - weeks * WEEK, candidate, clock, **also)
+        deploy(made, LAST_MONDAY - weeks * WEEK, candidate, clock, **also)
 
 
 @pytest.fixture
 def contested(
     model: Callable[..., Model], google: Google, clock: SandboxClock
 ) -> Callable[..., Model]:
-    """Makes a model with a champion and a challenger, as two weekly runs would have seated them
-    `ago`; keys of the duel's section beside others'."""
+    """Makes a model with a champion and a challenger that two weekly runs deployed `ago`; `duel`
+    has keys of that section, `changes` are those of `model`."""
 
     def make(
         ago: timedelta = timedelta(0), duel: dict[str, Any] | None = None, **changes: Any
@@ -58,7 +60,7 @@ def contested(
         made = model(duel={**DUEL, **(duel or {})}, **changes)
         if ago:
             clock.move(datetime.now(UTC) - ago)
-        seat_both(made, google, clock)
+        deploy_both(made, google, clock)
         if ago:
             clock.reset()
         return made

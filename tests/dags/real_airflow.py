@@ -15,8 +15,8 @@ from tests.sink import Sink, sink
 from titleholder.intervals import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
-# A dead worker is found, and a task tried again, in seconds instead of ten minutes. In a file,
-# since the sandbox's processes take none of Airflow's variables from outside.
+# A dead worker is found, and a task retried, in seconds instead of ten minutes. In a file, as the
+# sandbox's processes ignore Airflow's variables of the caller.
 SETTINGS = """
 [core]
 default_task_retry_delay = 1
@@ -27,7 +27,7 @@ task_instance_heartbeat_timeout_detection_interval = 1
 
 
 class Airflow:
-    """Airflow's public API; `wait` looks again until something is so."""
+    """A client of Airflow's public API; `wait` polls."""
 
     def __init__(self, base: str) -> None:
         token = httpx.get(f"{base}/auth/token").json()["access_token"]
@@ -38,7 +38,7 @@ class Airflow:
     def call(self, method: str, path: str, body: object = None) -> Any:
         def ask() -> httpx.Response | None:
             answer = self.http.request(method, path, json=body)
-            # Its database here is SQLite, and Airflow refuses some calls while that is written to.
+            # Airflow refuses some calls while its SQLite database is written to.
             busy = answer.status_code == 503 or '"Database error"' in answer.text
             return None if busy else answer
 
@@ -46,14 +46,15 @@ class Airflow:
         assert answer.status_code < 400, f"{method} {path}: {answer.text}"
         return answer.json() if answer.content else None
 
-    def wait(self, what: str, look: Callable[[], Any], seconds: float = 660) -> Any:
+    def wait(self, what: str, poll: Callable[[], Any], seconds: float = 660) -> Any:
+        """The first result of `poll` but None, False and []; AssertionError after that time."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:
-            found = look()
+            found = poll()
             if found not in (None, False, []):
                 return found
             time.sleep(0.5)
-        raise AssertionError(f"{what} did not come about within {seconds:.0f} s")
+        raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
 
     def start(self, dag_id: str) -> None:
         """Unpause the DAG as soon as the DAG processor has found it."""
@@ -61,12 +62,12 @@ class Airflow:
         self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
     def trigger(self, dag_id: str, **params: object) -> httpx.Response:
-        """Airflow's answer to a person who fills in the DAG's form."""
+        """Airflow's answer to a run triggered with these parameters."""
         body = {"logical_date": None, "conf": params}
         return self.http.post(f"/dags/{dag_id}/dagRuns", json=body)
 
     def clear(self, dag_id: str, run_id: str) -> None:
-        """Have all tasks of the run done again, as a person does in the UI."""
+        """Clear all tasks of the run, as a user does in the UI."""
         body = {"dry_run": False, "only_failed": False}
         self.call("POST", f"/dags/{dag_id}/dagRuns/{run_id}/clear", body)
 
@@ -76,16 +77,16 @@ class Airflow:
     def run(self, dag_id: str, state: str = "success") -> dict[str, Any]:
         """The DAG's only run, once it has reached that state."""
 
-        def look() -> Any:
+        def poll() -> Any:
             found = [run for run in self.runs(dag_id) if run["state"] in (state, "failed")]
             return found[0] if found else None
 
-        run = self.wait(f"a run of {dag_id} that is {state}", look)
+        run = self.wait(f"a run of {dag_id} that is {state}", poll)
         assert run["state"] == state, self.failures(dag_id, run["dag_run_id"])
         return run
 
     def instances(self, dag_id: str, run_id: str) -> dict[str, dict[str, Any]]:
-        """What Airflow knows of every task of a run."""
+        """Airflow's task instances of a run, by task id."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances"
         return {ti["task_id"]: ti for ti in self.call("GET", path)["task_instances"]}
 
@@ -93,7 +94,7 @@ class Airflow:
         return {task: ti["state"] for task, ti in self.instances(dag_id, run_id).items()}
 
     def failures(self, dag_id: str, run_id: str) -> list[tuple[str, str]]:
-        """Which tasks failed, with their last attempt's log."""
+        """The tasks that failed, with the log of their last attempt."""
         return [
             (task, self.log(dag_id, run_id, task, ti["try_number"]))
             for task, ti in self.instances(dag_id, run_id).items()
@@ -101,18 +102,18 @@ class Airflow:
         ]
 
     def links(self, dag_id: str, run_id: str, task: str) -> dict[str, str | None]:
-        """The pages that the UI leads to from a task."""
+        """The links of a task in the UI."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/links"
         links: dict[str, str | None] = self.call("GET", path)["extra_links"]
         return links
 
     def log(self, dag_id: str, run_id: str, task: str, attempt: int = 1) -> str:
-        """What that attempt of a task logged, as the UI shows it."""
+        """The log of that attempt of a task, as the UI shows it."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
         return str(self.call("GET", path)["content"])
 
     def log_unfolded(self, dag_id: str, run_id: str, task: str, attempt: int = 1) -> list[str]:
-        """The lines of that log which the UI shows at first: those in no group."""
+        """The lines of that log outside groups, which the UI shows at first."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
         shown, depth = [], 0
         for entry in self.call("GET", path)["content"]:
@@ -130,8 +131,8 @@ class Airflow:
 def airflow(
     sandbox: Sandbox, airflow_home: Path, request: pytest.FixtureRequest
 ) -> Iterator[Airflow]:
-    """A real Airflow beside the sandbox; it takes the templates from the environment, and what a
-    test module has as MORE_SETTINGS."""
+    """A real Airflow with the sandbox, with the pipeline templates of the environment and the
+    MORE_SETTINGS of a test module."""
     home = sandbox.var / "airflow"
     home.mkdir(exist_ok=True)
     (home / "airflow.cfg").write_text(SETTINGS + getattr(request.module, "MORE_SETTINGS", ""))
@@ -148,20 +149,20 @@ def airflow(
 
 
 @pytest.fixture
-def hears(airflow: Airflow) -> Iterator[Sink]:
-    """The webhook of the connection that the DAGs look for, as a person makes it in the UI."""
-    with sink() as into:
+def airflow_webhook(airflow: Airflow) -> Iterator[Sink]:
+    """A webhook for the connection that the DAGs use, created as a user does in the UI."""
+    with sink() as webhook:
         name = "titleholder_alerts"
-        made = {"connection_id": name, "conn_type": "http", "password": into.url}
-        airflow.call("POST", "/connections", made)
+        connection = {"connection_id": name, "conn_type": "http", "password": webhook.url}
+        airflow.call("POST", "/connections", connection)
         try:
-            yield into
+            yield webhook
         finally:
             airflow.call("DELETE", f"/connections/{name}")
 
 
 def logs_of(sandbox: Sandbox) -> str:
-    """All that Airflow has logged: its own processes, tasks and callbacks."""
+    """All logs of Airflow: of its processes, tasks and callbacks."""
     folders = sandbox.var / "logs", sandbox.var / "airflow" / "logs"
     files = [path for folder in folders for path in folder.rglob("*") if path.is_file()]
     return "\n".join(path.read_text(errors="replace") for path in files)

@@ -1,4 +1,4 @@
-"""What people are told: a webhook hears of real runs."""
+"""Alerts of real runs, as a webhook receives them."""
 
 import logging
 from collections.abc import Callable
@@ -9,7 +9,7 @@ from google.cloud import aiplatform_v1 as v1
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from tests.dags.test_judged import contested as contested
+from tests.dags.contested import contested as contested
 from tests.faults import Faults
 from tests.sink import SECRET, Sink
 from titleholder.alerts import webhook
@@ -27,9 +27,9 @@ def split_by_hand(google: Google, made: Model, split: dict[str, int]) -> None:
     )
 
 
-def test_the_story_of_an_endpoint(
+def test_changes_of_an_endpoint_are_posted(
     contested: Callable[..., Model],
-    told: Sink,
+    webhook_sink: Sink,
     google: Google,
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
@@ -39,61 +39,61 @@ def test_the_story_of_an_endpoint(
     made = contested()
     champion = google.endpoint(made.name).labels["champion"]
 
-    def intend(intent: str) -> str:
-        return made.play(None, dag="rollout", intent=intent).state
+    def trigger(intent: str) -> str:
+        return made.run(None, dag="rollout", intent=intent).state
 
-    assert made.play(LAST_MONDAY).state == "success"
+    assert made.run(LAST_MONDAY).state == "success"
     second = google.endpoint(made.name).labels["challenger"]
     split_by_hand(google, made, {champion: 50, second: 50})
-    assert intend("promote") == "failed"
-    # A webhook that is out of order is nobody's failure.
+    assert trigger("promote") == "failed"
+    # A failing webhook fails no run.
     monkeypatch.setattr(webhook, "ANSWER_SECONDS", 0.3)
-    told.hangs = True
-    assert intend("adopt") == "success"
-    told.hangs, told.answer = False, 500
-    assert intend("promote") == "success"
-    assert told.titles() == [
-        "challenger seated",
-        "changed by hand",
-        "hand-made change settled",
+    webhook_sink.hangs = True
+    assert trigger("adopt") == "success"
+    webhook_sink.hangs, webhook_sink.answer = False, 500
+    assert trigger("promote") == "success"
+    assert webhook_sink.titles() == [
+        "challenger deployed",
+        "manual change detected",
+        "manual change resolved",
         "challenger promoted",
     ]
-    seated, by_hand, _, promoted = told.texts
-    place = f"data of {LAST_MONDAY - WEEK:%Y-%m-%d %H:%M} to {LAST_MONDAY:%Y-%m-%d %H:%M} UTC"
-    assert seated.startswith(f"*{made.name}: challenger seated* ({place})\n")
-    assert f"10 % to the challenger {made.name}@3." in seated
-    assert "/pipelines/runs/" in seated
-    assert "/versions/3/properties?project=" in seated
+    deployed, by_hand, _, promoted = webhook_sink.texts
+    subject = f"data of {LAST_MONDAY - WEEK:%Y-%m-%d %H:%M} to {LAST_MONDAY:%Y-%m-%d %H:%M} UTC"
+    assert deployed.startswith(f"*{made.name}: challenger deployed* ({subject})\n")
+    assert f"the challenger {made.name}@3 10 % of the traffic." in deployed
+    assert "/pipelines/runs/" in deployed
+    assert "/versions/3/properties?project=" in deployed
     assert "observe failed:" in by_hand
     assert "was changed by hand: the split is" in by_hand
     assert "Live traffic: as it was changed by hand; Titleholder changed nothing." in by_hand
     assert f"/dags/{made.name}__rollout/runs/" in by_hand
     assert "/tasks/observe" in by_hand
-    assert f"100 % to the champion {made.name}@3." in promoted
+    assert f"the champion {made.name}@3 100 % of the traffic." in promoted
 
-    said = caplog.text + "".join(capfd.readouterr())
+    output = caplog.text + "".join(capfd.readouterr())
     for why in ("it did not answer in time", "it answered 500"):
-        assert f"webhook of the connection titleholder_alerts: {why}" in said
+        assert f"webhook of the connection titleholder_alerts: {why}" in output
     for part in SECRET.split("/"):
-        assert part not in said
-    assert {path for path, _ in told.posted} == {f"/services/{SECRET}"}
+        assert part not in output
+    assert {path for path, _ in webhook_sink.posted} == {f"/services/{SECRET}"}
 
 
-def test_a_failure_is_told_after_the_last_retry_only(
-    model: Callable[..., Model], told: Sink, faults: Faults
+def test_a_failure_is_posted_only_after_the_last_retry(
+    model: Callable[..., Model], webhook_sink: Sink, faults: Faults
 ) -> None:
     made = model()
     faults.answer("create_pipeline_job", "UNAVAILABLE", times=2)
-    made.rewrite(fail=True)
-    assert made.play(retries=1).state == "failed"
-    (text,) = told.texts
+    made.set_parameters(fail=True)
+    assert made.run(retries=1).state == "failed"
+    (text,) = webhook_sink.texts
     assert text.startswith(f"*{made.name}: task failed*")
     assert "submit_pipeline failed: " in text
     assert "Live traffic: unchanged, as submit_pipeline does not touch it." in text
 
     faults.answer("create_pipeline_job", "UNAVAILABLE")
-    assert made.play(retries=1).state == "failed"
-    (_, text) = told.texts
+    assert made.run(retries=1).state == "failed"
+    (_, text) = webhook_sink.texts
     assert text.startswith(f"*{made.name}: pipeline failed*")
     assert "wait_for_pipeline failed: " in text
     assert "failed in task prepare" in text
@@ -102,25 +102,27 @@ def test_a_failure_is_told_after_the_last_retry_only(
     assert "clear submit_pipeline with what follows it" in text
 
 
-def test_a_stale_source_is_told_once(
-    model: Callable[..., Model], told: Sink, monkeypatch: pytest.MonkeyPatch
+def test_a_stale_source_is_posted_once(
+    model: Callable[..., Model], webhook_sink: Sink, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     week = last_complete("0 3 * * 1", datetime.now(UTC))
     made = model(source__freshness={"poke_interval": "1s", "timeout": "4w"})
     made.load(week.start - timedelta(days=1))
     waited: list[timedelta] = []
-    wake_in = CheckFreshnessOperator.defer_for
+    defer_for = CheckFreshnessOperator.defer_for
 
     def wait(self: CheckFreshnessOperator, span: timedelta) -> None:
         waited.append(span)
-        if len(waited) == 2:  # what no waiting mends
+        if len(waited) == 2:  # a NULL timestamp fails the task
             made.load(week.end - timedelta(minutes=5), None)
-        wake_in(self, span)
+        defer_for(self, span)
 
-    monkeypatch.setattr(CheckFreshnessOperator, "wake_in", wait)
-    assert made.play(week.end).state == "failed"
+    monkeypatch.setattr(CheckFreshnessOperator, "defer_for", wait)
+    assert made.run(week.end).state == "failed"
     assert len(waited) == 2
-    assert told.titles() == ["source is stale", "task failed"]
-    assert f"h after the end of the interval: {inert(made.table)} " in told.texts[0]
-    assert f"waiting until {week.end + timedelta(weeks=4):%Y-%m-%d %H:%M} UTC" in told.texts[0]
-    assert "the run looks every 1 s and goes on by itself" in told.texts[0]
+    assert webhook_sink.titles() == ["source is stale", "task failed"]
+    assert f"h after the end of the interval: {inert(made.table)} " in webhook_sink.texts[0]
+    assert (
+        f"waiting until {week.end + timedelta(weeks=4):%Y-%m-%d %H:%M} UTC" in webhook_sink.texts[0]
+    )
+    assert "the run looks every 1 s and goes on by itself" in webhook_sink.texts[0]

@@ -1,11 +1,11 @@
-"""Eight weeks made up for beside the week's own run, under a real Airflow."""
+"""A backfill of eight weeks during a scheduled run, under a real Airflow."""
 
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
 
-from tests.dags.conftest import LAST_MONDAY, Google, Model, crown
+from tests.dags.conftest import LAST_MONDAY, Google, Model, deploy_champion
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.faults import Faults, unsound
@@ -19,7 +19,7 @@ def test_a_backfill_of_eight_weeks_leaves_live_traffic_alone(
 ) -> None:
     made = model()
     made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in range(WEEKS + 2)))
-    crown(google, made, LAST_MONDAY)
+    deploy_champion(google, made, LAST_MONDAY)
     dag_id = f"{made.name}__train"
     airflow.start(dag_id)
     backfill = {
@@ -39,13 +39,13 @@ def test_a_backfill_of_eight_weeks_leaves_live_traffic_alone(
         ),
     )
     assert {run["state"] for run in runs} == {"success"}
-    (own,) = (run for run in runs if run["run_type"] == "scheduled")
-    others = [run for run in runs if run["run_type"] == "backfill"]
-    assert min(run["start_date"] for run in others) < own["end_date"]
+    (scheduled,) = (run for run in runs if run["run_type"] == "scheduled")
+    backfilled = [run for run in runs if run["run_type"] == "backfill"]
+    assert min(run["start_date"] for run in backfilled) < scheduled["end_date"]
 
     endpoint = google.endpoint(made.name)
     champion, challenger = endpoint.labels["champion"], endpoint.labels["challenger"]
-    assert {seat.id for seat in endpoint.deployed_models} == {champion, challenger}
+    assert {deployed.id for deployed in endpoint.deployed_models} == {champion, challenger}
     traffic = faults.traffic(endpoint=endpoint.name)
     assert not unsound(traffic)
     live = [entry["traffic_split"] for entry in traffic if entry["traffic_split"]]
@@ -55,5 +55,5 @@ def test_a_backfill_of_eight_weeks_leaves_live_traffic_alone(
     weeks = {run["data_interval_start"] for run in runs}
     assert len(weeks) == WEEKS + 1
     assert len(google.jobs_of(made.name)) == WEEKS + 1
-    # The champion that was there before was registered by no run.
+    # The first champion was registered by no run.
     assert len(google.versions(made.name)) == WEEKS + 2

@@ -1,4 +1,4 @@
-"""What `python -m sandbox.commands.demo` says of a DAG that is not there, and of a run."""
+"""The output of the sandbox's demo for a broken model, a missing DAG and a skipped task."""
 
 import io
 import shutil
@@ -15,12 +15,12 @@ from tests.dags.conftest import LAST_MONDAY, Model
 
 
 @pytest.mark.parametrize(
-    ("old", "new", "says"),
+    ("text", "replacement", "errors"),
     [
         ("owner: ml-platform", "", ["linnerud.yaml: owner: is missing; add it"]),
         (
             "owner: ml-platform",
-            "ownr: me",
+            "ownr: ml",
             [
                 "linnerud.yaml: owner: is missing; add it",
                 "linnerud.yaml: ownr: is not a key; remove it or mend its spelling",
@@ -28,35 +28,37 @@ from tests.dags.conftest import LAST_MONDAY, Model
         ),
     ],
 )
-def test_a_broken_yaml_file_is_told_in_its_sentences(
-    sandbox: Sandbox, tmp_path: Path, old: str, new: str, says: list[str]
+def test_the_errors_of_a_broken_yaml_file_are_printed(
+    sandbox: Sandbox, tmp_path: Path, text: str, replacement: str, errors: list[str]
 ) -> None:
     shutil.copytree(REPOSITORY / "dags", tmp_path / "dags")
     path = tmp_path / "dags" / "models" / "linnerud.yaml"
-    path.write_text(path.read_text().replace(old, new))
+    path.write_text(path.read_text().replace(text, replacement))
     var = tmp_path / "var"
     shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
-    told = subprocess.run(
-        [sys.executable, "-m", "sandbox.commands.demo", "--var", var, "--dags", tmp_path / "dags"],
+    done = subprocess.run(
+        [sys.executable, "-m", "sandbox", "--var", var, "demo", "--dags", tmp_path / "dags"],
         cwd=REPOSITORY,
         capture_output=True,
         text=True,
         check=False,
         timeout=120,
     )
-    assert told.returncode == 1
-    assert told.stderr.splitlines() == [*says, f"More is in {var}/logs/run.log"]
-    assert "seeded" not in told.stdout
+    assert done.returncode == 1
+    assert done.stderr.splitlines() == [*errors, f"More is in {var}/logs/run.log"]
+    assert "seeded" not in done.stdout
 
 
-def test_a_dag_that_nothing_makes(airflow_home: Path) -> None:
-    with pytest.raises(NoSuchDag, match=r"nobody__train is not there: .* add its YAML file"):
-        find_dag("nobody__train")
+def test_a_dag_that_does_not_exist(airflow_home: Path) -> None:
+    with pytest.raises(NoSuchDag, match=r"missing__train is not there: .* add its YAML file"):
+        find_dag("missing__train")
 
 
-def test_a_task_that_is_skipped_says_why(model: Callable[..., Model], tmp_path: Path) -> None:
+def test_the_reason_of_a_skipped_task_is_printed(
+    model: Callable[..., Model], tmp_path: Path
+) -> None:
     made = model()
-    made.rewrite(score=49.99)
+    made.set_parameters(score=49.99)
     terminal = io.StringIO()
     assert run_interval(f"{made.name}__train", LAST_MONDAY, terminal, tmp_path / "run.log")
     (line,) = [one for one in terminal.getvalue().splitlines() if "update_traffic" in one]

@@ -1,4 +1,4 @@
-"""`rollout.guardrails`: what live traffic makes of a verdict, in the daily DAG."""
+"""`rollout.guardrails`: verdicts limited by live traffic, in the daily DAG."""
 
 import time
 from collections import Counter
@@ -12,20 +12,20 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
-from tests.dags.contested import events_of, judge
+from tests.dags.contested import evaluate, events_of
 
 HOUR = timedelta(hours=1)
 
 
 def write(google: Google, mask: str, **fields: object) -> None:
-    """What a person changes on an endpoint, past us."""
+    """Change an endpoint by hand."""
     google.endpoints.update_endpoint(
         endpoint=v1.Endpoint(**fields), update_mask=FieldMask(paths=[mask])
     )
 
 
 def predict(google: Google, endpoint: str, count: int) -> Counter[str]:
-    """Who answered that many requests."""
+    """Send that many requests; returns the answers by deployed model id."""
     client = google.predictions
     return Counter(
         client.predict(endpoint=endpoint, instances=[[0.0]]).deployed_model_id for _ in range(count)
@@ -40,7 +40,7 @@ def logged(tables: bigquery.Client, table: str) -> Counter[str]:
         return Counter()
 
 
-def test_a_split_that_is_off_holds_a_promotion_back(
+def test_requests_that_do_not_fit_the_split_hold_a_promotion(
     contested: Callable[..., Model], google: Google, tables: bigquery.Client
 ) -> None:
     made = contested(ago=HOUR, rollout={"guardrails": {}})
@@ -57,7 +57,7 @@ def test_a_split_that_is_off_holds_a_promotion_back(
             "bigquery_destination": {"output_uri": f"bq://{table}"},
         },
     )
-    # Somebody splits it evenly for a while and puts it back: by its labels all is well.
+    # The split is changed by hand for a while: the labels show no difference afterwards.
     write(google, "traffic_split", name=endpoint.name, traffic_split={champion: 50, challenger: 50})
     sent = predict(google, endpoint.name, 200)
     write(google, "traffic_split", name=endpoint.name, traffic_split={champion: 90, challenger: 10})
@@ -65,21 +65,21 @@ def test_a_split_that_is_off_holds_a_promotion_back(
     while logged(tables, table) != sent and time.monotonic() < end:
         time.sleep(0.1)
 
-    held = judge(made, "better")
+    held = evaluate(made, "better")
     assert held.state == "success", held.errors
     assert held.tasks["update_traffic"] == "skipped"
     assert held.returned["decide"]["outcome"] == "inconclusive"
-    assert held.returned["decide"]["reason"].startswith(
-        f"requests do not go where the split says: {sent[challenger]} of 200 requests for a share "
-        "of 10 % do not fit; and the challenger is better"
-    )
+    reason = held.returned["decide"]["reason"]
+    counts = f"the requests do not fit the traffic split: {sent[challenger]} of 200 requests"
+    assert reason.startswith(counts)
+    assert "10 % do not fit; and the challenger is better" in reason
     assert dict(google.endpoint(made.name).traffic_split) == {champion: 90, challenger: 10}
     live = events_of(made)[-1].evidence["live"]
     assert live["requests"] == dict(sent)
     assert live["split"]["outcome"] == "off"
 
 
-def test_a_challenger_that_fails_too_often_leaves_at_once(
+def test_a_challenger_with_too_many_errors_is_rolled_back_at_once(
     contested: Callable[..., Model], google: Google, tables: bigquery.Client
 ) -> None:
     made = contested(
@@ -99,7 +99,7 @@ def test_a_challenger_that_fails_too_often_leaves_at_once(
     )
     endpoint = google.endpoint(made.name)
     champion, challenger = endpoint.labels["champion"], endpoint.labels["challenger"]
-    ten_ago, long_ago = datetime.now(UTC) - HOUR / 6, datetime.now(UTC) - 2 * HOUR
+    ten_minutes_ago, two_hours_ago = datetime.now(UTC) - HOUR / 6, datetime.now(UTC) - 2 * HOUR
     columns = {
         "endpoint": "STRING",
         "deployed_model_id": "STRING",
@@ -109,12 +109,12 @@ def test_a_challenger_that_fails_too_often_leaves_at_once(
         "latency_ms": "FLOAT64",
     }
     rows = [
-        (made.name, champion, ten_ago, 9000, 90, 40.0),
-        (made.name, challenger, ten_ago, 400, 20, 50.0),
-        (made.name, challenger, ten_ago, 600, 10, 70.0),
-        # Of a time before it had its share, and of another endpoint's model with the same id.
-        (made.name, challenger, long_ago, 10_000, 0, 1.0),
-        ("another", challenger, ten_ago, 10_000, 0, 1.0),
+        (made.name, champion, ten_minutes_ago, 9000, 90, 40.0),
+        (made.name, challenger, ten_minutes_ago, 400, 20, 50.0),
+        (made.name, challenger, ten_minutes_ago, 600, 10, 70.0),
+        # Before the challenger's deployment, and of another endpoint's model with the same id.
+        (made.name, challenger, two_hours_ago, 10_000, 0, 1.0),
+        ("another", challenger, ten_minutes_ago, 10_000, 0, 1.0),
     ]
     fields = ", ".join(f"{name} {kind}" for name, kind in columns.items())
     tables.query(f"CREATE OR REPLACE TABLE tests.serving ({fields})").result()
@@ -124,17 +124,17 @@ def test_a_challenger_that_fails_too_often_leaves_at_once(
     )
     tables.query(f"INSERT INTO tests.serving ({', '.join(columns)}) VALUES {values}").result()
 
-    gone = judge(made, "better")
-    assert gone.state == "success", gone.errors
+    result = evaluate(made, "better")
+    assert result.state == "success", result.errors
     after = google.endpoint(made.name)
     assert dict(after.traffic_split) == {champion: 100}
     assert after.labels["last-challenger"] == challenger
-    *_, judged, rollback = events_of(made)
-    assert (judged.action, rollback.action) == ("judged", "rollback")
-    told = "the challenger's error rate of 3 % is more than 2 %"
-    assert rollback.evidence["reason"].startswith(told)
-    assert judged.evidence["by_duel"]["outcome"] == "hold"
-    assert judged.evidence["live"]["metrics"] == {
+    *_, evaluated, rollback = events_of(made)
+    assert (evaluated.action, rollback.action) == ("evaluated", "rollback")
+    reason = "the challenger's error rate of 3 % is more than 2 %"
+    assert rollback.evidence["reason"].startswith(reason)
+    assert evaluated.evidence["by_duel"]["outcome"] == "hold"
+    assert evaluated.evidence["live"]["metrics"] == {
         champion: {"requests": 9000, "errors": 90, "latency": 40.0},
         challenger: {"requests": 1000, "errors": 30, "latency": 62.0},
     }

@@ -1,4 +1,4 @@
-"""A model's file is written by somebody: none of its text is run as SQL, template or filter."""
+"""Text of a model's file is never run as SQL, template or filter."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -28,7 +28,7 @@ EVIL = [
     "x\\",
     "%(x)s",
 ]
-# Text for people, and names that are looked up where they cannot do more than be unknown.
+# Free text, and names for a lookup that can only fail.
 FREE = {
     *("description", "owner", "tags", "connection", "pipeline.parameters"),
     *("pipeline.service_account", "endpoint.service_account", "endpoint.display_name"),
@@ -36,7 +36,7 @@ FREE = {
 
 
 def texts(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Callable[[str], Any]]]:
-    """Every key that takes text, and how such a text is written there."""
+    """Every key that takes text, with a function that makes a value from a text."""
     for name, key in section["properties"].items():
         path = f"{above}{name}"
         match key:
@@ -45,7 +45,7 @@ def texts(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Calla
             case {"type": "array", "items": {"type": "string"}}:
                 yield path, lambda text: [text]
             case {"type": "array"}:
-                yield path, lambda text: [{"share": 10, "bake": text}]
+                yield path, lambda text: [{"traffic_percentage": 10, "bake": text}]
             case {"type": "object"}:
                 yield path, lambda text: {"a": text}
             case {"type": "string" | ["string", "null"]}:
@@ -55,14 +55,14 @@ def texts(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Calla
 KEYS = dict(texts(SCHEMA))
 
 
-def written(key: str, text: str) -> dict[str, Any]:
+def model_with(key: str, text: str) -> dict[str, Any]:
     raw: dict[str, Any] = yaml.safe_load((DAGS_FOLDER / "models" / "linnerud.yaml").read_text())
     *parents, last = key.split(".")
     section = raw
     for parent in parents:
         section = section.setdefault(parent, {})
-    made, was = KEYS[key](text), section.get(last)
-    section[last] = was | made if isinstance(was, dict) else made
+    value, before = KEYS[key](text), section.get(last)
+    section[last] = before | value if isinstance(before, dict) else value
     return raw
 
 
@@ -72,9 +72,9 @@ def value_of(found: Any, key: str) -> Any:
     return found
 
 
-def test_every_key_that_takes_text_is_tried() -> None:
+def test_every_key_that_takes_text_is_found() -> None:
     assert len(KEYS) > 30
-    assert KEYS.keys() >= FREE | {"source.table", "source.timestamp", "events", "labels"}
+    assert KEYS.keys() >= FREE | {"source.table", "source.timestamp", "events_table", "labels"}
 
 
 @pytest.mark.parametrize("key", list(KEYS))
@@ -82,7 +82,7 @@ def test_hostile_text_is_refused_or_stays_text(key: str, tmp_path: Path) -> None
     path = tmp_path / "linnerud.yaml"
     accepted = []
     for text in EVIL:
-        raw = written(key, text)
+        raw = model_with(key, text)
         path.write_text(yaml.safe_dump(raw))
         try:
             config = load_model(path)
@@ -95,7 +95,7 @@ def test_hostile_text_is_refused_or_stays_text(key: str, tmp_path: Path) -> None
         assert not [text for text in accepted if set(text) & set('"\\\n')]
 
 
-def test_airflow_renders_nothing_of_it(airflow_home: Path) -> None:
+def test_airflow_renders_no_text_of_a_model_file(airflow_home: Path) -> None:
     path = DAGS_FOLDER / "models" / "linnerud.yaml"
     before = path.read_text()
     raw = yaml.safe_load(before)
@@ -115,12 +115,12 @@ def test_airflow_renders_nothing_of_it(airflow_home: Path) -> None:
             assert task.config.owner == task.owner == "{{ 1 / 0 }} {config}"
 
 
-def test_a_run_passes_it_on_as_it_is(model: Callable[..., Model], google: Google) -> None:
+def test_a_run_passes_text_on_unchanged(model: Callable[..., Model], google: Google) -> None:
     evil = " ".join(EVIL)
     made = model(description=evil, tags=[EVIL[0]], owner=EVIL[3])
-    made.rewrite(fail=True, image=evil)
-    played = made.play()
-    assert played.tasks["submit_pipeline"] == "success", played.errors
+    made.set_parameters(fail=True, image=evil)
+    result = made.run()
+    assert result.tasks["submit_pipeline"] == "success", result.errors
     (job,) = google.jobs_of(made.name)
     found = google.jobs.get_pipeline_job(name=job.name)
     assert found.runtime_config.parameter_values["image"] == evil

@@ -1,4 +1,4 @@
-"""A run that takes longer than the ones before it, under a real Airflow."""
+"""A run that takes longer than earlier ones, under a real Airflow."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -12,27 +12,27 @@ from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
 from tests.sink import SECRET, Sink, sink
 
-# In a secrets backend, as on Cloud Composer: Airflow 3.3 lets no deadline's callback read a
-# connection from its database.
+# In a secrets backend, as on Cloud Composer: in Airflow 3.3 a deadline's callback cannot read a
+# connection from the database.
 CONNECTIONS = AIRFLOW_HOME / "connections.json"
 _BACKEND = "airflow.secrets.local_filesystem.LocalFilesystemBackend"
-_WHERE = json.dumps({"connections_file_path": str(CONNECTIONS)})
+_FILE = json.dumps({"connections_file_path": str(CONNECTIONS)})
 MORE_SETTINGS = f"""
 [secrets]
 backend = {_BACKEND}
-backend_kwargs = {_WHERE}
+backend_kwargs = {_FILE}
 [workers]
 secrets_backend = {_BACKEND}
-secrets_backend_kwargs = {_WHERE}
+secrets_backend_kwargs = {_FILE}
 """
 
 
 @pytest.fixture
-def hears() -> Iterator[Sink]:
-    with sink() as into:
-        held = {"titleholder_alerts": {"conn_type": "http", "password": into.url}}
-        CONNECTIONS.write_text(json.dumps(held))
-        yield into
+def airflow_webhook() -> Iterator[Sink]:
+    with sink() as webhook:
+        connection = {"conn_type": "http", "password": webhook.url}
+        CONNECTIONS.write_text(json.dumps({"titleholder_alerts": connection}))
+        yield webhook
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -41,30 +41,30 @@ def no_connection_yet() -> None:
 
 
 @pytest.mark.long
-def test_late_and_cleared(
-    model: Callable[..., Model], airflow: Airflow, hears: Sink, sandbox: Sandbox
+def test_a_late_run_is_posted_and_can_be_cleared(
+    model: Callable[..., Model], airflow: Airflow, airflow_webhook: Sink, sandbox: Sandbox
 ) -> None:
     made = model(alerts={"late_after": "1s"})
     made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in range(2)))
     dag_id = f"{made.name}__train"
     airflow.start(dag_id)
     airflow.run(dag_id)
-    assert hears.titles() == ["first champion"], "without an earlier run nobody knows what is late"
+    assert airflow_webhook.titles() == ["first champion"], "without an earlier run no run is late"
 
-    # It is about the week before, as the job of a week that is there would be taken up.
-    made.rewrite(seconds=600.0)
+    # Of the week before, since the job of the present week exists and would be reused.
+    made.set_parameters(seconds=600.0)
     body = {"logical_date": (WEEK.end - timedelta(hours=1)).isoformat(), "conf": {}}
     slow = airflow.call("POST", f"/dags/{dag_id}/dagRuns", body)["dag_run_id"]
     airflow.wait(
         "its first task", lambda: airflow.tasks(dag_id, slow)["check_freshness"] == "success"
     )
-    # Its deadline is ahead, and it can be cleared: see apache/airflow#70368.
+    # A run can be cleared before its deadline: see apache/airflow#70368.
     airflow.clear(dag_id, slow)
-    airflow.wait("an alert", lambda: "run is late" in hears.titles(), seconds=120)
-    text = hears.texts[-1]
+    airflow.wait("an alert", lambda: "run is late" in airflow_webhook.titles(), seconds=120)
+    text = airflow_webhook.texts[-1]
     assert f"{dag_id} ({slow}) goes on, and should have ended by " in text
     assert f"/dags/{dag_id}/runs/" in text
     airflow.call("PATCH", f"/dags/{dag_id}/dagRuns/{slow}", {"state": "failed"})
-    said = logs_of(sandbox)
+    logs = logs_of(sandbox)
     for part in SECRET.split("/"):
-        assert part not in said
+        assert part not in logs

@@ -1,4 +1,4 @@
-"""The example as a user runs it: the real pipeline, two weeks, and what Google's clients see."""
+"""The example model: two weeks of the real pipeline, then predictions and Google's clients."""
 
 import math
 import re
@@ -23,32 +23,32 @@ BODY = {"instances": [[86.6, 91.4, 50]]}
 
 
 @pytest.fixture(scope="module")
-def played(airflow_home: Path, sandbox: Sandbox, tables: bigquery.Client) -> Any:
-    """Seeded data and two consecutive weeks of `linnerud__train`."""
+def runs(airflow_home: Path, sandbox: Sandbox, tables: bigquery.Client) -> Any:
+    """Example data, and the runs of `linnerud__train` for two consecutive weeks."""
     linnerud.load(tables, datetime.now(UTC))
     example = Model("linnerud", "", tables)
-    return [example.play(WEEK.end - timedelta(weeks=back)) for back in (1, 0)]
+    return [example.run(WEEK.end - timedelta(weeks=back)) for back in (1, 0)]
 
 
 @pytest.fixture
-def url(played: Any, google: Google) -> str:
+def url(runs: Any, google: Google) -> str:
     return f"{google.host}/v1/{google.endpoint('linnerud').name}:predict"
 
 
-def test_both_weeks_succeed(played: Any) -> None:
-    for run in played:
+def test_both_weeks_succeed(runs: Any) -> None:
+    for run in runs:
         assert run.state == "success", run.errors
         assert run.returned["wait_for_pipeline"]["score"] > 80
         assert run.returned["check_freshness"]["outcome"] == "fresh"
 
 
-def test_champion_and_challenger_share_the_endpoint(played: Any, google: Google) -> None:
+def test_champion_and_challenger_share_the_endpoint(runs: Any, google: Google) -> None:
     endpoint = google.endpoint("linnerud")
     champion, challenger = endpoint.labels["champion"], endpoint.labels["challenger"]
     assert dict(endpoint.traffic_split) == {champion: 90, challenger: 10}
-    # No role, which changes while a deployed model's name cannot: the name of the run's job.
-    jobs = {run.returned["submit_pipeline"]["job"].rpartition("/")[2] for run in played}
-    assert {seat.display_name for seat in endpoint.deployed_models} == jobs
+    # The name of the run's job, without the role: a role changes, a display name cannot.
+    jobs = {run.returned["submit_pipeline"]["job"].rpartition("/")[2] for run in runs}
+    assert {deployed.display_name for deployed in endpoint.deployed_models} == jobs
     machines = {s.dedicated_resources.machine_spec.machine_type for s in endpoint.deployed_models}
     assert machines == {"n1-standard-4"}
 
@@ -56,22 +56,22 @@ def test_champion_and_challenger_share_the_endpoint(played: Any, google: Google)
 def test_a_prediction_by_plain_http(url: str, google: Google) -> None:
     answer = httpx.post(url, json=BODY)
     assert answer.status_code == 200
-    said = answer.json()
-    assert set(said) == {
+    body = answer.json()
+    assert set(body) == {
         "predictions",
         "deployedModelId",
         "model",
         "modelDisplayName",
         "modelVersionId",
     }
-    ((chins, situps, jumps),) = said["predictions"]
-    # That person, the first of Linnerud's twenty, did 5 chins, 162 sit-ups and 60 jumps.
+    ((chins, situps, jumps),) = body["predictions"]
+    # The true values of the first row: 5 chins, 162 sit-ups and 60 jumps.
     assert (chins, situps, jumps) == pytest.approx((5, 162, 60), rel=0.25)
-    # Google names the project by its number.
-    assert said["model"].endswith("/models/linnerud")
-    # Google's answer has the model's name, of all versions, and the version beside it.
-    assert said["modelDisplayName"] == "linnerud"
-    assert said["modelVersionId"] in ("1", "2")
+    # Google's resource names have the project number.
+    assert body["model"].endswith("/models/linnerud")
+    # Google returns the display name of the model, and the version separately.
+    assert body["modelDisplayName"] == "linnerud"
+    assert body["modelVersionId"] in ("1", "2")
 
 
 @pytest.mark.parametrize(
@@ -86,7 +86,7 @@ def test_a_malformed_request(url: str, body: str) -> None:
     assert error["message"]
 
 
-def test_a_thousand_predictions_come_from_both_in_the_ratio(url: str, google: Google) -> None:
+def test_a_thousand_predictions_fit_the_traffic_split(url: str, google: Google) -> None:
     endpoint = google.endpoint("linnerud")
     with httpx.Client() as client:
         seen = Counter(client.post(url, json=BODY).json()["deployedModelId"] for _ in range(1000))
@@ -95,7 +95,7 @@ def test_a_thousand_predictions_come_from_both_in_the_ratio(url: str, google: Go
     assert abs(seen[endpoint.labels["challenger"]] - 100) < 5 * math.sqrt(1000 * 0.1 * 0.9)
 
 
-def test_registry_and_jobs(played: Any, google: Google) -> None:
+def test_registry_and_jobs(runs: Any, google: Google) -> None:
     versions = google.versions("linnerud")
     assert {version.version_id for version in versions} == {"1", "2"}
     for job in google.jobs_of("linnerud"):
@@ -110,7 +110,7 @@ def test_registry_and_jobs(played: Any, google: Google) -> None:
         assert uri in {version.artifact_uri for version in versions}
 
 
-def test_the_high_level_sdk_sees_the_same(played: Any, sandbox: Sandbox, google: Google) -> None:
+def test_the_high_level_sdk_sees_the_same(runs: Any, sandbox: Sandbox, google: Google) -> None:
     aiplatform.init(
         project=sandbox.env["GOOGLE_CLOUD_PROJECT"],
         location=sandbox.env["GOOGLE_CLOUD_LOCATION"],
@@ -120,8 +120,8 @@ def test_the_high_level_sdk_sees_the_same(played: Any, sandbox: Sandbox, google:
     )
     (endpoint,) = aiplatform.Endpoint.list(filter='display_name="linnerud"')
     assert sorted(endpoint.traffic_split.values()) == [10, 90]
-    for seat in endpoint.list_models():
-        assert re.fullmatch(r"linnerud-\d{8}t0300-\d{8}t0300-g0", seat.display_name)
+    for deployed in endpoint.list_models():
+        assert re.fullmatch(r"linnerud-\d{8}t0300-\d{8}t0300-g0", deployed.display_name)
     answer = endpoint.predict(BODY["instances"])
     assert len(answer.predictions[0]) == 3
     assert answer.deployed_model_id in endpoint.traffic_split
@@ -131,25 +131,25 @@ def test_the_high_level_sdk_sees_the_same(played: Any, sandbox: Sandbox, google:
 
 @pytest.fixture
 def cautious(tables: bigquery.Client) -> Iterator[Model]:
-    """The example with more rows asked for than it has: how many there are since Monday depends on
-    today, and so would the verdict."""
+    """The example with a greater `min_rows` than it has rows: their number since Monday, and so the
+    verdict, depends on the day of the test."""
     path = DAGS_FOLDER / "models" / "linnerud.yaml"
     text = path.read_text()
     example = Model("linnerud", "", tables)
-    example.change("duel", min_rows=10**6)
+    example.configure("duel", min_rows=10**6)
     yield example
     path.write_text(text)
 
 
-def test_the_challenger_is_judged_by_the_real_duel(
-    played: Any, google: Google, cautious: Model
+def test_the_challenger_is_evaluated_by_the_real_duel(
+    runs: Any, google: Google, cautious: Model
 ) -> None:
     before = google.endpoint("linnerud")
-    judged = cautious.play(None, dag="rollout")
-    assert judged.state == "success", judged.errors
-    assert judged.tasks["update_traffic"] == "skipped"
-    assert judged.returned["decide"]["outcome"] == "hold", judged.returned["decide"]["reason"]
-    evidence = judged.returned["wait_for_duel"]["evidence"]
+    evaluated = cautious.run(None, dag="rollout")
+    assert evaluated.state == "success", evaluated.errors
+    assert evaluated.tasks["update_traffic"] == "skipped"
+    assert evaluated.returned["decide"]["outcome"] == "hold", evaluated.returned["decide"]["reason"]
+    evidence = evaluated.returned["wait_for_duel"]["evidence"]
     assert evidence["primary_target"] == "chins"
     assert (
         evidence["champion_invalid_predictions"] == evidence["challenger_invalid_predictions"] == 0

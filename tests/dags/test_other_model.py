@@ -1,4 +1,5 @@
-"""Another model than the example: another table, another pipeline, a classifier, text as labels."""
+"""The model of docs/tutorials/adding-a-model.md: another table and pipeline, a classifier with text
+labels."""
 
 import itertools
 import os
@@ -15,7 +16,7 @@ import pytest
 import yaml
 from google.cloud import bigquery
 
-from sandbox.commands.load import load
+from sandbox.commands.load import load_parquet
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox, run_sandbox
 from tests.dags import wine
 from tests.dags.conftest import LAST_MONDAY, Google, Model
@@ -26,8 +27,8 @@ WEEK = timedelta(weeks=1)
 
 @pytest.fixture
 def cellar(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> Iterator[Model]:
-    """The page's model with four weeks of wines. In the first of the last two weeks that are
-    trained on, nine of ten labels are wrong, so the first champion is the worse one."""
+    """The page's model with four weeks of wines. Nine of ten labels of the first training week are
+    wrong, so that the first champion is the worse model."""
     script = wine.file("var/samples.py").replace("var/samples.parquet", str(tmp_path / "s.parquet"))
     subprocess.run([sys.executable, "-c", script], check=True, cwd=tmp_path)
     rows = pd.read_parquet(tmp_path / "s.parquet")
@@ -36,7 +37,7 @@ def cellar(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> Itera
     rows.loc[wrong, "cultivar"] = "barolo"
     rows.to_parquet(tmp_path / "s.parquet", index=False)
     table = f"{tables.project}.wine.samples"
-    assert load(tables, table, tmp_path / "s.parquet") == 28 * 48
+    assert load_parquet(tables, table, tmp_path / "s.parquet") == 28 * 48
     wine.compile_pipeline(Path(os.environ["TITLEHOLDER_TEMPLATE_DIR"]))
     raw = yaml.safe_load(wine.file("dags/models/wine.yaml"))
     raw["gate"]["min_score"] = 40
@@ -47,31 +48,32 @@ def cellar(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> Itera
     path.unlink()
 
 
-def test_a_classifier_is_trained_challenged_and_judged(cellar: Model, google: Google) -> None:
+def test_a_classifier_is_trained_evaluated_and_promoted(cellar: Model, google: Google) -> None:
     for end in (LAST_MONDAY - WEEK, LAST_MONDAY):
-        played = cellar.play(end)
-        assert played.state == "success", played.errors
+        result = cellar.run(end)
+        assert result.state == "success", result.errors
     labels = google.endpoint("wine").labels
-    old, new = labels["champion"], labels["challenger"]
+    champion, challenger = labels["champion"], labels["challenger"]
 
-    judged = cellar.play(datetime.now(UTC), dag="rollout")
-    assert judged.state == "success", judged.errors
-    evidence = judged.returned["wait_for_duel"]["evidence"]
+    evaluated = cellar.run(datetime.now(UTC), dag="rollout")
+    assert evaluated.state == "success", evaluated.errors
+    evidence = evaluated.returned["wait_for_duel"]["evidence"]
     assert (evidence["loss"], evidence["primary_target"]) == ("log_loss", "cultivar")
     assert (
         evidence["champion_invalid_predictions"] == evidence["challenger_invalid_predictions"] == 0
     )
     assert 0 < evidence["challenger_loss"] < evidence["champion_loss"] < 5
-    assert judged.returned["decide"]["outcome"] == "promote", judged.returned["decide"]
+    assert evaluated.returned["decide"]["outcome"] == "promote", evaluated.returned["decide"]
     endpoint = google.endpoint("wine")
-    assert dict(endpoint.traffic_split) == {new: 100}
-    assert (endpoint.labels["champion"], endpoint.labels["previous-champion"]) == (new, old)
+    assert dict(endpoint.traffic_split) == {challenger: 100}
+    assert endpoint.labels["champion"] == challenger
+    assert endpoint.labels["previous-champion"] == champion
 
     answer = google.predictions.predict(
         endpoint=endpoint.name, instances=[[13.2, 2.8, 5.1, 1.0, 1100], [12.3, 2.0, 2.8, 1.1, 500]]
     )
     assert list(answer.predictions) == ["barolo", "grignolino"]
-    assert answer.deployed_model_id == new
+    assert answer.deployed_model_id == challenger
 
 
 def test_the_file_of_the_page_is_a_model(tmp_path: Path) -> None:
@@ -84,8 +86,7 @@ def test_the_file_of_the_page_is_a_model(tmp_path: Path) -> None:
     "check", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join
 )
 def test_the_pipeline_of_the_page_passes_the_check(tmp_path: Path, check: list[str]) -> None:
-    """What `make check` says of the file that the page has its reader write; of the whole
-    repository with it, the page followed to the letter asks below."""
+    """`make check` of the page's pipeline file; the whole repository with it is checked below."""
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
     shutil.copytree(REPOSITORY / "pipeline", tmp_path / "pipeline")
     (tmp_path / "pipeline" / "wine.py").write_text(wine.file("pipeline/wine.py"))
@@ -100,7 +101,7 @@ def test_the_pipeline_of_the_page_passes_the_check(tmp_path: Path, check: list[s
 
 
 @pytest.mark.long
-def test_staging_and_production_beside_each_other(
+def test_staging_and_production_have_endpoints_of_their_own(
     model: Callable[..., Model], google: Google
 ) -> None:
     production = model()
@@ -117,19 +118,19 @@ def test_staging_and_production_beside_each_other(
         for made, end in itertools.product(
             (production, staging), (LAST_MONDAY - WEEK, LAST_MONDAY)
         ):
-            played = made.play(end)
-            assert played.state == "success", played.errors
+            result = made.run(end)
+            assert result.state == "success", result.errors
     finally:
         path.unlink()
-    for made, share in ((production, 10), (staging, 50)):
+    for made, percentage in ((production, 10), (staging, 50)):
         endpoint = google.endpoint(made.name)
-        assert endpoint.traffic_split[endpoint.labels["challenger"]] == share
+        assert endpoint.traffic_split[endpoint.labels["challenger"]] == percentage
         assert len(google.versions(made.name)) == len(google.jobs_of(made.name)) == 2
     assert google.endpoint(production.name).name != google.endpoint(staging.name).name
 
 
 @pytest.mark.long
-def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
+def test_the_files_and_commands_of_the_page(tmp_path: Path) -> None:
     """In a copy of the repository; `make` would set up another environment."""
     copy = tmp_path / "copy"
     left_out = shutil.ignore_patterns(".git", ".venv", "var", ".*_cache", "__pycache__")
@@ -139,7 +140,7 @@ def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     environ = os.environ | {"PYTHONPATH": f"{copy / 'plugins'}:{copy}"}
-    said = ""
+    output = ""
     started = run_sandbox(copy / "var", "up", "--deploy-seconds", "0.2")
     assert started.returncode == 0, started.stderr
     try:
@@ -158,7 +159,7 @@ def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
                 timeout=300,
             )
             assert done.returncode == 0, f"{text}\n{done.stdout}\n{done.stderr}"
-            said += done.stdout
+            output += done.stdout
         checked = subprocess.run(
             ["make", "--assume-old=setup", f"BIN={Path(sys.executable).parent}", "check"],
             cwd=copy,
@@ -170,30 +171,30 @@ def test_the_page_followed_to_the_letter(tmp_path: Path) -> None:
         assert checked.returncode == 0, checked.stdout + checked.stderr
     finally:
         run_sandbox(copy / "var", "down")
-    for told in (
+    for text in (
         "wine.samples: 1,344 rows",
         "\nwine: its file is valid, and fits wine-",
         "  success after",
         "  challenger  10 %  wine@2 ",
         '{"predictions": ["barolo"]',
     ):
-        assert told in said
+        assert text in output
 
 
-def test_a_model_without_a_duel_cannot_be_judged(sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_model_without_a_duel_cannot_be_evaluated(sandbox: Sandbox, tmp_path: Path) -> None:
     shutil.copytree(DAGS_FOLDER, tmp_path / "dags")
     raw = yaml.safe_load(wine.file("dags/models/wine.yaml"))
     del raw["duel"]
     (tmp_path / "dags" / "models" / "wine.yaml").write_text(yaml.safe_dump(raw))
     var = tmp_path / "var"
     shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
-    for name, says in (
-        ("wine", "wine.yaml: duel: is missing; add it, or drop --judge\n"),
+    for name, error in (
+        ("wine", "wine.yaml: duel: is missing; add it, or drop --evaluate\n"),
         ("beer", "there is no model 'beer' in "),
     ):
-        told = subprocess.run(
+        done = subprocess.run(
             [
-                *(sys.executable, "-m", "sandbox.commands.run", name, "--judge", "--var", str(var)),
+                *(sys.executable, "-m", "sandbox", "--var", str(var), "run", name, "--evaluate"),
                 *("--dags", str(tmp_path / "dags")),
             ],
             capture_output=True,
@@ -201,6 +202,6 @@ def test_a_model_without_a_duel_cannot_be_judged(sandbox: Sandbox, tmp_path: Pat
             check=False,
             env=os.environ | {"PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}"},
         )
-        assert told.returncode == 1
-        assert says in told.stderr
-        assert told.stdout == ""
+        assert done.returncode == 1
+        assert error in done.stderr
+        assert done.stdout == ""

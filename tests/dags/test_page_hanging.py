@@ -1,4 +1,4 @@
-"""The page on Airflow's API server while Google does not answer: Airflow answers all the same."""
+"""Airflow's API server stays responsive while the page waits for a Google that does not answer."""
 
 import asyncio
 import os
@@ -12,19 +12,18 @@ import pytest
 
 from tests.dags.conftest import Model, reserialize
 from tests.titleholder.page.hanging import Hanging, hanging
-from titleholder.page import app as on_airflow
-from titleholder.page import cache as readings
-from titleholder.page import collect as gather
+from titleholder.page import app as page_app
+from titleholder.page import cache, collect
 
-# FastAPI gives all routes of a process that block 40 threads together.
+# FastAPI has 40 threads for all blocking routes of a process.
 READERS = 60
 
 
 @pytest.fixture
 def google_hangs(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Hanging]:
-    """For the page it does so for as long as the test lasts, and no reader waits for it."""
-    monkeypatch.setattr(gather, "SECONDS", 600)
-    monkeypatch.setattr(readings, "MAX_WAIT", timedelta(0))
+    """Google does not answer during the test, and the page does not wait."""
+    monkeypatch.setattr(collect, "SECONDS", 600)
+    monkeypatch.setattr(cache, "MAX_WAIT", timedelta(0))
     with hanging() as found:
         for name in ("BIGQUERY_EMULATOR_HOST", "VERTEX_AI_EMULATOR_HOST"):
             monkeypatch.setitem(os.environ, name, found.url)
@@ -33,16 +32,16 @@ def google_hangs(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
 
 @pytest.fixture
 def server(google_hangs: Hanging) -> Iterator[Any]:
-    """Airflow's API server, in this process, with the page as a plugin of it."""
+    """Airflow's API server in this process, with the page as a plugin."""
     from airflow.api_fastapi.app import create_app
 
-    on_airflow.app.cache_clear()
+    page_app.app.cache_clear()
     yield create_app(apps="core")
     google_hangs.over.set()
-    on_airflow.app.cache_clear()
+    page_app.app.cache_clear()
 
 
-def test_a_google_that_hangs_does_not_starve_airflow(
+def test_airflow_answers_while_google_hangs(
     model: Callable[..., Model], google_hangs: Hanging, server: Any
 ) -> None:
     made = model()
@@ -67,7 +66,7 @@ def test_a_google_that_hangs_does_not_starve_airflow(
 
     pages = asyncio.run(look())
     assert not google_hangs.over.is_set()
-    assert len(google_hangs.asked) <= 2, "the endpoint and the events, however many look"
+    assert len(google_hangs.asked) <= 2, "the endpoint and the events, for all readers together"
     for page in pages:
         assert "The endpoint: being read now." in page
         assert '<meta http-equiv="refresh"' in page

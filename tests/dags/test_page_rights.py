@@ -1,4 +1,4 @@
-"""Who sees which model on the page, by the rights that Airflow's auth manager knows of."""
+"""A user sees only the models whose DAGs Airflow's auth manager permits."""
 
 import json
 import os
@@ -15,14 +15,14 @@ from sandbox.services.processes import free_port
 from tests.conftest import REPOSITORY
 from tests.dags.conftest import LAST_MONDAY, Google, Model, reserialize
 
-WORDS = {"ann": "annspassword", "bob": "bobspassword"}
+PASSWORDS = {"ann": "annspassword", "bob": "bobspassword"}
 
 
 @pytest.fixture
 def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, Model]:
-    """Three models that Airflow knows of; of the first a week has come."""
+    """Three models with DAGs in Airflow's database; the first has had one run."""
     made = model(), model(), model()
-    assert made[0].play(LAST_MONDAY).state == "success"
+    assert made[0].run(LAST_MONDAY).state == "success"
     reserialize()
     return made
 
@@ -31,17 +31,17 @@ def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, M
 def server(
     airflow_home: Path, models: tuple[Model, Model, Model], tmp_path: Path
 ) -> Iterator[httpx.Client]:
-    """Airflow's API server, for ann and for bob, who may see the first model and one DAG of the
-    second."""
+    """Airflow's API server with the users ann and bob; bob may read the first model and one DAG of
+    the second."""
     first, second, _ = models
     passwords = tmp_path / "passwords.json"
-    passwords.write_text(json.dumps(WORDS))
+    passwords.write_text(json.dumps(PASSWORDS))
     port = free_port(None)
     environ = os.environ | {
         "AIRFLOW__CORE__AUTH_MANAGER": "tests.dags.two_users.TwoUsers",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ann:viewer,bob:viewer",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSPASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "BOBS_DAGS": f"{first.name}__train,{first.name}__rollout,{second.name}__rollout",
         "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}",
@@ -74,20 +74,22 @@ def _answers(client: httpx.Client) -> bool:
         return False
 
 
-def test_each_sees_what_is_theirs(server: httpx.Client, models: tuple[Model, Model, Model]) -> None:
+def test_a_user_sees_only_permitted_models(
+    server: httpx.Client, models: tuple[Model, Model, Model]
+) -> None:
     first, second, third = models
 
-    def page(who: str | None, model: str = "") -> httpx.Response:
+    def page(user: str | None, model: str = "") -> httpx.Response:
         headers = {}
-        if who:
-            word = {"username": who, "password": WORDS[who]}
-            token = server.post("/auth/token", json=word).json()["access_token"]
-            # As the browser has it; a header would do as well.
+        if user:
+            credentials = {"username": user, "password": PASSWORDS[user]}
+            token = server.post("/auth/token", json=credentials).json()["access_token"]
+            # As a browser sends it.
             headers["Cookie"] = f"_token={token}"
         asked = {"model": model} if model else {}
         while True:
             answer = server.get("/titleholder/", params=asked, headers=headers)
-            # As a browser does with a page that is not finished.
+            # As a browser reloads an unfinished page.
             if 'http-equiv="refresh"' not in answer.text:
                 return answer
             time.sleep(0.2)
@@ -104,16 +106,16 @@ def test_each_sees_what_is_theirs(server: httpx.Client, models: tuple[Model, Mod
     assert "champion 100 %" in bob.text
     assert shown(page("ann", third.name)) == [third.name]
 
-    for named in (second.name, third.name, "nobody", "<script>"):
+    for named in (second.name, third.name, "missing", "<script>"):
         answer = page("bob", named)
         assert answer.status_code == 404
         assert shown(answer) == []
         assert "<script>" not in answer.text
 
-    nobody = page(None)
-    assert nobody.status_code == 401
-    assert shown(nobody) == []
-    assert "/auth/login" in nobody.text
+    anonymous = page(None)
+    assert anonymous.status_code == 401
+    assert shown(anonymous) == []
+    assert "/auth/login" in anonymous.text
     for wrong in ("_token=x", "_token=" + "eyJhbGciOiJub25lIn0.eyJzdWIiOiJhbm4ifQ."):
         answer = server.get("/titleholder/", headers={"Cookie": wrong})
         assert answer.status_code in (401, 403)

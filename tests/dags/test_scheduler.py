@@ -13,7 +13,7 @@ from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
 from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
-from tests.dags.real_airflow import hears as hears
+from tests.dags.real_airflow import airflow_webhook as airflow_webhook
 from tests.sink import SECRET, Sink
 from titleholder.naming import deployed_model_id_of
 
@@ -21,7 +21,11 @@ LINKED = ["submit_pipeline", "wait_for_pipeline", "update_traffic"]
 
 
 def test_scheduled_cleared_and_backfilled(
-    model: Callable[..., Model], airflow: Airflow, google: Google, hears: Sink, sandbox: Sandbox
+    model: Callable[..., Model],
+    airflow: Airflow,
+    google: Google,
+    airflow_webhook: Sink,
+    sandbox: Sandbox,
 ) -> None:
     made = model()
     # The fourth week before is empty.
@@ -37,11 +41,11 @@ def test_scheduled_cleared_and_backfilled(
     assert dict(google.endpoint(made.name).traffic_split) == {champion: 100}
     before = google.endpoint(made.name)
     version = "versions/1/properties?project="
-    leads = {task: airflow.links(dag_id, run["dag_run_id"], task) for task in LINKED}
+    links = {task: airflow.links(dag_id, run["dag_run_id"], task) for task in LINKED}
     for task in LINKED[:2]:
-        assert f"/pipelines/runs/{made.name}-" in (leads[task]["Vertex AI pipeline"] or "")
-    assert f"/endpoints/{made.name}?project=" in (leads["update_traffic"]["Endpoint"] or "")
-    assert version in (leads["update_traffic"]["Model version"] or "")
+        assert f"/pipelines/runs/{made.name}-" in (links[task]["Vertex AI pipeline"] or "")
+    assert f"/endpoints/{made.name}?project=" in (links["update_traffic"]["Endpoint"] or "")
+    assert version in (links["update_traffic"]["Model version"] or "")
 
     airflow.call(
         "POST",
@@ -67,7 +71,7 @@ def test_scheduled_cleared_and_backfilled(
     )
     last = airflow.log_unfolded(dag_id, empty["dag_run_id"], "check_freshness")[-1]
     assert last.startswith(f"titleholder: {made.name}: task failed (")
-    assert "load the missing interval" in last, "what to do is the last line that a person sees"
+    assert "load the missing interval" in last, "the remedy is in the last visible line"
     assert {r["run_type"] for r in done} == {"scheduled", "backfill"}
     assert google.endpoint(made.name) == before
     assert len(google.versions(made.name)) == 3
@@ -93,25 +97,25 @@ def test_scheduled_cleared_and_backfilled(
     assert len(google.jobs_of(made.name)) == 4
     assert names == {"g0", "g1"}
 
-    assert hears.titles() == ["first champion", "challenger seated"]
-    said = logs_of(sandbox)
-    assert "check_freshness failed: " in said, "the backfill's failure is in the log"
-    assert "not sent: a backfill" in said
+    assert airflow_webhook.titles() == ["first champion", "challenger deployed"]
+    logs = logs_of(sandbox)
+    assert "check_freshness failed: " in logs, "the backfill's failure is in the log"
+    assert "this is a backfill" in logs
     for part in SECRET.split("/"):
-        assert part not in said
+        assert part not in logs
 
 
-def test_the_connection_of_the_alerts_is_made_as_the_page_says(
+def test_the_connection_of_the_alerts_by_the_commands_of_the_page(
     airflow: Airflow, sandbox: Sandbox
 ) -> None:
-    page = (REPOSITORY / "docs" / "alerts.md").read_text()
+    page = (REPOSITORY / "docs" / "how-to" / "alerts.md").read_text()
     (commands,) = re.findall(r"```sh\n(.*?connections add.*?)```", page, re.DOTALL)
-    for said, here in (
+    for text, path in (
         ("var/sandbox.env", sandbox.var / "sandbox.env"),
         (".venv/bin/airflow", Path(sys.executable).with_name("airflow")),
     ):
-        assert said in commands
-        commands = commands.replace(said, str(here))
+        assert text in commands
+        commands = commands.replace(text, str(path))
     done = subprocess.run(
         ["bash", "-euo", "pipefail", "-c", commands],
         env=inherited(),
@@ -127,7 +131,7 @@ def test_the_connection_of_the_alerts_is_made_as_the_page_says(
     airflow.call("DELETE", "/connections/titleholder_alerts")
 
 
-def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(
+def test_waiting_tasks_are_deferred_and_a_failed_task_cancels_the_pipeline(
     model: Callable[..., Model], airflow: Airflow, google: Google
 ) -> None:
     made = model(
@@ -148,7 +152,7 @@ def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(
         lambda: airflow.tasks(dag_id, run)["wait_for_pipeline"] == "deferred",
     )
     page = airflow.links(dag_id, run, "wait_for_pipeline")["Vertex AI pipeline"]
-    assert page, "while it waits, not only when it has ended"
+    assert page, "also while it is deferred"
     (job,) = google.jobs_of(made.name)
     assert f"/pipelines/runs/{job.name.rsplit('/', 1)[-1]}?" in page
     assert job.state.name in ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING")
@@ -166,7 +170,7 @@ def test_waiting_holds_no_worker_and_killing_the_task_cancels_the_pipeline(
     assert google.endpoint(made.name) is None
 
 
-def test_the_duel_of_two_runs_goes_on_until_neither_waits_for_it(
+def test_the_duel_of_several_runs_continues_until_no_run_waits_for_it(
     contested: Callable[..., Model], airflow: Airflow, google: Google, sandbox: Sandbox
 ) -> None:
     made = contested(duel={"target": "slow"})
@@ -185,9 +189,9 @@ def test_the_duel_of_two_runs_goes_on_until_neither_waits_for_it(
         airflow.call("PATCH", path, {"new_state": "failed"})
 
     waits(runs[0])
-    # Two who want to know before the schedule does: the same duel.
+    # Two triggered runs of the same day reuse the duel.
     for _ in range(2):
-        answer = airflow.trigger(dag_id, intent="judge")
+        answer = airflow.trigger(dag_id, intent="evaluate")
         assert answer.status_code == 200, answer.text
         runs.append(answer.json()["dag_run_id"])
         waits(runs[-1])
@@ -210,13 +214,13 @@ def test_the_duel_of_two_runs_goes_on_until_neither_waits_for_it(
     )
 
 
-def test_a_broken_model_is_an_import_error_and_stops_no_other(
+def test_a_broken_model_is_an_import_error_and_the_others_run(
     model: Callable[..., Model], airflow: Airflow
 ) -> None:
     good, broken = model(), model()
     path = DAGS_FOLDER / "models" / f"{broken.name}.yaml"
     path.write_text(path.read_text().replace("owner:", "ownr:"))
-    told = airflow.wait(
+    traces = airflow.wait(
         "an import error",
         lambda: [
             error["stack_trace"]
@@ -224,7 +228,7 @@ def test_a_broken_model_is_an_import_error_and_stops_no_other(
             if broken.name in error["stack_trace"]
         ],
     )
-    assert f"{broken.name}.yaml: ownr: is not a key; remove it or mend its spelling" in told[0]
+    assert f"{broken.name}.yaml: ownr: is not a key; remove it or mend its spelling" in traces[0]
     dag_id = f"{good.name}__train"
     airflow.wait(dag_id, lambda: airflow.http.get(f"/dags/{dag_id}").status_code == 200)
     dag = airflow.call("GET", f"/dags/{dag_id}")

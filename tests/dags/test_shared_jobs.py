@@ -1,5 +1,4 @@
-"""A pipeline job that two runs wait for ends when neither does: whoever submitted it, whoever fails
-or is cleared."""
+"""A pipeline job that two runs wait for is cancelled when neither waits, whichever submitted it."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,8 +13,7 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.labels import Label, dag_run_label
-from titleholder.operators.cancel_callback import CancelPipelines
-from titleholder.operators.shared_jobs import waiting_and_undecided
+from titleholder.operators.shared_jobs import CancelPipelines, waiting_and_undecided
 
 SUBMIT, WAIT = "submit_pipeline", "wait_for_pipeline"
 
@@ -38,7 +36,9 @@ SUBMIT, WAIT = "submit_pipeline", "wait_for_pipeline"
         ("skipped", "skipped", ""),
     ],
 )
-def test_who_waits_for_a_job(submit: str | None, wait: str | None, expected: str) -> None:
+def test_task_states_of_runs_that_wait_for_a_job(
+    submit: str | None, wait: str | None, expected: str
+) -> None:
     own = {SUBMIT: "success", WAIT: "deferred"}
     waiting, undecided = waiting_and_undecided(
         {"own": own, "b": {SUBMIT: submit, WAIT: wait}}, "own", SUBMIT, WAIT
@@ -51,8 +51,8 @@ def test_who_waits_for_a_job(submit: str | None, wait: str | None, expected: str
 
 @dataclass
 class Runs:
-    """Runs of one model's weekly DAG over one week, as Airflow tells of them on a worker or in the
-    DAG processor; their job runs in the sandbox."""
+    """Runs of one weekly DAG for one week, as Airflow reports them on a worker or in the DAG
+    processor; their job runs in the sandbox."""
 
     dag: Any
     states: dict[str, dict[str, str | None]]
@@ -70,7 +70,7 @@ class Runs:
         return {
             "dag": self.dag,
             "ti": self,
-            "params": {"force_retrain": False, "pipeline": None},
+            "params": {"force_retrain": False, "pipeline_version": None},
             "dag_run": SimpleNamespace(
                 dag_id=self.dag.dag_id,
                 run_id=run,
@@ -83,13 +83,13 @@ class Runs:
         }
 
     def submit(self, run: str, generation: int = 0) -> str:
-        """The job, with this run's label, or the one that is there; the run waits for it."""
+        """Submit the job with the run's label, or reuse it; the run waits for it."""
         task = self.dag.task_dict[SUBMIT]
-        order = task.order(self.context(run, generation))
+        request = task.job_request(self.context(run, generation))
         job = self.jobs.submit(
-            order.run.name,
-            task.environment.template(order.template).spec,
-            order.parameters,
+            request.identity.name,
+            task.environment.template(request.template).spec,
+            request.parameters,
             {Label.RUN: dag_run_label(self.dag.dag_id, run)},
             None,
         )
@@ -98,22 +98,22 @@ class Runs:
         return job.name
 
     def fail(self, run: str) -> None:
-        """As a person does who marks the waiting task as failed, with what Airflow does then."""
+        """Mark the waiting task as failed; Airflow calls the failure callback."""
         self.states[run][WAIT] = "failed"
         CancelPipelines("google_cloud_default")(self.context(run))
 
     def clear(self, run: str) -> str:
-        """As a person does, up to the end of the submitting task."""
+        """Clear the run, up to the end of the submitting task."""
         self.states[run] = {SUBMIT: "running", WAIT: None}
         self.returned.pop(run, None)
         task = self.dag.task_dict[SUBMIT]
         context = self.context(run, 1)
-        found, _ = task._generation(self.jobs, task.order(context).run, context)
+        found, _ = task._generation(self.jobs, task.job_request(context).identity, context)
         label = dag_run_label(self.dag.dag_id, run)
-        task._cancel_left_behind(context, self.jobs, label, found)
+        task._cancel_superseded(context, self.jobs, label, found)
         return self.submit(run, found.generation)
 
-    def goes_on(self, job: str) -> bool:
+    def runs_on(self, job: str) -> bool:
         return self.jobs.get(job).state in ("QUEUED", "PENDING", "RUNNING")
 
 
@@ -127,46 +127,46 @@ def runs(model: Callable[..., Model], google: Google) -> Iterator[Runs]:
 
 
 @pytest.mark.parametrize(("first", "second"), [("a", "b"), ("b", "a")])
-def test_the_job_of_two_runs_outlives_the_first_that_fails(
+def test_the_job_of_two_runs_outlives_the_first_failure(
     runs: Runs, first: str, second: str
 ) -> None:
     job = runs.submit("a")
     assert runs.submit("b") == job
     runs.fail(first)
-    assert runs.goes_on(job)
+    assert runs.runs_on(job)
     runs.fail(second)
-    assert not runs.goes_on(job)
+    assert not runs.runs_on(job)
 
 
 def test_the_job_of_two_runs_outlives_the_clearing_of_either(runs: Runs) -> None:
     job = runs.submit("a")
     runs.submit("b")
-    anew = runs.clear("a")
-    assert anew != job
-    assert runs.goes_on(job), "b waits for it"
-    assert runs.goes_on(anew)
-    # Now no run waits for the first one.
-    assert runs.clear("b") == anew
-    assert not runs.goes_on(job)
-    assert runs.goes_on(anew)
+    second = runs.clear("a")
+    assert second != job
+    assert runs.runs_on(job), "b waits for it"
+    assert runs.runs_on(second)
+    # Now no run waits for the first job.
+    assert runs.clear("b") == second
+    assert not runs.runs_on(job)
+    assert runs.runs_on(second)
 
 
-def test_a_run_that_may_be_about_to_wait_keeps_the_job(runs: Runs) -> None:
+def test_a_run_that_may_be_about_to_wait_prevents_the_cancellation(runs: Runs) -> None:
     job = runs.submit("a")
     runs.states["b"] = {SUBMIT: "running", WAIT: None}
     runs.fail("a")
-    assert runs.goes_on(job)
+    assert runs.runs_on(job)
 
 
-def test_a_job_of_another_week_is_no_reason_to_keep_this_one(runs: Runs) -> None:
+def test_a_run_that_waits_for_another_job_does_not_prevent_the_cancellation(runs: Runs) -> None:
     job = runs.submit("a")
     runs.states["other week"] = {SUBMIT: "success", WAIT: "deferred"}
     runs.returned["other week"] = {"job": f"{job}-of-another-week"}
     runs.fail("a")
-    assert not runs.goes_on(job)
+    assert not runs.runs_on(job)
 
 
-def test_nothing_is_cancelled_where_airflow_does_not_say_who_waits(
+def test_nothing_is_cancelled_without_the_states_of_the_runs(
     runs: Runs, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = runs.submit("a")
@@ -176,19 +176,19 @@ def test_nothing_is_cancelled_where_airflow_does_not_say_who_waits(
 
     monkeypatch.setattr(Runs, "get_task_states", away)
     runs.fail("a")
-    assert runs.goes_on(job)
+    assert runs.runs_on(job)
 
 
-def test_a_run_that_comes_too_late_for_a_cancelled_job_starts_the_next(runs: Runs) -> None:
+def test_a_run_does_not_reuse_the_cancelled_job_of_another_run(runs: Runs) -> None:
     job = runs.submit("a")
     late = runs.context("b")
     runs.fail("a")
     assert runs.jobs.get(job).state in ("CANCELLING", "CANCELLED")
     task = runs.dag.task_dict[SUBMIT]
-    found, known = task._generation(runs.jobs, task.order(late).run, late)
+    found, known = task._generation(runs.jobs, task.job_request(late).identity, late)
     assert (found.generation, known) == (1, None)
-    # The run that submitted it looks at its own job, and says how it ended.
-    mine = runs.context("a")
-    found, known = task._generation(runs.jobs, task.order(mine).run, mine)
+    # The run that submitted the job reuses it, and fails.
+    submitter = runs.context("a")
+    found, known = task._generation(runs.jobs, task.job_request(submitter).identity, submitter)
     assert known is not None
     assert (found.generation, known.name) == (0, job)

@@ -1,7 +1,7 @@
-"""Simulated challengers through the daily DAG and the real duel, day by day on a moved clock.
+"""Simulated challengers in the daily DAG with the real duel, day by day on a moved clock.
 
-`x` tells the label, but for what nobody can know; `whim` tells nothing; `turned` is 1 from the
-fourth day on. A day of simulated time costs some five seconds.
+The label is 3 `x` plus noise; `whim` is independent of it; `turned` is 1 from the fourth day on. A
+simulated day takes about five seconds.
 """
 
 import hashlib
@@ -22,12 +22,12 @@ from sklearn.tree import DecisionTreeRegressor
 
 from sandbox.replay.clock import SandboxClock
 from tests.conftest import Sandbox
-from tests.dags.conftest import LAST_MONDAY, Google, Model, Played, seat
+from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy
 from tests.dags.tiny_pipeline import IMAGE
 from titleholder.pipelines.contract import CandidateModel
 
 DAY, A_DAY = timedelta(days=1), 300
-CAME = LAST_MONDAY - 2 * timedelta(weeks=1)
+DEPLOYED = LAST_MONDAY - 2 * timedelta(weeks=1)
 FEATURES = ["x", "whim", "turned"]
 DUEL = {
     "target": "y",
@@ -42,10 +42,10 @@ DUEL = {
 
 
 def rows(until: datetime) -> pa.Table:
-    """The rows that came after the challenger, before `until`."""
+    """The rows after the challenger's deployment and before `until`."""
     rng, count = np.random.default_rng(8), 9 * A_DAY
     x, unknown, whim = rng.standard_normal((3, count))
-    times = [CAME + DAY * number / A_DAY for number in range(count)]
+    times = [DEPLOYED + DAY * number / A_DAY for number in range(count)]
     turned = np.arange(count) >= 3 * A_DAY
     columns = {"measured_at": pa.array(times, pa.timestamp("us", "UTC"))}
     columns |= {"x": x, "whim": whim, "turned": turned.astype(float), "y": 3 * x + unknown}
@@ -53,13 +53,14 @@ def rows(until: datetime) -> pa.Table:
 
 
 def linear(bias: float, whim: float = 0.0, turned: float = 0.0) -> Any:
-    """Predicts 3 x, and is off by that much."""
+    """A model that predicts 3 `x` plus a bias and multiples of the other features."""
     seen = np.vstack([np.zeros(3), np.eye(3)])
     return LinearRegression().fit(seen, bias + seen @ [3, whim, turned])
 
 
-def silent() -> Any:
-    """Predicts well, and NaN for nearly every third row: those of x below -0.5."""
+def invalid() -> Any:
+    """A model that predicts well, but NaN for nearly a third of the rows: those with x below
+    -0.5."""
     seen = np.column_stack([np.linspace(-4, 4, 801), *np.zeros((2, 801))])
     tree = DecisionTreeRegressor(max_leaf_nodes=64).fit(seen, 3 * seen[:, 0])
     low = np.unique(tree.apply(seen[seen[:, 0] < -0.5]))
@@ -71,7 +72,7 @@ CHAMPION = linear(1)
 CHALLENGERS: dict[str, Any] = {
     "better": linear(0, whim=0.7),
     "worse": linear(2),
-    "NaN": silent(),
+    "NaN": invalid(),
     "equal": linear(-1),
     "degrading": linear(0, turned=1.6),
 }
@@ -79,40 +80,40 @@ CHALLENGERS: dict[str, Any] = {
 
 @dataclass
 class Trial:
-    """A champion and a challenger on an endpoint, where the challenger came at CAME."""
+    """A champion and a challenger on an endpoint; the challenger was deployed at DEPLOYED."""
 
     made: Model
     google: Google
     clock: SandboxClock
 
-    def day(self, number: int) -> Played:
-        """The daily run of that day after the challenger came, with the rows of until then."""
-        at = CAME + number * DAY + timedelta(hours=2, minutes=30)  # 05:30 UTC
+    def day(self, number: int) -> RunResult:
+        """The daily run of that day after DEPLOYED, with the rows until then."""
+        at = DEPLOYED + number * DAY + timedelta(hours=2, minutes=30)  # 05:30 UTC
         self.clock.move(at)
         self.made.put(rows(at))
-        played = self.made.play(at, dag="rollout", clock=self.clock)
-        assert played.state == "success", played.errors
-        return played
+        result = self.made.run(at, dag="rollout", clock=self.clock)
+        assert result.state == "success", result.errors
+        return result
 
-    def fate(self) -> tuple[str, int, list[Played]]:
-        """What becomes of the challenger, on which day, and the runs until then."""
+    def outcome(self) -> tuple[str, int, list[RunResult]]:
+        """The outcome for the challenger, its day, and the runs until then."""
         before = self.google.endpoint(self.made.name).labels
-        played: list[Played] = []
+        results: list[RunResult] = []
         for number in range(1, 9):
-            played.append(self.day(number))
+            results.append(self.day(number))
             labels = self.google.endpoint(self.made.name).labels
             if labels["champion"] == before["challenger"]:
-                return "promoted", number, played
+                return "promoted", number, results
             if labels.get("last-challenger") == before["challenger"]:
-                return "rolled back", number, played
-        return "held", number, played
+                return "rolled back", number, results
+        return "held", number, results
 
 
 @pytest.fixture
 def trial(
     model: Callable[..., Model], google: Google, clock: SandboxClock, sandbox: Sandbox
 ) -> Callable[..., Trial]:
-    """Makes one: the models as real artifacts, seated as two weekly runs would."""
+    """Makes a trial: real artifacts, deployed as two weekly runs do."""
     env = sandbox.env
     bucket = storage.Client(
         project=env["GOOGLE_CLOUD_PROJECT"],
@@ -124,8 +125,8 @@ def trial(
         made = model(duel=DUEL | duel)
         made.tables.delete_table(made.table)
         for name, estimator, end in (
-            ("champion", CHAMPION, CAME - timedelta(weeks=1)),
-            ("challenger", challenger, CAME),
+            ("champion", CHAMPION, DEPLOYED - timedelta(weeks=1)),
+            ("challenger", challenger, DEPLOYED),
         ):
             file = io.BytesIO()
             joblib.dump(estimator, file)
@@ -134,14 +135,14 @@ def trial(
             digest = hashlib.sha256(file.getvalue()).hexdigest()
             clock.move(end)
             candidate = CandidateModel(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)
-            seat(made, end, candidate, clock)
+            deploy(made, end, candidate, clock)
         return Trial(made, google, clock)
 
     return make
 
 
 @pytest.mark.parametrize(
-    ("case", "rules", "fate", "days", "says"),
+    ("case", "rules", "outcome", "days", "reason"),
     [
         ("better", {}, "promoted", range(2, 4), "the challenger is better"),
         ("worse", {}, "rolled back", range(1, 2), "the challenger is worse"),
@@ -150,30 +151,30 @@ def trial(
             *("equal", {}, "rolled back", range(6, 7), "nothing was decided in 6 d"),
             marks=pytest.mark.long,
         ),
-        # Whoever judged by the mean of all its rows alone would promote it on the fourth day.
+        # By the mean of all rows alone it would be promoted on the fourth day.
         pytest.param(
             *("degrading", {"min_duration": "4d"}, "rolled back", range(5, 7)),
-            "lately the challenger is worse",
+            "the challenger is worse lately",
             marks=pytest.mark.long,
         ),
     ],
     ids=CHALLENGERS,
 )
-def test_each_ends_as_it_should(
+def test_each_challenger_has_the_expected_outcome(
     trial: Callable[..., Trial],
     case: str,
     rules: dict[str, Any],
-    fate: str,
+    outcome: str,
     days: range,
-    says: str,
+    reason: str,
     record_property: Callable[[str, object], None],
 ) -> None:
-    found, day, played = trial(CHALLENGERS[case], **rules).fate()
-    reasons = [one.returned["decide"]["reason"] for one in played]
+    found, day, results = trial(CHALLENGERS[case], **rules).outcome()
+    reasons = [one.returned["decide"]["reason"] for one in results]
     record_property("challenger", f"{case} {found} on day {day}")
-    assert (found, day in days) == (fate, True), reasons
-    assert says in (reasons[3] if case == "degrading" else reasons[-1])
-    # Until then every day was held, on all rows that were six hours old.
-    assert all(one.tasks["update_traffic"] == "skipped" for one in played[:-1])
-    counts = [one.returned["wait_for_duel"]["evidence"]["rows"] for one in played]
+    assert (found, day in days) == (outcome, True), reasons
+    assert reason in (reasons[3] if case == "degrading" else reasons[-1])
+    # Every day before was on hold, on all rows whose labels were six hours old.
+    assert all(one.tasks["update_traffic"] == "skipped" for one in results[:-1])
+    counts = [one.returned["wait_for_duel"]["evidence"]["rows"] for one in results]
     assert counts == [A_DAY * number - A_DAY // 6 for number in range(1, day + 1)]

@@ -1,4 +1,4 @@
-"""What people see and do in the UI of a real Airflow: the form of `<model>__rollout`, the page."""
+"""The UI of a real Airflow: the form of `<model>__rollout`, and the page."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -15,24 +15,24 @@ from tests.browser import CHROMIUM
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
-from tests.dags.contested import judge
+from tests.dags.contested import evaluate
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
-from tests.dags.real_airflow import hears as hears
-from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_here_only
+from tests.dags.real_airflow import airflow_webhook as airflow_webhook
+from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_on_loopback_only
 from tests.sink import Sink
 
 
-def test_promoted(
-    model: Callable[..., Model], airflow: Airflow, google: Google, hears: Sink
+def test_promotion_by_the_form(
+    model: Callable[..., Model], airflow: Airflow, google: Google, airflow_webhook: Sink
 ) -> None:
     made = model()
     made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in range(2)))
-    assert made.play(WEEK.start).state == "success"
+    assert made.run(WEEK.start).state == "success"
     airflow.start(f"{made.name}__train")
     airflow.run(f"{made.name}__train")
     labels = google.endpoint(made.name).labels
-    old, new = labels["champion"], labels["challenger"]
+    champion, challenger = labels["champion"], labels["challenger"]
 
     dag_id = f"{made.name}__rollout"
     airflow.start(dag_id)
@@ -40,14 +40,15 @@ def test_promoted(
     assert answer.status_code == 200, answer.text
     airflow.run(dag_id)
     endpoint = google.endpoint(made.name)
-    assert dict(endpoint.traffic_split) == {new: 100}
-    # The first week was played by `dag.test()`, in a database of its own: no link leads there.
+    assert dict(endpoint.traffic_split) == {challenger: 100}
+    # The first week was run by `dag.test()` with another database: the page has no link to it.
     ids = f"{made.name}__train", dag_id
-    theirs = {(one, run["dag_run_id"]) for one in ids for run in airflow.runs(one)}
+    known = {(one, run["dag_run_id"]) for one in ids for run in airflow.runs(one)}
     linked = links_to_runs(airflow, made.name)
     assert {one for one, _ in linked} == set(ids)
-    assert linked <= theirs
-    assert (endpoint.labels["champion"], endpoint.labels["previous-champion"]) == (new, old)
+    assert linked <= known
+    assert endpoint.labels["champion"] == challenger
+    assert endpoint.labels["previous-champion"] == champion
 
     before = google.endpoint(made.name)
     answer = airflow.trigger(dag_id, intent="rollback")
@@ -61,26 +62,43 @@ def test_promoted(
     assert airflow.tasks(dag_id, run) == {"observe": "failed", "update_traffic": "upstream_failed"}
     assert (
         f"there is no challenger on {endpoint.name}; to bring the previous champion "
-        f"{made.name}@1 back, use `python -m titleholder reinstate {made.name} --id {old}`"
-        in airflow.log(dag_id, run, "observe")
+        f"{made.name}@1 back, use `titleholder undo-promotion {made.name} --deployed-model-id "
+        f"{champion}`" in airflow.log(dag_id, run, "observe")
     )
     assert google.endpoint(made.name) == before
-    assert hears.titles() == ["challenger seated", "challenger promoted", "task failed"]
-    assert "observe failed: there is no challenger on" in hears.texts[2]
-    assert f"/dags/{dag_id}/runs/" in hears.texts[2]
+    assert airflow_webhook.titles() == ["challenger deployed", "challenger promoted", "task failed"]
+    assert "observe failed: there is no challenger on" in airflow_webhook.texts[2]
+    assert f"/dags/{dag_id}/runs/" in airflow_webhook.texts[2]
 
 
-def test_refused_by_the_form(model: Callable[..., Model], airflow: Airflow) -> None:
+def test_wrong_parameters_are_refused_by_the_form(
+    model: Callable[..., Model], airflow: Airflow
+) -> None:
     dag_id = f"{model().name}__rollout"
     airflow.wait(dag_id, lambda: airflow.http.get(f"/dags/{dag_id}").status_code == 200)
     wrong: list[tuple[dict[str, object], str]] = [
-        ({"intent": "share", "share": 100}, "100 is greater than the maximum of 99"),
-        ({"intent": "share", "share": 0}, "0 is less than the minimum of 1"),
-        ({"intent": "share", "share": 20.5}, "share: 20.5 is not of type 'integer'"),
-        ({"intent": "share", "share": "20"}, "share: '20' is not of type 'integer'"),
-        ({"intent": "share", "share": True}, "share: True is not of type 'integer'"),
-        ({"intent": "share", "share": None}, "share: None is not of type 'integer'"),
-        ({"intent": "crown"}, "'crown' is not one of ['promote', 'rollback'"),
+        (
+            {"intent": "set_traffic", "traffic_percentage": 100},
+            "100 is greater than the maximum of 99",
+        ),
+        ({"intent": "set_traffic", "traffic_percentage": 0}, "0 is less than the minimum of 1"),
+        (
+            {"intent": "set_traffic", "traffic_percentage": 20.5},
+            "traffic_percentage: 20.5 is not of type 'integer'",
+        ),
+        (
+            {"intent": "set_traffic", "traffic_percentage": "20"},
+            "traffic_percentage: '20' is not of type 'integer'",
+        ),
+        (
+            {"intent": "set_traffic", "traffic_percentage": True},
+            "traffic_percentage: True is not of type 'integer'",
+        ),
+        (
+            {"intent": "set_traffic", "traffic_percentage": None},
+            "traffic_percentage: None is not of type 'integer'",
+        ),
+        ({"intent": "deploy"}, "'deploy' is not one of ['promote', 'rollback'"),
         ({"intent": "promote", "deployed_model_id": "linnerud"}, "'linnerud' does not match"),
         ({}, "No value passed"),
         ({"intent": "promote", "reason": "x" * 1001}, "is too long"),
@@ -92,8 +110,10 @@ def test_refused_by_the_form(model: Callable[..., Model], airflow: Airflow) -> N
     assert airflow.runs(dag_id) == []
 
 
-def test_airflow_is_for_this_machine_and_its_own_pages(airflow: Airflow, sandbox: Sandbox) -> None:
-    assert listens_here_only(sandbox)
+def test_airflow_serves_only_this_machine_and_its_own_pages(
+    airflow: Airflow, sandbox: Sandbox
+) -> None:
+    assert listens_on_loopback_only(sandbox)
     base = airflow.http.base_url
     own = f"http://{base.host}:{base.port}"
     for path in ("/", "/auth/token", "/api/v2/dags"):
@@ -114,7 +134,7 @@ def test_airflow_is_for_this_machine_and_its_own_pages(airflow: Airflow, sandbox
 
 
 def links_to_runs(airflow: Airflow, name: str) -> set[tuple[str, str]]:
-    """The dag runs that the page of that model leads to: DAG and run, unquoted."""
+    """The dag runs that the page of that model links to: DAG and run, unquoted."""
     base = airflow.http.base_url
 
     def look() -> str | None:
@@ -127,11 +147,11 @@ def links_to_runs(airflow: Airflow, name: str) -> set[tuple[str, str]]:
     return {(dag_id, unquote(run)) for dag_id, run in found}
 
 
-# Chromium's own, of the frame that Airflow makes.
+# A warning of Chromium about Airflow's frame.
 KNOWN = "An iframe which has both allow-scripts and allow-same-origin"
 
 
-# The dates that a line's end has taken apart.
+# JavaScript: the dates that are broken over two lines.
 DATES = r"""body => {
   const broken = [], texts = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
   while (texts.nextNode())
@@ -147,8 +167,8 @@ DATES = r"""body => {
 
 @contextmanager
 def browser(base: str) -> Iterator[Callable[..., Page]]:
-    """Opens a page of Airflow's UI as a person has it who likes light or dark, on a screen of that
-    width; nothing may go wrong in it."""
+    """Opens Airflow's UI in a colour scheme and a width; fails for errors and warnings of the
+    page."""
     wrong: list[str] = []
 
     def note(message: Any) -> None:
@@ -172,14 +192,14 @@ def browser(base: str) -> Iterator[Callable[..., Page]]:
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_the_page(contested: Callable[..., Model], airflow: Airflow) -> None:
+def test_the_page_in_a_browser(contested: Callable[..., Model], airflow: Airflow) -> None:
     made = contested()
-    held = judge(made, "equal", 1)
+    held = evaluate(made, "equal", 1)
     assert held.state == "success", held.errors
     dag_id = f"{made.name}__rollout"
     airflow.wait(dag_id, lambda: airflow.http.get(f"/dags/{dag_id}").status_code == 200)
     base = airflow.http.base_url
-    # On a desk, and on a phone.
+    # A desktop and a phone.
     with browser(f"http://{base.host}:{base.port}/") as look:
         for scheme, width, paper in (
             ("light", 1200, "rgb(255, 255, 255)"),

@@ -1,4 +1,4 @@
-"""A week that was trained on already, with all the same: nothing is trained, and why is said."""
+"""A week with unchanged rows, template and parameters is not trained again."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -9,25 +9,26 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model
 from tests.dags.contested import events_of
 from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
 
 
-def forget_jobs(made: Model, google: Google) -> None:
-    """As if the week were new to Airflow: a job that is there is taken up, without training."""
+def delete_jobs(made: Model, google: Google) -> None:
+    """Delete the jobs, which a run would reuse."""
     for job in google.jobs_of(made.name):
         google.jobs.delete_pipeline_job(name=job.name).result(timeout=30)
 
 
-def test_skipped_unless_it_is_wanted(model: Callable[..., Model], google: Google) -> None:
+def test_skipped_unless_retraining_is_forced(model: Callable[..., Model], google: Google) -> None:
     made = model()
-    first = made.play()
+    first = made.run()
     assert first.state == "success", first.errors
     (version,) = google.versions(made.name)
     assert version.labels["fingerprint"]
     before = google.endpoint(made.name)
 
-    forget_jobs(made, google)
-    again = made.play()
+    delete_jobs(made, google)
+    again = made.run()
     assert again.state == "success", again.errors
     assert again.tasks == {
         "check_freshness": "success",
@@ -41,63 +42,63 @@ def test_skipped_unless_it_is_wanted(model: Callable[..., Model], google: Google
     assert "set force_retrain" in last.reason
     assert last.interval_end == LAST_MONDAY
 
-    wanted = made.play(force_retrain=True)
-    assert wanted.state == "success", wanted.errors
+    forced = made.run(force_retrain=True)
+    assert forced.state == "success", forced.errors
     assert len(google.jobs_of(made.name)) == 1
 
 
 @pytest.mark.long
-def test_what_is_trained_all_the_same(
+def test_reasons_to_train_again(
     model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = model()
-    made.rewrite(score=40.0)
-    for _ in range(2):  # the gate refuses, so there is no version
-        assert made.play().tasks["wait_for_pipeline"] == "success"
-        forget_jobs(made, google)
-    made.rewrite(fail=True)
+    made.set_parameters(score=40.0)
+    for _ in range(2):  # under the gate: no version is registered
+        assert made.run().tasks["wait_for_pipeline"] == "success"
+        delete_jobs(made, google)
+    made.set_parameters(fail=True)
     for _ in range(2):
-        assert made.play().tasks["wait_for_pipeline"] == "failed"
-        forget_jobs(made, google)
-    made.rewrite()
-    assert made.play().tasks["update_traffic"] == "success"
-    forget_jobs(made, google)
-    assert made.play().tasks["submit_pipeline"] == "skipped"
-    made.rewrite(score=91.0)
-    assert made.play().tasks["wait_for_pipeline"] == "success"
-    forget_jobs(made, google)
-    made.rewrite()
+        assert made.run().tasks["wait_for_pipeline"] == "failed"
+        delete_jobs(made, google)
+    made.set_parameters()
+    assert made.run().tasks["update_traffic"] == "success"
+    delete_jobs(made, google)
+    assert made.run().tasks["submit_pipeline"] == "skipped"
+    made.set_parameters(score=91.0)
+    assert made.run().tasks["wait_for_pipeline"] == "success"
+    delete_jobs(made, google)
+    made.set_parameters()
     made.load(LAST_MONDAY - timedelta(minutes=5), LAST_MONDAY - timedelta(minutes=6))
-    assert made.play().tasks["wait_for_pipeline"] == "success"
-    forget_jobs(made, google)
-    made.change("pipeline", skip_unchanged=False)
-    assert made.play().tasks["wait_for_pipeline"] == "success"
-    forget_jobs(made, google)
-    made.change("pipeline", skip_unchanged=True)
-    # As it was when version 1 was trained on it.
+    assert made.run().tasks["wait_for_pipeline"] == "success"
+    delete_jobs(made, google)
+    made.configure("pipeline", skip_unchanged=False)
+    assert made.run().tasks["wait_for_pipeline"] == "success"
+    delete_jobs(made, google)
+    made.configure("pipeline", skip_unchanged=True)
+    # The rows of version 1.
     made.load(LAST_MONDAY - timedelta(minutes=5))
-    assert made.play().tasks["submit_pipeline"] == "skipped"
+    assert made.run().tasks["submit_pipeline"] == "skipped"
 
     def denied(*_: object) -> None:
-        # Nobody is denied anything by the emulator.
+        # The emulator has no permissions.
         raise Unreadable("the table may not be read", final=True)
 
     monkeypatch.setattr(SourceTables, "content", denied)
-    assert made.play().tasks["wait_for_pipeline"] == "success"
+    assert made.run().tasks["wait_for_pipeline"] == "success"
 
 
 @pytest.mark.long
-def test_a_job_that_is_there_is_taken_up(model: Callable[..., Model], google: Google) -> None:
+def test_an_existing_job_is_reused(model: Callable[..., Model], google: Google) -> None:
     made = model()
     made.load(WEEK.end - timedelta(minutes=5))
-    for anew, generation in ((False, 0), (False, 0), (True, 1)):
-        run = made.play(None, force_retrain=anew)
+    for force, generation in ((False, 0), (False, 0), (True, 1)):
+        run = made.run(None, force_retrain=force)
         assert run.state == "success", run.errors
         assert run.returned["submit_pipeline"]["generation"] == generation
 
 
 @pytest.mark.long
-def test_reprocessed_and_cleared_under_a_real_airflow(
+def test_reprocessing_backfills_under_a_real_airflow(
     model: Callable[..., Model], airflow: Airflow, google: Google
 ) -> None:
     made = model()
@@ -107,7 +108,7 @@ def test_reprocessed_and_cleared_under_a_real_airflow(
     run = airflow.run(dag_id)["dag_run_id"]
     path = f"/dags/{dag_id}/dagRuns/{run}"
 
-    def over() -> bool:
+    def ended() -> bool:
         return airflow.call("GET", path)["state"] in ("success", "failed")
 
     def jobs() -> set[str]:
@@ -125,7 +126,7 @@ def test_reprocessed_and_cleared_under_a_real_airflow(
         made_id = airflow.call("POST", "/backfills", backfill)["id"]
         airflow.wait(
             "the end of a backfill",
-            lambda: airflow.call("GET", f"/backfills/{made_id}")["completed_at"] and over(),
+            lambda: airflow.call("GET", f"/backfills/{made_id}")["completed_at"] and ended(),
         )
         return airflow.tasks(dag_id, run)
 

@@ -1,4 +1,4 @@
-"""What the DAG files promise, without running anything."""
+"""The DAG files, without running a task."""
 
 import itertools
 import os
@@ -23,13 +23,13 @@ def bag() -> DagBag:
 
 
 def scheduled(dag: Any) -> Any:
-    """The DAG as the scheduler knows it."""
+    """The DAG as the scheduler deserializes it."""
     from airflow.serialization.serialized_objects import DagSerialization
 
     return DagSerialization.deserialize_dag(DagSerialization.serialize_dag(dag))
 
 
-def test_the_example_is_there_and_nothing_is_broken(bag: DagBag) -> None:
+def test_the_example_has_two_dags_without_import_errors(bag: DagBag) -> None:
     assert set(bag.dags) == {"linnerud__rollout", "linnerud__train"}
     assert bag.import_errors == {}
 
@@ -50,21 +50,21 @@ def test_the_weekly_dag(bag: DagBag) -> None:
     assert dag.on_failure_callback
 
 
-def test_the_rollout_of_a_model_with_duels(bag: DagBag) -> None:
+def test_the_rollout_dag_of_a_model_with_a_duel(bag: DagBag) -> None:
     dag = bag.dags["linnerud__rollout"]
     order = ["observe", "submit_duel", "wait_for_duel", "decide", "update_traffic"]
     assert [task.task_id for task in dag.topological_sort()] == order
     assert dag.task_dict["observe"].downstream_task_ids == {"submit_duel", "update_traffic"}
     assert dag.task_dict["update_traffic"].upstream_task_ids == {"observe", "decide"}
     assert not dag.catchup
-    assert dag.max_active_runs > 1, "a person's wish does not wait for a duel"
-    assert dag.params["intent"] == "judge"
+    assert dag.max_active_runs > 1, "a triggered run does not wait for a duel"
+    assert dag.params["intent"] == "evaluate"
     assert scheduled(dag).timetable.summary == "0 5 * * *"
 
 
 @contextmanager
 def changed(**sections: Any) -> Iterator[DagBag]:
-    """The example with other sections; None leaves one out."""
+    """The DAGs of the example with other sections; None leaves one out."""
     path = DAGS_FOLDER / "models" / "linnerud.yaml"
     raw = path.read_text()
     path.write_text(yaml.safe_dump({**yaml.safe_load(raw), **sections}))
@@ -74,14 +74,14 @@ def changed(**sections: Any) -> Iterator[DagBag]:
         path.write_text(raw)
 
 
-def test_the_default_of_every_field_is_one_that_its_form_takes(bag: DagBag) -> None:
+def test_the_form_accepts_its_defaults(bag: DagBag) -> None:
     forms = [dag.params for dag in bag.dags.values()]
     fields = [form.get_param(name) for form in forms for name in form]
     assert len(fields) >= 6
     for field in fields:
-        field.resolve()  # by its schema, which is checked as well
+        field.resolve()  # validates the schema and the default
     tasks = [task for dag in bag.dags.values() for task in dag.tasks]
-    assert not any(task.params for task in tasks), "a copy of the form in each task"
+    assert not any(task.params for task in tasks), "each task has a copy of the form"
 
 
 def test_a_deadline_only_where_the_file_has_one(bag: DagBag) -> None:
@@ -92,22 +92,22 @@ def test_a_deadline_only_where_the_file_has_one(bag: DagBag) -> None:
         for name in ("linnerud__train", "linnerud__rollout"):
             (alert,) = other.dags[name].deadline
             assert alert.interval == timedelta(hours=2)
-            # Airflow clears no run whose deadline counts from when it was queued (#70368).
+            # Airflow cannot clear a run whose deadline counts from its queueing (#70368).
             assert alert.reference.reference_name == "AverageRuntimeDeadline"
             assert alert.callback.path == "titleholder.alerts.notifier.AlertNotifier"
             assert alert.callback.kwargs["email"] == ["a@example.com"]
             assert scheduled(other.dags[name]).deadline
 
 
-def test_the_rollout_of_a_model_without_duels() -> None:
+def test_the_rollout_dag_of_a_model_without_a_duel() -> None:
     with changed(duel=None) as other:
         dag = other.dags["linnerud__rollout"]
     assert [task.task_id for task in dag.topological_sort()] == ["observe", "update_traffic"]
     assert not scheduled(dag).timetable.can_be_scheduled
-    assert "judge" not in dag.params.get_param("intent").schema["enum"]
+    assert "evaluate" not in dag.params.get_param("intent").schema["enum"]
 
 
-def test_its_interval_is_seven_days_that_end_on_monday_at_three(bag: DagBag) -> None:
+def test_the_data_interval_is_the_week_before_monday_at_three(bag: DagBag) -> None:
     dag = scheduled(bag.dags["linnerud__train"])
     info = dag.next_dagrun_info(last_automated_run_info=None)
     assert info is not None
@@ -125,18 +125,18 @@ def broken() -> Iterator[Path]:
     path.unlink()
 
 
-def test_a_broken_model_is_told_and_the_others_load(broken: Path) -> None:
+def test_a_broken_model_is_an_import_error_and_the_others_load(broken: Path) -> None:
     bag = DagBag(str(DAGS_FOLDER))
     assert set(bag.dags) == {"linnerud__rollout", "linnerud__train"}
-    (told,) = bag.import_errors.values()
-    assert "broken.yaml: shedule: is not a key; remove it or mend its spelling" in told
-    assert "broken.yaml: owner: is missing; add it" in told
+    (error,) = bag.import_errors.values()
+    assert "broken.yaml: shedule: is not a key; remove it or mend its spelling" in error
+    assert "broken.yaml: owner: is missing; add it" in error
 
 
 def test_staging_has_dags_of_its_own() -> None:
     path = DAGS_FOLDER / "models" / "linnerud-staging.yaml"
     path.write_text(
-        "model: linnerud-staging\nbased_on: linnerud\nendpoint: {display_name: staging}\nduel:\n"
+        "model: linnerud-staging\nextends: linnerud\nendpoint: {display_name: staging}\nduel:\n"
     )
     try:
         bag = DagBag(str(DAGS_FOLDER))
@@ -150,8 +150,22 @@ def test_staging_has_dags_of_its_own() -> None:
     assert len(bag.dags) == 4
 
 
+@pytest.mark.parametrize("folder", [".", "dags"])
+def test_the_dag_file_runs_as_a_script(folder: str) -> None:
+    """Airflow's usual smoke test of a DAG file, with the interpreter of `make setup` alone."""
+    done = subprocess.run(
+        [sys.executable, os.path.relpath("dags/titleholder_dags.py", folder)],
+        cwd=REPOSITORY / folder,
+        env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+
+
 def test_parsing_imports_no_heavy_library() -> None:
-    """A task's start pays for every import of the DAG file."""
+    """Every task imports the DAG file when it starts."""
     code = (
         "import sys; import airflow.sdk; import runpy; before = set(sys.modules);"
         f"runpy.run_path({str(DAGS_FOLDER / 'titleholder_dags.py')!r});"

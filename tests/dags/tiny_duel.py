@@ -1,5 +1,5 @@
-"""The smallest pipeline that keeps the contract of a duel: what it measures is chosen by the target
-that decides, which is the name of a case."""
+"""The smallest pipeline that fulfils the contract of a duel; its evidence is chosen by the primary
+target, which is the name of a case."""
 
 from kfp import dsl
 

@@ -1,4 +1,4 @@
-"""The smallest pipeline that keeps the contract: any team's could be plugged in like this."""
+"""The smallest pipeline that fulfils the contract."""
 
 from kfp import dsl
 

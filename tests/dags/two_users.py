@@ -1,4 +1,4 @@
-"""Two users of Airflow: ann may see every DAG, bob only those that BOBS_DAGS lists."""
+"""Two users of Airflow: ann may read every DAG, bob only those in BOBS_DAGS."""
 
 import os
 from typing import Any
@@ -7,12 +7,12 @@ from airflow.api_fastapi.auth.managers.simple.simple_auth_manager import SimpleA
 
 
 class TwoUsers(SimpleAuthManager):
-    """Airflow's simple auth manager, with rights to single DAGs."""
+    """Airflow's simple auth manager, with permissions for single DAGs."""
 
     def is_authorized_dag(
         self, *, method: Any, user: Any, access_entity: Any = None, details: Any = None
     ) -> bool:
-        """As there; and of a DAG that is named, only what is the user's."""
+        """As in Airflow; bob is authorized only for his DAGs."""
         allowed = super().is_authorized_dag(
             method=method, user=user, access_entity=access_entity, details=details
         )

@@ -1,4 +1,4 @@
-"""The model of docs/adding-a-model.md, as its reader writes it."""
+"""The model of docs/tutorials/adding-a-model.md."""
 
 import importlib.util
 import re
@@ -10,12 +10,12 @@ from kfp import compiler
 
 from tests.conftest import REPOSITORY
 
-PAGE = REPOSITORY / "docs" / "adding-a-model.md"
+PAGE = REPOSITORY / "docs" / "tutorials" / "adding-a-model.md"
 
 
 def blocks() -> Iterator[tuple[str, str]]:
-    """What the page says to write and to run, in its order: the path of a file, or "" for
-    commands, and the text."""
+    """The files and commands of the page, in order: the path of a file, or "" for commands, and the
+    text."""
     for kind, text in re.findall(r"```(\w+)\n(.*?)```", PAGE.read_text(), re.DOTALL):
         if kind == "sh":
             yield "", text
@@ -25,7 +25,7 @@ def blocks() -> Iterator[tuple[str, str]]:
 
 
 def file(path: str) -> str:
-    """The page's file of that path."""
+    """The text of the page's file of that path."""
     return dict(blocks())[path]
 
 

@@ -1,4 +1,4 @@
-"""The tables of docs/composer.md and the roles match the calls in the code."""
+"""The tables of docs/how-to/composer.md and the roles match the calls in the code."""
 
 import ast
 import inspect

@@ -29,7 +29,7 @@ class CommandLine:
         }
 
     def run(self, *arguments: str) -> str:
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-I", "-m", "airflow", *arguments],
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -38,7 +38,7 @@ class CommandLine:
             check=False,
             timeout=120,
         )
-        return done.stdout
+        return result.stdout
 
     def airflow(self, command: str, subcommand: str, *parameters: str) -> list[dict[str, Any]]:
         printed = self.run(command, subcommand, *parameters, "--output", "json")

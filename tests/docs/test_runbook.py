@@ -1,4 +1,4 @@
-"""docs/operations.md knows every sentence with which a run or a command refuses."""
+"""docs/how-to/operations.md lists every message with which a run or a command refuses."""
 
 import ast
 import re
@@ -9,7 +9,8 @@ import pytest
 from tests.conftest import REPOSITORY
 
 PACKAGE = REPOSITORY / "plugins" / "titleholder"
-TOLD_AS = {
+RUNBOOK = REPOSITORY / "docs" / "how-to" / "operations.md"
+ERRORS = {
     "InvalidRequest",
     "ManualActionRequired",
     "DriftDetected",
@@ -18,41 +19,40 @@ TOLD_AS = {
 }
 
 
-def words(node: ast.expr) -> str:
+def template(node: ast.expr) -> str:
     """The text of a message, with … for what is only known at run time."""
     match node:
         case ast.Constant(value=str(text)):
             return text
         case ast.JoinedStr(values=parts):
-            return "".join(words(part) for part in parts)
+            return "".join(template(part) for part in parts)
         case ast.BinOp(left=left, right=right):
-            return words(left) + words(right)
+            return template(left) + template(right)
     return "…"
 
 
-def sentences() -> Iterator[tuple[str, str]]:
-    """Where it is raised, and what is said before the remedy, of each."""
+def messages() -> Iterator[tuple[str, str]]:
+    """The place of each error, and its message up to the remedy."""
     for path in sorted(PACKAGE.rglob("*.py")):
         for node in ast.walk(ast.parse(path.read_text())):
             match node:
-                case ast.Call(func=ast.Name(id=name), args=[message, *_]) if name in TOLD_AS:
-                    said = re.sub("…+", "…", words(message)).partition("; ")[0]
-                    # Of one that another function words nothing is known here.
-                    if re.search(r"\w", said.replace("…", "")):
-                        yield f"{path.relative_to(PACKAGE)}:{node.lineno}", said
+                case ast.Call(func=ast.Name(id=name), args=[message, *_]) if name in ERRORS:
+                    text = re.sub("…+", "…", template(message)).partition("; ")[0]
+                    # The text of a message that another function makes is not known here.
+                    if re.search(r"\w", text.replace("…", "")):
+                        yield f"{path.relative_to(PACKAGE)}:{node.lineno}", text
 
 
-SENTENCES = dict(sentences())
+MESSAGES = dict(messages())
 
 
-def test_they_are_found() -> None:
-    assert len(SENTENCES) > 40
-    assert "… was changed by hand: …" in SENTENCES.values()
+def test_the_messages_are_found() -> None:
+    assert len(MESSAGES) > 40
+    assert "… was changed by hand: …" in MESSAGES.values()
 
 
-@pytest.mark.parametrize("where", SENTENCES)
-def test_the_runbook_knows_what_to_do(where: str) -> None:
-    page = (REPOSITORY / "docs" / "operations.md").read_text()
-    known = re.findall(r"`([^`]+)`", re.sub(r"```.*?```", "", page, flags=re.DOTALL))
-    said = SENTENCES[where].split(", for example")[0].strip()
-    assert said in known, f"{where}: docs/operations.md says nothing of: {said}"
+@pytest.mark.parametrize("place", MESSAGES)
+def test_the_runbook_lists_the_message(place: str) -> None:
+    page = re.sub(r"```.*?```", "", RUNBOOK.read_text(), flags=re.DOTALL)
+    message = MESSAGES[place].split(", for example")[0].strip()
+    assert message in re.findall(r"`([^`]+)`", page), f"{place}: not in the runbook: {message}"

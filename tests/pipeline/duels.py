@@ -132,12 +132,12 @@ class Duels:
         runtime = {"gcsOutputDirectory": f"{self.root}/runs", "parameterValues": values}
         job = PipelineJob()
         json_format.ParseDict({"pipelineSpec": spec, "runtimeConfig": runtime}, job._pb)
-        made = self._vertex().create_pipeline_job(
+        created = self._vertex().create_pipeline_job(
             parent=f"projects/{self.project}/locations/us-central1",
             pipeline_job=job,
             pipeline_job_id=f"duel-tests-{name}",
         )
-        return str(made.name)
+        return str(created.name)
 
     def result(self, job: str) -> Submitted:
         """The result of a job, after its end."""

@@ -73,7 +73,7 @@ def test_tasks_and_outputs_are_those_of_the_contract() -> None:
 
 
 def test_the_contract_names_every_parameter_and_its_type() -> None:
-    contract = (ROOT / "docs/pipeline-contract.md").read_text()
+    contract = (ROOT / "docs/reference/pipeline-contract.md").read_text()
     documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", contract, re.MULTILINE))
     types = {"STRING": "string", "NUMBER_DOUBLE": "double", "LIST": "list"}
     declared = SPEC["root"]["inputDefinitions"]["parameters"]
@@ -84,7 +84,7 @@ def test_the_contract_names_every_parameter_and_its_type() -> None:
 def test_the_contracts_smallest_pipeline_compiles(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    contract = (ROOT / "docs/pipeline-contract.md").read_text()
+    contract = (ROOT / "docs/reference/pipeline-contract.md").read_text()
     (source,) = re.findall(r"```python\n(.*?)```", contract, re.DOTALL)
     (tmp_path / "smallest.py").write_text(source)
     monkeypatch.syspath_prepend(tmp_path)
@@ -94,9 +94,9 @@ def test_the_contracts_smallest_pipeline_compiles(
     small = yaml.safe_load((tmp_path / "y.yaml").read_text())["root"]["inputDefinitions"][
         "parameters"
     ]
-    ours = SPEC["root"]["inputDefinitions"]["parameters"]
+    example = SPEC["root"]["inputDefinitions"]["parameters"]
     listed = {"key_column", "feature_columns", "target_columns"}
-    assert small == {name: kind for name, kind in ours.items() if name not in listed}
+    assert small == {name: kind for name, kind in example.items() if name not in listed}
 
 
 def steps() -> list[Any]:
@@ -185,8 +185,8 @@ def test_a_step_starts_in_an_empty_virtual_environment(
     path = f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"
     start = ["sh", "-c", container["command"][2], "python3", "-c", imports]
     environ = os.environ | {"PATH": path, "_KFP_RUNTIME": "true"}
-    done = subprocess.run(start, env=environ, capture_output=True, text=True, check=False)
-    assert done.returncode == 0, done.stderr
+    result = subprocess.run(start, env=environ, capture_output=True, text=True, check=False)
+    assert result.returncode == 0, result.stderr
     pip = [str(tmp_path / "bin/python"), "-m", "pip", "check"]
     check = subprocess.run(pip, capture_output=True, text=True, check=False).stdout
     lacking = [line for line in check.splitlines() if not line.startswith("kfp ")]

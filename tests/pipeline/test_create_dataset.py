@@ -96,13 +96,13 @@ def _peak_megabytes(table: str, folder: Path) -> float:
         "read(pathlib.Path(sys.argv[2]), sys.argv[1], **XY);"
         "print(pathlib.Path('/proc/self/status').read_text())"
     )
-    done = subprocess.run(
+    result = subprocess.run(
         [sys.executable, "-c", script, table, str(folder)],
         check=True,
         capture_output=True,
         text=True,
     )
-    return int(re.findall(r"VmHWM:\s+(\d+) kB", done.stdout)[0]) * 1024 / 1e6
+    return int(re.findall(r"VmHWM:\s+(\d+) kB", result.stdout)[0]) * 1024 / 1e6
 
 
 @pytest.mark.parametrize(

@@ -99,22 +99,22 @@ def expected_statistics(target: int) -> dict[str, Any]:
 
 
 def test_the_contract_names_every_parameter_and_output() -> None:
-    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
-    given, _, returned = contract.partition("## Outputs")
+    contract = (COMPILED.parents[1] / "docs/reference/duel.md").read_text()
+    inputs, _, outputs_section = contract.partition("## Outputs")
     spec = yaml.safe_load((COMPILED / "duel.yaml").read_text())
     kinds = {"STRING": "string", "NUMBER_DOUBLE": "double", "NUMBER_INTEGER": "integer"}
     kinds |= {"LIST": "list", "STRUCT": "struct"}
     outputs = spec["components"]["comp-compare"]["outputDefinitions"]["parameters"]
     for text, defined in (
-        (given, spec["root"]["inputDefinitions"]["parameters"]),
-        (returned.partition("## The evidence")[0], outputs),
+        (inputs, spec["root"]["inputDefinitions"]["parameters"]),
+        (outputs_section.partition("## The evidence")[0], outputs),
     ):
         documented = dict(re.findall(r"^\| `(\w+)` \| (\w+) \|", text, re.MULTILINE))
         assert documented == {name: kinds[d["parameterType"]] for name, d in defined.items()}
 
 
 def test_the_evidence_is_that_of_the_contract(results: dict[str, Submitted]) -> None:
-    contract = (COMPILED.parents[1] / "docs/duel.md").read_text()
+    contract = (COMPILED.parents[1] / "docs/reference/duel.md").read_text()
     (example,) = re.findall(r"```json\n(.*?)```", contract, re.DOTALL)
     assert json.loads(example).keys() == results["good"].outputs["evidence"].keys()
 

@@ -32,15 +32,15 @@ def test_memory_does_not_grow_with_the_rows(sandbox: Sandbox, tmp_path: Path) ->
     peaks = {}
     for count in (30_000, 300_000, 3_000_000):
         values = duels.parameters(duels.put_table(rows(count)), batch_size=10_000, **models)
-        done = subprocess.run(
+        result = subprocess.run(
             [sys.executable, "-c", SCRIPT, json.dumps(values), str(tmp_path / "report.html")],
             env={**os.environ, **sandbox.env},
             check=True,
             capture_output=True,
             text=True,
         )
-        assert int(done.stdout.split()[0]) > 0.6 * count, "most of the rows are compared"
-        peaks[count] = int(re.findall(r"VmHWM:\s+(\d+) kB", done.stdout)[0]) / 1024
+        assert int(result.stdout.split()[0]) > 0.6 * count, "most of the rows are compared"
+        peaks[count] = int(re.findall(r"VmHWM:\s+(\d+) kB", result.stdout)[0]) / 1024
     print("peak MiB by rows:", peaks)
     assert peaks[300_000] < 1.15 * peaks[30_000]
     assert peaks[3_000_000] < 1.15 * peaks[300_000]

@@ -38,12 +38,12 @@ class Runs:
         job = PipelineJob()
         runtime = {"gcsOutputDirectory": folder, "parameterValues": values}
         json_format.ParseDict({"pipelineSpec": SPEC, "runtimeConfig": runtime}, job._pb)
-        made = self.client.create_pipeline_job(
+        created = self.client.create_pipeline_job(
             parent=f"projects/{self.project}/locations/us-central1",
             pipeline_job=job,
             pipeline_job_id=f"pipeline-tests-{name}",
         )
-        return str(made.name)
+        return str(created.name)
 
     def result(self, job: str) -> tuple[str, dict[str, Any]]:
         """The final state of a job and its tasks by name."""

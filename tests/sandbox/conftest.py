@@ -1,4 +1,4 @@
-"""A local Vertex AI in a thread, over a real Cloud Storage emulator, with a clock to turn."""
+"""A local Vertex AI in a thread, with a Cloud Storage emulator and a manual clock."""
 
 import io
 import itertools
@@ -36,8 +36,8 @@ MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count
 _locations = itertools.count(1)
 
 
-class HandClock:
-    """Stands still until it is turned."""
+class ManualClock:
+    """A clock that only `advance` changes."""
 
     def __init__(self) -> None:
         self.now = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -50,7 +50,7 @@ class HandClock:
 
 
 class Storage:
-    """The emulator's base URL, and a way to put things there."""
+    """The emulator's base URL, and uploads to it."""
 
     bucket = "artifacts"
 
@@ -66,20 +66,36 @@ class Storage:
         self._client.bucket(self.bucket).blob(name).upload_from_string(content)
 
     def put_model(self, folder: str, model: Any) -> str:
-        """The artifact URI of `model` once it lies there."""
+        """Upload `model`, and return its artifact URI."""
         content = io.BytesIO()
         joblib.dump(model, content)
         self.put(f"{folder}/model.joblib", content.getvalue())
         return f"gs://{self.bucket}/{folder}"
 
     def put_constant(self, value: float) -> str:
-        """The artifact URI of a model that answers `[value, value]` to any three features."""
+        """The artifact URI of a model that predicts `[value, value]` for any three features."""
         model = LinearRegression().fit(np.eye(3), np.full((3, 2), value))
         return self.put_model(f"constant-{value}", model)
 
 
+def google_clients(url: str) -> tuple[Any, Any, Any, Any]:
+    """REST clients of a server for endpoints, models, predictions and pipeline jobs."""
+    kinds = (
+        aiplatform_v1.EndpointServiceClient,
+        aiplatform_v1.ModelServiceClient,
+        aiplatform_v1.PredictionServiceClient,
+        aiplatform_v1.PipelineServiceClient,
+    )
+    options = ClientOptions(api_endpoint=url)
+    endpoints, models, predictions, jobs = (
+        kind(transport="rest", credentials=AnonymousCredentials(), client_options=options)
+        for kind in kinds
+    )
+    return endpoints, models, predictions, jobs
+
+
 class Vertex:
-    """A running server, Google's clients for it, and short ways to often used calls."""
+    """A running server, Google's clients, and helpers for frequent calls."""
 
     def __init__(
         self,
@@ -90,7 +106,7 @@ class Vertex:
         faults: bool = False,
     ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
-        self.clock = HandClock()
+        self.clock = ManualClock()
         self._start: Callable[[], Any] = lambda: create_app(
             home,
             PROJECT,
@@ -109,15 +125,8 @@ class Vertex:
         self._server = uvicorn.Server(uvicorn.Config(self._start(), log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
-        options: dict[str, Any] = {
-            "transport": "rest",
-            "credentials": AnonymousCredentials(),
-            "client_options": ClientOptions(api_endpoint=self.url),
-        }
-        self.endpoints = aiplatform_v1.EndpointServiceClient(**options)
-        self.models = aiplatform_v1.ModelServiceClient(**options)
-        self.predictions = aiplatform_v1.PredictionServiceClient(**options)
-        self.jobs = aiplatform_v1.PipelineServiceClient(**options)
+        clients = google_clients(self.url)
+        self.endpoints, self.models, self.predictions, self.jobs = clients
         self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
 
     def stop(self) -> None:
@@ -134,13 +143,13 @@ class Vertex:
         self.start()
 
     def finish(self, future: Any, seconds: float = 60) -> Any:
-        """What the operation answers once its time is over; raises what it failed with."""
+        """The response of the operation after its time; raises its error."""
         self.clock.advance(seconds)
         self.endpoints.wait_operation({"name": future.operation.name})
         return future.result(timeout=10)
 
     def endpoint(self, endpoint_id: str = "linnerud", **fields: Any) -> types.Endpoint:
-        """A new endpoint, made."""
+        """Create an endpoint."""
         return self.finish(
             self.endpoints.create_endpoint(
                 parent=self.parent,
@@ -150,7 +159,7 @@ class Vertex:
         )
 
     def upload(self, artifact_uri: str, **request: Any) -> types.UploadModelResponse:
-        """A new model or version, uploaded."""
+        """Upload a model or version."""
         fields = request.pop("model", {})
         model = {
             "display_name": "linnerud",
@@ -163,7 +172,7 @@ class Vertex:
         )
 
     def deploy(self, endpoint: str, model: str, split: dict[str, int], **fields: Any) -> Any:
-        """The operation that deploys, started."""
+        """Start to deploy a model."""
         deployed = {"model": model, "dedicated_resources": MACHINE, **fields}
         return self.endpoints.deploy_model(
             endpoint=endpoint, deployed_model=deployed, traffic_split=split
@@ -172,7 +181,7 @@ class Vertex:
 
 @pytest.fixture(scope="session")
 def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
-    """A Cloud Storage emulator as a process, with one bucket."""
+    """A Cloud Storage emulator with one bucket."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     process = subprocess.Popen(
@@ -202,7 +211,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
 
 @pytest.fixture
 def own_vertex(tmp_path: Path, bucket: Storage) -> Iterator[Vertex]:
-    """A server for one test, which may stop and start it."""
+    """A server for one test, which may restart it."""
     server = Vertex(tmp_path, bucket.host)
     try:
         yield server
@@ -221,7 +230,7 @@ def _shared_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) ->
 
 @pytest.fixture
 def vertex(_shared_vertex: Vertex) -> Vertex:
-    """A server where the test has a location of its own, so that it finds nothing there."""
+    """A shared server, with an empty location for the test."""
     _shared_vertex.parent = f"projects/{PROJECT_NUMBER}/locations/test-{next(_locations)}"
     return _shared_vertex
 
@@ -237,14 +246,14 @@ def _faulty_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) ->
 
 @pytest.fixture
 def faulty_vertex(_faulty_vertex: Vertex) -> Vertex:
-    """As `vertex`, on a server with faults."""
+    """As `vertex`, with faults."""
     _faulty_vertex.parent = f"projects/{PROJECT_NUMBER}/locations/faulty-{next(_locations)}"
     return _faulty_vertex
 
 
 @pytest.fixture
 def faults(_faulty_vertex: Vertex) -> Iterator[Faults]:
-    """Faults in `faulty_vertex`, none at first and none left behind."""
+    """Faults in `faulty_vertex`, empty before and after the test."""
     found = Faults(_faulty_vertex.url)
     found.clear()
     try:

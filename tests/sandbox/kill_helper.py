@@ -1,4 +1,4 @@
-"""A server that can be killed: `python -m sandbox.vertex` as a process of its own."""
+"""A server that can be killed: `python -m sandbox.vertex` in a separate process."""
 
 import json
 import os
@@ -14,9 +14,9 @@ import httpx
 from tests.conftest import REPOSITORY
 from tests.sandbox.conftest import PROJECT
 
-# Imports once what every server needs, and becomes one for every line: `python -m sandbox.vertex`
-# with these arguments, but in a tenth of the time.
-NURSERY = """
+# Imports the modules of the server once, and forks a server for each line with its arguments: this
+# takes a tenth of the time of `python -m sandbox.vertex`.
+FORK_SERVER = """
 import json, os, signal, sys
 from sandbox.vertex import __main__ as server
 signal.signal(signal.SIGCHLD, signal.SIG_IGN)
@@ -29,18 +29,18 @@ for line in sys.stdin:
 """
 
 
-class Mortal:
-    """A server in a process of its own, on one port, killed and started again."""
+class KillableServer:
+    """A server process on a fixed port that can be killed and started again."""
 
     def __init__(self, home: Path, storage_host: str, *arguments: str, forked: bool) -> None:
         with socket.create_server(("127.0.0.1", 0)) as probe:
             port = str(probe.getsockname()[1])
         self.url = f"http://127.0.0.1:{port}"
         times = [f"--{what}-seconds=0.02" for what in ("deploy", "undeploy", "other")]
-        where = ["--port", port, "--home", str(home), "--project", PROJECT]
-        self._arguments = [*where, *times, *arguments]
+        location = ["--port", port, "--home", str(home), "--project", PROJECT]
+        self._arguments = [*location, *times, *arguments]
         self._environment = {**os.environ, "STORAGE_EMULATOR_HOST": storage_host}
-        self._nursery = self._popen("-c", NURSERY) if forked else None
+        self._fork_server = self._popen("-c", FORK_SERVER) if forked else None
         self._process: subprocess.Popen[str] | None = None
         self.pid = 0
 
@@ -55,15 +55,15 @@ class Mortal:
         )
 
     def start(self) -> None:
-        if self._nursery is None:
+        if self._fork_server is None:
             self._process = self._popen("-m", "sandbox.vertex", *self._arguments)
             self.pid = self._process.pid
         else:
-            assert self._nursery.stdin is not None
-            assert self._nursery.stdout is not None
-            self._nursery.stdin.write(json.dumps(self._arguments) + "\n")
-            self._nursery.stdin.flush()
-            self.pid = int(self._nursery.stdout.readline())
+            assert self._fork_server.stdin is not None
+            assert self._fork_server.stdout is not None
+            self._fork_server.stdin.write(json.dumps(self._arguments) + "\n")
+            self._fork_server.stdin.flush()
+            self.pid = int(self._fork_server.stdout.readline())
         deadline = time.monotonic() + 60
         while True:
             try:
@@ -85,8 +85,8 @@ class Mortal:
     def close(self) -> None:
         if self.pid and _alive(self.pid):
             self.end(signal.SIGTERM)
-        if self._nursery is not None:
-            self._nursery.communicate(timeout=20)
+        if self._fork_server is not None:
+            self._fork_server.communicate(timeout=20)
 
 
 def _alive(pid: int) -> bool:

@@ -2,7 +2,14 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from titleholder.freshness import Coverage, Metadata, Outcome, Rule, judge, judge_metadata
+from titleholder.freshness import (
+    Coverage,
+    FreshnessState,
+    Metadata,
+    Rule,
+    check_coverage,
+    check_metadata,
+)
 from titleholder.intervals import Interval
 
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)
@@ -12,14 +19,15 @@ RULE = Rule(
     timestamp="measured_at",
     warn_after=timedelta(hours=6),
     error_after=timedelta(hours=24),
-    wait=timedelta(hours=12),
+    timeout=timedelta(hours=12),
     min_rows=500,
 )
 ON_TIME = END + timedelta(minutes=1)
-TOO_LATE = END + RULE.wait
+BEFORE = WEEK.start - timedelta(days=1)
+TOO_LATE = END + RULE.timeout
 
 
-def covered(
+def coverage_of(
     rows: int = 2000, before_end: float = 0.5, later: int = 0, nulls: int = 0, future: int = 0
 ) -> Coverage:
     last = END - timedelta(hours=before_end) if rows else None
@@ -27,52 +35,62 @@ def covered(
 
 
 @pytest.mark.parametrize(
-    ("coverage", "outcome", "says"),
+    ("coverage", "state", "message"),
     [
-        (covered(), Outcome.FRESH, "covers"),
-        (covered(before_end=6), Outcome.FRESH, "covers"),
-        (covered(before_end=6.1), Outcome.WARN, "training goes on with 2000 rows"),
-        (covered(before_end=24), Outcome.WARN, "24.0 h before"),
-        (covered(before_end=24.1), Outcome.STALE, "waiting until 2026-11-16 15:00 UTC"),
-        (covered(rows=499), Outcome.STALE, "fewer than min_rows 500"),
-        (covered(rows=0), Outcome.STALE, "no row in"),
-        (covered(rows=0, later=7), Outcome.EMPTY, "though 7 rows after it"),
-        (covered(nulls=1), Outcome.UNKNOWN, "is NULL in 1 rows"),
-        (covered(future=3), Outcome.UNKNOWN, "later than now in 3 rows"),
-        (covered(rows=0, nulls=2, future=3), Outcome.UNKNOWN, "NULL"),
+        (coverage_of(), FreshnessState.FRESH, "covers"),
+        (coverage_of(before_end=6), FreshnessState.FRESH, "covers"),
+        (coverage_of(before_end=6.1), FreshnessState.WARN, "training goes on with 2000 rows"),
+        (coverage_of(before_end=24), FreshnessState.WARN, "24.0 h before"),
+        (coverage_of(before_end=24.1), FreshnessState.STALE, "waiting until 2026-11-16 15:00 UTC"),
+        (coverage_of(rows=499), FreshnessState.STALE, "fewer than min_rows 500"),
+        (coverage_of(rows=0), FreshnessState.STALE, "no row in"),
+        (coverage_of(rows=0, later=7), FreshnessState.EMPTY, "though 7 rows after it"),
+        (coverage_of(nulls=1), FreshnessState.UNKNOWN, "is NULL in 1 rows"),
+        (coverage_of(future=3), FreshnessState.UNKNOWN, "later than now in 3 rows"),
+        (coverage_of(rows=0, nulls=2, future=3), FreshnessState.UNKNOWN, "NULL"),
     ],
 )
-def test_outcomes(coverage: Coverage, outcome: Outcome, says: str) -> None:
-    finding = judge(RULE, coverage, WEEK, ON_TIME)
-    assert finding.outcome is outcome
-    assert says in finding.sentence
-    assert (finding.wait_until is not None) == (outcome is Outcome.STALE)
+def test_the_freshness_of_a_coverage(
+    coverage: Coverage, state: FreshnessState, message: str
+) -> None:
+    finding = check_coverage(RULE, coverage, WEEK, ON_TIME)
+    assert finding.state is state
+    assert message in finding.reason
+    assert (finding.wait_until is not None) == (state is FreshnessState.STALE)
 
 
-def test_stale_is_waited_for_until_the_deadline_and_not_longer() -> None:
-    stale = covered(rows=0)
-    assert judge(RULE, stale, WEEK, TOO_LATE - timedelta(seconds=1)).wait_until == TOO_LATE
-    finding = judge(RULE, stale, WEEK, TOO_LATE)
-    assert finding.outcome is Outcome.STALE
+def test_a_stale_source_is_waited_for_until_the_timeout() -> None:
+    stale = coverage_of(rows=0)
+    assert check_coverage(RULE, stale, WEEK, TOO_LATE - timedelta(seconds=1)).wait_until == TOO_LATE
+    finding = check_coverage(RULE, stale, WEEK, TOO_LATE)
+    assert finding.state is FreshnessState.STALE
     assert finding.wait_until is None
-    assert "the wait for it ended" in finding.sentence
+    assert "the wait for it ended" in finding.reason
 
 
-def test_an_old_week_is_judged_as_it_was_then() -> None:
+def test_the_freshness_of_an_old_week_does_not_change() -> None:
     years_later = END + timedelta(days=1000)
-    assert judge(RULE, covered(), WEEK, years_later).outcome is Outcome.FRESH
+    assert check_coverage(RULE, coverage_of(), WEEK, years_later).state is FreshnessState.FRESH
 
 
 @pytest.mark.parametrize(
-    ("metadata", "outcome"),
+    ("metadata", "state"),
     [
-        (Metadata(rows=0, modified=ON_TIME, streaming=False), Outcome.EMPTY),
-        (Metadata(rows=0, modified=ON_TIME, streaming=True), Outcome.FRESH),
-        (Metadata(rows=9, modified=WEEK.start - timedelta(days=1), streaming=False), Outcome.STALE),
-        (Metadata(rows=9, modified=WEEK.start - timedelta(days=1), streaming=True), Outcome.FRESH),
-        (Metadata(rows=9, modified=ON_TIME, streaming=False), Outcome.FRESH),
-        (Metadata(rows=None, modified=None, streaming=False), Outcome.FRESH),
+        (Metadata(rows=0, modified=ON_TIME, streaming=False), FreshnessState.EMPTY),
+        (Metadata(rows=0, modified=ON_TIME, streaming=True), FreshnessState.FRESH),
+        (
+            Metadata(rows=9, modified=BEFORE, streaming=False),
+            FreshnessState.STALE,
+        ),
+        (
+            Metadata(rows=9, modified=BEFORE, streaming=True),
+            FreshnessState.FRESH,
+        ),
+        (Metadata(rows=9, modified=ON_TIME, streaming=False), FreshnessState.FRESH),
+        (Metadata(rows=None, modified=None, streaming=False), FreshnessState.FRESH),
     ],
 )
-def test_free_metadata_can_only_condemn(metadata: Metadata, outcome: Outcome) -> None:
-    assert judge_metadata(RULE, metadata, WEEK, ON_TIME).outcome is outcome
+def test_metadata_alone_can_only_rule_a_source_out(
+    metadata: Metadata, state: FreshnessState
+) -> None:
+    assert check_metadata(RULE, metadata, WEEK, ON_TIME).state is state

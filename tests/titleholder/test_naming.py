@@ -11,15 +11,15 @@ from titleholder.intervals import Interval, last_complete
 from titleholder.labels import (
     dag_run_label,
     format_label_time,
-    label_recency,
     parse_label_time,
-    recency_of_label,
 )
 from titleholder.naming import (
     Recency,
     TrainingRun,
     deployed_model_id_of,
+    label_recency,
     recency_of,
+    recency_of_label,
     training_run_of,
 )
 
@@ -27,11 +27,11 @@ WEEK = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), datetime(2026, 11, 16, 3, 
 CRON = "0 3 * * 1"
 
 
-def dag_run(**given: object) -> dict[str, object]:
-    return {"dag_run": SimpleNamespace(clear_number=0, **given)}
+def dag_run(**context: object) -> dict[str, object]:
+    return {"dag_run": SimpleNamespace(clear_number=0, **context)}
 
 
-def test_the_names_of_a_run() -> None:
+def test_the_names_of_a_training_run() -> None:
     run = TrainingRun("linnerud", WEEK, 2)
     assert run.name == "linnerud-20261109t0300-20261116t0300-g2"
     assert deployed_model_id_of(run.name) == run.deployed_model_id
@@ -46,18 +46,18 @@ def test_the_names_of_a_run() -> None:
         *("m1-20261109t0300-20261116t0300-g100", "m1-20261109t0300-20261116t0300-g²"),
     ],
 )
-def test_an_alias_that_is_no_name_of_a_run(alias: str) -> None:
+def test_an_alias_that_is_no_training_run(alias: str) -> None:
     assert recency_of(alias) is deployed_model_id_of(alias) is None
 
 
-def test_a_label_is_read_again() -> None:
+def test_times_and_recencies_as_labels() -> None:
     assert parse_label_time(format_label_time(WEEK.end)) == WEEK.end
     assert parse_label_time("") is parse_label_time("20261316t030000z") is None
     recency = Recency(WEEK.end, 12)
     assert label_recency(recency) == "20261116t030000z-g12"
     assert recency_of_label(label_recency(recency)) == recency
-    for wrong in ("", "20261116t030000z", "20261116t030000z-g", "-g1", "20261116t030000z-g²"):
-        assert recency_of_label(wrong) is None
+    for invalid in ("", "20261116t030000z", "20261116t030000z-g", "-g1", "20261116t030000z-g²"):
+        assert recency_of_label(invalid) is None
 
 
 ends = st.datetimes(datetime(2020, 1, 1), datetime(2150, 1, 1)).map(
@@ -67,7 +67,7 @@ generations = st.integers(0, 99)
 
 
 @given(ends, generations)
-def test_names_keep_googles_rules(end: datetime, generation: int) -> None:
+def test_names_fit_the_rules_of_vertex_ai(end: datetime, generation: int) -> None:
     run = TrainingRun("a-long-model-name", Interval(end - timedelta(days=7), end), generation)
     assert re.fullmatch(r"[a-z][a-z0-9-]{0,126}[a-z0-9]", run.name)
     assert re.fullmatch(r"[1-9][0-9]{9}", run.deployed_model_id)
@@ -77,18 +77,18 @@ def test_names_keep_googles_rules(end: datetime, generation: int) -> None:
 
 
 @given(ends, generations, ends, generations)
-def test_a_deployed_model_id_is_of_one_run_of_a_model(
-    end: datetime, generation: int, other_end: datetime, other: int
+def test_deployed_model_ids_of_a_model_are_unique(
+    end: datetime, generation: int, other_end: datetime, other_generation: int
 ) -> None:
     one, two = (
         TrainingRun("m1", Interval(until - timedelta(days=7), until), number)
-        for until, number in ((end, generation), (other_end, other))
+        for until, number in ((end, generation), (other_end, other_generation))
     )
     same = one.recency == two.recency
     assert (one.deployed_model_id == two.deployed_model_id) == same
 
 
-def test_the_same_week_of_two_models_has_two_deployed_model_ids() -> None:
+def test_two_models_have_different_deployed_model_ids_for_the_same_week() -> None:
     names = [f"model-{number}" for number in range(100)]
     ids = {TrainingRun(name, WEEK, 0).deployed_model_id for name in names}
     assert len(ids) == len(names)
@@ -99,10 +99,10 @@ def test_the_same_week_of_two_models_has_two_deployed_model_ids() -> None:
 
 
 def test_a_cleared_run_is_a_new_generation() -> None:
-    given = dag_run(data_interval_start=WEEK.start, data_interval_end=WEEK.end)
-    assert training_run_of("m1", CRON, given) == TrainingRun("m1", WEEK, 0)
-    given["dag_run"].clear_number = 3
-    assert training_run_of("m1", CRON, given) == TrainingRun("m1", WEEK, 3)
+    context = dag_run(data_interval_start=WEEK.start, data_interval_end=WEEK.end)
+    assert training_run_of("m1", CRON, context) == TrainingRun("m1", WEEK, 0)
+    context["dag_run"].clear_number = 3
+    assert training_run_of("m1", CRON, context) == TrainingRun("m1", WEEK, 3)
     with pytest.raises(ManualActionRequired, match="delete its old pipeline jobs"):
         TrainingRun("m1", WEEK, 99).next_generation()
 
@@ -113,11 +113,11 @@ def test_a_cleared_run_is_a_new_generation() -> None:
 def test_a_manual_run_without_logical_date_gets_the_last_complete_week(after: datetime) -> None:
     after = after.replace(tzinfo=UTC)
     assert last_complete(CRON, after) == WEEK
-    given = dag_run(data_interval_start=None, data_interval_end=None, run_after=after)
-    assert training_run_of("m1", CRON, given).interval == WEEK
+    context = dag_run(data_interval_start=None, data_interval_end=None, run_after=after)
+    assert training_run_of("m1", CRON, context).interval == WEEK
 
 
-def test_run_labels_tell_dag_runs_apart() -> None:
+def test_the_labels_of_two_dag_runs_differ() -> None:
     assert dag_run_label("a", "b") != dag_run_label("a", "c")
     assert re.fullmatch(
         r"[a-z0-9]{1,63}", dag_run_label("a", "scheduled__2026-11-16T03:00:00+00:00")

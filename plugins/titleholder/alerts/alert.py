@@ -2,21 +2,20 @@
 
 import logging
 from dataclasses import dataclass, replace
-from enum import StrEnum
+from typing import Self
+
+from titleholder.labels import DescribedEnum
 
 
-class AlertKind(StrEnum):
+class AlertKind(DescribedEnum):
     """The kind of an alert. The value is its title, `description` says when it is sent, `level` is
     that of its line in the log: error for a failure, warning where a person should look."""
 
-    description: str
     level: int
 
-    def __new__(cls, title: str, description: str, level: int = logging.INFO) -> "AlertKind":
+    def __new__(cls, title: str, description: str, level: int = logging.INFO) -> Self:
         """The title as a string."""
-        made = str.__new__(cls, title)
-        made._value_ = title
-        made.description = description
+        made = super().__new__(cls, title, description)
         made.level = level
         return made
 

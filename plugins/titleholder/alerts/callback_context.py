@@ -18,7 +18,7 @@ from titleholder.alerts.from_failure import (
     alert_for_run,
     alert_for_task,
 )
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.errors import error_message
 
 
 class TaskFailure(AirflowFailException):

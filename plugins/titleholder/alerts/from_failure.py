@@ -94,7 +94,7 @@ def alert_for_stale_source(
         AlertKind.STALE,
         model,
         f"data of {interval}",
-        f"{late:.1f} h after the end of the interval: {finding.sentence}.",
+        f"{late:.1f} h after the end of the interval: {finding.reason}.",
         "unchanged; this interval's model is not trained yet.",
         f"Load the rows: the run checks every {every} and continues by itself; at "
         f"{finding.wait_until:%Y-%m-%d %H:%M} UTC it fails.",

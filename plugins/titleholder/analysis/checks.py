@@ -1,4 +1,4 @@
-"""Checks of one measurement: each kind of bad input has an issue of its own. No I/O."""
+"""Checks of the evidence of a duel, one issue for each kind of bad input. No I/O."""
 
 import math
 from collections.abc import Iterator
@@ -11,23 +11,23 @@ from titleholder.analysis.issues import EvidenceIssue
 from titleholder.analysis.trailing import are_consistent, trailing_windows
 from titleholder.config.duel import Duel, format_days, format_loss
 
-# The greatest part of the sum of squares that one row may carry.
+# The largest part of the sum of squares that one row may have.
 MAX_ROW_WEIGHT = 0.1
-# Clocks differ a little.
+# The tolerated difference between clocks.
 SKEW = timedelta(minutes=5)
 
 Issues = dict[EvidenceIssue, str]
 
 
 def check_evidence(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Issues:
-    """The issues, gravest first, each with half a sentence. Total."""
+    """The issues, most severe first, each with its reason. Total."""
     found = [
         *_subject(evidence, rules, context),
         *_times(evidence, rules, context),
         *_counts(evidence, rules),
         *_differences(evidence, rules),
     ]
-    # The first sentence of each.
+    # The first reason of each issue.
     reasons = dict(reversed(found))
     return {issue: reasons[issue] for issue in EvidenceIssue if issue in reasons}
 
@@ -35,11 +35,11 @@ def check_evidence(evidence: Evidence, rules: Duel, context: EvaluationContext) 
 def _subject(
     evidence: Evidence, rules: Duel, context: EvaluationContext
 ) -> Iterator[tuple[EvidenceIssue, str]]:
-    about = (evidence.champion, evidence.challenger)
-    if about != (context.champion, context.challenger):
+    subject = (evidence.champion, evidence.challenger)
+    if subject != (context.champion, context.challenger):
         yield (
             EvidenceIssue.WRONG_SUBJECT,
-            f"it is about {about[0]} and {about[1]}, not about these two models",
+            f"it is about {subject[0]} and {subject[1]}, not about these two models",
         )
     if (evidence.loss, evidence.target) != (rules.loss, rules.target):
         yield (
@@ -52,35 +52,35 @@ def _subject(
 def _times(
     evidence: Evidence, rules: Duel, context: EvaluationContext
 ) -> Iterator[tuple[EvidenceIssue, str]]:
-    now, since, measured, newest = context.now, context.since, evidence.measured, evidence.newest
+    skew, stale = EvidenceIssue.CLOCK_SKEW, EvidenceIssue.STALE
+    now, since, measured = context.now, context.since, evidence.measured
+    newest, evaluated = evidence.newest, context.newest_evaluated
     if newest is None and evidence.n != 0:
-        yield EvidenceIssue.CLOCK_SKEW, "its newest row has no time"
-    # Differences: near the ends of the calendar a sum has no answer.
+        yield skew, "its newest row has no time"
+    # Differences of times, as a sum overflows near the ends of the calendar.
     if any(time.utcoffset() is None for time in (now, since, measured, newest or now)):
-        yield EvidenceIssue.CLOCK_SKEW, "a time has no time zone"
+        yield skew, "a time has no time zone"
     elif since - now > SKEW:
-        yield (
-            EvidenceIssue.CLOCK_SKEW,
-            f"the challenger's traffic was set at {since}, later than now",
-        )
+        yield skew, f"the challenger's traffic was set at {since}, later than now"
     elif measured - now > SKEW:
-        yield EvidenceIssue.CLOCK_SKEW, f"it was measured at {measured}, later than now"
+        yield skew, f"it was measured at {measured}, later than now"
     elif newest is not None and newest - measured > SKEW:
-        yield EvidenceIssue.CLOCK_SKEW, f"its newest row is of {newest}, later than it was measured"
+        yield skew, f"its newest row is of {newest}, later than it was measured"
     elif measured < since:
         yield (
-            EvidenceIssue.STALE,
+            stale,
             "it was measured before the challenger received its present traffic percentage",
         )
-    elif newest is not None and context.seen is not None and newest < context.seen:
+    elif newest is not None and evaluated is not None and newest < evaluated:
         yield (
-            EvidenceIssue.STALE,
-            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated on "
-            f"rows until {context.seen:%Y-%m-%d %H:%M} UTC before",
+            stale,
+            f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated "
+            "on "
+            f"rows until {evaluated:%Y-%m-%d %H:%M} UTC before",
         )
     elif newest is not None and now - newest > rules.max_evidence_age:
         yield (
-            EvidenceIssue.STALE,
+            stale,
             f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, older than "
             f"{format_days(rules.max_evidence_age)}",
         )
@@ -88,11 +88,11 @@ def _times(
 
 def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
     n, champion, challenger = evidence.n, evidence.champion_rows, evidence.challenger_rows
-    if wrong := contradiction(evidence):
-        yield EvidenceIssue.INVALID_COUNTS, wrong
+    if problem := contradiction(evidence):
+        yield EvidenceIssue.INVALID_COUNTS, problem
         return
-    # A model that fails on as many rows as a decision needs is broken. A champion without any valid
-    # prediction is so at once, since traffic must not go back to it.
+    # A model that fails on `min_rows` rows is broken. A champion without any valid prediction is
+    # broken on any number of rows, since traffic must not go back to it.
     for failed, issue, role in (
         (challenger - n, EvidenceIssue.CHAMPION_INVALID, "champion"),
         (champion - n, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
@@ -109,7 +109,7 @@ def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, st
             EvidenceIssue.MISSING_PREDICTIONS,
             f"the challenger's prediction is invalid on {bad:.0f} rows",
         )
-    # Without rows none lacks its label.
+    # Without rows there is no coverage to check.
     if evidence.rows and evidence.coverage < rules.min_label_coverage:
         yield (
             EvidenceIssue.LOW_COVERAGE,
@@ -125,7 +125,7 @@ def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, st
 def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
     n, mean, variance = evidence.n, evidence.mean, evidence.variance
     if not n >= 2:
-        # Mean and variance of so few rows are NULL or NaN, which is no error.
+        # Mean and variance of fewer than 2 rows are NULL or NaN, which is no error.
         return
     if not (math.isfinite(mean) and math.isfinite(variance)):
         yield (
@@ -133,7 +133,7 @@ def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssu
             f"a mean of {mean} with a variance of {variance} is no measurement",
         )
     elif variance < 0:
-        yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} cannot be"
+        yield EvidenceIssue.NEGATIVE_VARIANCE, f"a variance of {variance} is impossible"
     elif n < rules.min_rows:
         return
     elif variance == 0:
@@ -144,31 +144,31 @@ def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssu
 
 
 def _recent_regression(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
-    """The mean over all rows shows late that a challenger has become worse. Here every window of
-    newest days is tested by an interval for one look: a test that can only hold back does not
-    raise the probability of a wrong promotion, however often it is repeated."""
+    """Whether the challenger is worse on the newest days, which the mean over all rows shows late.
+    Every trailing window is tested by an interval for one look: a test that can only hold a
+    promotion does not raise the probability of a wrong one, however often it is repeated."""
     if not are_consistent(evidence.days, evidence.n):
         yield (
             EvidenceIssue.NO_DAILY_BREAKDOWN,
             f"its days are not those of its {evidence.n:.0f} rows",
         )
-    elif evidence.mean >= -rules.margin:  # else all rows together show it
+    elif evidence.mean >= -rules.margin:  # otherwise the mean over all rows shows it
         z = NormalDist().inv_cdf(1 - rules.alpha / 2)
-        for part in trailing_windows(evidence.days, rules.min_rows):
-            half = z * math.sqrt(part.variance / part.n)
-            if not part.mean + half >= -rules.margin:
+        for window in trailing_windows(evidence.days, rules.min_rows):
+            half = z * math.sqrt(window.variance / window.n)
+            if not window.mean + half >= -rules.margin:
                 yield (
                     EvidenceIssue.RECENT_REGRESSION,
-                    f"the challenger is worse lately: {part.mean:.4g} ({part.mean - half:.4g} to "
-                    f"{part.mean + half:.4g}) on the newest {part.n:.0f} rows",
+                    f"the challenger is worse lately: {window.mean:.4g} ({window.mean - half:.4g} "
+                    f"to {window.mean + half:.4g}) on the newest {window.n:.0f} rows",
                 )
                 return
 
 
 def _heavy_tail(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
-    """The central limit theorem needs that no single row matters (Lindeberg and Feller): the
-    greatest squared deviation over the sum of all must become small. While it is not, a rare
-    great loss may be missing from the rows, and the mean looks better than it is."""
+    """Whether one row dominates the variance. The central limit theorem requires that the largest
+    squared deviation over the sum of all becomes small (Lindeberg and Feller); until then a rare
+    large loss may be missing from the rows, and the mean is too good."""
     deviation = math.sqrt(evidence.variance)
     for extreme in (evidence.smallest, evidence.largest):
         far = (extreme - evidence.mean) / deviation

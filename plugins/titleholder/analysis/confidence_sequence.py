@@ -1,4 +1,4 @@
-"""A confidence sequence for a mean: an interval that may be looked at as often as one likes."""
+"""Confidence sequence for a mean: an interval that is valid at every look."""
 
 import math
 
@@ -6,12 +6,12 @@ import math
 def interval(
     n: float, mean: float, variance: float, alpha: float, planned_rows: float
 ) -> tuple[float, float]:
-    """Low and high end, in the unit of `mean`.
+    """Low and high end of the confidence interval, in the unit of `mean`.
 
     `n` rows have that mean and that sample variance (divisor n - 1, BigQuery's VAR_SAMP), in the
-    square of the mean's unit. Over all n together, the true mean lies outside at some time with a
-    probability of at most `alpha` (both sides together), asymptotically. The interval is tightest
-    near `planned_rows` rows, which has to be chosen before the first look.
+    square of the mean's unit. The probability that the true mean lies outside at any n is at most
+    `alpha` (both sides together), asymptotically. The interval is narrowest near `planned_rows`
+    rows, which must be chosen before the first look.
 
     The Gaussian mixture boundary of Waudby-Smith, Arbour, Sinha, Kennedy and Ramdas, "Time-uniform
     central limit theory and asymptotic confidence sequences", Annals of Statistics 52 (2024),
@@ -37,7 +37,7 @@ def radius(n: float, alpha: float, rho2: float) -> float:
 
 
 def rho_squared(alpha: float, planned_rows: float) -> float:
-    """The rho^2 whose interval is tightest after `planned_rows` rows; 0 < alpha <= 0.5.
+    """The rho^2 whose interval is narrowest after `planned_rows` rows; 0 < alpha <= 0.5.
 
     With x = n rho^2 the squared radius is (1 + 1/x) (log(1 + x) - 2 log alpha) / n, least where
     x = log(1 + x) - 2 log alpha: exactly x = -W(-alpha^2 / e) - 1 with the branch -1 of Lambert's
@@ -47,8 +47,8 @@ def rho_squared(alpha: float, planned_rows: float) -> float:
     # 0.082120. The paper's approximation, 5.9915 + log(6.9915) = 7.9362, is where Newton starts.
     doubled = -2 * math.log(alpha)
     x = doubled + math.log1p(doubled)
-    # From the left of the root the convex function throws it to the right once; from there it
-    # comes down to the root and stays.
+    # The function is convex: a start left of the root leads to its right in one step, and from
+    # there the steps decrease to the root.
     for _ in range(60):
         x -= (x - math.log1p(x) - doubled) * (1 + x) / x
     return x / planned_rows

@@ -1,29 +1,29 @@
-"""Whether the counts of a duel can all be those of the same rows. No I/O."""
+"""Consistency of the counts of a duel. No I/O."""
 
 import math
 
 from titleholder.analysis.evidence import Evidence
 
-# Beyond it a float does not hold every whole number.
-_MOST_ROWS = 2.0**53
-# A share that was rounded on its way is still the same share.
-_ROUNDED = 1e-6
-_COUNTED = (
+# Above it a float cannot represent every integer.
+_MAX_COUNT = 2.0**53
+# The tolerance for a coverage that was rounded.
+_TOLERANCE = 1e-6
+_COUNTS = (
     *("rows", "rows_labelled", "rows_skipped", "champion_rows", "challenger_rows", "n"),
     *("champion_invalid_predictions", "challenger_invalid_predictions"),
 )
 
 
 def contradiction(evidence: Evidence) -> str:
-    """Which counts contradict the definitions of docs/duel.md, in half a sentence; empty where
-    there can be rows that have all of them. Total."""
-    counts = {name: getattr(evidence, name) for name in _COUNTED}
+    """The counts that contradict the definitions in docs/reference/duel.md, as a reason; "" if some
+    rows can have all of them. Total."""
+    counts = {name: getattr(evidence, name) for name in _COUNTS}
     if not (all(map(_is_whole_number, counts.values())) and _possible(**counts)):
         listed = ", ".join(f"{name} {count:.16g}" for name, count in counts.items())
         return f"these counts cannot be those of the same rows: {listed}"
     rows, labelled, coverage = evidence.rows, evidence.rows_labelled, evidence.coverage
-    share = labelled / rows if rows else 0.0
-    if not abs(coverage - share) <= _ROUNDED:
+    expected = labelled / rows if rows else 0.0
+    if not abs(coverage - expected) <= _TOLERANCE:
         return f"a coverage of {coverage} cannot be that of {labelled:.0f} in {rows:.0f} rows"
     return ""
 
@@ -38,11 +38,11 @@ def _possible(
     champion_invalid_predictions: float,
     challenger_invalid_predictions: float,
 ) -> bool:
-    """Whether some number of rows can be those that are labelled and usable.
+    """Whether some number of labelled and usable rows fits all counts.
 
-    The rows with a label are these and unusable ones. Of these rows each model gave a sound
-    prediction for its own, and a bad one for the others; n is of both. Bad ones may also be of
-    usable rows that have the label of another target alone.
+    A labelled row is usable or skipped. On each labelled and usable row a model's prediction is
+    valid or invalid; both are valid on n rows. Invalid predictions may also be of usable rows that
+    have only the label of another target.
     """
     usable = rows - rows_skipped
     champion_scored = champion_rows + champion_invalid_predictions
@@ -58,4 +58,4 @@ def _possible(
 
 
 def _is_whole_number(count: float) -> bool:
-    return 0 <= count <= _MOST_ROWS and count == math.floor(count)
+    return 0 <= count <= _MAX_COUNT and count == math.floor(count)

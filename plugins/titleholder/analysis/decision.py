@@ -1,4 +1,4 @@
-"""The decision that follows from a verdict: the next traffic step, a promotion, a rollback. No I/O."""
+"""The decision after a verdict: next traffic step, promotion or rollback. No I/O."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
@@ -15,7 +15,7 @@ from titleholder.rollout.intents import Promote, RoleIntent, RollBack, SetTraffi
 
 @dataclass(frozen=True)
 class Transition:
-    """The next move on the way to promotion; `traffic_percentage` is that of "next_step"."""
+    """The next move of a rollout; `traffic_percentage` belongs to "next_step"."""
 
     move: Literal["next_step", "promote", "hold", "rollback"]
     reason: str
@@ -25,14 +25,14 @@ class Transition:
 def next_transition(
     steps: Sequence[TrafficStep], percentage: int, live: timedelta, outcome: Outcome
 ) -> Transition:
-    """The move of a challenger that has had `percentage` for the time `live`, after a verdict.
+    """The move after a verdict on a challenger that has had `percentage` for the time `live`.
 
-    A rollback waits for nothing; a promotion goes through every greater step, each baked, and each
-    with a verdict of its own. A percentage between two steps, set by a person, bakes as long as the
-    lower of them, and the next greater step follows. Pure and total; steps in any order.
+    A rollback is immediate; a promotion passes every greater step, each with its bake time and its
+    own verdict. A percentage between two steps, set by a user, bakes as long as the lower of them,
+    and the next greater step follows. Pure and total; steps in any order.
     """
     if not 1 <= percentage <= 99:
-        return Transition("hold", f"{percentage} % is no challenger's traffic percentage")
+        return Transition("hold", f"{percentage} % is not a challenger's traffic percentage")
     if outcome is Outcome.ROLLBACK:
         return Transition("rollback", f"the verdict at {percentage} % is to roll back")
     if outcome is not Outcome.PROMOTE:
@@ -45,7 +45,7 @@ def next_transition(
             "hold",
             f"{percentage} % bakes for {format_days(bake)}, and has for {format_days(live)}",
         )
-    greater = [one.traffic_percentage for one in ordered if one.traffic_percentage > percentage]
+    greater = [s.traffic_percentage for s in ordered if s.traffic_percentage > percentage]
     if greater:
         reason = f"{percentage} % is passed; {greater[0]} % is next"
         return Transition("next_step", reason, greater[0])
@@ -54,8 +54,8 @@ def next_transition(
 
 @dataclass(frozen=True)
 class Decision:
-    """The intent that follows, None for none, and the reason in one sentence. `needs_approval`: a
-    person has to approve the intent first."""
+    """The intent that follows, if any, and the reason in one sentence. With `needs_approval` a user
+    has to approve the intent first."""
 
     intent: RoleIntent | None
     reason: str
@@ -68,51 +68,52 @@ def decide(
     """The decision on a challenger that has had `percentage` for the time `live`.
 
     A rollback is done whatever `rollout.promotion` is; "manual" leaves promotion and traffic steps
-    to a person, "approval" only the promotion. Pure and total.
+    to a user, "approval" only the
+    approval of a promotion. Pure and total.
     """
-    then = next_transition(rollout.traffic_steps, percentage, live, verdict.outcome)
-    reason = f"{verdict.reason}; {then.reason}"
-    if then.move == "rollback":
+    transition = next_transition(rollout.traffic_steps, percentage, live, verdict.outcome)
+    reason = f"{verdict.reason}; {transition.reason}"
+    if transition.move == "rollback":
         return Decision(RollBack(challenger), reason)
-    if then.move == "hold":
+    if transition.move == "hold":
         return Decision(None, reason if verdict.outcome is Outcome.PROMOTE else verdict.reason)
     if rollout.promotion == "manual":
         return Decision(None, f"{reason}; rollout.promotion is manual, so nothing is changed")
-    if then.move == "promote":
+    if transition.move == "promote":
         return Decision(Promote(challenger), reason, rollout.promotion == "approval")
-    return Decision(SetTrafficPercentage(challenger, then.traffic_percentage or 0), reason)
+    return Decision(SetTrafficPercentage(challenger, transition.traffic_percentage or 0), reason)
 
 
 def unchanged_since(events: Sequence[Event], challenger: str, percentage: int) -> datetime | None:
-    """The time since which the challenger has had that traffic percentage without a break, by the
-    model's events, oldest first; None when they do not tell."""
-    begun = None
+    """The time since when the challenger has had that traffic percentage without interruption, by
+    the model's events, oldest first; None if the events do not show it."""
+    since = None
     for event in reversed(events):
         if event.action in NO_CHANGE_ACTIONS:
             continue
         split = event.split_after or {}
         if event.challenger_after != challenger or split.get(challenger) != percentage:
             break
-        begun = event.time
+        since = event.time
         before = event.split_before
         if before is not None and before.get(challenger) != percentage:
-            # It was changed by hand before this event restored it.
+            # It was changed by hand before this event.
             break
-    return begun
+    return since
 
 
 def newest_row(events: Sequence[Event], challenger: str) -> datetime | None:
-    """The time of the newest row in the evaluations of this challenger so far; None for none."""
+    """The time of the newest row in the earlier evaluations of this challenger, if any."""
     times = []
     for event in _evaluations(events, challenger):
-        # Rows that others wrote may hold anything.
+        # Events written by other versions may have any content.
         with suppress(KeyError, TypeError, ValueError):
             times.append(datetime.fromisoformat(event.evidence["duel"]["last_row"]))
     return max((time for time in times if time.tzinfo is not None), default=None)
 
 
 def analysis_count(events: Sequence[Event], challenger: str, job: str) -> int:
-    """The number of duels by which this challenger was evaluated, the one of `job` included."""
+    """The number of duels by which this challenger was evaluated, including the one of `job`."""
     jobs = {event.evidence.get("job") for event in _evaluations(events, challenger)}
     return len(jobs | {job})
 

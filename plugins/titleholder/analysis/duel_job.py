@@ -1,6 +1,8 @@
-"""What a duel is given and what it gives back: docs/duel.md, as code. No I/O."""
+"""Parameters and result of a duel job, as docs/reference/duel.md defines them. No I/O."""
 
+import math
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +21,8 @@ COMPARE = "compare"
 
 @dataclass(frozen=True)
 class DuelJob:
-    """One duel: of whom, and on rows before which time. `generation` counts those that had to be
-    started again."""
+    """One duel of two deployed models, at the time `at`. `generation` is increased when the job has
+    to be started again."""
 
     model: str
     champion: str
@@ -30,15 +32,16 @@ class DuelJob:
 
     @property
     def name(self) -> str:
-        """The pipeline job's id, at most 90 of `[a-z0-9-]`: another pair has another."""
+        """The pipeline job's id, at most 90 of `[a-z0-9-]`, derived from the pair and the time."""
         when = f"{self.at.astimezone(UTC):%Y%m%dt%H%M}"
         return f"{self.model}-duel-{self.champion}-{self.challenger}-{when}-g{self.generation}"
 
     def next_generation(self) -> "DuelJob":
-        """The same duel once more."""
+        """The same duel with the next generation."""
         if self.generation == MAX_GENERATION:
             raise ManualActionRequired(
-                f"{self.name} was the last of too many tries; delete old pipeline jobs"
+                f"{self.name} was the last of {MAX_GENERATION + 1} attempts; delete old pipeline "
+                "jobs"
             )
         return replace(self, generation=self.generation + 1)
 
@@ -46,14 +49,14 @@ class DuelJob:
 def duel_parameters(
     config: ModelConfig,
     duel: Duel,
-    places: Mapping[str, str],
-    between: ModelPair,
+    environment: Mapping[str, str],
+    pair: ModelPair,
     at: datetime,
 ) -> dict[str, Any]:
-    """The runtime parameters of a duel on the rows that were old enough at `at`. `places` are its
+    """The runtime parameters of a duel on the rows that were labelled at `at`. `environment` has
     `project`, `location`, `source_table` and `artifact_root`."""
-    given: dict[str, Any] = {
-        **places,
+    parameters: dict[str, Any] = {
+        **environment,
         "timestamp_column": config.source.timestamp,
         "feature_columns": duel.feature_columns,
         "target_columns": duel.target_columns,
@@ -61,31 +64,32 @@ def duel_parameters(
         "loss": duel.loss,
         "labels_until": f"{(at - duel.label_delay).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }
-    for role, who in (("champion", between.champion), ("challenger", between.challenger)):
-        given |= {f"{role}_uri": who.uri, f"{role}_sha256": who.sha256}
-        given[f"{role}_data_interval_end"] = who.data_interval_end
-    return given
+    for role, model in (("champion", pair.champion), ("challenger", pair.challenger)):
+        parameters[f"{role}_uri"] = model.uri
+        parameters[f"{role}_sha256"] = model.sha256
+        parameters[f"{role}_data_interval_end"] = model.data_interval_end
+    return parameters
 
 
 def duel_result(job: Job) -> tuple[dict[str, Any], str]:
-    """The evidence of a finished job, as its report carries it, and the report's URI. Raises
-    PipelineError for a job that has none."""
+    """The evidence of a finished job, from the metadata of its report, and the report's URI. Raises
+    PipelineError for a job without them."""
     for task in job.tasks:
         report = task.artifacts.get("report") if task.name == COMPARE else None
         if report is not None and isinstance(report.metadata.get("evidence"), dict):
             return report.metadata["evidence"], report.uri
     raise PipelineError(
         f"{job.name} is no duel: its task 'compare' has no artifact 'report' with the metadata "
-        "'evidence'; see docs/duel.md"
+        "'evidence'; see docs/reference/duel.md"
     )
 
 
-def parse_evidence(raw: Mapping[str, Any], between: ModelPair, at: datetime) -> Evidence:
-    """What a duel measured at `at`, for a verdict, which believes none of it: a number that is
-    missing or no number is NaN, a model or loss that is another is not taken for ours."""
+def parse_evidence(raw: Mapping[str, Any], pair: ModelPair, at: datetime) -> Evidence:
+    """Evidence from the metadata of a duel's report, measured at `at`. Total: a number that is
+    missing or invalid is NaN, and a model with another digest gets another id."""
     return Evidence(
-        champion=_model_id(raw, "champion", between.champion),
-        challenger=_model_id(raw, "challenger", between.challenger),
+        champion=_model_id(raw, "champion", pair.champion),
+        challenger=_model_id(raw, "challenger", pair.challenger),
         loss=str(raw.get("loss")),
         target=str(raw.get("primary_target")),
         n=_agreed(raw, "n"),
@@ -108,42 +112,40 @@ def parse_evidence(raw: Mapping[str, Any], between: ModelPair, at: datetime) -> 
 
 
 def _model_id(raw: Mapping[str, Any], role: str, expected: RegisteredModel) -> str:
-    said = raw.get(role)
-    if isinstance(said, dict) and said.get("sha256") == expected.sha256:
+    found = raw.get(role)
+    if isinstance(found, dict) and found.get("sha256") == expected.sha256:
         return expected.id
     return "another model"
 
 
 def _number(raw: Mapping[str, Any], name: str) -> float:
     value = raw.get(name)
-    if isinstance(value, bool) or not isinstance(value, int | float):
-        return float("nan")
-    try:
-        return float(value)
-    except OverflowError:
-        return float("nan")
+    with suppress(OverflowError):
+        if isinstance(value, int | float) and not isinstance(value, bool):
+            return float(value)
+    return math.nan
 
 
 def _agreed(raw: Mapping[str, Any], name: str) -> float:
-    """A number that the evidence gives twice; NaN where the entry of the deciding target among all
-    targets has another."""
+    """A number that the evidence has twice; NaN if the entry of the primary target in `targets` has
+    another value."""
     targets, target = raw.get("targets"), raw.get("primary_target")
     entry = targets.get(target) if isinstance(targets, dict) and isinstance(target, str) else None
-    said = _number(raw, name)
-    if isinstance(entry, dict) and name in entry and _number(entry, name) != said:
-        return float("nan")
-    return said
+    value = _number(raw, name)
+    if isinstance(entry, dict) and name in entry and _number(entry, name) != value:
+        return math.nan
+    return value
 
 
 def _days(value: object) -> tuple[DifferenceStats, ...]:
-    """The days in their order; none of them where one has no date, or two have the same."""
+    """The days in their order; empty if a day has no date, or the dates do not rise."""
     found = value if isinstance(value, list) and all(isinstance(d, dict) for d in value) else []
     dates = [_time(day.get("day")) for day in found]
     known = [date for date in dates if date is not None]
-    if len(known) < len(found) or len(set(known)) < len(found) or known != sorted(known):
+    if len(known) < len(found) or known != sorted(set(known)):
         return ()
     return tuple(
-        # The variance of a single row is not known, and of no weight.
+        # The variance of a single row is unknown and has no weight.
         DifferenceStats(n, _number(day, "mean"), 0.0 if n == 1 else _number(day, "variance"))
         for day, n in ((day, _number(day, "n")) for day in found)
     )

@@ -1,4 +1,4 @@
-"""The evaluation of a challenger: verdict, guardrails and decision, for the record. No I/O."""
+"""Evaluation of a challenger: verdict, guardrails and decision. No I/O."""
 
 import hashlib
 from collections.abc import Mapping, Sequence
@@ -31,7 +31,7 @@ from titleholder.rollout.view import View
 @dataclass(frozen=True)
 class DuelResult:
     """The result of a duel: its job's resource name, the time of its evidence, the evidence as
-    docs/duel.md describes it, and the URI of its report."""
+    docs/reference/duel.md describes it, and the URI of its report."""
 
     job: str
     at: datetime
@@ -49,7 +49,7 @@ class Evaluation:
 
 
 def policy_of(config: ModelConfig) -> str:
-    """A digest of the sections `rollout` and `duel`, by which verdicts are decided."""
+    """A digest of the sections `rollout` and `duel`, which determine decisions."""
     text = config.model_dump_json(include={"rollout", "duel"})
     return hashlib.sha256(text.encode()).hexdigest()
 
@@ -57,23 +57,23 @@ def policy_of(config: ModelConfig) -> str:
 def evaluation_context(
     pair: ModelPair, view: View, events: Sequence[Event], job: str, now: datetime
 ) -> EvaluationContext:
-    """The context of the look at `now`, with the duel `job`, on the challenger of `view`.
+    """The context of an evaluation of `view`'s challenger at `now`, with the duel `job`.
 
-    `events` are the model's, oldest first: those of this endpoint tell how long the challenger has
+    `events` are the model's, oldest first: those of this endpoint show how long the challenger has
     had its traffic percentage, and how often and on which rows it was evaluated. Without them the
-    time of the endpoint's last change counts, which is no earlier, and never one before the
-    challenger was deployed, so that its time is not overestimated.
+    endpoint's last change counts, which is no earlier; a time before the challenger's deployment
+    does not count. So the time at this percentage is never overestimated.
     """
     challenger = pair.challenger.id
     own = events_of_endpoint(events, view.endpoint, view.created)
-    begun = unchanged_since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
+    since = unchanged_since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
     deployed = view.deployed_model(challenger)
     if deployed is not None and deployed.deployed_at is not None:
-        begun = max(begun, deployed.deployed_at)
+        since = max(since, deployed.deployed_at)
     return EvaluationContext(
         pair.champion.id,
         challenger,
-        begun,
+        since,
         now,
         analysis_count(own, challenger, job),
         newest_row(own, challenger),
@@ -128,7 +128,7 @@ def _findings(
 ) -> GuardrailFindings:
     pair = (context.champion, context.challenger)
     split = limits = None
-    # An aborted challenger has no traffic percentage to compare with.
+    # An aborted challenger receives no traffic to test.
     if observed.requests is not None and 1 <= percentage <= 99:
         champion_requests, challenger_requests = (observed.requests[model] for model in pair)
         split = check_sample_ratio(champion_requests, challenger_requests, percentage)

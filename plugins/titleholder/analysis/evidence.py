@@ -1,4 +1,4 @@
-"""What a duel hands over: sufficient statistics of the paired losses, and whence they are."""
+"""Evidence of a duel (sufficient statistics of paired losses) and context of its evaluation."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,21 +8,20 @@ from titleholder.analysis.trailing import DifferenceStats
 
 @dataclass(frozen=True)
 class Evidence:
-    """One measurement. Nothing is believed of it: whatever is in it, a verdict comes out.
+    """One measurement, unchecked: any value of any field leads to a verdict.
 
-    The differences are loss of the champion minus loss of the challenger on the same labelled row,
-    so that more than 0 favours the challenger. `n` rows have that `mean` (in the loss's unit) and
-    that sample `variance` (divisor n - 1); `smallest` and `largest` are the extreme differences.
-    `rows` are in the window, `rows_labelled` of them have a label, `rows_skipped` no sound
-    features, and `coverage` is the share that is labelled, 0 to 1 (0 without rows).
-    `champion_rows` and `challenger_rows` count the labelled rows on which each gave a finite loss;
-    n rows are those of both. `champion_invalid_predictions` and `challenger_invalid_predictions`
-    count the rows, labelled or not, for which each gave no sound prediction. `champion` and
+    Differences are the champion's loss minus the challenger's on the same labelled row; above 0
+    the challenger is better. `n` rows have that `mean` (in the loss's unit) and that sample
+    `variance` (divisor n - 1); `smallest` and `largest` are the extreme differences. `rows` is the
+    number of rows in the window; `rows_labelled` of them have a label, `rows_skipped` have no valid
+    features, and `coverage` is the labelled part, 0 to 1 (0 without rows). `champion_rows` and
+    `challenger_rows` count the labelled rows on which each model has a finite loss, `n` those on
+    which both have. `champion_invalid_predictions` and `challenger_invalid_predictions` count the
+    rows, labelled or not, for which each model gave no valid prediction. `champion` and
     `challenger` are deployed model ids.
 
-    `newest` is the time of the newest row (None without rows), `measured` when they were scored;
-    both are aware. `days` are the same n rows day by day, oldest first; empty where that is not
-    known.
+    `newest` is the time of the newest row (None without rows), `measured` the time of scoring, both
+    aware. `days` has the same n rows by day, oldest first; empty if unknown.
     """
 
     champion: str
@@ -49,18 +48,22 @@ class Evidence:
 
 @dataclass(frozen=True)
 class EvaluationContext:
-    """Who is judged, and when: deployed model ids, the time since which the challenger has had its
-    present share, and `now`, both aware; `looks` counts the verdicts on this challenger, this one
-    included; `seen` is the time of the newest row that an earlier one of them had, if any."""
+    """The models and times of an evaluation.
+
+    `champion` and `challenger` are deployed model ids; since `since` the challenger has had its
+    traffic percentage. `analysis_count` counts the evaluations of this challenger, including this
+    one; `newest_evaluated` is the time of the newest row of the earlier ones, if any. All times
+    are aware.
+    """
 
     champion: str
     challenger: str
     since: datetime
     now: datetime
     analysis_count: int
-    seen: datetime | None = None
+    newest_evaluated: datetime | None = None
 
     @property
     def time_at_percentage(self) -> timedelta:
-        """How long the challenger has had its present share."""
+        """How long the challenger has had its traffic percentage."""
         return self.now - self.since

@@ -1,4 +1,4 @@
-"""Guardrails: findings on live traffic that hold or end a rollout and never promote."""
+"""Guardrails: findings on live traffic that hold or end a rollout and never promote. No I/O."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
@@ -17,9 +17,8 @@ SETTLING_TIME = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class LiveObservations:
-    """Requests by deployed model id, from the endpoint's request log, and metrics by deployed model
-    id; None where not configured or not readable. `unreadable` has one sentence for each that could
-    not be read."""
+    """Requests from the endpoint's request log, and metrics, each by deployed model id; None if not
+    configured or not readable. `unreadable` has one sentence for each that could not be read."""
 
     requests: Mapping[str, float] | None = None
     arms: Mapping[str, ArmMetrics] | None = None
@@ -28,7 +27,7 @@ class LiveObservations:
 
 @dataclass(frozen=True)
 class GuardrailFindings:
-    """Findings on live traffic; None where nothing was observed."""
+    """Findings on live traffic; None for what was not observed."""
 
     sample_ratio: SampleRatioFinding | None = None
     limits: LimitsFinding | None = None
@@ -40,9 +39,9 @@ def apply_guardrails(
 ) -> Verdict:
     """The verdict, limited by the findings on live traffic. Pure and total.
 
-    In this order: a limit that only the challenger breaks rolls back at once; no rollback to a
-    champion that breaks a limit which the challenger keeps, or that gives no predictions; any other
-    rollback stays; any other issue leaves the traffic as it is, until `max_duration`.
+    In this order: a limit that only the challenger breaks rolls back at once; a champion that
+    breaks a limit which the challenger keeps, or that gives no predictions, is never rolled back
+    to; any other rollback stays; any other issue leaves the traffic as it is, until `max_duration`.
     """
     limits = live.limits
     if limits and limits.issue is GuardrailIssue.CHALLENGER_LIMITS:
@@ -58,28 +57,28 @@ def apply_guardrails(
                 found, outcome=Outcome.INCONCLUSIVE, reason=reason, issue=limits.issue.value
             )
         return found
-    # A better challenger may replace a champion that breaks its limits, and few requests are no
-    # reason to change a verdict that changes nothing.
+    # A better challenger may replace a champion that breaks its limits, and too few requests do
+    # not matter to a verdict that changes nothing.
     ignored = (
         GuardrailIssue.CHAMPION_LIMITS
         if found.outcome is Outcome.PROMOTE
         else GuardrailIssue.INSUFFICIENT_REQUESTS
     )
-    issues = [(issue, why) for issue, why in _issues(live) if issue is not ignored]
+    issues = [(issue, reason) for issue, reason in _issues(live) if issue is not ignored]
     if not issues or found.outcome is Outcome.INCONCLUSIVE:
         return found
-    issue, why = issues[0]
-    reason = f"{why}; and {found.reason}"
+    issue, problem = issues[0]
+    reason = f"{problem}; and {found.reason}"
     waits = issue is GuardrailIssue.INSUFFICIENT_REQUESTS
     outcome = Outcome.HOLD if waits else Outcome.INCONCLUSIVE
     if found.outcome is Outcome.PROMOTE:
-        outcome, reason = timeout_outcome(rules, context, f"; and {why}") or (outcome, reason)
+        outcome, reason = timeout_outcome(rules, context, f"; and {problem}") or (outcome, reason)
     return replace(found, outcome=outcome, reason=reason, issue=issue.value)
 
 
 def _issues(live: GuardrailFindings) -> Iterator[tuple[GuardrailIssue, str]]:
-    """The issues, gravest first, each with the reason."""
-    if live.sample_ratio and live.sample_ratio.outcome == "off":
+    """The issues, most severe first, each with its reason."""
+    if live.sample_ratio and live.sample_ratio.outcome == "mismatch":
         reason = f"the requests do not fit the traffic split: {live.sample_ratio.reason}"
         yield GuardrailIssue.TRAFFIC_SPLIT, reason
     found = live.limits.issue if live.limits else None

@@ -1,24 +1,26 @@
-"""The issues of evidence and of live traffic. None of them allows a promotion."""
+"""Issues of evidence and of live traffic. None of them allows a promotion."""
 
-from enum import Enum, StrEnum
+from enum import Enum
+
+from titleholder.labels import DescribedEnum
 
 
 class EvidenceIssue(Enum):
-    """An issue of evidence: (word, waits, may_roll_back, may_end, description), gravest first.
+    """An issue of evidence: (word, waits, may_roll_back, may_end, description), most severe first.
 
-    waits: more rows will settle it, so the verdict is hold; otherwise inconclusive. may_roll_back:
-    an interval that lies wholly below the margin still rolls back, because that direction only
-    restores what was there before. may_end: `max_duration` still applies.
+    waits: more rows will settle it, so the verdict is hold, otherwise inconclusive. may_roll_back:
+    an interval wholly below `-margin` still rolls back, as a rollback only restores the state
+    before. may_end: `max_duration` still applies.
     """
 
-    # With wrong times the rows may be some that a model was trained on, and no deadline is known.
+    # With wrong times a model may have been trained on the rows, and max_duration is unreliable.
     CLOCK_SKEW = ("clock_skew", False, False, False, "a time lies in the future or has no zone")
     # Traffic must not go back to a champion that gives no predictions.
     CHAMPION_INVALID = (
         *("champion_invalid", False, False, False),
         "the champion gave no valid prediction on many rows",
     )
-    # Numbers about another challenger or loss, or that cannot have been counted, prove nothing.
+    # Statistics of another challenger or loss, or with impossible counts, prove nothing.
     WRONG_SUBJECT = (
         *("wrong_subject", False, False, True),
         "it is about other models, another loss or another target",
@@ -29,10 +31,9 @@ class EvidenceIssue(Enum):
     NEGATIVE_VARIANCE = ("negative_variance", False, False, True, "the variance is below 0")
     # The interval is asymptotic: below min_rows it is not known to hold for either side.
     INSUFFICIENT_ROWS = ("insufficient_rows", True, False, True, "fewer rows than `min_rows`")
-    # All rows differ by the same amount, as two copies of a model do, or as a challenger does that
-    # is worse on every row by the same amount.
+    # Two copies of a model, or a challenger that is worse by the same amount on every row.
     ZERO_VARIANCE = ("zero_variance", False, True, True, "all rows differ by the same amount")
-    # The verdict rolls back for this alone.
+    # This alone is a reason to roll back.
     CHALLENGER_INVALID = (
         *("challenger_invalid", False, True, True),
         "the challenger gave no valid prediction on many rows",
@@ -49,18 +50,18 @@ class EvidenceIssue(Enum):
         *("no_daily_breakdown", False, True, True),
         "its days do not add up to its rows",
     )
-    # Mostly there are only too few rows yet on which the models differ.
+    # Usually the models differ on too few rows so far.
     HEAVY_TAIL = (
         *("heavy_tail", True, True, True),
         "one row carries more than a tenth of the sum of squares",
     )
-    # A difference that was clear when it was measured still is.
+    # A difference that was clear at the time of measurement still is.
     STALE = (
         *("stale", False, True, True),
         "it is older than `max_evidence_age`, than the traffic percentage, or than the evidence of "
         "an earlier verdict",
     )
-    # If it lasts, all rows together will show it, too.
+    # If it lasts, the mean over all rows will show it.
     RECENT_REGRESSION = (
         *("recent_regression", True, True, True),
         "the challenger is worse on the newest days",
@@ -76,17 +77,8 @@ class EvidenceIssue(Enum):
         self.description = description
 
 
-class GuardrailIssue(StrEnum):
-    """An issue of live traffic (see guardrails and limits)."""
-
-    description: str
-
-    def __new__(cls, word: str, description: str) -> "GuardrailIssue":
-        """The issue as a string; `description` says what it means."""
-        made = str.__new__(cls, word)
-        made._value_ = word
-        made.description = description
-        return made
+class GuardrailIssue(DescribedEnum):
+    """An issue of live traffic, found by limits.py, sample_ratio.py or when reading it."""
 
     CHALLENGER_LIMITS = (
         "challenger_limits",

@@ -1,4 +1,4 @@
-"""Champion and challenger of an evaluation, with their registered artifacts. No I/O."""
+"""The champion and challenger of an evaluation, with their registered artifacts. No I/O."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from titleholder.rollout.view import View
 
 @dataclass(frozen=True)
 class Evaluate:
-    """The intent of a scheduled run: evaluate the challenger."""
+    """The intent of a scheduled rollout run: evaluate the challenger."""
 
 
 @dataclass(frozen=True)
@@ -40,32 +40,33 @@ class ModelPair:
 
 
 def model_pair(view: View) -> ModelPair | None:
-    """The pair to evaluate now; None when there is no challenger.
+    """The pair to evaluate; None without a challenger.
 
-    Raises ManualActionRequired when the endpoint was changed by hand, and for a model whose version
-    lacks what a duel needs.
+    Raises DriftDetected if the endpoint was changed by hand, ManualActionRequired for a model whose
+    version lacks the digest or interval that a duel needs.
     """
     roles = resolve_roles(view).roles if view.endpoint is not None else None
     if roles is None or roles.challenger is None:
         return None
     return ModelPair(
-        _known(view, "champion", roles.champion), _known(view, "challenger", roles.challenger)
+        _registered(view, "champion", roles.champion),
+        _registered(view, "challenger", roles.challenger),
     )
 
 
-def require_same_pair(view: View, pinned: ModelPair) -> View:
-    """The view; raises ManualActionRequired unless its pair is the one that was compared."""
-    now = model_pair(view)
-    if now != pinned:
-        found = str(now) if now else "no challenger"
+def require_same_pair(view: View, compared: ModelPair) -> View:
+    """The view; raises ManualActionRequired unless its pair is `compared`."""
+    present = model_pair(view)
+    if present != compared:
+        found = present or "no challenger"
         raise ManualActionRequired(
-            f"the evidence is about {pinned}, and there is {found} on {view.endpoint} now; the "
+            f"the evidence is about {compared}, and there is {found} on {view.endpoint} now; the "
             "next run evaluates again"
         )
     return view
 
 
-def _known(view: View, role: str, deployed_model_id: str) -> RegisteredModel:
+def _registered(view: View, role: str, deployed_model_id: str) -> RegisteredModel:
     deployed = view.deployed_model(deployed_model_id)
     version = view.version_served_by(deployed) if deployed is not None else None
     if deployed is None or version is None or not (version.digest and version.data_interval_end):

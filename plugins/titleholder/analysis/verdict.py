@@ -1,31 +1,34 @@
-"""The verdict on a challenger: evidence in, one of four outcomes out. No I/O."""
+"""The verdict on a challenger, from evidence to one of four outcomes. No I/O."""
 
 from dataclasses import dataclass
-from enum import StrEnum
 
 from titleholder.analysis.checks import Issues, check_evidence
 from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
 from titleholder.config.duel import Duel, format_days, format_loss
+from titleholder.labels import DescribedEnum
 
 
-class Outcome(StrEnum):
-    """The outcome of a verdict. Hold and inconclusive both leave the traffic as it is."""
+class Outcome(DescribedEnum):
+    """The outcome of a verdict."""
 
-    PROMOTE = "promote"
-    ROLLBACK = "rollback"
-    HOLD = "hold"  # no issue, or one that more rows or time will settle
-    INCONCLUSIVE = "inconclusive"  # time alone will not settle it: a person should look
+    PROMOTE = "promote", "the challenger is better, or not worse by more than the margin"
+    ROLLBACK = "rollback", "the challenger is worse, invalid or undecided for too long"
+    HOLD = "hold", "undecided: more rows or more time will settle it; the traffic stays as it is"
+    INCONCLUSIVE = (
+        "inconclusive",
+        "time will not settle it: a person should look; the traffic stays as it is",
+    )
 
 
 @dataclass(frozen=True)
 class Verdict:
-    """An outcome, the reason in one sentence, and the numbers that it rests on.
+    """An outcome, the reason in one sentence, and the statistics behind it.
 
-    `issue` is the gravest EvidenceIssue or GuardrailIssue, empty without one. `estimate`, `low` and
-    `high` are of the mean difference, champion's loss minus challenger's, in the loss's unit; `low`
-    and `high` are None where the numbers give no interval. `analysis_count` counts the looks.
+    `issue` is the most severe EvidenceIssue or GuardrailIssue, "" without one. `estimate` is the
+    mean difference, champion's loss minus challenger's, in the loss's unit; `low` and `high` are
+    the ends of its interval, None without one. `analysis_count` counts the looks.
     """
 
     outcome: Outcome
@@ -41,19 +44,19 @@ class Verdict:
 
 
 def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verdict:
-    """The verdict at this look; valid however many looks there were before. Pure and total.
+    """The verdict at this look, valid after any number of looks. Pure and total.
 
     In this order: a clear rollback, unless an issue forbids it; `max_duration`; the issues of the
     evidence; promotion; hold.
     """
-    wrong = check_evidence(evidence, rules, context)
-    ends = _interval(evidence, rules, wrong)
-    outcome, reason = _decide(evidence, rules, context, wrong, ends)
+    issues = check_evidence(evidence, rules, context)
+    ends = _interval(evidence, rules, issues)
+    outcome, reason = _decide(evidence, rules, context, issues, ends)
     low, high = ends or (None, None)
     return Verdict(
         outcome,
         reason,
-        next((issue.word for issue in wrong), ""),
+        next((issue.word for issue in issues), ""),
         evidence.n,
         evidence.mean,
         low,
@@ -67,25 +70,25 @@ def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verd
 def timeout_outcome(
     rules: Duel, context: EvaluationContext, objection: str
 ) -> tuple[Outcome, str] | None:
-    """Outcome and reason for a challenger that is still undecided after `max_duration`; None before.
-    `objection` is what speaks against its promotion."""
+    """Outcome and reason for a challenger without a decision after `max_duration`; None before.
+    `objection` is the reason against its promotion."""
     if context.time_at_percentage < rules.max_duration:
         return None
-    late = f"nothing was decided in {format_days(rules.max_duration)}{objection}"
+    reason = f"nothing was decided in {format_days(rules.max_duration)}{objection}"
     if rules.on_timeout == "rollback":
-        return Outcome.ROLLBACK, f"{late}; the champion stays"
-    return Outcome.INCONCLUSIVE, f"{late}; a person has to decide"
+        return Outcome.ROLLBACK, f"{reason}; the champion stays"
+    return Outcome.INCONCLUSIVE, f"{reason}; a person has to decide"
 
 
-# With one of these it is not known which model failed on how many rows.
-_UNCOUNTED = {
+# With these it is unknown on how many rows the challenger failed.
+_UNKNOWN_FAILURES = {
     EvidenceIssue.CLOCK_SKEW,
     EvidenceIssue.CHAMPION_INVALID,
     EvidenceIssue.WRONG_SUBJECT,
     EvidenceIssue.INVALID_COUNTS,
 }
-# With one of these the numbers give no interval.
-_BARRED = {
+# With these there is no interval.
+_NO_INTERVAL = {
     EvidenceIssue.WRONG_SUBJECT,
     EvidenceIssue.INVALID_COUNTS,
     EvidenceIssue.NO_ROWS,
@@ -95,8 +98,8 @@ _BARRED = {
 }
 
 
-def _interval(evidence: Evidence, rules: Duel, wrong: Issues) -> tuple[float, float] | None:
-    if _BARRED & wrong.keys():
+def _interval(evidence: Evidence, rules: Duel, issues: Issues) -> tuple[float, float] | None:
+    if _NO_INTERVAL & issues.keys():
         return None
     planned_rows = rules.planned_rows or rules.min_rows
     return interval(evidence.n, evidence.mean, evidence.variance, rules.alpha, planned_rows)
@@ -106,37 +109,40 @@ def _decide(
     evidence: Evidence,
     rules: Duel,
     context: EvaluationContext,
-    wrong: Issues,
+    issues: Issues,
     ends: tuple[float, float] | None,
 ) -> tuple[Outcome, str]:
-    gravest = next(iter(wrong), None)
-    objection = f"; and {wrong[gravest]}" if gravest else ""
-    where = _where(evidence, ends) if ends else ""
-    if ends and ends[1] < -rules.margin and all(issue.may_roll_back for issue in wrong):
-        return Outcome.ROLLBACK, f"the challenger is worse: {where}{objection}"
-    if EvidenceIssue.CHALLENGER_INVALID in wrong and not wrong.keys() & _UNCOUNTED:
-        return Outcome.ROLLBACK, wrong[EvidenceIssue.CHALLENGER_INVALID]
-    bar = 0.0 if rules.hypothesis == "superiority" else 0.0 - rules.margin
-    earned = ends is not None and ends[0] > bar and not wrong
-    if not earned and all(issue.may_end for issue in wrong):
-        late = timeout_outcome(rules, context, objection)
-        if late is not None:
-            return late
-    if gravest:
-        waits = all(issue.waits for issue in wrong)
-        return (Outcome.HOLD if waits else Outcome.INCONCLUSIVE), wrong[gravest]
-    if not earned:
-        return Outcome.HOLD, f"not decided yet: {where}; the low end must get above {bar:g}"
+    most_severe = next(iter(issues), None)
+    objection = f"; and {issues[most_severe]}" if most_severe else ""
+    estimate = _estimate(evidence, ends) if ends else ""
+    if ends and ends[1] < -rules.margin and all(issue.may_roll_back for issue in issues):
+        return Outcome.ROLLBACK, f"the challenger is worse: {estimate}{objection}"
+    if EvidenceIssue.CHALLENGER_INVALID in issues and not issues.keys() & _UNKNOWN_FAILURES:
+        return Outcome.ROLLBACK, issues[EvidenceIssue.CHALLENGER_INVALID]
+    threshold = 0.0 if rules.hypothesis == "superiority" else 0.0 - rules.margin
+    supported = ends is not None and ends[0] > threshold and not issues
+    if not supported and all(issue.may_end for issue in issues):
+        timed_out = timeout_outcome(rules, context, objection)
+        if timed_out is not None:
+            return timed_out
+    if most_severe:
+        waits = all(issue.waits for issue in issues)
+        return (Outcome.HOLD if waits else Outcome.INCONCLUSIVE), issues[most_severe]
+    if not supported:
+        return (
+            Outcome.HOLD,
+            f"not decided yet: {estimate}; the low end must get above {threshold:g}",
+        )
     if context.time_at_percentage < rules.min_duration:
         return (
             Outcome.HOLD,
-            f"good so far, but live for less than {format_days(rules.min_duration)}: {where}",
+            f"good so far, but live for less than {format_days(rules.min_duration)}: {estimate}",
         )
-    better = "better" if bar == 0 else f"not worse by more than {rules.margin:g}"
-    return Outcome.PROMOTE, f"the challenger is {better}: {where}"
+    better = "better" if threshold == 0 else f"not worse by more than {rules.margin:g}"
+    return Outcome.PROMOTE, f"the challenger is {better}: {estimate}"
 
 
-def _where(evidence: Evidence, ends: tuple[float, float]) -> str:
+def _estimate(evidence: Evidence, ends: tuple[float, float]) -> str:
     return (
         f"the {format_loss(evidence.loss)} of {evidence.target}, champion's minus challenger's, is "
         f"{evidence.mean:.4g} ({ends[0]:.4g} to {ends[1]:.4g}) on {evidence.n:.0f} rows"

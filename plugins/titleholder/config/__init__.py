@@ -1,1 +1,1 @@
-"""A model's YAML file: its sections, how it is read, and what is said of mistakes."""
+"""A model's YAML file: its sections, the loader and the error messages."""

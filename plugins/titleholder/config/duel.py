@@ -1,4 +1,4 @@
-"""The section `duel`: how champion and challenger are compared, and the rules of the verdict."""
+"""The section `duel`: the comparison of champion and challenger, and the rules of the verdict."""
 
 import itertools
 from collections.abc import Mapping
@@ -44,7 +44,7 @@ class Duel(Section):
         "0 5 * * *", description="five cron fields in UTC: when the challenger is evaluated"
     )
     template: Template = Field(
-        "duel.yaml", description="the pipeline template of the comparison (docs/duel.md)"
+        "duel.yaml", description="the pipeline template of the comparison (docs/reference/duel.md)"
     )
     timeout: Duration = Field(
         timedelta(hours=6), description="a job older than this is cancelled and the run fails"
@@ -103,9 +103,9 @@ class Duel(Section):
 
 
 def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
-    """The section with the columns of `pipeline.parameters` where it names none itself.
+    """The section, with the columns of `pipeline.parameters` as defaults.
 
-    Raises FieldError where neither does, and for a target that is not among the columns.
+    Raises FieldError if neither has columns, and for a target that is not among them.
     """
     found = {}
     for name in ("feature_columns", "target_columns"):
@@ -126,11 +126,10 @@ def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
 
 
 def shortest_period(cron: str) -> timedelta:
-    """The shortest time between two fire times, of a hundred or of fifty years; a year where there
-    is only one."""
+    """The shortest time between two of the next 100 fire times; a year if there is only one."""
     from croniter import croniter
 
-    # It ends where croniter looks no further, fifty years ahead.
+    # Fewer than 100 if they are rare: croniter searches fifty years.
     fires = croniter(cron, datetime(2026, 1, 1, tzinfo=UTC)).all_next(datetime)
     times = list(itertools.islice(fires, 100))
     gaps = [later - earlier for earlier, later in itertools.pairwise(times)]

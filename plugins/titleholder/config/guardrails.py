@@ -9,7 +9,7 @@ from titleholder.config.types import Duration, Section, Table
 
 
 class Metrics(Section):
-    """Limits on the errors and the latency of each deployed model, which are read from a table."""
+    """Limits on the errors and the latency of each deployed model, read from a table."""
 
     table: Table = Field(
         description="a table or view with errors and latency of each deployed model, written as "

@@ -1,7 +1,7 @@
-"""The JSON Schema of a model's YAML file, with which editors complete and check it.
+"""The JSON Schema of a model's YAML file, for completion and checks in editors.
 
-It is generated from the classes of this package and the descriptions of their fields.
-`dags/models/schema.json` is the committed copy, docs/reference/model-file.md the same for people.
+It is generated from the sections and the descriptions of their fields. `dags/models/schema.json` is
+the committed copy; docs/reference/model-file.md lists the same keys.
 """
 
 import json
@@ -16,73 +16,74 @@ from titleholder.config.loader import EXTENDS
 from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
 
-_DIALECT = "http://json-schema.org/draft-07/schema#"  # the newest that YAML's language server has
+_DIALECT = (
+    "http://json-schema.org/draft-07/schema#"  # the newest that YAML's language server supports
+)
 
 
 def model_schema() -> dict[str, Any]:
     """The JSON Schema of a model's file."""
-    made = ModelConfig.model_json_schema(schema_generator=_Generator)
-    sections = made.pop("$defs")
-    whole = _inlined(made, sections)
+    schema = ModelConfig.model_json_schema(schema_generator=_Generator)
+    schema = _inlined(schema, schema.pop("$defs"))
     return {
         "$schema": _DIALECT,
         "title": "A model of Titleholder",
-        "description": "One file in dags/models is one model; docs/reference/model-file.md lists the keys.",
-        # The file that it extends may have the other keys.
+        "description": "One file in dags/models is one model; docs/reference/model-file.md lists "
+        "the keys.",
+        # A file that extends another may leave out the other keys.
         "if": {"required": [EXTENDS]},
         "then": {"required": ["model"]},
-        "else": _demands(whole),
-        **whole,
+        "else": _pop_required(schema),
+        **schema,
     }
 
 
 def keys() -> Iterator[tuple[str, Any, str, str]]:
-    """(key such as `source.table`, its schema, its default as written, description) of every key
-    that is no section."""
+    """(key such as `source.table`, its schema, its default as JSON or "required", description) of
+    every key that is no section."""
     schema = model_schema()
     yield from _keys(schema, schema["else"], "")
 
 
 def _keys(
-    section: Mapping[str, Any], demands: Mapping[str, Any], above: str
+    section: Mapping[str, Any], required: Mapping[str, Any], above: str
 ) -> Iterator[tuple[str, Any, str, str]]:
     for name, key in section["properties"].items():
         if "properties" in key:
-            yield from _keys(key, demands.get("properties", {}).get(name, {}), f"{above}{name}.")
+            yield from _keys(key, required.get("properties", {}).get(name, {}), f"{above}{name}.")
             continue
-        required = name in demands.get("required", ())
-        default = "required" if required else json.dumps(key["default"]) if "default" in key else ""
+        default = json.dumps(key["default"]) if "default" in key else ""
+        if name in required.get("required", ()):
+            default = "required"
         yield f"{above}{name}", key, default, key.get("description", "")
 
 
 class _Generator(GenerateJsonSchema):
-    """With defaults as one writes them, and without what no editor needs."""
+    """With defaults as they are written in YAML, without titles."""
 
     def default_schema(self, schema: Any) -> dict[str, Any]:
-        """The default of a section is that of its keys; one of None or nothing says nothing."""
+        """No default for sections, whose keys have their own, and none for empty values."""
         default = schema.get("default")
-        made = self.generate_inner(schema["schema"])
+        inner = self.generate_inner(schema["schema"])
         if default in (None, "", timedelta(0)) or isinstance(default, BaseModel):
-            return made
-        return {
-            **made,
-            "default": format_duration(default) if isinstance(default, timedelta) else default,
-        }
+            return inner
+        written = format_duration(default) if isinstance(default, timedelta) else default
+        return {**inner, "default": written}
 
     def dict_schema(self, schema: Any) -> dict[str, Any]:
-        """What a key is not like is no key, rather than one of which nothing is asked."""
-        made = super().dict_schema(schema)
-        for pattern, values in made.pop("patternProperties", {}).items():
-            made |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
-        return made
+        """Keys that do not match the pattern are errors."""
+        inner = super().dict_schema(schema)
+        for pattern, values in inner.pop("patternProperties", {}).items():
+            inner |= {"propertyNames": {"pattern": pattern}, "additionalProperties": values}
+        return inner
 
     def field_title_should_be_set(self, schema: Any) -> bool:
-        """The key is its own title."""
+        """No titles, as they only repeat the key."""
         return False
 
 
 def _inlined(section: dict[str, Any], sections: Mapping[str, Any]) -> dict[str, Any]:
-    """The section with its own sections in place of references to them."""
+    """The section with its inner sections in place of references to them."""
     properties = {}
     for name, key in section["properties"].items():
         found = _resolved(key, sections)
@@ -94,10 +95,10 @@ def _inlined(section: dict[str, Any], sections: Mapping[str, Any]) -> dict[str, 
     return rest | {"properties": properties}
 
 
-def _demands(section: dict[str, Any]) -> dict[str, Any]:
-    """Takes out of the section, and the sections in it, which keys are required."""
+def _pop_required(section: dict[str, Any]) -> dict[str, Any]:
+    """Remove `required` from the section and its inner sections; return it as a schema."""
     inner = {name: key for name, key in section["properties"].items() if "properties" in key}
-    found = {name: demands for name, key in inner.items() if (demands := _demands(key))}
+    found = {name: needed for name, key in inner.items() if (needed := _pop_required(key))}
     required = section.pop("required", None)
     return ({"required": required} if required else {}) | ({"properties": found} if found else {})
 
@@ -107,7 +108,7 @@ def _resolved(key: Any, sections: Mapping[str, Any]) -> Any:
         case {"$ref": reference, **rest}:
             return _resolved(sections[reference.rpartition("/")[2]], sections) | rest
         case {"anyOf": [one, {"type": "null"}], **rest}:
-            # Left empty, it is as if it were left out.
+            # An empty value is the same as a missing key.
             found = _resolved(one, sections)
             return found | rest | {"type": [found["type"], "null"]}
         case dict():

@@ -1,4 +1,4 @@
-"""Reads models' YAML files: errors name file, key and remedy."""
+"""Loader of models' YAML files; errors have file, key and remedy."""
 
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -15,13 +15,13 @@ EXTENDS = "extends"
 
 
 class Models(NamedTuple):
-    """The models of a folder of YAML files, and the errors of the files that are wrong."""
+    """The models of a folder of YAML files, and the errors of the invalid files."""
 
     configs: list[ModelConfig]
     errors: list[ConfigError]
 
     def require_valid(self) -> list[ModelConfig]:
-        """The models; raises ConfigError, one line for each error, if any file is wrong."""
+        """The models; raises ConfigError, one line for each error, if any file is invalid."""
         if self.errors:
             raise ConfigError("\n".join(str(error) for error in self.errors))
         return self.configs
@@ -30,40 +30,40 @@ class Models(NamedTuple):
 def load_model(path: Path) -> ModelConfig:
     """The model of one file, with the values of the file that it extends.
 
-    Raises ConfigError with one line for each error, and nothing else: an error in one file must not
-    stop the others.
+    Raises ConfigError with one line for each error, and no other exception: an error in one file
+    must not affect the other models.
     """
-    raw, wrong = load_with_base(path)
+    raw, errors = load_with_base(path)
     try:
         config = ModelConfig.model_validate(raw)
         if config.model != path.stem:
-            wrong.append(
+            errors.append(
                 f"model: is {config.model!r}; name it {path.stem!r} as its file, or rename the file"
             )
     except ValidationError as error:
-        wrong += validation_messages(error)
-    if wrong:
-        raise ConfigError("\n".join(f"{path.name}: {sentence}" for sentence in wrong))
+        errors += validation_messages(error)
+    if errors:
+        raise ConfigError("\n".join(f"{path.name}: {message}" for message in errors))
     return config
 
 
 def load_model_by_name(folder: Path, name: str) -> ModelConfig:
-    """The model of that name. Raises ConfigError for one that is wrong or missing, and when another
-    file of the folder has its endpoint."""
+    """The model of that name. Raises ConfigError if it is invalid or missing, or if another file of
+    the folder has its endpoint."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
         known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
         raise ConfigError(f"there is no model {name!r} in {folder}; there are {known}")
     config = load_model(path)
-    # Errors of other files do not matter, but none may have this one's endpoint.
+    # Errors of other files do not matter, except a clash of endpoints.
     if (error := _clashes(_loaded(folder)[0]).get(name)) is not None:
         raise error
     return config
 
 
 def model_from_json(text: str) -> ModelConfig:
-    """The model that was serialized as JSON. Raises ConfigError when another version of this
-    package did it and it cannot be read."""
+    """The model from its JSON. Raises ConfigError if another version of this package wrote it and
+    it is not valid here."""
     try:
         return ModelConfig.model_validate_json(text)
     except ValidationError:
@@ -74,11 +74,11 @@ def model_from_json(text: str) -> ModelConfig:
 
 
 def load_models(folder: Path, only: str | None = None) -> Models:
-    """All models of a folder, or just the one named `only`, in the order of their names.
+    """All models of a folder, or only the one named `only`, sorted by name.
 
-    An endpoint belongs to one model: another file that names it, by the same connection, is an
-    error, preferably the one that extends another. Whether two connections lead to the same
-    endpoint is only known at run time, by the endpoint's label.
+    An endpoint belongs to one model: another file with the same endpoint and connection is an
+    error, preferably the file that extends another. Whether two connections lead to the same
+    endpoint is checked at run time, by the endpoint's label.
     """
     configs, errors = _loaded(folder, only)
     clashes = _clashes(configs)
@@ -87,15 +87,15 @@ def load_models(folder: Path, only: str | None = None) -> Models:
 
 
 def load_with_base(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """The keys of the file, over those of the file that it extends; and a sentence for each key
-    that the file has twice.
+    """The keys of the file merged over those of the file that it extends, and a message for each
+    duplicate key.
 
     Sections are merged key by key; lists and values are replaced. Raises ConfigError.
     """
-    own, twice = _read_keys(path)
+    own, duplicates = _read_keys(path)
     name = own.get(EXTENDS)
     if not isinstance(name, str):
-        return own, twice
+        return own, duplicates
     others = sorted(file.stem for file in path.parent.glob("*.yaml") if file != path)
     if name not in others:
         raise ConfigError(
@@ -108,28 +108,28 @@ def load_with_base(path: Path) -> tuple[dict[str, Any], list[str]]:
             f"{path.name}: {EXTENDS}: is {name!r}, which itself extends another; write "
             f"{base[EXTENDS]!r}, or add its keys here"
         )
-    return _merged(base, own), twice
+    return _merged(base, own), duplicates
 
 
 def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     merged = dict(base)
     for key, value in own.items():
-        under = base.get(key)
-        if isinstance(value, dict) and isinstance(under, dict):
-            value = _merged(under, value)
+        inherited = base.get(key)
+        if isinstance(value, dict) and isinstance(inherited, dict):
+            value = _merged(inherited, value)
         merged[key] = value
     return merged
 
 
 def _read_keys(path: Path) -> tuple[dict[str, Any], list[str]]:
     try:
-        raw, twice = load_yaml(path.read_text(encoding="utf-8"))
+        raw, duplicates = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         problem = " ".join(str(error).split())
         raise ConfigError(f"{path.name}: not readable as YAML ({problem}); correct it") from None
     if not isinstance(raw, dict):
-        raise ConfigError(f"{path.name}: holds no keys; write at least those of linnerud.yaml")
-    return raw, twice
+        raise ConfigError(f"{path.name}: has no keys; write at least those of linnerud.yaml")
+    return raw, duplicates
 
 
 def _loaded(folder: Path, only: str | None = None) -> tuple[list[ModelConfig], list[ConfigError]]:
@@ -146,7 +146,7 @@ def _loaded(folder: Path, only: str | None = None) -> tuple[list[ModelConfig], l
 
 
 def _clashes(configs: list[ModelConfig]) -> dict[str, ConfigError]:
-    """The error of each model that names another model's endpoint."""
+    """Model name to error, for each model with the endpoint of another model."""
     owners: dict[tuple[str, str], str] = {}
     found = {}
     for config in sorted(configs, key=lambda config: config.extends is not None):

@@ -1,13 +1,13 @@
-"""What is wrong with a model's YAML file, a sentence a fault: key, what is wrong, what to write."""
+"""Error messages for a model's YAML file: key, problem and remedy."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
 
 from pydantic import ValidationError
 
-_LONGEST = 80
+_MAX_LENGTH = 80
 
-# By the type of pydantic's error, since its own words name neither YAML nor a remedy.
+# By pydantic's error type, as its own messages have no remedy in YAML.
 _NUMBER = "write a number"
 _WHOLE = "write a whole number"
 _SWITCH = "write true or false"
@@ -41,41 +41,42 @@ _REMEDIES: Mapping[str, str] = {
 
 
 class FieldError(ValueError):
-    """Raised by a validator whose text says what is wrong, too, not just what to write."""
+    """A validator's error whose message has problem and remedy; a plain ValueError has the
+    remedy."""
 
 
 def validation_messages(error: ValidationError) -> Iterator[str]:
-    """One for each fault, in the order of the keys: `key: what is wrong; what to write`."""
-    for fault in error.errors():
-        *parents, last = fault["loc"] or ("(top)",)
+    """One message for each error, in the order of the keys: `key: problem; remedy`."""
+    for details in error.errors():
+        *parents, last = details["loc"] or ("(top)",)
         key = ".".join(str(part) for part in (*parents, last))
-        raised = fault.get("ctx", {}).get("error")
-        if fault["type"] == "missing":
+        raised = details.get("ctx", {}).get("error")
+        if details["type"] == "missing":
             yield f"{key}: is missing; add it"
-        elif fault["type"] in ("extra_forbidden", "invalid_key"):
+        elif details["type"] in ("extra_forbidden", "invalid_key"):
             yield f"{key}: is not a key; remove it or mend its spelling"
         elif isinstance(raised, FieldError):
             yield f"{key}: {raised}"
         elif last == "[key]":
             above = ".".join(str(part) for part in parents[:-1])
-            yield f"{above}: has the key {truncated_repr(fault['input'])}; {_remedy(fault)}"
+            yield f"{above}: has the key {truncated_repr(details['input'])}; {_remedy(details)}"
         else:
-            found = fault["input"]
-            what = "is empty" if found is None else f"is {truncated_repr(found)}"
-            yield f"{key}: {what}; {_remedy(fault)}"
+            found = details["input"]
+            problem = "is empty" if found is None else f"is {truncated_repr(found)}"
+            yield f"{key}: {problem}; {_remedy(details)}"
 
 
-def _remedy(fault: Any) -> str:
-    if fault["type"] == "value_error":
-        return str(fault["ctx"]["error"])
-    told = _REMEDIES.get(fault["type"])
-    if told is None:
-        message: str = fault["msg"]
+def _remedy(details: Any) -> str:
+    if details["type"] == "value_error":
+        return str(details["ctx"]["error"])
+    remedy = _REMEDIES.get(details["type"])
+    if remedy is None:
+        message: str = details["msg"]
         return message[0].lower() + message[1:]
-    return told.format(**fault.get("ctx", {}))
+    return remedy.format(**details.get("ctx", {}))
 
 
 def truncated_repr(found: Any) -> str:
-    """A value as a sentence names it, cut where it is long."""
+    """The repr of a value, truncated to 80 characters."""
     text = repr(found)
-    return text if len(text) <= _LONGEST else f"{text[: _LONGEST - 3]}..."
+    return text if len(text) <= _MAX_LENGTH else f"{text[: _MAX_LENGTH - 3]}..."

@@ -1,4 +1,4 @@
-"""A model's YAML file as classes; loader.py reads it."""
+"""The sections of a model's YAML file."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
@@ -26,7 +26,7 @@ from titleholder.config.types import (
 
 
 class Freshness(Section):
-    """The rules by which the source covers a run's interval."""
+    """When the source covers the interval of a run."""
 
     warn_after: Duration = Field(
         timedelta(hours=6),
@@ -96,7 +96,7 @@ class Alerts(Section):
     connection: ConnectionId = Field(
         "titleholder_alerts",
         description="the Airflow connection whose password is the URL of a webhook; it may be "
-        "missing (docs/alerts.md)",
+        "missing (docs/how-to/alerts.md)",
     )
     email: list[Email] = Field(
         default_factory=list, description="addresses for e-mail by Airflow's own backend"
@@ -107,7 +107,7 @@ class Alerts(Section):
     late_after: Duration | None = Field(
         None,
         description="a run is late when it takes this much longer than the last ones on average; "
-        "without it, never (docs/alerts.md)",
+        "without it, never (docs/how-to/alerts.md)",
     )
 
 
@@ -138,7 +138,7 @@ class ModelConfig(Section):
     start_date: Date = Field(description="no interval before it is scheduled")
     connection: str = Field(
         "google_cloud_default",
-        description="the Airflow connection: credentials, impersonation, project, region and bucket",
+        description="the Airflow connection: credentials, impersonation, project, region, bucket",
     )
     source: Source = Field(description="the table that the model is trained on")
     pipeline: Pipeline = Field(description="the pipeline that trains the model")
@@ -149,20 +149,20 @@ class ModelConfig(Section):
         None,
         validate_default=True,
         description="the comparison of champion and challenger. With this section "
-        "`<model>__rollout` runs on `duel.schedule` and evaluates the challenger (docs/rollout.md, "
-        "docs/verdict.md), without it only on request",
+        "`<model>__rollout` runs on `duel.schedule` and evaluates the challenger "
+        "(docs/explanation/rollout.md, docs/explanation/verdict.md), without it only on request",
     )
     events_table: Table = Field(
         "titleholder.events",
-        description="the BigQuery table of events (docs/events.md); created in the region if it is "
-        "missing",
+        description="the BigQuery table of events (docs/reference/events.md); created in the "
+        "region if it is missing",
     )
     alerts: Alerts = Field(Alerts(), description="where alerts are sent")
 
     @field_validator("duel")
     @classmethod
     def _check_duel(cls, duel: Duel | None, info: ValidationInfo) -> Duel | None:
-        # A section that is missing here has errors of its own, which are reported.
+        # A section that is missing in info.data has its own errors.
         pipeline, rollout = info.data.get("pipeline"), info.data.get("rollout")
         if rollout is not None:
             _require_duel(rollout, duel)
@@ -170,7 +170,8 @@ class ModelConfig(Section):
 
     @property
     def approval_timeout(self) -> timedelta:
-        """How long an approval of a promotion is waited for: less than until the next duel."""
+        """How long an approval of a promotion is waited for; by default 5/6 of the time between
+        duels."""
         period = shortest_period(self.duel.schedule) if self.duel else timedelta(days=1)
         return self.rollout.approval_timeout or period * 5 / 6
 
@@ -183,7 +184,7 @@ class ModelConfig(Section):
 
 
 def _require_duel(rollout: Rollout, duel: Duel | None) -> None:
-    """Raise FieldError for a rollout that needs another duel."""
+    """Raise FieldError if the rollout needs a duel, or a longer time between duels."""
     if duel is None:
         if rollout.promotion == "approval" or rollout.guardrails:
             key = "guardrails" if rollout.guardrails else "promotion: approval"

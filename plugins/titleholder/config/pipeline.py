@@ -1,4 +1,4 @@
-"""The sections `pipeline` and `gate`, and the parameters that every pipeline run gets."""
+"""The sections `pipeline` and `gate`, and the parameters of every pipeline run."""
 
 import json
 from dataclasses import dataclass, fields
@@ -13,7 +13,7 @@ from titleholder.config.types import Duration, Section, Template, WithoutKeys
 
 @dataclass(frozen=True)
 class RuntimeParameters:
-    """The parameters that every run of a training pipeline gets (docs/pipeline-contract.md).
+    """The parameters of every run of a training pipeline (docs/reference/pipeline-contract.md).
 
     Times are RFC 3339 in UTC, the table's name includes its project, and `min_score` is on the
     scale of the pipeline's score.
@@ -58,8 +58,8 @@ class Pipeline(Section):
     )
     parameters: Parameters = Field(
         default_factory=dict,
-        description="parameters beside those of the contract (docs/pipeline-contract.md), of which "
-        "it may set none",
+        description="parameters beside those of the contract "
+        "(docs/reference/pipeline-contract.md), of which it may set none",
     )
     skip_unchanged: bool = Field(
         True,

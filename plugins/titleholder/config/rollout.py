@@ -1,4 +1,4 @@
-"""The section `rollout`: a challenger's traffic on its way to promotion, and its replacement."""
+"""The section `rollout`: traffic steps, promotion and replacement of challengers."""
 
 from datetime import timedelta
 from typing import Annotated, Any, Literal
@@ -13,8 +13,12 @@ from titleholder.config.types import Duration, Section
 class TrafficStep(Section):
     """A challenger's traffic percentage, and how long the challenger keeps it at least."""
 
-    traffic_percentage: int = Field(ge=1, le=99)
-    bake: Duration = timedelta(0)
+    traffic_percentage: int = Field(
+        ge=1, le=99, description="the challenger's part of the traffic in per cent"
+    )
+    bake: Duration = Field(
+        timedelta(0), description="the shortest time for which the challenger keeps it"
+    )
 
 
 def _step(value: Any) -> Any:
@@ -26,7 +30,7 @@ def _step(value: Any) -> Any:
 
 
 class _StepSchema:
-    """The JSON Schema of a step, of both forms in which it may be written."""
+    """The JSON Schema of both forms of a step."""
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
         return {"anyOf": [{"type": "integer", "minimum": 1, "maximum": 99}, handler(schema)]}
@@ -38,9 +42,9 @@ StepInFile = Annotated[TrafficStep, BeforeValidator(_step), _StepSchema()]
 class Rollout(Section):
     """How a challenger is deployed, replaced and promoted.
 
-    With the replacement `recreate` never more than two models are deployed: the old challenger, and
-    a previous champion, are undeployed before a new challenger is deployed. With `surge` they are
-    undeployed after it, so that three may be deployed for a while.
+    With the replacement `recreate` at most two models are deployed: the present challenger and a
+    previous champion are undeployed before a new challenger is deployed. With `surge` they are
+    undeployed after it, so that up to three models are deployed.
     """
 
     traffic_percentage: int = Field(
@@ -74,7 +78,7 @@ class Rollout(Section):
     replacement: Literal["recreate", "surge"] = Field(
         "recreate",
         description="`recreate`: the old challenger is undeployed before the new one is deployed; "
-        "`surge`: after it (docs/rollout.md)",
+        "`surge`: after it (docs/explanation/rollout.md)",
     )
     keep_previous_champion: bool = Field(
         True,
@@ -82,13 +86,13 @@ class Rollout(Section):
         "that the promotion can be undone in one write; it is billed",
     )
     guardrails: Guardrails | None = Field(
-        None, description="limits on live traffic (docs/rollout.md); needs a `duel`"
+        None, description="limits on live traffic (docs/explanation/rollout.md); needs a `duel`"
     )
 
     @model_validator(mode="before")
     @classmethod
     def _percentage_of_the_first_step(cls, raw: Any) -> Any:
-        # What is wrong with the steps is left to their own validation.
+        # Errors of the steps are left to their own validation.
         if not isinstance(raw, dict) or "traffic_percentage" in raw:
             return raw
         steps = raw.get("steps")

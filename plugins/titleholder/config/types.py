@@ -1,4 +1,4 @@
-"""The kinds of values that a model's YAML file has: each says what to write in its own words."""
+"""Types of the values in a model's YAML file, each with the remedy in its error message."""
 
 import re
 from dataclasses import dataclass
@@ -16,10 +16,33 @@ from pydantic import (
 from pydantic_core import core_schema
 
 from titleholder.config.messages import FieldError
-from titleholder.config.table_name import TABLE, WRITE_A_TABLE
+from titleholder.errors import EnvironmentConfigError
 from titleholder.labels import RESERVED
 
-UNITS = {
+_PROJECT = r"([a-z0-9-]+(\.[a-z0-9-]+)+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]"
+_WITHIN_PROJECT = r"[\w]{1,1024}\.[\w-]{1,1024}"
+_TABLE = rf"({_PROJECT}\.)?{_WITHIN_PROJECT}"
+WRITE_A_TABLE = "write dataset.table or project.dataset.table, as BigQuery names them"
+
+
+def is_table(name: str) -> bool:
+    """Whether it is a table's name, with or without project, that is safe as part of a query."""
+    return re.fullmatch(_TABLE, name) is not None
+
+
+def full_name(table: str, project: str) -> str:
+    """`project.dataset.table` of a table that may lack its project, safe as part of a query, which
+    takes no table as a parameter.
+
+    Raises EnvironmentConfigError for an invalid name, including the project.
+    """
+    full = f"{project}.{table}" if re.fullmatch(_WITHIN_PROJECT, table) else table
+    if not re.fullmatch(rf"{_PROJECT}\.{_WITHIN_PROJECT}", full):
+        raise EnvironmentConfigError(f"{full!r} is no name of a BigQuery table; {WRITE_A_TABLE}")
+    return full
+
+
+_UNITS = {
     "s": timedelta(seconds=1),
     "m": timedelta(minutes=1),
     "h": timedelta(hours=1),
@@ -30,30 +53,29 @@ UNITS = {
 
 @dataclass(frozen=True)
 class WithoutKeys:
-    """A mapping without these keys; `reason` says why not."""
+    """A mapping that must not have these keys, for `reason`."""
 
-    taken: frozenset[str]
+    keys: frozenset[str]
     reason: str
 
     def __get_pydantic_core_schema__(self, source: Any, handler: Any) -> Any:
         return core_schema.no_info_after_validator_function(self._checked, handler(source))
 
     def __get_pydantic_json_schema__(self, schema: Any, handler: Any) -> dict[str, Any]:
-        made = handler(schema)
-        names = made.get("propertyNames", {}) | {"not": {"enum": sorted(self.taken)}}
-        return {**made, "propertyNames": names}
+        mapping = handler(schema)
+        names = mapping.get("propertyNames", {}) | {"not": {"enum": sorted(self.keys)}}
+        return {**mapping, "propertyNames": names}
 
     def _checked(self, value: dict[str, Any]) -> dict[str, Any]:
-        if taken := sorted(self.taken & value.keys()):
+        if taken := sorted(self.keys & value.keys()):
             raise FieldError(f"sets {', '.join(taken)}, {self.reason}")
         return value
 
 
 @dataclass(frozen=True)
 class _Text:
-    """Text that is `pattern` from end to end; `told` says what to write where it is not. Python
-    and the regular expressions of JSON Schema read the pattern alike, which is why \\w, always in
-    brackets, is written out for the latter."""
+    """A string that matches all of `pattern`; `message` is the remedy. \\w must be in brackets: it
+    is replaced for JSON Schema, whose \\w is ASCII only."""
 
     pattern: str
     message: str
@@ -79,14 +101,14 @@ def _duration(value: Any) -> Any:
     match = re.fullmatch(r"([0-9]+)([smhdw])", value) if isinstance(value, str) else None
     if match is None:
         raise ValueError("write a number and a unit, such as 90m, 6h or 7d")
-    if len(match[1]) > 8 or (span := UNITS[match[2]] * int(match[1])) > timedelta(days=366):
+    if len(match[1]) > 8 or (span := _UNITS[match[2]] * int(match[1])) > timedelta(days=366):
         raise ValueError("write at most a year")
     return span
 
 
 def format_duration(span: timedelta) -> str:
-    """A duration as one writes it in the file, in the largest unit that fits."""
-    unit, size = next(pair for pair in reversed(UNITS.items()) if not span % pair[1])
+    """A duration as it is written in a file, in the largest unit that fits."""
+    unit, size = next(pair for pair in reversed(_UNITS.items()) if not span % pair[1])
     return f"{span // size}{unit}"
 
 
@@ -96,7 +118,7 @@ _CRON = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00
 def _cron(value: str) -> str:
     from croniter import CroniterError, croniter
 
-    # R and H are croniter's own: a time drawn at random, another one at every look.
+    # R and H are extensions of croniter for random times, which differ at each parse.
     if re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value):
         raise ValueError(_CRON)
     try:
@@ -113,12 +135,12 @@ def _template(value: str) -> str:
 
 
 def _date(value: Any) -> Any:
-    told = "write a date, such as 2026-08-03"
+    remedy = "write a date, such as 2026-08-03"
     if isinstance(value, str):
         try:
             value = datetime.strptime(value, "%Y-%m-%d").date()
         except ValueError:
-            raise ValueError(told) from None
+            raise ValueError(remedy) from None
     if isinstance(value, date) and not 2000 <= value.year <= 2100:
         raise ValueError("write a date between 2000 and 2100")
     return value
@@ -163,7 +185,7 @@ ConnectionId = Annotated[
 Email = Annotated[
     str, _Text(r"[^\s@,;<>\"]+@[^\s@,;<>\"]+", "write one address, such as team@example.com")
 ]
-# It becomes part of a filter, in which these would end the text.
+# It becomes part of a filter string, which these characters would end.
 DisplayName = Annotated[
     str,
     _Text(
@@ -174,10 +196,7 @@ DisplayName = Annotated[
 Cron = Annotated[str, _Text(r"\s*\S+(\s+\S+){4}\s*", _CRON), AfterValidator(_cron)]
 Table = Annotated[
     str,
-    _Text(
-        rf"(bq://)?{TABLE}",
-        WRITE_A_TABLE,
-    ),
+    _Text(rf"(bq://)?{_TABLE}", WRITE_A_TABLE),
     AfterValidator(lambda name: name.removeprefix("bq://")),
 ]
 Column = Annotated[
@@ -193,6 +212,6 @@ Date = Annotated[date, BeforeValidator(_date), WithJsonSchema({"type": "string",
 
 
 class Section(BaseModel):
-    """A section of the file: no other keys than its own, and no value of another type."""
+    """A section of the file; unknown keys and values of another type are errors."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True)

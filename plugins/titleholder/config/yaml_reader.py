@@ -1,73 +1,65 @@
-"""YAML as safe_load reads it, except that a key written twice does not go unnoticed."""
+"""YAML as safe_load reads it, with duplicate keys and deep nesting as errors."""
 
-from collections.abc import Iterator
 from typing import Any
 
 import yaml
 
-# By libyaml where PyYAML has it: eight times as fast, which is most of what parsing a DAG file with
-# many models costs.
-_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-# libyaml's loader recurses on the C stack, whose end is the end of the process.
+# libyaml is eight times as fast, and parsing is most of the time of reading many models.
+_SafeLoader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+# libyaml's loader recurses on the C stack, whose overflow would end the process.
 _MAX_DEPTH = 100
 
 
+class _Loader(_SafeLoader):  # type: ignore[misc]
+    def __init__(self, stream: str | bytes) -> None:
+        super().__init__(stream)
+        self.duplicates: list[str] = []
+        self._checked: set[yaml.Node] = set()
+
+    def flatten_mapping(self, node: yaml.MappingNode) -> None:
+        """Check the keys first: this merges `<<` into the node, which is no duplicate."""
+        if node not in self._checked:
+            self._checked.add(node)
+            lines: dict[tuple[str, str], int] = {}
+            for key, _ in node.value:
+                if isinstance(key, yaml.ScalarNode):
+                    line, name = key.start_mark.line + 1, (key.tag, key.value)
+                    if name in lines:
+                        self.duplicates.append(
+                            f"{key.value}: is written twice, in line {lines[name]} and in line "
+                            f"{line}; keep one"
+                        )
+                    lines.setdefault(name, line)
+        super().flatten_mapping(node)
+
+
 def load_yaml(text: str) -> tuple[Any, list[str]]:
-    """What the text holds, and a sentence for each key that is there twice.
+    """The content of the text, and a message for each duplicate key.
 
     Raises yaml.YAMLError, and ValueError for a value such as 2026-02-30.
     """
-    loader = _safe(text)
+    loader = _loader(text)
     try:
-        node = loader.get_single_node()
-        if node is None:
-            return None, []
-        # Before it is made into Python objects, which merges `<<` into the keys.
-        twice = list(_duplicate_keys(node, (), set()))
-        return loader.construct_document(node), twice
+        return loader.get_single_data(), loader.duplicates
     finally:
         loader.dispose()
 
 
 def first_document(text: bytes) -> Any:
-    """What the first document of the text holds, None without one. Raises yaml.YAMLError, and
+    """The first document of the text, None without one. Raises yaml.YAMLError and
     UnicodeDecodeError."""
-    loader = _safe(text)
+    loader = _loader(text)
     try:
         return loader.get_data() if loader.check_data() else None
     finally:
         loader.dispose()
 
 
-def _safe(text: str | bytes) -> Any:
-    deep = 0
-    for event in yaml.parse(text, Loader=_Loader):
-        deep += isinstance(event, yaml.CollectionStartEvent)
-        deep -= isinstance(event, yaml.CollectionEndEvent)
-        if deep > _MAX_DEPTH:
+def _loader(text: str | bytes) -> Any:
+    depth = 0
+    for event in yaml.parse(text, Loader=_SafeLoader):
+        depth += isinstance(event, yaml.CollectionStartEvent)
+        depth -= isinstance(event, yaml.CollectionEndEvent)
+        if depth > _MAX_DEPTH:
             raise yaml.YAMLError(f"it is nested more than {_MAX_DEPTH} levels deep")
     return _Loader(text)
-
-
-def _duplicate_keys(node: yaml.Node, path: tuple[str, ...], seen: set[int]) -> Iterator[str]:
-    if id(node) in seen:  # an alias, which may even contain itself
-        return
-    seen.add(id(node))
-    if isinstance(node, yaml.SequenceNode):
-        for number, item in enumerate(node.value):
-            yield from _duplicate_keys(item, (*path, str(number)), seen)
-    if not isinstance(node, yaml.MappingNode):
-        return
-    lines: dict[tuple[str, str], int] = {}
-    for key, value in node.value:
-        if not isinstance(key, yaml.ScalarNode):
-            continue
-        here, line = (*path, key.value), key.start_mark.line + 1
-        name = (key.tag, key.value)
-        if name in lines:
-            yield (
-                f"{'.'.join(here)}: is written twice, in line {lines[name]} and in line {line}; "
-                "keep one"
-            )
-        lines.setdefault(name, line)
-        yield from _duplicate_keys(value, here, seen)

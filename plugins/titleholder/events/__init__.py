@@ -1,1 +1,1 @@
-"""What happened to an endpoint, as events and as rows of a table. Pure, no I/O."""
+"""The events of an endpoint and their rows in a table. Pure, no I/O."""

@@ -1,1 +1,1 @@
-"""The only package that talks to Google Cloud."""
+"""The only package that calls Google Cloud."""

@@ -1,8 +1,8 @@
-"""Pages of Google's console, by resource name. No I/O.
+"""URLs of Google Cloud console pages by resource name. No I/O.
 
 The paths are those of google-cloud-aiplatform (`PipelineJob._dashboard_uri`) and of
 apache-airflow-providers-google (`links/vertex_ai.py`). Names may have the project's id or number:
-the console takes both.
+the console accepts both.
 """
 
 import re
@@ -13,40 +13,40 @@ CONSOLE = "https://console.cloud.google.com"
 
 def pipeline_page(job: str) -> str:
     """The pipeline job `projects/P/locations/L/pipelineJobs/J`; "" for any other name."""
-    found = _parts(job, "pipelineJobs")
-    return f"{_vertex(found)}/pipelines/runs/{found[2]}?project={found[0]}" if found else ""
+    parts = _parts(job, "pipelineJobs")
+    return f"{_vertex(parts)}/pipelines/runs/{parts[2]}?project={parts[0]}" if parts else ""
 
 
 def endpoint_page(endpoint: str) -> str:
     """The endpoint `projects/P/locations/L/endpoints/E`; "" for any other name."""
-    found = _parts(endpoint, "endpoints")
-    return f"{_vertex(found)}/endpoints/{found[2]}?project={found[0]}" if found else ""
+    parts = _parts(endpoint, "endpoints")
+    return f"{_vertex(parts)}/endpoints/{parts[2]}?project={parts[0]}" if parts else ""
 
 
 def version_page(endpoint: str, version: str) -> str:
-    """The version `model@number` in the project and region of the endpoint; "" for other names."""
-    found = _parts(endpoint, "endpoints")
+    """The version `model@number` beside that endpoint; "" for any other name."""
+    parts = _parts(endpoint, "endpoints")
     match = re.fullmatch(r"([\w-]+)@(\d+)", version)
-    if not found or match is None:
+    if not parts or match is None:
         return ""
     return (
-        f"{CONSOLE}/vertex-ai/models/locations/{found[1]}/models/{match[1]}/versions/{match[2]}"
-        f"/properties?project={found[0]}"
+        f"{CONSOLE}/vertex-ai/models/locations/{parts[1]}/models/{match[1]}/versions/{match[2]}"
+        f"/properties?project={parts[0]}"
     )
 
 
 def logs_page(custom_job: str) -> str:
-    """The log of `projects/P/locations/L/customJobs/C`, which ran a task of a pipeline: Vertex AI
+    """The logs of `projects/P/locations/L/customJobs/C`, which ran a task of a pipeline: Vertex AI
     logs it as the resource ml_job; "" for any other name."""
-    found = _parts(custom_job, "customJobs")
-    if not found:
+    parts = _parts(custom_job, "customJobs")
+    if not parts:
         return ""
-    query = quote(f'resource.type="ml_job" resource.labels.job_id="{found[2]}"', safe="")
-    return f"{CONSOLE}/logs/query;query={query}?project={found[0]}"
+    query = quote(f'resource.type="ml_job" resource.labels.job_id="{parts[2]}"', safe="")
+    return f"{CONSOLE}/logs/query;query={query}?project={parts[0]}"
 
 
 def object_page(uri: str) -> str:
-    """The object `gs://bucket/name` for a person who is signed in
+    """The object `gs://bucket/name` for a signed-in user
     (https://cloud.google.com/storage/docs/request-endpoints#cookieauth); "" for any other URI."""
     match = re.fullmatch(r"gs://([\w.-]+)/(.+)", uri)
     return f"https://storage.cloud.google.com/{match[1]}/{quote(match[2])}" if match else ""

@@ -1,4 +1,4 @@
-"""What differs from one environment to the next, read when a task runs, never while parsing."""
+"""The settings of an environment, read when a task runs, never while a DAG file is parsed."""
 
 import os
 from collections.abc import Mapping
@@ -7,7 +7,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from titleholder.config.table_name import full_name
+from titleholder.config.types import full_name
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE, credentials_for
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
@@ -18,8 +18,8 @@ DAGS_FOLDER = Path(__file__).resolve().parents[3] / "dags"
 
 @dataclass(frozen=True)
 class Environment:
-    """Project, region, credentials and places, for one Airflow connection to Google Cloud, or,
-    without one, for Google's application default credentials.
+    """Project, region, credentials and paths of an Airflow connection to Google Cloud or, without
+    one, of Google's application default credentials.
 
     Every property raises EnvironmentConfigError when its setting is missing.
     """
@@ -27,13 +27,13 @@ class Environment:
     connection: str | None
 
     @cached_property
-    def _known(self) -> tuple[Any, str | None, Mapping[str, Any]]:
-        """Credentials, the project that they come with, and the connection's extra."""
+    def _connection(self) -> tuple[Any, str | None, Mapping[str, Any]]:
+        """The credentials, their project, and the connection's extra."""
         if self.connection is None:
             import google.auth
 
-            found = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
-            return found[0], found[1], {}
+            scopes = ["https://www.googleapis.com/auth/cloud-platform"]
+            return *google.auth.default(scopes=scopes), {}
         from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 
         hook = GoogleBaseHook(gcp_conn_id=self.connection)
@@ -42,13 +42,13 @@ class Environment:
     @property
     def credentials(self) -> Any:
         """The connection's google.auth credentials, impersonation included."""
-        return self._known[0]
+        return self._connection[0]
 
     @cached_property
     def project(self) -> str:
         """The connection's project, else GOOGLE_CLOUD_PROJECT, else the default credentials'."""
-        own, named = self._known[1], os.environ.get("GOOGLE_CLOUD_PROJECT")
-        project = (named or own) if self.connection is None else (own or named)
+        own, variable = self._connection[1], os.environ.get("GOOGLE_CLOUD_PROJECT")
+        project = (variable or own) if self.connection is None else (own or variable)
         if not project:
             where = f"in the Airflow connection {self.connection!r} or " if self.connection else ""
             raise EnvironmentConfigError(
@@ -58,21 +58,21 @@ class Environment:
 
     @property
     def location(self) -> str:
-        """The `location` of the connection's extra, else GOOGLE_CLOUD_LOCATION, else the region
-        that Composer says it runs in."""
-        found = self._extra("location")
+        """The `location` of the connection's extra, else GOOGLE_CLOUD_LOCATION, else the region of
+        the Composer environment."""
+        location = self._extra("location")
         for name in ("GOOGLE_CLOUD_LOCATION", "COMPOSER_LOCATION"):
-            found = found or os.environ.get(name)
-        if not found:
+            location = location or os.environ.get(name)
+        if not location:
             raise EnvironmentConfigError(
                 "no region: set GOOGLE_CLOUD_LOCATION, for example to us-central1"
             )
-        return found
+        return location
 
     @property
     def pipeline_root(self) -> str:
-        """The `pipeline_root` of the connection's extra, else TITLEHOLDER_PIPELINE_ROOT, a gs://
-        folder for what pipelines write; by default `gs://PROJECT-titleholder/pipelines`."""
+        """The gs:// folder that pipelines write to: the `pipeline_root` of the connection's extra,
+        else TITLEHOLDER_PIPELINE_ROOT, else `gs://PROJECT-titleholder/pipelines`."""
         where, root = f"the connection {self.connection!r}", self._extra("pipeline_root")
         if not root:
             where, root = ROOT, os.environ.get(ROOT) or f"gs://{self.project}-titleholder/pipelines"
@@ -83,22 +83,22 @@ class Environment:
         return root.rstrip("/")
 
     def template(self, name: str) -> PipelineTemplate:
-        """The compiled pipeline `name`: a gs:// URI, or a file as `compiled.read` finds it."""
+        """The pipeline template `name`: a gs:// URI, or a file name as in `load_template`."""
         return parse_template(
             name, self._download(name) if name.startswith("gs://") else load_template(name)
         )
 
     def qualified(self, table: str) -> str:
-        """`project.dataset.table` of a table that may lack its project; EnvironmentConfigError for
-        what is no name of a table, and must not become part of a query."""
+        """`project.dataset.table` of a table name that may lack the project. Raises
+        EnvironmentConfigError for an invalid name, which must not become part of a query."""
         return full_name(table, self.project)
 
     def _extra(self, name: str) -> str | None:
-        value = self._known[2].get(name)
+        value = self._connection[2].get(name)
         if value is not None and not isinstance(value, str):
             raise EnvironmentConfigError(
                 f"the extra of the Airflow connection {self.connection!r} has a {name} that is no "
-                f"text; write it in quotes"
+                "text; write it in quotes"
             )
         return value
 

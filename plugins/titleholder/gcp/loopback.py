@@ -1,4 +1,4 @@
-"""Addresses on this machine: all that an emulator of a Google service may have."""
+"""Addresses of emulators of Google services, which must be on this machine."""
 
 import ipaddress
 import os
@@ -14,15 +14,15 @@ BIGQUERY = "BIGQUERY_EMULATOR_HOST"
 STORAGE = "STORAGE_EMULATOR_HOST"
 VERTEX_AI = "VERTEX_AI_EMULATOR_HOST"
 
-# Nothing but these parts: what two libraries could read differently is not let through.
+# No other parts: two libraries could interpret them differently.
 _BASE_URL = r"https?://(localhost|[0-9.]+|\[[0-9A-Fa-f:]+\])(:[0-9]{1,5})?/?"
 
 
 def emulator(variable: str) -> str | None:
-    """The base URL that the environment variable holds; None when it is not set or empty.
+    """The base URL in the environment variable; None when it is not set or empty.
 
-    Raises EnvironmentConfigError for any other than a URL on a loopback address: nothing else may
-    be called in Google's place.
+    Raises EnvironmentConfigError for any other than a URL on a loopback address, which alone may
+    replace Google.
     """
     url = os.environ.get(variable)
     if not url:
@@ -37,8 +37,8 @@ def emulator(variable: str) -> str | None:
 
 
 def credentials_for(variable: str, environment: "Environment") -> Any:
-    """What a service's client is given: the environment's credentials, or anonymous ones where the
-    variable names an emulator, which answers over http. Raises EnvironmentConfigError, as emulator
+    """The credentials for a service's client: the environment's, or anonymous ones where the
+    variable names an emulator, which uses http. Raises EnvironmentConfigError, as `emulator`
     does."""
     if emulator(variable) is None:
         return environment.credentials
@@ -48,7 +48,7 @@ def credentials_for(variable: str, environment: "Environment") -> Any:
 
 
 def is_loopback(host: str) -> bool:
-    """Whether that is a loopback address, or `localhost`."""
+    """Whether the host is a loopback address or `localhost`."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

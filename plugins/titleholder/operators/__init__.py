@@ -1,1 +1,1 @@
-"""The tasks of the weekly DAG. Thin: read, decide with the pure rules, act."""
+"""Airflow operators: each reads, decides by the pure rules, and acts."""

@@ -1,28 +1,29 @@
 """Waits for a person's approval of a promotion."""
 
 from collections.abc import Mapping
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
 
+from titleholder.config.duel import format_hours
+from titleholder.config.model import ModelConfig
 from titleholder.events.event import Action
-from titleholder.operators.approval_text import approver, question, rejection_text
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.results import Decided
-from titleholder.operators.rollout import change_context, make_reconciler
+from titleholder.operators.rollout import change_context, make_reconciler, record_if_possible
 from titleholder.operators.verdict_check import verdict_check
 
 
 class ApproveOperator(ModelOperator, ApprovalOperator):
-    """Airflow's required action with Approve and Reject, which holds no worker slot. Skips when no
-    approval is needed, and fails when the decision is outdated. Returns `{"approved_by",
+    """Airflow's required action with Approve and Reject, which occupies no worker slot. Skips when
+    no approval is needed, and fails when the decision is outdated. Returns `{"approved_by",
     "approved_at"}`.
 
-    On Reject, and without an answer within `approval_timeout`, what follows is skipped, and that is
-    an event.
+    On Reject, and without an answer within `approval_timeout`, it records an event, and the tasks
+    that follow are skipped.
     """
 
     # Airflow's operator templates subject and body, which here come from a file and a duel.
@@ -55,7 +56,18 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
     def execute_complete(self, context: Mapping[str, Any], event: dict[str, Any]) -> Any:
         """Return the approval, or record that there is none."""
         if self.REJECT in event.get("chosen_options", ()):
-            self._record_rejection(context, event)
+            decided = self.read_result(context, "decide", Decided.from_xcom)
+            reason = rejection_text(decided, event, self.approval_timeout)
+            self.log.warning("%s: %s", self.config.model, reason)
+            evidence = decided.evidence | {"answered_by": approver(event) or None}
+            record_if_possible(
+                self,
+                change_context(context),
+                Action.APPROVAL_REJECTED,
+                reason,
+                evidence,
+                decided.job,
+            )
         answer = super().execute_complete(context, event)  # type: ignore[arg-type]
         if self.REJECT in answer["chosen_options"]:
             return None
@@ -64,17 +76,49 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
             "approved_at": answer["responded_at"].isoformat(),
         }
 
-    def _record_rejection(self, context: Mapping[str, Any], answer: Mapping[str, Any]) -> None:
-        decided = self.read_result(context, "decide", Decided.from_xcom)
-        reason = rejection_text(decided, answer, self.approval_timeout)
-        self.log.warning("%s: %s", self.config.model, reason)
-        cause = change_context(context)
-        evidence = decided.evidence | {"answered_by": approver(answer) or None}
-        cause = replace(cause, evidence=cause.evidence | evidence)
-        try:
-            rollout = make_reconciler(self, cause)
-            view = rollout.read_view("reject", lambda seen: seen)
-            rollout.record(Action.APPROVAL_REJECTED, view, reason, decided.job)
-        except Exception as error:
-            # Nothing is changed in any case.
-            self.log.warning("that could not be recorded: %s", error)
+
+def question(config: ModelConfig, decided: Decided, approval_timeout: timedelta) -> tuple[str, str]:
+    """Subject and body (Markdown) of the required action."""
+    challenger, verdict = decided.challenger, decided.verdict or {}
+    subject = f"{config.model}: promote the challenger {challenger}?"
+    body = f"""\
+{decided.reason}.
+
+| | |
+| --- | --- |
+| endpoint | {config.endpoint.display_name} |
+| champion now | {decided.champion} |
+| challenger | {challenger} |
+| loss, champion's minus challenger's | {verdict["estimate"]:.4g} |
+| interval | {verdict["low"]:.4g} to {verdict["high"]:.4g} |
+| rows | {verdict["n"]:.0f} |
+| report | [{decided.report}]({_link(decided.report)}) |
+| duel | {decided.job} |
+
+**Approve**: the challenger becomes champion with all traffic, in one write. \
+**Reject**, or no answer within {format_hours(approval_timeout)}: nothing is changed, and the \
+next run asks again if the verdict is the same.
+"""
+    return subject, body
+
+
+def rejection_text(decided: Decided, answer: Mapping[str, Any], within: timedelta) -> str:
+    """The reason of the event, in one sentence, from Airflow's answer."""
+    user = approver(answer)
+    # After the timeout Airflow answers with the default, without a user.
+    why = f"{user} rejected it" if user else f"there was no answer within {format_hours(within)}"
+    return (
+        f"the promotion of {decided.challenger} was not approved: {why}; nothing is changed, and "
+        "the next run asks again if the verdict is the same"
+    )
+
+
+def approver(answer: Mapping[str, Any]) -> str:
+    """The name of the user who answered, else the id; empty for none."""
+    user = answer.get("responded_by_user") or {}
+    return str(user.get("name") or user.get("id") or "")
+
+
+def _link(report: str) -> str:
+    """The URL at which a browser that is signed in to Google opens a gs:// URI."""
+    return "https://storage.cloud.google.com/" + quote(report.removeprefix("gs://"))

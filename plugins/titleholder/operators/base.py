@@ -1,4 +1,4 @@
-"""The base of the operators: model, environment, run and clock; how they wait and fail."""
+"""The base of all operators: configuration, environment, clock, deferral, errors and XComs."""
 
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -10,16 +10,16 @@ from airflow.sdk import BaseOperator
 from airflow.sdk.exceptions import AirflowException, AirflowFailException
 
 from titleholder.alerts.alert import Alert, AlertKind
-from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
 from titleholder.alerts.callback_context import TaskFailure
+from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
 from titleholder.config.model import ModelConfig
 from titleholder.errors import DriftDetected, InvalidRequest, RetryableError, TitleholderError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import error_message, is_transient
+from titleholder.gcp.errors import error_message, is_transient
 from titleholder.naming import TrainingRun, training_run_of
 
-# Airflow learns up to five seconds late that a worker has released a task. A task that is resumed
-# before that counts as lost and is tried again.
+# Airflow registers up to five seconds late that a worker has released a task. A task that is
+# resumed before that counts as lost and is retried.
 SHORTEST_DEFERRAL = timedelta(seconds=10)
 Result = TypeVar("Result")
 
@@ -30,8 +30,7 @@ def utc_now() -> datetime:
 
 
 class ModelOperator(BaseOperator):
-    """A task about one model. `clock` and `shortest_deferral` are injectable, for replay and
-    tests."""
+    """A task of one model. `clock` and `shortest_deferral` are injectable, for replay and tests."""
 
     ui_color = "#f3e5c3"
 
@@ -49,12 +48,12 @@ class ModelOperator(BaseOperator):
         return Environment(self.config.connection)
 
     def training_run(self, context: Mapping[str, Any]) -> TrainingRun:
-        """The model, interval and generation that the task is about."""
+        """The training run of the dag run: model, data interval and generation."""
         return training_run_of(self.config.model, self.config.schedule, context)
 
     def defer_for(self, span: timedelta, **kwargs: Any) -> NoReturn:
-        """Release the worker slot and resume, with `kwargs` (JSON), after `span`, at least
-        `shortest_deferral`, by a trigger of Airflow's own: Cloud Composer runs no others."""
+        """Release the worker slot, and call `resume` with `kwargs` (JSON) after `span`, at least
+        `shortest_deferral`. The trigger is one of Airflow's: Cloud Composer runs no others."""
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
         trigger = TimeDeltaTrigger(max(span, self.shortest_deferral))
@@ -62,15 +61,15 @@ class ModelOperator(BaseOperator):
         raise AssertionError("defer does not return")
 
     def resume(self, context: Mapping[str, Any], event: Any = None) -> Any:
-        """Execute again: the trigger only wakes the task."""
+        """Execute again."""
         return self.execute(context)  # type: ignore[arg-type]
 
     @contextmanager
     def fail_with_message(self) -> Iterator[None]:
-        """Fail the task at once, without retries and with one sentence, on an error of our own or
-        on a request that Google refuses permanently, such as for a missing permission.
+        """Fail the task without retries, with one sentence, for a TitleholderError and for a
+        request that Google refuses permanently, such as for a missing permission.
 
-        Anything else, such as a lost connection or a quota, fails this attempt and is retried.
+        A RetryableError, and anything else, such as a lost connection, fails only this attempt.
         """
         try:
             yield
@@ -90,8 +89,7 @@ class ModelOperator(BaseOperator):
             ) from None
 
     def send_alert(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:
-        """Send the alert that `make` returns, if any, for what Airflow has no callback for; never
-        raises."""
+        """Send the alert that `make` returns, if any; never raises."""
         try:
             alert = make()
             if alert is not None:
@@ -101,7 +99,7 @@ class ModelOperator(BaseOperator):
 
     def reject_unknown_params(self, context: Mapping[str, Any]) -> None:
         """Raises InvalidRequest for a dag run with parameters that the DAG does not have: Airflow
-        accepts them, so that a mistyped one would have no effect."""
+        accepts them, and a mistyped one would have no effect."""
         known = list(context["dag"].params)
         if unknown := sorted(set(context["dag_run"].conf or {}) - set(known)):
             raise InvalidRequest(
@@ -110,7 +108,7 @@ class ModelOperator(BaseOperator):
             )
 
     def xcom_result(self, context: Mapping[str, Any], task_id: str) -> dict[str, Any]:
-        """The result of an earlier task; fails without one, as after a task that was marked as
+        """The result of an earlier task; fails where there is none, as when that task was marked as
         successful by hand."""
         value = context["ti"].xcom_pull(task_ids=task_id)
         if not isinstance(value, dict):
@@ -123,7 +121,8 @@ class ModelOperator(BaseOperator):
     def read_result(
         self, context: Mapping[str, Any], task_id: str, read: Callable[[Mapping[str, Any]], Result]
     ) -> Result:
-        """`read` of the result of an earlier task; fails for a result that it does not read."""
+        """The result of an earlier task, parsed by `read`; fails where `read` raises KeyError or
+        TypeError."""
         value = self.xcom_result(context, task_id)
         try:
             return read(value)
@@ -135,6 +134,7 @@ class ModelOperator(BaseOperator):
 
 
 def poll_delay(elapsed: timedelta) -> timedelta:
-    """The wait until the next poll of something that has taken `elapsed` so far: half of it, between
-    2 seconds and 5 minutes, so that short waits end promptly and half an hour takes 19 polls."""
+    """The delay until the next poll of an operation that is `elapsed` old: half of its age, between
+    2 seconds and 5 minutes. Short operations are noticed promptly, and half an hour takes 19
+    polls."""
     return min(max(elapsed / 2, timedelta(seconds=2)), timedelta(minutes=5))

@@ -9,42 +9,42 @@ from titleholder.alerts.from_failure import alert_for_stale_source
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
     Finding,
-    Outcome,
+    FreshnessState,
     Rule,
-    judge,
-    judge_metadata,
+    check_coverage,
+    check_metadata,
 )
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
+from titleholder.gcp.errors import error_message
 from titleholder.operators.base import ModelOperator
 
 
 class CheckFreshnessOperator(ModelOperator):
-    """Passes when the source is fresh or only a little late, waits while it is stale, fails when
-    waiting cannot help. Returns `{"outcome", "reason"}`."""
+    """Succeeds when the source is fresh or within `warn_after`, defers while it is stale, and fails
+    when waiting cannot help. Returns `{"outcome", "reason"}`."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, str]:
-        """One look; defers while the source is stale and its deadline ahead."""
+        """Check once; defers while the source is stale and `source.freshness.timeout` has not
+        passed."""
         with self.fail_with_message():
             self.reject_unknown_params(context)
             finding = self._check(context)
-        if finding.outcome in (Outcome.FRESH, Outcome.WARN):
-            log = self.log.info if finding.outcome is Outcome.FRESH else self.log.warning
-            log("%s: %s", finding.outcome, finding.sentence)
-            return {"outcome": finding.outcome.value, "reason": finding.sentence}
+        if finding.state in (FreshnessState.FRESH, FreshnessState.WARN):
+            log = self.log.info if finding.state is FreshnessState.FRESH else self.log.warning
+            log("%s: %s", finding.state, finding.reason)
+            return {"outcome": finding.state.value, "reason": finding.reason}
         if finding.wait_until is None:
-            raise AirflowFailException(
-                f"{self.config.model}: {finding.outcome}: {finding.sentence}"
-            )
+            raise AirflowFailException(f"{self.config.model}: {finding.state}: {finding.reason}")
         self._alert_once(context, finding)
         left = finding.wait_until - self.clock()
         self.defer_for(min(self.config.source.freshness.poke_interval, left))
 
     def _alert_once(self, context: Mapping[str, Any], finding: Finding) -> None:
-        """Alert at the first stale look of the run, or since it was cleared. The store outlives
-        deferrals and retries; it is a convenience, for which no run fails."""
-        self.log.warning("%s: %s", finding.outcome, finding.sentence)
-        key = f"told-stale-{context['dag_run'].clear_number or 0}"
+        """Alert at the first stale check of the run, or since it was cleared. Airflow's task state
+        store keeps that across deferrals and retries; without the store there is no alert."""
+        self.log.warning("%s: %s", finding.state, finding.reason)
+        key = f"stale-alert-{context['dag_run'].clear_number or 0}"
         try:
             store = context["task_state_store"]
             if store.get(key):
@@ -53,14 +53,10 @@ class CheckFreshnessOperator(ModelOperator):
         except Exception as error:
             self.log.warning("Airflow's task state store does not answer: %s", error_message(error))
             return
-        interval, every = (
-            self.training_run(context).interval,
-            self.config.source.freshness.poke_interval,
-        )
-        now = self.clock()
+        model, every = self.config.model, self.config.source.freshness.poke_interval
+        interval, now = self.training_run(context).interval, self.clock()
         self.send_alert(
-            context,
-            lambda: alert_for_stale_source(self.config.model, interval, finding, every, now),
+            context, lambda: alert_for_stale_source(model, interval, finding, every, now)
         )
 
     def _check(self, context: Mapping[str, Any]) -> Finding:
@@ -72,13 +68,13 @@ class CheckFreshnessOperator(ModelOperator):
             timestamp=source.timestamp,
             warn_after=source.freshness.warn_after,
             error_after=source.freshness.error_after,
-            wait=source.freshness.timeout,
+            timeout=source.freshness.timeout,
             min_rows=source.freshness.min_rows,
         )
         tables = SourceTables(self.environment, now)
         try:
-            finding = judge_metadata(rule, tables.metadata(table), interval, now)
-            if finding.outcome is not Outcome.FRESH:
+            finding = check_metadata(rule, tables.metadata(table), interval, now)
+            if finding.state is not FreshnessState.FRESH:
                 return finding
             coverage = tables.coverage(
                 table,
@@ -90,6 +86,6 @@ class CheckFreshnessOperator(ModelOperator):
         except Unreadable as error:
             if not error.final:
                 raise AirflowException(f"{self.config.model}: unknown: {error}") from error
-            return Finding(Outcome.UNKNOWN, str(error))
+            return Finding(FreshnessState.UNKNOWN, str(error))
         self.log.info("%s: %s", table, coverage)
-        return judge(rule, coverage, interval, now)
+        return check_coverage(rule, coverage, interval, now)

@@ -15,9 +15,9 @@ _TRAIN = """
 {config.description}
 
 Every run covers one data interval of `{config.schedule}` (UTC): it waits until
-`{config.source.table}` covers the interval, trains on Vertex AI, and deploys the model as challenger
-with {config.rollout.traffic_percentage} % of the traffic beside the champion of the endpoint
-`{config.endpoint.display_name}`. The first model becomes champion.
+`{config.source.table}` covers the interval, trains on Vertex AI, and deploys the model as
+challenger with {config.rollout.traffic_percentage} % of the traffic beside the champion of the
+endpoint `{config.endpoint.display_name}`. The first model becomes champion.
 
 A repeated run changes nothing; a cleared run trains again. A backfill of an interval older than the
 newest registered version trains and registers, and leaves the traffic alone; one that reprocesses

@@ -1,8 +1,8 @@
 """Links of a task to Google's console.
 
-A link is kept as an XCom of the task as soon as its page is known, while it waits too: Airflow
-itself keeps links only when a task has ended. The web server reads the XCom by the name in the
-serialised DAG, and needs neither this file nor a plugin.
+A link is stored as an XCom of the task as soon as its page is known, also while the task is
+deferred: Airflow itself stores links only when a task has ended. The web server reads the XCom by
+the name in the serialized DAG, and needs neither this file nor a plugin.
 """
 
 from collections.abc import Mapping
@@ -13,16 +13,16 @@ from airflow.sdk.execution_time.xcom import XCom
 
 
 class _StoredLink(BaseOperatorLink):
-    """A link whose page the task has found."""
+    """A link to a page that the task has stored."""
 
     def get_link(self, operator: Any, *, ti_key: Any) -> str:
-        """The page that `keep` kept; "" when there is none. Airflow calls this when the task ends,
-        and writes what it gets over the XCom."""
+        """The stored page; "" when there is none. Airflow calls this when the task ends, and
+        overwrites the XCom with the result."""
         return str(XCom.get_value(ti_key=ti_key, key=self.xcom_key) or "")
 
     @classmethod
     def store(cls, context: Mapping[str, Any], page: str) -> None:
-        """Show the page from now on; "" shows nothing new."""
+        """Store the page; "" changes nothing."""
         if page:
             context["ti"].xcom_push(key=cls().xcom_key, value=page)
 
@@ -40,7 +40,7 @@ class EndpointLink(_StoredLink):
 
 
 class ModelLink(_StoredLink):
-    """The registered version that the task was about."""
+    """The registered version of the task."""
 
     name = "Model version"
 

@@ -1,4 +1,4 @@
-"""Observes the endpoint, and resolves which deployed model a run is about."""
+"""Observes the endpoint, and resolves the target of a run."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -34,7 +34,7 @@ class ObserveOperator(ModelOperator):
         return fields | {"model_file"}
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Observe once; fails with one sentence when the intent is not possible."""
+        """Observe once; fails when the intent is not possible."""
         params = context["params"]
         with self.fail_with_message():
             self.reject_unknown_params(context)
@@ -47,12 +47,12 @@ class ObserveOperator(ModelOperator):
             percentage = (
                 whole_percentage(params["traffic_percentage"]) if takes_percentage else None
             )
-            intent, decided, view = make_reconciler(self, change_context(context)).resolve_target(
+            intent, plan, view = make_reconciler(self, change_context(context)).resolve_target(
                 intent_from(name, params["deployed_model_id"], percentage)
             )
-        for words in describe_steps(decided.steps, view):
-            self.log.info("to do: %s", words)
-        self.log.info("then: %s" if decided.steps else "%s", decided.answer)
+        for step in describe_steps(plan.steps, view):
+            self.log.info("to do: %s", step)
+        self.log.info("then: %s" if plan.steps else "%s", plan.answer)
         return Observed(None, intent).to_xcom()
 
     def _pair(self, context: Mapping[str, Any]) -> dict[str, Any]:
@@ -68,8 +68,8 @@ class ObserveOperator(ModelOperator):
 
 
 def whole_percentage(value: object) -> int | None:
-    """The traffic percentage of a run's parameters; None for none. JSON has one kind of number, so
-    that 20.0 is 20, and Airflow's form accepts it. Raises InvalidRequest for anything else."""
+    """The traffic percentage of a run's parameters; None for none. JSON has one type of number:
+    20.0 is 20, and Airflow's form accepts it. Raises InvalidRequest for anything else."""
     if isinstance(value, float) and value.is_integer():
         return int(value)
     if value is None or (isinstance(value, int) and not isinstance(value, bool)):

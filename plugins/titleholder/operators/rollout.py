@@ -1,4 +1,4 @@
-"""The base of the tasks that change an endpoint: the rollout engine, and how it waits."""
+"""The base of the operators that change an endpoint, and their access to the rollout engine."""
 
 from abc import abstractmethod
 from collections.abc import Callable, Collection, Mapping
@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import BaseOperatorLink
 
 from titleholder.alerts.from_event import alert_for_event
+from titleholder.events.event import Action
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.console import endpoint_page, version_page
 from titleholder.gcp.vertex.endpoints import Endpoints
@@ -23,8 +24,7 @@ from titleholder.rollout.view import View
 
 @dataclass(frozen=True)
 class Change:
-    """An intent, the context for its events, and a check that raises when roles or traffic must not
-    be changed any more."""
+    """An intent, the context of its events, and a check that raises when it is outdated."""
 
     intent: Intent
     context: ChangeContext
@@ -32,10 +32,10 @@ class Change:
 
 
 class RolloutOperator(ModelOperator):
-    """Applies an intent to the endpoint, and changes nothing when that is done already.
+    """Applies an intent to the endpoint; idempotent.
 
-    Returns `{"summary", "outcome", "endpoint", "split", "labels"}`. Defers while a long operation
-    runs. Sends an alert for each change, also when it fails afterwards.
+    Returns `{"summary", "outcome", "endpoint", "split", "labels"}`. Defers while a long-running
+    operation is pending. Sends an alert for each change, also when the task fails afterwards.
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = (EndpointLink(), ModelLink())
@@ -45,7 +45,7 @@ class RolloutOperator(ModelOperator):
         """The change to apply; raises AirflowSkipException when there is none."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Apply one step after the other."""
+        """Apply the steps in order."""
         return self._apply(context, None)
 
     def resume(
@@ -54,7 +54,7 @@ class RolloutOperator(ModelOperator):
         event: Any = None,
         pending: dict[str, Any] | None = None,
     ) -> dict[str, Any]:
-        """Go on after a deferral, with the operation that was waited for."""
+        """Continue after a deferral, with the pending operation."""
         if pending is None:
             return self._apply(context, None)
         since = datetime.fromisoformat(pending["since"])
@@ -71,7 +71,7 @@ class RolloutOperator(ModelOperator):
             finally:
                 self._send_change_alerts(context, reconciler)
         if isinstance(result, PendingOperation):
-            # Another attempt does not get this, and sees in its view what runs.
+            # A retry does not receive this: it finds the operation in its view.
             since = result.since.isoformat()
             self.log.info("waiting for %s", result.operation)
             self.defer_for(
@@ -97,7 +97,7 @@ class RolloutOperator(ModelOperator):
 
 
 def _version(intent: Intent, view: View) -> str:
-    """The registered version that the intent is about, such as `linnerud@3`."""
+    """The registered version that the intent targets, such as `linnerud@3`; empty for none."""
     target = intent.deployed_model_id
     if target is None or isinstance(intent, Adopt | Restore):
         target = view.labels.get("champion", "")
@@ -120,7 +120,7 @@ def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler
 
 
 def change_context(context: Mapping[str, Any]) -> ChangeContext:
-    """The dag run and the user who triggered it, with the reason and the note that they left."""
+    """The dag run, and the user who triggered it, with the run's reason and note."""
     dag_run, reason = context["dag_run"], context["params"].get(REASON)
     return ChangeContext(
         run=run_name(context),
@@ -128,6 +128,23 @@ def change_context(context: Mapping[str, Any]) -> ChangeContext:
         evidence=({REASON: reason} if reason else {})
         | ({"note": dag_run.note} if dag_run.note else {}),
     )
+
+
+def record_if_possible(
+    operator: ModelOperator,
+    cause: ChangeContext,
+    action: Action,
+    reason: str,
+    evidence: Mapping[str, Any],
+    about: str = "",
+) -> None:
+    """Record an event of an action that changes nothing; logs a warning where that fails."""
+    reconciler = make_reconciler(operator, cause)
+    try:
+        view = reconciler.read_view(str(action), lambda seen: seen)
+        reconciler.record(action, view, reason, about, evidence)
+    except Exception as error:
+        operator.log.warning("the event could not be recorded: %s", error)
 
 
 def run_name(context: Mapping[str, Any]) -> str:

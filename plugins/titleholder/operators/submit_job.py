@@ -1,4 +1,4 @@
-"""Starts a pipeline job for a dag run, or takes up the one that the run has already."""
+"""Submits a pipeline job for a dag run, or reuses the job that exists."""
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
@@ -18,7 +18,8 @@ from titleholder.pipelines.templates import PipelineTemplate
 
 
 class JobIdentity(Protocol):
-    """What a job is for: its `name` is the job's id, and derived, so that a retry finds the job."""
+    """The identity of a job. Its `name`, the job's id, is derived, so that a retry finds the
+    job."""
 
     @property
     def name(self) -> str:
@@ -26,61 +27,61 @@ class JobIdentity(Protocol):
 
     @property
     def generation(self) -> int:
-        """How often it had to be started anew."""
+        """How often the same job has been submitted again."""
 
     def next_generation(self) -> "JobIdentity":
-        """The same, once more; raises ManualActionRequired when that was too often."""
+        """The next generation; raises ManualActionRequired after too many."""
 
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to be submitted. `template` names a compiled pipeline, or a version of one."""
+    """A job to submit. `template` is a pipeline template, or a version of one."""
 
-    run: JobIdentity
+    identity: JobIdentity
     template: str
     parameters: dict[str, Any]
 
 
 class SubmitJobOperator(ModelOperator):
-    """Returns `{"job", "run", "generation", "created", "pipeline"}`: resource name, id and time of
-    the job, and the version of the compiled pipeline that it runs.
+    """Returns `{"job", "run", "generation", "created", "pipeline"}`: the job's resource name, id,
+    generation and creation time, and the version of its pipeline template.
 
-    The job's id is the run's name, so a retry, or a worker that takes over from a dead one, finds
-    the job instead of starting a second. A cleared run has a new generation and so a new job.
+    The job's id is derived from the run, so that a retry, also on another worker, finds the job
+    instead of submitting a second one. A cleared run has a new generation and so a new job.
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = (PipelineLink(),)
 
     def is_rerun(self, context: Mapping[str, Any]) -> bool:
-        """Whether a job that succeeded already is not to be taken up."""
+        """Whether a job that has succeeded must not be reused."""
         return bool(context["dag_run"].clear_number)
 
     def labels(
-        self, context: Mapping[str, Any], order: JobRequest, template: PipelineTemplate
+        self, context: Mapping[str, Any], request: JobRequest, template: PipelineTemplate
     ) -> dict[str, str]:
-        """More labels for a job that is about to be submitted; raises AirflowSkipException when it
-        is not worth it."""
+        """More labels for a job before it is submitted; raises AirflowSkipException when it need
+        not be submitted."""
         return {}
 
     @abstractmethod
     def job_request(self, context: Mapping[str, Any]) -> JobRequest:
-        """What to submit; raises AirflowSkipException when that is nothing."""
+        """The job to submit; raises AirflowSkipException for none."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """Submit once; the same answer however often it is repeated."""
+        """Submit once; a repetition returns the same job."""
         dag_run, config, jobs = context["dag_run"], self.config, Jobs(self.environment)
         label = dag_run_label(dag_run.dag_id, dag_run.run_id)
         with self.fail_with_message():
-            order = self.job_request(context)
-            run, known = self._generation(jobs, order.run, context)
-            template = self.environment.template(order.template)
-            labels = {} if known else self.labels(context, order, template)
-            self._cancel_left_behind(context, jobs, label, run)
+            request = self.job_request(context)
+            identity, existing = self._generation(jobs, request.identity, context)
+            template = self.environment.template(request.template)
+            labels = {} if existing else self.labels(context, request, template)
+            self._cancel_superseded(context, jobs, label, identity)
             name, _, digest = template.version.rpartition("-")
             job = jobs.submit(
-                run.name,
+                identity.name,
                 template.spec,
-                order.parameters,
+                request.parameters,
                 {
                     **config.labels,
                     **labels,
@@ -91,48 +92,49 @@ class SubmitJobOperator(ModelOperator):
                 config.pipeline.service_account,
             )
         PipelineLink.store(context, pipeline_page(job.name))
-        # A job that was there already may be of an older version.
+        # A reused job may run another version of the template.
         pipeline = f"{name}-{job.labels.get(Label.PIPELINE, 'unknown')}"
         self.log.info("pipeline job %s is %s; it runs %s", job.name, job.state, pipeline)
         return {
             "job": job.name,
-            "run": run.name,
-            "generation": run.generation,
+            "run": identity.name,
+            "generation": identity.generation,
             "created": job.created.isoformat(),
             "pipeline": pipeline,
         }
 
-    def _cancel_left_behind(
-        self, context: Mapping[str, Any], jobs: Jobs, label: str, run: JobIdentity
+    def _cancel_superseded(
+        self, context: Mapping[str, Any], jobs: Jobs, label: str, identity: JobIdentity
     ) -> None:
-        """Cancel the jobs of the run before it was cleared that still run, unless another run waits
-        for one."""
+        """Cancel the jobs that this dag run submitted or reused before it was cleared and that
+        still run, except those that another run waits for."""
         names = {job.name for job in jobs.running(label)}
-        for generation in range(run.generation):
-            # It may be one that another run submitted, which has ended since.
-            job = jobs.find(replace(cast(Any, run), generation=generation).name)
+        for generation in range(identity.generation):
+            # A reused job has the label of another run.
+            job = jobs.find(replace(cast(Any, identity), generation=generation).name)
             names |= {job.name} if job is not None and not job.ended else set()
-        names = {name for name in names if not name.endswith(f"/{run.name}")}
+        names = {name for name in names if not name.endswith(f"/{identity.name}")}
         cancel_unshared(jobs, names, context, "this run was cleared", self.log)
 
     def _generation(
-        self, jobs: Jobs, run: JobIdentity, context: Mapping[str, Any]
+        self, jobs: Jobs, identity: JobIdentity, context: Mapping[str, Any]
     ) -> tuple[JobIdentity, Job | None]:
-        """The run itself, with its job if there is one, unless that is not this dag run's to take
-        up: one that ended badly before this attempt of the dag run began, or ended at all and is
-        wanted anew. Nor is one that another run submitted and that was cancelled since. A job's id
-        cannot be used again, so that is the next generation.
+        """The first generation whose job this dag run may use, with that job if it exists.
+
+        Not usable is a job that ended without success before this attempt of the dag run began; one
+        that ended at all before it, if this is a rerun; and one that another run submitted and that
+        was cancelled. A job's id cannot be used twice, so a new job needs a new generation.
         """
         dag_run = context["dag_run"]
         begun = dag_run.start_date or self.clock()
         label = dag_run_label(dag_run.dag_id, dag_run.run_id)
-        while (job := jobs.find(run.name)) is not None:
+        while (job := jobs.find(identity.name)) is not None:
             foreign = job.labels.get(Label.RUN) != label
             if not (foreign and job.state in ("CANCELLING", "CANCELLED")):
                 if not job.ended or job.created >= begun:
                     break
                 if job.state == "SUCCEEDED" and not self.is_rerun(context):
                     break
-            self.log.info("%s of an earlier run is %s; starting anew", job.name, job.state)
-            run = run.next_generation()
-        return run, job
+            self.log.info("%s of an earlier run is %s; submitting a new job", job.name, job.state)
+            identity = identity.next_generation()
+        return identity, job

@@ -1,4 +1,4 @@
-"""Registers the model of the weekly run and deploys it as challenger."""
+"""Registers the model of a training run and deploys it as challenger."""
 
 from collections.abc import Mapping
 from dataclasses import replace
@@ -13,7 +13,7 @@ from titleholder.reconciler.recorder import ChangeContext
 
 
 class UpdateTrafficOperator(RolloutOperator):
-    """Skips when the quality gate refused the model."""
+    """Skips when the model did not pass the quality gate."""
 
     def change(self, context: Mapping[str, Any]) -> Change:
         """The candidate; freshness, score and pipeline are the evidence of its events."""
@@ -22,7 +22,7 @@ class UpdateTrafficOperator(RolloutOperator):
             raise AirflowSkipException(
                 f"{self.config.model}: the model of {self.training_run(context).interval} scored "
                 f"{trained['score']:.2f}, under the gate of {self.config.gate.min_score:g}; "
-                f"nothing was registered and {self.config.endpoint.display_name} stays as it is"
+                f"nothing was registered and {self.config.endpoint.display_name} is unchanged"
             )
         candidate = CandidateModel(**trained["candidate"])
         require_within_root(self.environment.pipeline_root, candidate.uri)

@@ -16,17 +16,17 @@ from titleholder.operators.rollout import run_name
 from titleholder.reconciler.recorder import RECORD_TIMEOUT_SECONDS
 from titleholder.rollout.view import View
 
-# A verdict that is written again on the same day keeps its first row.
+# The event of a verdict that is repeated on the same day keeps the time of the first one.
 _SAME_DAY = timedelta(days=1)
 
 
 def verdict_check(
     operator: ModelOperator, context: Mapping[str, Any], decided: Decided
 ) -> Callable[[View], None]:
-    """A check of the endpoint before it is changed, for the decision of `decide`.
+    """A check for the decision of `decide`, to be called with a view before each change.
 
     It raises ManualActionRequired when the decision is outdated, and RetryableError or
-    EnvironmentConfigError when that cannot be known.
+    EnvironmentConfigError when the events that say so cannot be read.
     """
     intent = decided.intent
     assert intent is not None
@@ -51,7 +51,7 @@ def verdict_check(
 
 
 def _outdated(
-    operator: ModelOperator, decided: RecordedDecision, view: View, challenger: str
+    operator: ModelOperator, decision: RecordedDecision, view: View, challenger: str
 ) -> str:
     config = operator.config
     table = EventsTable(
@@ -62,14 +62,14 @@ def _outdated(
         "traffic stays as it is"
     )
     try:
-        events = table.read(config.model, since=decided.at - _SAME_DAY, endpoint=view.endpoint)
+        events = table.read(config.model, since=decision.at - _SAME_DAY, endpoint=view.endpoint)
     except (EnvironmentConfigError, RetryableError) as error:
         raise type(error)(f"{unknown}: {error}") from None
-    if not any(event.action == Action.EVALUATED and event.run == decided.run for event in events):
+    if not any(event.action == Action.EVALUATED and event.run == decision.run for event in events):
         raise RetryableError(
             f"{unknown}: {config.events_table} does not have that verdict; clear the run from "
             "observe on"
         )
-    # Without the section the policy differs.
-    period = period_at(config.duel.schedule, decided.at) if config.duel else timedelta.max
-    return outdated_reason(decided, view, events, policy_of(config), period, operator.clock())
+    # Without a section `duel` the policy has changed.
+    period = period_at(config.duel.schedule, decision.at) if config.duel else timedelta.max
+    return outdated_reason(decision, view, events, policy_of(config), period, operator.clock())

@@ -1,4 +1,4 @@
-"""Waits for a pipeline job without a worker slot, but for its first seconds."""
+"""Waits for a pipeline job; deferred, except in the job's first seconds."""
 
 import time
 from abc import abstractmethod
@@ -11,22 +11,23 @@ from airflow.sdk import BaseOperatorLink
 from titleholder.alerts.alert import AlertKind, Link
 from titleholder.alerts.callback_context import TaskFailure
 from titleholder.gcp.console import logs_page, pipeline_page
-from titleholder.gcp.vertex.clients import error_message, is_transient
+from titleholder.gcp.errors import error_message, is_transient
 from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import PipelineLink
 from titleholder.pipelines.contract import Job, Task
 
-# A task that defers is back after `shortest_deferral` and a worker's start. A job that has just
-# been submitted may end before, when all its tasks are cached: it is looked at so often first.
-LOOKS, BETWEEN = 10, 0.5
+# A deferral takes `shortest_deferral` and the start of a worker. A job whose tasks are all cached
+# ends sooner, so a new job is polled this often before the task defers.
+POLLS, POLL_SECONDS = 10, 0.5
 
 
 class WaitForJobOperator(ModelOperator):
-    """Succeeds only when the job does that the task `submitted_by` started.
+    """Succeeds only when the job that the task `submitted_by` submitted has succeeded.
 
-    `section` is that of the YAML file whose `timeout` the job has, `lost` what there is not when it
-    fails, and `remedy` what a person can do then.
+    `section` is the section of the YAML file with the job's `timeout`. `failure_effect` and
+    `remedy` are phrases for the message of a failed job: the result that is missing, and the
+    action to take.
     """
 
     submitted_by: ClassVar[str]
@@ -38,15 +39,15 @@ class WaitForJobOperator(ModelOperator):
     @property
     @abstractmethod
     def timeout(self) -> timedelta:
-        """How old the job may get."""
+        """The greatest age of a running job."""
 
     @abstractmethod
     def result(self, job: Job) -> dict[str, Any]:
-        """What the task returns of a job that succeeded; raises PipelineError."""
+        """The task's result for a job that has succeeded; raises PipelineError."""
 
     def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        """One look, more at a job that was just submitted; defers while the job runs, fails when
-        it failed, was cancelled or is late."""
+        """Poll once, more often for a new job; defers while the job runs, fails when it has failed,
+        was cancelled or exceeds its timeout."""
         submitted = self.xcom_result(context, self.submitted_by)
         PipelineLink.store(context, pipeline_page(submitted["job"]))
         jobs = Jobs(self.environment)
@@ -55,13 +56,13 @@ class WaitForJobOperator(ModelOperator):
         with self.fail_with_message():
             try:
                 job = jobs.get(submitted["job"])
-                for _ in range(LOOKS if elapsed < self.shortest_deferral else 0):
+                for _ in range(POLLS if elapsed < self.shortest_deferral else 0):
                     if job.ended:
                         break
-                    time.sleep(BETWEEN)
+                    time.sleep(POLL_SECONDS)
                     job = jobs.get(job.name)
             except Exception as error:
-                # A job that runs for hours must not fail because Vertex AI is away for a minute.
+                # A job of hours must not fail for an outage of Vertex AI of a minute.
                 if late or not is_transient(error):
                     raise
                 self.log.warning(
@@ -86,9 +87,9 @@ class WaitForJobOperator(ModelOperator):
         with self.fail_with_message():
             return self.result(job)
 
-    def _failed(self, job: Job, what: str) -> TaskFailure:
+    def _failed(self, job: Job, problem: str) -> TaskFailure:
         return TaskFailure(
-            f"{self.config.model}: {what}; {self.remedy}",
+            f"{self.config.model}: {problem}; {self.remedy}",
             AlertKind.PIPELINE,
             (
                 *(Link(f"Log of {step.name}", logs_page(step.job)) for step in failed_in(job)),
@@ -98,8 +99,8 @@ class WaitForJobOperator(ModelOperator):
 
 
 def progress(job: Job) -> str:
-    """Which tasks are done, running, failed: `done create-dataset; running train`."""
-    words = {
+    """The tasks of the job by state: `done create-dataset; running train`."""
+    state_text = {
         "SUCCEEDED": "done",
         "SKIPPED": "done",
         "RUNNING": "running",
@@ -112,20 +113,21 @@ def progress(job: Job) -> str:
     for task in job.tasks:
         if task.parent == 0 and task.id in roots:
             continue  # the job itself
-        groups.setdefault(words.get(task.state, task.state.lower()), []).append(task.name)
-    return "; ".join(f"{word} {', '.join(names)}" for word, names in groups.items())
+        groups.setdefault(state_text.get(task.state, task.state.lower()), []).append(task.name)
+    return "; ".join(f"{state} {', '.join(names)}" for state, names in groups.items())
 
 
 def failed_in(job: Job) -> list[Task]:
-    """The tasks that failed themselves: a group fails because a task in it did."""
+    """The tasks that failed, without groups: a group fails because of a task in it."""
     failed = [task for task in job.tasks if task.state == "FAILED"]
     groups = {task.parent for task in failed if task.parent}
     return [task for task in failed if task.id not in groups]
 
 
-def failure(job: Job, lost: str) -> str:
-    """Which task failed and why, in one sentence; `lost` is what there is not for it."""
+def failure(job: Job, effect: str) -> str:
+    """The tasks that failed and their errors, in one sentence; `effect` names the missing
+    result."""
     if job.state != "FAILED":
-        return f"{job.name} was {job.state.lower()}, so there is {lost}"
+        return f"{job.name} was {job.state.lower()}, so there is {effect}"
     causes = [f"task {task.name}: {task.error}" for task in failed_in(job)]
     return f"{job.name} failed in {'; '.join(causes) or job.error or 'an unknown task'}"

@@ -109,7 +109,7 @@ def collect(config: ModelConfig, environment: Environment, now: datetime) -> Mod
 
 def _endpoint(config: ModelConfig, environment: Environment) -> tuple[View, str]:
     """The view, and the endpoint's resource name, also before it is created."""
-    endpoints = Endpoints(environment, config, patience=SECONDS)
+    endpoints = Endpoints(environment, config, timeout_seconds=SECONDS)
     view = endpoints.observe()
     return view, view.endpoint or endpoints.resource()[0]
 

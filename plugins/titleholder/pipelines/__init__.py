@@ -1,1 +1,1 @@
-"""Compiled pipelines: their contract, templates, fingerprint, and what they offer."""
+"""Compiled pipelines: contract, templates, fingerprint and candidate models."""

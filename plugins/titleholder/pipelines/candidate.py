@@ -1,4 +1,4 @@
-"""What a weekly run wants of the endpoint: the model that its pipeline offers, seated. No I/O."""
+"""The intent of a training run: deploy the model of its pipeline. No I/O."""
 
 from titleholder.config.model import ModelConfig
 from titleholder.labels import Label, digest_to_label, format_label_time
@@ -16,12 +16,12 @@ def deploy_candidate(
     freshness: str,
     fingerprint: str = "",
 ) -> DeployCandidate:
-    """The intent of `run`; for the version's labels `freshness` is the outcome of its check, and
-    `fingerprint` that of what it learned from, empty where that is not known."""
+    """The intent to deploy the candidate of `run`. `freshness` is the result of its check and
+    `fingerprint` that of its training data, "" where unknown; both become labels of the version."""
     return DeployCandidate(
         version=NewVersion(
             alias=run.name,
-            # Of all versions: a prediction's answer has it whichever version answers.
+            # The same for all versions: every prediction response contains it.
             display_name=run.model,
             description=f"score {candidate.score:.2f}, data of {run.interval}",
             uri=candidate.uri,

@@ -1,4 +1,5 @@
-"""What a pipeline is given and what it gives back: docs/pipeline-contract.md, as code. No I/O."""
+"""The pipeline contract, docs/reference/pipeline-contract.md, as code: parameters and outputs. No
+I/O."""
 
 import math
 import re
@@ -26,11 +27,11 @@ class Artifact:
 
 @dataclass(frozen=True)
 class Task:
-    """A pipeline task. `state` is Vertex AI's name of it: SUCCEEDED, RUNNING, NOT_TRIGGERED ...
+    """A pipeline task. `state` is that of Vertex AI: SUCCEEDED, RUNNING, NOT_TRIGGERED ...
 
-    The job itself is the root of its tasks, and a group (a condition, say) the parent of its own:
-    `parent` is the `id` of another task, 0 for the root's. `job` is the resource name of the custom
-    job that ran it, "" when none did.
+    The job itself is the root of its tasks, and a group such as a condition is the parent of its
+    own tasks: `parent` is the `id` of another task, 0 for the root. `job` is the resource name of
+    the custom job that ran the task, "" without one.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Task:
 
 @dataclass(frozen=True)
 class Job:
-    """A pipeline job. `state` is Vertex AI's: PENDING, RUNNING, SUCCEEDED, FAILED, CANCELLED ..."""
+    """A pipeline job. `state` is that of Vertex AI: PENDING, RUNNING, SUCCEEDED, FAILED ..."""
 
     name: str
     state: str
@@ -61,8 +62,8 @@ class Job:
 
 @dataclass(frozen=True)
 class CandidateModel:
-    """A model that passed the gate. `uri` is the folder that holds the model's file, `image` the
-    serving container it is made for."""
+    """A model that passed the quality gate. `uri` is the folder of the model's file, `image` the
+    serving container for it."""
 
     uri: str
     image: str
@@ -74,16 +75,16 @@ class CandidateModel:
 def runtime_parameters(
     config: ModelConfig, project: str, location: str, table: str, interval: Interval
 ) -> dict[str, Any]:
-    """The runtime parameters of one run: the contract's own, then those of the YAML file.
+    """The runtime parameters of one run: those of the contract, then those of the YAML file.
 
-    Raises PipelineError when the latter sets one that is the contract's, as parsing it would.
+    Raises PipelineError when the file sets a parameter of the contract.
     """
     if taken := sorted(RUNTIME_PARAMETERS & config.pipeline.parameters.keys()):
         raise PipelineError(
             f"{config.model}.yaml: pipeline.parameters: sets {', '.join(taken)}, which every run "
             "gets by itself; remove it"
         )
-    given = RuntimeParameters(
+    contract = RuntimeParameters(
         project=project,
         location=location,
         source_table=table,
@@ -92,22 +93,20 @@ def runtime_parameters(
         interval_end=f"{interval.end:%Y-%m-%dT%H:%M:%SZ}",
         min_score=config.gate.min_score,
     )
-    return asdict(given) | config.pipeline.parameters
+    return asdict(contract) | config.pipeline.parameters
 
 
 def candidate_model(job: Job, min_score: float, root: str) -> CandidateModel | None:
-    """The model that a finished job offers; None when it scored below the gate.
+    """The model that a finished job exported; None when it scored below the quality gate.
 
-    Raises PipelineError when the job does not keep the contract: offering below the gate, or not
-    offering at or above it, breaks it too, as does a model elsewhere than under `root`.
+    Raises PipelineError when the job breaks the contract: also by an export below the gate, by no
+    export at or above it, and by a model outside of `root`.
     """
     score = evaluated_score(job)
-    offered = next(
-        (t for t in job.tasks if t.name == EXPORT_MODEL and t.state == "SUCCEEDED"), None
-    )
-    if offered is None and score < min_score:
+    export = next((t for t in job.tasks if t.name == EXPORT_MODEL and t.state == "SUCCEEDED"), None)
+    if export is None and score < min_score:
         return None
-    if offered is None:
+    if export is None:
         raise _broken(
             job,
             f"the score {score:.2f} reaches min_score {min_score:g}, but no task 'export-model' "
@@ -118,7 +117,7 @@ def candidate_model(job: Job, min_score: float, root: str) -> CandidateModel | N
             job,
             f"'export-model' ran though the score {score:.2f} is below min_score {min_score:g}",
         )
-    model = offered.artifacts.get("model")
+    model = export.artifacts.get("model")
     if model is None or not model.uri.startswith("gs://"):
         raise _broken(
             job, "the task 'export-model' has no output artifact 'model' with a gs:// URI"
@@ -154,15 +153,15 @@ def candidate_model(job: Job, min_score: float, root: str) -> CandidateModel | N
 
 
 def require_within_root(root: str, uri: str) -> None:
-    """Raises PipelineError for an artifact that is not in the folder where models are taken from:
-    whoever may write elsewhere must not be able to have code of theirs loaded."""
+    """Raises PipelineError for an artifact outside of the folder of models: loading a model runs
+    its code, so write access elsewhere must not be enough to have a model loaded."""
     if f"{uri.rstrip('/')}/".startswith(f"{root}/") and not {".", "..", ""} & {
         *uri.rstrip("/")[len("gs://") :].split("/")
     }:
         return
     raise PipelineError(
         f"the model {uri} is not under {root}, and models are taken from there only; have the "
-        "pipeline write it to the path that it is given, or set the environment's pipeline root"
+        "pipeline write it to the path of its output, or set the environment's pipeline root"
     )
 
 
@@ -183,5 +182,6 @@ def evaluated_score(job: Job) -> float:
 
 def _broken(job: Job, what: str) -> PipelineError:
     return PipelineError(
-        f"{job.name} does not keep the pipeline contract: {what}; see docs/pipeline-contract.md"
+        f"{job.name} does not keep the pipeline contract: {what}; see "
+        "docs/reference/pipeline-contract.md"
     )

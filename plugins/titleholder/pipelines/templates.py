@@ -1,7 +1,7 @@
-"""Compiled pipelines, and their versions.
+"""Pipeline templates and their versions.
 
-A version is `<name>-<first 12 hexadecimal digits of the SHA-256 of its text>`. `make deploy` keeps
-each under that name.
+A version is `<name>-<first 12 hexadecimal digits of the SHA-256 of its text>`. `make deploy` stores
+each template under that name.
 """
 
 import hashlib
@@ -19,14 +19,14 @@ _VERSION = re.compile(r"(.+)-([0-9a-f]{12})")
 
 @dataclass(frozen=True)
 class PipelineTemplate:
-    """A compiled pipeline: its version, and the PipelineSpec that Vertex AI runs."""
+    """A compiled pipeline: its version and the PipelineSpec that Vertex AI runs."""
 
     version: str
     spec: dict[str, Any]
 
 
 def template_version(name: str, content: bytes) -> str:
-    """`linnerud-0123456789ab` for the file or URI `name`, whether or not that says so already."""
+    """The version `linnerud-0123456789ab` of the file or URI `name`, which may contain it."""
     stem = PurePosixPath(name).stem
     named = _VERSION.fullmatch(stem)
     digest = hashlib.sha256(content).hexdigest()[:12]
@@ -34,15 +34,15 @@ def template_version(name: str, content: bytes) -> str:
 
 
 def parse_template(name: str, content: bytes) -> PipelineTemplate:
-    """The pipeline whose file or URI is `name`. Raises EnvironmentConfigError for what is none, and
-    for a text that is not of the version that `name` says."""
+    """The template whose file or URI is `name`. Raises EnvironmentConfigError for a text that is no
+    template, or not of the version in `name`."""
     import yaml
 
     if not _has_version(name, content):
         raise EnvironmentConfigError(
             f"{name} is not the version that its name says; deploy it again"
         )
-    # A compiled pipeline with Kubernetes settings has a second document: Vertex AI wants none.
+    # A compiled pipeline with Kubernetes settings has a second document, not for Vertex AI.
     try:
         spec = first_document(content)
     except (yaml.YAMLError, UnicodeDecodeError):
@@ -53,10 +53,10 @@ def parse_template(name: str, content: bytes) -> PipelineTemplate:
 
 
 def load_template(name: str, package: Path = PACKAGE) -> bytes:
-    """The text of the compiled pipeline `name`, a file or a version as one.
+    """The text of the template `name`, a file name with or without a version.
 
-    Raises RetryableError for one of this release that is not there yet, EnvironmentConfigError for
-    any other.
+    Raises RetryableError for a missing template of this release, which may still be uploaded, and
+    EnvironmentConfigError for any other.
     """
     folder, names = templates_dir(package)
     own = names.get(name, name)
@@ -85,6 +85,6 @@ def _unversioned(name: str) -> str:
 
 
 def _has_version(name: str, content: bytes) -> bool:
-    """Whether `name` says no version, or that of `content`."""
+    """Whether `name` has no version, or that of `content`."""
     named = _VERSION.fullmatch(PurePosixPath(name).stem)
     return named is None or hashlib.sha256(content).hexdigest().startswith(named[2])

@@ -1,1 +1,1 @@
-"""The rollout engine: observe, plan, apply one step, repeat; and its record."""
+"""The rollout engine: observe, plan, apply one step, repeat; and its events."""

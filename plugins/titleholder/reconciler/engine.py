@@ -1,11 +1,11 @@
-"""The rollout engine: observe, plan, apply one step, and again until no step is left."""
+"""The rollout engine: observe, plan, apply one step, and repeat until no step is left."""
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from titleholder.config.rollout import Rollout
 from titleholder.errors import ManualActionRequired, RetryableError
@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
-# Resuming a deferred task takes longer than this, so short operations are waited for in place.
+# Shorter operations are waited for in place: resuming a deferred task takes longer than this.
 INLINE_WAIT = timedelta(seconds=5)
 # Vertex AI may take half an hour to deploy a model; an operation of this age is stuck.
 OPERATION_LIMIT = timedelta(hours=3)
@@ -45,7 +45,7 @@ class PendingOperation:
 
 @dataclass(frozen=True)
 class Converged:
-    """The endpoint fits the intent; `changed` says whether that took any step."""
+    """The endpoint matches the intent; `changed` says whether this caller changed anything."""
 
     plan: Plan
     view: View
@@ -53,16 +53,16 @@ class Converged:
 
     @property
     def summary(self) -> str:
-        """The state in one sentence, which also says when there was nothing to do."""
+        """The state in one sentence, which also says when there was nothing to change."""
         return self.plan.summary if self.changed else self.plan.answer
 
 
 class Reconciler:
     """Brings one endpoint to the state that an intent describes, from any state that an earlier
-    attempt left.
+    attempt may have left.
 
-    Between two calls only the pending operation is kept, to report its result: the endpoint is the
-    state.
+    The endpoint itself is the state: between two calls only the pending operation is kept, to
+    report its result.
     """
 
     def __init__(
@@ -70,13 +70,13 @@ class Reconciler:
         endpoints: Endpoints,
         events: "EventsTable",
         rollout: Rollout,
-        cause: ChangeContext,
+        context: ChangeContext,
         clock: Callable[[], datetime],
         pause: Callable[[float], None] = time.sleep,
     ) -> None:
         self._endpoints = endpoints
         self._events = events
-        self._recorder = Recorder(events, cause, clock)
+        self._recorder = Recorder(events, context, clock)
         self._rollout = rollout
         self._clock = clock
         self._pause = pause
@@ -93,8 +93,8 @@ class Reconciler:
         waiting: PendingOperation | None = None,
         check: Callable[[View], None] | None = None,
     ) -> Converged | PendingOperation:
-        """Apply one step after the other; returns at an operation that takes longer than
-        INLINE_WAIT. Call it again later, with the PendingOperation that it returned.
+        """Apply steps until none is left, or until an operation takes longer than INLINE_WAIT. In
+        that case call it again later, with the PendingOperation that it returned.
 
         While roles or split are still to be changed, and the endpoint's last change was not this
         caller's, `check` is called before each step; it raises when the intent is outdated. Raises
@@ -114,8 +114,8 @@ class Reconciler:
         return done
 
     def resolve_target(self, intent: RoleIntent) -> tuple[RoleIntent, Plan, View]:
-        """The intent with its target by one view, and the plan from there. Raises InvalidRequest
-        and ManualActionRequired."""
+        """Observe the endpoint, resolve the intent's target and plan; returns the resolved intent,
+        the plan and the view. Raises InvalidRequest and ManualActionRequired."""
 
         def read(view: View) -> tuple[RoleIntent, Plan, View]:
             resolved = resolve_target(intent, view)
@@ -124,7 +124,8 @@ class Reconciler:
         return self.read_view(intent, read)
 
     def read_view(self, intent: object, read: Callable[[View], T]) -> T:
-        """`read` of one view; a ManualActionRequired of it is recorded as an event of `intent`."""
+        """The result of `read` with a view of the endpoint; if it raises ManualActionRequired, that
+        is recorded as a blocked event of `intent`."""
         view = self._observe()
         try:
             return read(view)
@@ -132,10 +133,17 @@ class Reconciler:
             self._record_blocked(intent, error)
             raise
 
-    def record(self, action: Action, view: View, reason: str, about: str) -> bool:
-        """Record an action that changed nothing, such as the evaluation by the job `about`; whether
-        the event could be written."""
-        self._recorder.no_change(action, reason, view, f"{about} {reason}")
+    def record(
+        self,
+        action: Action,
+        view: View,
+        reason: str,
+        about: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> bool:
+        """Record an action that changed nothing, such as the evaluation of the job `about`, with
+        `evidence` besides that of the context. Returns whether the event could be written."""
+        self._recorder.no_change(action, reason, view, f"{about} {reason}", evidence)
         return self._recorder.flush()
 
     def _run(
@@ -159,7 +167,7 @@ class Reconciler:
             if decided.steps != logged:
                 log.info("plan: %s", "; ".join(describe_steps(decided.steps, view)))
             step, logged = decided.steps[0], decided.steps
-            words = describe_step(step, view)
+            description = describe_step(step, view)
             if view.pending_operations and not _possible_while_busy(view, step):
                 if waiting is None or waiting.operation != view.pending_operations[0]:
                     waiting = fresh = PendingOperation(
@@ -176,8 +184,8 @@ class Reconciler:
                 check(view)
             if step in done:
                 raise ManualActionRequired(
-                    f"another caller undid this: {words}; look at `titleholder status {view.model}`, "
-                    "agree on what is to be done, then repeat this"
+                    f"another caller undid this: {description}; see "
+                    f"`titleholder status {view.model}`, agree on what to do, then repeat this"
                 )
             event = (
                 self._recorder.traffic_event(view, step, intent, decided)
@@ -186,21 +194,23 @@ class Reconciler:
             )
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
-            except StaleView as change:
+            except StaleView as error:
                 stale, lost = stale + 1, event
                 if stale == MAX_STALE_VIEWS:
-                    raise RetryableError(f"could not {words} in {stale} tries: {change}") from None
-                log.info("could not %s yet (%s); looking again", words, change)
+                    raise RetryableError(
+                        f"could not {description} in {stale} tries: {error}"
+                    ) from None
+                log.info("could not %s yet (%s); observing again", description, error)
                 self._pause(1)
                 continue
-            log.info("%s: %s", "begun" if operation else "done", words)
+            log.info("%s: %s", "started" if operation else "done", description)
             changed = True
             if event is not None:
                 self._recorder.record(event)
                 # Two callers must not undo each other's changes without end.
                 done.add(step)
             if operation:
-                waiting = PendingOperation(operation, words, self._clock(), changed)
+                waiting = PendingOperation(operation, description, self._clock(), changed)
                 if self._still_running(waiting, INLINE_WAIT):
                     return waiting
 
@@ -210,11 +220,11 @@ class Reconciler:
 
     def _still_running(self, waiting: PendingOperation, wait: timedelta) -> bool:
         """Whether this caller's operation still runs after `wait`."""
-        give_up = self._clock() + wait
+        deadline = self._clock() + wait
         try:
             while self._endpoints.is_running(waiting.operation, waiting.step):
                 self._check_limit(waiting)
-                if self._clock() >= give_up:
+                if self._clock() >= deadline:
                     return True
                 self._pause(0.25)
         except (ManualActionRequired, RetryableError) as error:
@@ -240,8 +250,8 @@ class Reconciler:
 
 
 def _possible_while_busy(view: View, step: Step) -> bool:
-    """Whether the step can be done while operations run: a rollback must not wait. But a model that
-    may be undeploying receives no traffic."""
+    """Whether the step is possible while operations run: a rollback must not wait. But a model that
+    may be undeploying must not receive traffic."""
     if isinstance(step, SetTraffic):
         return not (view.undeploying and step.split.keys() - view.split.keys())
     return isinstance(step, Alias)

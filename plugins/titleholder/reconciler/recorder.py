@@ -1,13 +1,13 @@
 """The events that the rollout engine writes to the events table."""
 
 import logging
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 from titleholder.events.event import CHANGED_BY_HAND, STILL_DIFFERS, Action, Event, event_id
-from titleholder.gcp.vertex.clients import error_message
+from titleholder.gcp.errors import error_message
 from titleholder.intervals import Interval
 from titleholder.labels import Label
 from titleholder.rollout.descriptions import describe_change, describe_reconstructed
@@ -22,10 +22,10 @@ if TYPE_CHECKING:
 
 log = logging.getLogger(__name__)
 
-# The timeout of each call to BigQuery: a rollback must not wait for it.
+# The timeout of each call to BigQuery: a rollback must not wait for long.
 RECORD_TIMEOUT_SECONDS = 20.0
 
-# In an event's evidence: a person's reason, in their own words.
+# The key of a person's own reason in an event's evidence.
 REASON = "reason"
 MAX_REASON_LENGTH = 1000
 
@@ -43,24 +43,24 @@ class ChangeContext:
 class Recorder:
     """Writes the events of one caller's changes to one endpoint.
 
-    A rollout never waits for its record: events that cannot be written are kept for `flush`, and
-    those that a caller loses are reconstructed by the next one, since every write of roles and
-    split sets the id of its event as a label.
+    A rollout never waits for its events: events that cannot be written are kept for `flush`. The
+    next caller reconstructs events that this one loses, since every write of roles and split sets
+    the id of its event as a label.
     """
 
     def __init__(
-        self, events: "EventsTable", cause: ChangeContext, clock: Callable[[], datetime]
+        self, events: "EventsTable", context: ChangeContext, clock: Callable[[], datetime]
     ) -> None:
         self._events = events
-        self._cause = cause
+        self._context = context
         self._clock = clock
         self.recorded: list[Event] = []  # of this caller, in order
         self._unsent: list[Event] = []
 
     def traffic_event(self, view: View, step: SetTraffic, intent: Intent, decided: Plan) -> Event:
-        """The event of a traffic update, built before the call: its id, which is derived from the
-        etag, is written as a label. Where the labels record another split than the endpoint has
-        after the write, the id ends with a digest of the latter."""
+        """The event of a traffic update, built before the call: its id, derived from the etag, is
+        written as a label. Where the labels record another split than the endpoint has after the
+        write, the id ends with a digest of the latter."""
         name = f"{step.action}-{event_id(view.endpoint, view.etag, repr(step))}"
         if step.recorded is not None:
             name = f"{name}-{event_id(*_flat(step.split))}"
@@ -68,23 +68,31 @@ class Recorder:
         event = self._event(name, step.action, reason, view, apply_to_view(view, step))
         if not decided.changed_by_hand:
             return event
-        differed = {CHANGED_BY_HAND: decided.changed_by_hand, STILL_DIFFERS: decided.still_differs}
-        return replace(event, evidence=event.evidence | differed)
+        drift = {CHANGED_BY_HAND: decided.changed_by_hand, STILL_DIFFERS: decided.still_differs}
+        return replace(event, evidence=event.evidence | drift)
 
     def blocked(self, view: View, intent: object, error: Exception) -> None:
-        """Record that nothing was changed, and that a person has to decide."""
+        """Record that nothing was changed, as a person has to act first."""
         self.no_change(Action.BLOCKED, str(error), view, f"{intent!r}: {error}")
 
-    def no_change(self, action: Action, reason: str, view: View, key: str) -> None:
-        """Record an action that changed nothing; `key` distinguishes it from another one of the
-        same run and day."""
-        when = f"{self._cause.run} {self._clock():%Y-%m-%d}"
+    def no_change(
+        self,
+        action: Action,
+        reason: str,
+        view: View,
+        key: str,
+        evidence: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Record an action that changed nothing, with `evidence` besides that of the context; `key`
+        distinguishes it from another one of the same run and day."""
+        when = f"{self._context.run} {self._clock():%Y-%m-%d}"
         name = f"{action}-{event_id(view.model, view.endpoint, when, key)}"
-        self.record(self._event(name, action, reason, view, view))
+        event = self._event(name, action, reason, view, view)
+        self.record(replace(event, evidence=event.evidence | dict(evidence or {})))
 
     def recover_last_change(self, view: View, lost: Event | None) -> None:
-        """Record the endpoint's last change, which its caller may not have recorded. `lost` is a
-        write of this caller without an answer: it was done if the endpoint's label names it."""
+        """Record the endpoint's last change, which its caller may not have recorded. `lost` is the
+        event of a write by this caller without an answer: it was done if the label has its id."""
         last = view.labels.get(Label.LAST_EVENT)
         if last is None or any(event.id == last for event in self.recorded):
             return
@@ -117,15 +125,15 @@ class Recorder:
         return any(event.id == last and not event.reconstructed for event in self.recorded)
 
     def record(self, event: Event) -> None:
-        """Write the event, or keep it for the end when BigQuery has failed this caller already."""
+        """Write the event, or keep it for `flush` if BigQuery has already failed this caller."""
         self.recorded.append(event)
-        waits = bool(self._unsent)
+        failed_before = bool(self._unsent)
         self._unsent.append(event)
-        if not waits:
+        if not failed_before:
             self.flush()
 
     def flush(self) -> bool:
-        """Write the events that are kept; whether none is left."""
+        """Write the events that are kept; returns whether none is left."""
         if not self._unsent:
             return True
         try:
@@ -137,7 +145,7 @@ class Recorder:
         return True
 
     def _event(self, name: str, action: str, reason: str, before: View, now: View) -> Event:
-        cause, interval = self._cause, self._cause.interval
+        context, interval = self._context, self._context.interval
         return Event(
             id=name,
             time=self._clock(),
@@ -145,19 +153,19 @@ class Recorder:
             endpoint=now.endpoint or "",
             action=action,
             reason=reason,
-            champion_before=before.labels.get("champion"),
-            challenger_before=before.labels.get("challenger"),
+            champion_before=before.labels.get(Label.CHAMPION),
+            challenger_before=before.labels.get(Label.CHALLENGER),
             split_before=before.split,
-            champion_after=now.labels.get("champion"),
-            challenger_after=now.labels.get("challenger"),
+            champion_after=now.labels.get(Label.CHAMPION),
+            challenger_after=now.labels.get(Label.CHALLENGER),
             split_after=now.split,
             versions=_versions(before) | _versions(now),
             data_interval_end=_data_interval_ends(before) | _data_interval_ends(now),
             interval_start=interval.start if interval else None,
             interval_end=interval.end if interval else None,
-            evidence=cause.evidence,
-            run=cause.run,
-            actor=cause.actor,
+            evidence=context.evidence,
+            run=context.run,
+            actor=context.actor,
         )
 
 
@@ -166,8 +174,8 @@ def _versions(view: View) -> dict[str, str]:
 
 
 def _split_after(event: str, view: View, recorded: dict[str, int]) -> dict[str, int] | None:
-    """The split after the write with that event id: the recorded one, unless the id has a digest of
-    another one, which is known only while the endpoint has it."""
+    """The split after the write with that event id: the recorded one, unless the id has the digest
+    of another one, which is known only while the endpoint has it."""
     if event.count("-") < 2:
         return recorded
     return view.split if event.endswith(event_id(*_flat(view.split))) else None

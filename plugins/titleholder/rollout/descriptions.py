@@ -1,4 +1,4 @@
-"""Steps and changes in words, for logs, errors and events. No I/O."""
+"""Descriptions of steps and changes, for logs, errors and events. No I/O."""
 
 from collections.abc import Sequence
 from typing import assert_never
@@ -21,7 +21,7 @@ from titleholder.rollout.view import View
 
 
 def describe_step(step: Step, view: View) -> str:
-    """What the step does to this view, beginning with a verb or the action."""
+    """The effect of the step on this view, beginning with a verb or the action."""
     match step:
         case CreateEndpoint(display_name):
             return f"create the endpoint {display_name}"
@@ -35,37 +35,36 @@ def describe_step(step: Step, view: View) -> str:
         case Undeploy(deployed_model_id):
             return f"undeploy {version_text(view, deployed_model_id)}"
         case Alias(role, reference, remove):
-            version = version_of_model(view, reference)
-            if remove:
-                return f"take the alias {role} from {version}"
-            return f"give the alias {role} to {version}"
+            verb, preposition = ("take", "from") if remove else ("give", "to")
+            return f"{verb} the alias {role} {preposition} {version_of_model(view, reference)}"
         case _:
             assert_never(step)
 
 
 def describe_steps(steps: Sequence[Step], view: View) -> list[str]:
-    """Each step in words, applied to the view after the steps before it."""
-    words = []
+    """The description of each step, on the view after the steps before it."""
+    descriptions = []
     for step in steps:
-        words.append(describe_step(step, view))
+        descriptions.append(describe_step(step, view))
         view = apply_to_view(view, step)
-    return words
+    return descriptions
 
 
 def describe_change(before: View, step: SetTraffic, intent: Intent) -> str:
-    """The reason of this write's event: the change itself, not the whole plan of `intent`."""
-    now, split = step.roles, step.split
-    if now is None:
+    """The reason in the event of this write, which is one step of the plan of `intent`."""
+    roles, split = step.roles, step.split
+    if roles is None:
         return "recorded as it is: no model is deployed"
     recorded = recorded_state(before)
-    was = recorded[0] if recorded else None
-    champion, challenger = version_text(before, now.champion), version_text(before, now.challenger)
-    replaced = version_text(before, was.challenger if was else None)
-    removed = version_text(before, now.last_challenger)
-    instead = f" instead of {version_text(before, was.champion)}" if was else ""
-    it = f"it receives {split.get(now.champion, 0)} %"
-    percentage = split.get(now.challenger or "", 0)
-    both = f"it receives {percentage} %, the champion {champion} {split.get(now.champion, 0)} %"
+    previous = recorded[0] if recorded else None
+    champion = version_text(before, roles.champion)
+    challenger = version_text(before, roles.challenger)
+    replaced = version_text(before, previous.challenger if previous else None)
+    removed = version_text(before, roles.last_challenger)
+    instead = f" instead of {version_text(before, previous.champion)}" if previous else ""
+    it = f"it receives {split.get(roles.champion, 0)} %"
+    percentage = split.get(roles.challenger or "", 0)
+    both = f"it receives {percentage} %, the champion {champion} {split.get(roles.champion, 0)} %"
     match step.action:
         case Action.FIRST_CHAMPION:
             return f"{champion} becomes champion, as there was none: {it}"
@@ -73,40 +72,40 @@ def describe_change(before: View, step: SetTraffic, intent: Intent) -> str:
             place = f" in the place of {replaced}" if replaced else ""
             return f"{challenger} becomes challenger{place}: {both}"
         case Action.REMOVE_CHALLENGER:
-            return f"{removed} leaves{_for(before, intent)}: {_traffic(before, now, split)}"
+            return f"{removed} leaves{_successor(before, intent)}: {_traffic(before, roles, split)}"
         case Action.ROLLBACK:
-            return f"{removed} leaves{_drifted(before)}: {_traffic(before, now, split)}"
+            return f"{removed} leaves{_drifted(before)}: {_traffic(before, roles, split)}"
         case Action.ABORT:
-            rest = f"{_drifted(before)}: {_traffic(before, now, split)}"
+            rest = f"{_drifted(before)}: {_traffic(before, roles, split)}"
             return f"{removed} receives no more traffic and stays deployed{rest}"
         case Action.PROMOTE:
             return f"{champion} becomes champion{instead}: {it}"
         case Action.UNDO_PROMOTION:
-            lost = replaced and replaced != champion
-            rest = f", and the challenger {replaced} none" if lost else ""
+            without = replaced and replaced != champion
+            rest = f", and the challenger {replaced} none" if without else ""
             return f"{champion} becomes champion again{instead}: {it}{rest}"
         case Action.SET_TRAFFIC if replaced != challenger:
             return f"{challenger} comes back as challenger: {both}"
         case Action.SET_TRAFFIC:
-            had = before.split.get(now.challenger or "", 0)
-            rest = f"the champion {champion} receives {split[now.champion]} %"
+            had = before.split.get(roles.challenger or "", 0)
+            rest = f"the champion {champion} receives {split[roles.champion]} %"
             return f"{challenger} goes from {had} % to {percentage} %: {rest}"
         case Action.RESTORE:
-            return f"returned to what was recorded: {_state(before, now, split)}"
+            return f"returned to what was recorded: {_state(before, roles, split)}"
         case _:
-            return f"recorded as it is: {_state(before, now, split)}"
+            return f"recorded as it is: {_state(before, roles, split)}"
 
 
 def describe_reconstructed(view: View, split: dict[str, int] | None) -> str:
-    """The reason of an event that is reconstructed from the endpoint's labels; `split` is the one
-    after that change, None where it is not known."""
+    """The reason in an event that is reconstructed from the endpoint's labels; `split` is the split
+    after that change, None if unknown."""
     recorded = recorded_state(view)
     state = _state(view, recorded[0], split) if recorded else "no model has a role"
     return f"read from the endpoint's labels afterwards, as it was not recorded: {state}"
 
 
 def _traffic(view: View, roles: Roles, split: dict[str, int]) -> str:
-    """The split after a model lost its traffic."""
+    """The traffic after a model lost its own."""
     if split == {roles.champion: 100}:
         return f"the champion {version_text(view, roles.champion)} receives 100 %"
     return split_text(view, split) if split else "no traffic is left"
@@ -121,22 +120,22 @@ def _split_and_roles(view: View, split: dict[str, int], roles: Roles | None) -> 
     if roles is None:
         return "no model has a role or traffic"
     other = version_text(view, roles.challenger) or "none"
-    given = split_text(view, split) if split else "no traffic"
-    return f"{given} (champion {version_text(view, roles.champion)}, challenger {other})"
+    traffic = split_text(view, split) if split else "no traffic"
+    return f"{traffic} (champion {version_text(view, roles.champion)}, challenger {other})"
 
 
 def _state(view: View, roles: Roles, split: dict[str, int] | None) -> str:
-    held = (("champion", roles.champion), ("challenger", roles.challenger))
+    holders = (("champion", roles.champion), ("challenger", roles.challenger))
     return ", ".join(
         f"{version_text(view, one)} {role}"
         + (f" with {split.get(one, 0)} %" if split is not None else "")
-        for role, one in held
+        for role, one in holders
         if one
     )
 
 
-def _for(view: View, intent: Intent) -> str:
-    """The model that a challenger makes room for."""
+def _successor(view: View, intent: Intent) -> str:
+    """The model that replaces a removed challenger, as ` for linnerud@3`; "" without one."""
     match intent:
         case DeployCandidate():
             return f" for {version_of_model(view, intent.version.alias)}"

@@ -1,7 +1,7 @@
-"""What a run or a person wants of an endpoint.
+"""Intents: the changes of an endpoint that a run or a user can request.
 
-An intent with a deployed model id means the same however often it is repeated; `resolve_target`
-fills the id in where a role is meant instead.
+An intent with a deployed model id is idempotent; `resolve_target` adds the id of the model that has
+the role.
 """
 
 from dataclasses import dataclass, replace
@@ -21,10 +21,10 @@ from titleholder.rollout.view import View
 @dataclass(frozen=True)
 class DeployCandidate:
     """Register the model of a training run and deploy it as challenger with `traffic_percentage`,
-    or as champion where there is none.
+    or as champion if there is none.
 
-    `recency` tells how new its training data is, and `period` is the length of that interval. With
-    `keep_current` a challenger that is deployed stays, and the candidate is only registered.
+    `recency` is that of its training data, `period` the length of their interval. With
+    `keep_current` a deployed challenger stays, and the candidate is only registered.
     """
 
     version: NewVersion
@@ -87,8 +87,8 @@ class UndoPromotion(_RoleIntent):
 
 
 class Adopt(_RoleIntent):
-    """Record the endpoint as it was changed by hand. The id names the champion where the traffic
-    does not tell which it is."""
+    """Record the endpoint as it was changed by hand. The id is that of the champion, needed only if
+    labels and traffic do not show it."""
 
     action = Action.ADOPT
 
@@ -105,7 +105,7 @@ INTENTS: dict[str, type[RoleIntent]] = {
     intent.action.value: intent
     for intent in (Promote, RollBack, Abort, SetTrafficPercentage, UndoPromotion, Adopt, Restore)
 }
-"""The intents that a person or a verdict may have, by the action that they lead to."""
+"""The intents of a user or a decision, by their action."""
 
 
 def summary(intent: type[RoleIntent]) -> str:
@@ -116,8 +116,8 @@ def summary(intent: type[RoleIntent]) -> str:
 def intent_from(
     name: str, deployed_model_id: str | None = None, traffic_percentage: int | None = None
 ) -> RoleIntent:
-    """The intent of that name in INTENTS. Raises InvalidRequest for a percentage that is missing,
-    and for one where it has no meaning."""
+    """The intent of that name in INTENTS. Raises InvalidRequest for a missing traffic percentage,
+    and for one with an intent that takes none."""
     if name != SetTrafficPercentage.action:
         if traffic_percentage is not None:
             raise InvalidRequest(
@@ -131,24 +131,23 @@ def intent_from(
 
 def intent_to_json(intent: RoleIntent) -> dict[str, Any]:
     """The arguments of `intent_from`, as JSON."""
-    percentage = getattr(intent, "traffic_percentage", None)
     return {
         "name": intent.action.value,
         "deployed_model_id": intent.deployed_model_id,
-        "traffic_percentage": percentage,
+        "traffic_percentage": getattr(intent, "traffic_percentage", None),
     }
 
 
 def resolve_target(intent: RoleIntent, view: View) -> RoleIntent:
-    """The intent with the id of the deployed model that now has the role it is about.
+    """The intent with the id of the deployed model that has its role at present.
 
-    Raises InvalidRequest when no model has it, ManualActionRequired when it cannot be known.
+    Raises InvalidRequest if no model has the role, ManualActionRequired if it is not known.
     """
     if intent.deployed_model_id is not None or isinstance(intent, Adopt | Restore):
         return intent
     require_endpoint(view)
     recorded, differences = recorded_state(view), drift(view)
-    # Taking traffic from a model must work after manual changes: the recorded roles tell which.
+    # Abort and rollback must work after manual changes, by the recorded roles.
     urgent = isinstance(intent, Abort | RollBack) and bool(differences)
     roles = recorded[0] if recorded and urgent else resolve_roles(view).roles
     found = _target(intent, roles, view) if roles is not None else None
@@ -156,22 +155,21 @@ def resolve_target(intent: RoleIntent, view: View) -> RoleIntent:
         role = "previous champion" if isinstance(intent, UndoPromotion) else "challenger"
         hint = f"; look at `titleholder status {view.model}`"
         if urgent:
-            # The manual change may be the reason why there is none.
             raise ManualActionRequired(
                 f"there is no {role} on {view.endpoint}, which was changed by hand "
-                f"({'; '.join(differences)}); name the model that is to lose its traffic with "
+                f"({'; '.join(differences)}); name the model that has to lose its traffic with "
                 f"`titleholder {intent.action} {view.model} --deployed-model-id ID`"
             )
         if isinstance(intent, RollBack) and roles is not None and roles.previous_champion:
-            back = undo_command(view.model, roles.previous_champion)
             name = version_text(view, roles.previous_champion)
-            hint = f"; to bring the previous champion {name} back, use {back}"
+            command = undo_command(view.model, roles.previous_champion)
+            hint = f"; to bring the previous champion {name} back, use {command}"
         raise InvalidRequest(f"there is no {role} on {view.endpoint}{hint}")
     return replace(intent, deployed_model_id=found)
 
 
 def _target(intent: RoleIntent, roles: Roles, view: View) -> str | None:
-    # Repeated after it was done, it means the same model, not the next one.
+    # A repeated intent refers to the same model, not to the next one.
     done = view.labels.get(Label.LAST_EVENT, "").partition("-")[0] == intent.action
     match intent:
         case Promote():

@@ -1,4 +1,4 @@
-"""The plan from a view to an intent. Pure and total: steps, or an error in one sentence."""
+"""The plan from a view to an intent: steps, or an error in one sentence. Pure and total."""
 
 from collections.abc import Iterable
 from dataclasses import replace
@@ -37,15 +37,15 @@ def plan(view: View, intent: Intent, rollout: Rollout | None = None) -> Plan:
     """The whole plan from this view; the engine applies its first step, observes and plans again.
 
     The champion is never undeployed, the split sums to 100 after every step, and no more models are
-    deployed than `rollout.replacement` allows. The registry's aliases follow the roles at the end. Raises
-    InvalidRequest for an intent that cannot be, ManualActionRequired when a person has to decide.
+    deployed than `rollout.replacement` allows. The last steps adapt the registry's aliases. Raises
+    InvalidRequest for an invalid intent, ManualActionRequired if a user has to decide.
     """
-    decided = _decide(view, intent, rollout or Rollout())
-    last = reduce(apply_to_view, decided.steps, view)
-    return replace(decided, steps=(*decided.steps, *_alias_steps(last)))
+    found = _plan(view, intent, rollout or Rollout())
+    last = reduce(apply_to_view, found.steps, view)
+    return replace(found, steps=(*found.steps, *_alias_steps(last)))
 
 
-def _decide(view: View, intent: Intent, rollout: Rollout) -> Plan:
+def _plan(view: View, intent: Intent, rollout: Rollout) -> Plan:
     match intent:
         case DeployCandidate():
             return deploy_candidate(view, intent, rollout)
@@ -68,8 +68,8 @@ def _decide(view: View, intent: Intent, rollout: Rollout) -> Plan:
 
 
 def _alias_steps(view: View) -> Iterable[Step]:
-    """The steps after which the registry's aliases `champion` and `challenger` follow the labels: for
-    people, who look there. A model that is not in this registry entry has no alias."""
+    """The steps that give the registry's aliases `champion` and `challenger` to the versions with
+    those roles. A version of another registry entry has no alias."""
     recorded = recorded_state(view)
     if recorded is None or drift(view):
         return

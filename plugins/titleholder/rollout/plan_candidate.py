@@ -7,7 +7,7 @@ from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.labels import Label
 from titleholder.naming import Recency
-from titleholder.rollout.display_names import version_of_model, version_text
+from titleholder.rollout.display_names import version_name, version_of_model, version_text
 from titleholder.rollout.intents import DeployCandidate
 from titleholder.rollout.roles import Roles, RoleState, high_water, resolve_roles
 from titleholder.rollout.steps import (
@@ -23,11 +23,11 @@ from titleholder.rollout.view import DeployedModel, View
 
 
 def deploy_candidate(view: View, intent: DeployCandidate, rollout: Rollout) -> Plan:
-    """Register the candidate, and deploy it as champion where there is none, else as challenger.
+    """Register the candidate, and deploy it as challenger, or as champion if there is none.
 
-    It is only registered if a version with newer data is, deployed or not, or if one with newer
-    data ever had traffic. A candidate that has a role, or had one, is left alone: its traffic was
-    changed on purpose since. Raises ManualActionRequired when a person has to decide.
+    It is only registered if a version with newer data is registered or ever had traffic. A
+    candidate that has or had a role is left unchanged, as its traffic may have been changed on
+    purpose. Raises ManualActionRequired if a user has to decide.
     """
     version = view.version(intent.version.alias)
     deployed = view.deployed_model(intent.deployed_model_id)
@@ -38,8 +38,8 @@ def deploy_candidate(view: View, intent: DeployCandidate, rollout: Rollout) -> P
             f"{deployed.model} instead of {intent.version.alias}; undeploy it or give this model "
             "an endpoint of its own"
         )
-    # A superseded candidate changes nothing on the endpoint, so manual changes there do not matter;
-    # but models of others count only once their roles are resolved.
+    # A superseded candidate changes nothing on the endpoint, so manual changes do not matter;
+    # unmanaged models count only after their roles are resolved.
     newer = _newer_version(view, intent)
     if newer is None:
         if view.endpoint is None:
@@ -76,8 +76,8 @@ def _deploy(
     name = version_of_model(view, intent.version.alias)
     cleanup = undeploy(*(one for one in state.orphans if one.id != candidate_id))
     if roles is None:
-        # The run that deployed an orphan may be about to make it champion. Vertex AI undeploys a
-        # model that has traffic only if it is the last one: so an orphan is never the last one.
+        # Another run may be making an orphan champion. Vertex AI undeploys a model with traffic
+        # only if it is the last one, so the last orphan is undeployed after the first champion.
         first = SetTraffic({candidate_id: 100}, Roles(candidate_id), Action.FIRST_CHAMPION)
         steps += [*cleanup[:-1], *_deploy_step(view, intent), first, *cleanup[-1:]]
         return Plan(tuple(steps), f"{name} is champion with 100 % of the traffic")
@@ -100,13 +100,13 @@ def _deploy(
         return Plan(
             tuple(steps),
             f"{version_text(view, current.id)} is still evaluated, so {name} is only registered; "
-            "to deploy it once that one has left, clear update_traffic",
+            "to deploy it after that, clear update_traffic",
             Action.CHALLENGER_BUSY,
         )
     steps += cleanup
     percentage = intent.traffic_percentage
     if candidate_id == roles.challenger:
-        # Its traffic may have been changed since, on purpose.
+        # Its traffic may have been changed on purpose.
         percentage = view.split.get(candidate_id, 0)
         if rollout.replacement == "surge":
             steps += _undeploy_inactive(view, roles)
@@ -114,8 +114,8 @@ def _deploy(
         steps += _replace_challenger(view, intent, rollout, roles, current)
     return Plan(
         tuple(steps),
-        f"{name} is challenger with {percentage} % of the traffic, {version_text(view, roles.champion)} "
-        f"champion with {100 - percentage} %",
+        f"{name} is challenger with {percentage} % of the traffic, "
+        f"{version_text(view, roles.champion)} champion with {100 - percentage} %",
     )
 
 
@@ -141,7 +141,7 @@ def _replace_challenger(
             alone = SetTraffic({roles.champion: 100}, without, Action.REMOVE_CHALLENGER)
             removal = [alone, *undeploy(current)]
         return [*_undeploy_inactive(view, roles), *removal, *deploy]
-    # At most three models are deployed for a while.
+    # At most three models are deployed at a time.
     removed = view.deployed_model(roles.last_challenger)
     previous = view.deployed_model(roles.previous_champion)
     if current is None:
@@ -163,12 +163,12 @@ def _deploy_step(view: View, intent: DeployCandidate) -> list[Step]:
 
 
 def _newer_version(view: View, intent: DeployCandidate) -> str | None:
-    """The newest version of the model, in words, if its data is newer than the candidate's; else a
-    version that had traffic and was deleted since."""
+    """Description of the newest version if its data is newer than the candidate's, or of a newer
+    version that had traffic and was deleted; None without one."""
     known = [(found, v) for v in view.versions if (found := view.recency(v)) is not None]
     newest, version = max(known, key=lambda pair: pair[0], default=(None, None))
     if version is not None and newest is not None and newest > intent.recency:
-        return f"{view.model}@{version.number} ({_until(newest)})"
+        return f"{version_name(view.model, version.number)} ({_until(newest)})"
     mark = high_water(view)
     if mark is not None and mark > intent.recency:
         return (
@@ -179,14 +179,14 @@ def _newer_version(view: View, intent: DeployCandidate) -> str | None:
 
 
 def _newer_unmanaged(view: View, intent: DeployCandidate) -> str | None:
-    """A model on the endpoint that no training run made, in words, if it was deployed so late that
-    its data is newer: at the latest it was trained on the period before its deployment."""
+    """Description of a model of no training run that counts as newer, by its deployment: its data
+    are assumed to end one period before."""
     for one in view.deployed_models:
         served = view.version_served_by(one)
-        ours = one.id == intent.deployed_model_id or (served and view.recency(served))
-        deployed = one.deployed_at
-        if not ours and deployed and deployed - intent.period >= intent.recency.until:
-            return f"{version_text(view, one.id)}, deployed at {_time(deployed)},"
+        known = one.id == intent.deployed_model_id or (served and view.recency(served))
+        deployed_at = one.deployed_at
+        if not known and deployed_at and deployed_at - intent.period >= intent.recency.until:
+            return f"{version_text(view, one.id)}, deployed at {_time(deployed_at)},"
     return None
 
 

@@ -4,7 +4,8 @@ from collections.abc import Iterable
 
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
-from titleholder.rollout.display_names import adopt_command, listed, version_name, version_text
+from titleholder.labels import Label
+from titleholder.rollout.display_names import adopt_command, listed, version_text
 from titleholder.rollout.intents import Adopt
 from titleholder.rollout.roles import (
     Roles,
@@ -14,15 +15,15 @@ from titleholder.rollout.roles import (
     unmanaged,
     with_recorded_roles,
 )
-from titleholder.rollout.steps import Deploy, Plan, SetTraffic, Step, undeploy
+from titleholder.rollout.steps import Plan, SetTraffic, Step, deploy_from_registry, undeploy
 from titleholder.rollout.view import DeployedModel, View
 
 
 def adopt(view: View, intent: Adopt) -> Plan:
     """Record the endpoint as it is; the traffic stays.
 
-    Raises ManualActionRequired when more than two models have traffic, when none has, when it is
-    not known which is champion, or when a model without traffic has no role.
+    Raises ManualActionRequired if no model or more than two have traffic, if the champion is not
+    known, or if a model without traffic has no role.
     """
     if view.endpoint is None:
         raise InvalidRequest(f"{view.model} has no endpoint; there is nothing to adopt")
@@ -30,7 +31,7 @@ def adopt(view: View, intent: Adopt) -> Plan:
     if not view.deployed_models:
         steps = (SetTraffic({}, None, Action.ADOPT),) if recorded else ()
         return Plan(
-            steps, f"{view.endpoint} holds no model; the next weekly run deploys a champion"
+            steps, f"{view.endpoint} has no deployed model; the next weekly run deploys a champion"
         )
     roles = _roles_as_found(view, intent.deployed_model_id)
     if unknown := [one for one in unmanaged(view, roles) if not one.traffic_percentage]:
@@ -38,9 +39,8 @@ def adopt(view: View, intent: Adopt) -> Plan:
             f"{listed(unknown)} on {view.endpoint} has neither traffic nor a role; undeploy it or "
             "give it traffic, then adopt; or restore what was recorded"
         )
-    steps = (
-        () if recorded == (roles, view.split) else (SetTraffic(view.split, roles, Action.ADOPT),)
-    )
+    unchanged = recorded == (roles, view.split)
+    steps = () if unchanged else (SetTraffic(view.split, roles, Action.ADOPT),)
     percentage = view.split[roles.champion]
     other = "alone"
     if percentage < 100:
@@ -58,7 +58,7 @@ def _roles_as_found(view: View, champion: str | None) -> Roles:
     if not serving or len(serving) > 2:
         raise ManualActionRequired(
             f"{len(serving)} models on {view.endpoint} have traffic ({all_listed}) and a rollout "
-            "knows a champion and a challenger; change the split, then adopt"
+            "has a champion and a challenger; change the split, then adopt"
         )
     ids = [one.id for one in serving]
     if champion is not None and champion not in ids:
@@ -66,25 +66,24 @@ def _roles_as_found(view: View, champion: str | None) -> Roles:
             f"{version_text(view, champion)} has no traffic on {view.endpoint} ({all_listed}); "
             "name one that has, or give it some first"
         )
-    # The label decides where it was left alone: not the greater percentage, which the challenger
-    # may have been given on purpose.
-    labelled = view.labels.get("champion")
-    known = champion or (labelled if labelled in ids else None)
-    if known is None and len(ids) > 1:
+    # By the label, not the greater percentage, which the challenger may have on purpose.
+    labelled = view.labels.get(Label.CHAMPION)
+    found = champion or (labelled if labelled in ids else None)
+    if found is None and len(ids) > 1:
         raise ManualActionRequired(
             f"{_listed(serving)} on {view.endpoint} have traffic and it is not known which is "
             f"champion; say so with {adopt_command(view.model, ids[0])}"
         )
-    found = known or ids[0]
+    found = found or ids[0]
     challenger = next((one for one in ids if one != found), None)
     return with_recorded_roles(view, found, challenger)
 
 
 def restore(view: View) -> Plan:
-    """Return to the recorded roles and split: deploy models that are missing, write the split,
-    undeploy models that were not there.
+    """Return to the recorded roles and split: deploy missing models, write the split, undeploy
+    additional models.
 
-    Raises InvalidRequest when nothing is recorded, ManualActionRequired when the registry has no
+    Raises InvalidRequest if nothing is recorded, ManualActionRequired if the registry has no
     version of a missing model.
     """
     recorded = recorded_state(view)
@@ -96,18 +95,10 @@ def restore(view: View) -> Plan:
     roles, split = recorded
     steps: list[Step] = []
     for role, name in (("champion", roles.champion), ("challenger", roles.challenger)):
-        if name is None or view.deployed_model(name) is not None:
-            continue
-        version = view.version_for_deployment(name)
-        if version is None:
-            raise ManualActionRequired(
-                f"the {role} {version_text(view, name)} is not deployed on {view.endpoint} any "
-                f"more, and the registry has no version of {view.model} that belongs to it; adopt what is "
-                "there instead"
-            )
-        steps.append(Deploy(name, version_name(view.model, version.reference), version.reference))
+        if name is not None and view.deployed_model(name) is None:
+            steps.append(deploy_from_registry(view, name, role, "adopt the endpoint"))
     if steps:
-        # In place of models that an interrupted run left, not beside them.
+        # Orphans are undeployed first, so that no more models are deployed than recorded.
         steps = [*undeploy(*orphans(view)), *steps]
     if view.split != split:
         steps.append(SetTraffic(split, roles, Action.RESTORE))

@@ -1,4 +1,4 @@
-"""The plan that takes traffic from a model on an endpoint that was changed by hand."""
+"""Abort and rollback on an endpoint that was changed by hand."""
 
 from dataclasses import replace
 
@@ -12,13 +12,13 @@ from titleholder.rollout.view import DeployedModel, View
 
 
 def take_traffic_on_drift(view: View, deployed_model_id: str, action: Action) -> Plan | None:
-    """One write that takes the model's traffic and records it as last challenger; None where
-    nothing was changed by hand, or where the model is the recorded champion or unknown.
+    """One write that takes the model's traffic and records it as last challenger; None if nothing
+    was changed by hand, or if the model is unknown or the recorded champion.
 
-    This must always work. The traffic goes to the recorded champion, or, where that is not
-    deployed, to the model with the most traffic. All else stays as it is found, and so does the
-    record of it, so that adopt or restore still settles the other differences. Raises
-    ManualActionRequired when no other model is deployed.
+    This must always work. The traffic goes to the recorded champion or, if that is not deployed, to
+    the model with the most traffic. Everything else, and its record, stays as it is, so that adopt
+    or restore can settle the other differences. Raises ManualActionRequired if no other model is
+    deployed.
     """
     recorded, found = recorded_state(view), drift(view)
     if recorded is None or not found:
@@ -33,7 +33,8 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: Action) ->
     if deployed is not None and not others:
         raise ManualActionRequired(
             f"{name} is the only model deployed on {view.endpoint}, so there is none to take its "
-            f"traffic; go back to what was recorded with `titleholder restore {view.model}`, which deploys {version_text(view, roles.champion)} again"
+            f"traffic; go back to what was recorded with `titleholder restore {view.model}`, which "
+            f"deploys {version_text(view, roles.champion)} again"
         )
     live = {one.id: one.traffic_percentage for one in others if one.traffic_percentage}
     if deployed is not None and deployed.traffic_percentage:
@@ -65,15 +66,14 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: Action) ->
 def _differs(view: View, remaining: list[str]) -> str:
     return (
         f"{view.endpoint} still differs from what was recorded: {'; '.join(remaining)}; keep it "
-        f"with "
-        f"`titleholder adopt {view.model}`, or go back to the record with "
+        f"with `titleholder adopt {view.model}`, or go back to the record with "
         f"`titleholder restore {view.model}`"
     )
 
 
 def _most_traffic(deployed: list[DeployedModel], roles: Roles) -> DeployedModel:
-    """The model with the most traffic; of equals the previous champion first, and the last
-    challenger last."""
+    """The model with the most traffic; of equals the previous champion first, the last challenger
+    last."""
     return max(
         deployed,
         key=lambda one: (

@@ -1,4 +1,4 @@
-"""Plans that change the roles of deployed models: promote, roll back, abort, set traffic, undo."""
+"""Plans that change roles and traffic of deployed models."""
 
 from dataclasses import replace
 
@@ -6,7 +6,7 @@ from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.labels import Label
-from titleholder.rollout.display_names import undo_command, version_name, version_text
+from titleholder.rollout.display_names import undo_command, version_text
 from titleholder.rollout.intents import (
     Abort,
     Promote,
@@ -16,20 +16,20 @@ from titleholder.rollout.intents import (
 )
 from titleholder.rollout.plan_on_drift import take_traffic_on_drift
 from titleholder.rollout.roles import Roles, require_endpoint, resolve_roles
-from titleholder.rollout.steps import Deploy, Plan, SetTraffic, Step, undeploy
+from titleholder.rollout.steps import Plan, SetTraffic, Step, deploy_from_registry, undeploy
 from titleholder.rollout.view import View
 
 
 def promote(view: View, intent: Promote, rollout: Rollout) -> Plan:
-    """The challenger becomes champion with all traffic in one write; the old champion stays
-    deployed or is undeployed, by `rollout.keep_previous_champion`."""
+    """The challenger becomes champion with all traffic in one write; by
+    `rollout.keep_previous_champion` the champion before stays deployed or is undeployed."""
     roles, steps = _roles(view)
     new = intent.target
     percentage = view.split.get(new, 0) if roles.champion == new else 100
     if roles.champion != new:
         if roles.challenger != new:
             raise _not_challenger(view, roles, new)
-        # The old champion takes its label.
+        # The present champion takes its role.
         steps += undeploy(view.deployed_model(roles.previous_champion))
         promoted = Roles(new, None, roles.champion, roles.last_challenger)
         steps.append(SetTraffic({new: 100}, promoted, Action.PROMOTE))
@@ -43,7 +43,7 @@ def promote(view: View, intent: Promote, rollout: Rollout) -> Plan:
 
 def abort(view: View, intent: Abort) -> Plan:
     """All traffic goes to the champion in one write; the challenger stays deployed. On an endpoint
-    that was changed by hand all but the challenger's traffic stays as it is."""
+    that was changed by hand only the challenger's traffic is moved."""
     drifted = take_traffic_on_drift(view, intent.target, Action.ABORT)
     if drifted is not None:
         return drifted
@@ -56,7 +56,7 @@ def abort(view: View, intent: Abort) -> Plan:
 
 
 def roll_back(view: View, intent: RollBack) -> Plan:
-    """As abort, and the challenger is undeployed."""
+    """Abort, then undeploy the challenger."""
     removal = undeploy(view.deployed_model(intent.target))
     drifted = take_traffic_on_drift(view, intent.target, Action.ROLLBACK)
     if drifted is not None:
@@ -70,8 +70,8 @@ def roll_back(view: View, intent: RollBack) -> Plan:
 
 
 def set_traffic_percentage(view: View, intent: SetTrafficPercentage) -> Plan:
-    """The challenger's traffic percentage; the last challenger becomes challenger again if it is
-    still deployed and there is no other."""
+    """Set the challenger's traffic percentage; the last challenger becomes challenger again if it
+    is still deployed and there is no other."""
     percentage, target = intent.traffic_percentage, intent.target
     if not 1 <= percentage <= 99:
         raise InvalidRequest(
@@ -96,15 +96,15 @@ def set_traffic_percentage(view: View, intent: SetTrafficPercentage) -> Plan:
 
 
 def undo_promotion(view: View, intent: UndoPromotion, rollout: Rollout) -> Plan:
-    """The previous champion becomes champion again: in one write where it is still deployed, else
-    after it was deployed from the registry. The present champion becomes the previous one."""
+    """The previous champion becomes champion again, in one write if it is still deployed, otherwise
+    after a deployment from the registry. The present champion becomes the previous one."""
     roles, steps = _roles(view)
     target = intent.target
     name = version_text(view, target)
     if roles.champion == target:
         percentage = view.split.get(target, 0)
         summary = f"{name} is champion again with {percentage} % of the traffic"
-        return Plan(tuple(steps), summary, repeated=_undone_before(view, roles, percentage))
+        return Plan(tuple(steps), summary, repeated=_already_undone(view, roles, percentage))
     if roles.previous_champion != target:
         previous = version_text(view, roles.previous_champion)
         now = f"it is {previous}" if previous else "there is none"
@@ -114,13 +114,15 @@ def undo_promotion(view: View, intent: UndoPromotion, rollout: Rollout) -> Plan:
         )
     if view.deployed_model(target) is None:
         roles = _free_capacity(view, roles, rollout, steps)
-        steps.append(_deploy_again(view, target))
+        steps.append(
+            deploy_from_registry(view, target, "previous champion", "deploy another model")
+        )
     changed = Roles(target, None, roles.champion, roles.challenger or roles.last_challenger)
     steps.append(SetTraffic({target: 100}, changed, Action.UNDO_PROMOTION))
     return Plan(tuple(steps), f"{name} is champion again with 100 % of the traffic")
 
 
-def _undone_before(view: View, roles: Roles, percentage: int) -> str:
+def _already_undone(view: View, roles: Roles, percentage: int) -> str:
     last = view.labels.get(Label.LAST_EVENT, "").partition("-")[0]
     since = ""
     if view.updated and last == Action.UNDO_PROMOTION:
@@ -140,17 +142,6 @@ def _free_capacity(view: View, roles: Roles, rollout: Rollout, steps: list[Step]
     steps.append(_without_challenger(roles, Action.REMOVE_CHALLENGER))
     steps += undeploy(view.deployed_model(roles.challenger))
     return replace(roles, challenger=None, last_challenger=roles.challenger)
-
-
-def _deploy_again(view: View, deployed_model_id: str) -> Deploy:
-    version = view.version_for_deployment(deployed_model_id)
-    if version is None:
-        raise ManualActionRequired(
-            f"{deployed_model_id} is not deployed on {view.endpoint} any more, and the registry "
-            f"has no version of {view.model} that belongs to it; deploy another model instead"
-        )
-    name = version_name(view.model, version.reference)
-    return Deploy(deployed_model_id, name, version.reference)
 
 
 def _take_traffic_from(view: View, challenger: str, action: Action) -> tuple[Roles, list[Step]]:
@@ -198,6 +189,6 @@ def _not_challenger(
 
 
 def _error_type(roles: Roles, target: str) -> type[InvalidRequest] | type[ManualActionRequired]:
-    """For a model with another role, which changed since the request, perhaps by another run, a
-    person has to decide; a model without any role was never right."""
+    """A model with another role may have changed it since the request, so that a user has to
+    decide; a model without a role is an invalid request."""
     return ManualActionRequired if roles.holds(target) else InvalidRequest

@@ -1,4 +1,4 @@
-"""A view after a step: for whole plans, dry runs and tests."""
+"""The effect of a step on a view, for whole plans, dry runs and tests."""
 
 from dataclasses import replace
 from typing import assert_never
@@ -17,20 +17,18 @@ from titleholder.rollout.view import DeployedModel, Version, View
 
 
 def apply_to_view(view: View, step: Step) -> View:
-    """The view after the step, as far as a plan needs it.
-
-    A version that is yet to be registered has its alias as number.
-    """
+    """The view after the step, as far as a plan needs it. A version that is not registered yet has
+    its alias as number."""
     match step:
         case CreateEndpoint(display_name):
             return replace(view, endpoint=display_name)
         case Register(new):
             until = parse_label_time(new.labels.get(Label.DATA_INTERVAL_END, ""))
-            made = Version(new.alias, frozenset([new.alias]), data_interval_end=until)
-            return replace(view, versions=(*view.versions, made))
+            version = Version(new.alias, frozenset([new.alias]), data_interval_end=until)
+            return replace(view, versions=(*view.versions, version))
         case Deploy(name, display_name, reference):
-            version = view.version(reference)
-            number = version.number if version else reference
+            registered = view.version(reference)
+            number = registered.number if registered else reference
             deployed = DeployedModel(name, display_name, f"{view.model}@{number}")
             return replace(view, deployed_models=(*view.deployed_models, deployed))
         case SetTraffic(split, _, action):

@@ -1,4 +1,4 @@
-"""The status of an endpoint: deployed models with their roles, for people. No I/O."""
+"""The status of an endpoint: deployed models with their roles. No I/O."""
 
 from typing import NamedTuple
 
@@ -16,8 +16,8 @@ class RoleHolder(NamedTuple):
 
 
 class EndpointStatus(NamedTuple):
-    """The deployed models, the most traffic first; the roles, None where they are not known; and
-    what a person has to do, in one sentence, "" for nothing."""
+    """The deployed models, the most traffic first; the roles, None if unknown; and the action that
+    a user has to take, in one sentence, "" for none."""
 
     holders: list[RoleHolder]
     roles: Roles | None
@@ -25,7 +25,7 @@ class EndpointStatus(NamedTuple):
 
 
 def endpoint_status(view: View) -> EndpointStatus:
-    """The status by one view. Where a person has to act, the roles are those recorded last."""
+    """The status of the view. If a user has to act, the roles are those recorded last."""
     needs_action = ""
     try:
         roles = resolve_roles(view).roles
@@ -33,7 +33,7 @@ def endpoint_status(view: View) -> EndpointStatus:
         needs_action = str(error)
         recorded = recorded_state(view)
         roles = recorded[0] if recorded else None
-    held = {roles.holder(role): role.value for role in ROLES} if roles else {}
+    roles_by_id = {roles.holder(role): role.value for role in ROLES} if roles else {}
     ordered = sorted(view.deployed_models, key=lambda one: -one.traffic_percentage)
-    holders = [RoleHolder(one, held.get(one.id)) for one in ordered]
+    holders = [RoleHolder(one, roles_by_id.get(one.id)) for one in ordered]
     return EndpointStatus(holders, roles, needs_action)

@@ -1,20 +1,22 @@
-"""Plans and their steps, each one call to Vertex AI; a dry run prints the list that is applied.
-descriptions.py puts them into words."""
+"""Plans and their steps, each one call to Vertex AI."""
 
 from dataclasses import dataclass, field
 from typing import Literal
 
+from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
-from titleholder.labels import Label, label_recency
-from titleholder.rollout.roles import Roles, high_water, lasting_labels, role_labels
+from titleholder.labels import ROLE_LABELS, Label
+from titleholder.naming import label_recency
+from titleholder.rollout.display_names import version_name, version_text
+from titleholder.rollout.roles import Roles, high_water, role_labels
 from titleholder.rollout.view import DeployedModel, View
 
 
 @dataclass(frozen=True)
 class NewVersion:
-    """A version to register: the folder `uri` with the model's file, for the serving `image`.
+    """A version to register: the folder `uri` with the model's file, and the serving `image`.
 
-    `alias` is the training run's name, by which every later run finds the version.
+    `alias` is the name of the training run, by which later runs find the version.
     """
 
     alias: str
@@ -41,7 +43,7 @@ class Register:
 
 @dataclass(frozen=True)
 class Deploy:
-    """Deploy a version, named by alias or number; it gets no traffic yet."""
+    """Deploy a version, named by alias or number, without traffic."""
 
     deployed_model_id: str
     display_name: str
@@ -50,11 +52,13 @@ class Deploy:
 
 @dataclass(frozen=True)
 class SetTraffic:
-    """Change traffic split and roles in one write. `split` sums to 100 and holds the champion; it
-    and the roles are empty only where no model is left.
+    """Change traffic split and roles in one write. `split` sums to 100 and has the champion;
+    without any deployed model it is empty and `roles` is None.
 
-    On an endpoint that was changed by hand `recorded` is the split that the labels still record,
-    while `split` is the one that was found: it may miss the champion, or be empty.
+    After manual changes the labels may record another split, `recorded`, than the one that is
+    written; then `split` may lack the champion, or be empty.
+
+    Raises ValueError for another split.
     """
 
     split: dict[str, int] = field(hash=False)
@@ -64,20 +68,19 @@ class SetTraffic:
 
     def __post_init__(self) -> None:
         if self.roles is None:
-            sound = not self.split and self.recorded is None
+            valid = not self.split and self.recorded is None
         else:
             record = self.split if self.recorded is None else self.recorded
-            sound = sum(record.values()) == 100 and self.roles.champion in record
-            sound = sound and (not self.split or sum(self.split.values()) == 100)
-        if not sound or not all(0 < percentage <= 100 for percentage in self.split.values()):
-            raise ValueError(f"a split must sum to 100 and hold the champion, not {self}")
+            valid = sum(record.values()) == 100 and self.roles.champion in record
+            valid = valid and (not self.split or sum(self.split.values()) == 100)
+        if not valid or not all(0 < percentage <= 100 for percentage in self.split.values()):
+            raise ValueError(f"a split must sum to 100 and have the champion, not {self}")
 
     def labels(self, view: View, event: str) -> dict[str, str]:
-        """All labels of the endpoint after this write to the endpoint of that view; `event` is the
-        id of the write's event.
+        """The labels of the view's endpoint after this write; `event` is the id of its event.
 
-        The high-water mark is kept, and raised to the newest data of the models with traffic: it
-        remembers versions that are deleted from the registry later.
+        The high-water mark rises to the newest data of the models with traffic, as versions may be
+        deleted from the registry later.
         """
         served = [
             view.version_served_by(one) for one in view.deployed_models if one.id in self.split
@@ -86,7 +89,8 @@ class SetTraffic:
         newest = max((one for one in known if one is not None), default=None)
         mark = {Label.NEWEST_DATA.value: label_recency(newest)} if newest else {}
         record = self.split if self.recorded is None else self.recorded
-        return lasting_labels(view.labels) | role_labels(self.roles, record, event) | mark
+        others = {key: value for key, value in view.labels.items() if key not in ROLE_LABELS}
+        return others | role_labels(self.roles, record, event) | mark
 
 
 @dataclass(frozen=True)
@@ -98,7 +102,7 @@ class Undeploy:
 
 @dataclass(frozen=True)
 class Alias:
-    """Give a registered version the alias of a role, or take it away."""
+    """Give the alias of a role to a registered version, or remove it."""
 
     role: str
     version: str
@@ -109,18 +113,32 @@ Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias
 
 
 def undeploy(*deployed: DeployedModel | None) -> list[Step]:
-    """The steps that undeploy those models that are there."""
+    """The steps that undeploy these models, except None."""
     return [Undeploy(one.id) for one in deployed if one is not None]
+
+
+def deploy_from_registry(view: View, deployed_model_id: str, role: str, alternative: str) -> Deploy:
+    """The step that deploys an undeployed model again, under the same id. Raises
+    ManualActionRequired, which recommends `alternative`, if its version is not registered."""
+    version = view.version_for_deployment(deployed_model_id)
+    if version is None:
+        raise ManualActionRequired(
+            f"the {role} {version_text(view, deployed_model_id)} is not deployed on "
+            f"{view.endpoint} any more, and the registry has no version of {view.model} that "
+            f"belongs to it; {alternative} instead"
+        )
+    name = version_name(view.model, version.reference)
+    return Deploy(deployed_model_id, name, version.reference)
 
 
 @dataclass(frozen=True)
 class Plan:
-    """Steps in order, and in one sentence the state after them.
+    """Steps in order, and the state after them in one sentence.
 
-    `outcome` is an action that changes nothing when the candidate is only registered, "had_a_role" when it is
-    not deployed again, "done" otherwise. For an endpoint that was changed by hand `changed_by_hand`
-    says in phrases how it differs from the record, and `still_differs` how it does after the plan.
-    `repeated` replaces the summary for an intent that was carried out before.
+    `outcome` is an action that changes nothing if the candidate is only registered, "had_a_role" if
+    it is not deployed again, otherwise "done". `changed_by_hand` has the differences from the
+    record before the plan, `still_differs` those after it. `repeated` replaces the summary of an
+    intent that was carried out before.
     """
 
     steps: tuple[Step, ...]
@@ -132,7 +150,7 @@ class Plan:
 
     @property
     def answer(self) -> str:
-        """The summary before any step is done, which also says when there is none to do."""
+        """The summary for a plan that is not applied yet; it also says if there is no step."""
         if self.steps or isinstance(self.outcome, Action):
             return self.summary
         return self.repeated or f"nothing to change: {self.summary}"

@@ -16,6 +16,16 @@ class DeployedModel:
     traffic_percentage: int = 0
     deployed_at: datetime | None = None
 
+    @property
+    def model_id(self) -> str:
+        """The model's id in the registry."""
+        return self.model.partition("@")[0]
+
+    @property
+    def version_number(self) -> str:
+        """The number of the version; its alias if it is not registered yet (see simulate)."""
+        return self.model.partition("@")[2]
+
 
 @dataclass(frozen=True)
 class Version:
@@ -23,7 +33,7 @@ class Version:
 
     `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal,
     `data_interval_end` the end of the interval it was trained on, `fingerprint` the digest of its
-    training data, template and parameters: empty and None where the version has no such label.
+    training data, template and parameters; "" or None if the version has no such label.
     """
 
     number: str
@@ -35,19 +45,19 @@ class Version:
 
     @property
     def reference(self) -> str:
-        """Its name in steps: the alias of the training run that made it, else its number."""
+        """The alias of its training run, else its number."""
         return min((a for a in self.aliases if deployed_model_id_of(a)), default=self.number)
 
 
 @dataclass(frozen=True)
 class View:
-    """One observation. Labels, split and etag are of the same read as the deployed models.
+    """One observation. Labels, split and etag are from the same read as the deployed models.
 
-    `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None when
-    it does not exist, `created` and `updated` are the times of its creation and last change.
-    `pending_operations` names the operations in flight on the endpoint or in the registry;
-    `undeploying` says whether one undeploys a model. `request_log` is the BigQuery table to which
-    the endpoint logs requests, empty for none.
+    `model` is the model's id in the registry. `endpoint` is the endpoint's resource name, None if
+    it does not exist; `created` and `updated` are the times of its creation and last change.
+    `pending_operations` are the names of unfinished operations on the endpoint or in the registry;
+    `undeploying` is True if one of them undeploys a model. `request_log` is the BigQuery table to
+    which the endpoint logs requests, "" for none.
     """
 
     model: str
@@ -68,7 +78,7 @@ class View:
 
     @property
     def split(self) -> dict[str, int]:
-        """Deployed model id to traffic percentage, without models that receive none."""
+        """Deployed model id to traffic percentage, without models without traffic."""
         return {
             one.id: one.traffic_percentage for one in self.deployed_models if one.traffic_percentage
         }
@@ -80,39 +90,31 @@ class View:
         )
 
     def version_for_deployment(self, deployed_model_id: str) -> Version | None:
-        """The version that a training run deployed, or would deploy, under that id."""
+        """The version whose training run deploys it under that id, if any."""
         return next(
-            (
-                version
-                for version in self.versions
-                if any(
-                    deployed_model_id_of(alias) == deployed_model_id for alias in version.aliases
-                )
-            ),
+            (v for v in self.versions if deployed_model_id in map(deployed_model_id_of, v.aliases)),
             None,
         )
 
     def version_served_by(self, deployed: DeployedModel) -> Version | None:
-        """The version of this model that is served; None for another model."""
-        model, _, number = deployed.model.partition("@")
-        return self.version(number) if model == self.model else None
+        """The version that the deployed model serves; None for a version of another model."""
+        return self.version(deployed.version_number) if deployed.model_id == self.model else None
 
     def recency(self, version: Version) -> Recency | None:
-        """How new the version's data is, by the alias of this model's training run, else by the
-        version's label; None without either."""
-        named = [found for a in version.aliases if (found := recency_of(a, self.model))]
-        labelled = [Recency(version.data_interval_end, 0)] if version.data_interval_end else []
-        return max(named or labelled, default=None)
+        """The recency of the version's data, by the alias of its training run, else by its label;
+        None without both."""
+        by_alias = [found for a in version.aliases if (found := recency_of(a, self.model))]
+        by_label = [Recency(version.data_interval_end, 0)] if version.data_interval_end else []
+        return max(by_alias or by_label, default=None)
 
     def deployed_by_us(self, deployed: DeployedModel) -> Version | None:
-        """The version, if a training run deployed this model; None for any other. The id alone is
-        no proof, as any caller may choose it."""
+        """The version if a training run deployed this model, else None. The id alone is no proof,
+        as any caller may choose it."""
         version = self.version_for_deployment(deployed.id)
         return version if version == self.version_served_by(deployed) else None
 
     def data_interval_end(self, deployed: DeployedModel) -> datetime | None:
-        """The end of the training data of a model that a training run deployed; None for any
-        other."""
+        """The end of the training data of a model that a training run deployed, else None."""
         version = self.deployed_by_us(deployed)
         found = self.recency(version) if version is not None else None
         return found.until if found else None

@@ -1,1 +1,1 @@
-"""EndpointService: endpoints, the models deployed on them, and who gets how much traffic."""
+"""EndpointService: endpoints, their deployed models and traffic splits."""

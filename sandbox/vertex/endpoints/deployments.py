@@ -1,4 +1,4 @@
-"""Models on endpoints: deployed, given traffic, undeployed."""
+"""Deploys models to endpoints, and undeploys them."""
 
 import re
 from collections.abc import Collection
@@ -37,12 +37,12 @@ class DeploymentService:
         self._serving = serving
 
     def deploy_model(self, request: Any) -> Any:
-        """Start to deploy a model; it takes traffic only once it is loaded.
+        """Start to deploy a model; it receives traffic only when it is loaded.
 
-        The operation fails with FailedPrecondition when it cannot be loaded, and the endpoint
-        stays as it is. Raises InvalidArgument, NotFound, AlreadyExists for a taken id,
-        FailedPrecondition for a model without image or artifact, or while another operation on
-        the endpoint runs.
+        If it cannot be loaded, the operation fails with FailedPrecondition, and the endpoint does
+        not change. Raises InvalidArgument, NotFound, AlreadyExists for an id in use, and
+        FailedPrecondition for a model without image or artifact, or while another operation runs
+        on the endpoint.
         """
         endpoint = self._records.get(request.endpoint)
         model = self._models.get(request.deployed_model.model)
@@ -72,18 +72,18 @@ class DeploymentService:
             estimator = self._serving.load(model)
 
             def finish() -> Any:
-                # All is checked again: between the call and this, others may have been at it.
-                now = self._records.get(endpoint.name)
-                _require_unused_id(now, deployed.id)
+                # Checked again: endpoint and model may have changed since the call.
+                current = self._records.get(endpoint.name)
+                _require_unused_id(current, deployed.id)
                 self._models.get(f"{model.name}@{model.version_id}")
-                now.traffic_split = split_after_deploy(
-                    now.traffic_split, wanted, deployed.id, _ids(now)
+                current.traffic_split = split_after_deploy(
+                    current.traffic_split, wanted, deployed.id, _ids(current)
                 )
-                clock: Any = self._context.clock()
-                deployed.create_time = clock
-                now.deployed_models.append(deployed)
-                self._serving.add(now.name, deployed, estimator)
-                self._records.save(now)
+                now: Any = self._context.clock()
+                deployed.create_time = now
+                current.deployed_models.append(deployed)
+                self._serving.add(current.name, deployed, estimator)
+                self._records.save(current)
                 return types.DeployModelResponse(deployed_model=deployed)
 
             return finish
@@ -98,32 +98,33 @@ class DeploymentService:
     def undeploy_model(self, request: Any) -> Any:
         """Start to undeploy a model, which serves until the operation is done.
 
-        Raises InvalidArgument, NotFound, FailedPrecondition when the model would leave with
-        traffic, or while another operation on the endpoint runs.
+        Raises InvalidArgument, NotFound, and FailedPrecondition if the traffic of the model is not
+        given to others, or while another operation runs on the endpoint.
         """
         endpoint = self._records.get(request.endpoint)
-        gone, wanted = request.deployed_model_id, dict(request.traffic_split)
-        _require_deployed(endpoint, gone)
-        split_after_undeploy(endpoint.traffic_split, wanted, gone, _ids(endpoint))
+        deployed_id, wanted = request.deployed_model_id, dict(request.traffic_split)
+        _require_deployed(endpoint, deployed_id)
+        split_after_undeploy(endpoint.traffic_split, wanted, deployed_id, _ids(endpoint))
 
-        def prepare() -> Finish:
-            def finish() -> Any:
-                now = self._records.get(endpoint.name)
-                _require_deployed(now, gone)
-                leaving = types.DeployedModel(
-                    next(one for one in now.deployed_models if one.id == gone)
-                )
-                now.traffic_split = split_after_undeploy(now.traffic_split, wanted, gone, _ids(now))
-                now.deployed_models = [one for one in now.deployed_models if one.id != gone]
-                self._records.save(now)
-                self._serving.remove(now.name, leaving)
-                return types.UndeployModelResponse()
+        def finish() -> Any:
+            current = self._records.get(endpoint.name)
+            _require_deployed(current, deployed_id)
+            current.traffic_split = split_after_undeploy(
+                current.traffic_split, wanted, deployed_id, _ids(current)
+            )
+            deployed = list(current.deployed_models)
+            removed = types.DeployedModel(next(m for m in deployed if m.id == deployed_id))
+            current.deployed_models = [model for model in deployed if model.id != deployed_id]
+            self._records.save(current)
+            self._serving.remove(current.name, removed)
+            return types.UndeployModelResponse()
 
-            return finish
-
-        metadata = types.UndeployModelOperationMetadata()
-        return self._context.operations.start(
-            endpoint.name, metadata, self._context.durations.undeploy, prepare, alone=True
+        return self._context.start(
+            endpoint.name,
+            types.UndeployModelOperationMetadata(),
+            finish,
+            seconds=self._context.durations.undeploy,
+            alone=True,
         )
 
 
@@ -144,7 +145,7 @@ def _require_deployed(endpoint: Any, deployed_id: str) -> None:
 def _id_of(deployed: Any, endpoint: Any) -> str:
     if not deployed.id:
         return new_id()
-    # "0" stands for the model being deployed in a traffic split, so it cannot be an id as well.
+    # In a traffic split "0" is the model that is being deployed, so it cannot be an id.
     if not _DEPLOYED_ID.fullmatch(deployed.id) or deployed.id == "0":
         raise InvalidArgument(
             f"deployed_model.id is {deployed.id!r}; it must be 1 to 10 digits and not 0."
@@ -161,7 +162,7 @@ def _require_unused_id(endpoint: Any, deployed_id: str) -> None:
 
 
 def _check_resources(deployed: Any) -> None:
-    """Custom models have machines of their own: Model.supported_deployment_resources_types."""
+    """Custom models need dedicated resources (Model.supported_deployment_resources_types)."""
     if deployed.shared_resources:
         raise Unimplemented(
             "deployed_model.shared_resources is not in the sandbox; use dedicated_resources."
@@ -170,7 +171,7 @@ def _check_resources(deployed: Any) -> None:
     if not dedicated.machine_spec.machine_type:
         raise InvalidArgument(
             "deployed_model.dedicated_resources.machine_spec.machine_type is required for a model "
-            "with a container; give one, such as n1-standard-2."
+            "with a container; send one, such as n1-standard-2."
         )
     if dedicated.min_replica_count < 1:
         raise InvalidArgument(

@@ -1,4 +1,4 @@
-"""Endpoints as they are kept; every write makes a new etag and tells those who route by them."""
+"""Stored endpoints; each write sets a new etag and calls a listener."""
 
 import secrets
 from collections.abc import Callable, Iterator
@@ -11,14 +11,14 @@ from sandbox.vertex.http.errors import NotFound
 
 
 class EndpointRecords:
-    """The endpoints of the project."""
+    """The stored endpoints; `on_change` is called with the name of each changed one."""
 
     def __init__(self, context: Context, on_change: Callable[[str], None]) -> None:
         self._context = context
         self._on_change = on_change
 
     def get(self, name: str) -> Any:
-        """A copy of the endpoint; raises InvalidArgument for a name of another form, NotFound."""
+        """A copy of the endpoint; raises InvalidArgument for an invalid name, NotFound."""
         name = self._context.names.resource(name, "endpoints", "endpoint")
         endpoint = self._context.store.get(types.Endpoint, name)
         if endpoint is None:
@@ -26,7 +26,7 @@ class EndpointRecords:
         return endpoint
 
     def exists(self, name: str) -> bool:
-        """Whether there is one of that name."""
+        """Whether the endpoint exists."""
         return self._context.store.get(types.Endpoint, name) is not None
 
     def list(self, parent: str) -> list[Any]:
@@ -34,19 +34,19 @@ class EndpointRecords:
         return self._context.store.list(types.Endpoint, f"{parent}/endpoints/")
 
     def save(self, endpoint: Any) -> None:
-        """Keep it, with a new etag and update time; call it inside a transaction."""
+        """Store an endpoint with a new etag and update time; call it inside a transaction."""
         endpoint.etag = secrets.token_urlsafe(18)
         endpoint.update_time = self._context.clock()
         self._context.store.put(endpoint.name, endpoint)
         self._on_change(endpoint.name)
 
     def delete(self, name: str) -> None:
-        """Forget it; call it inside a transaction."""
+        """Delete an endpoint; call it inside a transaction."""
         self._context.store.delete(types.Endpoint, name)
         self._on_change(name)
 
     def deployments(self, parent: str) -> Iterator[tuple[Any, Any]]:
-        """Every endpoint of a location with every model deployed there."""
+        """Every endpoint of a location with each model deployed to it."""
         for endpoint in self.list(parent):
             for deployed in endpoint.deployed_models:
                 yield endpoint, deployed

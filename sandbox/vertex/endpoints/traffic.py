@@ -1,6 +1,6 @@
-"""Who gets how much of an endpoint's traffic: Google's rules, without I/O.
+"""Rules of traffic splits. No I/O.
 
-The rules are those in the docs of Endpoint.traffic_split, DeployModelRequest.traffic_split and
+Source: the docs of Endpoint.traffic_split, DeployModelRequest.traffic_split and
 UndeployModelRequest.traffic_split in google/cloud/aiplatform/v1.
 """
 
@@ -10,19 +10,19 @@ from typing import Final
 from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument
 
 NEW_MODEL: Final = "0"
-"""The key that stands for the model being deployed, whose id may not be known yet."""
+"""The key of the model that is being deployed, whose id may be generated."""
 
 
 def check_split(split: Mapping[str, int], deployed: Collection[str]) -> None:
-    """Raise InvalidArgument unless `split` is empty, or names deployed models and sums to 100."""
+    """Raise InvalidArgument unless `split` is empty, or has deployed models and sums to 100."""
     unknown = sorted(set(split) - set(deployed))
     if unknown:
         raise InvalidArgument(
             f"traffic_split names {', '.join(unknown)}, which the endpoint has not deployed; "
             f"it has {', '.join(sorted(deployed)) or 'no models'}."
         )
-    if any(not 0 <= share <= 100 for share in split.values()):
-        raise InvalidArgument("traffic_split has a share outside 0 to 100; give whole percents.")
+    if any(not 0 <= percentage <= 100 for percentage in split.values()):
+        raise InvalidArgument("traffic_split has a value outside 0 to 100; send percentages.")
     total = sum(split.values())
     if split and total != 100:
         raise InvalidArgument(
@@ -33,30 +33,30 @@ def check_split(split: Mapping[str, int], deployed: Collection[str]) -> None:
 def split_after_deploy(
     current: Mapping[str, int], wanted: Mapping[str, int], new: str, deployed: Collection[str]
 ) -> dict[str, int]:
-    """The split once `new` is deployed beside `deployed`; raises InvalidArgument.
+    """The split after `new` is deployed beside `deployed`; raises InvalidArgument.
 
-    An empty `wanted` leaves it: after_deploy({"a": 100}, {}, "b", ["a"]) is {"a": 100}.
+    An empty `wanted` changes nothing: split_after_deploy({"a": 100}, {}, "b", ["a"]) is {"a": 100}.
     """
     if not wanted:
         return dict(current)
     check_split(wanted, {*deployed, NEW_MODEL})
-    return {new if key == NEW_MODEL else key: share for key, share in wanted.items()}
+    return {new if key == NEW_MODEL else key: value for key, value in wanted.items()}
 
 
 def split_after_undeploy(
-    current: Mapping[str, int], wanted: Mapping[str, int], gone: str, deployed: Collection[str]
+    current: Mapping[str, int], wanted: Mapping[str, int], removed: str, deployed: Collection[str]
 ) -> dict[str, int]:
-    """The split once `gone` is undeployed from `deployed`, which still has it.
+    """The split after `removed`, one of `deployed`, is undeployed.
 
-    The last one leaves an empty split, whatever is wanted. Raises InvalidArgument for a wrong
-    split, FailedPrecondition when `gone` would leave with traffic.
+    It is empty after the last model, whatever is `wanted`. Raises InvalidArgument for an invalid
+    split, FailedPrecondition if the traffic of `removed` is not given to others.
     """
     check_split(wanted, deployed)
-    rest = set(deployed) - {gone}
+    rest = set(deployed) - {removed}
     split = wanted or current
-    if rest and split.get(gone, 0) > 0:
+    if rest and split.get(removed, 0) > 0:
         raise FailedPrecondition(
-            f"DeployedModel {gone} has {split[gone]} % of the traffic and cannot be undeployed; "
-            "send a traffic_split that gives its share to others."
+            f"DeployedModel {removed} has {split[removed]} % of the traffic and cannot be "
+            "undeployed; send a traffic_split that gives its traffic to others."
         )
-    return {key: share for key, share in split.items() if key in rest}
+    return {key: value for key, value in split.items() if key in rest}

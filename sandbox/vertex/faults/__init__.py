@@ -1,5 +1,5 @@
-"""Faults on demand, for tests: which call or operation goes wrong, and a record of what happened.
+"""Faults on demand, for tests, and a record of calls and traffic; off by default.
 
-Off unless asked for. Rules without I/O: `rules`; what is armed and hit: `book`; over HTTP: `layer`
-(around the server) and `admin` (its own paths, /sandbox/...).
+rules.py has the rules, without I/O; registry.py the armed faults; middleware.py applies them around
+the server; admin.py has the paths /sandbox/...
 """

@@ -1,13 +1,13 @@
-"""The paths under /sandbox/: faults are armed here, and what happened is read.
+"""The paths under /sandbox/, which arm faults and return the records.
 
-POST    /sandbox/faults     arm one (see `rules`); answers it with its id
-GET     /sandbox/faults     those that are armed, with the number of calls they have seen
-DELETE  /sandbox/faults     forget all, and let go of the calls that hang
+POST    /sandbox/faults     arm a fault (rules.py); returns it with its id
+GET     /sandbox/faults     the armed faults, with the number of matching calls
+DELETE  /sandbox/faults     remove all faults, and release the calls that hang
 GET     /sandbox/calls      every call, oldest first; ?method= and ?resource= (a pattern)
-DELETE  /sandbox/calls
-GET     /sandbox/traffic    every split that was ever live, oldest first; ?endpoint=
-DELETE  /sandbox/traffic
-POST    /sandbox/copies     all of one location in another (see `copies`)
+DELETE  /sandbox/calls      clear the record
+GET     /sandbox/traffic    every traffic split since the start, oldest first; ?endpoint=
+DELETE  /sandbox/traffic    clear the record
+POST    /sandbox/snapshots  copy a location to another one (snapshots.py)
 """
 
 from collections.abc import Collection
@@ -27,54 +27,54 @@ from sandbox.vertex.http.transcode import parse_json
 
 
 class Admin:
-    """Answers those requests."""
+    """Serves these paths."""
 
     def __init__(
         self,
-        book: FaultRegistry,
+        registry: FaultRegistry,
         traffic: TrafficHistory,
-        copies: Snapshots,
+        snapshots: Snapshots,
         methods: Collection[str],
     ) -> None:
-        self._book = book
+        self._registry = registry
         self._traffic = traffic
-        self._copies = copies
+        self._snapshots = snapshots
         self._methods = methods
 
-    async def answer(self, request: Request, body: bytes) -> dict[str, Any]:
-        """The JSON object to answer; raises InvalidArgument, NotFound for any other path."""
-        asked = request.query_params
+    async def respond(self, request: Request, body: bytes) -> dict[str, Any]:
+        """The JSON object to return; raises InvalidArgument, NotFound for any other path."""
+        query = request.query_params
         match request.method, request.url.path.removeprefix("/sandbox/"):
             case "POST", "faults":
-                return _armed(self._book.arm(parse(parse_json(body), self._methods)))
+                return _armed(self._registry.arm(parse(parse_json(body), self._methods)))
             case "GET", "faults":
-                return {"faults": [_armed(one) for one in self._book.armed]}
+                return {"faults": [_armed(armed) for armed in self._registry.armed]}
             case "DELETE", "faults":
-                self._book.disarm()
+                self._registry.disarm()
             case "GET", "calls":
                 calls = [
                     asdict(call)
-                    for call in self._book.calls
-                    if asked.get("method", call.method) == call.method
-                    and fnmatchcase(call.resource, asked.get("resource", "*"))
+                    for call in self._registry.calls
+                    if query.get("method", call.method) == call.method
+                    and fnmatchcase(call.resource, query.get("resource", "*"))
                 ]
                 return {"calls": calls}
             case "DELETE", "calls":
-                self._book.calls.clear()
+                self._registry.calls.clear()
             case "GET", "traffic":
-                endpoint = asked.get("endpoint", "")
+                endpoint = query.get("endpoint", "")
                 return {"traffic": await run_in_threadpool(self._traffic.list, endpoint)}
             case "DELETE", "traffic":
-                await run_in_threadpool(self._traffic.forget)
-            case "POST", "copies":
-                await run_in_threadpool(self._copies.create, parse_json(body))
+                await run_in_threadpool(self._traffic.clear)
+            case "POST", "snapshots":
+                await run_in_threadpool(self._snapshots.create, parse_json(body))
             case method, path:
                 raise NotFound(
                     f"There is no {method} /sandbox/{path}; there are faults, calls, traffic and "
-                    "copies."
+                    "snapshots."
                 )
         return {}
 
 
-def _armed(one: Armed) -> dict[str, Any]:
-    return {"id": one.id, "seen": one.seen, **asdict(one.fault)}
+def _armed(armed: Armed) -> dict[str, Any]:
+    return {"id": armed.id, "seen": armed.seen, **asdict(armed.fault)}

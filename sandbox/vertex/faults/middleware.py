@@ -1,4 +1,4 @@
-"""The server with faults: an ASGI application around it, the outermost one."""
+"""ASGI middleware around the whole server that applies faults."""
 
 import asyncio
 from collections.abc import Coroutine, Sequence
@@ -9,14 +9,14 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from sandbox.vertex import clock_admin
+from sandbox.vertex import clock
 from sandbox.vertex.faults.admin import Admin
-from sandbox.vertex.faults.registry import Call, FaultRegistry, during
+from sandbox.vertex.faults.registry import Call, FaultRegistry, faults_of_call
 from sandbox.vertex.faults.rules import Fault
 from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
-from sandbox.vertex.http.client_guard import refuse_web_pages, until_gone
 from sandbox.vertex.http.errors import ApiError
+from sandbox.vertex.http.guards import refuse_web_pages, until_disconnected
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.routes import google_routes
 
@@ -25,19 +25,19 @@ _INSTEAD: Final = ("answer", "drop", "hang")
 
 
 class FaultMiddleware:
-    """Passes calls on, except where a fault is armed; answers /sandbox/... itself."""
+    """Passes calls on, applies the armed faults, and serves /sandbox/..."""
 
     def __init__(
-        self, app: ASGIApp, names: Names, traffic: TrafficHistory, copies: Snapshots
+        self, app: ASGIApp, names: Names, traffic: TrafficHistory, snapshots: Snapshots
     ) -> None:
         self._app = app
         self._names = names
         self._routes = google_routes()
-        self._book = FaultRegistry()
-        self._admin = Admin(self._book, traffic, copies, self._routes.methods())
+        self._registry = FaultRegistry()
+        self._admin = Admin(self._registry, traffic, snapshots, self._routes.methods())
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one connection's request, or what else the server has to say."""
+        """Handle one HTTP request; pass on any other ASGI scope."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
@@ -45,20 +45,20 @@ class FaultMiddleware:
         try:
             refuse_web_pages(request)
         except ApiError:
-            await self._app(scope, receive, send)  # which refuses it, too
+            await self._app(scope, receive, send)  # refuses it, too
             return
         found = self._routes.match(request.method, scope["path"])
-        if scope["path"].startswith("/sandbox/") and scope["path"] != clock_admin.PATH:
-            await self._answer(request, send)
+        if scope["path"].startswith("/sandbox/") and scope["path"] != clock.PATH:
+            await self._serve_admin(request, send)
         elif found is None:
             await self._app(scope, receive, send)
         else:
-            call, faults = self._book.record(found[0].rpc, self._resource(request))
+            call, faults = self._registry.record(found[0].rpc, self._resource(request))
             await self._call(call, faults, scope, receive, send)
 
-    async def _answer(self, request: Request, send: Send) -> None:
+    async def _serve_admin(self, request: Request, send: Send) -> None:
         try:
-            content, status = await self._admin.answer(request, await request.body()), 200
+            content, status = await self._admin.respond(request, await request.body()), 200
         except ApiError as error:
             content, status = error.body(), error.http_status
         await JSONResponse(content, status)(request.scope, request.receive, send)
@@ -67,19 +67,19 @@ class FaultMiddleware:
         self, call: Call, faults: Sequence[Fault], scope: Scope, receive: Receive, send: Send
     ) -> None:
         if any(fault.kind == "delay" for fault in faults):
-            # A client that gives up meanwhile has sent its call all the same.
+            # The call counts even if the client disconnects during the delay.
             receive = _replaying(await Request(scope, receive).body(), receive)
-        status = await self._meet([f for f in faults if not f.after], scope, receive, send)
+        status = await self._apply([f for f in faults if not f.after], scope, receive, send)
         if status is None:
             call.reached = True
             messages: list[Message] = []
 
-            async def keep(message: Message) -> None:
+            async def buffer(message: Message) -> None:
                 messages.append(message)
 
-            with during(tuple(faults)):
-                await self._app(scope, receive, keep)
-            status = await self._meet([f for f in faults if f.after], scope, receive, send)
+            with faults_of_call(tuple(faults)):
+                await self._app(scope, receive, buffer)
+            status = await self._apply([f for f in faults if f.after], scope, receive, send)
             if status is None:
                 status = next((m["status"] for m in messages if "status" in m), _LOST)
                 call.status = status
@@ -87,12 +87,12 @@ class FaultMiddleware:
                     await send(message)
         call.status = status
 
-    async def _meet(
+    async def _apply(
         self, faults: Sequence[Fault], scope: Scope, receive: Receive, send: Send
     ) -> int | None:
-        """The status of what was answered instead, None when the call takes its course."""
+        """The status of the response that a fault sent; None if the call continues."""
         seconds = sum(fault.seconds for fault in faults if fault.kind == "delay")
-        await _first(asyncio.sleep(seconds), self._book.released.wait())
+        await _first(asyncio.sleep(seconds), self._registry.released.wait())
         for fault in faults:
             if fault.kind not in _INSTEAD:
                 continue
@@ -101,8 +101,8 @@ class FaultMiddleware:
                 await JSONResponse(error.body(), error.http_status)(scope, receive, send)
                 return error.http_status
             if fault.kind == "hang":
-                await _first(until_gone(receive), self._book.released.wait())
-            await _hang_up(receive, send)
+                await _first(until_disconnected(receive), self._registry.released.wait())
+            await _disconnect(receive, send)
             return _LOST
         return None
 
@@ -111,7 +111,7 @@ class FaultMiddleware:
         name = path.split("/", 2)[2].partition(":")[0]
         collection = name.rpartition("/")[2]
         for key, value in parse_qsl(request.url.query):
-            # endpointId makes .../endpoints/ID, pipelineJobId .../pipelineJobs/ID.
+            # endpointId gives .../endpoints/ID, pipelineJobId gives .../pipelineJobs/ID.
             if value and key == f"{collection.removesuffix('s')}Id":
                 name = f"{name}/{value}"
         try:
@@ -129,9 +129,9 @@ def _replaying(body: bytes, receive: Receive) -> Receive:
     return replay
 
 
-async def _first(*work: Coroutine[Any, Any, object]) -> None:
-    """Wait until one of them is over, and give up the others."""
-    tasks = [asyncio.create_task(one) for one in work]
+async def _first(*coroutines: Coroutine[Any, Any, object]) -> None:
+    """Wait until one of them ends, and cancel the others."""
+    tasks = [asyncio.create_task(coroutine) for coroutine in coroutines]
     try:
         await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
     finally:
@@ -140,7 +140,7 @@ async def _first(*work: Coroutine[Any, Any, object]) -> None:
         await asyncio.gather(*tasks, return_exceptions=True)
 
 
-async def _hang_up(receive: Receive, send: Send) -> None:
-    # ASGI has no word for it, and this layer is outermost: `send` is a method of uvicorn's.
+async def _disconnect(receive: Receive, send: Send) -> None:
+    # ASGI has no message for it. This is the outermost layer: `send` is a method of uvicorn.
     getattr(send, "__self__").transport.abort()  # noqa: B009
-    await until_gone(receive)
+    await until_disconnected(receive)

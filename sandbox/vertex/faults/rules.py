@@ -1,4 +1,4 @@
-"""Faults as they are described, and which of them a call hits. No I/O.
+"""Faults: their JSON description, and which of them a call hits. No I/O.
 
 {"fault": "answer", "method": "deploy_model", "status": "UNAVAILABLE", "when": "after"}
 {"fault": "fail_operation", "method": "deploy_model", "status": "FAILED_PRECONDITION", "nth": 2}
@@ -16,7 +16,7 @@ from sandbox.vertex.http.errors import ApiError, InvalidArgument
 
 ANY: Final = "*"
 _CREATE_JOB: Final = "create_pipeline_job"
-# The methods whose answer is a google.longrunning.Operation.
+# The methods that return a google.longrunning.Operation.
 _STARTING: Final = {
     *("create_endpoint", "delete_endpoint", "deploy_model", "undeploy_model"),
     *("upload_model", "delete_model", "delete_model_version", ANY),
@@ -37,29 +37,29 @@ _STATUSES: Final = {error.status: error for error in reversed(ApiError.__subclas
 
 @dataclass(frozen=True)
 class Fault:
-    """What goes wrong with the calls `nth` to `nth + times - 1` of a method on a resource."""
+    """A fault of the calls `nth` to `nth + times - 1` of a method on a resource."""
 
     kind: str
     method: str
     resource: str = ANY
-    """A pattern with `*` and `?` for the whole name."""
+    """A pattern of the whole name, with `*` and `?`."""
     nth: int = 1
     times: int = 1
     after: bool = False
-    """Whether the effect comes all the same, and only the answer is lost or late."""
+    """Whether the call takes effect, and only its response is lost, replaced or late."""
     status: str = ""
     message: str = ""
     seconds: float = 0.0
     task: str = ""
 
     def error(self) -> ApiError:
-        """What the caller or the operation is told."""
-        return _STATUSES[self.status](self.message or f"A test asked for {self.status} here.")
+        """The error of the call or of its operation."""
+        return _STATUSES[self.status](self.message or f"A test requested {self.status} here.")
 
 
 @dataclass(frozen=True)
 class Armed:
-    """A fault that waits for its calls, and how many there were."""
+    """A fault that waits for its calls, and the number of matching calls so far."""
 
     id: str
     fault: Fault
@@ -67,7 +67,7 @@ class Armed:
 
 
 def parse(fields: Mapping[str, Any], methods: Collection[str]) -> Fault:
-    """The fault so described; raises InvalidArgument, saying which field is wrong and why."""
+    """The fault of a description; raises InvalidArgument with the wrong field and the reason."""
     kind = _one_of("fault", fields.get("fault"), _FIELDS)
     known = _COMMON | _FIELDS[kind]
     for name in fields:
@@ -80,9 +80,11 @@ def parse(fields: Mapping[str, Any], methods: Collection[str]) -> Fault:
     method = fields.get("method", _CREATE_JOB if kind == "fail_task" else None)
     method = _one_of("method", method, {*methods, ANY})
     if kind == "fail_task" and method != _CREATE_JOB:
-        raise InvalidArgument(f"A task fails in the job of {_CREATE_JOB}, not of {method}.")
+        raise InvalidArgument(
+            f"The fault 'fail_task' needs the method {_CREATE_JOB}, not {method}."
+        )
     if kind.endswith("_operation") and method not in _STARTING:
-        raise InvalidArgument(f"{method} starts no operation; these do: {_listed(_STARTING)}.")
+        raise InvalidArgument(f"{method} starts no operation; these do: {_joined(_STARTING)}.")
     return Fault(
         kind=kind,
         method=method,
@@ -98,53 +100,53 @@ def parse(fields: Mapping[str, Any], methods: Collection[str]) -> Fault:
 
 
 def hit(armed: Iterable[Armed], method: str, resource: str) -> tuple[list[Armed], list[Armed]]:
-    """Those that this call hits, and those that are armed afterwards.
+    """The faults that this call hits, and those that stay armed after it.
 
-    Every fault counts every call that it matches, whatever else hits it.
+    Each fault counts every call that it matches, even if another fault hits that call.
     """
-    now: list[Armed] = []
-    left: list[Armed] = []
-    for one in armed:
-        fault = one.fault
+    hits: list[Armed] = []
+    remaining: list[Armed] = []
+    for candidate in armed:
+        fault = candidate.fault
         matches = fault.method in (ANY, method) and fnmatchcase(resource, fault.resource)
-        counted = replace(one, seen=one.seen + 1) if matches else one
+        counted = replace(candidate, seen=candidate.seen + 1) if matches else candidate
         if matches and counted.seen >= fault.nth:
-            now.append(counted)
+            hits.append(counted)
         if counted.seen < fault.nth + fault.times - 1:
-            left.append(counted)
-    return now, left
+            remaining.append(counted)
+    return hits, remaining
 
 
 def _one_of(name: str, value: Any, allowed: Collection[str]) -> str:
     if isinstance(value, str) and value in allowed:
         return value
     near = get_close_matches(str(value), allowed, n=1)
-    hint = f"did you mean {near[0]}?" if near and len(allowed) > 15 else f"say {_listed(allowed)}."
+    hint = f"did you mean {near[0]}?" if near and len(allowed) > 15 else f"use {_joined(allowed)}."
     if len(allowed) > 15 and not near:
-        hint = "say the name that Google's Python client has for it, such as deploy_model."
-    raise InvalidArgument(f"{name} is {value!r}, which is not known; {hint}")
+        hint = "use the name in Google's Python client, such as deploy_model."
+    raise InvalidArgument(f"{name} is {value!r}, which is unknown; {hint}")
 
 
 def _text(fields: Mapping[str, Any], name: str, default: str) -> str:
     value = fields.get(name, default)
     if not isinstance(value, str) or (name in fields and not value):
-        raise InvalidArgument(f"{name} is {value!r}; it must be a text that is not empty.")
+        raise InvalidArgument(f"{name} is {value!r}; it must be a non-empty text.")
     return value
 
 
 def _count(fields: Mapping[str, Any], name: str) -> int:
     value = fields.get(name, 1)
     if type(value) is not int or value < 1:
-        raise InvalidArgument(f"{name} is {value!r}; it must be a whole number from 1 on.")
+        raise InvalidArgument(f"{name} is {value!r}; it must be an integer, 1 or more.")
     return value
 
 
 def _seconds(fields: Mapping[str, Any]) -> float:
     value = fields.get("seconds", 0.0)
     if type(value) not in (int, float) or not 0 <= value < math.inf:
-        raise InvalidArgument(f"seconds is {value!r}; it must be a number from 0 on.")
+        raise InvalidArgument(f"seconds is {value!r}; it must be a number, 0 or more.")
     return float(value)
 
 
-def _listed(names: Iterable[str]) -> str:
+def _joined(names: Iterable[str]) -> str:
     return ", ".join(sorted(names))

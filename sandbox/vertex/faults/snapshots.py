@@ -1,4 +1,4 @@
-"""The same start many times, for tests: all that is in one location, once more in another."""
+"""Copies of a location, for tests that begin many times from the same state."""
 
 from collections.abc import Mapping
 from typing import Any, Final
@@ -15,7 +15,7 @@ _FIELDS: Final = ("location", "to")
 
 
 class Snapshots:
-    """Copies locations within one store."""
+    """Copies locations within a store."""
 
     def __init__(self, store: Store, names: Names, traffic: TrafficHistory) -> None:
         self._store = store
@@ -23,19 +23,21 @@ class Snapshots:
         self._traffic = traffic
 
     def create(self, fields: Mapping[str, Any]) -> None:
-        """`{"location": from, "to": an empty one whose name is as long}`.
+        """Copy `fields["location"]` to `fields["to"]`, an empty location whose name is as long.
 
-        The models count as ready there. Raises InvalidArgument for other fields,
-        FailedPrecondition while an operation runs.
+        Its deployed models count as ready. Raises InvalidArgument for other fields,
+        FailedPrecondition while an operation runs in the location.
         """
         names = [fields.get(field) for field in _FIELDS]
-        # As long, because names are replaced inside of messages, where they follow their length.
+        # Names are replaced in serialized messages, which contain their lengths.
         if set(fields) != set(_FIELDS) or len({len(str(name)) for name in names}) != 1:
-            raise InvalidArgument("A copy needs a location and, to, another whose name is as long.")
+            raise InvalidArgument(
+                "A snapshot needs location, and to, another location whose name is as long."
+            )
         source, target = (f"{self._root}{name}" for name in names)
         with self._store.transaction():
-            known = self._store.list(operations_pb2.Operation, f"{source}/")
-            if not all(operation.done for operation in known):
+            operations = self._store.list(operations_pb2.Operation, f"{source}/")
+            if not all(operation.done for operation in operations):
                 raise FailedPrecondition(f"Operations run in {source}; wait for them.")
             self._store.copy(source, target)
             for endpoint in self._store.list(types.Endpoint, f"{target}/"):

@@ -1,4 +1,4 @@
-"""Every traffic split that was ever live, kept beside the endpoints in the same transactions."""
+"""History of traffic splits, stored in the same transactions as the endpoints."""
 
 from collections.abc import Callable
 from typing import Any, Final
@@ -14,30 +14,30 @@ _HOME: Final = "sandbox/traffic/"
 
 
 class TrafficHistory:
-    """One entry for every state that an endpoint was in: its split, labels, models."""
+    """One entry for each state of an endpoint: its split, labels and models."""
 
     def __init__(self, store: Store, clock: Clock, loaded: Callable[[str, Any], bool]) -> None:
-        """`loaded` says of an endpoint's name and a DeployedModel whether it could answer now.
+        """`loaded` returns whether a DeployedModel of an endpoint, by name, is in memory.
 
-        Those deployed before this server started count as ready: the first request to one loads
-        it again, and is not answered before.
+        Models that were deployed before this server started count as ready: the first request to
+        such a model loads it.
         """
         self._store = store
         self._clock = clock
         self._loaded = loaded
-        self._left_over: set[tuple[str, str, str, str]] = set()
+        self._ready_models: set[tuple[str, str, str, str]] = set()
         for endpoint in store.list(types.Endpoint, "projects/"):
             self.count_as_ready(endpoint)
 
     def count_as_ready(self, endpoint: Any) -> None:
-        """Say of the models on that endpoint that they can answer, loaded or not."""
-        for one in endpoint.deployed_models:
-            self._left_over.add((endpoint.name, one.id, one.model, one.model_version_id))
+        """Let the models on the endpoint count as ready, loaded or not."""
+        for deployed in endpoint.deployed_models:
+            self._ready_models.add(_key(endpoint.name, deployed))
 
     def record(self, name: str) -> None:
-        """Keep what the endpoint is like from now on; call it in the transaction that makes it so.
+        """Add the endpoint's current state; call it in the transaction that changes it.
 
-        A deleted endpoint has an entry without anything.
+        The entry of a deleted endpoint is empty.
         """
         endpoint: Any = self._store.get(types.Endpoint, name) or types.Endpoint()
         entry = {
@@ -54,19 +54,22 @@ class TrafficHistory:
         self._store.put(f"{_HOME}{entry['id']}", json_format.ParseDict(entry, struct_pb2.Struct()))
 
     def list(self, endpoint: str = "") -> list[dict[str, Any]]:
-        """The entries, or those of that endpoint, oldest first."""
+        """All entries, or those of one endpoint, oldest first."""
         entries = map(json_format.MessageToDict, self._store.list(struct_pb2.Struct, _HOME))
-        found = [one for one in entries if endpoint in ("", one["endpoint"])]
-        for one in found:  # A Struct knows no whole numbers.
-            one["traffic_split"] = {k: int(share) for k, share in one["traffic_split"].items()}
+        found = [entry for entry in entries if endpoint in ("", entry["endpoint"])]
+        for entry in found:  # A Struct has no integers.
+            entry["traffic_split"] = {k: int(v) for k, v in entry["traffic_split"].items()}
         return found[::-1]
 
-    def forget(self) -> None:
+    def clear(self) -> None:
         """Delete all entries."""
         with self._store.transaction():
-            for one in self.list():
-                self._store.delete(struct_pb2.Struct, f"{_HOME}{one['id']}")
+            for entry in self.list():
+                self._store.delete(struct_pb2.Struct, f"{_HOME}{entry['id']}")
 
     def _ready(self, name: str, deployed: Any) -> bool:
-        known = (name, deployed.id, deployed.model, deployed.model_version_id) in self._left_over
-        return known or self._loaded(name, deployed)
+        return _key(name, deployed) in self._ready_models or self._loaded(name, deployed)
+
+
+def _key(endpoint: str, deployed: Any) -> tuple[str, str, str, str]:
+    return endpoint, deployed.id, deployed.model, deployed.model_version_id

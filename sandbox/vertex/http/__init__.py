@@ -1,1 +1,1 @@
-"""From HTTP to messages and back: routes, transcoding, errors, lists, checks."""
+"""HTTP: routes, transcoding to messages, errors, lists, field checks, guards."""

@@ -1,4 +1,4 @@
-"""The bodies of requests: how large, in which encoding and of which type they may be."""
+"""Request bodies: limits of their size, encoding and content type."""
 
 import gzip
 import io
@@ -11,14 +11,14 @@ from starlette.requests import Request
 from sandbox.vertex.http.errors import InvalidArgument
 
 LARGEST_BODY: Final = 10_485_760
-"""Bytes, packed and unpacked: Google's limit where none is written down for a method."""
+"""Bytes, compressed and decompressed: Google's limit for methods without one of their own."""
 
 _JSON: Final = "application/json"
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
 async def read_body(request: Request) -> bytes:
-    """The body as it was sent; raises InvalidArgument for more than LARGEST_BODY."""
+    """The body as sent; raises InvalidArgument if it is larger than LARGEST_BODY."""
     chunks, size = [], 0
     async for chunk in request.stream():
         size += len(chunk)
@@ -29,10 +29,10 @@ async def read_body(request: Request) -> bytes:
 
 
 def unpack(body: bytes, encoding: str | None) -> bytes:
-    """The body without its Content-Encoding, of which gzip is known.
+    """Decompress the body; the only known Content-Encoding is gzip.
 
-    Raises InvalidArgument for any other, for what is not whole, and for more than LARGEST_BODY;
-    never is more than that unpacked.
+    Raises InvalidArgument for another encoding, for incomplete data, and for more than
+    LARGEST_BODY; it never decompresses more than that.
     """
     match (encoding or "identity").strip().lower():
         case "identity":
@@ -41,14 +41,14 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
             pass
         case _:
             raise InvalidArgument(
-                f"Content-Encoding {encoding!r} is not known here; send the body as it is, or gzip."
+                f"Content-Encoding {encoding!r} is not supported; send the body as it is, or gzip."
             )
     try:
         with gzip.GzipFile(fileobj=io.BytesIO(body)) as file:
             unpacked = file.read(LARGEST_BODY + 1)
     except (OSError, EOFError, zlib.error) as error:
         raise InvalidArgument(
-            f"The body is not what its Content-Encoding gzip says ({error}); send it whole."
+            f"The body does not match its Content-Encoding gzip ({error}); send it completely."
         ) from error
     if len(unpacked) > LARGEST_BODY:
         raise _too_large()
@@ -56,10 +56,10 @@ def unpack(body: bytes, encoding: str | None) -> bytes:
 
 
 def require_json(content_type: str | None, body: bytes) -> None:
-    """Raise InvalidArgument unless the body is said to be JSON, or is empty.
+    """Raise InvalidArgument unless the content type is JSON, or the body is empty.
 
-    curl says of its own that what it sends is a form, of which Google's front end makes query
-    parameters: such a call fails there, with the message that is given here.
+    curl's default content type is a form, which Google's front end converts to query parameters:
+    there such a call fails with the message that is used here.
     """
     kind = (content_type or "").partition(";")[0].strip().lower()
     if kind == _JSON or not body.strip():
@@ -70,11 +70,11 @@ def require_json(content_type: str | None, body: bytes) -> None:
         )
         raise InvalidArgument(
             f"Invalid JSON payload received. Unknown name {name!r}: Cannot bind query parameter. "
-            "Field could not be found in request message: the body came as a form; send it with "
-            f"the header Content-Type: {_JSON}."
+            "Field could not be found in request message: the body was sent as a form; send it "
+            f"with the header Content-Type: {_JSON}."
         )
-    said = f"Unsupported content with type: {kind}" if kind else "The content has no type"
-    raise InvalidArgument(f"{said}; send JSON with the header Content-Type: {_JSON}.")
+    error = f"Unsupported content with type: {kind}" if kind else "The content has no type"
+    raise InvalidArgument(f"{error}; send JSON with the header Content-Type: {_JSON}.")
 
 
 def _too_large() -> InvalidArgument:

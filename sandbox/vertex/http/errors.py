@@ -1,4 +1,4 @@
-"""Errors of the local Vertex AI; each class carries the fields that go over the wire.
+"""Errors of the local Vertex AI, with the fields of their REST response.
 
     ApiError
     ├── InvalidArgument      400
@@ -20,7 +20,7 @@ from typing import Any
 
 
 class ApiError(Exception):
-    """What a caller is told: `message`, one sentence that says what, where and what to do."""
+    """An error response; `message` is one sentence: what is wrong, where, what to do."""
 
     http_status = 500
     code = 2
@@ -36,19 +36,19 @@ class ApiError(Exception):
 
 
 class InvalidArgument(ApiError):
-    """The request itself is wrong, whatever the state of the system."""
+    """The request is invalid in any state of the system."""
 
     http_status, code, status = 400, 3, "INVALID_ARGUMENT"
 
 
 class FailedPrecondition(ApiError):
-    """The request is right, the system's state does not allow it."""
+    """The request is valid, but the state of the system does not allow it."""
 
     http_status, code, status = 400, 9, "FAILED_PRECONDITION"
 
 
 class PermissionDenied(ApiError):
-    """The resource belongs to somebody else, whether it exists or not."""
+    """The resource belongs to another project, or the caller is a web page."""
 
     http_status, code, status = 403, 7, "PERMISSION_DENIED"
 
@@ -60,19 +60,19 @@ class NotFound(ApiError):
 
 
 class AlreadyExists(ApiError):
-    """A resource of this name exists."""
+    """A resource of this name already exists."""
 
     http_status, code, status = 409, 6, "ALREADY_EXISTS"
 
 
 class Aborted(ApiError):
-    """Somebody else changed the resource meanwhile (an etag that does not match)."""
+    """The resource was changed meanwhile: the etag does not match."""
 
     http_status, code, status = 409, 10, "ABORTED"
 
 
 class Cancelled(ApiError):
-    """Somebody asked to stop it."""
+    """The operation was cancelled."""
 
     http_status, code, status = 499, 1, "CANCELLED"
 
@@ -84,18 +84,18 @@ class ResourceExhausted(ApiError):
 
 
 class Internal(ApiError):
-    """A fault of the sandbox."""
+    """A bug in the sandbox."""
 
     http_status, code, status = 500, 13, "INTERNAL"
 
 
 class Unimplemented(ApiError):
-    """The method is real, but the sandbox does not have it."""
+    """The method exists in Vertex AI, but not in the sandbox."""
 
     http_status, code, status = 501, 12, "UNIMPLEMENTED"
 
 
 class Unavailable(ApiError):
-    """The service cannot answer now; the caller may try again."""
+    """The service cannot respond now; the caller may retry."""
 
     http_status, code, status = 503, 14, "UNAVAILABLE"

@@ -1,19 +1,21 @@
-"""Rules for fields that several resources have: labels, display names."""
+"""Checks of fields that several resources have: labels, display names, etags, update masks."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
-from sandbox.vertex.http.errors import InvalidArgument
+from google.protobuf import field_mask_pb2
 
-# Google allows international letters, too; the sandbox stays with what is sure.
+from sandbox.vertex.http.errors import Aborted, InvalidArgument
+
+# Google allows international letters, too; the sandbox accepts only what is documented exactly.
 _LABEL_KEY: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE: Final = re.compile(r"[a-z0-9_-]{0,63}")
 _MOST_LABELS: Final = 64
 
 
 def check_labels(labels: Mapping[str, str], field: str) -> None:
-    """Raise InvalidArgument unless these labels are allowed (https://goo.gl/xmQnxf)."""
+    """Raise InvalidArgument unless the labels are valid (https://goo.gl/xmQnxf)."""
     if len(labels) > _MOST_LABELS:
         raise InvalidArgument(f"{field} has {len(labels)} labels; {_MOST_LABELS} are allowed.")
     for key, value in labels.items():
@@ -32,3 +34,28 @@ def check_display_name(name: str, field: str) -> None:
             f"List of found errors: 1.Field: {field}; "
             f"Message: required, 1 to 128 characters, but it has {len(name)}."
         )
+
+
+def check_etag(name: str, sent: str, current: str) -> None:
+    """Raise Aborted unless the etag that was sent, if any, is the resource's current one."""
+    if sent and sent != current:
+        raise Aborted(
+            f"The etag of {name} does not match: the resource was changed meanwhile; read it again "
+            "and repeat the change."
+        )
+
+
+def mask_paths(mask: field_mask_pb2.FieldMask, allowed: Sequence[str], what: str) -> list[str]:
+    """The paths of an update mask; raises InvalidArgument if it is empty or has other paths."""
+    paths = list(dict.fromkeys(mask.paths))
+    if not paths:
+        raise InvalidArgument(
+            f"updateMask is required: name the fields of {what} to change ({', '.join(allowed)})."
+        )
+    wrong = [path for path in paths if path not in allowed]
+    if wrong:
+        raise InvalidArgument(
+            f"updateMask names {', '.join(wrong)}, which cannot be changed in {what}; "
+            f"these can: {', '.join(allowed)}."
+        )
+    return paths

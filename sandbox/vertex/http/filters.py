@@ -1,8 +1,8 @@
-"""Filters of list calls, read into a test of one resource (https://google.aip.dev/160).
+"""Parses the filter of a list call into a predicate on one resource (https://google.aip.dev/160).
 
-Read are AND, OR (which binds closer: the standard's rule, not a slip), NOT and `-`, parentheses,
-and comparisons of the fields that a resource names. Two terms side by side, which the standard
-leaves to each service, and functions are refused.
+It accepts AND, OR (which binds closer than AND, as the standard says), NOT and `-`, parentheses,
+and comparisons of the resource's fields. Functions, and two terms without an operator, whose
+meaning the standard leaves to each service, are refused.
 """
 
 import fnmatch
@@ -42,8 +42,8 @@ _MAX_DEPTH: Final = 50
 class Field:
     """A field that a filter may compare; by default a text, with `=` and `!=`.
 
-    With `wild`, `:` finds texts in which `*` stands for anything. `names` are those of an enum.
-    A `time` has all comparisons, and no value passes none of them.
+    With `wild`, `:` matches a pattern with `*`. `names` are the allowed values of an enum. A `time`
+    has all comparisons, and an unset one matches none.
     """
 
     read: Getter
@@ -53,21 +53,21 @@ class Field:
 
 
 def parse(text: str, fields: Mapping[str, Field]) -> Test:
-    """The test that a filter describes; an empty one lets all pass.
+    """The predicate that a filter describes; an empty filter matches everything.
 
-    `labels` may always be asked for. Raises InvalidArgument, whatever there is to test.
+    `labels` may always be compared. Raises InvalidArgument, even if there are no resources.
     """
     parser = _Parser(text, fields)
     if not parser.tokens:
         return lambda _: True
     test = parser.conjunction(0)
     if parser.tokens:
-        raise parser.wrong(f"did not expect {parser.tokens[0][1]!r}")
+        raise parser.error(f"did not expect {parser.tokens[0][1]!r}")
     return test
 
 
 def snake(name: str) -> str:
-    """createTime as create_time: both are taken."""
+    """The field name in snake case: filters may also use camel case."""
     return re.sub(r"(?<!^)(?=[A-Z])", "_", name).lower()
 
 
@@ -80,7 +80,7 @@ class _Parser:
         while at < end:
             match = _TOKEN.match(text, at)
             if match is None:
-                raise self.wrong(f"it cannot be read from {text[at:].strip()[:40]!r} on")
+                raise self.error(f"it cannot be parsed from {text[at:].strip()[:40]!r} on")
             kind = str(match.lastgroup)
             value = match[kind]
             if kind == "string":
@@ -109,10 +109,10 @@ class _Parser:
                 negated = True
         if self.skip("sign", "("):
             if depth >= _MAX_DEPTH:
-                raise self.wrong(f"it is nested more than {_MAX_DEPTH} deep")
+                raise self.error(f"it is nested more than {_MAX_DEPTH} deep")
             test = self.conjunction(depth + 1)
             if not self.skip("sign", ")"):
-                raise self.wrong("a parenthesis is not closed")
+                raise self.error("a parenthesis is not closed")
         else:
             test = self.comparison()
         return (lambda item: not test(item)) if negated else test
@@ -125,25 +125,25 @@ class _Parser:
         sign = self.take("sign")
         value = self.take("word", "string")
         if sign in "()":
-            raise self.wrong(f"{name!r} is not compared with anything")
+            raise self.error(f"{name!r} has no comparison")
         if name == "labels":
             return self.labels(key, sign, value)
         field = self.fields.get(snake(name)) if key is None else None
         if field is None:
-            raise self.wrong(f"{name!r} is not a field of it")
+            raise self.error(f"{name!r} is not a field of the resource")
         read = field.read
         if field.time:
             if sign == ":":
-                raise self.wrong(f"{name} is compared with {', '.join(_COMPARE)}")
+                raise self.error(f"{name} has the comparisons {', '.join(_COMPARE)}")
             moment, compare = self.moment(value), _COMPARE[sign]
             return lambda item: bool(read(item)) and compare(read(item), moment)
         if field.wild and sign == ":":
             pattern = value.replace("[", "[[]").replace("?", "[?]")
             return lambda item: fnmatch.fnmatchcase(read(item), pattern)
         if sign not in ("=", "!="):
-            raise self.wrong(f"{name} is compared with = and !={' and :' * field.wild}")
+            raise self.error(f"{name} has the comparisons = and !={' and :' * field.wild}")
         if field.names and value not in field.names:
-            raise self.wrong(f"{value!r} is no {name}; {sorted(field.names)[-1]} is one")
+            raise self.error(f"{value!r} is not a {name}; {sorted(field.names)[-1]} is one")
         same = _COMPARE[sign]
         return lambda item: same(str(read(item)), value)
 
@@ -153,14 +153,14 @@ class _Parser:
         if key is not None and sign == ":" and value == "*":
             return lambda item: key in item.labels
         if key is None or sign not in ("=", "!=", ":"):
-            raise self.wrong("labels are asked for as labels.KEY=VALUE, labels.KEY:* or labels:KEY")
+            raise self.error("labels are compared as labels.KEY=VALUE, labels.KEY:* or labels:KEY")
         return lambda item: (item.labels.get(key) == value) is (sign != "!=")
 
     def moment(self, value: str) -> datetime:
         try:
             moment = datetime.fromisoformat(value)
         except ValueError:
-            raise self.wrong(f"{value!r} is not a time in RFC 3339 form") from None
+            raise self.error(f"{value!r} is not a time in RFC 3339 form") from None
         return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
 
     def skip(self, kind: str, value: str) -> bool:
@@ -171,15 +171,15 @@ class _Parser:
 
     def take(self, *kinds: str) -> str:
         if not self.tokens:
-            raise self.wrong("it ends too early")
+            raise self.error("it ends too early")
         kind, value = self.tokens.pop(0)
         if kind not in kinds or (kind == "word" and value in ("AND", "OR", "NOT")):
-            raise self.wrong(f"did not expect {value!r}")
+            raise self.error(f"did not expect {value!r}")
         return value
 
-    def wrong(self, why: str) -> InvalidArgument:
+    def error(self, reason: str) -> InvalidArgument:
         names = ", ".join([*self.fields, "labels"])
         return InvalidArgument(
-            f"Invalid filter {self.text[:500]!r}: {why}; the sandbox reads comparisons of {names}, "
-            "joined by AND, OR, NOT and parentheses."
+            f"Invalid filter {self.text[:500]!r}: {reason}; the sandbox accepts comparisons of "
+            f"{names}, joined by AND, OR, NOT and parentheses."
         )

@@ -1,4 +1,4 @@
-"""Resource names: `projects/P/locations/L/COLLECTION/ID`, and whose project it is."""
+"""Resource names `projects/P/locations/L/COLLECTION/ID`: checks, and the form with the number."""
 
 import re
 import secrets
@@ -13,10 +13,10 @@ _MODEL_ID: Final = re.compile(r"[a-z_][a-z0-9_-]{0,62}")
 
 
 class Names:
-    """Checks names and writes them in one form: with the project's number, as Google answers them.
+    """Checks names, and converts them to one form: with the project's number.
 
-    Requests may say the id or the number; what Vertex AI answers has the number, as the logs show
-    in GoogleCloudPlatform/data-science-on-gcp#154 and ageron/handson-ml3#135.
+    Requests may use the id or the number; responses of Vertex AI have the number, as the logs in
+    GoogleCloudPlatform/data-science-on-gcp#154 and ageron/handson-ml3#135 show.
     """
 
     def __init__(self, project: str, number: str) -> None:
@@ -26,7 +26,7 @@ class Names:
     def canonical(self, name: str) -> str:
         """`name` with the project's number in it.
 
-        Raises PermissionDenied for any other project: Google does not say whether it exists.
+        Raises PermissionDenied for another project, whether it exists or not, as Google does.
         """
         match = _PROJECT.match(name)
         if match is None:
@@ -39,7 +39,7 @@ class Names:
         return f"projects/{self.number}{name[match.end() :]}"
 
     def parent(self, name: str) -> str:
-        """`projects/P/locations/L`, checked; raises InvalidArgument or PermissionDenied."""
+        """A checked `projects/P/locations/L`; raises InvalidArgument or PermissionDenied."""
         if not _PARENT.fullmatch(name):
             raise InvalidArgument(
                 f"Invalid parent {name!r}: it must be projects/PROJECT/locations/LOCATION."
@@ -47,9 +47,9 @@ class Names:
         return self.canonical(name)
 
     def resource(self, name: str, collection: str, field: str) -> str:
-        """`projects/P/locations/L/COLLECTION/ID`, checked.
+        """A checked `projects/P/locations/L/COLLECTION/ID`.
 
-        Raises InvalidArgument or PermissionDenied; `field` is named in the message.
+        Raises InvalidArgument or PermissionDenied with `field` in the message.
         """
         parent, slash, rest = name.partition(f"/{collection}/")
         if not slash or not rest or "/" in rest or not _PARENT.fullmatch(parent):
@@ -66,14 +66,14 @@ def parent_of(name: str) -> str:
 
 
 def new_id() -> str:
-    """A server-made id: a number of 19 digits, as Google's are."""
+    """A generated id: a number of 19 digits, like Google's."""
     return str(10**18 + secrets.randbelow(8 * 10**18))
 
 
 def check_id(value: str, collection: str) -> None:
-    """Raise InvalidArgument unless `value` may be chosen as the id of an endpoint or a model.
+    """Raise InvalidArgument unless `value` is a valid id of an endpoint or a model.
 
-    CreateEndpointRequest.endpoint_id and UploadModelRequest.model_id say which may be.
+    Source: the docs of CreateEndpointRequest.endpoint_id and UploadModelRequest.model_id.
     """
     pattern, rule = {
         "endpoints": (

@@ -1,4 +1,4 @@
-"""Every route of Vertex AI, taken from Google's client library rather than written down here."""
+"""The routes of Vertex AI, read from Google's client library."""
 
 import importlib
 import pkgutil
@@ -16,42 +16,41 @@ SERVICES: Final = (
     "prediction_service",
     "schedule_service",
 )
-"""The services of which the sandbox has something, or might."""
+"""The services of which the sandbox has methods, or may have some."""
 _HOME: Final = "google.cloud.aiplatform_v1.services"
 VARIABLE: Final = re.compile(r"\{([\w.]+)=([^}]+)\}")
-"""A field in a path, and the form of its value: `{name=projects/*}`."""
+"""A field in a path, and the pattern of its value: `{name=projects/*}`."""
 
 
 @dataclass(frozen=True)
 class Route:
-    """One way to call one method over HTTP."""
+    """One HTTP method and path of an RPC."""
 
     service: str
     rpc: str
-    """The method's name as Python writes it: `create_endpoint`."""
+    """The name of the RPC in Python: `create_endpoint`."""
     request: type[Any]
     http_method: str
     uri: str
     body: str | None
-    """The field that the body fills; `*` for the whole request, None for no body."""
+    """The field that the body contains; `*` for the whole request, None for no body."""
     pattern: re.Pattern[str]
     variables: tuple[str, ...]
-    """The request's fields in the path, as dotted paths, one a group of `pattern`."""
+    """The request's fields in the path, as dotted paths, one per group of `pattern`."""
 
 
 class RouteTable:
-    """Finds the route of a request."""
+    """Routes, by HTTP method and path."""
 
     def __init__(self, routes: list[Route]) -> None:
-        # There are some hundred routes for operations alone: only those of the same shape as the
-        # path are tried.
+        # There are hundreds of routes: only those of the same shape as the path are tried.
         self._by_shape: dict[tuple[str, int, str], list[Route]] = {}
         for route in routes:
             shape = _shape(route.http_method, VARIABLE.sub(r"\2", route.uri))
             self._by_shape.setdefault(shape, []).append(route)
 
     def match(self, http_method: str, path: str) -> tuple[Route, dict[str, str]] | None:
-        """The route of that path and the values of the variables in it, or None."""
+        """The route of a path and the values of its variables, or None."""
         for route in self._by_shape.get(_shape(http_method, path), ()):
             found = route.pattern.fullmatch(path)
             if found:
@@ -64,7 +63,7 @@ class RouteTable:
             yield from routes
 
     def methods(self) -> frozenset[str]:
-        """The names of all methods, those too that the sandbox does not have."""
+        """The names of all RPCs, also of those that the sandbox does not have."""
         return frozenset(route.rpc for route in self)
 
 
@@ -76,9 +75,9 @@ def google_routes() -> RouteTable:
 
 @cache
 def other_routes() -> RouteTable:
-    """All routes of all other services, of which the sandbox has nothing.
+    """The routes of all other services, of which the sandbox has no methods.
 
-    Made when first asked for, in some 0.2 seconds: few servers are ever asked for one of them.
+    They are read at the first call, in about 0.2 seconds; most servers never need them.
     """
     return _table(routes_of(other_services()))
 
@@ -86,20 +85,20 @@ def other_routes() -> RouteTable:
 def other_services() -> list[str]:
     """The services in Google's client library that are not in SERVICES."""
     found = pkgutil.iter_modules(importlib.import_module(_HOME).__path__)
-    return sorted(one.name for one in found if one.name not in SERVICES)
+    return sorted(module.name for module in found if module.name not in SERVICES)
 
 
 def routes_of(services: Iterable[str]) -> list[Route]:
-    """The routes of each service after the other, with what is repeated."""
+    """The routes of all these services, with repetitions."""
     return [route for service in services for route in _routes_of(service)]
 
 
 def _table(routes: Iterable[Route]) -> RouteTable:
-    once: dict[tuple[str, str], Route] = {}
+    unique: dict[tuple[str, str], Route] = {}
     for route in routes:
         # Operations, locations and policies are repeated in every service.
-        once.setdefault((route.http_method, route.uri), route)
-    return RouteTable(list(once.values()))
+        unique.setdefault((route.http_method, route.uri), route)
+    return RouteTable(list(unique.values()))
 
 
 def _routes_of(service: str) -> list[Route]:

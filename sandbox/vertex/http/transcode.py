@@ -1,18 +1,18 @@
-"""HTTP/JSON to Google's request messages and back: google/api/http.proto, the JSON mapping."""
+"""Converts HTTP/JSON to Google's request messages and back (google/api/http.proto)."""
 
 import json
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 import proto
-from google.protobuf import field_mask_pb2, json_format
+from google.protobuf import json_format
 from google.protobuf.descriptor import FieldDescriptor
 from google.protobuf.message import Message
 
 from sandbox.vertex.http.errors import InvalidArgument, Unimplemented
 from sandbox.vertex.http.routes import Route
 
-# Parameters of every Google API; none of them changes what the sandbox answers.
+# Query parameters of every Google API that do not change the sandbox's response.
 _IGNORED: Final = frozenset(
     ("access_token", "alt", "key", "oauth_token", "prettyPrint", "quotaUser", "userIp")
 )
@@ -20,7 +20,7 @@ _INT_ENUMS: Final = "json;enum-encoding=int"
 
 
 def parse_json(body: bytes) -> dict[str, Any]:
-    """The JSON object in `body`, empty when there is none; raises InvalidArgument."""
+    """The JSON object in `body`, which is empty for an empty body; raises InvalidArgument."""
     if not body.strip():
         return {}
     try:
@@ -35,9 +35,9 @@ def parse_json(body: bytes) -> dict[str, Any]:
 def read_request(
     route: Route, variables: Mapping[str, str], query: Sequence[tuple[str, str]], body: bytes
 ) -> Any:
-    """The request message of that call.
+    """The request message of a call.
 
-    Raises InvalidArgument for unknown fields and wrong types (Google refuses unknown names, too),
+    Raises InvalidArgument for unknown fields, which Google refuses as well, and wrong types;
     Unimplemented for partial responses.
     """
     message = route.request() if issubclass(route.request, Message) else route.request.pb()()
@@ -61,7 +61,7 @@ def read_request(
 
 
 def write_response(result: Any, query: Sequence[tuple[str, str]]) -> bytes:
-    """The JSON body of an answer; None is google.protobuf.Empty."""
+    """The JSON body of a response; None is google.protobuf.Empty."""
     if result is None:
         return b"{}"
     message = type(result).pb(result) if isinstance(result, proto.Message) else result
@@ -78,29 +78,29 @@ def _add_query(fields: dict[str, Any], message: Message, query: Sequence[tuple[s
             raise Unimplemented(
                 "Partial responses (?fields=) are not in the sandbox; leave it out."
             )
-        place, descriptor = fields, message.DESCRIPTOR
+        parent, descriptor = fields, message.DESCRIPTOR
         *outer, last = key.split(".")
         for name in outer:
             field = _field(descriptor, name, key)
             if field.message_type is None:
                 raise InvalidArgument(f"Invalid query parameter {key!r}: {name!r} has no fields.")
             descriptor = field.message_type
-            place = place.setdefault(field.name, {})
-            if not isinstance(place, dict):
+            parent = parent.setdefault(field.name, {})
+            if not isinstance(parent, dict):
                 raise _set_twice(key)
         field = _field(descriptor, last, key)
         parsed = _scalar(field, value, key)
         if field.is_repeated:
-            many = place.setdefault(field.name, [])
-            if not isinstance(many, list):
+            values = parent.setdefault(field.name, [])
+            if not isinstance(values, list):
                 raise _set_twice(key)
-            many.append(parsed)
+            values.append(parsed)
         else:
-            place[field.name] = parsed
+            parent[field.name] = parsed
 
 
 def _set_twice(key: str) -> InvalidArgument:
-    return InvalidArgument(f"Invalid query parameter {key!r}: set in the body, too.")
+    return InvalidArgument(f"Invalid query parameter {key!r}: it is set in the body, too.")
 
 
 def _field(descriptor: Any, name: str, key: str) -> FieldDescriptor:
@@ -116,7 +116,7 @@ def _field(descriptor: Any, name: str, key: str) -> FieldDescriptor:
 def _scalar(field: FieldDescriptor, value: str, key: str) -> str | bool:
     if field.type == FieldDescriptor.TYPE_BOOL:
         if value not in ("true", "false"):
-            raise InvalidArgument(f"Invalid query parameter {key}={value!r}: say true or false.")
+            raise InvalidArgument(f"Invalid query parameter {key}={value!r}: use true or false.")
         return value == "true"
     return value
 
@@ -129,21 +129,5 @@ def _set(message: Any, path: str, value: str) -> None:
 
 
 def _no_constant(name: str) -> None:
-    # Python reads NaN and Infinity, JSON has neither.
+    # Python's parser accepts NaN and Infinity, which JSON does not have.
     raise ValueError(f"{name} is not JSON.")
-
-
-def mask_paths(mask: field_mask_pb2.FieldMask, allowed: Sequence[str], what: str) -> list[str]:
-    """The paths of an update mask; raises InvalidArgument unless there are some, all allowed."""
-    paths = list(dict.fromkeys(mask.paths))
-    if not paths:
-        raise InvalidArgument(
-            f"updateMask is required: name the fields of {what} to change ({', '.join(allowed)})."
-        )
-    wrong = [path for path in paths if path not in allowed]
-    if wrong:
-        raise InvalidArgument(
-            f"updateMask names {', '.join(wrong)}, which cannot be changed in {what}; "
-            f"these can: {', '.join(allowed)}."
-        )
-    return paths

@@ -1,1 +1,1 @@
-"""ModelService: the registry of models, their versions, aliases and evaluations."""
+"""ModelService: the registry of models, with versions, aliases and evaluations."""

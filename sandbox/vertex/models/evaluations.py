@@ -1,4 +1,4 @@
-"""What was measured about a version of a model."""
+"""Evaluations of model versions."""
 
 from typing import Any
 
@@ -19,10 +19,10 @@ class EvaluationService:
         self._records = records
 
     def import_model_evaluation(self, request: Any) -> Any:
-        """Keep an evaluation of a version, at once; raises InvalidArgument, NotFound."""
+        """Store an evaluation of a version; raises InvalidArgument, NotFound."""
         if not request.model_evaluation.metrics_schema_uri:
             raise InvalidArgument(
-                "model_evaluation.metrics_schema_uri is required: it says what `metrics` means."
+                "model_evaluation.metrics_schema_uri is required: it defines `metrics`."
             )
         with self._context.store.transaction():
             evaluation = types.ModelEvaluation(request.model_evaluation)
@@ -38,7 +38,7 @@ class EvaluationService:
         name = f"{self._version(parent)}/evaluations/{last}"
         evaluation = self._context.store.get(types.ModelEvaluation, name)
         if evaluation is None:
-            raise NotFound(f"ModelEvaluation {name} is not found; list those of the version.")
+            raise NotFound(f"ModelEvaluation {name} is not found; list those of its version.")
         return evaluation
 
     def list_model_evaluations(self, request: Any) -> Any:

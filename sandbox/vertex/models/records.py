@@ -1,4 +1,4 @@
-"""Models as they are kept: what all versions share under `models/M`, each version `models/M@N`."""
+"""Stored models: the shared record at `models/M`, and one per version at `models/M@N`."""
 
 import hashlib
 import secrets
@@ -8,30 +8,31 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.http.errors import InvalidArgument, NotFound
 from sandbox.vertex.http.resource_names import parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 
 SHARED_FIELDS: Final = ("display_name", "description")
 """Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""
+Deployments = Callable[[str], Iterable[tuple[Any, Any]]]
+"""Every endpoint of a location with each model deployed to it (EndpointRecords.deployments)."""
 
 
 class ModelRecords:
-    """The models of the project. The shared record counts the versions in its version_id."""
+    """The stored models. The version_id of the shared record is the newest version's."""
 
     def __init__(
-        self, context: Context, endpoints: EndpointRecords, on_change: Callable[[], None]
+        self, context: Context, deployments: Deployments, on_change: Callable[[], None]
     ) -> None:
         self._context = context
         self._store = context.store
-        self._endpoints = endpoints
+        self._deployments = deployments
         self._on_change = on_change
 
     def get(self, reference: str) -> Any:
-        """The version that `models/M`, `models/M@2` or `models/M@alias` means.
+        """The version that `models/M`, `models/M@2` or `models/M@alias` names.
 
-        Raises InvalidArgument for a name of another form, NotFound.
+        Raises InvalidArgument for an invalid name, NotFound.
         """
         name, version = self.split(reference)
         shared = self.shared(name)
@@ -41,9 +42,9 @@ class ModelRecords:
         raise NotFound(f"Model {name} has no version {version}; list its versions.")
 
     def split(self, reference: str) -> tuple[str, str]:
-        """The model's name and the version asked for, `default` if none is.
+        """The name of the model, and the version or alias, by default `default`.
 
-        Raises InvalidArgument for a name of another form, also one that ends with `@`.
+        Raises InvalidArgument for an invalid name, such as one that ends with `@`.
         """
         name = self._context.names.resource(reference, "models", "model")
         name, at, version = name.partition("@")
@@ -54,28 +55,28 @@ class ModelRecords:
         return name, version or DEFAULT
 
     def shared(self, name: str) -> Any:
-        """What all versions of the model share; raises NotFound."""
+        """The shared record of a model; raises NotFound."""
         shared = self._store.get(types.Model, name)
         if shared is None:
             raise NotFound(f"Model {name} is not found; list the models of its location.")
         return shared
 
     def exists(self, name: str) -> bool:
-        """Whether there is a model of that name."""
+        """Whether the model exists."""
         return self._store.get(types.Model, name) is not None
 
     def versions(self, name: str) -> list[Any]:
-        """The records of the versions, newest first."""
+        """The version records of a model, newest first."""
         return self._store.list(types.Model, f"{name}@")
 
     def list(self, parent: str) -> list[Any]:
         """The default version of every model in a location, newest model first."""
         models = self._store.list(types.Model, f"{parent}/models/")
-        # Only the shared records have a name of their own.
+        # Only the shared records have a name.
         return [self.get(model.name) for model in models if model.name]
 
     def view(self, shared: Any, record: Any) -> Any:
-        """A version as the API shows it: with the model's fields, labels and deployments."""
+        """A version as the API returns it: with the shared fields, labels and deployments."""
         model = types.Model(record)
         model.name = shared.name
         for field in (*SHARED_FIELDS, "create_time", "update_time"):
@@ -84,24 +85,24 @@ class ModelRecords:
         model.etag = hashlib.sha256(f"{shared.etag} {record.etag}".encode()).hexdigest()[:24]
         model.deployed_models = [
             types.DeployedModelRef(endpoint=endpoint.name, deployed_model_id=deployed.id)
-            for endpoint, deployed in self._endpoints.deployments(parent_of(shared.name))
+            for endpoint, deployed in self._deployments(parent_of(shared.name))
             if (deployed.model, deployed.model_version_id) == (shared.name, record.version_id)
         ]
         return model
 
     def save_shared(self, shared: Any) -> None:
-        """Keep what the versions share; call it inside a transaction."""
+        """Store the shared record; call it inside a transaction."""
         shared.etag, shared.update_time = _etag(), self._context.clock()
         self._store.put(shared.name, shared)
         self._on_change()
 
     def save_version(self, name: str, record: Any) -> None:
-        """Keep one version; call it inside a transaction."""
+        """Store a version record; call it inside a transaction."""
         record.etag, record.version_update_time = _etag(), self._context.clock()
         self._store.put(f"{name}@{record.version_id}", record)
 
     def set_aliases(self, name: str, version: str, changes: Iterable[str]) -> None:
-        """Give and take aliases (see merge_aliases); call it inside a transaction."""
+        """Add and remove aliases (see merge_aliases); call it inside a transaction."""
         records = self.versions(name)
         before = {record.version_id: list(record.version_aliases) for record in records}
         after = merge_aliases(before, version, changes)
@@ -111,13 +112,13 @@ class ModelRecords:
                 self.save_version(name, record)
 
     def delete_version(self, name: str, version: str) -> None:
-        """Forget a version and its evaluations; call it inside a transaction."""
+        """Delete a version and its evaluations; call it inside a transaction."""
         self._store.delete(types.Model, f"{name}@{version}")
         for evaluation in self._store.list(types.ModelEvaluation, f"{name}@{version}/"):
             self._store.delete(types.ModelEvaluation, evaluation.name)
 
     def delete(self, name: str) -> None:
-        """Forget a model with all versions; call it inside a transaction."""
+        """Delete a model with all versions; call it inside a transaction."""
         for record in self.versions(name):
             self.delete_version(name, record.version_id)
         self._store.delete(types.Model, name)

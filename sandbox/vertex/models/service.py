@@ -1,17 +1,20 @@
-"""The Model Registry: ModelService without uploads (uploads.py) and evaluations."""
+"""ModelService, without uploads (uploads.py) and evaluations (evaluations.py)."""
 
 from typing import Any, Final
 
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.context import Context
-from sandbox.vertex.http.errors import Aborted, FailedPrecondition, InvalidArgument
-from sandbox.vertex.http.field_checks import check_display_name, check_labels
-from sandbox.vertex.http.listing import list_page
-from sandbox.vertex.http.transcode import mask_paths
+from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument
+from sandbox.vertex.http.field_checks import (
+    check_display_name,
+    check_etag,
+    check_labels,
+    mask_paths,
+)
+from sandbox.vertex.http.listing import attributes, list_page
 from sandbox.vertex.models.aliases import DEFAULT
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
-from sandbox.vertex.operations.lifecycle import Finish
 
 _OF_MODEL: Final = (*SHARED_FIELDS, "labels")
 _OF_VERSION: Final = ("version_description", "labels")
@@ -25,7 +28,7 @@ class ModelService:
         self._records = records
 
     def get_model(self, request: Any) -> Any:
-        """A version, the default one unless named; raises InvalidArgument, NotFound."""
+        """A version, by default the default one; raises InvalidArgument, NotFound."""
         return self._records.get(request.name)
 
     def list_models(self, request: Any) -> Any:
@@ -33,15 +36,8 @@ class ModelService:
         page = list_page(
             self._records.list(self._context.names.parent(request.parent)),
             request,
-            {
-                "model": lambda model: model.name.rpartition("/")[2],
-                "display_name": lambda model: model.display_name,
-            },
-            {
-                "display_name": lambda model: model.display_name,
-                "create_time": lambda model: model.create_time,
-                "update_time": lambda model: model.update_time,
-            },
+            {"model": lambda item: item.name.rpartition("/")[2], **attributes("display_name")},
+            attributes("display_name", "create_time", "update_time"),
         )
         return types.ListModelsResponse(models=page.items, next_page_token=page.next_page_token)
 
@@ -65,51 +61,47 @@ class ModelService:
     def update_model(self, request: Any) -> Any:
         """Change the model (`models/M`, `models/M@-`) or one version (`models/M@2`).
 
-        Which fields belong to which: the docs of UpdateModelRequest.model. Raises
-        InvalidArgument, NotFound, and Aborted for an etag that is not the version's.
+        The docs of UpdateModelRequest.model say which fields belong to which. Raises
+        InvalidArgument, NotFound, and Aborted for an outdated etag.
         """
-        asked = request.model
-        base, version = self._records.split(asked.name)
-        of_model = "@" not in asked.name or version == "-"
+        update = request.model
+        base, version = self._records.split(update.name)
+        of_model = "@" not in update.name or version == "-"
         allowed = _OF_MODEL if of_model else _OF_VERSION
         what = "a model" if of_model else "a model's version"
         paths = mask_paths(request.update_mask, allowed, what)
         if "display_name" in paths:
-            check_display_name(asked.display_name, "model.display_name")
+            check_display_name(update.display_name, "model.display_name")
         if "labels" in paths:
-            check_labels(asked.labels, "model.labels")
+            check_labels(update.labels, "model.labels")
         with self._context.store.transaction():
-            current = self._records.get(base if of_model else asked.name)
-            if asked.etag and asked.etag != current.etag:
-                raise Aborted(
-                    f"The etag of {asked.name} does not match: somebody changed it meanwhile; "
-                    "read it again and repeat the change."
-                )
+            current = self._records.get(base if of_model else update.name)
+            check_etag(update.name, update.etag, current.etag)
             if of_model:
                 shared = self._records.shared(current.name)
-                _copy(paths, asked, shared)
+                _copy(paths, update, shared)
                 self._records.save_shared(shared)
             else:
                 record = self._version(current.name, current.version_id)
-                _copy(paths, asked, record)
+                _copy(paths, update, record)
                 self._records.save_version(current.name, record)
             return self._records.get(f"{current.name}@{current.version_id}")
 
     def merge_version_aliases(self, request: Any) -> Any:
-        """Give aliases to a version, or take them away with `-` before them.
+        """Add aliases to a version, and remove those with the prefix `-`.
 
-        Raises InvalidArgument, also for a name without `@` and a number, and NotFound.
+        Raises InvalidArgument, also for a name without a version number, and NotFound.
         """
         name, version = self._numbered(request.name)
         if not request.version_aliases:
-            raise InvalidArgument("version_aliases is required: the aliases to give or take away.")
+            raise InvalidArgument("version_aliases is required: the aliases to add or remove.")
         with self._context.store.transaction():
             self._records.get(f"{name}@{version}")
             self._records.set_aliases(name, version, list(request.version_aliases))
             return self._records.get(f"{name}@{version}")
 
     def delete_model(self, request: Any) -> Any:
-        """Start to delete all versions; FailedPrecondition while one is deployed; NotFound."""
+        """Start to delete a model; raises NotFound, FailedPrecondition while it is deployed."""
         name, _ = self._records.split(request.name)
         if "@" in request.name:
             raise InvalidArgument(f"{request.name} is a version; use deleteVersion, or {name}.")
@@ -117,25 +109,20 @@ class ModelService:
         def check() -> None:
             shared = self._records.shared(name)
             for record in self._records.versions(name):
-                _must_be_idle(self._records.view(shared, record))
+                _require_undeployed(self._records.view(shared, record))
 
-        def prepare() -> Finish:
-            def finish() -> None:
-                check()
-                self._records.delete(name)
-
-            return finish
+        def finish() -> None:
+            check()
+            self._records.delete(name)
 
         check()
-        metadata = types.DeleteOperationMetadata()
-        return self._context.operations.start(
-            name, metadata, self._context.durations.other, prepare
-        )
+        return self._context.start(name, types.DeleteOperationMetadata(), finish)
 
     def delete_model_version(self, request: Any) -> Any:
-        """Start to delete a version that is neither deployed, nor the only nor the default one.
+        """Start to delete a version.
 
-        Raises InvalidArgument, NotFound, FailedPrecondition.
+        Raises InvalidArgument, NotFound, and FailedPrecondition for the only version, the default
+        one, and a deployed one.
         """
         name, version = self._numbered(request.name)
 
@@ -150,20 +137,14 @@ class ModelService:
                     f"{name}@{version} is the default version; "
                     f"give the alias {DEFAULT!r} to another one first."
                 )
-            _must_be_idle(model)
+            _require_undeployed(model)
 
-        def prepare() -> Finish:
-            def finish() -> None:
-                check()
-                self._records.delete_version(name, version)
-
-            return finish
+        def finish() -> None:
+            check()
+            self._records.delete_version(name, version)
 
         check()
-        metadata = types.DeleteOperationMetadata()
-        return self._context.operations.start(
-            name, metadata, self._context.durations.other, prepare
-        )
+        return self._context.start(name, types.DeleteOperationMetadata(), finish)
 
     def _numbered(self, reference: str) -> tuple[str, str]:
         name, version = self._records.split(reference)
@@ -174,7 +155,7 @@ class ModelService:
         return name, version
 
     def _version(self, name: str, version: str) -> Any:
-        return next(one for one in self._records.versions(name) if one.version_id == version)
+        return next(r for r in self._records.versions(name) if r.version_id == version)
 
 
 def _copy(paths: list[str], source: Any, target: Any) -> None:
@@ -182,9 +163,9 @@ def _copy(paths: list[str], source: Any, target: Any) -> None:
         setattr(target, path, getattr(source, path))
 
 
-def _must_be_idle(model: Any) -> None:
-    for where in model.deployed_models:
+def _require_undeployed(model: Any) -> None:
+    for deployed in model.deployed_models:
         raise FailedPrecondition(
-            f"{model.name}@{model.version_id} is deployed to {where.endpoint} as "
-            f"{where.deployed_model_id} and cannot be deleted; undeploy it first."
+            f"{model.name}@{model.version_id} is deployed to {deployed.endpoint} as "
+            f"{deployed.deployed_model_id} and cannot be deleted; undeploy it first."
         )

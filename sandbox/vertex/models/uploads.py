@@ -1,4 +1,4 @@
-"""UploadModel: a new model, or a new version of one."""
+"""UploadModel: adds a model, or a version of a model."""
 
 import re
 from typing import Any, Final
@@ -11,7 +11,6 @@ from sandbox.vertex.http.field_checks import check_display_name, check_labels
 from sandbox.vertex.http.resource_names import check_id, new_id, parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
-from sandbox.vertex.operations.lifecycle import Finish
 
 _OF_VERSION: Final = (
     "version_description",
@@ -34,16 +33,16 @@ class UploadService:
         self._records = records
 
     def upload_model(self, request: Any) -> Any:
-        """Start to make a model, or with `parent_model` its next version.
+        """Start to add a model, or with `parent_model` its next version.
 
-        Labels sent along belong to the version. Raises InvalidArgument, AlreadyExists for a
-        taken model_id, NotFound for a parent_model that is not there, Unimplemented.
+        The labels become those of the version. Raises InvalidArgument, AlreadyExists for a
+        model_id that exists, NotFound for a missing parent_model, Unimplemented.
         """
-        parent, asked = self._context.names.parent(request.parent), request.model
-        _check(asked)
+        parent, model = self._context.names.parent(request.parent), request.model
+        _check(model)
         if request.parent_model:
             if request.model_id:
-                raise InvalidArgument("Give parent_model or model_id, not both.")
+                raise InvalidArgument("Send parent_model or model_id, not both.")
             name, _ = self._records.split(request.parent_model)
             if parent_of(name) != parent:
                 raise InvalidArgument(f"parent_model {name} is not in {parent}; send its location.")
@@ -52,31 +51,25 @@ class UploadService:
             if request.model_id:
                 check_id(request.model_id, "models")
             name = f"{parent}/models/{request.model_id or new_id()}"
-            self._must_be_new(name)
+            self._require_new(name)
             if self._context.operations.running(name):
                 raise AlreadyExists(f"Model {name} is being uploaded; wait for it.")
 
-        def prepare() -> Finish:
-            def finish() -> Any:
-                version = self._add(name, asked, new=not request.parent_model)
-                return types.UploadModelResponse(model=name, model_version_id=version)
+        def finish() -> Any:
+            version = self._add(name, model, new=not request.parent_model)
+            return types.UploadModelResponse(model=name, model_version_id=version)
 
-            return finish
+        return self._context.start(name, types.UploadModelOperationMetadata(), finish)
 
-        metadata = types.UploadModelOperationMetadata()
-        return self._context.operations.start(
-            name, metadata, self._context.durations.other, prepare
-        )
-
-    def _add(self, name: str, asked: Any, *, new: bool) -> str:
+    def _add(self, name: str, model: Any, *, new: bool) -> str:
         now = self._context.clock()
         if new:
-            self._must_be_new(name)
+            self._require_new(name)
             shared = types.Model(name=name, create_time=now, version_id="0")
             for field in SHARED_FIELDS:
-                setattr(shared, field, getattr(asked, field))
+                setattr(shared, field, getattr(model, field))
         else:
-            # The model keeps its own name and description: they are not the version's.
+            # A new version does not change the model's name and description.
             shared = self._records.shared(name)
         version = str(int(shared.version_id) + 1)
         shared.version_id = version
@@ -86,15 +79,15 @@ class UploadService:
             supported_deployment_resources_types=[
                 types.Model.DeploymentResourcesType.DEDICATED_RESOURCES
             ],
-            **{field: getattr(asked, field) for field in _OF_VERSION if field in asked},
+            **{field: getattr(model, field) for field in _OF_VERSION if field in model},
         )
         self._records.save_shared(shared)
         self._records.save_version(name, record)
-        aliases = [*asked.version_aliases, *([DEFAULT] if new else [])]
+        aliases = [*model.version_aliases, *([DEFAULT] if new else [])]
         self._records.set_aliases(name, version, aliases)
         return version
 
-    def _must_be_new(self, name: str) -> None:
+    def _require_new(self, name: str) -> None:
         if self._records.exists(name):
             raise AlreadyExists(
                 f"Model {name} already exists; send it as parent_model to add a version."
@@ -107,12 +100,12 @@ def _check(model: Any) -> None:
     merge_aliases({"": []}, "", [alias.removeprefix("-") for alias in model.version_aliases])
     if any(alias.startswith("-") for alias in model.version_aliases):
         raise InvalidArgument(
-            "model.version_aliases has an alias with '-'; a new version has none."
+            "model.version_aliases has an alias with '-'; a new version has none to remove."
         )
     if not model.container_spec.image_uri:
         raise InvalidArgument(
             "List of found errors: 1.Field: model.container_spec; Message: required for a model "
-            "that Vertex AI did not train; give image_uri."
+            "that Vertex AI did not train; send image_uri."
         )
     if model.artifact_uri and not re.match("gs://[^/]", model.artifact_uri):
         raise InvalidArgument(

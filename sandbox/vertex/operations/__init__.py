@@ -1,1 +1,1 @@
-"""Long-running operations, which every service starts and Google's clients poll."""
+"""Long-running operations: services start them, and clients poll them."""

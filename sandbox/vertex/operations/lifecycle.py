@@ -1,4 +1,4 @@
-"""Long-running operations: started, due after some time, then finished or failed."""
+"""Long-running operations: they start, are due after some time, and then finish or fail."""
 
 import logging
 from collections.abc import Callable, Iterator
@@ -28,58 +28,58 @@ from sandbox.vertex.store import Store
 _LOG: Final = logging.getLogger(__name__)
 
 Finish = Callable[[], Any]
-"""Makes the change and returns the response (None for Empty); raises ApiError to change nothing."""
+"""Makes the change and returns the response (None for Empty), or raises ApiError."""
 
 
 @dataclass(frozen=True)
 class Disturbance:
-    """What a test wants of the next operation: that it takes longer, that it fails."""
+    """A fault of an operation: it takes `seconds` longer, or fails with `error`."""
 
     seconds: float = 0.0
     error: ApiError | None = None
     effect: bool = False
-    """Whether a failed operation has made its change all the same."""
+    """Whether the failed operation makes its change nevertheless."""
 
 
 @dataclass
 class _Running:
     target: str
-    begun: datetime
+    started: datetime
     due: datetime
     prepared: "Future[Finish]"
     disturbance: Disturbance
     stage: Any
-    """The last one stored, None for what has no stages."""
+    """The last stored stage, None for an operation without stages."""
 
     def elapsed(self, now: datetime) -> float:
-        """The share of its time that is over."""
-        return 1.0 if now >= self.due else (now - self.begun) / (self.due - self.begun)
+        """The fraction of its duration that is over."""
+        return 1.0 if now >= self.due else (now - self.started) / (self.due - self.started)
 
     @property
     def loaded(self) -> bool:
-        """Whether what is slow about it has gone well."""
+        """Whether its slow part has succeeded."""
         return self.prepared.done() and self.prepared.exception() is None
 
 
 class Operations:
-    """All operations.
+    """All operations of a server.
 
-    An operation has no thread that waits for its time. Whoever asks anything calls `settle()`
-    first, and what is due by the clock is finished then, in one transaction with the change that
-    it makes: a reader sees an operation either not done and nothing changed, or done and all
-    changed. Only the slow part, which changes nothing (loading a model), runs in a thread.
+    No thread waits for the time of an operation. Each request calls `settle()` first, which
+    finishes the operations that are due, each in one transaction with its change: a reader sees
+    either an operation that is not done and no change, or a done one and the whole change. Only
+    the slow part, which changes nothing (loading a model), runs in a thread.
     """
 
     def __init__(
         self, store: Store, clock: Clock, disturb: Callable[[], Disturbance] = Disturbance
     ) -> None:
-        """What an earlier server left running has failed. `disturb` is asked at every start."""
+        """Fails the operations that a previous server left. `disturb` is called at every start."""
         self._store = store
         self._clock = clock
         self._disturb = disturb
         self._running: dict[str, _Running] = {}
         self._loaders = ThreadPoolExecutor(2, thread_name_prefix="vertex-prepare")
-        self._fail_left_over()
+        self._fail_leftovers()
 
     def start(
         self,
@@ -91,11 +91,11 @@ class Operations:
         slow: bool = False,
         alone: bool = False,
     ) -> Any:
-        """A new operation under the resource `target`: an operations_pb2.Operation, not done.
+        """Start an operation on the resource `target`, and return its operations_pb2.Operation.
 
-        `prepare` runs at once, in a thread if `slow`, and returns what makes the change after
-        `seconds`. If it must be `alone`, raises FailedPrecondition while another operation on
-        `target` runs: Google's answer is not documented, and refusing never hides a race.
+        `prepare` is called at once, in a thread if `slow`, and returns the function that makes the
+        change after `seconds`. With `alone`, raises FailedPrecondition while another operation on
+        `target` runs: Google's behaviour is not documented, and refusing never hides a race.
         """
         now = self._clock()
         name = f"{target}/operations/{new_id()}"
@@ -110,9 +110,9 @@ class Operations:
                         f"There are other operations running on {target}: {', '.join(others)}; "
                         "wait until they are done."
                     )
-                operation = records.begun(name, metadata, now)
+                operation = records.new_operation(name, metadata, now)
                 self._store.put(name, operation)
-                stage = records.move_on(operation, 0.0, False, due)
+                stage = records.advance_stage(operation, 0.0, False, due)
                 self._running[name] = _Running(target, now, due, prepared, disturbance, stage)
         except BaseException:
             self._running.pop(name, None)
@@ -124,37 +124,37 @@ class Operations:
         return operation
 
     def running(self, target: str) -> list[str]:
-        """The names of the operations on that resource that are not done."""
+        """The names of the running operations on a resource."""
         with self._store.transaction():
-            return [name for name, one in self._running.items() if one.target == target]
+            return [name for name, running in self._running.items() if running.target == target]
 
     def settle(self) -> None:
-        """Bring every operation to where it is by the clock; finish those due and prepared."""
+        """Advance all operations to the current time; finish those that are due and prepared."""
         if not self._running:
             return
         now = self._clock()
-        # A copy is made in one step, so that this costs predictions no transaction.
+        # copy() is atomic, so that predictions need no transaction here.
         for name, running in self._running.copy().items():
-            if now < running.begun:
-                self._begin_anew(running, now)
+            if now < running.started:
+                self._restart(running, now)
             elif running.due <= now and running.prepared.done():
                 self._finish(name)
             elif running.stage is not None:
-                self._move_on(name, running.elapsed(now))
+                self._advance(name, running.elapsed(now))
 
     def get(self, name: str) -> Any:
-        """The operation of that name, also without the resource in it; raises NotFound."""
+        """The operation of a name, which may lack the resource; raises NotFound."""
         operation = self._store.get(operations_pb2.Operation, name)
         if operation is None and name == f"{parent_of(name)}/{'/'.join(name.split('/')[-2:])}":
             for other in self._store.list(operations_pb2.Operation, parent_of(name) + "/"):
                 if other.name.rpartition("/")[2] == name.rpartition("/")[2]:
                     return other
         if operation is None:
-            raise NotFound(f"Operation {name} was not found; list those that there are.")
+            raise NotFound(f"Operation {name} was not found; list the operations.")
         return operation
 
     def list(self, parent: str) -> list[Any]:
-        """The operations of a resource or location and of all below it, newest first."""
+        """The operations of a resource or location and all resources below it, newest first."""
         return [
             operation
             for operation in self._store.list(operations_pb2.Operation, parent + "/")
@@ -162,11 +162,11 @@ class Operations:
         ]
 
     def cancel(self, name: str) -> None:
-        """Stop the operation; nothing happens when it is done. Raises NotFound."""
+        """Cancel the operation, unless it is done. Raises NotFound."""
         operation = self.get(name)
-        self._fail(operation.name, Cancelled("The operation was stopped; nothing changed."))
+        self._fail(operation.name, Cancelled("The operation was cancelled; nothing changed."))
 
-    def forget(self, name: str) -> None:
+    def delete(self, name: str) -> None:
         """Delete a finished operation; raises NotFound, FailedPrecondition while it runs."""
         operation = self.get(name)
         if not operation.done:
@@ -174,51 +174,53 @@ class Operations:
         self._store.delete(operations_pb2.Operation, operation.name)
 
     def close(self) -> None:
-        """Stop the threads; what runs is failed at the next start."""
+        """Stop the threads; running operations fail at the next start of the server."""
         self._loaders.shutdown(wait=True, cancel_futures=True)
 
-    def _move_on(self, name: str, elapsed: float) -> None:
+    def _advance(self, name: str, elapsed: float) -> None:
         running = self._running.get(name)
         if running is None or not stages(running.stage, elapsed, running.loaded):
-            return  # As most times: nothing is locked, nothing read.
+            return  # the usual case, without a lock or a read
         with self._store.transaction():
             if self._running.get(name) is running:
                 operation = self._stored(name)
-                running.stage = records.move_on(operation, elapsed, running.loaded, running.due)
+                running.stage = records.advance_stage(
+                    operation, elapsed, running.loaded, running.due
+                )
                 self._store.put(name, operation)
 
-    def _begin_anew(self, running: _Running, now: datetime) -> None:
-        """The clock was set back: what runs takes its whole time from now on."""
+    def _restart(self, running: _Running, now: datetime) -> None:
+        """The clock was set back: the operation takes its whole duration from now on."""
         with self._store.transaction():
-            if now < running.begun:  # else another thread was faster
-                running.begun, running.due = now, now + (running.due - running.begun)
+            if now < running.started:  # otherwise another thread did it
+                running.started, running.due = now, now + (running.due - running.started)
 
     def _finish(self, name: str) -> None:
         try:
-            with self._taken(name) as running:
+            with self._ending(name) as running:
                 if running is None:
-                    return  # Another thread was faster.
+                    return  # another thread did it
                 failure, response = running.disturbance.error, None
                 if failure is not None and not running.disturbance.effect:
                     raise failure
                 response = running.prepared.result()()
                 operation = self._stored(name)
-                records.move_on(operation, 1.0, True, running.due)
+                records.advance_stage(operation, 1.0, True, running.due)
                 self._end(operation, response, failure)
         except ApiError as error:
             self._fail(name, error)
         except Exception as error:
-            _LOG.exception("operation %s broke", name)
-            self._fail(name, Internal(f"The sandbox broke: {error!r}"))
+            _LOG.exception("operation %s failed", name)
+            self._fail(name, Internal(f"The sandbox failed: {error!r}"))
 
     def _fail(self, name: str, error: ApiError) -> None:
-        with self._taken(name) as running:
+        with self._ending(name) as running:
             if running is not None:
                 self._end(self._stored(name), None, error)
 
     @contextmanager
-    def _taken(self, name: str) -> Iterator[_Running | None]:
-        """A transaction that ends the operation, which runs on if anything goes wrong in it."""
+    def _ending(self, name: str) -> Iterator[_Running | None]:
+        """A transaction that ends the operation; if it fails, the operation keeps running."""
         running = None
         try:
             with self._store.transaction():
@@ -235,11 +237,11 @@ class Operations:
 
     def _stored(self, name: str) -> Any:
         operation = self._store.get(operations_pb2.Operation, name)
-        assert operation is not None, f"{name} runs and is not in the store"
+        assert operation is not None, f"{name} runs but is not in the store"
         return operation
 
-    def _fail_left_over(self) -> None:
-        # What an operation would have changed was in the memory of the server that stopped.
+    def _fail_leftovers(self) -> None:
+        # Their pending changes were in the memory of the previous server.
         error = Unavailable("The sandbox stopped while this ran; nothing changed, send it again.")
         with self._store.transaction():
             for operation in self._store.list(operations_pb2.Operation, ""):

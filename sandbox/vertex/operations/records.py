@@ -1,4 +1,4 @@
-"""Operations as messages: begun, moved on, ended; every change by the tables of `transitions`."""
+"""Operation messages: create, advance, end. Every change follows the tables in transitions.py."""
 
 from datetime import datetime
 from typing import Any
@@ -20,11 +20,11 @@ from sandbox.vertex.operations.transitions import (
 )
 
 Deploying = types.DeployModelOperationMetadata
-"""Others have a stage as well (of a private endpoint), which is never set here."""
+"""The only metadata whose stage is set; the stages of private endpoints are not."""
 
 
-def begun(name: str, metadata: proto.Message, now: datetime) -> Any:
-    """A new operation, with its metadata packed."""
+def new_operation(name: str, metadata: proto.Message, now: datetime) -> Any:
+    """A new operation with its metadata."""
     metadata.generic_metadata = types.GenericOperationMetadata(create_time=now, update_time=now)
     if isinstance(metadata, Deploying):
         metadata.deployment_stage = Stage.STARTING_DEPLOYMENT
@@ -33,27 +33,27 @@ def begun(name: str, metadata: proto.Message, now: datetime) -> Any:
     return operation
 
 
-def move_on(operation: Any, elapsed: float, loaded: bool, due: datetime) -> Any:
-    """The stage that a deployment is in when this share of its time until `due` is over.
+def advance_stage(operation: Any, elapsed: float, loaded: bool, due: datetime) -> Any:
+    """Advance a deployment to its stage after the fraction `elapsed` of its duration until `due`.
 
-    It is None for operations that have no stages, which are left as they are.
+    Returns the stage, or None for an operation without stages, which does not change.
     """
     metadata = metadata_of(operation)
     if not isinstance(metadata, Deploying):
         return None
-    begin: Any = metadata.generic_metadata.create_time
-    for share, stage in stages(metadata.deployment_stage, elapsed, loaded):
+    created: Any = metadata.generic_metadata.create_time
+    for fraction, stage in stages(metadata.deployment_stage, elapsed, loaded):
         metadata.deployment_stage = advance(DEPLOYMENT, metadata.deployment_stage, stage)
-        # When that was, whenever somebody looks.
-        metadata.generic_metadata.update_time = max(begin, begin + share * (due - begin))
+        # The time of the stage, not the time of this call.
+        metadata.generic_metadata.update_time = max(created, created + fraction * (due - created))
     operation.metadata.Pack(type(metadata).pb(metadata))
     return metadata.deployment_stage
 
 
 def end(operation: Any, now: datetime, response: Any, error: ApiError | None) -> None:
-    """The operation is over, with a response (None for Empty) or with an error.
+    """End the operation with a response (None for Empty) or with an error.
 
-    Raises InvalidTransition when it was over already.
+    Raises InvalidTransition if it has ended already.
     """
     state = OperationState.SUCCEEDED
     if error is not None:
@@ -72,8 +72,8 @@ def end(operation: Any, now: datetime, response: Any, error: ApiError | None) ->
             }[state],
         )
     # The clock may have been set back.
-    begun: Any = metadata.generic_metadata.create_time
-    metadata.generic_metadata.update_time = max(now, begun)
+    created: Any = metadata.generic_metadata.create_time
+    metadata.generic_metadata.update_time = max(now, created)
     operation.metadata.Pack(type(metadata).pb(metadata))
     operation.done = True
     if error is not None:
@@ -85,7 +85,7 @@ def end(operation: Any, now: datetime, response: Any, error: ApiError | None) ->
 
 
 def state_of(operation: Any) -> OperationState:
-    """Which of the states the message is in."""
+    """The state of the operation."""
     if not operation.done:
         return OperationState.RUNNING
     if not operation.HasField("error"):
@@ -95,7 +95,7 @@ def state_of(operation: Any) -> OperationState:
 
 
 def metadata_of(operation: Any) -> Any:
-    """The metadata, unpacked: every service's is a type of Vertex AI's."""
+    """The unpacked metadata, which is a type of Vertex AI for every service."""
     kind: Any = getattr(types, operation.metadata.TypeName().rpartition(".")[2])
     message = kind()
     operation.metadata.Unpack(kind.pb(message))

@@ -1,4 +1,4 @@
-"""google.longrunning.Operations, as every service of Vertex AI has it."""
+"""google.longrunning.Operations, which every service of Vertex AI has."""
 
 import asyncio
 from types import SimpleNamespace
@@ -21,19 +21,21 @@ class OperationService:
         self._operations = operations
 
     def get_operation(self, request: Any) -> Any:
-        """The operation as it is now; raises NotFound."""
+        """The current operation; raises NotFound."""
         return self._operations.get(request.name)
 
     def list_operations(self, request: Any) -> Any:
-        """Operations below a resource; the filter may be done=true or done=false."""
+        """Operations of a resource; the filter may be done=true or done=false."""
         operations = self._operations.list(request.name)
         wanted = request.filter.replace(" ", "").lower()
         if wanted not in ("", "done=true", "done=false", "done:true", "done:false"):
             raise InvalidArgument(
-                f"Invalid filter {request.filter!r}: the sandbox reads done=true and done=false."
+                f"Invalid filter {request.filter!r}: the sandbox accepts done=true and done=false."
             )
         if wanted:
-            operations = [one for one in operations if one.done is wanted.endswith("true")]
+            operations = [
+                operation for operation in operations if operation.done is wanted.endswith("true")
+            ]
         paging = SimpleNamespace(page_size=request.page_size, page_token=request.page_token)
         page = list_page(operations, paging, {}, {})
         return operations_pb2.ListOperationsResponse(
@@ -41,29 +43,29 @@ class OperationService:
         )
 
     async def wait_operation(self, request: Any) -> Any:
-        """The operation once it is done, or as it is when the time is over; raises NotFound.
+        """The operation when it is done or the timeout is over; raises NotFound.
 
-        Without a timeout it waits as long as the caller does: WaitOperationRequest.timeout.
+        Without a timeout it waits as long as the client (WaitOperationRequest.timeout).
         """
-        operation = await run_in_threadpool(self._look, request.name)
+        operation = await run_in_threadpool(self._current, request.name)
         seconds = request.timeout.ToNanoseconds() / 1e9 if request.HasField("timeout") else None
         try:
             async with asyncio.timeout(seconds):
                 while not operation.done:
                     await asyncio.sleep(_TICK)
-                    operation = await run_in_threadpool(self._look, operation.name)
+                    operation = await run_in_threadpool(self._current, operation.name)
         except TimeoutError:
             pass
         return operation
 
     def cancel_operation(self, request: Any) -> None:
-        """Stop it; it ends as CANCELLED and changes nothing. Raises NotFound."""
+        """Cancel an operation, which then changes nothing. Raises NotFound."""
         self._operations.cancel(request.name)
 
     def delete_operation(self, request: Any) -> None:
-        """Forget a finished one; raises NotFound, FailedPrecondition."""
-        self._operations.forget(request.name)
+        """Delete a finished operation; raises NotFound, FailedPrecondition."""
+        self._operations.delete(request.name)
 
-    def _look(self, name: str) -> Any:
+    def _current(self, name: str) -> Any:
         self._operations.settle()
         return self._operations.get(name)

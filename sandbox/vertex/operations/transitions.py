@@ -1,4 +1,4 @@
-"""The states of operations and of deployments, and which may follow which. No I/O.
+"""The states of operations and deployments, and their allowed transitions. No I/O.
 
     operation    RUNNING ──> SUCCEEDED | FAILED | CANCELLED
 
@@ -7,8 +7,8 @@
                  ──> STARTING_MODEL_SERVER ──> FINISHING_UP ──> SUCCESSFULLY_DEPLOYED;
                  from each of them FAILED_TO_DEPLOY, or DEPLOYMENT_TERMINATED when cancelled
 
-The stages are those of google/cloud/aiplatform/v1/deployment_stage.proto. How long each takes is
-not documented: the shares below are the sandbox's own.
+The stages are those of google/cloud/aiplatform/v1/deployment_stage.proto. Their durations are not
+documented: the fractions below are the sandbox's own.
 """
 
 from collections.abc import Mapping
@@ -19,11 +19,11 @@ from typing import Any, Final, TypeVar
 from google.cloud.aiplatform_v1.types import DeploymentStage
 
 Stage: Any = DeploymentStage
-"""Typed so because its members are not typed as its own."""
+"""Any, because the members of proto-plus enums are typed as int."""
 
 
 class OperationState(Enum):
-    """What google.longrunning.Operation says with done, error and response."""
+    """The state that done, error and response of google.longrunning.Operation express."""
 
     RUNNING = "running"
     SUCCEEDED = "succeeded"
@@ -41,7 +41,7 @@ OPERATION: Final[Transitions[OperationState]] = {
     OperationState.CANCELLED: frozenset(),
 }
 
-# From which share of a deployment's time on it is in that stage.
+# The fraction of a deployment's duration after which it enters a stage.
 _PROGRESS: Final = (
     (0.0, Stage.STARTING_DEPLOYMENT),
     (0.05, Stage.PREPARING_MODEL),
@@ -54,7 +54,7 @@ _PROGRESS: Final = (
 _FAILURES: Final = frozenset({Stage.FAILED_TO_DEPLOY, Stage.DEPLOYMENT_TERMINATED})
 
 DEPLOYMENT: Final[Transitions[Any]] = {
-    **{one: frozenset({following, *_FAILURES}) for (_, one), (_, following) in pairwise(_PROGRESS)},
+    **{stage: frozenset({after, *_FAILURES}) for (_, stage), (_, after) in pairwise(_PROGRESS)},
     Stage.FINISHING_UP: frozenset({Stage.SUCCESSFULLY_DEPLOYED, *_FAILURES}),
     Stage.SUCCESSFULLY_DEPLOYED: frozenset(),
     Stage.FAILED_TO_DEPLOY: frozenset(),
@@ -63,14 +63,14 @@ DEPLOYMENT: Final[Transitions[Any]] = {
 
 
 class InvalidTransition(Exception):
-    """A fault of the sandbox: it wanted a state that cannot follow the one there is."""
+    """A bug in the sandbox: a state that must not follow the current one."""
 
 
 def advance(table: Transitions[S], now: S, to: S) -> S:
-    """`to`, if the table lets it follow `now`; raises InvalidTransition, saying what may."""
+    """Return `to`; raises InvalidTransition if it must not follow `now`."""
     allowed = table.get(now, frozenset())
     if to not in allowed:
-        following = ", ".join(sorted(one.name for one in allowed))
+        following = ", ".join(sorted(state.name for state in allowed))
         raise InvalidTransition(
             f"{now.name} cannot become {to.name}; "
             + (f"it may become {following}." if following else "it is final.")
@@ -79,14 +79,14 @@ def advance(table: Transitions[S], now: S, to: S) -> S:
 
 
 def stages(after: Any, elapsed: float, loaded: bool) -> list[tuple[float, Any]]:
-    """The stages that a deployment has entered since `after`, each with the share of its time.
+    """The stages that a deployment has entered since `after`, each with its fraction of the time.
 
-    `elapsed` is the share of the time that is over. A model server that is not `loaded` has not
-    started: stages(GETTING_CONTAINER_IMAGE, 1.0, False) is [(0.75, STARTING_MODEL_SERVER)].
+    `elapsed` is the fraction of the duration that is over. FINISHING_UP needs a `loaded` model:
+    stages(GETTING_CONTAINER_IMAGE, 1.0, False) is [(0.75, STARTING_MODEL_SERVER)].
     """
     order = [stage for _, stage in _PROGRESS]
     return [
-        (share, stage)
-        for share, stage in _PROGRESS[order.index(after) + 1 :]
-        if share <= elapsed and (loaded or stage != Stage.FINISHING_UP)
+        (fraction, stage)
+        for fraction, stage in _PROGRESS[order.index(after) + 1 :]
+        if fraction <= elapsed and (loaded or stage != Stage.FINISHING_UP)
     ]

@@ -1,22 +1,6 @@
-"""Pipeline jobs: compiled KFP pipelines, really run, one child process a job.
+"""Pipeline jobs: compiled KFP pipelines, each run in a child process of the server.
 
-`service` answers the calls and `supervisor` owns the children; a child is `runner`, which walks
-the graph (`dag_executor`) and starts one process a component (`component`, `component_main`).
+api/ has the calls of PipelineService; jobs/ the jobs in the store and their child processes;
+execution/ what a child process runs; protocol/ the messages between the two; spec/ the compiled
+pipeline. Only api/ and jobs/ import Google's client library, which takes two seconds.
 """
-
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from sandbox.vertex.pipelines.api.service import PipelineService
-
-__all__ = ["PipelineService"]
-
-
-def __getattr__(name: str) -> Any:
-    # Not imported above: the runner is a child of this package, and would pay two seconds for
-    # Google's client library, which only the server needs.
-    if name == "PipelineService":
-        from sandbox.vertex.pipelines.api.service import PipelineService
-
-        return PipelineService
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,1 +1,1 @@
-"""PredictionService: loaded models, and which of them answers a request."""
+"""PredictionService: loading models, routing and answering predictions, logging them."""

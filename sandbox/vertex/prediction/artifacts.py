@@ -1,4 +1,4 @@
-"""Models as files in the sandbox's Cloud Storage."""
+"""Loads models from the sandbox's Cloud Storage."""
 
 import io
 import re
@@ -14,7 +14,7 @@ from google.cloud.storage import Client
 from sklearn.exceptions import InconsistentVersionWarning
 
 from sandbox.vertex.http.errors import FailedPrecondition
-from sandbox.vertex.prediction.hosts import on_this_machine
+from sandbox.vertex.http.guards import require_loopback
 
 _GS: Final = re.compile(r"gs://([a-z0-9][a-z0-9._-]{1,220}[a-z0-9])/?(.*)")
 _IMAGE: Final = re.compile(
@@ -26,22 +26,22 @@ _FILTERS: Final = threading.Lock()
 
 
 class Estimator(Protocol):
-    """What is loaded: anything that predicts as scikit-learn's estimators do."""
+    """A loaded model with the `predict` of a scikit-learn estimator."""
 
     def predict(self, instances: Any) -> Any:
         """One prediction for each instance."""
 
 
 class Artifacts:
-    """Loads what the prebuilt scikit-learn container would load.
+    """Loads the files that the prebuilt scikit-learn container loads.
 
-    Loading a joblib file runs whatever code is in it, so nothing is loaded but from the storage
-    on this machine, where only its user could have put it.
+    Loading a joblib file can run any code, so models are loaded only from the storage on this
+    machine, to which only its users can write.
     """
 
     def __init__(self, storage_host: str, project: str) -> None:
         """Raises ValueError unless `storage_host` is http:// on a loopback address."""
-        on_this_machine("STORAGE_EMULATOR_HOST", storage_host, "models are only loaded from there")
+        require_loopback("STORAGE_EMULATOR_HOST", storage_host, "models are loaded only from there")
         self._client = Client(
             project=project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
@@ -51,10 +51,10 @@ class Artifacts:
     def load(self, artifact_uri: str, image_uri: str) -> Estimator:
         """The estimator in `model.joblib` or `model.pkl` directly under the URI.
 
-        Raises FailedPrecondition as a container does that never gets healthy, with the cause: an
-        image that is not the prebuilt scikit-learn one, or is of another version than the
-        sandbox's scikit-learn; no file; a file that does not load, or was written by another
-        version of scikit-learn; an object that cannot predict.
+        Raises FailedPrecondition, as for a container that does not become healthy: for an image
+        that is not the prebuilt scikit-learn one or has another version of scikit-learn than the
+        sandbox, a missing file, a file that cannot be loaded or was written by another version of
+        scikit-learn, and an object without `predict`.
         """
         self._check_image(image_uri)
         name, content = self._read(artifact_uri)
@@ -72,7 +72,7 @@ class Artifacts:
     def _check_image(self, image_uri: str) -> None:
         image = _IMAGE.fullmatch(image_uri)
         if image is None:
-            raise _exited(f"the sandbox runs no image but sklearn-cpu, and not {image_uri}")
+            raise _exited(f"the sandbox runs only the image sklearn-cpu, not {image_uri}")
         installed = ".".join(sklearn.__version__.split(".")[:2])
         if f"{image[1]}.{image[2]}" != installed:
             raise _exited(
@@ -81,14 +81,14 @@ class Artifacts:
             )
 
     def _read(self, artifact_uri: str) -> tuple[str, bytes]:
-        place = _GS.fullmatch(artifact_uri)
-        if place is None:
+        location = _GS.fullmatch(artifact_uri)
+        if location is None:
             raise _exited(f"{artifact_uri!r} is not a folder under gs://")
         folder = artifact_uri.rstrip("/")
-        prefix = f"{place[2].rstrip('/')}/" if place[2] else ""
+        prefix = f"{location[2].rstrip('/')}/" if location[2] else ""
         for file in _FILES:
             try:
-                blob = self._client.bucket(place[1]).blob(prefix + file)
+                blob = self._client.bucket(location[1]).blob(prefix + file)
                 return f"{folder}/{file}", blob.download_as_bytes(timeout=30, retry=None)
             except NotFound:
                 continue

@@ -1,6 +1,6 @@
-"""Where an endpoint logs its predictions: the rules of its logging config, without I/O.
+"""Rules of the logging config of an endpoint. No I/O.
 
-Names and their defaults: PredictRequestResponseLoggingConfig and BigQueryDestination in
+Source: PredictRequestResponseLoggingConfig and BigQueryDestination in
 google/cloud/aiplatform/v1.
 """
 
@@ -13,7 +13,7 @@ from sandbox.vertex.http.resource_names import Names
 
 _FIELD: Final = "endpoint.predict_request_response_logging_config"
 _DEFAULT_TABLE: Final = "request_response_logging"
-# A table's name may have letters of any language; the sandbox stays with what is sure.
+# Table names may have letters of any language; the sandbox accepts only ASCII.
 _URI: Final = re.compile(
     r"bq://(?P<project>[a-z0-9][a-z0-9-]{0,62})"
     r"(?:\.(?P<dataset>[A-Za-z0-9_]{1,1024})(?:\.(?P<table>[A-Za-z0-9_-]{1,1024}))?)?"
@@ -22,20 +22,19 @@ _URI: Final = re.compile(
 
 @dataclass(frozen=True)
 class Destination:
-    """A table, and how much of the traffic is logged there."""
+    """A table, and the fraction of the requests that is logged there."""
 
     dataset: str
     """As `project.dataset`."""
     table: str
-    makes_dataset: bool
-    """Whether the dataset is made when it is missing: only one that nobody named is."""
+    creates_dataset: bool
+    """Whether a missing dataset is created: only the default one is."""
     sampling_rate: float
 
 
 def check_logging(config: Any, names: Names) -> None:
-    """Raise InvalidArgument for a rate or URI that is wrong, also while logging is off.
-
-    PermissionDenied for another project's table.
+    """Raise InvalidArgument for an invalid rate or URI, also while logging is disabled;
+    PermissionDenied for a table of another project.
     """
     rate = config.sampling_rate
     if not 0 <= rate <= 1 or (config.enabled and rate == 0):
@@ -54,21 +53,21 @@ def check_logging(config: Any, names: Names) -> None:
 
 
 def destination_of(endpoint: Any, project: str) -> Destination | None:
-    """Where that endpoint, whose config has been checked, logs; None when it does not.
+    """The destination of an endpoint with a checked config; None if logging is disabled.
 
-    `project` is the id of the sandbox's. Without a dataset in the URI it is
-    `logging_<endpoint-display-name>_<endpoint-id>`, every special character as `_`.
+    `project` is the id of the sandbox's project. The default dataset is
+    `logging_<endpoint-display-name>_<endpoint-id>`, with `_` for every special character.
     """
     config = endpoint.predict_request_response_logging_config
     if not config.enabled:
         return None
     match = _URI.fullmatch(config.bigquery_destination.output_uri)
-    named = match["dataset"] if match else None
+    dataset = match["dataset"] if match else None
     endpoint_id = endpoint.name.rpartition("/")[2]
-    own = re.sub(r"[^A-Za-z0-9_]", "_", f"logging_{endpoint.display_name}_{endpoint_id}")
+    default = re.sub(r"[^A-Za-z0-9_]", "_", f"logging_{endpoint.display_name}_{endpoint_id}")
     return Destination(
-        dataset=f"{project}.{named or own}",
+        dataset=f"{project}.{dataset or default}",
         table=(match and match["table"]) or _DEFAULT_TABLE,
-        makes_dataset=named is None,
+        creates_dataset=dataset is None,
         sampling_rate=config.sampling_rate,
     )

@@ -1,4 +1,4 @@
-"""Request-response logging: predictions on their way to BigQuery."""
+"""Request-response logging: a queue of predictions, and the thread that writes them."""
 
 import json
 import logging
@@ -15,7 +15,7 @@ from sandbox.vertex.prediction.destination import Destination
 from sandbox.vertex.prediction.tables import Tables
 
 _LOG: Final = logging.getLogger(__name__)
-# BigQuery recommends 500 rows a request and takes 10 MB.
+# BigQuery recommends 500 rows per request, and accepts 10 MB.
 _BATCH_ROWS: Final = 500
 _BATCH_BYTES: Final = 4_000_000
 _FLUSH_SECONDS: Final = 0.5
@@ -33,14 +33,14 @@ class Entry:
     instances: Sequence[Any]
     predictions: Sequence[Any]
     size: int
-    """Of the request and the answer, in bytes."""
+    """Bytes of request and response."""
 
 
 class RequestLog:
-    """A bounded queue and one thread that empties it, so that logging never delays an answer.
+    """A bounded queue and one thread that empties it, so that logging never delays a response.
 
-    What does not fit, or cannot be written, is counted in `lost`; the first of it is logged, and
-    so is the first that is written again.
+    Entries that do not fit or cannot be written are counted in `lost`; the first loss is logged,
+    and so is the first success after it.
     """
 
     def __init__(
@@ -58,7 +58,7 @@ class RequestLog:
         self._writer: threading.Thread | None = None
 
     def put(self, entry: Entry) -> None:
-        """Have it written within about a second; never waits, never raises."""
+        """Queue an entry, which is written within about a second; never waits, never raises."""
         with self._changed:
             full = (
                 len(self._queue) >= self._most_entries
@@ -75,10 +75,10 @@ class RequestLog:
                     )
                     self._writer.start()
         if full:
-            self._lose(1, "they come faster than BigQuery takes them")
+            self._lose(1, "they arrive faster than BigQuery can write them")
 
     def close(self) -> None:
-        """Write what is left, for some seconds at most."""
+        """Write the remaining entries, for up to 10 seconds."""
         with self._changed:
             self._closing = True
             self._changed.notify()
@@ -87,9 +87,9 @@ class RequestLog:
         if self._tables is not None:
             self._tables.close()
         if self._queue:
-            self._lose(len(self._queue), "the sandbox stops and BigQuery takes its time")
+            self._lose(len(self._queue), "the sandbox stopped before BigQuery had written them")
         if self.lost:
-            _LOG.warning("%d predictions were not logged to BigQuery in all.", self.lost)
+            _LOG.warning("%d predictions were not logged to BigQuery in total.", self.lost)
 
     def _run(self) -> None:
         while True:
@@ -101,7 +101,7 @@ class RequestLog:
                 if not self._queue:
                     return
                 batch = list(self._take())
-            # Entries for several tables come mixed; their order in one table stays.
+            # Group the entries by table; their order within a table stays.
             batch.sort(key=_table)
             for _, entries in groupby(batch, _table):
                 self._write(list(entries))
@@ -117,25 +117,25 @@ class RequestLog:
             yield entry
 
     def _write(self, entries: list[Entry]) -> None:
-        place = ".".join(_table(entries[0]))
+        table = ".".join(_table(entries[0]))
         try:
             if self._tables is None:
                 raise ValueError("the server was started without BIGQUERY_EMULATOR_HOST")
             self._tables.append(entries[0].destination, [_row(entry) for entry in entries])
         except Exception as error:
-            self._lose(len(entries), f"{place} cannot be written: {error}")
+            self._lose(len(entries), f"{table} cannot be written: {error}")
             return
         with self._changed:
-            again, self._losing = self._losing, False
-        if again:
-            _LOG.warning("Predictions are logged to %s again; %d were lost.", place, self.lost)
+            recovered, self._losing = self._losing, False
+        if recovered:
+            _LOG.warning("Predictions are logged to %s again; %d were lost.", table, self.lost)
 
-    def _lose(self, count: int, why: str) -> None:
+    def _lose(self, count: int, reason: str) -> None:
         with self._changed:
             self.lost += count
             first, self._losing = not self._losing, True
         if first:
-            _LOG.warning("Predictions are answered, but not logged to BigQuery: %s.", why)
+            _LOG.warning("Predictions are not logged to BigQuery: %s.", reason)
 
 
 def _table(entry: Entry) -> tuple[str, str]:

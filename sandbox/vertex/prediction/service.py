@@ -1,4 +1,4 @@
-"""Online prediction, without the detour over messages: it is called often."""
+"""Online prediction; it skips the conversion to messages, as it is called often."""
 
 import json
 from typing import Any, Final
@@ -29,12 +29,12 @@ class Prediction:
         self._clock = clock
 
     def predict(self, endpoint: str, body: bytes) -> bytes:
-        """The answer of one of the endpoint's models, as JSON.
+        """The JSON response of one of the endpoint's models.
 
-        Raises InvalidArgument for a body that is not a predict request, NotFound,
-        FailedPrecondition for an endpoint without a split, a body that is too large, and for
-        whatever the model makes of the instances, Unimplemented for a publisher's model.
-        `parameters` are let through and ignored: the prebuilt container takes none.
+        Raises InvalidArgument for a body that is not a predict request; NotFound;
+        FailedPrecondition for an endpoint without a split, a body that is too large, and any
+        exception of the model; Unimplemented for a publisher's model. `parameters` are ignored:
+        the prebuilt container has none.
         """
         if "/publishers/" in endpoint:
             raise Unimplemented(
@@ -47,7 +47,7 @@ class Prediction:
                 f"The request size ({len(body)} bytes) exceeds 1.500MB limit; send fewer instances."
             )
         instances = _instances(body)
-        seat, estimator, log = self._serving.pick(name)
+        model, estimator, log = self._serving.pick(name)
         try:
             predictions = np.asarray(estimator.predict(np.asarray(instances))).tolist()
             text = json.dumps(predictions, allow_nan=False)
@@ -57,13 +57,13 @@ class Prediction:
             ) from error
         if log is not None:
             size = len(body) + len(text)
-            entry = Entry(log, name, seat.deployed_id, self._clock(), instances, predictions, size)
+            entry = Entry(log, name, model.deployed_id, self._clock(), instances, predictions, size)
             self._log.put(entry)
         rest = {
-            "deployedModelId": seat.deployed_id,
-            "model": seat.model,
-            "modelDisplayName": seat.display_name,
-            "modelVersionId": seat.version,
+            "deployedModelId": model.deployed_id,
+            "model": model.model,
+            "modelDisplayName": model.display_name,
+            "modelVersionId": model.version,
         }
         return f'{{"predictions": {text}, {json.dumps(rest)[1:]}'.encode()
 
@@ -76,13 +76,13 @@ def _instances(body: bytes) -> list[Any]:
                 f'Invalid JSON payload received. Unknown name "{name}": Cannot find field.'
             )
     instances = fields.get("instances")
-    # A message cannot tell an empty list from one that was left out.
+    # In a message, an empty list and a missing one are the same.
     if not isinstance(instances, list) or not instances:
         raise InvalidArgument(
             "instances is required and must be a list with at least one instance, as in "
             '{"instances": [[1.0, 2.0]]}.'
         )
     labels = fields.get("labels") or {}
-    if not isinstance(labels, dict) or not all(isinstance(one, str) for one in labels.values()):
+    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise InvalidArgument("Invalid value at 'labels': it must map strings to strings.")
     return instances

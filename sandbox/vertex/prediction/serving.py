@@ -1,4 +1,4 @@
-"""Loaded models, and who of them answers the next request."""
+"""Loaded models, and the routing of requests to them by the traffic split."""
 
 import random
 import threading
@@ -30,14 +30,14 @@ class LoadedModel:
 @dataclass(frozen=True)
 class _Table:
     models: Sequence[LoadedModel]
-    shares: Sequence[int]
+    percentages: Sequence[int]
     log: Destination | None
 
 
 class Serving:
-    """Picks by the traffic split. What it knows is rebuilt from the store whenever that changes.
+    """Picks a model by the traffic split, from a table per endpoint that is rebuilt after changes.
 
-    Until a change is on the disk what was true before it is: no prediction waits for the disk.
+    Until a change is on the disk the previous table is used: no prediction waits for the disk.
     """
 
     def __init__(
@@ -48,72 +48,72 @@ class Serving:
         self._artifacts = artifacts
         self._chance = chance
         self._tables: dict[str, _Table] = {}
-        # By version, too: an id may be given again to another model.
+        # The version is part of the key: an id can be reused for another model.
         self._estimators: dict[tuple[str, str, str, str], Estimator] = {}
         self._loading = threading.Lock()
 
     def load(self, model: Any) -> Estimator:
-        """What the model's version predicts with; raises FailedPrecondition."""
+        """Load a version's estimator; raises FailedPrecondition."""
         return self._artifacts.load(model.artifact_uri, model.container_spec.image_uri)
 
     def add(self, endpoint: str, deployed: Any, estimator: Estimator) -> None:
-        """Have that DeployedModel ready before traffic reaches it."""
+        """Keep the estimator of a DeployedModel, before it receives traffic."""
         self._estimators[_key(endpoint, deployed)] = estimator
 
     def loaded(self, endpoint: str, deployed: Any) -> bool:
-        """Whether that DeployedModel is in memory, ready to answer."""
+        """Whether the estimator of a DeployedModel is in memory."""
         return _key(endpoint, deployed) in self._estimators
 
     def remove(self, endpoint: str, deployed: Any) -> None:
-        """Let go of a DeployedModel that has left."""
+        """Drop the estimator of a DeployedModel that was undeployed."""
         self._estimators.pop(_key(endpoint, deployed), None)
 
-    def forget(self, endpoint: str) -> None:
-        """The endpoint changed (call it inside the transaction that changes it)."""
+    def invalidate(self, endpoint: str) -> None:
+        """Rebuild the table of an endpoint; call it in the transaction that changes it."""
         self._store.after_commit(lambda: self._tables.pop(endpoint, None))
 
-    def forget_all(self) -> None:
-        """Models changed (call it inside the transaction that changes them)."""
+    def invalidate_all(self) -> None:
+        """Rebuild all tables; call it in the transaction that changes a model."""
         self._store.after_commit(self._tables.clear)
 
     def pick(self, endpoint: str) -> tuple[LoadedModel, Estimator, Destination | None]:
-        """Who answers the next request, at random by the traffic split, and where to log that.
+        """A random model by the traffic split, and the log destination of a sampled request.
 
-        Raises NotFound, FailedPrecondition without a split, Unavailable when after a restart
-        the model's file cannot be read.
+        Raises NotFound, FailedPrecondition for an endpoint without a split, Unavailable if the
+        file of a model cannot be read after a restart.
         """
         table = self._tables.get(endpoint) or self._build(endpoint)
         if len(table.models) == 1:
-            seat = table.models[0]
+            model = table.models[0]
         else:
-            (seat,) = self._chance.choices(table.models, table.shares)
+            (model,) = self._chance.choices(table.models, table.percentages)
         log = table.log
         if log is not None and self._chance.random() >= log.sampling_rate:
             log = None
-        return seat, seat.estimator or self._load_again(endpoint, seat), log
+        return model, model.estimator or self._reload(endpoint, model), log
 
     def _build(self, name: str) -> _Table:
-        # Inside a transaction, so that no writer can come between reading and remembering.
+        # A transaction, so that no write comes between reading and storing the table.
         with self._store.transaction():
-            if built := self._tables.get(name):  # by one of the others who waited for it, too
-                return built
+            if table := self._tables.get(name):  # another thread has built it
+                return table
             endpoint = self._store.get(types.Endpoint, name)
             if endpoint is None:
                 raise NotFound(f"Endpoint {name} is not found; list those of its location.")
-            split = {key: share for key, share in endpoint.traffic_split.items() if share > 0}
+            split = {key: value for key, value in endpoint.traffic_split.items() if value > 0}
             if not split:
                 raise FailedPrecondition(
                     f"Endpoint {name} has no traffic split; deploy a model to it with a "
                     "traffic_split, or update the endpoint's."
                 )
-            seats = [
+            models = [
                 self._loaded_model(name, deployed)
                 for deployed in endpoint.deployed_models
                 if deployed.id in split
             ]
             table = _Table(
-                seats,
-                [split[seat.deployed_id] for seat in seats],
+                models,
+                [split[model.deployed_id] for model in models],
                 destination_of(endpoint, self._project),
             )
             self._tables[name] = table
@@ -123,7 +123,7 @@ class Serving:
         shared = self._store.get(types.Model, deployed.model)
         version = self._store.get(types.Model, f"{deployed.model}@{deployed.model_version_id}")
         if shared is None or version is None:
-            raise Internal(f"{deployed.model} is deployed and yet gone: the sandbox has a bug.")
+            raise Internal(f"{deployed.model} is deployed but is missing: the sandbox has a bug.")
         return LoadedModel(
             deployed_id=deployed.id,
             model=deployed.model,
@@ -134,21 +134,21 @@ class Serving:
             estimator=self._estimators.get(_key(endpoint, deployed)),
         )
 
-    def _load_again(self, endpoint: str, seat: LoadedModel) -> Estimator:
-        # After a restart: the endpoint is there, its models are not in memory yet.
+    def _reload(self, endpoint: str, model: LoadedModel) -> Estimator:
+        # After a restart, the models are not in memory yet.
         with self._loading:
-            key = (endpoint, seat.deployed_id, seat.model, seat.version)
+            key = (endpoint, model.deployed_id, model.model, model.version)
             estimator = self._estimators.get(key)
             if estimator is None:
                 try:
-                    estimator = self._artifacts.load(seat.artifact_uri, seat.image_uri)
+                    estimator = self._artifacts.load(model.artifact_uri, model.image_uri)
                 except FailedPrecondition as error:
                     raise Unavailable(
-                        f"DeployedModel {seat.deployed_id} could not be started again after a "
+                        f"DeployedModel {model.deployed_id} could not be restarted after a "
                         f"restart of the sandbox. {error.message}"
                     ) from error
                 self._estimators[key] = estimator
-        self.forget(endpoint)
+        self.invalidate(endpoint)
         return estimator
 
 

@@ -1,4 +1,4 @@
-"""Logged predictions as rows in the sandbox's BigQuery."""
+"""Tables of logged predictions in the sandbox's BigQuery."""
 
 from collections.abc import Sequence
 from typing import Any, Final
@@ -7,8 +7,8 @@ from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud.bigquery import Client, SchemaField, Table
 
+from sandbox.vertex.http.guards import require_loopback
 from sandbox.vertex.prediction.destination import Destination
-from sandbox.vertex.prediction.hosts import on_this_machine
 
 SCHEMA: Final = (
     SchemaField("endpoint", "STRING"),
@@ -20,13 +20,13 @@ SCHEMA: Final = (
 )
 """https://cloud.google.com/vertex-ai/docs/predictions/online-prediction-logging"""
 
-# The server's end waits for what is being written: not for long.
+# The stop of the server waits for a request that is under way.
 _SECONDS: Final = 3
-_ONCE: Final[Any] = None
+_NO_RETRY: Final[Any] = None
 
 
 class Tables:
-    """Appends by `tabledata.insertAll`: load jobs of the emulator refuse rows as JSON."""
+    """Appends rows by `tabledata.insertAll`: the emulator's load jobs do not accept JSON."""
 
     def __init__(self, bigquery_host: str, project: str) -> None:
         """Raises ValueError unless `bigquery_host` is http:// on a loopback address."""
@@ -34,27 +34,27 @@ class Tables:
             project=project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             client_options={
-                "api_endpoint": on_this_machine(
+                "api_endpoint": require_loopback(
                     "BIGQUERY_EMULATOR_HOST", bigquery_host, "predictions stay on this machine"
                 )
             },
         )
 
     def append(self, destination: Destination, rows: Sequence[dict[str, Any]]) -> None:
-        """Add those rows, to a new table when it is missing.
+        """Append rows, and create the table if it is missing.
 
-        Raises ValueError when the table does not take them, and whatever BigQuery answers.
+        Raises ValueError if the table refuses rows, and any exception of the client.
         """
         try:
-            refusals = self._insert(destination, rows)
+            errors = self._insert(destination, rows)
         except NotFound:
             self._create(destination)
-            refusals = self._insert(destination, rows)
-        if refusals:
-            raise ValueError(f"the table refused {len(refusals)} rows, the first for {refusals[0]}")
+            errors = self._insert(destination, rows)
+        if errors:
+            raise ValueError(f"the table refused {len(errors)} rows, the first for {errors[0]}")
 
     def close(self) -> None:
-        """Let go of the connections."""
+        """Close the connections."""
         self._client.close()  # type: ignore[no-untyped-call]
 
     def _insert(self, destination: Destination, rows: Sequence[dict[str, Any]]) -> Any:
@@ -62,14 +62,14 @@ class Tables:
             f"{destination.dataset}.{destination.table}",
             rows,
             row_ids=[row["request_id"] for row in rows],
-            retry=_ONCE,
+            retry=_NO_RETRY,
             timeout=_SECONDS,
         )
 
     def _create(self, destination: Destination) -> None:
-        if destination.makes_dataset:
+        if destination.creates_dataset:
             self._client.create_dataset(
-                destination.dataset, exists_ok=True, retry=_ONCE, timeout=_SECONDS
+                destination.dataset, exists_ok=True, retry=_NO_RETRY, timeout=_SECONDS
             )
         table = Table(f"{destination.dataset}.{destination.table}", SCHEMA)
-        self._client.create_table(table, exists_ok=True, retry=_ONCE, timeout=_SECONDS)
+        self._client.create_table(table, exists_ok=True, retry=_NO_RETRY, timeout=_SECONDS)

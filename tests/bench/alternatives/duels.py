@@ -7,7 +7,7 @@ TARGETS = ["chins", "situps", "jumps"]
 
 
 def compare(report: str, given: dict[str, Any]) -> dict[str, float]:
-    """The step of the duel; rows, and both losses of the target that decides."""
+    """The step of the duel; rows, and the challenger's loss of the primary target."""
     from kfp import dsl
 
     from pipeline.components.compare import compare as component
@@ -19,7 +19,7 @@ def compare(report: str, given: dict[str, Any]) -> dict[str, float]:
 
 
 def alone(project: str, table: str, start: str, end: str, model: str) -> dict[str, float]:
-    """What one writes by hand to know one model's loss: its rows, its predictions, their mean."""
+    """One model's loss by a handwritten script: rows, predictions, mean."""
     import joblib
     import numpy as np
     import pyarrow as pa

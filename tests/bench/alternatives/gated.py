@@ -1,4 +1,4 @@
-"""A pipeline that ends when somebody says so."""
+"""A pipeline that ends once a file exists."""
 
 # mypy: disable-error-code="no-untyped-def"
 from kfp import dsl

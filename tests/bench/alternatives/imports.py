@@ -1,4 +1,4 @@
-"""Ways to come by the four tasks, each for a process of its own."""
+"""Imports for the four tasks, each for a process of its own."""
 
 import importlib.util
 from pathlib import Path
@@ -9,7 +9,7 @@ DAGS = ALTERNATIVES.parents[2] / "dags"
 
 
 def bare() -> None:
-    """What any DAG file imports at least."""
+    """The least that a DAG file imports."""
     import airflow.sdk  # noqa: F401
 
 
@@ -24,25 +24,25 @@ def providers() -> None:
 
 
 def hook() -> None:
-    """What each of the tasks has its credentials from."""
+    """The hook that has the credentials for each task."""
     bare()
     import airflow.providers.google.common.hooks.base_google  # noqa: F401
 
 
 def vertex() -> None:
-    """And the client that three of the tasks import, of all of Vertex AI's services."""
+    """The hook and Vertex AI's client, which three of the tasks import."""
     hook()
     import google.cloud.aiplatform_v1  # noqa: F401
 
 
 def bigquery() -> None:
-    """And the client of the source and of the events table, which three import."""
+    """Those and BigQuery's client, which three of the tasks import."""
     vertex()
     import google.cloud.bigquery  # noqa: F401
 
 
 def execute(path: Path) -> ModuleType:
-    """As Airflow does: a module of its own, its bytecode cached."""
+    """Import the file as Airflow does: as a module, with cached bytecode."""
     spec = importlib.util.spec_from_file_location("measured", path)
     assert spec is not None
     assert spec.loader is not None

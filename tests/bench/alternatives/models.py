@@ -10,7 +10,7 @@ import yaml
 from tests.bench.alternatives.imports import execute
 from tests.bench.measuring import REPOSITORY
 
-_ASKED = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"  # how Airflow tells a task's process its DAG
+_DAG_ID = "_AIRFLOW_PARSING_CONTEXT_DAG_ID"  # set by Airflow in a task's process
 
 
 def write(folder: Path, count: int) -> Path:
@@ -25,13 +25,13 @@ def write(folder: Path, count: int) -> Path:
     return folder / "titleholder_dags.py"
 
 
-def parse(file: str, asked: str = "") -> dict[str, float]:
-    """The DAGs that the file gives, and the seconds of processor that its models take: a first
-    parse, of no models, has imported what there is to import."""
+def parse(file: str, dag_id: str = "") -> dict[str, float]:
+    """The number of DAGs in the file, and the processor seconds of its models: a first parse,
+    without models, has done the imports."""
     empty = Path(file).parent.parent / "empty" / "titleholder_dags.py"
     execute(empty)
-    if asked:
-        os.environ[_ASKED] = asked
+    if dag_id:
+        os.environ[_DAG_ID] = dag_id
     busy = time.process_time()
     module = execute(Path(file))
     cpu = time.process_time() - busy

@@ -1,22 +1,22 @@
-"""A weekly DAG whose clock is moved: a task that defers for five minutes is back after ten
-seconds, and finds that five minutes have gone by. All else is as in dags/titleholder_dags.py.
+"""A weekly DAG with a moved clock: a task that defers for five minutes resumes after ten seconds,
+and its clock shows five minutes later. Otherwise it is as in dags/titleholder_dags.py.
 
-The folder MOVED holds `clock`, by how much, and `gate`, which ends the pipeline job.
+The folder MOVED has the files `clock`, the offset in seconds, and `gate`, which ends the pipeline
+job.
 """
 
 import os
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from airflow.sdk import DAG, CronDataIntervalTimetable
 
 from titleholder.config.loader import load_model
 from titleholder.operators.base import SHORTEST_DEFERRAL, utc_now
 from titleholder.operators.check_freshness import CheckFreshnessOperator
-from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+from titleholder.operators.pipeline import SubmitPipelineOperator, WaitForPipelineOperator
 from titleholder.operators.update_traffic import UpdateTrafficOperator
-from titleholder.operators.wait_for_pipeline import WaitForPipelineOperator
 
 FOLDER = Path(os.environ["MOVED"])
 CLOCK, BEGUN, GATE = FOLDER / "clock", FOLDER / "begun", FOLDER / "gate"
@@ -24,16 +24,16 @@ PIPELINE = timedelta(minutes=30)
 
 
 def moved() -> datetime:
-    """The time of day, moved."""
+    """The present time with the offset."""
     by = float(CLOCK.read_text()) if CLOCK.exists() else 0.0
     return utc_now() + timedelta(seconds=by)
 
 
 class Waiting(WaitForPipelineOperator):
-    """Waits as it always does, but that its waits are cut to the shortest."""
+    """Waits as usual, with every deferral cut to the shortest."""
 
-    def wake_in(self, span: timedelta) -> NoReturn:
-        """Move the clock by what is cut; end the job when it is half an hour old by it."""
+    def defer_for(self, span: timedelta, **kwargs: Any) -> NoReturn:
+        """Move the clock by the time that is cut; end the job when it is half an hour old."""
         if not BEGUN.exists():
             BEGUN.write_text(moved().isoformat())
         cut = max(span, SHORTEST_DEFERRAL) - SHORTEST_DEFERRAL
@@ -41,7 +41,7 @@ class Waiting(WaitForPipelineOperator):
         age = moved() + SHORTEST_DEFERRAL - datetime.fromisoformat(BEGUN.read_text())
         if age >= PIPELINE:
             GATE.touch()
-        super().defer_for(SHORTEST_DEFERRAL)
+        super().defer_for(SHORTEST_DEFERRAL, **kwargs)
 
 
 config = load_model(Path(__file__).parent / "moved.yaml")
@@ -51,7 +51,7 @@ with DAG(
     start_date=datetime(2026, 1, 5, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,
-    params={"force_retrain": False, "pipeline": None},
+    params={"force_retrain": False, "pipeline_version": None},
 ) as dag:
     (
         CheckFreshnessOperator(task_id="check_freshness", config=config)

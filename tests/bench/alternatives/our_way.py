@@ -1,4 +1,4 @@
-"""The same steps as the project's own components do them, outside a pipeline."""
+"""The same steps by the project's components, outside a pipeline."""
 
 from typing import Any
 

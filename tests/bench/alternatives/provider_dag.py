@@ -1,7 +1,7 @@
-"""The weekly DAG as one writes it with what the google provider offers: for comparison.
+"""The weekly DAG with the google provider's operators, for comparison.
 
-It does less: it waits for nothing, submits anew on each retry, and its last task overwrites
-whatever split it finds.
+It does less: it does not wait for the source, submits again on each retry, and its last task
+overwrites any split.
 """
 
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""What the original did, for comparison: rows as JSON over REST into pandas, CSV, and a network
+"""The original's way, for comparison: rows as JSON over REST into pandas, CSV, and a network
 trained on unscaled numbers. Each function imports inside, as a component does."""
 
 

@@ -1,4 +1,4 @@
-"""A duel beside scoring each of its models alone."""
+"""A duel compared with scoring each of its models alone."""
 
 import hashlib
 import statistics
@@ -17,7 +17,7 @@ SIZES = (100_000, 1_000_000)
 
 
 def measure(options: Options) -> Table:
-    """Seconds by the clock and peak memory: the step `compare` against the sum of two scripts that
+    """Wall-clock seconds and peak memory: the step `compare` against the sum of two scripts that
     read the rows, predict and average."""
     file = options.home / "model.joblib"
     joblib.dump(model(), file)

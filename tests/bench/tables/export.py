@@ -1,4 +1,4 @@
-"""From the source table to a file that one can train on."""
+"""From the source table to a training file."""
 
 import statistics
 
@@ -37,9 +37,9 @@ def measure(options: Options) -> Table:
                 seed = export("seed_way", size) if size <= SEED_CAN else None
                 both.append((export("our_way", size), seed))
             ours[size] = middle([own for own, _ in both])
-            old = [seed for _, seed in both if seed is not None]
-            if old:
-                seeds[size] = middle(old)
+            seed_costs = [seed for _, seed in both if seed is not None]
+            if seed_costs:
+                seeds[size] = middle(seed_costs)
                 ratios[size] = statistics.median(
                     seed.seconds / own.seconds for own, seed in both if seed is not None
                 )

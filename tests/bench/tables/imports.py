@@ -1,4 +1,4 @@
-"""What it costs to import the DAG file, which Airflow does over and over."""
+"""The cost of importing the DAG file, which Airflow does repeatedly."""
 
 from tests.bench.measuring import Options, call, environment, in_turn
 from tests.bench.results import Bar, Table

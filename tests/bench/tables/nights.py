@@ -10,8 +10,8 @@ from typing import Any
 import psutil
 
 from sandbox.example import linnerud
+from tests.bench.airflow_bench import AirflowBench, airflow_bench
 from tests.bench.alternatives.imports import ALTERNATIVES
-from tests.bench.desk import Desk, open_desk
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
 from tests.dags.real_airflow import WEEK
@@ -49,29 +49,31 @@ def measure(options: Options) -> Table:
 
     def backfill(dag_id: str, newest: datetime, count: int, at_once: int) -> Callable[[], None]:
         oldest = newest - timedelta(weeks=count - 1)
-        return lambda: _backfill(desk, dag_id, oldest, count, at_once)
+        return lambda: _backfill(bench, dag_id, oldest, count, at_once)
 
     empty = (ALTERNATIVES / "empty_dag.py").read_text()
-    with open_desk(options.home, empty=empty) as desk:
-        table = f"{desk.sandbox.project}.bench.measurements"
-        with desk.sandbox.bigquery() as client:
+    with airflow_bench(options.home, empty=empty) as bench:
+        table = f"{bench.sandbox.project}.bench.measurements"
+        with bench.sandbox.bigquery() as client:
             linnerud.load(client, WEEK.end, table, weeks + singly + 2)
-        tiny, example = desk.model("tiny", weeks + singly + 2), desk.example("example")
-        desk.airflow.start("empty")
-        _empty(desk, 1)
+        tiny, example = bench.model("tiny", weeks + singly + 2), bench.example("example")
+        bench.airflow.start("empty")
+        _empty(bench, 1)
         for dag_id in (tiny, example):
-            desk.airflow.run(dag_id)
+            bench.airflow.run(dag_id)
         several, all_of_them = f"{singly} weeks, one by one", f"{weeks} weeks, four at once"
         rows = [
-            _timed(desk, f"four empty tasks, {singly} times", singly, lambda: _empty(desk, singly)),
-            _timed(desk, f"{several}, nothing trained", singly, backfill(tiny, first, singly, 1)),
-            _timed(desk, several, singly, backfill(example, earlier, singly, 1)),
-            _timed(desk, all_of_them, weeks, backfill(example, first, weeks, 4)),
             _timed(
-                desk,
+                bench, f"four empty tasks, {singly} times", singly, lambda: _empty(bench, singly)
+            ),
+            _timed(bench, f"{several}, nothing trained", singly, backfill(tiny, first, singly, 1)),
+            _timed(bench, several, singly, backfill(example, earlier, singly, 1)),
+            _timed(bench, all_of_them, weeks, backfill(example, first, weeks, 4)),
+            _timed(
+                bench,
                 f"{models} models in one night",
                 models,
-                lambda: _night(desk, [f"night{number:02}" for number in range(models)]),
+                lambda: _night(bench, [f"night{number:02}" for number in range(models)]),
             ),
         ]
     empty_tasks, nothing, one, many, night = rows
@@ -107,19 +109,19 @@ def measure(options: Options) -> Table:
     )
 
 
-def _timed(desk: Desk, what: str, runs: int, work: Callable[[], None]) -> Work:
-    begin, airflow, sandbox = time.monotonic(), *_cpu(desk)
+def _timed(bench: AirflowBench, what: str, runs: int, work: Callable[[], None]) -> Work:
+    begin, airflow, sandbox = time.monotonic(), *_cpu(bench)
     work()
-    seconds, (airflow_then, sandbox_then) = time.monotonic() - begin, _cpu(desk)
+    seconds, (airflow_then, sandbox_then) = time.monotonic() - begin, _cpu(bench)
     return Work(what, runs, seconds, airflow_then - airflow, sandbox_then - sandbox)
 
 
-def _cpu(desk: Desk) -> tuple[float, float]:
+def _cpu(bench: AirflowBench) -> tuple[float, float]:
     """The seconds of processor that Airflow and the sandbox have used: those of processes that are
     over count with the parents that waited for them."""
     airflow, sandbox = 0.0, 0.0
-    for part in desk.sandbox.parts():
-        process = psutil.Process(desk.sandbox.pid(part))
+    for part in bench.sandbox.services():
+        process = psutil.Process(bench.sandbox.pid(part))
         for one in (process, *process.children(recursive=True)):
             with suppress(psutil.NoSuchProcess):
                 used = sum(one.cpu_times()[:4])  # user and system, its own and its children's
@@ -130,12 +132,12 @@ def _cpu(desk: Desk) -> tuple[float, float]:
     return airflow, sandbox
 
 
-def _empty(desk: Desk, times: int) -> None:
+def _empty(bench: AirflowBench, times: int) -> None:
     for _ in range(times):
-        desk.ended("empty", desk.trigger("empty"))
+        bench.ended("empty", bench.trigger("empty"))
 
 
-def _backfill(desk: Desk, dag_id: str, first: datetime, weeks: int, at_once: int) -> None:
+def _backfill(bench: AirflowBench, dag_id: str, first: datetime, weeks: int, at_once: int) -> None:
     """Those weeks of the DAG; raises RuntimeError when one fails."""
     body = {
         "dag_id": dag_id,
@@ -144,31 +146,31 @@ def _backfill(desk: Desk, dag_id: str, first: datetime, weeks: int, at_once: int
         "max_active_runs": at_once,
         "dag_run_conf": {},
     }
-    known = _ended(desk, dag_id)
+    known = _ended(bench, dag_id)
     # Airflow takes a backfill for running a little longer than its runs.
-    desk.airflow.wait("an answer to a backfill", lambda: _accepted(desk, body))
-    desk.airflow.wait(
-        f"the end of {weeks} weeks", lambda: _ended(desk, dag_id) >= known + weeks, 3_000
+    bench.airflow.wait("an answer to a backfill", lambda: _accepted(bench, body))
+    bench.airflow.wait(
+        f"the end of {weeks} weeks", lambda: _ended(bench, dag_id) >= known + weeks, 3_000
     )
 
 
-def _accepted(desk: Desk, body: dict[str, Any]) -> bool:
-    answer = desk.airflow.http.post("/backfills", json=body)
+def _accepted(bench: AirflowBench, body: dict[str, Any]) -> bool:
+    answer = bench.airflow.http.post("/backfills", json=body)
     if answer.status_code not in (200, 409, 503):
         raise RuntimeError(f"a backfill is refused: {answer.text}")
     return bool(answer.status_code == 200)
 
 
-def _ended(desk: Desk, dag_id: str) -> int:
-    found = desk.airflow.call("GET", f"/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
+def _ended(bench: AirflowBench, dag_id: str) -> int:
+    found = bench.airflow.call("GET", f"/dags/{dag_id}/dagRuns?limit=100")["dag_runs"]
     if failed := [run["dag_run_id"] for run in found if run["state"] == "failed"]:
-        raise RuntimeError(f"{dag_id}: {desk.airflow.failures(dag_id, failed[0])}")
+        raise RuntimeError(f"{dag_id}: {bench.airflow.failures(dag_id, failed[0])}")
     return sum(run["state"] in ENDED for run in found)
 
 
-def _night(desk: Desk, names: list[str]) -> None:
+def _night(bench: AirflowBench, names: list[str]) -> None:
     """The last week of each of these models, all at the same time."""
     for name in names:
-        desk.example(name)
+        bench.example(name)
     for name in names:
-        desk.airflow.run(f"{name}__train")
+        bench.airflow.run(f"{name}__train")

@@ -1,4 +1,4 @@
-"""What one model more costs the DAG processor, and what many cost a task that starts."""
+"""The cost of one more model for the DAG processor, and of many models for a starting task."""
 
 import statistics
 from functools import partial

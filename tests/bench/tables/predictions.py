@@ -1,4 +1,4 @@
-"""Predictions a second, and what becomes of them while traffic changes."""
+"""Predictions per second, also while traffic changes."""
 
 import statistics
 from dataclasses import fields

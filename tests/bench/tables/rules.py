@@ -1,4 +1,4 @@
-"""What the pure rules cost: a verdict, and a plan. Called in this process, nothing to be loaded."""
+"""The time of a verdict and of a plan, called in this process."""
 
 import statistics
 import timeit
@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
-from tests.titleholder.rollout.scenes import NEW, OLD, VERSIONS, Roles, seat, view, wish
+from tests.titleholder.rollout.scenes import NEW, OLD, VERSIONS, Roles, candidate, deployed, view
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.verdict import verdict
 from titleholder.config.duel import Duel
@@ -29,7 +29,7 @@ def evidence(mean: float) -> Evidence:
     return Evidence(
         champion="old",
         challenger="new",
-        loss="zero-one",
+        loss="zero_one",
         target="y",
         n=1e6,
         mean=mean,
@@ -57,8 +57,10 @@ def of_years(found: View) -> View:
 
 def measure(options: Options) -> Table:
     """The median of several batches of calls, in microseconds."""
-    held = of_years(view(seat(1, 100), roles=Roles(champion=OLD)))
-    both = of_years(view(seat(1, 90), seat(0, 10), roles=Roles(champion=OLD, challenger=NEW)))
+    held = of_years(view(deployed(1, 100), roles=Roles(champion=OLD)))
+    both = of_years(
+        view(deployed(1, 90), deployed(0, 10), roles=Roles(champion=OLD, challenger=NEW))
+    )
 
     def planned(found: View, intent: Intent) -> Callable[[], object]:
         return lambda: plan(found, intent, Rollout())
@@ -67,8 +69,8 @@ def measure(options: Options) -> Table:
         "verdict: promote": lambda: verdict(evidence(0.05), RULES, DUEL),
         "verdict: hold": lambda: verdict(evidence(0.0), RULES, DUEL),
         "verdict: roll back": lambda: verdict(evidence(-0.05), RULES, DUEL),
-        "plan: seat a challenger, 264 versions registered": planned(held, wish()),
-        "plan: nothing to do": planned(both, wish()),
+        "plan: deploy a challenger, 264 versions registered": planned(held, candidate()),
+        "plan: nothing to do": planned(both, candidate()),
         "plan: promote": planned(both, Promote(NEW)),
         "plan: roll back": planned(both, RollBack(NEW)),
     }

@@ -1,4 +1,4 @@
-"""How long a weekly run holds worker slots whose pipeline takes half an hour."""
+"""The time for which a weekly run with a pipeline of half an hour occupies worker slots."""
 
 import threading
 import time
@@ -10,9 +10,9 @@ import psutil
 import yaml
 from kfp import compiler
 
+from tests.bench.airflow_bench import AirflowBench, airflow_bench
 from tests.bench.alternatives.gated import gated
 from tests.bench.alternatives.imports import ALTERNATIVES
-from tests.bench.desk import Desk, open_desk
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
 
@@ -26,21 +26,21 @@ def measure(options: Options) -> Table:
     moved = options.home / "moved"
     moved.mkdir()
     given = {"MOVED": str(moved)}
-    with open_desk(options.home, given) as desk:
+    with airflow_bench(options.home, given) as bench:
         templates = options.home / "templates"
         compiler.Compiler().compile(gated, str(templates / "gated.yaml"))
         parameters = {"gate": str(moved / "gate")}
-        desk.model("m0", 1)  # makes the table
-        raw = yaml.safe_load((desk.dags / "models" / "m0.yaml").read_text())
+        bench.model("m0", 1)  # makes the table
+        raw = yaml.safe_load((bench.dags / "models" / "m0.yaml").read_text())
         raw["model"] = raw["endpoint"]["display_name"] = "moved"
         raw["pipeline"] = {"template": "gated.yaml", "parameters": parameters}
-        (desk.dags / "moved.yaml").write_text(yaml.safe_dump(raw))
-        desk.airflow.run("m0__train")
-        (desk.dags / "moved.py").write_text((ALTERNATIVES / "moved_dag.py").read_text())
-        with _watching(desk) as worked:
-            desk.airflow.start("moved")
-            run = desk.airflow.run("moved")["dag_run_id"]
-        tasks = desk.airflow.instances("moved", run)
+        (bench.dags / "moved.yaml").write_text(yaml.safe_dump(raw))
+        bench.airflow.run("m0__train")
+        (bench.dags / "moved.py").write_text((ALTERNATIVES / "moved_dag.py").read_text())
+        with _watching(bench) as worked:
+            bench.airflow.start("moved")
+            run = bench.airflow.run("moved")["dag_run_id"]
+        tasks = bench.airflow.instances("moved", run)
     held = {task: worked[f"{TITLE}{found['id']}"] for task, found in tasks.items()}
     waits, ours = held["wait_for_pipeline"], sum(held.values())
     naive = HALF_AN_HOUR + ours - waits
@@ -61,11 +61,11 @@ def measure(options: Options) -> Table:
 
 
 @contextmanager
-def _watching(desk: Desk) -> Iterator[Counter[str]]:
-    """Meanwhile, how many seconds workers were busy, by what their titles say."""
+def _watching(bench: AirflowBench) -> Iterator[Counter[str]]:
+    """The seconds for which workers were busy, by their process titles."""
     held: Counter[str] = Counter()
     over = threading.Event()
-    (scheduler,) = psutil.Process(desk.sandbox.pid("airflow-scheduler")).children()
+    (scheduler,) = psutil.Process(bench.sandbox.pid("airflow-scheduler")).children()
 
     def watch() -> None:
         workers: list[psutil.Process] = []

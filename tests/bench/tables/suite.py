@@ -1,4 +1,4 @@
-"""`make test`, as its own last line says; it is not run once more for this."""
+"""The duration of `make test`, from the last line of its output."""
 
 import re
 
@@ -13,11 +13,11 @@ def measure(options: Options) -> Table:
     text = options.suite.read_text(errors="replace")
     found = re.findall(r"=+ (.*?) in ([\d.]+)s", text)
     if not found:
-        raise ValueError(f"{options.suite} has no last line of pytest's")
-    said, seconds = found[-1]
+        raise ValueError(f"{options.suite} has no summary line of pytest")
+    summary, seconds = found[-1]
     return Table(
         "`make test`",
         ("", "s"),
-        [(said, f"{float(seconds):.0f}")],
+        [(summary, f"{float(seconds):.0f}")],
         [Bar("in all", float(seconds) / 60, 10, " min")],
     )

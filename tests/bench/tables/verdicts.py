@@ -1,4 +1,4 @@
-"""How often a verdict is wrong, beside a z test that is repeated daily."""
+"""The rate of wrong verdicts, compared with a z test that is repeated daily."""
 
 from tests.bench.measuring import Options
 from tests.bench.results import Table
@@ -26,12 +26,13 @@ def measure(options: Options) -> Table:
         "Verdicts that are wrong",
         (
             "the challenger is",
-            *("rows a day", "tuned for", "promoted", "rolled back", "day"),
+            *("rows a day", "planned rows", "promoted", "rolled back", "day"),
             *("daily z: promoted", "rolled back", "day"),
         ),
         rows,
         notes=[
-            f"{rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}. docs/verdict.md "
-            "says what it means."
+            f"{rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}. "
+            "docs/explanation/verdict.md "
+            "explains them."
         ],
     )

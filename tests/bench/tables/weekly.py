@@ -1,9 +1,9 @@
-"""The whole weekly run under a real Airflow, beside four tasks that do nothing."""
+"""The whole weekly run under a real Airflow, compared with four tasks that do nothing."""
 
 import statistics
 
+from tests.bench.airflow_bench import airflow_bench, seconds
 from tests.bench.alternatives.imports import ALTERNATIVES
-from tests.bench.desk import open_desk, seconds
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
 
@@ -16,17 +16,17 @@ def measure(options: Options) -> Table:
     empty = (ALTERNATIVES / "empty_dag.py").read_text()
     idle, whole, training = [], [], []
     tasks: dict[str, list[float]] = {task: [] for task in TASKS}
-    with open_desk(options.home, empty=empty) as desk:
-        weekly = desk.model("weekly", 1)
-        desk.airflow.start("empty")
-        desk.ended("empty", desk.trigger("empty"))
-        run_id = desk.airflow.run(weekly)["dag_run_id"]  # crowns a champion, and fills caches
+    with airflow_bench(options.home, empty=empty) as bench:
+        weekly = bench.model("weekly", 1)
+        bench.airflow.start("empty")
+        bench.ended("empty", bench.trigger("empty"))
+        run_id = bench.airflow.run(weekly)["dag_run_id"]  # deploys a champion, and fills caches
         for _ in range(rounds):
-            idle.append(seconds(desk.ended("empty", desk.trigger("empty"))))
-            desk.airflow.clear(weekly, run_id)
-            whole.append(seconds(desk.ended(weekly, run_id)))
-            training.append(desk.job_seconds("weekly")[-1])
-            for task, instance in desk.airflow.instances(weekly, run_id).items():
+            idle.append(seconds(bench.ended("empty", bench.trigger("empty"))))
+            bench.airflow.clear(weekly, run_id)
+            whole.append(seconds(bench.ended(weekly, run_id)))
+            training.append(bench.job_seconds("weekly")[-1])
+            for task, instance in bench.airflow.instances(weekly, run_id).items():
                 tasks[task].append(seconds(instance))
     rest = [run - job for run, job in zip(whole, training, strict=True)]
     ratio = statistics.median(r / e for r, e in zip(rest, idle, strict=True))

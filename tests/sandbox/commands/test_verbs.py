@@ -1,4 +1,4 @@
-"""`python -m sandbox`: what it starts, says, keeps and ends."""
+"""`python -m sandbox up`, `status`, `down` and `reset`."""
 
 import os
 import shlex
@@ -18,7 +18,7 @@ from sandbox.__main__ import main
 from sandbox.services import airflow
 from sandbox.services.processes import alive, free_port
 from sandbox.state import Home, State, airflow_settings
-from tests.conftest import Sandbox, run_sandbox
+from tests.conftest import REPOSITORY, Sandbox, run_sandbox
 
 
 @pytest.fixture
@@ -27,7 +27,7 @@ def var(tmp_path: Path) -> Iterator[Path]:
     run_sandbox(tmp_path / "var", "down")
 
 
-def test_addresses_are_told_in_a_file_that_a_shell_sources(sandbox: Sandbox) -> None:
+def test_a_shell_can_source_the_addresses(sandbox: Sandbox) -> None:
     lines = shlex.split((sandbox.var / "sandbox.env").read_text())
     written = dict(line.split("=", 1) for line in lines)
     assert set(written) - set(airflow_settings(sandbox.var, State())) == {
@@ -39,16 +39,16 @@ def test_addresses_are_told_in_a_file_that_a_shell_sources(sandbox: Sandbox) -> 
         "GOOGLE_CLOUD_LOCATION",
         "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT",
     }
-    told = subprocess.run(
+    shell = subprocess.run(
         ["sh", "-c", f". {sandbox.var}/sandbox.env; echo $VERTEX_AI_EMULATOR_HOST $AIRFLOW_HOME"],
         capture_output=True,
         text=True,
         check=True,
     )
     home = sandbox.var / "airflow"
-    assert told.stdout.split() == [sandbox.env["VERTEX_AI_EMULATOR_HOST"], str(home)]
-    whole = airflow.environment(home, Home(sandbox.var).load())
-    assert written.items() < whole.items(), "as Airflow's own processes have it"
+    assert shell.stdout.split() == [sandbox.env["VERTEX_AI_EMULATOR_HOST"], str(home)]
+    environment = airflow.environment(home, Home(sandbox.var).load())
+    assert written.items() < environment.items(), "part of the environment of Airflow's processes"
     assert not [name for name in written if "SECRET" in name]
 
 
@@ -66,16 +66,40 @@ def test_everything_listens_on_loopback_only(sandbox: Sandbox) -> None:
     assert {ip.removeprefix("::ffff:") for ip, _ in listening} == {"127.0.0.1"}
 
 
-def test_up_again_keeps_what_runs(sandbox: Sandbox) -> None:
+def test_status_does_not_import_what_other_verbs_need(sandbox: Sandbox) -> None:
+    script = (
+        "import sys; from sandbox.__main__ import main; main(sys.argv[1:]); "
+        "print({name.partition('.')[0] for name in sys.modules} & {'airflow', 'sklearn', 'numpy'})"
+    )
+    found = subprocess.run(
+        [sys.executable, "-c", script, "--var", str(sandbox.var), "status"],
+        cwd=REPOSITORY,
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins")},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert found.stdout.splitlines()[-1] == "set()"
+
+
+@pytest.mark.parametrize("verb", ["up", "down", "status", "reset", "load", "run", "demo"])
+def test_each_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as raised:
+        main([verb, "--help"])
+    assert raised.value.code == 0
+    assert capsys.readouterr().out.startswith(f"usage: python -m sandbox {verb} ")
+
+
+def test_a_second_up_keeps_running_processes(sandbox: Sandbox) -> None:
     before = Home(sandbox.var).load()
     assert sandbox.cli("up").returncode == 0
     assert Home(sandbox.var).load() == before
-    told = sandbox.cli("status")
-    assert told.returncode == 0
-    assert told.stdout.count(" healthy ") >= 3
+    status = sandbox.cli("status")
+    assert status.returncode == 0
+    assert status.stdout.count(" healthy ") >= 3
 
 
-def test_down_keeps_data_and_addresses_and_reset_clears_it(var: Path) -> None:
+def test_down_keeps_data_and_ports_and_reset_deletes_the_data(var: Path) -> None:
     assert run_sandbox(var, "up", "--project", "my-project").returncode == 0
     first = Home(var).load()
     host = f"http://127.0.0.1:{first.ports['bigquery']}"
@@ -116,16 +140,18 @@ def test_down_keeps_data_and_addresses_and_reset_clears_it(var: Path) -> None:
 @pytest.mark.parametrize(
     "other", [("--project", "another-project"), ("--location", "europe-west4")]
 )
-def test_what_runs_keeps_its_project_and_region(sandbox: Sandbox, other: tuple[str, str]) -> None:
+def test_a_running_sandbox_keeps_its_project_and_region(
+    sandbox: Sandbox, other: tuple[str, str]
+) -> None:
     before, addresses = Home(sandbox.var).load(), (sandbox.var / "sandbox.env").read_text()
-    told = sandbox.cli("up", *other)
-    assert told.returncode == 1
-    assert told.stderr.startswith(
+    refused = sandbox.cli("up", *other)
+    assert refused.returncode == 1
+    assert refused.stderr.startswith(
         "sandbox: it is running as project titleholder-local in us-central1; run `python -m "
         "sandbox down`"
     )
-    assert other[1] in told.stderr
-    assert told.stderr.count("\n") == 1
+    assert other[1] in refused.stderr
+    assert refused.stderr.count("\n") == 1
     assert Home(sandbox.var).load() == before
     assert (sandbox.var / "sandbox.env").read_text() == addresses
     same = sandbox.cli("up", "--project", before.project, "--location", before.location)
@@ -133,56 +159,56 @@ def test_what_runs_keeps_its_project_and_region(sandbox: Sandbox, other: tuple[s
 
 
 @pytest.mark.parametrize(
-    ("option", "value", "says"),
+    ("option", "value", "message"),
     [
         ("--project", "My Project", "is not a project id: write 6 to 30"),
         ("--project", "short", "is not a project id: write 6 to 30"),
         ("--project", "", "is not a project id: write 6 to 30"),
-        ("--location", "Mars/North", "is not a region: write one as Google does"),
-        ("--location", "", "is not a region: write one as Google does"),
+        ("--location", "Mars/North", "is not a region: write a name such as"),
+        ("--location", "", "is not a region: write a name such as"),
     ],
 )
-def test_what_is_no_project_or_region(
-    tmp_path: Path, option: str, value: str, says: str, capsys: pytest.CaptureFixture[str]
+def test_an_invalid_project_or_region_is_refused(
+    tmp_path: Path, option: str, value: str, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     with pytest.raises(SystemExit) as raised:
         main(["--var", str(tmp_path / "var"), "up", option, value])
     assert raised.value.code == 2
-    assert f"argument {option}: {value!r} {says}" in capsys.readouterr().err
+    assert f"argument {option}: {value!r} {message}" in capsys.readouterr().err
     assert not (tmp_path / "var").exists()
 
 
-def test_a_part_that_died_is_seen_and_started_again(var: Path) -> None:
+def test_a_service_that_ended_is_reported_and_restarted(var: Path) -> None:
     assert run_sandbox(var, "up").returncode == 0
     vertex = Home(var).load().processes["vertex"]
     psutil.Process(vertex.pid).kill()
-    told = run_sandbox(var, "status")
-    assert told.returncode == 1
-    assert "Vertex AI                ended" in told.stdout
+    status = run_sandbox(var, "status")
+    assert status.returncode == 1
+    assert "Vertex AI                ended" in status.stdout
     assert run_sandbox(var, "up").returncode == 0
     assert Home(var).load().processes["vertex"].pid != vertex.pid
 
 
 def test_down_never_ends_a_process_it_did_not_start(var: Path) -> None:
-    bystander = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    other = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     try:
         assert run_sandbox(var, "up").returncode == 0
         home = Home(var)
         state = home.load()
         real = state.processes["vertex"]
-        # As if the system had given the pid of a part that died to somebody else.
-        state.processes["vertex"] = type(real)(bystander.pid, real.started)
+        # As if the system had reused the pid of a service that ended.
+        state.processes["vertex"] = type(real)(other.pid, real.started)
         home.save(state)
         assert run_sandbox(var, "down").stdout.startswith("sandbox: 2 processes ended")
-        assert bystander.poll() is None
+        assert other.poll() is None
         state.processes = {"vertex": real}
         home.save(state)
     finally:
-        bystander.kill()
-        bystander.communicate()
+        other.kill()
+        other.communicate()
 
 
-def test_a_port_can_be_chosen_and_a_taken_one_is_left_alone(var: Path) -> None:
+def test_a_port_can_be_chosen_and_a_port_in_use_is_not_taken(var: Path) -> None:
     port = free_port(None)
     assert run_sandbox(var, "up", "--port", f"vertex={port}").returncode == 0
     assert Home(var).load().ports["vertex"] == port
@@ -190,7 +216,7 @@ def test_a_port_can_be_chosen_and_a_taken_one_is_left_alone(var: Path) -> None:
     assert run_sandbox(var, "up", "--port", "vertx=1").returncode == 2
 
 
-def test_airflows_secrets_are_made_once_and_for_the_owner_only(tmp_path: Path) -> None:
+def test_airflows_secrets_are_created_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:
     names = ("bigquery", "bigquery-storage", "storage", "vertex")
     state = State(ports=dict.fromkeys(names, 1))
     first = airflow.environment(tmp_path, state)

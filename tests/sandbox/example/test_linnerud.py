@@ -33,12 +33,12 @@ def test_each_complete_week_has_2000_rows_up_to_its_end() -> None:
     assert pc.min(rows["measured_at"]).as_py() >= MONDAY - timedelta(weeks=12)
 
 
-def test_the_current_week_reaches_to_now() -> None:
+def test_the_current_week_ends_now() -> None:
     latest = pc.max(weeks(NOW)["measured_at"]).as_py()
     assert timedelta(0) <= NOW - latest < timedelta(minutes=11)
 
 
-def test_a_week_is_the_same_whenever_it_is_made() -> None:
+def test_a_week_does_not_depend_on_when_it_is_generated() -> None:
     week = (MONDAY - timedelta(weeks=2), MONDAY - timedelta(weeks=1))
     later = weeks(NOW + timedelta(days=20), count=6)
     assert part(weeks(NOW), *week) == part(later, *week)
@@ -86,28 +86,28 @@ def test_targets_drift_slowly_over_the_season() -> None:
     assert rows.select(FEATURES) == still.select(FEATURES)
 
 
-def test_a_retrained_model_is_mostly_better_and_not_always() -> None:
-    """By the interval of docs/verdict.md on the chins of the rows of a week, as in a duel."""
+def test_a_retrained_model_is_mostly_but_not_always_better() -> None:
+    """By the interval of docs/explanation/verdict.md on the chins of a week, as in a duel."""
     rows = weeks(NOW, count=40)
     columns = [np.column_stack([rows[c] for c in names]) for names in (FEATURES, ("chins",))]
-    # Its predictions are means of alike rows: of a network they would take a minute to train.
+    # A nearest-neighbour model: training neural networks would take a minute.
     models = [
         KNeighborsRegressor(25).fit(*(c[start : start + ROWS_PER_WEEK] for c in columns))
         for start in range(0, 39 * ROWS_PER_WEEK, ROWS_PER_WEEK)
     ]
-    champion, earned = models[0], []
+    champion, outcomes = models[0], []
     for week, challenger in enumerate(models[1:], start=2):
         x, y = (c[week * ROWS_PER_WEEK : (week + 1) * ROWS_PER_WEEK] for c in columns)
         paired = np.abs(champion.predict(x) - y) - np.abs(challenger.predict(x) - y)
         low, high = interval(len(paired), paired.mean(), paired.var(ddof=1), 0.05, 500)
-        earned.append("promoted" if low > 0 else "rolled back" if high < 0 else "held")
+        outcomes.append("promoted" if low > 0 else "rolled back" if high < 0 else "held")
         champion = challenger if low > 0 else champion
-    counts = Counter(earned)
-    assert counts["promoted"] > len(earned) / 2, counts
+    counts = Counter(outcomes)
+    assert counts["promoted"] > len(outcomes) / 2, counts
     assert min(counts["rolled back"], counts["held"]) >= 2, counts
     # In any eight weeks there are both.
-    for first in range(len(earned) - 7):
-        assert len({one == "promoted" for one in earned[first : first + 8]}) == 2, earned
+    for first in range(len(outcomes) - 7):
+        assert len({one == "promoted" for one in outcomes[first : first + 8]}) == 2, outcomes
 
 
 def test_now_needs_a_time_zone() -> None:

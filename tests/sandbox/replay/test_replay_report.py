@@ -1,4 +1,4 @@
-"""The table that `make run WEEKS=8` ends with, from events as a rollout writes them."""
+"""The table at the end of `make run WEEKS=8`, from events as a rollout writes them."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -15,8 +15,8 @@ VERSIONS = {name: f"linnerud@{number}" for number, name in enumerate(IDS, start=
 
 
 def event(action: str, time: datetime, before: Any, after: Any, **more: Any) -> Event:
-    """`before` and `after` number champion and challenger."""
-    names = [IDS[one] if one is not None else None for one in (*before, *after)]
+    """`before` and `after` are the numbers of champion and challenger."""
+    names = [None if number is None else IDS[number] for number in (*before, *after)]
     return Event(
         id=f"{action}-{time:%Y%m%d%H%M}",
         time=time,
@@ -32,7 +32,7 @@ def event(action: str, time: datetime, before: Any, after: Any, **more: Any) -> 
     )
 
 
-def came(action: str, week: int, before: Any, after: Any) -> Event:
+def weekly(action: str, week: int, before: Any, after: Any) -> Event:
     end = MONDAY + week * WEEK
     return event(
         action, end + timedelta(minutes=week), before, after, interval_start=end - WEEK,
@@ -40,7 +40,7 @@ def came(action: str, week: int, before: Any, after: Any) -> Event:
     )  # fmt: skip
 
 
-def judged(week: int, days: int, pair: Any, n: float, estimate: Any, ends: Any) -> Event:
+def evaluated(week: int, days: int, pair: Any, n: float, estimate: Any, ends: Any) -> Event:
     verdict = {"n": n, "estimate": estimate, "low": ends[0], "high": ends[1]}
     time = MONDAY + week * WEEK + days * DAY
     return event("judged", time, pair, pair, evidence={"verdict": verdict})
@@ -51,45 +51,45 @@ def after(week: int, days: int) -> datetime:
 
 
 EVENTS = [
-    came("crown", 0, (None, None), (0, None)),
-    came("seat", 1, (0, None), (0, 1)),
-    judged(1, 1, (0, 1), 238, 0.3, (None, None)),
-    judged(1, 2, (0, 1), 524, 0.15, (0.09, 0.21)),
+    weekly("crown", 0, (None, None), (0, None)),
+    weekly("seat", 1, (0, None), (0, 1)),
+    evaluated(1, 1, (0, 1), 238, 0.3, (None, None)),
+    evaluated(1, 2, (0, 1), 524, 0.15, (0.09, 0.21)),
     event("promote", after(1, 2), (0, 1), (1, None)),
-    came("seat", 2, (1, None), (1, 2)),
-    judged(2, 3, (1, 2), 809, -0.05, (-0.08, -0.02)),
+    weekly("seat", 2, (1, None), (1, 2)),
+    evaluated(2, 3, (1, 2), 809, -0.05, (-0.08, -0.02)),
     event("rollback", after(2, 3), (1, 2), (1, None)),
-    came("seat", 3, (1, None), (1, 3)),
-    judged(3, 1, (1, 3), 238, "NaN", (None, None)),
-    came("withdraw", 4, (1, 3), (1, None)),
-    came("seat", 4, (1, None), (1, 4)),
-    came("superseded", 5, (1, 4), (1, 4)),
+    weekly("seat", 3, (1, None), (1, 3)),
+    evaluated(3, 1, (1, 3), 238, "NaN", (None, None)),
+    weekly("withdraw", 4, (1, 3), (1, None)),
+    weekly("seat", 4, (1, None), (1, 4)),
+    weekly("superseded", 5, (1, 4), (1, 4)),
 ]
 
 
-def test_each_week_has_its_line() -> None:
+def test_each_week_has_a_row() -> None:
     weeks = [Week(MONDAY + number * WEEK, 10.0 + number) for number in range(7)]
     head, *lines = replay_report(weeks, EVENTS)
     assert len({len(line) for line in (head, *lines)}) == 1
-    for told, expected in zip(
+    for line, expected in zip(
         lines,
         (
-            "2026-10-05 | linnerud@1 | - | the first title | Mon 2026-10-05 | - | - | - | 10 s",
+            "2026-10-05 | linnerud@1 | - | first champion | Mon 2026-10-05 | - | - | - | 10 s",
             "2026-10-12 | linnerud@1 | linnerud@2 | promoted | Wed 2026-10-14 | 2.0 d | 524 | "
             "0.150 (0.090 to 0.210) | 11 s",
             "2026-10-19 | linnerud@2 | linnerud@3 | rolled back | Thu 2026-10-22 | 3.0 d | 809 | "
             "-0.050 (-0.080 to -0.020) | 12 s",
             "2026-10-26 | linnerud@2 | linnerud@4 | replaced | Mon 2026-11-02 | 7.0 d | 238 | - | "
             "13 s",
-            "2026-11-02 | linnerud@2 | linnerud@5 | not judged yet | - | - | - | - | 14 s",
+            "2026-11-02 | linnerud@2 | linnerud@5 | not evaluated yet | - | - | - | - | 14 s",
             "2026-11-09 | - | - | superseded | - | - | - | - | 15 s",
             "2026-11-16 | - | - | nothing | - | - | - | - | 16 s",
         ),
         strict=True,
     ):
-        assert re.split(r"  +", told) == expected.split(" | ")
+        assert re.split(r"  +", line) == expected.split(" | ")
 
 
-def test_a_challenger_that_is_still_there() -> None:
+def test_a_challenger_that_is_still_deployed() -> None:
     line = replay_report([Week(MONDAY + 3 * WEEK, 1)], EVENTS[:10])[1]
-    assert line.split()[:6] == ["2026-10-26", "linnerud@2", "linnerud@4", "held", "so", "far"]
+    assert line.split()[:6] == ["2026-10-26", "linnerud@2", "linnerud@4", "on", "hold", "-"]

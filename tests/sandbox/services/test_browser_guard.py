@@ -1,4 +1,4 @@
-"""No web page reaches the sandbox, and nothing beyond this machine does."""
+"""Neither web pages nor other machines can call the sandbox."""
 
 import json
 import threading
@@ -22,8 +22,8 @@ from tests.conftest import Sandbox
 
 EVIL = "http://evil.example"
 OWN = "http://127.0.0.1:8080"
-# What Chromium sends along with <img>, with a link that is followed, and with an address that a
-# person typed; none of them has an Origin.
+# The headers that Chromium sends for <img>, for a link that is followed, and for a typed address;
+# none of them has an Origin.
 IMAGE = {"Sec-Fetch-Mode": "no-cors", "Sec-Fetch-Dest": "image"}
 LINK = {"Sec-Fetch-Mode": "navigate", "Sec-Fetch-Dest": "document", "Sec-Fetch-User": "?1"}
 TYPED = {"Sec-Fetch-Site": "none", **LINK}
@@ -32,8 +32,8 @@ METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "HEAD"]
 
 
 @pytest.fixture
-def kept(sandbox: Sandbox) -> Iterator[Blob]:
-    """An object that holds `kept`."""
+def stored_blob(sandbox: Sandbox) -> Iterator[Blob]:
+    """An object with the content `kept`."""
     project, host = sandbox.env["GOOGLE_CLOUD_PROJECT"], sandbox.env["STORAGE_EMULATOR_HOST"]
     client = Client(project, AnonymousCredentials(), client_options={"api_endpoint": host})
     blob = client.bucket(f"{project}-titleholder").blob("kept")
@@ -51,7 +51,7 @@ def paths(sandbox: Sandbox, service: str) -> list[str]:
         "STORAGE": [
             f"/storage/v1/b/{bucket}",
             "/wipe",
-            # As a form on a page could send it: it would put a model in place of another.
+            # A form on a page could send this, and replace a model.
             f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name=evil/model.joblib",
         ],
         "VERTEX_AI": [
@@ -76,13 +76,13 @@ def paths(sandbox: Sandbox, service: str) -> list[str]:
         {"Sec-Fetch-Site": "cross-site", **IMAGE},
         {"Sec-Fetch-Site": "cross-site", **LINK},
         {"Sec-Fetch-Site": "same-site", **IMAGE},
-        # A stored object that a person opened as a page.
+        # A stored object that is opened as a page.
         {"Sec-Fetch-Site": "same-origin", **IMAGE},
         {"Sec-Fetch-Site": "none", **IMAGE},
     ],
     ids=str,
 )
-def test_a_page_is_refused_and_may_read_nothing(
+def test_a_web_page_is_refused_and_can_read_nothing(
     sandbox: Sandbox, service: str, headers: dict[str, str]
 ) -> None:
     base = sandbox.env[f"{service}_EMULATOR_HOST"]
@@ -96,7 +96,7 @@ def test_a_page_is_refused_and_may_read_nothing(
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_no_answer_lets_a_page_read_it(sandbox: Sandbox, service: str) -> None:
+def test_no_response_allows_a_page_to_read_it(sandbox: Sandbox, service: str) -> None:
     base = sandbox.env[f"{service}_EMULATOR_HOST"]
     with httpx.Client(base_url=base, timeout=30) as http:
         for path in paths(sandbox, service):
@@ -106,7 +106,7 @@ def test_no_answer_lets_a_page_read_it(sandbox: Sandbox, service: str) -> None:
                 assert not [name for name in answer.headers if name.startswith("access-control")]
 
 
-def test_what_a_page_sent_was_not_stored(sandbox: Sandbox) -> None:
+def test_an_upload_by_a_page_is_not_stored(sandbox: Sandbox) -> None:
     base, bucket = sandbox.env["STORAGE_EMULATOR_HOST"], sandbox.env["GOOGLE_CLOUD_PROJECT"]
     place = f"{base}/storage/v1/b/{bucket}-titleholder/o/evil%2Fmodel.joblib"
     upload = f"{base}/upload/storage/v1/b/{bucket}-titleholder/o"
@@ -128,17 +128,19 @@ def test_what_a_page_sent_was_not_stored(sandbox: Sandbox) -> None:
     ],
     ids=str,
 )
-def test_nothing_wipes_cloud_storage(kept: Blob, sandbox: Sandbox, headers: dict[str, str]) -> None:
+def test_nothing_wipes_cloud_storage(
+    stored_blob: Blob, sandbox: Sandbox, headers: dict[str, str]
+) -> None:
     base = sandbox.env["STORAGE_EMULATOR_HOST"]
     with httpx.Client(base_url=base, timeout=30, headers=headers) as http:
         for path in ("/wipe", "/wipe?keep-buckets=1", "/wipe;x", "/%77ipe"):
             for method in METHODS:
                 assert not http.request(method, path).is_success, (method, path)
-    assert kept.download_as_bytes() == b"kept"
+    assert stored_blob.download_as_bytes() == b"kept"
 
 
 @pytest.mark.parametrize("service", SERVICES)
-def test_an_address_that_a_person_typed_is_only_read(sandbox: Sandbox, service: str) -> None:
+def test_a_typed_address_can_only_read(sandbox: Sandbox, service: str) -> None:
     base = sandbox.env[f"{service}_EMULATOR_HOST"]
     with httpx.Client(base_url=base, timeout=30, headers=TYPED) as http:
         for path in paths(sandbox, service):
@@ -149,9 +151,7 @@ def test_an_address_that_a_person_typed_is_only_read(sandbox: Sandbox, service: 
 
 
 @pytest.mark.parametrize("headers", [{}, {"Sec-Fetch-Site": "cross-site", **IMAGE}], ids=str)
-def test_the_storage_read_api_speaks_nothing_that_a_page_can(
-    sandbox: Sandbox, headers: dict[str, str]
-) -> None:
+def test_the_storage_read_api_speaks_no_http_1(sandbox: Sandbox, headers: dict[str, str]) -> None:
     base = sandbox.env["BIGQUERY_STORAGE_EMULATOR_HOST"].removeprefix("http://")
     with pytest.raises(httpx.RemoteProtocolError):
         httpx.get(f"http://{base}/", headers=headers)
@@ -177,45 +177,47 @@ def test_the_storage_read_api_speaks_nothing_that_a_page_can(
 def test_only_its_own_pages_may_call_airflow(
     method: str, headers: dict[str, str], refused: bool
 ) -> None:
-    given = httpx.Headers({"Host": "127.0.0.1:8080", **headers})
-    assert is_browser_request(method, given, own=True) is refused
+    sent = httpx.Headers({"Host": "127.0.0.1:8080", **headers})
+    assert is_browser_request(method, sent, own=True) is refused
 
 
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_a_page_in_a_browser_reaches_nothing(kept: Blob, sandbox: Sandbox, tmp_path: Path) -> None:
+def test_a_page_in_a_browser_cannot_call_the_sandbox(
+    stored_blob: Blob, sandbox: Sandbox, tmp_path: Path
+) -> None:
     hosts = [sandbox.env[f"{service}_EMULATOR_HOST"] for service in SERVICES]
     (tmp_path / "index.html").write_text("<!doctype html><title>a page</title>")
     with serving(tmp_path) as port, browser_page() as page:
         sent: list[str] = []
         answers: dict[str, int] = {}
 
-        def note_request(request: Request) -> None:
+        def on_request(request: Request) -> None:
             sent.append(request.url)
 
-        def note_answer(answer: Response) -> None:
+        def on_response(answer: Response) -> None:
             answers[answer.url] = answer.status
 
-        # Chromium sees localhost as another site than 127.0.0.1, and another port as the same.
+        # For Chromium, localhost and 127.0.0.1 are different sites; two ports are the same site.
         for home in (f"http://localhost:{port}/", f"http://127.0.0.1:{port}/"):
             for host in hosts:
                 page.goto(home)
-                page.on("request", note_request)
-                page.on("response", note_answer)
+                page.on("request", on_request)
+                page.on("response", on_response)
                 page.evaluate(SENDS, host)
                 page.evaluate("url => { location.href = url }", f"{host}/wipe?link")
                 page.wait_for_url(f"{host}/wipe?link")
-                page.remove_listener("request", note_request)
-                page.remove_listener("response", note_answer)
+                page.remove_listener("request", on_request)
+                page.remove_listener("response", on_response)
         wanted = {f"{host}{path}" for host in hosts for path in ("/wipe?link", "/wipe?image")}
         assert wanted < set(sent)
-        # The answers that Chromium shows to no page (opaque response blocking) are not seen here.
+        # Responses that Chromium hides from pages (opaque response blocking) are missing here.
         assert {f"{host}/wipe?link" for host in hosts} <= set(answers)
         assert set(answers.values()) == {403}, answers
         for host, path in zip(hosts, ("/readyz", "/", "/healthz"), strict=True):
             typed = page.goto(f"{host}{path}")
             assert typed is not None
             assert typed.status == 200
-    assert kept.download_as_bytes() == b"kept"
+    assert stored_blob.download_as_bytes() == b"kept"
 
 
 SENDS = """async host => {
@@ -231,7 +233,7 @@ SENDS = """async host => {
 
 @contextmanager
 def serving(folder: Path) -> Iterator[int]:
-    """The port of a server of that folder's files, on 127.0.0.1."""
+    """Serve the folder's files on 127.0.0.1, and yield the port."""
 
     class Quiet(SimpleHTTPRequestHandler):
         def log_message(self, *_: object) -> None:
@@ -249,7 +251,7 @@ def serving(folder: Path) -> Iterator[int]:
 
 @contextmanager
 def browser_page() -> Iterator[Page]:
-    """A page of Chromium."""
+    """A page in Chromium."""
     with sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         yield chromium.new_page()
@@ -257,11 +259,11 @@ def browser_page() -> Iterator[Page]:
 
 
 def test_everything_listens_on_this_machine_only(sandbox: Sandbox) -> None:
-    assert listens_here_only(sandbox)
+    assert listens_on_loopback_only(sandbox)
 
 
-def listens_here_only(sandbox: Sandbox) -> bool:
-    """Whether each port that the sandbox names is listened on, and nothing beyond this machine."""
+def listens_on_loopback_only(sandbox: Sandbox) -> bool:
+    """Whether a process listens on each port of the sandbox, and all listen on loopback only."""
     state = json.loads((sandbox.var / "sandbox.json").read_text())
     found = set()
     for running in state["processes"].values():

@@ -1,4 +1,4 @@
-"""The server's clock, moved: what is stamped then, and what becomes of what runs."""
+"""The server's clock: times of resources and operations after it is moved."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,27 +13,27 @@ DEPLOY = Durations().deploy
 
 
 @pytest.fixture
-def moved(own_vertex: Any) -> Any:
-    """Puts the clock of the test's own server to that time; gives the answer."""
+def move_clock(own_vertex: Any) -> Any:
+    """A function that sets the clock of the test's own server."""
 
     def move(to: datetime) -> dict[str, Any]:
-        answer = own_vertex.http.put(PATH, json={"now": to.isoformat()})
-        assert answer.status_code == 200, answer.text
-        return answer.json()
+        response = own_vertex.http.put(PATH, json={"now": to.isoformat()})
+        assert response.status_code == 200, response.text
+        return response.json()
 
     return move
 
 
-def test_it_is_neutral_moved_and_neutral_again(own_vertex: Any, moved: Any) -> None:
+def test_the_clock_is_moved_and_reset(own_vertex: Any, move_clock: Any) -> None:
     now = own_vertex.clock.now
     assert own_vertex.http.get(PATH).json() == {"now": now.isoformat(), "offsetSeconds": 0}
-    assert moved(now - WEEK) == {
+    assert move_clock(now - WEEK) == {
         "now": (now - WEEK).isoformat(),
         "offsetSeconds": -WEEK.total_seconds(),
     }
     own_vertex.clock.advance(90)
-    told = own_vertex.http.get(PATH).json()
-    assert datetime.fromisoformat(told["now"]) == now - WEEK + timedelta(seconds=90)
+    clock = own_vertex.http.get(PATH).json()
+    assert datetime.fromisoformat(clock["now"]) == now - WEEK + timedelta(seconds=90)
 
     endpoint = own_vertex.endpoint("x")
     assert endpoint.create_time < now - WEEK + timedelta(minutes=10)
@@ -45,25 +45,25 @@ def test_it_is_neutral_moved_and_neutral_again(own_vertex: Any, moved: Any) -> N
     assert updated.update_time - endpoint.create_time == WEEK
 
 
-def test_what_runs_is_over_once_the_clock_is_moved_past_its_end(
-    own_vertex: Any, moved: Any
+def test_an_operation_ends_when_the_clock_is_moved_past_its_end(
+    own_vertex: Any, move_clock: Any
 ) -> None:
     future = own_vertex.endpoints.create_endpoint(
         parent=own_vertex.parent, endpoint={"display_name": "x"}
     )
     assert not own_vertex.http.get(f"/v1/{future.operation.name}").json().get("done")
-    moved(own_vertex.clock.now + WEEK)
+    move_clock(own_vertex.clock.now + WEEK)
     assert own_vertex.http.get(f"/v1/{future.operation.name}").json()["done"]
 
 
-def test_what_runs_takes_its_time_anew_when_the_clock_is_set_back(
-    own_vertex: Any, moved: Any, bucket: Any
+def test_an_operation_restarts_its_time_when_the_clock_is_set_back(
+    own_vertex: Any, move_clock: Any, bucket: Any
 ) -> None:
     endpoint = own_vertex.endpoint("x").name
     model = own_vertex.upload(bucket.put_constant(1)).model
     name = own_vertex.deploy(endpoint, model, {"0": 100}).operation.name
     own_vertex.clock.advance(DEPLOY / 2)
-    moved(own_vertex.clock.now - WEEK)
+    move_clock(own_vertex.clock.now - WEEK)
     path = f"/v1/{name}"
     assert not own_vertex.http.get(path).json().get("done")
     own_vertex.clock.advance(DEPLOY * 0.95)
@@ -92,14 +92,14 @@ def test_what_runs_takes_its_time_anew_when_the_clock_is_set_back(
     ],
     ids=str,
 )
-def test_what_is_no_time_moves_nothing(own_vertex: Any, body: dict[str, Any]) -> None:
+def test_an_invalid_time_is_refused(own_vertex: Any, body: dict[str, Any]) -> None:
     refused = own_vertex.http.put(PATH, json=body)
     assert refused.status_code == 400
-    assert "Say to what time with its zone" in refused.json()["error"]["message"]
+    assert "Send a time with a time zone" in refused.json()["error"]["message"]
     assert own_vertex.http.get(PATH).json()["offsetSeconds"] == 0
 
 
-def test_who_may_not_and_what_is_not_there(own_vertex: Any) -> None:
+def test_web_pages_and_other_methods_are_refused(own_vertex: Any) -> None:
     body = {"now": datetime(2026, 1, 1, tzinfo=UTC).isoformat()}
     page = own_vertex.http.put(PATH, json=body, headers={"Origin": "http://evil.example"})
     assert page.status_code == 403
@@ -107,6 +107,6 @@ def test_who_may_not_and_what_is_not_there(own_vertex: Any) -> None:
     assert own_vertex.http.get(PATH).json()["offsetSeconds"] == 0
 
 
-def test_a_server_with_faults_has_it_too(faulty_vertex: Any) -> None:
-    told = faulty_vertex.http.get(PATH).json()
-    assert told == {"now": faulty_vertex.clock.now.isoformat(), "offsetSeconds": 0}
+def test_a_server_with_faults_has_a_clock(faulty_vertex: Any) -> None:
+    clock = faulty_vertex.http.get(PATH).json()
+    assert clock == {"now": faulty_vertex.clock.now.isoformat(), "offsetSeconds": 0}

@@ -1,4 +1,4 @@
-"""What is there after the server was killed, at any moment."""
+"""The state after a kill of the server at any moment."""
 
 import random
 import signal
@@ -11,15 +11,12 @@ from typing import Any
 import pytest
 import requests
 from google.api_core import exceptions
-from google.api_core.client_options import ClientOptions
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
 from sandbox.vertex.endpoints.traffic import check_split
-from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT
-from tests.sandbox.kill_helper import Mortal
+from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT, google_clients
+from tests.sandbox.kill_helper import KillableServer
 from tests.sandbox.vertex.pipelines import samples
 
 LOCATION = f"projects/{PROJECT}/locations/us-central1"
@@ -27,11 +24,11 @@ LOCATION = f"projects/{PROJECT}/locations/us-central1"
 
 @dataclass(frozen=True)
 class Known:
-    """An endpoint and its model, as far as the server has acknowledged them."""
+    """The acknowledged state of an endpoint and its model."""
 
     versions: tuple[str, ...] = ("1",)
     champion: str = ""
-    """Which version has the alias."""
+    """The version with the alias."""
     deployed: tuple[tuple[str, str], ...] = ()
     """Deployed ids, each with its version."""
     split: tuple[tuple[str, int], ...] = ()
@@ -43,28 +40,21 @@ Change = tuple[Known, Callable[[], Any]]
 
 @dataclass
 class Worker:
-    """The only one who changes its endpoint and model."""
+    """A client with its own endpoint and model, which no other client changes."""
 
     url: str
     number: int
     artifact: str
     chance: random.Random
     known: Known = Known()
-    pending: Known | None = None
-    """What may have become of it: a change was sent, and nothing came back."""
+    attempted: Known | None = None
+    """The possible state after a change without a response."""
     done: int = 0
     operations: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
-        options: dict[str, Any] = {
-            "transport": "rest",
-            "credentials": AnonymousCredentials(),
-            "client_options": ClientOptions(api_endpoint=self.url),
-        }
-        self.endpoints = aiplatform_v1.EndpointServiceClient(**options)
-        self.models = aiplatform_v1.ModelServiceClient(**options)
-        self.predictions = aiplatform_v1.PredictionServiceClient(**options)
-        self.jobs = aiplatform_v1.PipelineServiceClient(**options)
+        clients = google_clients(self.url)
+        self.endpoints, self.models, self.predictions, self.jobs = clients
         self.endpoint = f"{LOCATION}/endpoints/e{self.number}"
         self.model = f"{LOCATION}/models/m{self.number}"
 
@@ -83,14 +73,14 @@ class Worker:
         self._over(self._upload(model_id=f"m{self.number}"))
 
     def work(self) -> None:
-        """Change one thing after the other, until the server is gone."""
+        """Send changes until the server ends."""
         try:
             while True:
-                self.pending, call = self.chance.choice(self._changes())
-                answer = call()
-                if hasattr(answer, "operation"):
-                    self._over(answer)
-                self.known, self.pending = self.pending, None
+                self.attempted, call = self.chance.choice(self._changes())
+                response = call()
+                if hasattr(response, "operation"):
+                    self._over(response)
+                self.known, self.attempted = self.attempted, None
                 self.done += 1
         except (requests.exceptions.RequestException, exceptions.ServiceUnavailable):
             pass
@@ -158,14 +148,16 @@ class Worker:
                     ),
                 )
             )
-            gone = self.chance.choice(ids)
-            rest = tuple(one for one in known.deployed if one[0] != gone)
-            left = self._split([one for one, _ in rest])
+            removed = self.chance.choice(ids)
+            rest = tuple(one for one in known.deployed if one[0] != removed)
+            remaining = self._split([one for one, _ in rest])
             changes.append(
                 (
-                    replace(known, deployed=rest, split=left),
+                    replace(known, deployed=rest, split=remaining),
                     lambda: self.endpoints.undeploy_model(
-                        endpoint=self.endpoint, deployed_model_id=gone, traffic_split=dict(left)
+                        endpoint=self.endpoint,
+                        deployed_model_id=removed,
+                        traffic_split=dict(remaining),
                     ),
                 )
             )
@@ -177,8 +169,8 @@ class Worker:
         first = self.chance.randrange(1, 100)
         return ((ids[0], first), (ids[1], 100 - first))
 
-    def look(self) -> Known:
-        """What the server says now; fails for what contradicts itself."""
+    def observe(self) -> Known:
+        """The current state; fails if it is inconsistent."""
         endpoint = self.endpoints.get_endpoint(name=self.endpoint)
         ids = [one.id for one in endpoint.deployed_models]
         assert len(ids) == len(set(ids))
@@ -198,23 +190,23 @@ class Worker:
         )
 
     def check(self) -> None:
-        """Everything acknowledged is there; what was not is there wholly or not at all."""
-        now = self.look()
-        possible = [_sorted(self.known)] + ([_sorted(self.pending)] if self.pending else [])
+        """Every acknowledged change is there; any other one is there completely or not at all."""
+        now = self.observe()
+        possible = [_sorted(self.known)] + ([_sorted(self.attempted)] if self.attempted else [])
         assert _sorted(now) in possible, f"{now} is none of {possible}"
         for parent in (self.endpoint, self.model):
             for operation in self._listed(parent):
                 assert operation.done, operation
                 if operation.name not in self.operations:
-                    # It did what it says, or failed and did not.
-                    happened = bool(self.pending) and _sorted(now) == possible[-1]
+                    # It succeeded and made its change, or failed and did not.
+                    happened = bool(self.attempted) and _sorted(now) == possible[-1]
                     same = len(possible) == 2 and possible[0] == possible[1]
                     assert same or happened is not bool(operation.error.code), operation
                     self.operations.add(operation.name)
-        self.known, self.pending = now, None
+        self.known, self.attempted = now, None
         if now.split:
-            answer = self.predictions.predict(endpoint=self.endpoint, instances=[[1.0, 2.0, 3.0]])
-            assert answer.deployed_model_id in dict(now.split)
+            response = self.predictions.predict(endpoint=self.endpoint, instances=[[1.0, 2.0, 3.0]])
+            assert response.deployed_model_id in dict(now.split)
 
     def _listed(self, parent: str) -> list[Any]:
         request = {"name": parent, "page_size": 1000}
@@ -238,18 +230,18 @@ def submit(worker: Worker, number: int, pid_file: Path, bucket: Any) -> str:
     ).name
 
 
-def killed_again_and_again(
-    mortal: Mortal, bucket: Any, folder: Path, kills: int, seed: int
+def run_with_kills(
+    server: KillableServer, bucket: Any, folder: Path, kills: int, seed: int
 ) -> Iterator[Worker]:
-    """Yields the workers at the end, after as many lives of the server."""
+    """Kill and restart the server `kills` times, check after each, and yield the workers."""
     chance = random.Random(seed)
     print(f"seed {seed}")
     artifact = bucket.put_constant(1)
-    workers = [Worker(mortal.url, n, artifact, random.Random(seed + n)) for n in (1, 2)]
+    workers = [Worker(server.url, n, artifact, random.Random(seed + n)) for n in (1, 2)]
     jobs: dict[str, bool] = {}
     jobs_failed: list[str] = []
     try:
-        mortal.start()
+        server.start()
         for worker in workers:
             worker.set_up()
         for life in range(kills):
@@ -263,11 +255,11 @@ def killed_again_and_again(
             for name in jobs:
                 state = workers[0].jobs.get_pipeline_job(name=name).state.name
                 jobs[name] = state == "PIPELINE_STATE_RUNNING"
-            mortal.end(signal.SIGTERM if life % 5 == 4 else signal.SIGKILL)
+            server.end(signal.SIGTERM if life % 5 == 4 else signal.SIGKILL)
             for thread in threads:
                 thread.join(30)
                 assert not thread.is_alive()
-            mortal.start()
+            server.start()
             for worker in workers:
                 worker.check()
             for name, ran in jobs.items():
@@ -281,18 +273,18 @@ def killed_again_and_again(
     finally:
         for worker in workers:
             worker.close()
-        mortal.close()
+        server.close()
 
 
 @pytest.mark.parametrize(
     ("forked", "kills"),
     [(True, 10), pytest.param(False, 30, marks=pytest.mark.long)],
-    ids=["forked", "anew"],
+    ids=["forked", "new process"],
 )
-def test_killed_at_any_moment_nothing_acknowledged_is_lost(
+def test_a_kill_at_any_moment_loses_no_acknowledged_change(
     bucket: Any, tmp_path: Path, forked: bool, kills: int
 ) -> None:
-    mortal = Mortal(tmp_path / "home", bucket.host, forked=forked)
+    server = KillableServer(tmp_path / "home", bucket.host, forked=forked)
     seed = random.SystemRandom().randrange(10**6)
-    done = [one.done for one in killed_again_and_again(mortal, bucket, tmp_path, kills, seed)]
+    done = [one.done for one in run_with_kills(server, bucket, tmp_path, kills, seed)]
     assert min(done) >= kills, "too little happened to prove anything"

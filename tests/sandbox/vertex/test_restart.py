@@ -1,4 +1,4 @@
-"""What is there again after the server stopped."""
+"""Resources and operations after a restart of the server."""
 
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from sandbox.vertex.store import Store
 BODY = {"instances": [[1.0, 2.0, 3.0]]}
 
 
-def test_everything_is_there_again(own_vertex: Any, bucket: Any) -> None:
+def test_all_resources_survive_a_restart(own_vertex: Any, bucket: Any) -> None:
     vertex = own_vertex
     endpoint = vertex.endpoint(labels={"champion": "1"}).name
     model = vertex.upload(bucket.put_constant(7), model={"version_aliases": ["golden"]}).model
@@ -43,7 +43,7 @@ def test_a_second_server_on_the_same_home_is_refused(own_vertex: Any, tmp_path: 
     own_vertex.restart()
 
 
-def test_what_was_running_has_failed_and_can_be_sent_again(own_vertex: Any, bucket: Any) -> None:
+def test_a_running_operation_has_failed_and_can_be_repeated(own_vertex: Any, bucket: Any) -> None:
     vertex = own_vertex
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(7)).model
@@ -60,7 +60,9 @@ def test_what_was_running_has_failed_and_can_be_sent_again(own_vertex: Any, buck
     assert vertex.endpoints.get_endpoint(name=endpoint).traffic_split == {"1": 100}
 
 
-def test_a_model_whose_file_is_gone_says_so(own_vertex: Any, bucket: Any) -> None:
+def test_a_model_with_a_broken_file_is_unavailable_after_a_restart(
+    own_vertex: Any, bucket: Any
+) -> None:
     vertex = own_vertex
     endpoint = vertex.endpoint().name
     uri = bucket.put_constant(8)
@@ -70,6 +72,6 @@ def test_a_model_whose_file_is_gone_says_so(own_vertex: Any, bucket: Any) -> Non
     vertex.restart()
     with pytest.raises(exceptions.ServiceUnavailable, match="after a restart"):
         vertex.predictions.predict(endpoint=endpoint, instances=BODY["instances"])
-    # Once it is back, it serves again.
+    # With the file restored, it serves again.
     bucket.put_constant(8)
     assert vertex.http.post(f"/v1/{endpoint}:predict", json=BODY).status_code == 200

@@ -1,4 +1,4 @@
-"""The high-level SDK, as people use it, against the server as a process of its own."""
+"""The high-level SDK, with the server in a separate process."""
 
 import os
 import signal
@@ -26,7 +26,7 @@ IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 def process(
     bucket: Any, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[str, subprocess.Popen[str]]]:
-    """`python -m sandbox.vertex`, ready."""
+    """A running `python -m sandbox.vertex`."""
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
     server = subprocess.Popen(
@@ -70,7 +70,7 @@ def sdk(process: tuple[str, Any]) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("sdk")
-def test_a_challenger_takes_the_place_of_another(bucket: Any) -> None:
+def test_a_challenger_is_replaced(bucket: Any) -> None:
     endpoint = aiplatform.Endpoint.create(display_name="linnerud", labels={"team": "ml"})
     registered = aiplatform.Model.upload(
         display_name="linnerud",
@@ -118,9 +118,9 @@ def test_a_challenger_takes_the_place_of_another(bucket: Any) -> None:
     assert aiplatform.Model("linnerud@champion").version_id == "3"
     endpoint.update(traffic_split={models["challenger"].id: 100}, labels={"champion": "3"})
     assert endpoint.labels == {"champion": "3"}
-    # The SDK sends the etag that it read; after the alias moved, that is an old one.
+    # The SDK sends the etag that it read, which is outdated after the alias was moved.
     with pytest.raises(exceptions.Conflict, match="etag"):
-        registered.update(description="old")
+        registered.update(description="outdated")
     aiplatform.Model("linnerud").update(description="exercises")
     assert aiplatform.Model("linnerud").description == "exercises"
 
@@ -130,12 +130,12 @@ def test_a_challenger_takes_the_place_of_another(bucket: Any) -> None:
     assert aiplatform.Model.list() == []
 
 
-def test_the_process_listens_on_loopback_only_and_ends_when_asked(
+def test_the_process_listens_on_loopback_only_and_ends_on_sigterm(
     process: tuple[str, subprocess.Popen[str]],
 ) -> None:
     url, server = process
     port = int(url.rpartition(":")[2])
-    # Another loopback address: it would answer if the server listened on all of them.
+    # Another loopback address, which would respond if the server listened on all of them.
     with (
         pytest.raises(ConnectionRefusedError),
         socket.create_connection(("127.0.0.2", port), timeout=2),
@@ -148,7 +148,7 @@ def test_the_process_listens_on_loopback_only_and_ends_when_asked(
 
 
 @pytest.mark.parametrize(
-    ("arguments", "storage", "why"),
+    ("arguments", "storage", "message"),
     [
         (["--host", "192.0.2.1"], "http://127.0.0.1:1", "127.0.0.1 only"),
         (["--host", "localhost"], "http://127.0.0.1:1", "127.0.0.1 only"),
@@ -157,16 +157,16 @@ def test_the_process_listens_on_loopback_only_and_ends_when_asked(
         ([], "", "STORAGE_EMULATOR_HOST"),
     ],
 )
-def test_what_it_does_not_start_with(
+def test_invalid_arguments_are_refused(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],
     arguments: list[str],
     storage: str,
-    why: str,
+    message: str,
 ) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", storage)
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         main(["--port", "1", "--home", str(tmp_path), "--project", "demo", *arguments])
-    assert ended.value.code == 2
-    assert why in capsys.readouterr().err
+    assert raised.value.code == 2
+    assert message in capsys.readouterr().err

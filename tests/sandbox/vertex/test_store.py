@@ -1,4 +1,4 @@
-"""Files that are none of the store's, and disks that are full."""
+"""The store: invalid files, full disks, transactions."""
 
 import random
 import sqlite3
@@ -67,7 +67,7 @@ def _no_message(path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "spoil",
+    "damage",
     [
         _not_sqlite,
         _other_program,
@@ -78,8 +78,8 @@ def _no_message(path: Path) -> None:
         _no_message,
     ],
 )
-def test_a_file_that_is_foreign_or_damaged_is_refused(
-    spoil: Callable[[Path], None],
+def test_a_foreign_or_damaged_file_is_refused(
+    damage: Callable[[Path], None],
     tmp_path: Path,
     bucket: Any,
     monkeypatch: pytest.MonkeyPatch,
@@ -87,18 +87,18 @@ def test_a_file_that_is_foreign_or_damaged_is_refused(
 ) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", bucket.host)
     path = tmp_path / "vertex.sqlite"
-    spoil(path)
+    damage(path)
     before = path.read_bytes()
-    with pytest.raises(SystemExit) as ended:
+    with pytest.raises(SystemExit) as raised:
         server.main(["--port", "1", "--home", str(tmp_path), "--project", PROJECT])
-    assert ended.value.code == 2
-    said = capsys.readouterr().err.splitlines()[-1]
-    assert f"{path} is not a store of the sandbox's Vertex AI, or is damaged (" in said
-    assert said.endswith("move it away, or delete it to start anew.")
+    assert raised.value.code == 2
+    error = capsys.readouterr().err.splitlines()[-1]
+    assert f"{path} is not a store of the sandbox's Vertex AI, or is damaged (" in error
+    assert error.endswith("move it away, or delete it to start with an empty store.")
     assert path.read_bytes() == before
 
 
-def test_a_home_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
+def test_an_invalid_home_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     for path in (tmp_path / "file" / "vertex.sqlite", tmp_path / "folder"):
@@ -106,7 +106,7 @@ def test_a_home_that_cannot_be_one_is_refused(tmp_path: Path) -> None:
             Store(path)
 
 
-def test_a_full_disk_fails_the_change_and_not_the_store(tmp_path: Path) -> None:
+def test_a_full_disk_fails_the_change_but_not_the_store(tmp_path: Path) -> None:
     store = Store(tmp_path / "vertex.sqlite")
     try:
         (pages,) = store._db.execute("PRAGMA page_count").fetchone()
@@ -128,7 +128,7 @@ def test_a_full_disk_fails_the_change_and_not_the_store(tmp_path: Path) -> None:
         store.close()
 
 
-def test_what_waits_for_a_commit_is_done_once_it_is_there_and_dropped_when_it_fails(
+def test_after_commit_runs_after_a_commit_and_not_after_a_rollback(
     tmp_path: Path,
 ) -> None:
     store, done = Store(tmp_path / "vertex.sqlite"), []

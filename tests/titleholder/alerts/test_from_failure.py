@@ -17,7 +17,7 @@ from titleholder.alerts.from_failure import (
     alert_for_task,
 )
 from titleholder.alerts.text import inert
-from titleholder.freshness import Finding, Outcome
+from titleholder.freshness import Finding, FreshnessState
 from titleholder.intervals import Interval
 
 WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
@@ -84,7 +84,7 @@ def test_alerts_for_a_run_without_a_failed_task_and_for_a_late_run() -> None:
 def test_a_stale_source_alert_says_how_late_it_is_and_until_when_the_run_waits() -> None:
     end = datetime(2026, 11, 16, 3, tzinfo=UTC)
     finding = Finding(
-        Outcome.STALE,
+        FreshnessState.STALE,
         "p.d.t has no row; waiting until 2026-11-16 15:00 UTC",
         end + timedelta(hours=12),
     )

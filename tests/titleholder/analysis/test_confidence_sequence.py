@@ -1,4 +1,4 @@
-"""The interval: its formula by hand, two independent libraries beside it, and its shape."""
+"""The confidence sequence: examples by hand, two independent libraries, and properties."""
 
 import math
 import statistics
@@ -25,9 +25,9 @@ def test_the_examples_in_the_comments() -> None:
     assert radius(1000, 0.05, 0.01) == pytest.approx(0.0960640, abs=1e-7)
 
 
-# (1 + i * 7919 mod 1009) cannot be mistaken for another generator's numbers.
+# A fixed sequence, independent of any random generator.
 ROWS = [i * 7919 % 1009 / 1009 - 0.45 for i in range(1, 5001)]
-# alpha, tuned for, n, low, high: AsymptoticCS(alpha, t_opt, min_samples=100) of ville 0.1.0.
+# alpha, planned rows, n, low, high: AsymptoticCS(alpha, t_opt, min_samples=100) of ville 0.1.0.
 VILLE = [
     (0.05, 500, 100, -0.03479460653810784, 0.15963107829231982),
     (0.05, 500, 500, 0.010220058801352377, 0.08850342980122447),
@@ -45,12 +45,12 @@ VILLE = [
 
 
 @pytest.mark.parametrize(("alpha", "planned_rows", "n", "low", "high"), VILLE)
-def test_ville_gives_the_same(
+def test_ville_gives_the_same_interval(
     alpha: float, planned_rows: int, n: int, low: float, high: float
 ) -> None:
-    """It finds rho by a numeric search, so the last digits differ: by 1.1e-8 at most."""
-    seen = ROWS[:n]
-    ours = interval(n, statistics.fmean(seen), statistics.variance(seen), alpha, planned_rows)
+    """It finds rho by a numeric search; the difference is at most 1.1e-8."""
+    values = ROWS[:n]
+    ours = interval(n, statistics.fmean(values), statistics.variance(values), alpha, planned_rows)
     assert ours == pytest.approx((low, high), abs=1e-6)
 
 
@@ -63,18 +63,20 @@ SAVVI = [
 
 
 @pytest.mark.parametrize(("n", "low", "high", "wider"), SAVVI)
-def test_savvi_does_another_method_that_comes_to_the_same(
+def test_savvi_gives_a_slightly_wider_interval_by_another_method(
     n: int, low: float, high: float, wider: float
 ) -> None:
-    """Lindon and others' mixture for the t statistic of a normal sample, with the same mixing
-    variance: not asymptotic, so it pays for the unknown variance, the less the more rows."""
-    seen = ROWS[:n]
-    ours = interval(n, statistics.fmean(seen), statistics.variance(seen), 0.05, 500)
+    """Lindon et al., the mixture for the t statistic of a normal sample, with the same mixing
+    variance. It is not asymptotic, so it is wider, and less so with more rows."""
+    values = ROWS[:n]
+    ours = interval(n, statistics.fmean(values), statistics.variance(values), 0.05, 500)
     assert 1 < (high - low) / (ours[1] - ours[0]) < 1 + wider
 
 
 @given(alphas, st.integers(1, 10**6))
-def test_rho_solves_its_equation_and_is_the_tightest(alpha: float, planned_rows: int) -> None:
+def test_rho_solves_its_equation_and_gives_the_narrowest_interval(
+    alpha: float, planned_rows: int
+) -> None:
     best = rho_squared(alpha, planned_rows)
     x = best * planned_rows
     assert x == pytest.approx(math.log1p(x) - 2 * math.log(alpha), rel=1e-12)
@@ -83,17 +85,17 @@ def test_rho_solves_its_equation_and_is_the_tightest(alpha: float, planned_rows:
 
 
 @given(alphas, st.integers(1, 10**6), rows, rows)
-def test_it_shrinks_with_n(alpha: float, planned_rows: int, one: int, other: int) -> None:
-    fewer, more = sorted((one, other))
+def test_the_radius_falls_with_n(alpha: float, planned_rows: int, first: int, second: int) -> None:
+    fewer, more = sorted((first, second))
     rho2 = rho_squared(alpha, planned_rows)
     assert radius(more, alpha, rho2) <= radius(fewer, alpha, rho2)
-    # And never to less than the interval for one look.
+    # It stays wider than the interval for one look.
     quantile = statistics.NormalDist().inv_cdf(1 - alpha / 2)
     assert radius(more, alpha, rho2) * math.sqrt(more) > quantile
 
 
 @given(alphas, rows, st.floats(-1e6, 1e6), st.floats(1e-6, 1e6), st.integers(-20, 20))
-def test_the_unit_does_not_matter(
+def test_the_interval_scales_with_the_unit(
     alpha: float, n: int, mean: float, variance: float, power: int
 ) -> None:
     scale = 2.0**power

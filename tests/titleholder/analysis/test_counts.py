@@ -1,4 +1,4 @@
-"""Counts are believed only where there can be rows that have them all."""
+"""Counts are consistent exactly if some set of rows has all of them."""
 
 import itertools
 from dataclasses import replace
@@ -6,59 +6,61 @@ from dataclasses import replace
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.titleholder.analysis.test_verdict import BETTER, COUNTS, DUEL, RULES, evidence
+from tests.titleholder.analysis.test_verdict import BETTER, CONTEXT, COUNTS, RULES, evidence
 from titleholder.analysis.counts import contradiction
 from titleholder.analysis.verdict import Outcome, verdict
 
-# What one row adds to each of COUNTS, by docs/duel.md. One that is not usable is not scored, nor
-# is one without any label; a bad prediction is none, whichever target's label the row has.
-UNUSABLE = [(1, labelled, 1, 0, 0, 0, 0, 0) for labelled in (0, 1)]
+# What one row adds to each of COUNTS, by docs/reference/duel.md. A skipped row and a row without
+# any label are not scored; a prediction is valid or invalid, whichever target's label the row has.
+SKIPPED = [(1, labelled, 1, 0, 0, 0, 0, 0) for labelled in (0, 1)]
 UNSCORED = [(1, 0, 0, 0, 0, 0, 0, 0)]
 SCORED = [
     (1, labelled, 0, labelled * one, labelled * other, labelled * one * other, 1 - one, 1 - other)
     for labelled, one, other in itertools.product((0, 1), repeat=3)
 ]
-KINDS = [*UNUSABLE, *UNSCORED, *SCORED]
-FEW = 3
-SOUND = evidence(BETTER)
+ROW_KINDS = [*SKIPPED, *UNSCORED, *SCORED]
+MAX_ROWS = 3
+VALID = evidence(BETTER)
 
 
 def total(rows: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
     return tuple(map(sum, zip(*rows, strict=True))) or (0,) * len(COUNTS)
 
 
-def wrong(counts: tuple[int, ...]) -> str:
+def contradiction_in(counts: tuple[int, ...]) -> str:
     rows, labelled = counts[:2]
     named = dict(zip(COUNTS, counts, strict=True))
-    return contradiction(replace(SOUND, **named, coverage=labelled / rows if rows else 0.0))
+    return contradiction(replace(VALID, **named, coverage=labelled / rows if rows else 0.0))
 
 
-def test_exactly_the_counts_that_some_rows_have_are_believed() -> None:
-    """Every eight numbers up to three are tried, on every duel of up to three rows."""
-    there_are = {
+def test_counts_are_consistent_exactly_if_some_rows_have_them() -> None:
+    """All combinations of counts up to three, against all duels of up to three rows."""
+    possible = {
         total(rows)
-        for number in range(FEW + 1)
-        for rows in itertools.combinations_with_replacement(KINDS, number)
+        for number in range(MAX_ROWS + 1)
+        for rows in itertools.combinations_with_replacement(ROW_KINDS, number)
     }
-    for counts in itertools.product(range(FEW + 1), repeat=len(COUNTS)):
-        assert (wrong(counts) == "") == (counts in there_are), counts
+    for counts in itertools.product(range(MAX_ROWS + 1), repeat=len(COUNTS)):
+        assert (contradiction_in(counts) == "") == (counts in possible), counts
 
 
 numbers = st.sampled_from([0, 1, 50, 99, 100, 101, 999, 1000, 1001, 2000])
-duels = st.lists(st.tuples(st.sampled_from(KINDS), numbers), min_size=1, max_size=4)
+duels = st.lists(st.tuples(st.sampled_from(ROW_KINDS), numbers), min_size=1, max_size=4)
 
 
 @given(duels)
-def test_no_rows_contradict_themselves(duel: list[tuple[tuple[int, ...], int]]) -> None:
-    assert wrong(total(tuple(tuple(n * one for one in kind) for kind, n in duel))) == ""
+def test_the_counts_of_any_rows_are_consistent(duel: list[tuple[tuple[int, ...], int]]) -> None:
+    assert (
+        contradiction_in(total(tuple(tuple(n * count for count in kind) for kind, n in duel))) == ""
+    )
 
 
 @given(st.dictionaries(st.sampled_from([*COUNTS, "coverage"]), numbers | st.floats(0, 1)))
 def test_no_inconsistent_evidence_is_ever_promoted(changes: dict[str, float]) -> None:
-    """The rest of it is as good as can be: 1,000 rows, and a better challenger."""
-    assert verdict(SOUND, RULES, DUEL).outcome is Outcome.PROMOTE
-    found = replace(SOUND, **changes)
-    if verdict(found, RULES, DUEL).outcome is Outcome.PROMOTE:
+    """All other evidence is in favour of the challenger."""
+    assert verdict(VALID, RULES, CONTEXT).outcome is Outcome.PROMOTE
+    found = replace(VALID, **changes)
+    if verdict(found, RULES, CONTEXT).outcome is Outcome.PROMOTE:
         assert contradiction(found) == ""
         assert found.n == found.champion_rows == found.challenger_rows
         assert found.n <= found.rows_labelled <= found.rows

@@ -1,5 +1,5 @@
 import math
-from dataclasses import fields, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,6 @@ from titleholder.analysis.duel_job import (
     duel_parameters,
     duel_result,
     parse_evidence,
-    rules_of,
 )
 from titleholder.analysis.evaluate import DuelResult, Evaluation, evaluate, evaluation_context
 from titleholder.analysis.guardrails import LiveObservations
@@ -20,7 +19,6 @@ from titleholder.analysis.limits import ArmMetrics
 from titleholder.analysis.pair import ModelPair, RegisteredModel
 from titleholder.analysis.verdict import Outcome
 from titleholder.config.duel import Duel
-from titleholder.config.duel import Duel as Section
 from titleholder.config.loader import load_model
 from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, PipelineError
@@ -37,7 +35,7 @@ PAIR = ModelPair(
     RegisteredModel("1", "linnerud@1", "gs://b/1", "1" * 64, "2026-11-09T03:00:00Z"),
     RegisteredModel("2", "linnerud@2", "gs://b/2", "2" * 64, "2026-11-16T03:00:00Z"),
 )
-PLACES = {"project": "p", "location": "l", "source_table": "p.d.t", "artifact_root": "gs://b"}
+ENVIRONMENT = {"project": "p", "location": "l", "source_table": "p.d.t", "artifact_root": "gs://b"}
 RAW = {
     "loss": "absolute",
     "primary_target": "chins",
@@ -65,23 +63,25 @@ RAW = {
 }
 
 
-def section() -> Section:
+def duel() -> Duel:
     assert CONFIG.duel is not None
     return CONFIG.duel
 
 
-def test_the_duel_is_given_what_it_asks_for() -> None:
-    given = duel_parameters(CONFIG, section(), PLACES, PAIR, NOW)
+def test_the_parameters_are_those_of_the_template() -> None:
+    parameters = duel_parameters(CONFIG, duel(), ENVIRONMENT, PAIR, NOW)
     spec = yaml.safe_load((ROOT / "pipeline" / "compiled" / "duel.yaml").read_text())
-    asked = spec["root"]["inputDefinitions"]["parameters"]
-    assert given.keys() <= asked.keys()
-    assert {name for name, one in asked.items() if not one.get("isOptional")} <= given.keys()
-    assert given["labels_until"] == "2026-11-19T23:00:00Z", "six hours before"
-    assert given["challenger_sha256"] == "2" * 64
-    assert given["champion_data_interval_end"] == "2026-11-09T03:00:00Z"
+    declared = spec["root"]["inputDefinitions"]["parameters"]
+    assert parameters.keys() <= declared.keys()
+    assert {
+        name for name, one in declared.items() if not one.get("isOptional")
+    } <= parameters.keys()
+    assert parameters["labels_until"] == "2026-11-19T23:00:00Z", "six hours before"
+    assert parameters["challenger_sha256"] == "2" * 64
+    assert parameters["champion_data_interval_end"] == "2026-11-09T03:00:00Z"
 
 
-def test_its_name_is_the_pair_and_the_day() -> None:
+def test_the_job_name_has_the_pair_and_the_time() -> None:
     run = DuelJob("linnerud", "2990322000", "2991330000", NOW)
     assert run.name == "linnerud-duel-2990322000-2991330000-20261120t0500-g0"
     assert run.next_generation().name.endswith("-g1")
@@ -90,30 +90,7 @@ def test_its_name_is_the_pair_and_the_day() -> None:
         replace(run, generation=99).next_generation()
 
 
-def test_every_rule_comes_from_the_file() -> None:
-    changed = section().model_copy(
-        update={
-            "loss": "log_loss",
-            "hypothesis": "non_inferiority",
-            "margin": 0.5,
-            "alpha": 0.01,
-            "min_rows": 7,
-            "planned_rows": 8,
-            "min_label_coverage": 0.5,
-            "max_evidence_age": timedelta(1),
-            "min_duration": timedelta(2),
-            "max_duration": timedelta(3),
-            "on_timeout": "manual",
-            "target": "jumps",
-        }
-    )
-    assert rules_of(changed).loss == "log loss"
-    plain, made = Duel(loss="absolute", target="chins"), rules_of(changed)
-    same = {f.name for f in fields(Duel) if getattr(made, f.name) == getattr(plain, f.name)}
-    assert same == {"heaviest_row"}, "which is no key"
-
-
-def test_the_evidence_is_read_as_the_contract_has_it() -> None:
+def test_evidence_is_parsed_and_invalid_values_become_nan() -> None:
     found = parse_evidence(RAW, PAIR, NOW)
     assert (found.champion, found.challenger, found.n, found.mean) == ("1", "2", 2000, 0.5)
     assert found.newest == datetime(2026, 11, 19, 23, tzinfo=UTC)
@@ -125,7 +102,7 @@ def test_the_evidence_is_read_as_the_contract_has_it() -> None:
     assert parse_evidence({}, PAIR, NOW).newest is None
 
 
-def test_a_job_that_is_no_duel() -> None:
+def test_a_job_without_evidence_is_an_error() -> None:
     report = Artifact("gs://b/report", {"evidence": RAW})
     job = Job("j", "SUCCEEDED", NOW, tasks=(Task("compare", "SUCCEEDED", "", {"report": report}),))
     assert duel_result(job) == (RAW, "gs://b/report")
@@ -134,15 +111,15 @@ def test_a_job_that_is_no_duel() -> None:
             duel_result(replace(job, tasks=tasks))
 
 
-# The first days after a training, as the duel has it then.
+# The evidence on the first days after a training.
 NO_ROWS: dict[str, object] = dict.fromkeys(("mean", "variance", "smallest", "largest", "last_row"))
 NO_ROWS |= dict.fromkeys(("n", "rows", "rows_labelled", "coverage"), 0)
 NO_ROWS |= dict.fromkeys(("champion_rows", "challenger_rows"), 0)
 NO_ROWS |= {"targets": {"chins": {"n": 0, "rows_labelled": 0}}}
 
 
-def silent(rows: int) -> dict[str, object]:
-    """So many more rows that the champion answered and the challenger did not."""
+def invalid_on(rows: int) -> dict[str, object]:
+    """Additional rows on which only the challenger gives no valid prediction."""
     return {
         **dict.fromkeys(("rows", "rows_labelled", "champion_rows"), 2000 + rows),
         "challenger_invalid_predictions": rows,
@@ -163,31 +140,59 @@ VIEW = View(
 )
 
 
-def judged(
-    given: DuelResult,
+def evaluated(
+    result: DuelResult,
     view: View = VIEW,
     config: ModelConfig = CONFIG,
     observed: LiveObservations = NOTHING,
+    rules: Duel | None = None,
 ) -> Evaluation:
-    look = evaluation_context(PAIR, view, [], given.job, NOW)
-    return evaluate(config, section(), PAIR, look, 10, given, observed)
+    context = evaluation_context(PAIR, view, [], result.job, NOW)
+    return evaluate(config, rules or duel(), PAIR, context, 10, result, observed)
+
+
+def test_all_rules_come_from_the_section_and_are_recorded() -> None:
+    changed = duel().model_copy(
+        update={
+            "loss": "log_loss",
+            "hypothesis": "non_inferiority",
+            "margin": 0.5,
+            "alpha": 0.01,
+            "min_rows": 7,
+            "planned_rows": 8,
+            "min_label_coverage": 0.5,
+            "max_evidence_age": timedelta(1),
+            "min_duration": timedelta(2),
+            "max_duration": timedelta(3),
+            "on_timeout": "manual",
+            "target": "jumps",
+        }
+    )
+    evaluation = evaluated(DuelResult("job", NOW, RAW), rules=changed)
+    assert evaluation.record["rules"] == changed.model_dump(mode="json")
+    assert (evaluation.verdict.margin, evaluation.verdict.issue) == (0.5, "wrong_subject")
+    defaults = Duel(loss="absolute", target="chins")
+    in_verdict = set(Duel.model_fields) - {
+        *("feature_columns", "target_columns", "label_delay", "schedule", "template", "timeout")
+    }
+    assert [n for n in in_verdict if getattr(changed, n) == getattr(defaults, n)] == []
 
 
 @pytest.mark.parametrize(
-    ("changes", "outcome", "kind"),
+    ("changes", "outcome", "action"),
     [
         ({}, Outcome.PROMOTE, "promote"),
         ({"mean": -0.5}, Outcome.ROLLBACK, "rollback"),
-        # An old source holds a promotion back, and no rollback.
+        # An old source holds a promotion, and no rollback.
         ({"last_row": "2026-10-01T00:00:00Z"}, Outcome.INCONCLUSIVE, None),
         ({"last_row": "2026-10-01T00:00:00Z", "mean": -0.5}, Outcome.ROLLBACK, "rollback"),
         ({"mean": 0.0}, Outcome.HOLD, None),
         ({"mean": None}, Outcome.INCONCLUSIVE, None),
         ({"mean": "NaN"}, Outcome.INCONCLUSIVE, None),
-        (silent(30), Outcome.INCONCLUSIVE, None),
-        (silent(600), Outcome.ROLLBACK, "rollback"),
-        # Whatever the coverage is: no row is no evidence.
-        *[({"rows": 0, "coverage": share}, Outcome.INCONCLUSIVE, None) for share in (0, 0.5, 1)],
+        (invalid_on(30), Outcome.INCONCLUSIVE, None),
+        (invalid_on(600), Outcome.ROLLBACK, "rollback"),
+        # Without rows, for any coverage.
+        *[({"rows": 0, "coverage": part}, Outcome.INCONCLUSIVE, None) for part in (0, 0.5, 1)],
         ({"rows": None}, Outcome.INCONCLUSIVE, None),
         ({"rows": True}, Outcome.INCONCLUSIVE, None),
         ({"rows": 10**400}, Outcome.INCONCLUSIVE, None),
@@ -201,32 +206,30 @@ def judged(
         (dict.fromkeys(RAW), Outcome.INCONCLUSIVE, None),
     ],
 )
-def test_judged(changes: dict[str, object], outcome: Outcome, kind: str | None) -> None:
-    given = DuelResult("job", NOW, {**RAW, **changes})
-    made = judged(given)
-    assert (made.verdict.outcome, made.decision.intent and made.decision.intent.kind) == (
-        outcome,
-        kind,
-    )
-    assert made.record["duel"] == given.evidence
-    assert made.record["verdict"]["looks"] == 1
+def test_evaluations(changes: dict[str, object], outcome: Outcome, action: str | None) -> None:
+    result = DuelResult("job", NOW, {**RAW, **changes})
+    evaluation = evaluated(result)
+    intent = evaluation.decision.intent
+    assert (evaluation.verdict.outcome, intent and intent.action) == (outcome, action)
+    assert evaluation.record["duel"] == result.evidence
+    assert evaluation.record["verdict"]["analysis_count"] == 1
 
 
-def test_a_challenger_is_never_thought_to_be_older_than_it_is() -> None:
-    """Where no event tells, the endpoint's last change does; where nothing does, it came now."""
+def test_the_time_at_a_percentage_is_not_overestimated() -> None:
+    """Without events the endpoint's last change counts; without that, now."""
     for updated in (NOW - timedelta(hours=1), None):
-        young = replace(VIEW, updated=updated)
-        made = judged(DuelResult("job", NOW, RAW), young)
-        assert made.verdict.outcome is Outcome.HOLD
-        assert made.decision.intent is None
+        changed = replace(VIEW, updated=updated)
+        evaluation = evaluated(DuelResult("job", NOW, RAW), changed)
+        assert evaluation.verdict.outcome is Outcome.HOLD
+        assert evaluation.decision.intent is None
 
 
 HOUR = timedelta(hours=1)
 
 
 def past(hours: float, action: str = "adopt", **changes: Any) -> Event:
-    """An event of so many hours ago that found the challenger with its share, and left it."""
-    plain = {
+    """An event that long ago, before and after which the challenger has 10 % of the traffic."""
+    defaults = {
         "id": f"{action}-{hours * 10:.0f}",
         "time": NOW - hours * HOUR,
         "model": "linnerud",
@@ -237,64 +240,72 @@ def past(hours: float, action: str = "adopt", **changes: Any) -> Event:
         "split_before": {"1": 90, "2": 10},
         "split_after": {"1": 90, "2": 10},
     }
-    return Event(**{**plain, **changes})
+    return Event(**{**defaults, **changes})
 
 
 @pytest.mark.parametrize(
-    ("events", "created", "came", "hours", "looks"),
+    ("events", "created", "deployed", "hours", "analysis_count"),
     [
         ([past(72)], 99, 99, 72, 1),
-        # Another region's or project's, whose models have the same ids; or a time without any.
+        # Of an endpoint in another region or project, with the same model ids.
         ([past(72, endpoint="another")], 99, 99, 48, 1),
         ([past(72, endpoint="")], 99, 99, 48, 1),
         ([past(72, endpoint="another"), past(60)], 99, 99, 60, 1),
-        ([past(72), past(60, endpoint="another"), past(60, "judged")], 99, 99, 72, 2),
-        ([past(60, "judged", endpoint="another")], 99, 99, 48, 1),
-        # Of one that was deleted: the present one was made 50 hours ago with the same name.
+        ([past(72), past(60, endpoint="another"), past(60, "evaluated")], 99, 99, 72, 2),
+        ([past(60, "evaluated", endpoint="another")], 99, 99, 48, 1),
+        # Of a deleted endpoint: the present one was created 50 hours ago with the same name.
         ([past(72)], 50, 50, 48, 1),
-        ([past(72), past(71, "judged"), past(49)], 50, 50, 49, 1),
+        ([past(72), past(71, "evaluated"), past(49)], 50, 50, 49, 1),
         ([past(50)], 50, 50, 50, 1),
-        # It was undeployed and deployed again, by whomever.
+        # It was undeployed and deployed again.
         ([past(72)], 99, 2, 2, 1),
         ([], 99, 2, 2, 1),
         ([past(72)], None, None, 72, 1),
     ],
 )
-def test_only_what_happened_to_this_deployment_on_this_endpoint_is_its_time(
-    events: list[Event], created: float | None, came: float | None, hours: float, looks: int
+def test_only_events_of_this_deployment_on_this_endpoint_count(
+    events: list[Event],
+    created: float | None,
+    deployed: float | None,
+    hours: float,
+    analysis_count: int,
 ) -> None:
     def ago(hours: float | None) -> datetime | None:
         return None if hours is None else NOW - hours * HOUR
 
     events = [replace(e, evidence={"job": e.id}) if e.action == "evaluated" else e for e in events]
-    seats = tuple(replace(seat, deployed_at=ago(came)) for seat in VIEW.deployed_models)
-    view = replace(VIEW, created=ago(created), deployed_models=seats)
-    look = evaluation_context(PAIR, view, events, "job", NOW)
-    assert (NOW - look.since, look.analysis_count) == (hours * HOUR, looks)
+    models = tuple(replace(one, deployed_at=ago(deployed)) for one in VIEW.deployed_models)
+    view = replace(VIEW, created=ago(created), deployed_models=models)
+    context = evaluation_context(PAIR, view, events, "job", NOW)
+    assert (NOW - context.since, context.analysis_count) == (hours * HOUR, analysis_count)
 
 
-def test_live_traffic_is_part_of_the_verdict_and_of_its_record(tmp_path: Path) -> None:
+def test_live_traffic_changes_the_verdict_and_is_recorded(tmp_path: Path) -> None:
     raw = yaml.safe_load((ROOT / "dags" / "models" / "linnerud.yaml").read_text())
     metrics = {"table": "ops.serving", "max_error_rate": 0.01}
     raw["rollout"]["guardrails"] = {"metrics": metrics}
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump(raw))
-    config, given = load_model(path), DuelResult("job", NOW, RAW)
+    config, result = load_model(path), DuelResult("job", NOW, RAW)
     arms = {"1": ArmMetrics(9000, 10), "2": ArmMetrics(1000, 2)}
-    fine = judged(given, config=config, observed=LiveObservations({"1": 9000, "2": 1000}, arms))
+    fine = evaluated(result, config=config, observed=LiveObservations({"1": 9000, "2": 1000}, arms))
     assert fine.verdict.outcome is Outcome.PROMOTE
-    assert fine.record["live"]["split"]["outcome"] == "fine"
-    assert fine.record["live"]["limits"]["outcome"] == "kept"
+    assert fine.record["live"]["sample_ratio"]["outcome"] == "fits"
+    assert fine.record["live"]["limits"]["issue"] is None
     assert fine.record["live"]["requests"] == {"1": 9000, "2": 1000}
     assert fine.record["live"]["metrics"]["2"]["errors"] == 2
 
-    off = judged(given, config=config, observed=LiveObservations({"1": 9500, "2": 500}, arms))
-    assert off.verdict.outcome is Outcome.INCONCLUSIVE
-    assert off.record["by_duel"]["outcome"] == "promote"
-    broken = judged(
-        given, config=config, observed=LiveObservations(None, {**arms, "2": ArmMetrics(1000, 50)})
+    mismatch = evaluated(
+        result, config=config, observed=LiveObservations({"1": 9500, "2": 500}, arms)
+    )
+    assert mismatch.verdict.outcome is Outcome.INCONCLUSIVE
+    assert mismatch.record["by_duel"]["outcome"] == "promote"
+    broken = evaluated(
+        result, config=config, observed=LiveObservations(None, {**arms, "2": ArmMetrics(1000, 50)})
     )
     assert broken.decision.intent == RollBack("2")
-    blind = judged(given, config=config, observed=LiveObservations(unreadable=("no table",)))
-    assert blind.verdict.outcome is Outcome.INCONCLUSIVE
-    assert blind.record["live"]["unread"] == ("no table",)
+    unreadable = evaluated(
+        result, config=config, observed=LiveObservations(unreadable=("no table",))
+    )
+    assert unreadable.verdict.outcome is Outcome.INCONCLUSIVE
+    assert unreadable.record["live"]["unreadable"] == ("no table",)

@@ -5,7 +5,7 @@ import pytest
 
 from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import GuardrailFindings, apply_guardrails
-from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
 from titleholder.analysis.limits import LimitsFinding
 from titleholder.analysis.sample_ratio import SampleRatioFinding
 from titleholder.analysis.verdict import Outcome, Verdict
@@ -13,14 +13,14 @@ from titleholder.config.duel import Duel
 
 NOW = datetime(2026, 11, 20, tzinfo=UTC)
 RULES = Duel(loss="absolute", target="y")
-PROMOTE, HOLD, WRONG, BACK = Outcome.PROMOTE, Outcome.HOLD, Outcome.INCONCLUSIVE, Outcome.ROLLBACK
+PROMOTE, ROLLBACK, HOLD, INCONCLUSIVE = Outcome
 
 
-def said(outcome: Outcome, doubt: str = "") -> Verdict:
-    return Verdict(outcome, "the duel", doubt, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
+def verdict(outcome: Outcome, issue: str = "") -> Verdict:
+    return Verdict(outcome, "the duel", issue, 100, 0.1, 0.0, 0.2, 0.0, 1.0, 1)
 
 
-def look(days: float = 2) -> EvaluationContext:
+def context(days: float = 2) -> EvaluationContext:
     return EvaluationContext("1", "2", NOW - timedelta(days=days), NOW, 1)
 
 
@@ -28,70 +28,81 @@ def split(outcome: Any) -> GuardrailFindings:
     return GuardrailFindings(sample_ratio=SampleRatioFinding(outcome, "counts", 0.0))
 
 
-def limits(outcome: Any) -> GuardrailFindings:
-    return GuardrailFindings(limits=LimitsFinding(outcome, "rates"))
+def limits(issue: GuardrailIssue | None) -> GuardrailFindings:
+    return GuardrailFindings(limits=LimitsFinding(issue, "rates"))
 
 
-# In the order of the verdict by the duel: promote, hold, inconclusive, roll back.
-BY_DUEL = (PROMOTE, HOLD, WRONG, BACK)
+# The outcomes in the order of the verdict by the duel.
+BY_DUEL = (PROMOTE, HOLD, INCONCLUSIVE, ROLLBACK)
 TABLE: list[tuple[GuardrailFindings, tuple[Outcome, ...]]] = [
     (GuardrailFindings(), BY_DUEL),
-    (split("fine"), BY_DUEL),
-    (split("too few"), BY_DUEL),
-    (limits("kept"), BY_DUEL),
-    (split("off"), (WRONG, WRONG, WRONG, BACK)),
-    (GuardrailFindings(unreadable=("no table",)), (WRONG, WRONG, WRONG, BACK)),
-    (limits("impossible"), (WRONG, WRONG, WRONG, BACK)),
-    (limits("both"), (WRONG, WRONG, WRONG, BACK)),
-    (limits("too few"), (HOLD, HOLD, WRONG, BACK)),
-    (limits("champion"), (PROMOTE, WRONG, WRONG, WRONG)),
-    (limits("broken"), (BACK, BACK, BACK, BACK)),
+    (split("fits"), BY_DUEL),
+    (split("insufficient_requests"), BY_DUEL),
+    (limits(None), BY_DUEL),
+    (split("mismatch"), (INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK)),
+    (
+        GuardrailFindings(unreadable=("no table",)),
+        (INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    ),
+    (limits(GuardrailIssue.INVALID_METRICS), (INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK)),
+    (limits(GuardrailIssue.BOTH_LIMITS), (INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK)),
+    (limits(GuardrailIssue.INSUFFICIENT_REQUESTS), (HOLD, HOLD, INCONCLUSIVE, ROLLBACK)),
+    (limits(GuardrailIssue.CHAMPION_LIMITS), (PROMOTE, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE)),
+    (limits(GuardrailIssue.CHALLENGER_LIMITS), (ROLLBACK, ROLLBACK, ROLLBACK, ROLLBACK)),
 ]
 
 
 @pytest.mark.parametrize(("live", "outcomes"), TABLE)
 def test_the_truth_table(live: GuardrailFindings, outcomes: tuple[Outcome, ...]) -> None:
-    made = tuple(
-        apply_guardrails(said(outcome), live, RULES, look()).outcome for outcome in BY_DUEL
+    found = tuple(
+        apply_guardrails(verdict(outcome), live, RULES, context()).outcome for outcome in BY_DUEL
     )
-    assert made == outcomes
+    assert found == outcomes
 
 
 def test_nothing_in_live_traffic_promotes() -> None:
     for live, _ in TABLE:
-        for outcome in (HOLD, WRONG, BACK):
+        for outcome in (HOLD, INCONCLUSIVE, ROLLBACK):
             for days in (0, 2, 100):
                 assert (
-                    apply_guardrails(said(outcome), live, RULES, look(days)).outcome is not PROMOTE
+                    apply_guardrails(verdict(outcome), live, RULES, context(days)).outcome
+                    is not PROMOTE
                 )
 
 
-def test_a_broken_limit_waits_for_no_time() -> None:
-    made = apply_guardrails(said(HOLD), limits("broken"), RULES, look(0))
-    assert (made.outcome, made.reason, made.issue) == (BACK, "rates", "limits")
-
-
-def test_nobody_is_sent_back_to_a_champion_that_does_not_answer() -> None:
-    silent = said(WRONG, EvidenceIssue.CHAMPION_INVALID.word)
-    made = apply_guardrails(silent, limits("broken"), RULES, look())
-    assert (made.outcome, made.reason) == (WRONG, "rates; but the duel")
-
-
-def test_what_holds_a_promotion_back_ends_at_the_deadline() -> None:
-    for live in (split("off"), limits("too few"), GuardrailFindings(unreadable=("no table",))):
-        made = apply_guardrails(said(PROMOTE), live, RULES, look(28))
-        assert made.outcome is BACK
-        assert made.reason.startswith("nothing was decided in 28 d; and ")
-        asks = Duel(loss="absolute", target="y", on_timeout="manual")
-        assert apply_guardrails(said(PROMOTE), live, asks, look(28)).outcome is WRONG
-        never = Duel(loss="absolute", target="y", max_duration=None)
-        assert apply_guardrails(said(PROMOTE), live, never, look(999)).outcome is not BACK
-
-
-def test_the_gravest_is_named() -> None:
-    all_at_once = GuardrailFindings(
-        SampleRatioFinding("off", "counts", 9.0), LimitsFinding("too few", "rates"), ("no table",)
+def test_a_broken_limit_rolls_back_at_once() -> None:
+    found = apply_guardrails(
+        verdict(HOLD), limits(GuardrailIssue.CHALLENGER_LIMITS), RULES, context(0)
     )
-    made = apply_guardrails(said(PROMOTE), all_at_once, RULES, look())
-    assert made.issue == "split"
-    assert made.reason == "requests do not go where the split says: counts; and the duel"
+    assert (found.outcome, found.reason, found.issue) == (ROLLBACK, "rates", "challenger_limits")
+
+
+def test_no_rollback_to_a_champion_without_predictions() -> None:
+    invalid = verdict(INCONCLUSIVE, EvidenceIssue.CHAMPION_INVALID.word)
+    found = apply_guardrails(invalid, limits(GuardrailIssue.CHALLENGER_LIMITS), RULES, context())
+    assert (found.outcome, found.reason) == (INCONCLUSIVE, "rates; but the duel")
+
+
+def test_issues_of_live_traffic_end_after_max_duration() -> None:
+    for live in (
+        split("mismatch"),
+        limits(GuardrailIssue.INSUFFICIENT_REQUESTS),
+        GuardrailFindings(unreadable=("no table",)),
+    ):
+        found = apply_guardrails(verdict(PROMOTE), live, RULES, context(28))
+        assert found.outcome is ROLLBACK
+        assert found.reason.startswith("nothing was decided in 28 d; and ")
+        manual = Duel(loss="absolute", target="y", on_timeout="manual")
+        assert apply_guardrails(verdict(PROMOTE), live, manual, context(28)).outcome is INCONCLUSIVE
+        assert apply_guardrails(verdict(PROMOTE), live, RULES, context(27)).outcome is not ROLLBACK
+
+
+def test_the_most_severe_issue_is_reported() -> None:
+    all_at_once = GuardrailFindings(
+        SampleRatioFinding("mismatch", "counts", 9.0),
+        LimitsFinding(GuardrailIssue.INSUFFICIENT_REQUESTS, "rates"),
+        ("no table",),
+    )
+    found = apply_guardrails(verdict(PROMOTE), all_at_once, RULES, context())
+    assert found.issue == "traffic_split"
+    assert found.reason == "the requests do not fit the traffic split: counts; and the duel"

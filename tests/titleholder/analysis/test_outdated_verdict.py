@@ -1,4 +1,4 @@
-"""When what a verdict decided may not be carried out any more."""
+"""When a recorded decision is outdated."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -13,14 +13,14 @@ from titleholder.rollout.view import View
 
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-DECIDED = RecordedDecision("2", NOW - HOUR, "m1__rollout/monday", "deploy_challenger-1", "policy")
+DECISION = RecordedDecision("2", NOW - HOUR, "m1__rollout/monday", "deploy_challenger-1", "policy")
 VIEW = View("m1", "e", labels={"last-event": "deploy_challenger-1"}, created=NOW - 9 * DAY)
 
 
 def verdict(hours_ago: float, **changes: Any) -> Event:
-    """Of the next run, unless told otherwise."""
-    plain = {
-        "id": f"judged-{hours_ago * 10:.0f}",
+    """A verdict event, by default of the next run."""
+    defaults = {
+        "id": f"evaluated-{hours_ago * 10:.0f}",
         "time": NOW - hours_ago * HOUR,
         "model": "m1",
         "endpoint": "e",
@@ -29,41 +29,44 @@ def verdict(hours_ago: float, **changes: Any) -> Event:
         "challenger_after": "2",
         "run": "m1__rollout/tuesday",
     }
-    return Event(**{**plain, **changes})
+    return Event(**{**defaults, **changes})
 
 
-OWN = verdict(1, run=DECIDED.run)
-SHARE = verdict(0.5, id="set_traffic-2", action="set_traffic", run=DECIDED.run)
+OWN = verdict(1, run=DECISION.run)
+SET_TRAFFIC = verdict(0.5, id="set_traffic-2", action="set_traffic", run=DECISION.run)
 
 
 @pytest.mark.parametrize(
     "changes",
     [
         {},
-        {"now": DECIDED.at + DAY},
+        {"now": DECISION.at + DAY},
         {"events": [OWN, verdict(2), verdict(1)]},
-        # Of another challenger, another endpoint, or one that was deleted since.
+        # Of another challenger, another endpoint, or an endpoint that was deleted since.
         {"events": [OWN, verdict(0.5, challenger_after="3")]},
         {"events": [OWN, verdict(0.5, endpoint="another")]},
         {"events": [OWN, verdict(0.5)], "view": replace(VIEW, created=NOW)},
-        # What changes nothing, and is no verdict.
+        # An event that is no verdict and changes nothing.
         {"events": [OWN, verdict(0.5, action="blocked")]},
-        # The record of the same verdict came a moment late.
-        {"events": [verdict(0.9, run=DECIDED.run)]},
-        # An earlier attempt of the same run has written, and died before it was done.
-        {"events": [OWN, SHARE], "view": replace(VIEW, labels={"last-event": "set_traffic-2"})},
-        {"decided": replace(DECIDED, last_event=""), "view": replace(VIEW, labels={})},
+        # The event of the same verdict was recorded later.
+        {"events": [verdict(0.9, run=DECISION.run)]},
+        # An earlier attempt of the same run wrote, and was interrupted.
+        {
+            "events": [OWN, SET_TRAFFIC],
+            "view": replace(VIEW, labels={"last-event": "set_traffic-2"}),
+        },
+        {"decision": replace(DECISION, last_event=""), "view": replace(VIEW, labels={})},
     ],
 )
-def test_the_newest_word_may_be_carried_out(changes: dict[str, Any]) -> None:
-    assert why(**changes) == ""
+def test_a_valid_decision(changes: dict[str, Any]) -> None:
+    assert reason_for(**changes) == ""
 
 
 @pytest.mark.parametrize(
-    ("changes", "says"),
+    ("changes", "reason"),
     [
         (
-            {"now": DECIDED.at + DAY + timedelta(seconds=1)},
+            {"now": DECISION.at + DAY + timedelta(seconds=1)},
             "it is more than 1 d old, after which the next one is due",
         ),
         (
@@ -72,46 +75,46 @@ def test_the_newest_word_may_be_carried_out(changes: dict[str, Any]) -> None:
         ),
         (
             {"policy": "another"},
-            "the sections rollout and duel of the model's file are others now",
+            "the sections rollout and duel of the model's file have changed since",
         ),
         (
             {"view": replace(VIEW, labels={"last-event": "set_traffic-9"})},
-            "the endpoint was changed since (share-9)",
+            "the endpoint was changed since (set_traffic-9)",
         ),
         (
             {"view": replace(VIEW, labels={})},
-            "the endpoint was changed since (its labels were taken away)",
+            "the endpoint was changed since (its labels were removed)",
         ),
         (
             {
                 "view": replace(VIEW, labels={"last-event": "set_traffic-2"}),
-                "events": [OWN, replace(SHARE, run="command line 2026")],
+                "events": [OWN, replace(SET_TRAFFIC, run="command line 2026")],
             },
-            "the endpoint was changed since (share-2)",
+            "the endpoint was changed since (set_traffic-2)",
         ),
         (
-            # Whose it was is not known.
+            # The run of a reconstructed event is not known.
             {
                 "view": replace(VIEW, labels={"last-event": "set_traffic-2"}),
-                "events": [OWN, replace(SHARE, run="", reconstructed=True)],
+                "events": [OWN, replace(SET_TRAFFIC, run="", reconstructed=True)],
             },
-            "the endpoint was changed since (share-2)",
+            "the endpoint was changed since (set_traffic-2)",
         ),
         ({"view": replace(VIEW, endpoint=None, labels={})}, "the endpoint was changed since"),
     ],
 )
-def test_an_outdated_one_may_not(changes: dict[str, Any], says: str) -> None:
-    assert why(**changes).startswith(says)
+def test_an_outdated_decision(changes: dict[str, Any], reason: str) -> None:
+    assert reason_for(**changes).startswith(reason)
 
 
-def why(
-    decided: RecordedDecision = DECIDED,
+def reason_for(
+    decision: RecordedDecision = DECISION,
     view: View = VIEW,
     events: tuple[Event, ...] = (OWN,),
     policy: str = "policy",
     now: datetime = NOW,
 ) -> str:
-    return outdated_reason(decided, view, events, policy, DAY, now)
+    return outdated_reason(decision, view, events, policy, DAY, now)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""The newest days as one: numpy is the oracle."""
+"""Trailing windows, against numpy on the rows themselves."""
 
 import math
 
@@ -13,20 +13,20 @@ values = st.floats(-1e3, 1e3)
 days_of_rows = st.lists(st.lists(values, min_size=1, max_size=5), min_size=1, max_size=6)
 
 
-def part(rows: list[float]) -> DifferenceStats:
+def stats(rows: list[float]) -> DifferenceStats:
     return DifferenceStats(
         len(rows), float(np.mean(rows)), float(np.var(rows, ddof=1)) if rows[1:] else 0.0
     )
 
 
 @given(days_of_rows, st.integers(2, 12))
-def test_they_are_what_all_their_rows_give(days: list[list[float]], least: int) -> None:
-    parts = [part(day) for day in days]
-    assert are_consistent(parts, sum(map(len, days)))
-    assert not are_consistent(parts, sum(map(len, days)) + 1)
+def test_windows_have_the_statistics_of_their_rows(days: list[list[float]], min_rows: int) -> None:
+    day_stats = [stats(day) for day in days]
+    assert are_consistent(day_stats, sum(map(len, days)))
+    assert not are_consistent(day_stats, sum(map(len, days)) + 1)
     rows = [[one for day in days[first:] for one in day] for first in reversed(range(len(days)))]
-    expected = [part(one) for one in rows if len(one) >= least]
-    found = list(trailing_windows(parts, least))
+    expected = [stats(one) for one in rows if len(one) >= min_rows]
+    found = list(trailing_windows(day_stats, min_rows))
     assert [one.n for one in found] == [one.n for one in expected]
     for one, other in zip(found, expected, strict=True):
         assert one.mean == pytest.approx(other.mean, abs=1e-6)
@@ -34,7 +34,7 @@ def test_they_are_what_all_their_rows_give(days: list[list[float]], least: int) 
 
 
 @pytest.mark.parametrize(
-    "bad",
+    "invalid",
     [
         DifferenceStats(0, 0, 0),
         DifferenceStats(-5, 0, 1),
@@ -48,7 +48,7 @@ def test_they_are_what_all_their_rows_give(days: list[list[float]], least: int) 
     ],
     ids=str,
 )
-def test_what_cannot_be_is_not_sound(bad: DifferenceStats) -> None:
-    good = DifferenceStats(60, 0.1, 1)
-    assert are_consistent([good, good], 120)
-    assert not are_consistent([good, bad], 60 + bad.n)
+def test_invalid_days_are_not_consistent(invalid: DifferenceStats) -> None:
+    valid = DifferenceStats(60, 0.1, 1)
+    assert are_consistent([valid, valid], 120)
+    assert not are_consistent([valid, invalid], 60 + invalid.n)

@@ -1,4 +1,4 @@
-"""The truth table cell by cell, and what holds for any evidence."""
+"""The verdict: every case of its truth table, and properties for any evidence."""
 
 import math
 from dataclasses import replace
@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
-from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.issues import EvidenceIssue as Issue
 from titleholder.analysis.trailing import DifferenceStats
 from titleholder.analysis.verdict import Outcome, Verdict, verdict
 from titleholder.config.duel import Duel
@@ -20,18 +20,18 @@ NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
 RULES = Duel(loss="zero_one", target="y")
 MARGIN = Duel(loss="zero_one", target="y", hypothesis="non_inferiority", margin=0.02)
-DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
-LATE = replace(DUEL, since=NOW - 28 * DAY)
+CONTEXT = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
+LATE = replace(CONTEXT, since=NOW - 28 * DAY)
 NONE = {"n": 0, "champion_rows": 0, "challenger_rows": 0, "newest": None}
 
 
 def evidence(mean: float, **changes: Any) -> Evidence:
-    """1,000 rows of which 100 differ; the interval is the mean and 0.033 to either side. Rows of
-    which nothing is said are such that all counts are of the same rows."""
+    """Evidence of 1,000 rows of which 100 differ: the interval is the mean +- 0.033. Counts that
+    are not given are made consistent with the others."""
     made = Evidence(
         champion="old",
         challenger="new",
-        loss="zero-one",
+        loss="zero_one",
         target="y",
         n=1000,
         mean=mean,
@@ -53,9 +53,9 @@ def evidence(mean: float, **changes: Any) -> Evidence:
         made = replace(made, champion_rows=changes["n"], challenger_rows=changes["n"])
     made = replace(made, **changes)
     either = made.champion_rows + made.challenger_rows - made.n
-    silent = {"champion": either - made.champion_rows, "challenger": either - made.challenger_rows}
     counts = {"rows": either, "rows_labelled": either}
-    counts |= {f"bad_{who}": rows for who, rows in silent.items()}
+    counts["champion_invalid_predictions"] = either - made.champion_rows
+    counts["challenger_invalid_predictions"] = either - made.challenger_rows
     counts |= {"coverage": 1.0 if either else 0.0}
     made = replace(made, **{**counts, **changes})
     if "days" not in changes:
@@ -63,13 +63,17 @@ def evidence(mean: float, **changes: Any) -> Evidence:
     return made
 
 
-def told(
-    mean: float, rules: Duel = RULES, duel: EvaluationContext = DUEL, **changes: Any
+def with_rules(rules: Duel, **changes: Any) -> Duel:
+    return Duel.model_validate(rules.model_dump() | changes)
+
+
+def verdict_on(
+    mean: float, rules: Duel = RULES, context: EvaluationContext = CONTEXT, **changes: Any
 ) -> Verdict:
-    return verdict(evidence(mean, **changes), rules, duel)
+    return verdict(evidence(mean, **changes), rules, context)
 
 
-PROMOTE, ROLLBACK, HOLD, ASK = Outcome
+PROMOTE, ROLLBACK, HOLD, INCONCLUSIVE = Outcome
 BETTER, EQUAL, WORSE = 0.05, 0.0, -0.05
 
 
@@ -86,31 +90,30 @@ BETTER, EQUAL, WORSE = 0.05, 0.0, -0.05
         (EQUAL, MARGIN, HOLD),
         (-0.05, MARGIN, HOLD),
         (-0.06, MARGIN, ROLLBACK),
-        # With superiority a margin only spares from being sent home.
+        # With superiority a margin only prevents a rollback.
         (0.015, with_rules(RULES, margin=0.02), HOLD),
         (-0.05, with_rules(RULES, margin=0.02), HOLD),
         (BETTER, with_rules(RULES, margin=0.02), PROMOTE),
     ],
 )
-def test_sound_evidence(mean: float, rules: Duel, outcome: Outcome) -> None:
-    assert told(mean, rules).outcome is outcome
+def test_valid_evidence(mean: float, rules: Duel, outcome: Outcome) -> None:
+    assert verdict_on(mean, rules).outcome is outcome
 
 
-def test_time() -> None:
-    young = replace(DUEL, since=NOW - 2 * HOUR)
-    assert told(BETTER, duel=young).outcome is HOLD
-    assert "live for less than 1 d:" in told(BETTER, duel=young).reason
-    # Harm waits for nothing.
-    assert told(WORSE, duel=young).outcome is ROLLBACK
-    assert told(EQUAL, duel=LATE).outcome is ROLLBACK
-    assert told(BETTER, duel=LATE).outcome is PROMOTE
-    assert told(EQUAL, with_rules(RULES, on_timeout="manual"), LATE).outcome is ASK
-    assert told(EQUAL, with_rules(RULES, max_duration=None), LATE).outcome is HOLD
+def test_times() -> None:
+    young = replace(CONTEXT, since=NOW - 2 * HOUR)
+    assert verdict_on(BETTER, context=young).outcome is HOLD
+    assert "live for less than 1 d:" in verdict_on(BETTER, context=young).reason
+    # A rollback is immediate.
+    assert verdict_on(WORSE, context=young).outcome is ROLLBACK
+    assert verdict_on(EQUAL, context=LATE).outcome is ROLLBACK
+    assert verdict_on(BETTER, context=LATE).outcome is PROMOTE
+    assert verdict_on(EQUAL, with_rules(RULES, on_timeout="manual"), LATE).outcome is INCONCLUSIVE
 
 
 def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
-    """900 rows, and then 100 in two days with that mean and variance. An interval of these for one
-    look is 0.062 to either side."""
+    """900 rows, then 100 rows in two days with that mean and variance, whose interval for one look
+    is the mean +- 0.062."""
     return (
         DifferenceStats(900, 0.0777, 0.1),
         DifferenceStats(40, mean, variance),
@@ -118,104 +121,182 @@ def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
     )
 
 
-# What is wrong; the outcome on evidence that is otherwise for the challenger, and that is clearly
-# against it; and for it after the deadline.
+# The issue and the changes that cause it; the outcome on evidence that is otherwise for the
+# challenger, clearly against it, and for it after `max_duration`.
 NAIVE = datetime(2026, 11, 15)
-SILENT_TOGETHER = {
+BOTH_INVALID = {
     "rows": 1005,
     "rows_labelled": 1005,
     "champion_invalid_predictions": 5,
     "challenger_invalid_predictions": 5,
 }
-LABELLED_TOO_FEW = {"rows": 1112, "coverage": 1000 / 1112}
-CELLS: list[tuple[EvidenceIssue, dict[str, Any], Outcome, Outcome, Outcome]] = [
-    (EvidenceIssue.CLOCK_SKEW, {"measured": NOW + HOUR}, ASK, ASK, ASK),
-    (EvidenceIssue.CLOCK_SKEW, {"newest": NOW}, ASK, ASK, ASK),
-    (EvidenceIssue.CLOCK_SKEW, {"newest": None}, ASK, ASK, ASK),
-    (EvidenceIssue.CLOCK_SKEW, {"newest": NAIVE}, ASK, ASK, ASK),
-    (EvidenceIssue.CLOCK_SKEW, {"measured": NAIVE}, ASK, ASK, ASK),
-    (EvidenceIssue.CHAMPION_INVALID, {"challenger_rows": 1100}, ASK, ASK, ASK),
-    (EvidenceIssue.CHAMPION_INVALID, {"n": 0, "challenger_rows": 7, "newest": None}, ASK, ASK, ASK),
-    (EvidenceIssue.WRONG_SUBJECT, {"challenger": "newer"}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"champion": "older"}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"loss": "squared"}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.WRONG_SUBJECT, {"target": "z"}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": 999.5}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": math.nan}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": math.inf}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"n": -5}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"champion_rows": 999}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"challenger_rows": math.nan}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": 1.01}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": -0.1}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": math.nan}, ASK, ASK, ROLLBACK),
-    # The share of the labelled in the window's rows, and there are no rows to have a label.
-    (EvidenceIssue.INVALID_COUNTS, {"coverage": 0.97}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows": 0}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows": 0, "coverage": 0}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": 999, "coverage": 0.999}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_skipped": 1}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"challenger_invalid_predictions": 1}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INVALID_COUNTS, {"rows_labelled": math.nan}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.NO_ROWS, NONE, HOLD, HOLD, ROLLBACK),
+FEW_LABELS = {"rows": 1112, "coverage": 1000 / 1112}
+CASES: list[tuple[Issue, dict[str, Any], Outcome, Outcome, Outcome]] = [
+    (Issue.CLOCK_SKEW, {"measured": NOW + HOUR}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"newest": NOW}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"newest": None}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"newest": NAIVE}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
+    (Issue.CLOCK_SKEW, {"measured": NAIVE}, INCONCLUSIVE, INCONCLUSIVE, INCONCLUSIVE),
     (
-        EvidenceIssue.NO_ROWS,
+        Issue.CHAMPION_INVALID,
+        {"challenger_rows": 1100},
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+    ),
+    (
+        Issue.CHAMPION_INVALID,
+        {"n": 0, "challenger_rows": 7, "newest": None},
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+    ),
+    (Issue.WRONG_SUBJECT, {"challenger": "newer"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"champion": "older"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"loss": "squared"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"target": "z"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": 999.5}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"n": -5}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"champion_rows": 999}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (
+        Issue.INVALID_COUNTS,
+        {"challenger_rows": math.nan},
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        ROLLBACK,
+    ),
+    (Issue.INVALID_COUNTS, {"coverage": 1.01}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"coverage": -0.1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"coverage": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    # A coverage that is not rows_labelled / rows; labels without rows.
+    (Issue.INVALID_COUNTS, {"coverage": 0.97}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INVALID_COUNTS, {"rows": 0}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (
+        Issue.INVALID_COUNTS,
+        {"rows": 0, "coverage": 0},
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        ROLLBACK,
+    ),
+    (
+        Issue.INVALID_COUNTS,
+        {"rows_labelled": 999, "coverage": 0.999},
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        ROLLBACK,
+    ),
+    (Issue.INVALID_COUNTS, {"rows_skipped": 1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (
+        Issue.INVALID_COUNTS,
+        {"challenger_invalid_predictions": 1},
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        ROLLBACK,
+    ),
+    (
+        Issue.INVALID_COUNTS,
+        {"rows_labelled": math.nan},
+        INCONCLUSIVE,
+        INCONCLUSIVE,
+        ROLLBACK,
+    ),
+    (Issue.NO_ROWS, NONE, HOLD, HOLD, ROLLBACK),
+    (
+        Issue.NO_ROWS,
         NONE | dict.fromkeys(["mean", "variance", "largest"], math.nan),
         HOLD,
         HOLD,
         ROLLBACK,
     ),
-    (EvidenceIssue.NOT_FINITE, {"mean": math.nan}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"mean": math.inf}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"mean": -math.inf}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"variance": math.nan}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.NOT_FINITE, {"variance": math.inf}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.NEGATIVE_VARIANCE, {"variance": -0.1}, ASK, ASK, ROLLBACK),
-    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLLBACK),
-    (EvidenceIssue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLLBACK),
-    (EvidenceIssue.ZERO_VARIANCE, {"variance": 0.0}, ASK, ROLLBACK, ROLLBACK),
-    # 100 failures where the champion has none are a verdict of their own.
-    (EvidenceIssue.CHALLENGER_INVALID, {"champion_rows": 1100}, ROLLBACK, ROLLBACK, ROLLBACK),
+    (Issue.NOT_FINITE, {"mean": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"mean": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"mean": -math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"variance": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"variance": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NEGATIVE_VARIANCE, {"variance": -0.1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLLBACK),
+    (Issue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLLBACK),
+    (Issue.ZERO_VARIANCE, {"variance": 0.0}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    # 100 invalid predictions of the challenger alone are a reason to roll back.
+    (Issue.CHALLENGER_INVALID, {"champion_rows": 1100}, ROLLBACK, ROLLBACK, ROLLBACK),
     (
-        EvidenceIssue.NO_ROWS,
+        Issue.NO_ROWS,
         NONE | {"champion_rows": 100, "newest": NOW - DAY},
         *(ROLLBACK, ROLLBACK, ROLLBACK),
     ),
-    (EvidenceIssue.MISSING_PREDICTIONS, {"champion_rows": 1099}, ASK, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.MISSING_PREDICTIONS, {"challenger_rows": 1099}, ASK, ROLLBACK, ROLLBACK),
-    # On rows that the champion did not answer either, or that have another target's label alone.
-    (EvidenceIssue.MISSING_PREDICTIONS, SILENT_TOGETHER, ASK, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.LOW_COVERAGE, LABELLED_TOO_FEW, ASK, ROLLBACK, ROLLBACK),
-    # (4 - 0.05)^2 / 0.1 = 156 of the 999 that all rows have together: 16 %.
-    (EvidenceIssue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.STALE, {"newest": NOW - 8 * DAY - HOUR}, ASK, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": ()}, ASK, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05)[1:]}, ASK, ROLLBACK, ROLLBACK),
+    (Issue.MISSING_PREDICTIONS, {"champion_rows": 1099}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
     (
-        EvidenceIssue.NO_DAILY_BREAKDOWN,
-        {"days": (DifferenceStats(899.5, 0.05, 0.1), DifferenceStats(100.5, 0.05, 0.1))},
-        ASK,
+        Issue.MISSING_PREDICTIONS,
+        {"challenger_rows": 1099},
+        INCONCLUSIVE,
         ROLLBACK,
         ROLLBACK,
     ),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.nan)}, ASK, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(math.inf)}, ASK, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, math.nan)}, ASK, ROLLBACK, ROLLBACK),
-    (EvidenceIssue.NO_DAILY_BREAKDOWN, {"days": turned(0.05, -0.1)}, ASK, ROLLBACK, ROLLBACK),
+    # On rows without a valid prediction of the champion, or with only another target's label.
+    (Issue.MISSING_PREDICTIONS, BOTH_INVALID, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.LOW_COVERAGE, FEW_LABELS, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    # (4 - 0.05)^2 / 0.1 = 156 of the sum of squares of 999: 16 %.
+    (Issue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.STALE, {"newest": NOW - 8 * DAY - HOUR}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLLBACK, ROLLBACK),
+    (Issue.NO_DAILY_BREAKDOWN, {"days": ()}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (
+        Issue.NO_DAILY_BREAKDOWN,
+        {"days": turned(0.05)[1:]},
+        INCONCLUSIVE,
+        ROLLBACK,
+        ROLLBACK,
+    ),
+    (
+        Issue.NO_DAILY_BREAKDOWN,
+        {"days": (DifferenceStats(899.5, 0.05, 0.1), DifferenceStats(100.5, 0.05, 0.1))},
+        INCONCLUSIVE,
+        ROLLBACK,
+        ROLLBACK,
+    ),
+    (
+        Issue.NO_DAILY_BREAKDOWN,
+        {"days": turned(math.nan)},
+        INCONCLUSIVE,
+        ROLLBACK,
+        ROLLBACK,
+    ),
+    (
+        Issue.NO_DAILY_BREAKDOWN,
+        {"days": turned(math.inf)},
+        INCONCLUSIVE,
+        ROLLBACK,
+        ROLLBACK,
+    ),
+    (
+        Issue.NO_DAILY_BREAKDOWN,
+        {"days": turned(0.05, math.nan)},
+        INCONCLUSIVE,
+        ROLLBACK,
+        ROLLBACK,
+    ),
+    (
+        Issue.NO_DAILY_BREAKDOWN,
+        {"days": turned(0.05, -0.1)},
+        INCONCLUSIVE,
+        ROLLBACK,
+        ROLLBACK,
+    ),
 ]
 
 
-@pytest.mark.parametrize(("doubt", "wrong", "good", "bad", "late"), CELLS)
-def test_no_cell_promotes(
-    doubt: EvidenceIssue, wrong: dict[str, Any], good: Outcome, bad: Outcome, late: Outcome
+@pytest.mark.parametrize(("issue", "changes", "better", "worse", "late"), CASES)
+def test_no_issue_allows_a_promotion(
+    issue: Issue, changes: dict[str, Any], better: Outcome, worse: Outcome, late: Outcome
 ) -> None:
-    found = told(**{"mean": BETTER} | wrong)
-    assert (found.issue, found.outcome) == (doubt.word, good)
-    assert told(**{"mean": -0.2} | wrong).outcome is bad
-    assert told(duel=LATE, **{"mean": BETTER} | wrong).outcome is late
+    found = verdict_on(**{"mean": BETTER} | changes)
+    assert (found.issue, found.outcome) == (issue.word, better)
+    assert verdict_on(**{"mean": -0.2} | changes).outcome is worse
+    assert verdict_on(context=LATE, **{"mean": BETTER} | changes).outcome is late
     assert "\n" not in found.reason
 
 
@@ -228,84 +309,89 @@ def test_no_cell_promotes(
         {"newest": NOW - 8 * DAY},
         {"measured": NOW + HOUR / 12},
         {"newest": NOW - HOUR * 11 / 12},
-        {"measured": DUEL.since, "newest": DUEL.since},
-        # 3.1^2 is exactly a tenth of 0.1 * 961; one row more, as the last digit may be lost.
+        {"measured": CONTEXT.since, "newest": CONTEXT.since},
+        # 3.1^2 is exactly a tenth of 0.1 * 961; one more row, for rounding errors.
         {"n": 963, "mean": 0.0, "largest": 3.1},
     ],
     ids=str,
 )
-def test_what_is_just_right_raises_no_doubt(edge: dict[str, Any]) -> None:
-    assert told(**{"mean": BETTER} | edge).issue == ""
+def test_values_at_a_limit_are_no_issue(edge: dict[str, Any]) -> None:
+    assert verdict_on(**{"mean": BETTER} | edge).issue == ""
 
 
-def test_only_what_is_clearly_worse_lately_holds() -> None:
-    assert told(BETTER, days=turned(-0.061)).outcome is PROMOTE
-    held = told(BETTER, days=turned(-0.1))
-    assert (held.issue, held.outcome) == (EvidenceIssue.RECENT_REGRESSION.word, HOLD)
+def test_only_a_clear_recent_regression_holds() -> None:
+    assert verdict_on(BETTER, days=turned(-0.061)).outcome is PROMOTE
+    held = verdict_on(BETTER, days=turned(-0.1))
+    assert (held.issue, held.outcome) == (Issue.RECENT_REGRESSION.word, HOLD)
     assert held.reason == (
-        "lately the challenger is worse: -0.1 (-0.1617 to -0.03833) on the newest 100 rows"
+        "the challenger is worse lately: -0.1 (-0.1617 to -0.03833) on the newest 100 rows"
     )
-    # As much worse as is allowed is no reason.
-    assert told(BETTER, MARGIN, days=turned(-0.081)).outcome is PROMOTE
-    assert told(BETTER, MARGIN, days=turned(-0.083)).outcome is HOLD
-    # A longer stretch may tell what a shorter one does not; fewer than min_rows rows tell nothing.
+    # A regression within the margin does not hold.
+    assert verdict_on(BETTER, MARGIN, days=turned(-0.081)).outcome is PROMOTE
+    assert verdict_on(BETTER, MARGIN, days=turned(-0.083)).outcome is HOLD
+    # A longer window may show what a shorter one does not; fewer than min_rows rows do not count.
     slow = (
         DifferenceStats(600, 0.12, 0.1),
         DifferenceStats(300, -0.05, 0.1),
         DifferenceStats(100, -0.05, 0.1),
     )
-    assert "on the newest 400 rows" in told(BETTER, days=slow).reason
+    assert "on the newest 400 rows" in verdict_on(BETTER, days=slow).reason
     assert (
-        told(BETTER, days=(DifferenceStats(901, 0.07, 0.1), DifferenceStats(99, -0.2, 0.1))).outcome
+        verdict_on(
+            BETTER, days=(DifferenceStats(901, 0.07, 0.1), DifferenceStats(99, -0.2, 0.1))
+        ).outcome
         is PROMOTE
     )
-    # Where all rows say so, it is no news.
-    assert told(-0.01, days=turned(-0.1)).issue == ""
+    # Not reported where the mean over all rows shows it.
+    assert verdict_on(-0.01, days=turned(-0.1)).issue == ""
 
 
-def test_the_least_number_of_rows_and_of_time() -> None:
-    assert told(0.2, n=100, **light(0.2)).outcome is PROMOTE
-    assert told(BETTER, duel=replace(DUEL, since=NOW - DAY), measured=NOW).outcome is PROMOTE
-    # Just over: the heaviest row's part is 3.1^2 / (0.1 * 960).
-    heavy = told(0.0, n=961, largest=3.1)
-    assert (heavy.issue, heavy.outcome) == (EvidenceIssue.HEAVY_TAIL.word, HOLD)
+def test_the_smallest_number_of_rows_and_time() -> None:
+    assert verdict_on(0.2, n=100, **small_extremes(0.2)).outcome is PROMOTE
+    assert (
+        verdict_on(BETTER, context=replace(CONTEXT, since=NOW - DAY), measured=NOW).outcome
+        is PROMOTE
+    )
+    # Just above the limit: the row's weight is 3.1^2 / (0.1 * 960).
+    heavy = verdict_on(0.0, n=961, largest=3.1)
+    assert (heavy.issue, heavy.outcome) == (Issue.HEAVY_TAIL.word, HOLD)
     assert heavy.reason == ("one row, 3.1, carries 10.01% of the sum of squares, more than 10.00%")
-    # Two rows are measured by two: a rule may ask for no more.
+    # The smallest min_rows is 2.
     two = with_rules(RULES, min_rows=2)
-    assert told(math.nan, two, n=2).issue == EvidenceIssue.NOT_FINITE.word
-    assert told(math.nan, two, n=1).issue == EvidenceIssue.INSUFFICIENT_ROWS.word
+    assert verdict_on(math.nan, two, n=2).issue == Issue.NOT_FINITE.word
+    assert verdict_on(math.nan, two, n=1).issue == Issue.INSUFFICIENT_ROWS.word
 
 
-def test_evidence_of_before_the_present_share() -> None:
-    """It may send home, and never moves on: each step is decided by rows seen since it began."""
-    after = replace(DUEL, since=NOW - HOUR / 2)
-    assert told(BETTER, duel=after).issue == EvidenceIssue.STALE.word
-    assert told(BETTER, duel=after).outcome is ASK
-    assert told(-0.2, duel=after).outcome is ROLLBACK
+def test_evidence_from_before_the_present_percentage() -> None:
+    """It may roll back and never promote: each step is decided by rows since its start."""
+    after = replace(CONTEXT, since=NOW - HOUR / 2)
+    assert verdict_on(BETTER, context=after).issue == Issue.STALE.word
+    assert verdict_on(BETTER, context=after).outcome is INCONCLUSIVE
+    assert verdict_on(-0.2, context=after).outcome is ROLLBACK
 
 
-def test_the_challenger_comes_from_the_future() -> None:
-    ahead = replace(DUEL, since=NOW + HOUR)
-    assert told(-0.2, duel=ahead).outcome is ASK
-    assert told(BETTER, duel=replace(DUEL, now=NAIVE)).outcome is ASK
+def test_a_time_in_the_future() -> None:
+    ahead = replace(CONTEXT, since=NOW + HOUR)
+    assert verdict_on(-0.2, context=ahead).outcome is INCONCLUSIVE
+    assert verdict_on(BETTER, context=replace(CONTEXT, now=NAIVE)).outcome is INCONCLUSIVE
 
 
-def test_several_doubts_allow_what_all_allow() -> None:
+def test_several_issues_allow_what_each_allows() -> None:
     stale = {"newest": NOW - 9 * DAY}
-    assert told(-0.2, **LABELLED_TOO_FEW, **stale).outcome is ROLLBACK
-    assert told(-0.2, challenger_rows=2000, **stale).outcome is ASK
-    # More rows would settle the one, but not the other.
-    assert told(-0.2, n=50, **stale).outcome is ASK
-    # The one that is named is the gravest.
-    assert told(-0.2, n=50, loss="squared", **stale).issue == EvidenceIssue.WRONG_SUBJECT.word
+    assert verdict_on(-0.2, **FEW_LABELS, **stale).outcome is ROLLBACK
+    assert verdict_on(-0.2, challenger_rows=2000, **stale).outcome is INCONCLUSIVE
+    # More rows would settle only one of them.
+    assert verdict_on(-0.2, n=50, **stale).outcome is INCONCLUSIVE
+    # The most severe issue is reported.
+    assert verdict_on(-0.2, n=50, loss="squared", **stale).issue == Issue.WRONG_SUBJECT.word
 
 
-def test_every_doubt_has_a_cell() -> None:
-    assert {doubt for doubt, *_ in CELLS} == set(EvidenceIssue)
+def test_every_issue_has_a_case() -> None:
+    assert {issue for issue, *_ in CASES} == set(Issue)
 
 
-def test_what_a_person_reads() -> None:
-    found = told(BETTER)
+def test_reasons() -> None:
+    found = verdict_on(BETTER)
     low, high = interval(1000, 0.05, 0.1, 0.05, 100)
     assert found == Verdict(
         PROMOTE,
@@ -313,15 +399,15 @@ def test_what_a_person_reads() -> None:
         "(0.01754 to 0.08246) on 1000 rows",
         *("", 1000, 0.05, low, high, 0.0, 1.0, 3),
     )
-    assert told(-0.2, newest=NOW - 9 * DAY).reason == (
+    assert verdict_on(-0.2, newest=NOW - 9 * DAY).reason == (
         "the challenger is worse: the zero-one loss of y, champion's minus challenger's, is -0.2 "
         "(-0.2325 to -0.1675) on 1000 rows; and its newest row is of 2026-11-07 03:00 UTC, "
         "older than 8 d"
     )
-    assert told(EQUAL, n=7, duel=LATE).reason == (
-        "nothing was decided in 28 d; and 7 rows are fewer than 100; the champion keeps the title"
+    assert verdict_on(EQUAL, n=7, context=LATE).reason == (
+        "nothing was decided in 28 d; and 7 rows are fewer than 100; the champion stays"
     )
-    assert told(0.015, MARGIN, n=2000).reason.startswith(
+    assert verdict_on(0.015, MARGIN, n=2000).reason.startswith(
         "the challenger is not worse by more than 0.02"
     )
 
@@ -338,15 +424,15 @@ def test_what_a_person_reads() -> None:
         {"min_rows": 1},
         {"planned_rows": 0},
         {"min_label_coverage": 1.1},
-        {"max_evidence_age": timedelta(0)},
+        {"max_evidence_age": "0d"},
         {"heaviest_row": 0},
-        {"min_duration": -DAY},
+        {"min_duration": "-1d"},
         {"max_duration": DAY / 2},
     ],
     ids=str,
 )
-def test_rules_that_cannot_be(wrong: dict[str, Any]) -> None:
-    with pytest.raises(ValueError, match=f"{next(iter(wrong))} must"):
+def test_invalid_rules_are_an_error(wrong: dict[str, Any]) -> None:
+    with pytest.raises(ValueError, match=next(iter(wrong))):
         with_rules(RULES, **wrong)
 
 
@@ -359,16 +445,21 @@ times = st.one_of(
     ),
 )
 any_rules = st.sampled_from(
-    [RULES, MARGIN, with_rules(RULES, on_timeout="manual"), with_rules(MARGIN, alpha=0.5, min_rows=2)]
+    [
+        RULES,
+        MARGIN,
+        with_rules(RULES, on_timeout="manual"),
+        with_rules(MARGIN, alpha=0.5, min_rows=2),
+    ]
 )
-any_duel = st.builds(
+any_context = st.builds(
     EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99)
 )
 any_evidence = st.builds(
     Evidence,
     st.sampled_from(["old", "older"]),
     st.just("new"),
-    st.just("zero-one"),
+    st.just("zero_one"),
     st.just("y"),
     counts,
     *[anything] * 5,
@@ -381,27 +472,29 @@ COUNTS = (
     *("rows", "rows_labelled", "rows_skipped", "champion_rows", "challenger_rows", "n"),
     *("champion_invalid_predictions", "challenger_invalid_predictions"),
 )
-# Mostly sound, with one to three things wrong, so that every corner of the table is met.
-bent = st.dictionaries(
+# Mostly valid, with up to three invalid values, so that every case of the table occurs.
+few_changes = st.dictionaries(
     st.sampled_from(["mean", "variance", "coverage", *COUNTS]),
     st.one_of(anything, st.just(1000)),
     max_size=3,
 )
 
 
-@given(any_evidence, any_rules, any_duel)
-def test_any_evidence_has_a_verdict(given: Evidence, rules: Duel, duel: EvaluationContext) -> None:
-    found = verdict(given, rules, duel)
+@given(any_evidence, any_rules, any_context)
+def test_any_evidence_has_a_verdict(
+    given: Evidence, rules: Duel, context: EvaluationContext
+) -> None:
+    found = verdict(given, rules, context)
     assert found.reason
     assert (found.outcome is PROMOTE) <= (found.issue == "")
 
 
-@given(st.floats(-1, 1), bent, any_rules, st.sampled_from([DUEL, LATE]))
+@given(st.floats(-1, 1), few_changes, any_rules, st.sampled_from([CONTEXT, LATE]))
 def test_bad_input_never_promotes(
-    mean: float, changes: dict[str, float], rules: Duel, duel: EvaluationContext
+    mean: float, changes: dict[str, float], rules: Duel, context: EvaluationContext
 ) -> None:
     given = replace(evidence(mean), **changes)
-    found = verdict(given, rules, duel)
+    found = verdict(given, rules, context)
     if found.outcome is PROMOTE:
         assert found.low is not None
         assert found.low > -rules.margin
@@ -414,8 +507,8 @@ def test_bad_input_never_promotes(
         assert rules.min_label_coverage <= given.coverage <= 1
 
 
-def light(mean: float, variance: float = 0.1) -> dict[str, float]:
-    """Extremes of one standard deviation."""
+def small_extremes(mean: float, variance: float = 0.1) -> dict[str, float]:
+    """Extremes at one standard deviation."""
     return {"smallest": mean - math.sqrt(variance), "largest": mean + math.sqrt(variance)}
 
 
@@ -423,8 +516,10 @@ MIRROR = {PROMOTE: ROLLBACK, ROLLBACK: PROMOTE, HOLD: HOLD}
 
 
 @given(st.floats(-1, 1), st.integers(100, 10**6), st.floats(0.05, 1))
-def test_with_no_margin_the_models_can_be_exchanged(mean: float, n: int, variance: float) -> None:
-    one, other = (told(m, n=n, variance=variance, **light(m, variance)) for m in (mean, -mean))
+def test_without_a_margin_the_models_can_be_exchanged(mean: float, n: int, variance: float) -> None:
+    one, other = (
+        verdict_on(m, n=n, variance=variance, **small_extremes(m, variance)) for m in (mean, -mean)
+    )
     assert other.outcome is MIRROR[one.outcome]
     assert one.low is not None
     assert other.high == -one.low
@@ -434,25 +529,27 @@ RANK = [ROLLBACK, HOLD, PROMOTE]
 
 
 @given(st.floats(-1, 1), st.floats(-1, 1), st.integers(100, 10**6), any_rules)
-def test_a_better_estimate_never_fares_worse(one: float, other: float, n: int, rules: Duel) -> None:
+def test_a_better_estimate_has_no_worse_outcome(
+    one: float, other: float, n: int, rules: Duel
+) -> None:
     low, high = sorted((one, other))
-    found = [told(mean, rules, n=n, **light(mean)).outcome for mean in (low, high)]
+    found = [verdict_on(mean, rules, n=n, **small_extremes(mean)).outcome for mean in (low, high)]
     assert RANK.index(found[0]) <= RANK.index(found[1])
 
 
 @given(st.floats(-1, 1), st.integers(100, 10**5), st.integers(-20, 20))
-def test_the_unit_of_the_loss_does_not_matter(mean: float, n: int, power: int) -> None:
+def test_the_verdict_does_not_depend_on_the_unit(mean: float, n: int, power: int) -> None:
     unit = 2.0**power
     rules = with_rules(MARGIN, margin=MARGIN.margin * unit)
-    scaled = told(
+    scaled = verdict_on(
         mean * unit, rules, n=n, variance=0.1 * unit * unit, smallest=-2 * unit, largest=2 * unit
     )
-    assert scaled.outcome is told(mean, MARGIN, n=n, smallest=-2, largest=2).outcome
+    assert scaled.outcome is verdict_on(mean, MARGIN, n=n, smallest=-2, largest=2).outcome
 
 
 @given(st.integers(100, 10**6), st.integers(100, 10**6))
-def test_more_rows_narrow_it(one: int, other: int) -> None:
-    few, many = (told(EQUAL, n=n) for n in sorted((one, other)))
+def test_more_rows_give_a_narrower_interval(one: int, other: int) -> None:
+    few, many = (verdict_on(EQUAL, n=n) for n in sorted((one, other)))
     assert few.high is not None
     assert many.high is not None
     assert many.high <= few.high

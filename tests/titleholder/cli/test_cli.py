@@ -25,7 +25,7 @@ from sklearn.dummy import DummyRegressor
 
 from tests.conftest import REPOSITORY, Sandbox
 from tests.faults import Faults
-from tests.titleholder.config.editor import found_by_an_editor
+from tests.titleholder.config.editor import schema_errors
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
 from titleholder.config.loader import load_model, load_models
@@ -118,7 +118,7 @@ def terminal(
         "gate": {"min_score": 50},
         "endpoint": {"display_name": name, "create": True},
     }
-    assert found_by_an_editor(raw) == []
+    assert schema_errors(raw) == []
     (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
     for week in (0, 1):
         deploy(name, tmp_path, artifact, week)
@@ -613,7 +613,7 @@ def test_an_error_of_google_is_one_sentence(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, faults: Faults
 ) -> None:
     faults.answer("list_model_versions", "PERMISSION_DENIED")
-    assert "titleholder: Google did not do it: " in terminal("status", code=1)
+    assert "titleholder: the call to Google failed: " in terminal("status", code=1)
 
 
 def test_the_command_runs_in_a_process_of_its_own(terminal: Terminal, sandbox: Sandbox) -> None:

@@ -1,4 +1,4 @@
-"""What an editor makes of dags/models/schema.json."""
+"""Checks of model files against dags/models/schema.json, as an editor makes them."""
 
 import json
 from datetime import date
@@ -12,20 +12,21 @@ COMMITTED = REPOSITORY / "dags" / "models" / "schema.json"
 SCHEMA = json.loads(COMMITTED.read_text())
 
 
-def found_by_an_editor(raw: Any) -> list[str]:
-    """What the schema says of a file; YAML's dates and times are text to an editor."""
+def schema_errors(raw: Any) -> list[str]:
+    """The schema errors of a file; dates and times of YAML are strings to an editor."""
 
-    def plain(value: Any) -> Any:
+    def as_json(value: Any) -> Any:
         match value:
             case dict():
                 return {
-                    str(key) if isinstance(key, int) else key: plain(v) for key, v in value.items()
+                    str(key) if isinstance(key, int) else key: as_json(v)
+                    for key, v in value.items()
                 }
             case list():
-                return [plain(one) for one in value]
+                return [as_json(item) for item in value]
             case date():
                 return value.isoformat()
             case _:
                 return value
 
-    return [error.message for error in Draft7Validator(SCHEMA).iter_errors(plain(raw))]
+    return [error.message for error in Draft7Validator(SCHEMA).iter_errors(as_json(raw))]

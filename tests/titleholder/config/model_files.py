@@ -1,4 +1,4 @@
-"""Files of models for tests: the example, what may be wrong with it, one based on it."""
+"""Model files for tests: the example, invalid values of its keys, and a file that extends it."""
 
 from collections.abc import Iterator
 from datetime import date, datetime
@@ -10,8 +10,8 @@ from pydantic import BaseModel
 
 LINNERUD = Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml"
 
-# A key, a value that it may not have (...: it is missing), and what is said of it.
-FAULTS: list[tuple[str, object, str]] = [
+# A key, an invalid value (...: the key is missing), and a part of the error message.
+INVALID: list[tuple[str, object, str]] = [
     ("sourc", {}, "sourc: is not a key; remove it or mend its spelling"),
     ("rollout.share", 10, "rollout.share: is not a key; remove it or mend its spelling"),
     ("source.table", ..., "source.table: is missing; add it"),
@@ -25,8 +25,8 @@ FAULTS: list[tuple[str, object, str]] = [
     ("source.table", "a.b.c.d", "source.table: is 'a.b.c.d'; "),
     ("source.table", "d.t` UNION ALL SELECT 1 --", "as BigQuery names them"),
     ("source.timestamp", "a) OR (1=1", "write the name of one column"),
-    ("source.freshness.wait", "soon", "write a number and a unit, such as 90m, 6h or 7d"),
-    ("source.freshness.wait", "0h", "source.freshness.wait: is '0h'; write more than 0"),
+    ("source.freshness.timeout", "soon", "write a number and a unit, such as 90m, 6h or 7d"),
+    ("source.freshness.timeout", "0h", "source.freshness.timeout: is '0h'; write more than 0"),
     ("source.freshness.warn_after", "48h", "write one that is not longer than error_after"),
     ("gate.min_score", float("nan"), "gate.min_score: is nan; write a number"),
     ("gate.min_score", "good", "gate.min_score: is 'good'; write a number"),
@@ -55,8 +55,8 @@ FAULTS: list[tuple[str, object, str]] = [
     ("schedule", "R R * * *", "write five cron fields"),
     ("start_date", "0001-01-01", "write a date between 2000 and 2100"),
     ("tags", ["x" * 101], "tags.0: is 'xxx"),
-    ("source.freshness.wait", "400d", "write at most a year"),
-    ("source.freshness.wait", "99999999999d", "write at most a year"),
+    ("source.freshness.timeout", "400d", "write at most a year"),
+    ("source.freshness.timeout", "99999999999d", "write at most a year"),
     ("pipeline.parameters", {"since": date(2026, 1, 1)}, "quote a date"),
     ("pipeline.parameters", {"rate": float("nan")}, "write rate as a string, number"),
     (
@@ -88,15 +88,19 @@ FAULTS: list[tuple[str, object, str]] = [
     (
         "rollout.promotion",
         "maybe",
-        "rollout.promotion: is 'maybe'; write 'auto', 'ask' or 'never'",
+        "rollout.promotion: is 'maybe'; write 'automatic', 'approval' or 'manual'",
     ),
     ("alerts.connection", "a b", "alerts.connection: is 'a b'; write 1 to 200 letters, digits"),
     ("alerts.email", "a@b.com", "alerts.email: is 'a@b.com'; write a list, such as [a, b]"),
     ("alerts.email", ["a b@c.com"], "alerts.email.0: is 'a b@c.com'; write one address, such"),
     ("alerts.email", ["a@b.com, c@d.com"], "alerts.email.0: is 'a@b.com, c@d.com'; write on"),
-    ("alerts.backfills", "loud", "alerts.backfills: is 'loud'; write true or false"),
+    (
+        "alerts.notify_on_backfill",
+        "loud",
+        "alerts.notify_on_backfill: is 'loud'; write true or false",
+    ),
     ("alerts.late_after", "late", "alerts.late_after: is 'late'; write a number and a unit"),
-    ("rollout.on_new_challenger", "x", "is 'x'; write 'replace' or 'wait'"),
+    ("rollout.on_new_challenger", "x", "is 'x'; write 'replace' or 'keep_current'"),
     (
         "rollout.steps",
         [10, 5],
@@ -107,11 +111,15 @@ FAULTS: list[tuple[str, object, str]] = [
         [5, 25],
         "rollout: has the traffic_percentage 10 and steps from 5; write o",
     ),
-    ("rollout.steps", ["x"], "rollout.steps.0: is 'x'; write a share such as 10, or {share:"),
-    ("rollout.steps", [{"share": 0}], "rollout.steps.0.share: is 0; write 1 or more"),
+    ("rollout.steps", ["x"], "rollout.steps.0: is 'x'; write a percentage such as 10, or {tr"),
     (
         "rollout.steps",
-        [{"share": 9, "bake": 2}],
+        [{"traffic_percentage": 0}],
+        "rollout.steps.0.traffic_percentage: is 0; write 1 or more",
+    ),
+    (
+        "rollout.steps",
+        [{"traffic_percentage": 9, "bake": 2}],
         "rollout.steps.0.bake: is 2; write a number and",
     ),
     ("model", "other", "name it 'linnerud' as its file"),
@@ -123,7 +131,7 @@ FAULTS: list[tuple[str, object, str]] = [
     (
         "rollout.guardrails",
         {"traffic_split_check": False},
-        "rollout.guardrails: has nothing to look at; write metrics, or leave the section out",
+        "rollout.guardrails: has nothing to check; write metrics, or leave the section out",
     ),
     (
         "rollout.guardrails",
@@ -137,7 +145,7 @@ FAULTS: list[tuple[str, object, str]] = [
     ),
 ]
 
-ODD = (
+ODD_VALUES = (
     *(None, [], {}, "", "x y", "é" * 3000, 0, -1, 1.5, 10**30, True, float("nan")),
     *(date(2026, 1, 1), {"A B": 1}, {1: "x"}, ["", 3], [{}], datetime(2026, 1, 1, 5)),
 )
@@ -154,7 +162,7 @@ duel:
 
 
 def changed(key: str, value: object) -> dict[str, Any]:
-    """linnerud.yaml with that key changed, or, with ..., removed."""
+    """The keys of linnerud.yaml, with one changed or, for ..., removed."""
     raw = yaml.safe_load(LINNERUD.read_text())
     *parents, last = key.split(".")
     section = raw
@@ -170,13 +178,13 @@ def changed(key: str, value: object) -> dict[str, Any]:
 def keys(model: type[BaseModel], above: str = "") -> Iterator[str]:
     for name, field in model.model_fields.items():
         yield f"{above}{name}"
-        # A section that may be left out is one of two.
-        for kind in get_args(field.annotation) or (field.annotation,):
-            if isinstance(kind, type) and issubclass(kind, BaseModel):
-                yield from keys(kind, f"{above}{name}.")
+        # An optional section is a union with None.
+        for part in get_args(field.annotation) or (field.annotation,):
+            if isinstance(part, type) and issubclass(part, BaseModel):
+                yield from keys(part, f"{above}{name}.")
 
 
-def staged(folder: Path, text: str = STAGING) -> Path:
+def write_staging(folder: Path, text: str = STAGING) -> Path:
     (folder / "linnerud.yaml").write_text(LINNERUD.read_text())
     path = folder / "staging.yaml"
     path.write_text(text)

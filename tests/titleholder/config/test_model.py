@@ -1,4 +1,5 @@
 import re
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -6,13 +7,13 @@ import pytest
 import yaml
 
 from tests.titleholder.config.model_files import (
-    FAULTS,
+    INVALID,
     LINNERUD,
-    ODD,
+    ODD_VALUES,
     STAGING,
     changed,
     keys,
-    staged,
+    write_staging,
 )
 from titleholder.config.loader import load_model, load_models, model_from_json
 from titleholder.config.model import ModelConfig
@@ -28,8 +29,8 @@ def test_the_example_is_valid() -> None:
 
 
 @pytest.fixture
-def faulty(tmp_path: Path):
-    """Writes linnerud.yaml with one key changed (or, with ..., removed); gives back the error."""
+def error_of(tmp_path: Path) -> Callable[[str, object], str]:
+    """Write linnerud.yaml with one key changed or, for ..., removed; return the error."""
 
     def write(key: str, value: object) -> str:
         path = tmp_path / "linnerud.yaml"
@@ -41,15 +42,17 @@ def faulty(tmp_path: Path):
     return write
 
 
-@pytest.mark.parametrize(("key", "value", "says"), FAULTS)
-def test_a_fault_names_file_key_and_remedy(faulty, key: str, value: object, says: str) -> None:
-    message = faulty(key, value)
-    assert message.startswith("linnerud.yaml: ")
-    assert says in message
-    assert "\n" not in message
+@pytest.mark.parametrize(("key", "value", "message"), INVALID)
+def test_an_error_names_file_key_and_remedy(
+    error_of: Callable[[str, object], str], key: str, value: object, message: str
+) -> None:
+    error = error_of(key, value)
+    assert error.startswith("linnerud.yaml: ")
+    assert message in error
+    assert "\n" not in error
 
 
-def test_what_a_duel_is_given_comes_from_the_pipeline_or_from_itself(tmp_path: Path) -> None:
+def test_columns_of_a_duel_default_to_the_pipeline_parameters(tmp_path: Path) -> None:
     config = load_model(LINNERUD)
     assert config.duel is not None
     assert config.duel.feature_columns == ["weight_kg", "waist_cm", "pulse_bpm"]
@@ -67,10 +70,12 @@ def test_what_a_duel_is_given_comes_from_the_pipeline_or_from_itself(tmp_path: P
 
 
 @pytest.mark.parametrize(
-    ("rollout", "given"),
+    ("rollout", "key"),
     [({"promotion": "approval"}, "promotion: approval"), ({"guardrails": {}}, "guardrails")],
 )
-def test_what_needs_a_duel(tmp_path: Path, rollout: dict[str, object], given: str) -> None:
+def test_approval_and_guardrails_need_a_duel(
+    tmp_path: Path, rollout: dict[str, object], key: str
+) -> None:
     raw = yaml.safe_load(LINNERUD.read_text())
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
@@ -80,12 +85,12 @@ def test_what_needs_a_duel(tmp_path: Path, rollout: dict[str, object], given: st
     with pytest.raises(ConfigError) as raised:
         load_model(path)
     assert str(raised.value) == (
-        f"linnerud.yaml: duel: is missing, and without it nobody is judged, so that "
-        f"rollout.{given} does nothing; add it, or leave that out"
+        f"linnerud.yaml: duel: is missing, and without it nothing is evaluated, so that "
+        f"rollout.{key} has no effect; add it, or leave that out"
     )
 
 
-def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
+def test_an_approval_ends_before_the_next_duel(tmp_path: Path) -> None:
     raw = yaml.safe_load(LINNERUD.read_text())
     path = tmp_path / "linnerud.yaml"
     for schedule, hours in (("0 */6 * * *", 5), ("0 5 * * 1,4", 60), ("0 5,6 * * *", 5 / 6)):
@@ -98,7 +103,7 @@ def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("rollout", "share", "stages"),
+    ("rollout", "percentage", "steps"),
     [
         ({}, 10, [TrafficStep(traffic_percentage=10)]),
         ({"traffic_percentage": 7}, 7, [TrafficStep(traffic_percentage=7)]),
@@ -108,7 +113,7 @@ def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
             [TrafficStep(traffic_percentage=5), TrafficStep(traffic_percentage=25)],
         ),
         (
-            {"steps": [{"share": 5, "bake": "2d"}, 50]},
+            {"steps": [{"traffic_percentage": 5, "bake": "2d"}, 50]},
             5,
             [
                 TrafficStep(traffic_percentage=5, bake=timedelta(2)),
@@ -118,17 +123,17 @@ def test_an_answer_is_due_before_the_next_duel(tmp_path: Path) -> None:
         ({"steps": [5], "traffic_percentage": 5}, 5, [TrafficStep(traffic_percentage=5)]),
     ],
 )
-def test_steps(
-    tmp_path: Path, rollout: dict[str, object], share: int, stages: list[TrafficStep]
+def test_traffic_steps(
+    tmp_path: Path, rollout: dict[str, object], percentage: int, steps: list[TrafficStep]
 ) -> None:
     raw = yaml.safe_load(LINNERUD.read_text())
     path = tmp_path / "linnerud.yaml"
     path.write_text(yaml.safe_dump({**raw, "rollout": rollout}))
-    made = load_model(path).rollout
-    assert (made.traffic_percentage, made.stages) == (share, stages)
+    loaded = load_model(path).rollout
+    assert (loaded.traffic_percentage, loaded.traffic_steps) == (percentage, steps)
 
 
-def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
+def test_all_errors_of_a_file_are_reported_together(tmp_path: Path) -> None:
     path = tmp_path / "linnerud.yaml"
     path.write_text(LINNERUD.read_text().replace("owner:", "ownr:").replace("10 #", "100 #"))
     with pytest.raises(ConfigError) as raised:
@@ -137,11 +142,11 @@ def test_every_fault_is_told_at_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("key", list(keys(ModelConfig)))
-def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
+def test_messages_for_any_key_follow_one_pattern(tmp_path: Path, key: str) -> None:
     *parents, last = key.split(".")
     path = tmp_path / "linnerud.yaml"
     refused = 0
-    for value in ODD:
+    for value in ODD_VALUES:
         raw = yaml.safe_load(LINNERUD.read_text())
         metrics = {"table": "ops.serving", "max_error_rate": 0.01}
         raw["rollout"]["guardrails"] = {"metrics": metrics}
@@ -155,22 +160,22 @@ def test_every_key_is_refused_in_our_words(tmp_path: Path, key: str) -> None:
         except ConfigError as error:
             refused += 1
             for sentence in str(error).splitlines():
-                file, told, rest = sentence.split(": ", 2)
+                file, reported, rest = sentence.split(": ", 2)
                 assert file == "linnerud.yaml"
-                # What the pipeline is given may be missing for the duel.
-                assert told.startswith((parents[0] if parents else last, "duel"))
-                what, remedy = rest.split("; ", 1)
-                assert what.startswith(("is ", "has ", "sets ", "warn_after is "))
-                assert len(what) < 150
+                # The duel may lack what the pipeline parameters give.
+                assert reported.startswith((parents[0] if parents else last, "duel"))
+                problem, remedy = rest.split("; ", 1)
+                assert problem.startswith(("is ", "has ", "sets ", "warn_after is "))
+                assert len(problem) < 150
                 assert remedy.startswith(("write ", "add it", "remove it", "name it "))
     assert refused or key == "pipeline.parameters"
 
 
-TWICE = """
+DUPLICATES = """
 owner: two
 source:
   freshness:
-    wait: 6h
+    timeout: 6h
     timeout: 12h
 pipeline:
   parameters:
@@ -178,29 +183,28 @@ pipeline:
 """
 
 
-def test_a_key_that_is_written_twice(tmp_path: Path) -> None:
+def test_duplicate_keys_are_reported_with_both_lines(tmp_path: Path) -> None:
     path = tmp_path / "linnerud.yaml"
-    path.write_text(f"owner: one{TWICE}")
+    path.write_text(f"owner: one{DUPLICATES}")
     with pytest.raises(ConfigError) as raised:
         load_model(path)
-    told = str(raised.value).splitlines()
-    assert told[:3] == [
+    messages = str(raised.value).splitlines()
+    assert messages[:3] == [
         "linnerud.yaml: owner: is written twice, in line 1 and in line 2; keep one",
-        "linnerud.yaml: source.freshness.wait: is written twice, in line 5 and in line 6; keep one",
-        "linnerud.yaml: pipeline.parameters.columns.0.a: is written twice, in line 9 and in line "
-        "9; keep one",
+        "linnerud.yaml: timeout: is written twice, in line 5 and in line 6; keep one",
+        "linnerud.yaml: a: is written twice, in line 9 and in line 9; keep one",
     ]
-    assert "linnerud.yaml: model: is missing; add it" in told[3:]
+    assert "linnerud.yaml: model: is missing; add it" in messages[3:]
 
 
-def test_a_key_that_is_written_twice_is_refused_though_all_is_well_else(tmp_path: Path) -> None:
+def test_a_duplicate_key_is_an_error_in_an_otherwise_valid_file(tmp_path: Path) -> None:
     path = tmp_path / "linnerud.yaml"
     path.write_text(f"{LINNERUD.read_text()}\nowner: ml-platform\n")
     with pytest.raises(ConfigError, match=r"^linnerud\.yaml: owner: is written twice.*keep one$"):
         load_model(path)
 
 
-def test_what_yaml_merges_is_not_written_twice(tmp_path: Path) -> None:
+def test_merged_keys_are_no_duplicates(tmp_path: Path) -> None:
     path = tmp_path / "linnerud.yaml"
     merged = "labels: &all {team: a, tier: b}\n"
     path.write_text(
@@ -227,13 +231,13 @@ def test_what_yaml_merges_is_not_written_twice(tmp_path: Path) -> None:
         *("pipeline: {parameters: &a {x: *a}}", "{[a]: b}", "1: 2"),
     ],
 )
-def test_a_file_that_is_no_mapping(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_mapping(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"^broken\.yaml: "):
         load_model(tmp_path / "broken.yaml")
 
 
-def test_a_broken_model_leaves_the_others(tmp_path: Path) -> None:
+def test_an_invalid_file_does_not_affect_the_others(tmp_path: Path) -> None:
     (tmp_path / "linnerud.yaml").write_text(LINNERUD.read_text())
     (tmp_path / "broken.yaml").write_text("model: broken")
     found = load_models(tmp_path)
@@ -242,10 +246,10 @@ def test_a_broken_model_leaves_the_others(tmp_path: Path) -> None:
     assert load_models(tmp_path, only="linnerud").errors == []
 
 
-def test_an_unreadable_file_is_an_error_like_any_other(tmp_path: Path) -> None:
-    (tmp_path / "gone.yaml").symlink_to(tmp_path / "nowhere")
+def test_an_unreadable_file_is_a_config_error(tmp_path: Path) -> None:
+    (tmp_path / "missing.yaml").symlink_to(tmp_path / "nowhere")
     (error,) = load_models(tmp_path).errors
-    assert str(error).startswith("gone.yaml: ")
+    assert str(error).startswith("missing.yaml: ")
 
 
 def test_an_endpoint_belongs_to_one_model(tmp_path: Path) -> None:
@@ -258,14 +262,14 @@ def test_an_endpoint_belongs_to_one_model(tmp_path: Path) -> None:
     assert "'linnerud' is the endpoint of linnerud.yaml; name another one" in str(error)
 
 
-def test_a_bq_prefix_is_taken_off(tmp_path: Path) -> None:
+def test_a_bq_prefix_is_removed(tmp_path: Path) -> None:
     path = tmp_path / "linnerud.yaml"
     path.write_text(LINNERUD.read_text().replace("linnerud.measurements", "bq://my-project.d.t"))
     assert load_model(path).source.table == "my-project.d.t"
 
 
-def test_a_model_that_is_based_on_another(tmp_path: Path) -> None:
-    base, own = load_model(LINNERUD), load_model(staged(tmp_path))
+def test_a_model_that_extends_another(tmp_path: Path) -> None:
+    base, own = load_model(LINNERUD), load_model(write_staging(tmp_path))
     assert own.endpoint == base.endpoint.model_copy(update={"display_name": "linnerud-staging"})
     assert own.pipeline.parameters == {**base.pipeline.parameters, "key_column": "person"}
     assert own.tags == ["staging"]
@@ -276,41 +280,39 @@ def test_a_model_that_is_based_on_another(tmp_path: Path) -> None:
     assert load_models(tmp_path, only="staging").configs == [own]
 
 
-def test_the_staging_model_of_the_docs(tmp_path: Path) -> None:
-    page = (LINNERUD.parents[2] / "docs" / "models.md").read_text()
+def test_the_staging_model_in_the_docs(tmp_path: Path) -> None:
+    page = (LINNERUD.parents[2] / "docs" / "how-to" / "environments.md").read_text()
     (text,) = re.findall(r"```yaml\n# dags/models/linnerud-staging\.yaml\n(.*?)```", page, re.S)
-    staged(tmp_path, text).rename(tmp_path / "linnerud-staging.yaml")
+    write_staging(tmp_path, text).rename(tmp_path / "linnerud-staging.yaml")
     found = load_models(tmp_path)
     assert found.errors == []
     base, own = found.configs
     assert (own.model, own.endpoint.display_name) == ("linnerud-staging", "linnerud-staging")
-    assert own.rollout.stages == [TrafficStep(traffic_percentage=50)]
-    (tmp_path / "linnerud-staging.yaml").write_text("model: linnerud-staging\nbased_on: linnerud\n")
+    assert own.rollout.traffic_steps == [TrafficStep(traffic_percentage=50)]
+    (tmp_path / "linnerud-staging.yaml").write_text("model: linnerud-staging\nextends: linnerud\n")
     assert load_models(tmp_path).configs == [base]
     assert (own.pipeline, own.duel, own.gate) == (base.pipeline, base.duel, base.gate)
 
 
 @pytest.mark.parametrize(
-    ("text", "says"),
+    ("text", "message"),
     [
-        (STAGING.replace("linnerud\n", "nobody\n"), "extends: is 'nobody', which is no other fil"),
+        (STAGING.replace("linnerud\n", "absent\n"), "extends: is 'absent', which is no other fil"),
         (STAGING.replace("linnerud\n", "staging\n"), "which is no other file beside it; write one"),
         (STAGING.replace("linnerud\n", "../x\n"), "extends: is '../x', which is no other file be"),
         (STAGING.replace("linnerud\n", "3\n"), "extends: is 3; write text, in quotes where YAML"),
-        (STAGING.replace("linnerud\n", "third\n"), "'third', which is itself based on another; w"),
-        ("model: staging\nbased_on: linnerud", "'linnerud' is the endpoint of linnerud.yaml; name"),
+        (STAGING.replace("linnerud\n", "third\n"), "'third', which itself extends another; wr"),
+        ("model: staging\nextends: linnerud", "'linnerud' is the endpoint of linnerud.yaml; name"),
         (f"{STAGING}ownr: me", "ownr: is not a key; remove it or mend its spelling"),
         (f"{STAGING}tags: []", "tags: is written twice, in line 7 and in line 9; keep one"),
         (STAGING.replace("50", "100"), "rollout.traffic_percentage: is 100; write 99 or less"),
     ],
 )
-def test_what_is_wrong_with_a_file_that_is_based_on_another(
-    tmp_path: Path, text: str, says: str
-) -> None:
-    staged(tmp_path, text)
+def test_errors_of_a_file_that_extends_another(tmp_path: Path, text: str, message: str) -> None:
+    write_staging(tmp_path, text)
     (tmp_path / "third.yaml").write_text(STAGING.replace("staging", "third"))
-    (error,) = [one for one in load_models(tmp_path).errors if str(one).startswith("staging")]
-    assert says in str(error)
+    (error,) = [e for e in load_models(tmp_path).errors if str(e).startswith("staging")]
+    assert message in str(error)
 
 
 @pytest.mark.parametrize(
@@ -318,14 +320,14 @@ def test_what_is_wrong_with_a_file_that_is_based_on_another(
     [
         {},
         {
-            "steps": [{"share": 5, "bake": "36h"}, 25],
+            "steps": [{"traffic_percentage": 5, "bake": "36h"}, 25],
             "promotion": "approval",
             "approval_timeout": "90m",
         },
         {"guardrails": {"metrics": {"table": "ops.s", "window": "2d", "max_error_rate": 0.01}}},
     ],
 )
-def test_what_airflow_keeps_of_a_file_is_the_file(tmp_path: Path, rollout: object) -> None:
+def test_a_model_survives_serialization(tmp_path: Path, rollout: object) -> None:
     raw = yaml.safe_load(LINNERUD.read_text()) | {"rollout": rollout}
     raw["alerts"] = {"late_after": "2h", "email": ["a@b.c"]}
     path = tmp_path / "linnerud.yaml"
@@ -337,7 +339,7 @@ def test_what_airflow_keeps_of_a_file_is_the_file(tmp_path: Path, rollout: objec
 
 
 @pytest.mark.parametrize("text", ["[" * 100_000, "{a: " * 100_000, "- " * 100_000])
-def test_a_file_that_is_nested_without_end_ends_no_process(tmp_path: Path, text: str) -> None:
+def test_a_deeply_nested_file_is_an_error(tmp_path: Path, text: str) -> None:
     path = tmp_path / "linnerud.yaml"
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"not readable as YAML \(it is nested more than 100 lev"):

@@ -1,4 +1,4 @@
-"""Google's console by resource name: the addresses that Google's own SDK and provider make."""
+"""URLs of console pages: the same as those of Google's SDK and of the Airflow provider."""
 
 import pytest
 from airflow.providers.google.cloud.links import vertex_ai
@@ -10,7 +10,7 @@ PLACE = "projects/p1/locations/us-central1"
 BASE = "https://console.cloud.google.com"
 
 
-def test_the_provider_makes_the_same() -> None:
+def test_urls_equal_those_of_the_provider() -> None:
     names = {"region": "us-central1", "project_id": "p1"}
     assert console.pipeline_page(f"{PLACE}/pipelineJobs/j-1") == BASE + (
         vertex_ai.VERTEX_AI_PIPELINE_JOB_LINK.format(**names, pipeline_id="j-1")
@@ -18,7 +18,7 @@ def test_the_provider_makes_the_same() -> None:
     assert console.endpoint_page(f"{PLACE}/endpoints/e1") == BASE + (
         vertex_ai.VERTEX_AI_ENDPOINT_LINK.format(**names, endpoint_id="e1")
     )
-    # The provider's names the default version always.
+    # The provider's URL is always that of the default version.
     assert console.version_page(f"{PLACE}/endpoints/e1", "m-1@3") == BASE + (
         vertex_ai.VERTEX_AI_MODEL_LINK.format(**names, model_id="m-1").replace(
             "versions/default", "versions/3"
@@ -26,13 +26,13 @@ def test_the_provider_makes_the_same() -> None:
     )
 
 
-def test_the_sdk_makes_the_same_of_a_pipeline_job() -> None:
+def test_the_url_of_a_pipeline_job_equals_that_of_the_sdk() -> None:
     job = object.__new__(aiplatform.PipelineJob)
     job._gca_resource = type("Job", (), {"name": f"{PLACE}/pipelineJobs/j-1"})()
     assert console.pipeline_page(f"{PLACE}/pipelineJobs/j-1") == job._dashboard_uri()
 
 
-def test_logs_and_objects() -> None:
+def test_urls_of_logs_and_objects() -> None:
     assert console.logs_page(f"{PLACE}/customJobs/42") == (
         f"{BASE}/logs/query;query=resource.type%3D%22ml_job%22%20resource.labels.job_id%3D%2242%22"
         "?project=p1"

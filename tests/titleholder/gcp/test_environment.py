@@ -1,4 +1,4 @@
-"""What differs from one environment to the next: from the connection, else from variables."""
+"""The settings of an environment: from the connection, else from environment variables."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from titleholder.gcp.environment import Environment
 
 
 @pytest.fixture(autouse=True)
-def two_connections(monkeypatch: pytest.MonkeyPatch) -> None:
-    """One Airflow that serves staging and production, each in a project of its own."""
+def connections(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Connections of one Airflow to staging and production, in two projects."""
     for name, extra in (
         ("STAGING", {"project": "acme-staging", "location": "europe-west4"}),
         (
@@ -32,7 +32,7 @@ def two_connections(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
 
 
-def test_a_connection_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_a_connection(monkeypatch: pytest.MonkeyPatch) -> None:
     staging, production = Environment("staging"), Environment("production")
     assert (staging.project, staging.location) == ("acme-staging", "europe-west4")
     assert staging.pipeline_root == "gs://acme-staging-titleholder/pipelines"
@@ -45,7 +45,7 @@ def test_a_connection_says_where(monkeypatch: pytest.MonkeyPatch) -> None:
     assert production.pipeline_root == "gs://acme-models/pipelines"
 
 
-def test_variables_say_it_for_a_connection_that_does_not(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_settings_of_environment_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         EnvironmentConfigError, match="no Google Cloud project: set it in the Airflow conn"
     ):
@@ -60,7 +60,7 @@ def test_variables_say_it_for_a_connection_that_does_not(monkeypatch: pytest.Mon
     assert Environment("bare").location == "europe-west1"
 
 
-def test_what_a_connection_says_wrongly() -> None:
+def test_invalid_settings_of_a_connection() -> None:
     with pytest.raises(
         EnvironmentConfigError, match="'wrong' has a location that is no text; write it in q"
     ):
@@ -75,14 +75,14 @@ def test_what_a_connection_says_wrongly() -> None:
     "table",
     ["wine.samples` --", "wine`.samples", "acme-a.wine.samples.more", "samples", "wine.sam ples"],
 )
-def test_every_name_of_a_table_is_checked_before_it_stands_in_a_query(table: str) -> None:
+def test_a_table_name_is_validated_before_it_is_part_of_a_query(table: str) -> None:
     with pytest.raises(
         EnvironmentConfigError, match=r"is no name of a BigQuery table; write dataset\.table"
     ):
         Environment("staging").qualified(table)
 
 
-def test_the_project_is_part_of_that_name(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_project_of_a_table_name_is_validated(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme`.x")
     with pytest.raises(EnvironmentConfigError, match="is no name of a BigQuery table"):
         Environment("bare").qualified("wine.samples")
@@ -91,17 +91,17 @@ def test_the_project_is_part_of_that_name(monkeypatch: pytest.MonkeyPatch) -> No
     assert Environment("bare").qualified("example.com:acme-new.w.s") == "example.com:acme-new.w.s"
 
 
-# Looks a connection or variable up by leaving its name in a file, and has none.
+# A secrets backend without secrets, which writes each name to a file.
 BACKEND = """
 from airflow.secrets import BaseSecretsBackend
 
-class Watcher(BaseSecretsBackend):
+class RecordingBackend(BaseSecretsBackend):
     def get_connection(self, conn_id, team_name=None):
         self.note("connection", conn_id)
     def get_variable(self, key, team_name=None):
         self.note("variable", key)
     def note(self, *what):
-        with open({asked!r}, "a") as file:
+        with open({lookups!r}, "a") as file:
             print(*what, file=file)
 """
 PARSE = """
@@ -114,46 +114,50 @@ print(sorted(bag.dags), list(bag.import_errors.values()))
 
 @pytest.fixture
 def parsed(tmp_path: Path):
-    """Parses a DAG folder as Airflow does, with a metadata database that nobody can reach; what it
-    found, and which connections and variables it asked for."""
-    asked = tmp_path / "asked"
-    (tmp_path / "watching.py").write_text(BACKEND.format(asked=str(asked)))
+    """Parses a DAG folder as Airflow does, without a metadata database; returns the DAGs with the
+    import errors, and the connections and variables looked up."""
+    lookups = tmp_path / "lookups"
+    (tmp_path / "recording.py").write_text(BACKEND.format(lookups=str(lookups)))
 
     def parse(folder: Path) -> tuple[str, str]:
-        clean = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GOOGLE"))}
-        done = subprocess.run(
+        environment = {
+            k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GOOGLE"))
+        }
+        result = subprocess.run(
             [sys.executable, "-c", PARSE, str(folder)],
             capture_output=True,
             text=True,
             check=True,
             cwd=tmp_path,
-            env=clean
+            env=environment
             | {
                 "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{tmp_path}",
                 "AIRFLOW_HOME": str(tmp_path / "airflow"),
                 "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
                 "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "none"),
                 "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////proc/nowhere/airflow.db",
-                "AIRFLOW__SECRETS__BACKEND": "watching.Watcher",
+                "AIRFLOW__SECRETS__BACKEND": "recording.RecordingBackend",
             },
         )
-        return done.stdout.strip().splitlines()[-1], asked.read_text() if asked.exists() else ""
+        return result.stdout.strip().splitlines()[
+            -1
+        ], lookups.read_text() if lookups.exists() else ""
 
     return parse
 
 
-def test_parsing_asks_for_no_connection_no_variable_and_no_database(parsed, tmp_path: Path) -> None:
+def test_parsing_uses_no_connection_no_variable_and_no_database(parsed, tmp_path: Path) -> None:
     assert parsed(REPOSITORY / "dags") == ("['linnerud__rollout', 'linnerud__train'] []", "")
     (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "theirs.py").write_text(
+    (tmp_path / "dags" / "variable.py").write_text(
         "from airflow.sdk import DAG, Variable\nVariable.get('region', default='x')\n"
-        "dag = DAG('theirs', schedule=None)\n"
+        "dag = DAG('variable', schedule=None)\n"
     )
-    (tmp_path / "dags" / "others.py").write_text(
+    (tmp_path / "dags" / "database.py").write_text(
         "from sqlalchemy import text\nfrom airflow.utils.session import create_session\n"
         "from airflow.sdk import DAG\n"
         "with create_session() as session:\n    session.execute(text('SELECT 1'))\n"
     )
-    found, asked = parsed(tmp_path / "dags")
-    assert asked == "variable region\n", found
-    assert "unable to open database file" in found
+    output, lookups = parsed(tmp_path / "dags")
+    assert lookups == "variable region\n", output
+    assert "unable to open database file" in output

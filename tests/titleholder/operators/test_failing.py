@@ -1,6 +1,9 @@
-"""Which failures are final, which are tried again, and what a person reads."""
+"""Final failures, failures that are retried, and their messages."""
 
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 import requests
@@ -14,10 +17,11 @@ from titleholder.alerts.alert import AlertKind
 from titleholder.alerts.callback_context import TaskFailure
 from titleholder.config.loader import load_model
 from titleholder.errors import DriftDetected, ManualActionRequired, RetryableError
-from titleholder.gcp.bigquery.client import error_text
-from titleholder.gcp.bigquery.source_table import _query_error
-from titleholder.gcp.vertex.clients import error_message
-from titleholder.operators.submit_pipeline import SubmitPipelineOperator
+from titleholder.gcp.bigquery.client import read_error
+from titleholder.gcp.errors import error_message
+from titleholder.operators.apply_decision import ApplyDecisionOperator
+from titleholder.operators.pipeline import SubmitPipelineOperator
+from titleholder.operators.results import Decided, Observed
 
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
 
@@ -28,14 +32,16 @@ CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.ya
         (ManualActionRequired("no"), TaskFailure),
         (DriftDetected("by hand"), TaskFailure),
         (exceptions.Forbidden("no\nrights"), AirflowFailException),
-        (exceptions.NotFound("gone"), AirflowFailException),
+        (exceptions.NotFound("deleted"), AirflowFailException),
         (RetryableError("later"), AirflowException),
         (exceptions.TooManyRequests("slow down"), exceptions.TooManyRequests),
         (exceptions.ServiceUnavailable("away"), exceptions.ServiceUnavailable),
         (ConnectionError("lost"), ConnectionError),
     ],
 )
-def test_what_is_final_and_what_is_tried_again(error: Exception, becomes: type[Exception]) -> None:
+def test_final_errors_and_errors_that_are_retried(
+    error: Exception, becomes: type[Exception]
+) -> None:
     task = SubmitPipelineOperator(task_id="submit_pipeline", config=CONFIG)
     with pytest.raises(becomes) as raised, task.fail_with_message():
         raise error
@@ -50,8 +56,8 @@ def test_what_is_final_and_what_is_tried_again(error: Exception, becomes: type[E
         )
 
 
-def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
-    """A connection is refused as it would be by Google: by the client, through every layer."""
+def test_the_message_of_a_clients_exception_is_its_cause() -> None:
+    """The connection is refused, with the exception chain of Google's client."""
     client = EndpointServiceClient(
         transport="rest",
         client_options={"api_endpoint": "http://127.0.0.1:9"},
@@ -62,15 +68,14 @@ def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
         with pytest.raises(Exception, match="Max retries exceeded with url") as raised:
             client.get_endpoint(name="projects/p/locations/l/endpoints/e", retry=retry)
         assert error_message(raised.value) == "127.0.0.1:9 cannot be reached (Connection refused)"
-        assert error_text(raised.value).count("127.0.0.1:9 cannot be reached") == (retry is again)
-    asked = requests.Request("GET", "https://bigquery.googleapis.com/x?y").prepare()
-    late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=asked)
+    request = requests.Request("GET", "https://bigquery.googleapis.com/x?y").prepare()
+    late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=request)
     assert error_message(late) == "bigquery.googleapis.com did not answer in time"
     assert error_message(exceptions.ServiceUnavailable("busy\n now")) == "busy now"
 
 
 @pytest.mark.parametrize(
-    ("error", "final", "says"),
+    ("error", "final", "text"),
     [
         (
             exceptions.InternalServerError(
@@ -81,12 +86,37 @@ def test_an_exception_of_a_client_is_told_by_its_cause() -> None:
         ),
         (exceptions.Forbidden("no", [{"reason": "accessDenied"}]), True, "dataViewer"),
         (exceptions.Forbidden("no", [{"reason": "quotaExceeded"}]), False, "cannot be read now"),
-        (exceptions.BadRequest("no", [{"reason": "invalidQuery"}]), True, "as a TIMESTAMP"),
+        (exceptions.BadRequest("no", [{"reason": "invalidQuery"}]), True, "no TIMESTAMP"),
         (exceptions.BadRequest("no", [{"reason": "resourcesExceeded"}]), False, "read now"),
         (exceptions.ServiceUnavailable("away"), False, "cannot be read now"),
     ],
 )
-def test_what_bigquery_says(error: exceptions.GoogleAPICallError, final: bool, says: str) -> None:
-    told = _query_error("p.d.t", "ts", error)
-    assert told.final is final
-    assert says in str(told)
+def test_errors_of_bigquery(error: exceptions.GoogleAPICallError, final: bool, text: str) -> None:
+    found = read_error(
+        "p.d.t", error, "source.freshness.max_bytes", "ts", ("no TIMESTAMP", "correct it")
+    )
+    assert found.final is final
+    assert text in str(found)
+
+
+@pytest.mark.parametrize(
+    ("task_id", "read", "result"),
+    [
+        ("observe", Observed.from_xcom, {"kind": "evaluate"}),
+        ("observe", Observed.from_xcom, {"intent": "evaluate", "champion": {}, "challenger": {}}),
+        ("decide", Decided.from_xcom, {"outcome": "promote", "reason": "better"}),
+        ("decide", Decided.from_xcom, {"intent": {"name": "promote", "target": "1"}}),
+    ],
+)
+def test_a_result_of_another_version_fails_the_task(
+    task_id: str, read: Callable[[Mapping[str, Any]], object], result: dict[str, Any]
+) -> None:
+    task = ApplyDecisionOperator(task_id="update_traffic", config=CONFIG)
+    context = {"ti": SimpleNamespace(xcom_pull=lambda task_ids: result)}
+    with pytest.raises(AirflowFailException) as raised:
+        task.read_result(context, task_id, read)
+    error = str(raised.value)
+    assert error.startswith(
+        f"linnerud: the result of {task_id} is of another version of titleholder"
+    )
+    assert error.endswith(f"; clear {task_id} with what follows it")

@@ -1,4 +1,4 @@
-"""What holds for every operator, also for one that is written later."""
+"""Properties of every operator and notifier, also of later ones."""
 
 import importlib
 import inspect
@@ -9,30 +9,30 @@ from airflow.sdk import BaseNotifier, BaseOperator
 
 from titleholder import alerts, operators
 
-PARTS = [
-    importlib.import_module(f"{package.__name__}.{module.name}")
+MODULES = [
+    importlib.import_module(f"{package.__name__}.{found.name}")
     for package in (operators, alerts)
-    for module in pkgutil.iter_modules(package.__path__)
+    for found in pkgutil.iter_modules(package.__path__)
 ]
-RENDERING = sorted(
+CLASSES = sorted(
     {
         found
-        for part in PARTS
-        for found in vars(part).values()
+        for module in MODULES
+        for found in vars(module).values()
         if inspect.isclass(found)
-        and found.__module__ == part.__name__
+        and found.__module__ == module.__name__
         and issubclass(found, BaseOperator | BaseNotifier)
     },
     key=lambda found: found.__name__,
 )
 
 
-def test_all_are_found() -> None:
-    names = {found.__name__ for found in RENDERING}
+def test_operators_and_notifiers_are_found() -> None:
+    names = {found.__name__ for found in CLASSES}
     assert {"ApproveOperator", "SubmitDuelOperator", "UpdateTrafficOperator"} <= names
     assert "AlertNotifier" in names
 
 
-@pytest.mark.parametrize("kind", RENDERING, ids=lambda kind: kind.__name__)
-def test_airflow_renders_nothing_of_any_operator(kind: type) -> None:
+@pytest.mark.parametrize("kind", CLASSES, ids=lambda kind: kind.__name__)
+def test_no_operator_has_template_fields(kind: type) -> None:
     assert tuple(kind.template_fields) == ()  # type: ignore[attr-defined]

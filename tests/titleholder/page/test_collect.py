@@ -30,7 +30,7 @@ def environment(
             monkeypatch.setenv(name, f"http://127.0.0.1:{free_port(None)}")
         monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
         monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
-        monkeypatch.setattr(Environment, "_known", (AnonymousCredentials(), project, {}))
+        monkeypatch.setattr(Environment, "_connection", (AnonymousCredentials(), project, {}))
         monkeypatch.setattr(collecting, "SECONDS", 2)
         monkeypatch.setattr(clients, "CALL_SECONDS", 2.0)
         return Environment("unused")
@@ -107,7 +107,7 @@ def test_every_call_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
             monkeypatch.setenv(name, google.url)
         monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
         known = (AnonymousCredentials(), "titleholder-local", {})
-        monkeypatch.setattr(Environment, "_known", known)
+        monkeypatch.setattr(Environment, "_connection", known)
         monkeypatch.setattr(collecting, "SECONDS", 1)
         found = collect(CONFIG, Environment("google_cloud_default"), NOW)
         assert len(found.unreachable) == 2

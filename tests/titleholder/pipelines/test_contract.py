@@ -36,37 +36,42 @@ def job(
     )
 
 
-def test_an_offered_model() -> None:
+def test_the_candidate_of_a_job() -> None:
     assert candidate_model(job(), 60, ROOT) == CandidateModel(
         "gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32
     )
 
 
-def test_an_offer_whose_digest_is_none() -> None:
+def test_a_candidate_without_a_digest() -> None:
     with pytest.raises(
         PipelineError, match=r"sha256 'ab' of 'export-model' is not 64 lower-case hexa"
     ):
         candidate_model(job(model=MODEL | {"sha256": "ab"}), 60, ROOT)
 
 
-def test_no_offer_under_the_gate() -> None:
-    made = job(score=59.99)
-    assert candidate_model(replace(made, tasks=made.tasks[:1]), 60, ROOT) is None
-    refused = Task("export-model", "NOT_TRIGGERED")
-    assert candidate_model(replace(made, tasks=(made.tasks[0], refused)), 60, ROOT) is None
+def test_no_candidate_below_the_gate() -> None:
+    evaluated_job = job(score=59.99)
+    assert candidate_model(replace(evaluated_job, tasks=evaluated_job.tasks[:1]), 60, ROOT) is None
+    not_triggered = Task("export-model", "NOT_TRIGGERED")
+    assert (
+        candidate_model(
+            replace(evaluated_job, tasks=(evaluated_job.tasks[0], not_triggered)), 60, ROOT
+        )
+        is None
+    )
 
 
-def test_a_gate_that_is_not_kept_breaks_the_contract() -> None:
+def test_a_gate_that_is_not_applied_breaks_the_contract() -> None:
     with pytest.raises(PipelineError, match=r"'export-model' ran though the score 59\.99 is below"):
         candidate_model(job(score=59.99), 60, ROOT)
-    made = job(score=60.0)
-    renamed = replace(made.tasks[1], name="offer-model")
+    evaluated_job = job(score=60.0)
+    renamed = replace(evaluated_job.tasks[1], name="offer-model")
     with pytest.raises(PipelineError, match="reaches min_score 60, but no task 'export-model'"):
-        candidate_model(replace(made, tasks=(made.tasks[0], renamed)), 60, ROOT)
+        candidate_model(replace(evaluated_job, tasks=(evaluated_job.tasks[0], renamed)), 60, ROOT)
 
 
 @pytest.mark.parametrize("score", [None, float("nan"), float("inf"), "91"])
-def test_a_score_that_is_no_number_is_never_offered(score: object) -> None:
+def test_a_score_that_is_no_number(score: object) -> None:
     with pytest.raises(PipelineError, match="instead of a number"):
         candidate_model(job(score=score), 60, ROOT)
 
@@ -95,31 +100,31 @@ def test_a_broken_contract() -> None:
         ("gs://ours", "gs://"),
     ],
 )
-def test_a_model_from_elsewhere_is_not_taken(root: str, uri: str) -> None:
+def test_a_model_outside_of_the_pipeline_root_is_refused(root: str, uri: str) -> None:
     with pytest.raises(PipelineError, match=f"^the model {re.escape(uri)} is not under {root}, an"):
         candidate_model(job(uri=uri), 60, root)
 
 
-def test_a_model_from_the_pipeline_root() -> None:
+def test_a_model_in_the_pipeline_root() -> None:
     for uri in ("gs://ours/pipelines/1/job/train/model", "gs://ours/pipelines/m/"):
-        offered = candidate_model(job(uri=uri), 60, "gs://ours/pipelines")
-        assert offered is not None
-        assert offered.uri == uri
+        candidate = candidate_model(job(uri=uri), 60, "gs://ours/pipelines")
+        assert candidate is not None
+        assert candidate.uri == uri
 
 
-def test_parameters() -> None:
+def test_the_runtime_parameters() -> None:
     week = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), NOW)
-    given = runtime_parameters(CONFIG, "p", "us-central1", "p.d.t", week)
-    assert given["interval_start"] == "2026-11-09T03:00:00Z"
-    assert given["interval_end"] == "2026-11-16T03:00:00Z"
-    assert given["feature_columns"] == ["weight_kg", "waist_cm", "pulse_bpm"]
-    assert given.keys() == RUNTIME_PARAMETERS | CONFIG.pipeline.parameters.keys()
+    parameters = runtime_parameters(CONFIG, "p", "us-central1", "p.d.t", week)
+    assert parameters["interval_start"] == "2026-11-09T03:00:00Z"
+    assert parameters["interval_end"] == "2026-11-16T03:00:00Z"
+    assert parameters["feature_columns"] == ["weight_kg", "waist_cm", "pulse_bpm"]
+    assert parameters.keys() == RUNTIME_PARAMETERS | CONFIG.pipeline.parameters.keys()
     pipeline = CONFIG.pipeline.model_copy(update={"parameters": {"project": "x"}})
     with pytest.raises(PipelineError, match=r"pipeline\.parameters: sets project"):
         runtime_parameters(CONFIG.model_copy(update={"pipeline": pipeline}), "p", "l", "t", week)
 
 
-def test_what_the_log_says_of_a_job() -> None:
+def test_messages_about_a_job() -> None:
     tasks = (Task("create-dataset", "SUCCEEDED"), Task("train", "FAILED", "ValueError: no rows"))
     failed = Job("projects/p/j", "FAILED", NOW, "The DAG failed", tasks)
     assert progress(failed) == "done create-dataset; failed train"

@@ -8,7 +8,8 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from tests.conftest import Sandbox
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.intervals import Interval
 from titleholder.pipelines.fingerprint import (
     TableContent,
@@ -22,44 +23,44 @@ from titleholder.rollout.view import Version
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)
 WEEK = Interval(END - timedelta(days=7), END)
 CONTENT = TableContent(2, END - timedelta(hours=1), -7, 12)
-GIVEN = {"project": "p", "location": "l", "score": 90.0, "columns": ["a", "b"]}
+PARAMETERS = {"project": "p", "location": "l", "score": 90.0, "columns": ["a", "b"]}
 
 
-def test_it_is_that_of_rows_pipeline_and_parameters() -> None:
-    found = fingerprint(CONTENT, {"root": {}}, GIVEN)
-    reordered = dict(reversed(GIVEN.items()))
-    assert fingerprint(CONTENT, {"root": {}}, reordered | {"location": "elsewhere"}) == found
+def test_the_fingerprint_depends_on_rows_template_and_parameters() -> None:
+    digest = fingerprint(CONTENT, {"root": {}}, PARAMETERS)
+    reordered = dict(reversed(PARAMETERS.items()))
+    assert fingerprint(CONTENT, {"root": {}}, reordered | {"location": "elsewhere"}) == digest
     others = [
-        fingerprint(replace(CONTENT, rows=3), {"root": {}}, GIVEN),
-        fingerprint(replace(CONTENT, newest=END), {"root": {}}, GIVEN),
-        fingerprint(replace(CONTENT, newest=None), {"root": {}}, GIVEN),
-        fingerprint(replace(CONTENT, mixed=7), {"root": {}}, GIVEN),
-        fingerprint(replace(CONTENT, summed=13), {"root": {}}, GIVEN),
-        fingerprint(CONTENT, {"root": {"dag": 1}}, GIVEN),
-        fingerprint(CONTENT, {"root": {}}, GIVEN | {"columns": ["b", "a"]}),
-        fingerprint(CONTENT, {"root": {}}, GIVEN | {"score": 91.0}),
+        fingerprint(replace(CONTENT, rows=3), {"root": {}}, PARAMETERS),
+        fingerprint(replace(CONTENT, newest=END), {"root": {}}, PARAMETERS),
+        fingerprint(replace(CONTENT, newest=None), {"root": {}}, PARAMETERS),
+        fingerprint(replace(CONTENT, mixed=7), {"root": {}}, PARAMETERS),
+        fingerprint(replace(CONTENT, summed=13), {"root": {}}, PARAMETERS),
+        fingerprint(CONTENT, {"root": {"dag": 1}}, PARAMETERS),
+        fingerprint(CONTENT, {"root": {}}, PARAMETERS | {"columns": ["b", "a"]}),
+        fingerprint(CONTENT, {"root": {}}, PARAMETERS | {"score": 91.0}),
     ]
-    assert len({found, *others}) == 9
+    assert len({digest, *others}) == 9
 
 
-def test_a_label_keeps_it_and_the_newest_version_is_named() -> None:
-    found = fingerprint(CONTENT, {}, {})
-    assert fingerprint_from_labels(fingerprint_labels(found)) == found
+def test_a_fingerprint_as_a_label_and_the_newest_version_with_it() -> None:
+    digest = fingerprint(CONTENT, {}, {})
+    assert fingerprint_from_labels(fingerprint_labels(digest)) == digest
     assert fingerprint_labels("") == {}
     assert (
         fingerprint_from_labels({})
-        == fingerprint_from_labels({"fingerprint": "what-a-person-wrote"})
+        == fingerprint_from_labels({"fingerprint": "written-by-hand"})
         == ""
     )
-    versions = [Version("9", fingerprint=found), Version("10", fingerprint=found), Version("11")]
-    assert version_with_fingerprint(found, versions) == versions[1]
-    assert version_with_fingerprint(fingerprint(CONTENT, {}, GIVEN), versions) is None
+    versions = [Version("9", fingerprint=digest), Version("10", fingerprint=digest), Version("11")]
+    assert version_with_fingerprint(digest, versions) == versions[1]
+    assert version_with_fingerprint(fingerprint(CONTENT, {}, PARAMETERS), versions) is None
     assert version_with_fingerprint("", versions) is None
 
 
 @dataclass(frozen=True)
-class Place:
-    """What Environment says."""
+class FakeEnvironment:
+    """The attributes of Environment that are used here."""
 
     project: str
     credentials: Any = field(default_factory=AnonymousCredentials)
@@ -74,7 +75,7 @@ def source(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator["Sourc
     client.query(
         "CREATE OR REPLACE TABLE prints.rows (measured TIMESTAMP, x FLOAT64, tags ARRAY<STRING>)"
     ).result()
-    yield Source(client, SourceTables(Place(project), END), f"{project}.prints.rows")  # type: ignore[arg-type]
+    yield Source(client, SourceTables(FakeEnvironment(project), END), f"{project}.prints.rows")  # type: ignore[arg-type]
     client.close()
 
 
@@ -98,14 +99,16 @@ class Source:
         return self.tables.content(self.table, "measured", WEEK, 10**9)
 
 
-def test_the_rows_of_an_interval_in_any_order(source: Source) -> None:
+def test_the_content_of_an_interval_in_any_order_of_rows(source: Source) -> None:
     first = source.add(1, 2, 3).content()
     assert (first.rows, first.newest) == (3, END - timedelta(hours=1))
-    # Newer and older weeks come and go.
+    # Rows of other weeks have no effect.
     assert source.add(0, -5, 24 * 8).content() == first
-    twice = source.add(2).add(2).content()
-    assert (twice.rows, twice.mixed) == (5, first.mixed), "which is why there is a sum, too"
-    assert twice.summed != first.summed
+    duplicated = source.add(2).add(2).content()
+    assert (duplicated.rows, duplicated.mixed) == (5, first.mixed), (
+        "which is why there is a sum, too"
+    )
+    assert duplicated.summed != first.summed
     source.client.query("DELETE FROM prints.rows WHERE TRUE").result()
     assert source.content() == TableContent(0, None, 0, 0)
     assert source.add(3).add(1, 2).content() == first

@@ -1,7 +1,7 @@
 """Actors that run the real engine, each in a thread, and stop before every call to Google.
 
-One thread runs at a time: the actor that was let go, until it stops again. So whoever lets them go
-chooses the interleaving, and the same choices give the same run.
+One thread runs at a time: the actor that was stepped, until it stops again. The order of steps
+determines the interleaving, and the same steps give the same run.
 """
 
 import threading
@@ -11,8 +11,8 @@ from typing import Any, Literal
 from titleholder.errors import InvalidRequest, ManualActionRequired
 
 Order = Literal["go", "die", "die after", "lose", "lose after"]
-# Real time, for a machine that is busy; nothing waits for it to pass.
-LIMIT = 60.0
+# Real time, enough for a busy machine; reached only when an actor hangs.
+TIMEOUT_SECONDS = 60.0
 _SELF = threading.local()
 
 
@@ -25,92 +25,92 @@ class Died(BaseException):
 
 
 class Actor:
-    """Runs `work` in a thread; `at` is what it is about to do, "" when it has come to its end."""
+    """Runs `work` in a thread; `at` is its next action, "" once it has ended."""
 
     def __init__(self, name: str, work: Callable[["Actor"], Any]) -> None:
         self.name = name
         self.at = "begin"
-        self.etag = ""  # of the endpoint, as it saw it last
+        self.etag = ""  # of the endpoint, as last read by this actor
         self.result: Any = None
         self.refusal: InvalidRequest | ManualActionRequired | None = None
-        self.died = False
-        self.writing: Callable[[Actor, Any], None] | None = None
-        self._broken: BaseException | None = None
+        self.was_killed = False
+        self.before_write: Callable[[Actor, Any], None] | None = None
+        self._error: BaseException | None = None
         self._order: Order = "go"
-        self._go, self._back = threading.Semaphore(0), threading.Semaphore(0)
+        self._released, self._stopped = threading.Semaphore(0), threading.Semaphore(0)
         self._work = work
-        self._thread = threading.Thread(target=self._live, name=name, daemon=True)
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
         self._wait()
 
     @property
     def alive(self) -> bool:
-        """Whether it has something left to do."""
+        """Whether it has not ended."""
         return bool(self.at)
 
     def step(self, order: Order = "go") -> None:
-        """Let it do what it is about to do; come back when it is about to do the next."""
+        """Let the actor do its next action; returns when it stops before the one after that."""
         self._order = order
-        self._go.release()
+        self._released.release()
         self._wait()
-        if self._broken is not None:
-            raise AssertionError(f"{self.name} broke") from self._broken
+        if self._error is not None:
+            raise AssertionError(f"{self.name} broke") from self._error
 
     def end(self) -> None:
-        """It dies where it is, if it has not ended."""
-        if self.alive and self._broken is None:
+        """Kill the actor where it is, if it has not ended."""
+        if self.alive and self._error is None:
             self.step("die")
-        self._thread.join(LIMIT)
+        self._thread.join(TIMEOUT_SECONDS)
         assert not self._thread.is_alive(), f"{self.name} hangs at {self.at}"
 
     def stop(self, at: str) -> Order:
-        """In its own thread: wait until it is let go on."""
+        """In the actor's thread: wait for the next step."""
         self.at = at
-        self._back.release()
-        if not self._go.acquire(timeout=LIMIT * 10) or self._order == "die":
+        self._stopped.release()
+        if not self._released.acquire(timeout=TIMEOUT_SECONDS * 10) or self._order == "die":
             raise Died(at)
         return self._order
 
     def call(self, method: str, request: Any, answer: Callable[[], Any]) -> Any:
-        """In its own thread: one call, when it is let go on."""
-        # Reads are asked again by Google's client, after some time: nothing to learn from.
+        """In the actor's thread: make one call, at the next step."""
+        # Google's client retries a lost read after some time: this adds no case.
         writes = not method.startswith(("get_", "list_"))
         order = self.stop(method)
         if order == "lose" and writes:
             raise Dropped("a test dropped the request")
-        if writes and self.writing is not None:
-            _SELF.actor = None  # What the test asks meanwhile is not this actor's call.
-            self.writing(self, request)
+        if writes and self.before_write is not None:
+            _SELF.actor = None  # Calls of the test meanwhile are not this actor's.
+            self.before_write(self, request)
             _SELF.actor = self
-        said = answer()
+        response = answer()
         if order == "die after":
             raise Died(self.at)
         if order == "lose after" and writes:
             raise Dropped("a test dropped the answer")
         if method == "get_endpoint":
-            self.etag = said.etag
-        return said
+            self.etag = response.etag
+        return response
 
     def _wait(self) -> None:
-        assert self._back.acquire(timeout=LIMIT), f"{self.name} hangs after {self.at}"
+        assert self._stopped.acquire(timeout=TIMEOUT_SECONDS), f"{self.name} hangs after {self.at}"
 
-    def _live(self) -> None:
+    def _run(self) -> None:
         _SELF.actor = self
         try:
             self.stop("begin")
             self.result = self._work(self)
         except Died:
-            self.died = True
+            self.was_killed = True
         except (InvalidRequest, ManualActionRequired) as refusal:
             self.refusal = refusal
         except BaseException as error:
-            self._broken = error
+            self._error = error
         finally:
             self.at = ""
-            self._back.release()
+            self._stopped.release()
 
 
-def calling(method: str, request: Any, answer: Callable[[], Any]) -> Any:
-    """What is answered to a call of Google's: it stops actors, and nobody else."""
+def intercept(method: str, request: Any, answer: Callable[[], Any]) -> Any:
+    """The answer to a call by Google's clients; a call by an actor stops it first."""
     actor: Actor | None = getattr(_SELF, "actor", None)
     return answer() if actor is None else actor.call(method, request, answer)

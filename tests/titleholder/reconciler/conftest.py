@@ -1,6 +1,6 @@
-"""The rollout engine against a local Vertex AI with faults and a clock to turn.
+"""The rollout engine against a local Vertex AI with faults and a manual clock.
 
-Google's own clients speak to it over HTTP; every test has a location of its own.
+Google's own clients call it over HTTP; every test uses a location of its own.
 """
 
 import itertools
@@ -34,8 +34,8 @@ _LOCATIONS = itertools.count(1)
 
 
 @dataclass
-class Notebook:
-    """Events as the table keeps them: each id once, a full one rather than a reconstructed one."""
+class FakeEventsTable:
+    """An events table in memory: one event for each id, the full one if there is one."""
 
     table: str = "tests.events"
     events: dict[str, Event] = field(default_factory=dict)
@@ -48,8 +48,8 @@ class Notebook:
 
 
 @dataclass(frozen=True)
-class Place:
-    """An environment in one location of the local Vertex AI."""
+class FakeEnvironment:
+    """One location of the local Vertex AI."""
 
     location: str
     project: str = PROJECT_NUMBER
@@ -57,13 +57,13 @@ class Place:
 
 
 @dataclass
-class Scene:
-    """One model `m1` and its endpoint, in a location of their own."""
+class ModelUnderTest:
+    """The model `m1` with its endpoint, in a location of its own."""
 
     vertex: Vertex
     artifact: str
-    notebook: Notebook = field(default_factory=Notebook)
-    location: str = field(default_factory=lambda: f"scene-{next(_LOCATIONS)}")
+    events_table: FakeEventsTable = field(default_factory=FakeEventsTable)
+    location: str = field(default_factory=lambda: f"place-{next(_LOCATIONS)}")
 
     @property
     def parent(self) -> str:
@@ -88,50 +88,50 @@ class Scene:
             }
         )
 
-    def wish(self, week: int, generation: int = 0, **rollout: Any) -> DeployCandidate:
-        """The weekly run's intent over the `week`-th week."""
+    def candidate(self, week: int, generation: int = 0, **rollout: Any) -> DeployCandidate:
+        """The intent of the training run on that week."""
         end = FIRST + week * WEEK
         run = TrainingRun("m1", Interval(end - WEEK, end), generation)
         candidate = CandidateModel(self.artifact, IMAGE, "1.6.1", 90.0, "0" * 64)
         return deploy_candidate(self.config(**rollout), run, candidate, "fresh")
 
     def engine(self, pause: Callable[[float], None] | None = None, **rollout: Any) -> Reconciler:
-        """The engine as a task has it; a pause turns the server's clock."""
+        """The engine as a task uses it; a pause advances the server's clock."""
         config = self.config(**rollout)
         return Reconciler(
-            Endpoints(Place(self.location), config),  # type: ignore[arg-type]
-            self.notebook,  # type: ignore[arg-type]
+            Endpoints(FakeEnvironment(self.location), config),  # type: ignore[arg-type]
+            self.events_table,  # type: ignore[arg-type]
             config.rollout,
             ChangeContext(run="tests", actor="tests"),
             self.vertex.clock,
             pause or self.vertex.clock.advance,
         )
 
-    def play(self, intent: Intent, **rollout: Any) -> Converged:
-        """The intent, to its end: a task that defers is resumed when the clock has moved on."""
+    def run(self, intent: Intent, **rollout: Any) -> Converged:
+        """Run the intent until it converges; after a deferral the clock advances ten seconds."""
         waiting: PendingOperation | None = None
         engine = self.engine(**rollout)
-        for _ in range(500):  # What is loaded takes real time.
+        for _ in range(500):  # Loading a model takes real time.
             result = engine.run(intent, waiting)
             if isinstance(result, Converged):
                 return result
             waiting = result
             self.vertex.clock.advance(10)
-        raise AssertionError(f"{intent} came to no end, waiting for {waiting}")
+        raise AssertionError(f"{intent} did not converge; it waits for {waiting}")
 
     def view(self) -> View:
-        return Endpoints(Place(self.location), self.config()).observe()  # type: ignore[arg-type]
+        return Endpoints(FakeEnvironment(self.location), self.config()).observe()  # type: ignore[arg-type]
 
     @property
     def now(self) -> tuple[dict[str, int], dict[str, str]]:
-        """Split and roles of the endpoint."""
+        """Traffic split and roles of the endpoint."""
         view = self.view()
         roles = ("champion", "challenger", "previous-champion", "last-challenger")
         return view.split, {k: v for k, v in view.labels.items() if k in roles}
 
 
-def name(week: int, generation: int = 0) -> str:
-    """The deployed model id of that week's run."""
+def id_of_week(week: int, generation: int = 0) -> str:
+    """The deployed model id of the training run on that week."""
     end = FIRST + week * WEEK
     return TrainingRun("m1", Interval(end - WEEK, end), generation).deployed_model_id
 
@@ -146,22 +146,22 @@ def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterat
 
 
 @pytest.fixture
-def scene(_server: Vertex, bucket: Storage) -> Scene:
-    """An empty place."""
-    return Scene(_server, bucket.put_constant(1))
+def m1(_server: Vertex, bucket: Storage) -> ModelUnderTest:
+    """A model in an empty location."""
+    return ModelUnderTest(_server, bucket.put_constant(1))
 
 
 @pytest.fixture
 def faults(_server: Vertex) -> Iterator[Faults]:
-    """Faults in that Vertex AI, none at first and none left behind."""
-    found = Faults(_server.url)
-    found.clear()
+    """Fault injection into that Vertex AI; cleared before and after each test."""
+    injected = Faults(_server.url)
+    injected.clear()
     try:
-        yield found
+        yield injected
     finally:
-        found.close()
+        injected.close()
 
 
 @pytest.fixture(autouse=True)
-def _led_to_the_sandbox(_server: Vertex, monkeypatch: pytest.MonkeyPatch) -> None:
+def _use_the_local_server(_server: Vertex, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("VERTEX_AI_EMULATOR_HOST", _server.url)

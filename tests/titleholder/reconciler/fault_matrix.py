@@ -1,4 +1,4 @@
-"""What may happen to each call of a run."""
+"""Faults that are injected into each call of a run."""
 
 import signal
 from collections import Counter
@@ -8,25 +8,25 @@ from dataclasses import dataclass
 
 from google.api_core.exceptions import GoogleAPICallError
 
-from tests.titleholder.reconciler.conftest import Scene
-from tests.titleholder.reconciler.kill_process_pool import Death, Nursery
-from tests.titleholder.reconciler.stage import Stage
+from tests.titleholder.reconciler.conftest import ModelUnderTest
+from tests.titleholder.reconciler.kill_process_pool import KillPoint, KillPool
+from tests.titleholder.reconciler.prepared_scenario import PreparedScenario
 from titleholder.errors import TitleholderError
 
 _WRITES = {
     *("create_endpoint", "upload_model", "deploy_model", "undeploy_model", "update_endpoint"),
     "merge_version_aliases",
 }
-# What Google may answer to a call that had no effect, and to one that had it nevertheless.
+# Statuses of a call without an effect, and of one that had its effect nevertheless.
 _BEFORE = ("UNAVAILABLE", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "ABORTED")
 _AFTER = ("UNAVAILABLE", "INTERNAL")
 
 
 @dataclass(frozen=True)
-class Mishap:
-    """What happens to the `number`th call of a run, which is the `nth` of its method, and the
-    `write`th of those that change something, 0 for one that only reads. `fresh` says whether the
-    world differs from that at the call before: by a write, an event, or the time."""
+class FaultCase:
+    """A fault at the `number`th call of a run, which is the `nth` of its method and the `write`th
+    write, 0 for a read. `fresh` says whether the state differs from that at the call before: by a
+    write, an event, or the time."""
 
     kind: str
     number: int
@@ -38,20 +38,22 @@ class Mishap:
     def __str__(self) -> str:
         return f"call {self.number}, {self.method}: {self.kind}"
 
-    def befall(self, stage: Stage, scene: Scene, nursery: Nursery) -> bool:
-        """Play the scene's first attempt with it; whether it came to that."""
+    def inject(self, prepared: PreparedScenario, m1: ModelUnderTest, kill_pool: KillPool) -> bool:
+        """Run the first attempt with this fault; returns whether the fault happened."""
         if self.kind.startswith("killed"):
-            death = Death(self.write or self.number, bool(self.write), self.kind == "killed after")
-            wish = stage.scenario.wish(scene)
-            return nursery.play(scene, wish, stage.scenario.rollout, death) == -signal.SIGKILL
-        self._arm(stage, scene)
+            after = self.kind == "killed after"
+            kill_point = KillPoint(self.write or self.number, bool(self.write), after)
+            scenario = prepared.scenario
+            code = kill_pool.run(m1, scenario.intent(m1), scenario.rollout, kill_point)
+            return code == -signal.SIGKILL
+        self._arm(prepared, m1)
         with suppress(GoogleAPICallError, TitleholderError):
-            stage.play(scene)
-        return any(call["faults"] for call in stage.made(scene))
+            prepared.run(m1)
+        return any(call["faults"] for call in prepared.calls_made(m1))
 
-    def _arm(self, stage: Stage, scene: Scene) -> None:
-        faults, where = stage.faults, f"*/{scene.location}*"
-        if not self.write:  # What is transient would be tried again for a minute.
+    def _arm(self, prepared: PreparedScenario, m1: ModelUnderTest) -> None:
+        faults, where = prepared.faults, f"*/{m1.location}*"
+        if not self.write:  # A transient error would be retried for a minute.
             faults.answer("*", "PERMISSION_DENIED", nth=self.number, resource=where)
         elif self.kind == "answer lost":
             faults.drop(self.method, when="after", nth=self.nth, resource=where)
@@ -67,11 +69,11 @@ class Mishap:
             )
 
 
-def mishaps(kind: str, calls: Iterable[str]) -> Iterator[Mishap]:
-    """All of that kind, one for each call that it can happen to.
+def fault_cases(kind: str, calls: Iterable[str]) -> Iterator[FaultCase]:
+    """All cases of that kind, one for each call to which it applies.
 
-    Reading has no effect: to fail after it, or to lose the answer, is to fail; and to die after it
-    is to die before the next call.
+    A read has no effect: a failure after it or a lost answer equals a failure, and a kill after it
+    equals a kill before the next call.
     """
     seen: Counter[str] = Counter()
     writes, last = 0, ""
@@ -79,33 +81,35 @@ def mishaps(kind: str, calls: Iterable[str]) -> Iterator[Mishap]:
         seen[method] += 1
         changes = method in _WRITES
         writes += changes
-        # Between two looks at an operation some time passes.
+        # Time passes between two polls of an operation.
         fresh = changes or last in _WRITES or "get_operation" in (method, last) or not last
         if changes or kind in ("fails before", "killed before"):
             write = writes if changes else 0
-            yield Mishap(kind, number, method, seen[method], write, fresh)
+            yield FaultCase(kind, number, method, seen[method], write, fresh)
         last = method
 
 
-def ended_at_once(mishap: Mishap, stage: Stage, nursery: Nursery) -> list[str]:
-    """What an attempt has done in spite of a mishap that must end it there."""
-    scene = stage.scene()
-    mishap.befall(stage, scene, nursery)
-    more = [call["method"] for call in stage.made(scene)][mishap.number :]
-    return [f"{mishap}: and yet came {more}"] if more else []
+def calls_after_refusal(
+    case: FaultCase, prepared: PreparedScenario, kill_pool: KillPool
+) -> list[str]:
+    """Calls that an attempt makes after a refused call that must end it."""
+    m1 = prepared.copy()
+    case.inject(prepared, m1, kill_pool)
+    more = [call["method"] for call in prepared.calls_made(m1)][case.number :]
+    return [f"{case}: it was followed by {more}"] if more else []
 
 
-def after(mishap: Mishap, stage: Stage, nursery: Nursery) -> list[str]:
-    """What is wrong after the mishap and another attempt."""
-    scene = stage.scene()
-    met = mishap.befall(stage, scene, nursery)
-    # A deployment that was over sooner is looked at less often: such a run has fewer reads.
-    if not met and (mishap.write or len(stage.made(scene)) >= mishap.number):
-        return [f"{mishap}: it did not come to that"]
-    stage.faults.disarm()
-    scene.vertex.clock.advance(0.01)  # What the first attempt started still runs.
+def problems_after(case: FaultCase, prepared: PreparedScenario, kill_pool: KillPool) -> list[str]:
+    """Problems after the fault and another attempt."""
+    m1 = prepared.copy()
+    happened = case.inject(prepared, m1, kill_pool)
+    # A deployment that ends sooner is polled less often: such a run has fewer reads.
+    if not happened and (case.write or len(prepared.calls_made(m1)) >= case.number):
+        return [f"{case}: the fault did not happen"]
+    prepared.faults.disarm()
+    m1.vertex.clock.advance(0.01)  # Operations of the first attempt still run.
     try:
-        stage.play(scene)
+        prepared.run(m1)
     except (GoogleAPICallError, TitleholderError) as error:
-        return [f"{mishap}: the next attempt fails with {error!r}"]
-    return [f"{mishap}: {problem}" for problem in stage.wrong(scene)]
+        return [f"{case}: the next attempt fails with {error!r}"]
+    return [f"{case}: {problem}" for problem in prepared.problems(m1)]

@@ -1,19 +1,19 @@
-"""How it ends once everybody may go on, and what must have held until then."""
+"""The end state once every actor has ended, and the invariants that must hold until then."""
 
 from collections import Counter
 from itertools import pairwise
 from typing import Any
 
 from tests.faults import unsound
-from tests.titleholder.reconciler.actor_scheduler import Stage
-from tests.titleholder.reconciler.conftest import name
-from tests.titleholder.reconciler.manual_edits import BEGUN, FOREIGN
-from tests.titleholder.reconciler.splits import (
-    backfilled,
-    by_hand,
-    deposed,
-    lost,
-    overwritten,
+from tests.titleholder.reconciler.actor_scheduler import ActorScheduler
+from tests.titleholder.reconciler.conftest import id_of_week
+from tests.titleholder.reconciler.manual_edits import SETUP_EVENT, UNMANAGED
+from tests.titleholder.reconciler.split_rules import (
+    drift_of,
+    event_mismatches,
+    older_models_with_traffic,
+    overwritten_edits,
+    undeployed_champions,
     writes,
 )
 from titleholder.config.rollout import Rollout
@@ -22,109 +22,114 @@ from titleholder.rollout.intents import Adopt, Intent, Restore
 from titleholder.rollout.plan import plan
 
 
-def settle(stage: Stage, adopts: bool) -> None:
-    """Everybody comes to an end; a person decides about what was done by hand; then a run of a
-    newer week comes through, and those before it are superseded, or done, when they run again."""
-    stage.finish(*stage.alive)
-    stage.scene.vertex.clock.advance(60)  # What a person began is over, too.
-    newest = max(stage.weeks, default=1) + 1
-    last = stage.run(newest)
-    refused = [str(one.refusal) for one in stage.actors if one.refusal and "week" in one.name]
-    if any(one.name.startswith("share") for one in stage.actors):
-        # A share brings back the challenger that a run has just withdrawn: the run gives way.
-        refused = [one for one in refused if not one.startswith("somebody else undid this: ")]
-    assert stage.console.edits or not refused, refused
+def settle(scheduler: ActorScheduler, adopts: bool) -> None:
+    """Run every actor to its end, and resolve drift. Then a newer week converges, and the weeks
+    before it change nothing when they run again: they are superseded, or had converged."""
+    scheduler.finish(*scheduler.alive)
+    scheduler.m1.vertex.clock.advance(60)  # Operations of manual edits end, too.
+    newest = max(scheduler.weeks, default=1) + 1
+    last = scheduler.run_week(newest)
+    refused = [str(one.refusal) for one in scheduler.actors if one.refusal and "week" in one.name]
+    if any(one.name.startswith("set_traffic") for one in scheduler.actors):
+        # set_traffic brings back a challenger that a run has just removed: the run gives way.
+        refused = [one for one in refused if not one.startswith("another caller undid this: ")]
+    assert scheduler.manual_edits.edits or not refused, refused
     if last.refusal is not None:
-        assert stage.console.edits, f"nobody changed anything by hand: {last.refusal}"
-        _decide(stage, adopts)
-        last = stage.run(newest)
+        assert scheduler.manual_edits.edits, f"without a manual edit: {last.refusal}"
+        _resolve_drift(scheduler, adopts)
+        last = scheduler.run_week(newest)
     assert last.result is not None, str(last.refusal)
-    for week in sorted(stage.weeks - stage.done):
-        again = stage.run(week)
+    for week in sorted(scheduler.weeks - scheduler.done):
+        again = scheduler.run_week(week)
         assert again.result is not None, str(again.refusal)
         assert not again.result.plan.steps
-    _as_wanted(stage, newest)
+    _check_converged(scheduler, newest)
 
 
-def _decide(stage: Stage, adopts: bool) -> None:
+def _resolve_drift(scheduler: ActorScheduler, adopts: bool) -> None:
     choices: list[tuple[str, Intent]] = [("adopt", Adopt()), ("restore", Restore())]
-    told = []
+    refused = []
     for title, intent in choices if adopts else choices[::-1]:
-        actor = stage.start(title, title, intent)
-        stage.finish(actor)
+        actor = scheduler.start(title, title, intent)
+        scheduler.finish(actor)
         if actor.result is not None:
             return
-        told.append(str(actor.refusal))
-    stage.console.tidy()
-    actor = stage.start("adopt", "adopt", Adopt())
-    stage.finish(actor)
-    assert actor.result is not None, [*told, str(actor.refusal)]
+        refused.append(str(actor.refusal))
+    scheduler.manual_edits.clean_up()
+    actor = scheduler.start("adopt", "adopt", Adopt())
+    scheduler.finish(actor)
+    assert actor.result is not None, [*refused, str(actor.refusal)]
 
 
-def _as_wanted(stage: Stage, newest: int) -> None:
-    view, me = stage.scene.view(), name(newest)
-    policy = Rollout(**stage.rollout)  # type: ignore[arg-type]
-    wish = stage.scene.wish(newest, **stage.rollout)
-    assert plan(view, wish, policy).steps == ()
+def _check_converged(scheduler: ActorScheduler, newest: int) -> None:
+    m1, edits = scheduler.m1, scheduler.manual_edits
+    view, newest_id = m1.view(), id_of_week(newest)
+    rollout = Rollout(**scheduler.rollout)  # type: ignore[arg-type]
+    assert plan(view, m1.candidate(newest, **scheduler.rollout), rollout).steps == ()
     champion = view.labels["champion"]
-    assert view.split == ({me: 100} if champion == me else {champion: 90, me: 10})
-    assert {seat.id for seat in view.deployed_models} == {champion, me}
-    assert view.version(
-        "challenger" if champion != me else "champion"
-    ) == view.version_for_deployment(me)
-    made = Counter(v.reference for v in view.versions)
-    runs = {stage.scene.wish(week).version.alias for week in {*stage.weeks, *stage.console.weeks}}
-    assert not made - Counter(runs)
-    assert runs - {*made} <= stage.console.deleted
+    alone = champion == newest_id
+    assert view.split == ({newest_id: 100} if alone else {champion: 90, newest_id: 10})
+    assert {deployed.id for deployed in view.deployed_models} == {champion, newest_id}
+    alias = "champion" if alone else "challenger"
+    assert view.version(alias) == view.version_for_deployment(newest_id)
+    registered = Counter(version.reference for version in view.versions)
+    runs = {m1.candidate(week).version.alias for week in {*scheduler.weeks, *edits.weeks}}
+    assert not registered - Counter(runs)
+    assert runs - {*registered} <= edits.deleted
 
 
-def wrongs(stage: Stage) -> list[str]:
-    """Every promise that was broken at some time."""
-    traffic = stage.traffic[stage.console.begun :]
-    events = stage.scene.notebook.events
-    wrong = unsound(traffic)
-    wrong += overwritten(traffic, events) + lost(traffic, events)
-    wrong += deposed(traffic, stage.console.undeployed)
-    weeks = {*stage.weeks, *stage.console.weeks}
-    wrong += backfilled(traffic, {name(week): week for week in weeks})
-    wrong += _crowded(stage, traffic) + _untold(stage, traffic) + _silent(stage, traffic)
+def broken_invariants(scheduler: ActorScheduler) -> list[str]:
+    """Every violation of an invariant, at any time."""
+    traffic = scheduler.traffic[scheduler.manual_edits.setup_states :]
+    events = scheduler.m1.events_table.events
+    problems = unsound(traffic)
+    problems += overwritten_edits(traffic, events) + event_mismatches(traffic, events)
+    problems += undeployed_champions(traffic, scheduler.manual_edits.undeployed)
+    weeks = {*scheduler.weeks, *scheduler.manual_edits.weeks}
+    problems += older_models_with_traffic(traffic, {id_of_week(week): week for week in weeks})
+    problems += _crowding(scheduler, traffic) + _event_problems(scheduler, traffic)
+    problems += _endpoints_without_traffic(scheduler, traffic)
     for entry in traffic:
-        if not stage.console.edits and (found := by_hand(entry)):
-            wrong.append(f"nobody changed anything by hand: {found}")
-    return wrong
+        if not scheduler.manual_edits.edits and (differences := drift_of(entry)):
+            problems.append(f"drift without a manual edit: {differences}")
+    return problems
 
 
-def _crowded(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
-    most = 3 if stage.rollout["replacement"] == "surge" else 2
+def _crowding(scheduler: ActorScheduler, traffic: list[dict[str, Any]]) -> list[str]:
+    most = 3 if scheduler.rollout["replacement"] == "surge" else 2
     return [
         f"{entry['deployed']} are deployed"
         for entry in traffic
-        if len(set(entry["deployed"]) - {*FOREIGN, *stage.hasty}) > most
+        if len(set(entry["deployed"]) - {*UNMANAGED, *scheduler.stale_deployments}) > most
     ]
 
 
-def _silent(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
-    """Nobody is left to answer: to be excused only where a person undeployed the champion and gave
-    all requests to a model whose undeployment was under way."""
-    wrong = []
+def _endpoints_without_traffic(
+    scheduler: ActorScheduler, traffic: list[dict[str, Any]]
+) -> list[str]:
+    """An endpoint without traffic is accepted only where a manual edit undeployed the champion and
+    gave all traffic to a model whose undeployment was running."""
+    problems = []
     for found, left in pairwise(traffic):
         if found["traffic_split"] and not left["traffic_split"]:
-            gone = set(found["deployed"]) - set(left["deployed"])
+            removed = set(found["deployed"]) - set(left["deployed"])
             champion = found["labels"].get("champion")
-            if not (gone <= stage.late and champion in stage.console.undeployed):
-                wrong.append(f"nobody answers once {sorted(gone)} is gone")
-    return wrong
+            by_hand = champion in scheduler.manual_edits.undeployed
+            if not (removed <= scheduler.stale_undeployments and by_hand):
+                problems.append(f"no model has traffic once {sorted(removed)} is undeployed")
+    return problems
 
 
-def _untold(stage: Stage, traffic: list[dict[str, Any]]) -> list[str]:
+def _event_problems(scheduler: ActorScheduler, traffic: list[dict[str, Any]]) -> list[str]:
     """Changes without an event, and events without a change."""
     changes = {left["labels"]["last-event"] for _, left in writes(traffic)}
-    # Whoever adopts an endpoint without a model takes all labels off it, that name among them.
-    told = {
+    unreadable = scheduler.manual_edits.unreadable_events
+    # Adopting an endpoint without a model removes all labels, that of the event among them.
+    event_ids = {
         e.id
-        for e in stage.scene.notebook.events.values()
+        for e in scheduler.m1.events_table.events.values()
         if e.action not in NO_CHANGE_ACTIONS and e.after != (None, None, {})
     }
-    return [f"no event: {one}" for one in changes - told - stage.console.unlabelled] + [
-        f"no change: {one}" for one in told - changes - {BEGUN}
+    return [f"no event: {one}" for one in changes - event_ids - unreadable] + [
+        f"no change: {one}" for one in event_ids - changes - {SETUP_EVENT}
     ]

@@ -1,9 +1,9 @@
-"""Rollouts in processes of their own, which die of SIGKILL at a chosen call.
+"""Rollouts in processes of their own, which are killed (SIGKILL) at a chosen call.
 
-One process imports what a rollout needs and forks a child for each: it has one thread, so that
-forking is sound, and is small, so that it is quick. A child speaks HTTP to the local Vertex AI, as
-any task does. Clock and events table, which outlive it, are with the parent at the other end of a
-socket.
+One process imports what a rollout needs and forks a child for each rollout: it has one thread, so
+that forking is safe, and is small, so that it is fast. A child calls the local Vertex AI over HTTP,
+as any task does. Clock and events table outlive it: they belong to the parent, at the other end of
+a socket.
 """
 
 import os
@@ -19,17 +19,16 @@ from typing import Any
 import requests
 
 from tests.conftest import REPOSITORY
-from tests.titleholder.reconciler.conftest import Scene
+from tests.titleholder.reconciler.conftest import ModelUnderTest
 from titleholder.events.event import Event
 from titleholder.rollout.intents import Intent
 
-_PATIENCE = 60.0
+_TIMEOUT_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
-class Death:
-    """At the `nth` call, or the `nth` that changes something; before it is sent or when it is
-    answered."""
+class KillPoint:
+    """The `nth` call, or the `nth` write; before it is sent, or `after` its answer."""
 
     nth: int
     writes: bool
@@ -43,14 +42,14 @@ class _Job:
     location: str
     url: str
     now: datetime
-    death: Death
+    kill_point: KillPoint
 
 
-class Nursery:
-    """The parent's end."""
+class KillPool:
+    """The parent's end of the socket, and the process that forks."""
 
     def __init__(self) -> None:
-        mine, its = socketpair()
+        parent_end, child_end = socketpair()
         self._process = subprocess.Popen(
             [
                 sys.executable,
@@ -59,26 +58,28 @@ class Nursery:
             ],
             cwd=REPOSITORY,
             env={**os.environ, "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}"},
-            stdin=its,
+            stdin=child_end,
             start_new_session=True,
         )
-        its.close()
-        self._connection = Connection(mine.detach())
+        child_end.close()
+        self._connection = Connection(parent_end.detach())
 
-    def play(self, scene: Scene, intent: Intent, rollout: dict[str, Any], death: Death) -> int:
-        """As Scene.play, in a process that is to die so; its exit code, or minus the signal."""
-        clock = scene.vertex.clock
-        here = (scene.location, scene.vertex.url, clock())
-        self._connection.send(_Job(intent, rollout, *here, death))
+    def run(
+        self, m1: ModelUnderTest, intent: Intent, rollout: dict[str, Any], kill_point: KillPoint
+    ) -> int:
+        """`m1.run` in a process that is killed there; its exit code, or minus the signal."""
+        clock = m1.vertex.clock
+        here = (m1.location, m1.vertex.url, clock())
+        self._connection.send(_Job(intent, rollout, *here, kill_point))
         while True:
-            if not self._connection.poll(_PATIENCE):
-                raise TimeoutError(f"a rollout that was to die of {death} says nothing any more")
+            if not self._connection.poll(_TIMEOUT_SECONDS):
+                raise TimeoutError(f"no message from the rollout with {kill_point}")
             match self._connection.recv():
                 case ("advance", seconds):
                     clock.advance(seconds)
                     self._connection.send(clock())
                 case ("append", events):
-                    scene.notebook.append(events)
+                    m1.events_table.append(events)
                     self._connection.send(None)
                 case ("ended", code):
                     return int(code)
@@ -92,8 +93,8 @@ class Nursery:
             self._process.wait(10)
 
 
-class _FarClock:
-    """The parent's clock, which stands still until it is turned, also from here."""
+class _RemoteClock:
+    """The parent's manual clock."""
 
     def __init__(self, parent: Connection, now: datetime) -> None:
         self._parent = parent
@@ -108,7 +109,7 @@ class _FarClock:
 
 
 @dataclass(frozen=True)
-class _FarNotebook:
+class _RemoteEventsTable:
     parent: Connection
     table: str = "tests.events"
 
@@ -118,13 +119,13 @@ class _FarNotebook:
 
 
 @dataclass(frozen=True)
-class _FarVertex:
-    clock: _FarClock
+class _RemoteVertex:
+    clock: _RemoteClock
 
 
 def main() -> None:
-    """The nursery's own loop; ends when the parent hangs up."""
-    from google.cloud import aiplatform_v1  # noqa: F401  (what takes long)
+    """Fork a child for each job; ends when the parent closes the socket."""
+    from google.cloud import aiplatform_v1  # noqa: F401  (imported once for all children)
 
     parent = Connection(0)
     while True:
@@ -134,30 +135,30 @@ def main() -> None:
             return
         pid = os.fork()
         if pid == 0:
-            _live(parent, job)
+            _run(parent, job)
             os._exit(0)
         _, status = os.waitpid(pid, 0)
         parent.send(("ended", os.waitstatus_to_exitcode(status)))
 
 
-def _live(parent: Connection, job: _Job) -> None:
+def _run(parent: Connection, job: _Job) -> None:
     os.environ["VERTEX_AI_EMULATOR_HOST"] = job.url
-    _doom(job.death)
-    vertex, notebook = _FarVertex(_FarClock(parent, job.now)), _FarNotebook(parent)
-    scene = Scene(vertex, "", notebook, job.location)  # type: ignore[arg-type]
-    scene.play(job.intent, **job.rollout)
+    _kill_at(job.kill_point)
+    vertex, events_table = _RemoteVertex(_RemoteClock(parent, job.now)), _RemoteEventsTable(parent)
+    m1 = ModelUnderTest(vertex, "", events_table, job.location)  # type: ignore[arg-type]
+    m1.run(job.intent, **job.rollout)
 
 
-def _doom(death: Death) -> None:
+def _kill_at(kill_point: KillPoint) -> None:
     send, calls = requests.Session.send, 0
 
-    def mortal(session: Any, request: Any, **arguments: Any) -> Any:
+    def send_or_kill(session: Any, request: Any, **arguments: Any) -> Any:
         nonlocal calls
-        calls += not death.writes or request.method != "GET"
-        if calls < death.nth:
+        calls += not kill_point.writes or request.method != "GET"
+        if calls < kill_point.nth:
             return send(session, request, **arguments)
-        if death.after:
+        if kill_point.after:
             send(session, request, **arguments)
         os.kill(os.getpid(), signal.SIGKILL)
 
-    requests.Session.send = mortal  # type: ignore[method-assign]
+    requests.Session.send = send_or_kill  # type: ignore[method-assign]

@@ -1,10 +1,10 @@
-"""What a rollout may be about when something goes wrong: what there was, and what is wanted."""
+"""Starting states of an endpoint, each with an intent to run from there."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from tests.titleholder.reconciler.conftest import Scene, name
+from tests.titleholder.reconciler.conftest import ModelUnderTest, id_of_week
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -16,114 +16,114 @@ from titleholder.rollout.intents import (
     UndoPromotion,
 )
 
-A, B, C = (name(week) for week in range(3))
+A, B, C = (id_of_week(week) for week in range(3))
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`prepare` makes what there was, without faults; `wish` is what is wanted then."""
+    """`prepare` makes the starting state, without faults; `intent` is run from there."""
 
-    prepare: Callable[[Scene], None]
-    wish: Callable[[Scene], Intent]
+    prepare: Callable[[ModelUnderTest], None]
+    intent: Callable[[ModelUnderTest], Intent]
     rollout: dict[str, Any] = field(default_factory=dict)
 
 
-def _weeks(*weeks: int) -> Callable[[Scene], None]:
-    def prepare(scene: Scene) -> None:
+def _weeks(*weeks: int) -> Callable[[ModelUnderTest], None]:
+    def prepare(m1: ModelUnderTest) -> None:
         for week in weeks:
-            scene.play(scene.wish(week))
+            m1.run(m1.candidate(week))
 
     return prepare
 
 
-def _deposed(scene: Scene) -> None:
-    """A was champion and is warm, B is champion."""
-    _weeks(0, 1)(scene)
-    scene.play(Promote(B))
+def _promoted(m1: ModelUnderTest) -> None:
+    """B is champion, A the previous champion, still deployed."""
+    _weeks(0, 1)(m1)
+    m1.run(Promote(B))
 
 
-def _cold(scene: Scene) -> None:
-    """A was champion and is gone, B is champion, C challenger."""
-    _weeks(0, 1)(scene)
-    scene.play(Promote(B), keep_previous_champion=False)
-    scene.play(scene.wish(2))
+def _promoted_without_previous(m1: ModelUnderTest) -> None:
+    """B is champion, C challenger; A, the champion before, is undeployed."""
+    _weeks(0, 1)(m1)
+    m1.run(Promote(B), keep_previous_champion=False)
+    m1.run(m1.candidate(2))
 
 
-def _rolled_back(scene: Scene) -> None:
+def _rolled_back(m1: ModelUnderTest) -> None:
     """A is champion, and C, two weeks newer, was rolled back."""
-    _weeks(0, 2)(scene)
-    scene.play(RollBack(C))
+    _weeks(0, 2)(m1)
+    m1.run(RollBack(C))
 
 
-def _reinstated(scene: Scene) -> None:
-    """A is champion again, and C, which had the title meanwhile, is gone."""
-    _weeks(0, 2)(scene)
-    scene.play(Promote(C))
-    scene.play(UndoPromotion(A))
-    _undeploy(scene, C)
+def _promotion_undone(m1: ModelUnderTest) -> None:
+    """A is champion again; C, champion in between, is undeployed."""
+    _weeks(0, 2)(m1)
+    m1.run(Promote(C))
+    m1.run(UndoPromotion(A))
+    _undeploy(m1, C)
 
 
-def _deleted(scene: Scene) -> None:
-    """A is champion, C was rolled back, and its version deleted from the registry."""
-    _rolled_back(scene)
-    (version,) = (v for v in scene.view().versions if scene.wish(2).version.alias in v.aliases)
-    vertex = scene.vertex
+def _version_deleted(m1: ModelUnderTest) -> None:
+    """A is champion; C was rolled back and its version deleted from the registry."""
+    _rolled_back(m1)
+    (version,) = (v for v in m1.view().versions if m1.candidate(2).version.alias in v.aliases)
+    vertex = m1.vertex
     vertex.finish(
-        vertex.models.delete_model_version(name=f"{scene.parent}/models/m1@{version.number}")
+        vertex.models.delete_model_version(name=f"{m1.parent}/models/m1@{version.number}")
     )
 
 
-def _made_again(scene: Scene) -> None:
-    """A and C were on an endpoint that is gone with its labels."""
-    _rolled_back(scene)
-    _undeploy(scene, A)
-    vertex = scene.vertex
-    vertex.finish(vertex.endpoints.delete_endpoint(name=scene.endpoint))
+def _endpoint_deleted(m1: ModelUnderTest) -> None:
+    """The endpoint of A and C was deleted, and its labels with it."""
+    _rolled_back(m1)
+    _undeploy(m1, A)
+    vertex = m1.vertex
+    vertex.finish(vertex.endpoints.delete_endpoint(name=m1.endpoint))
 
 
-def _split_by_hand(scene: Scene) -> None:
-    _weeks(0, 1)(scene)
-    shift(scene, {A: 40, B: 60})
+def _split_by_hand(m1: ModelUnderTest) -> None:
+    _weeks(0, 1)(m1)
+    set_split_by_hand(m1, {A: 40, B: 60})
 
 
-def _three_by_hand(scene: Scene) -> None:
-    """A third model, of others, has a share of the traffic as well."""
-    _weeks(0, 1)(scene)
-    _bring(scene, {"0": 20, A: 50, B: 30})
+def _unmanaged_by_hand(m1: ModelUnderTest) -> None:
+    """A model that no rollout deployed also receives traffic."""
+    _weeks(0, 1)(m1)
+    _deploy_unmanaged(m1, {"0": 20, A: 50, B: 30})
 
 
-def _promoted_by_hand(scene: Scene) -> None:
-    """B has nearly all requests, another model the rest, and A, the champion, is gone."""
-    _weeks(0, 1)(scene)
-    _bring(scene, {"0": 10, B: 90})
-    _undeploy(scene, A)
+def _promoted_by_hand(m1: ModelUnderTest) -> None:
+    """B receives 90 %, an unmanaged model the rest; A, the champion, is undeployed."""
+    _weeks(0, 1)(m1)
+    _deploy_unmanaged(m1, {"0": 10, B: 90})
+    _undeploy(m1, A)
 
 
-def _bring(scene: Scene, split: dict[str, int]) -> None:
-    vertex = scene.vertex
-    vertex.parent = scene.parent
-    model = vertex.upload(scene.artifact, model_id="other").model
-    vertex.finish(vertex.deploy(scene.endpoint, model, split, id="7", display_name="theirs"))
+def _deploy_unmanaged(m1: ModelUnderTest, split: dict[str, int]) -> None:
+    vertex = m1.vertex
+    vertex.parent = m1.parent
+    model = vertex.upload(m1.artifact, model_id="other").model
+    vertex.finish(vertex.deploy(m1.endpoint, model, split, id="7", display_name="unmanaged"))
 
 
-def _undeployed_by_hand(scene: Scene) -> None:
-    _weeks(0, 1)(scene)
-    shift(scene, {A: 100})
-    _undeploy(scene, B)
+def _undeployed_by_hand(m1: ModelUnderTest) -> None:
+    _weeks(0, 1)(m1)
+    set_split_by_hand(m1, {A: 100})
+    _undeploy(m1, B)
 
 
-def _undeploy(scene: Scene, deployed_model_id: str) -> None:
-    undeploy = scene.vertex.endpoints.undeploy_model
-    operation = undeploy(endpoint=scene.endpoint, deployed_model_id=deployed_model_id)
-    scene.vertex.finish(operation)
+def _undeploy(m1: ModelUnderTest, deployed_model_id: str) -> None:
+    undeploy = m1.vertex.endpoints.undeploy_model
+    operation = undeploy(endpoint=m1.endpoint, deployed_model_id=deployed_model_id)
+    m1.vertex.finish(operation)
 
 
-def _foreign(scene: Scene) -> None:
-    """An endpoint and a model that no rollout has touched, with an id such as those of ours."""
-    vertex = scene.vertex
-    vertex.parent = scene.parent
-    model = vertex.upload(scene.artifact, model_id="m1").model
-    endpoint = vertex.endpoint("theirs", display_name="m1").name
+def _unmanaged(m1: ModelUnderTest) -> None:
+    """An endpoint and a model that no rollout has written to; the id could be a rollout's."""
+    vertex = m1.vertex
+    vertex.parent = m1.parent
+    model = vertex.upload(m1.artifact, model_id="m1").model
+    endpoint = vertex.endpoint("unmanaged", display_name="m1").name
     vertex.finish(
         vertex.deploy(
             endpoint, model, {"0": 100}, id="9999999999", display_name="m1-champion-model"
@@ -131,47 +131,47 @@ def _foreign(scene: Scene) -> None:
     )
 
 
-def shift(scene: Scene, split: dict[str, int]) -> None:
-    """As the console does: a split without an etag, and without labels."""
-    scene.vertex.endpoints.update_endpoint(
-        endpoint={"name": scene.endpoint, "traffic_split": split},
+def set_split_by_hand(m1: ModelUnderTest, split: dict[str, int]) -> None:
+    """Set the split as the console does: without an etag, and without labels."""
+    m1.vertex.endpoints.update_endpoint(
+        endpoint={"name": m1.endpoint, "traffic_split": split},
         update_mask={"paths": ["traffic_split"]},
     )
 
 
-def _week(number: int) -> Callable[[Scene], Intent]:
-    return lambda scene: scene.wish(number)
+def _week(number: int) -> Callable[[ModelUnderTest], Intent]:
+    return lambda m1: m1.candidate(number)
 
 
-def _just(intent: Intent) -> Callable[[Scene], Intent]:
-    return lambda scene: intent
+def _fixed(intent: Intent) -> Callable[[ModelUnderTest], Intent]:
+    return lambda m1: intent
 
 
 SCENARIOS = {
     "first": Scenario(_weeks(), _week(0)),
     "replace": Scenario(_weeks(0, 1), _week(2)),
     "replace-surge": Scenario(_weeks(0, 1), _week(2), {"replacement": "surge"}),
-    "seat-warm-in-the-way": Scenario(_deposed, _week(2)),
-    "promote": Scenario(_weeks(0, 1), _just(Promote(B))),
+    "replace-previous-champion": Scenario(_promoted, _week(2)),
+    "promote": Scenario(_weeks(0, 1), _fixed(Promote(B))),
     "promote-keep-none": Scenario(
-        _weeks(0, 1), _just(Promote(B)), {"keep_previous_champion": False}
+        _weeks(0, 1), _fixed(Promote(B)), {"keep_previous_champion": False}
     ),
-    "roll-back": Scenario(_weeks(0, 1), _just(RollBack(B))),
-    "abort": Scenario(_weeks(0, 1), _just(Abort(B))),
-    "share": Scenario(_weeks(0, 1), _just(SetTrafficPercentage(B, 50))),
-    "reinstate-warm": Scenario(_deposed, _just(UndoPromotion(A))),
-    "reinstate-cold": Scenario(_cold, _just(UndoPromotion(A))),
-    "abort-split-by-hand": Scenario(_split_by_hand, _just(Abort(B))),
-    "roll-back-three-by-hand": Scenario(_three_by_hand, _just(RollBack(B))),
-    "roll-back-theirs-by-hand": Scenario(_three_by_hand, _just(RollBack("7"))),
-    "abort-without-champion": Scenario(_promoted_by_hand, _just(Abort(B))),
-    "adopt-split": Scenario(_split_by_hand, _just(Adopt())),
-    "restore-split": Scenario(_split_by_hand, _just(Restore())),
-    "restore-undeployed": Scenario(_undeployed_by_hand, _just(Restore())),
-    "foreign": Scenario(_foreign, _week(1)),
+    "roll-back": Scenario(_weeks(0, 1), _fixed(RollBack(B))),
+    "abort": Scenario(_weeks(0, 1), _fixed(Abort(B))),
+    "set-traffic": Scenario(_weeks(0, 1), _fixed(SetTrafficPercentage(B, 50))),
+    "undo-promotion": Scenario(_promoted, _fixed(UndoPromotion(A))),
+    "undo-promotion-undeployed": Scenario(_promoted_without_previous, _fixed(UndoPromotion(A))),
+    "abort-split-by-hand": Scenario(_split_by_hand, _fixed(Abort(B))),
+    "roll-back-unmanaged-by-hand": Scenario(_unmanaged_by_hand, _fixed(RollBack(B))),
+    "roll-back-the-unmanaged-by-hand": Scenario(_unmanaged_by_hand, _fixed(RollBack("7"))),
+    "abort-without-champion": Scenario(_promoted_by_hand, _fixed(Abort(B))),
+    "adopt-split": Scenario(_split_by_hand, _fixed(Adopt())),
+    "restore-split": Scenario(_split_by_hand, _fixed(Restore())),
+    "restore-undeployed": Scenario(_undeployed_by_hand, _fixed(Restore())),
+    "unmanaged": Scenario(_unmanaged, _week(1)),
     "superseded": Scenario(_weeks(0, 2), _week(1)),
     "superseded-by-rolled-back": Scenario(_rolled_back, _week(1)),
-    "superseded-by-deposed": Scenario(_reinstated, _week(1)),
-    "superseded-by-deleted": Scenario(_deleted, _week(1)),
-    "superseded-without-endpoint": Scenario(_made_again, _week(1)),
+    "superseded-by-undone-promotion": Scenario(_promotion_undone, _week(1)),
+    "superseded-by-deleted": Scenario(_version_deleted, _week(1)),
+    "superseded-without-endpoint": Scenario(_endpoint_deleted, _week(1)),
 }

@@ -1,4 +1,4 @@
-"""Who may do what to one endpoint, and when: a state machine for hypothesis to drive."""
+"""Actors, faults and manual edits on one endpoint, as a state machine that hypothesis drives."""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,12 +6,12 @@ from typing import Any
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, precondition, rule
 
-from tests.titleholder.reconciler.actor_scheduler import Stage
+from tests.titleholder.reconciler.actor_scheduler import ActorScheduler
 from tests.titleholder.reconciler.actors import Actor
-from tests.titleholder.reconciler.channel import Channel
-from tests.titleholder.reconciler.direct import DirectVertex
-from tests.titleholder.reconciler.invariants import settle, wrongs
-from tests.titleholder.reconciler.manual_edits import BEGINNINGS
+from tests.titleholder.reconciler.fake_channel import FakeChannel
+from tests.titleholder.reconciler.in_memory_vertex import InMemoryVertex
+from tests.titleholder.reconciler.invariants import broken_invariants, settle
+from tests.titleholder.reconciler.manual_edits import STARTING_STATES
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -23,110 +23,113 @@ from titleholder.rollout.intents import (
     UndoPromotion,
 )
 
-AT_ONCE = 3
-WISHES: dict[str, tuple[str, Callable[[str], Intent]]] = {
-    # What an operator wants, and about whom: the role that the model has when they say so.
+MAX_ACTORS = 3
+INTENTS: dict[str, tuple[str, Callable[[str], Intent]]] = {
+    # The intents of an operator, with the role of their target at that time.
     "promote": ("challenger", Promote),
     "rollback": ("challenger", RollBack),
     "abort": ("challenger", Abort),
-    "share": ("challenger", lambda one: SetTrafficPercentage(one, 50)),
-    "share again": ("last-challenger", lambda one: SetTrafficPercentage(one, 20)),
-    "reinstate": ("previous-champion", UndoPromotion),
+    "set_traffic": ("challenger", lambda one: SetTrafficPercentage(one, 50)),
+    "set_traffic again": ("last-challenger", lambda one: SetTrafficPercentage(one, 20)),
+    "undo_promotion": ("previous-champion", UndoPromotion),
     "adopt": ("champion", lambda one: Adopt()),
     "restore": ("champion", lambda one: Restore()),
 }
-EDITS = ("share", "move", "unlabel", "undeploy", "depose", "deploy_foreign", "delete")
-which = st.integers(0, 5)
+EDITS = (
+    *("set_split", "move_traffic", "remove_label", "undeploy", "undeploy_champion"),
+    *("add_unmanaged", "delete_version"),
+)
+picks = st.integers(0, 5)
 
 
-class Theatre:
-    """Where many examples are played, each in an empty place."""
+class Examples:
+    """Counts the examples; each has a local Vertex AI of its own."""
 
     def __init__(self) -> None:
-        self.channel = Channel()
-        self.played = 0
+        self.channel = FakeChannel()
+        self.finished = 0
 
-    def place(self) -> DirectVertex:
-        """An empty one."""
-        return DirectVertex(self.channel)
+    def new_vertex(self) -> InMemoryVertex:
+        """An empty local Vertex AI."""
+        return InMemoryVertex(self.channel)
 
 
 class Rollouts(RuleBasedStateMachine):
-    """Every rule is somebody who does something; they go on for as long as hypothesis lets them."""
+    """Each rule is one action; afterwards everything must settle and every invariant hold."""
 
-    theatre: Theatre
+    examples: Examples
 
     @initialize(
-        beginning=st.sampled_from(["nothing", *BEGINNINGS]),
+        starting_state=st.sampled_from(["nothing", *STARTING_STATES]),
         replacement=st.sampled_from(["recreate", "surge"]),
         keep=st.sampled_from([True, True, False]),
         week=st.integers(1, 3),
     )
-    def begin(self, beginning: str, replacement: str, keep: bool, week: int) -> None:
-        self.stage = Stage(self.theatre.place(), replacement, keep)
-        if beginning != "nothing":
-            self.stage.console.begin(beginning)
-        self.stage.weekly(week)
+    def set_up(self, starting_state: str, replacement: str, keep: bool, week: int) -> None:
+        self.scheduler = ActorScheduler(self.examples.new_vertex(), replacement, keep)
+        if starting_state != "nothing":
+            self.scheduler.manual_edits.set_up(starting_state)
+        self.scheduler.start_week(week)
 
     def actor(self, pick: int) -> Actor:
-        alive = self.stage.alive
+        alive = self.scheduler.alive
         return alive[pick % len(alive)]
 
-    @precondition(lambda self: self.stage.alive)
-    @rule(pick=which, calls=st.integers(1, 15))
-    def goes_on(self, pick: int, calls: int) -> None:
+    @precondition(lambda self: self.scheduler.alive)
+    @rule(pick=picks, calls=st.integers(1, 15))
+    def actor_steps(self, pick: int, calls: int) -> None:
         actor = self.actor(pick)
         for _ in range(calls):
             if not actor.alive:
                 return
             actor.step()
 
-    @precondition(lambda self: self.stage.alive)
-    @rule(pick=which, order=st.sampled_from(["die", "die after", "lose", "lose after"]))
-    def fails(self, pick: int, order: Any) -> None:
+    @precondition(lambda self: self.scheduler.alive)
+    @rule(pick=picks, order=st.sampled_from(["die", "die after", "lose", "lose after"]))
+    def actor_fails(self, pick: int, order: Any) -> None:
         self.actor(pick).step(order)
 
-    @precondition(lambda self: len(self.stage.alive) < AT_ONCE)
+    @precondition(lambda self: len(self.scheduler.alive) < MAX_ACTORS)
     @rule(week=st.integers(0, 3))
     def weekly_run(self, week: int) -> None:
-        self.stage.weekly(week)
+        self.scheduler.start_week(week)
 
-    @precondition(lambda self: len(self.stage.alive) < AT_ONCE)
-    @rule(wish=st.sampled_from([*WISHES]))
-    def operator(self, wish: str) -> None:
-        endpoint = self.stage.console.look()
-        role, intent = WISHES[wish]
-        about = endpoint.labels.get(role) if endpoint is not None else None
-        if about is not None:
-            title = wish.partition(" ")[0]
-            self.stage.start(f"{title} {len(self.stage.actors)}", title, intent(about))
+    @precondition(lambda self: len(self.scheduler.alive) < MAX_ACTORS)
+    @rule(intent_name=st.sampled_from([*INTENTS]))
+    def operator(self, intent_name: str) -> None:
+        endpoint = self.scheduler.manual_edits.endpoint()
+        role, intent = INTENTS[intent_name]
+        target = endpoint.labels.get(role) if endpoint is not None else None
+        if target is not None:
+            title = intent_name.partition(" ")[0]
+            self.scheduler.start(f"{title} {len(self.scheduler.actors)}", title, intent(target))
 
-    @precondition(lambda self: len(self.stage.alive) < AT_ONCE)
-    @rule(intent=st.sampled_from([Abort, RollBack]), pick=which)
+    @precondition(lambda self: len(self.scheduler.alive) < MAX_ACTORS)
+    @rule(intent=st.sampled_from([Abort, RollBack]), pick=picks)
     def emergency(self, intent: Any, pick: int) -> None:
-        """One model is to lose its traffic, whatever it is."""
-        endpoint = self.stage.console.look()
+        """Take the traffic from any model."""
+        endpoint = self.scheduler.manual_edits.endpoint()
         if endpoint is not None and endpoint.deployed_models:
             ids = [one.id for one in endpoint.deployed_models]
             title = "abort" if intent is Abort else "rollback"
-            about = intent(ids[pick % len(ids)])
-            self.stage.start(f"{title} {len(self.stage.actors)}", title, about)
+            target = intent(ids[pick % len(ids)])
+            self.scheduler.start(f"{title} {len(self.scheduler.actors)}", title, target)
 
-    @rule(kind=st.sampled_from(EDITS), pick=which)
+    @rule(kind=st.sampled_from(EDITS), pick=picks)
     def edited_by_hand(self, kind: str, pick: int) -> None:
-        self.stage.console.edit(kind, pick)
+        self.scheduler.manual_edits.edit(kind, pick)
 
     @rule(seconds=st.sampled_from([3, 30]))
     def time_passes(self, seconds: float) -> None:
-        self.stage.scene.vertex.clock.advance(seconds)
+        self.scheduler.m1.vertex.clock.advance(seconds)
 
     def teardown(self) -> None:
-        if not hasattr(self, "stage"):
+        if not hasattr(self, "scheduler"):
             return
         try:
-            settle(self.stage, adopts=self.stage.console.edits % 2 == 0)
-            found = wrongs(self.stage)
-            assert not found, found
+            settle(self.scheduler, adopts=self.scheduler.manual_edits.edits % 2 == 0)
+            broken = broken_invariants(self.scheduler)
+            assert not broken, broken
         finally:
-            self.stage.end()
-            self.theatre.played += 1
+            self.scheduler.end()
+            self.examples.finished += 1

@@ -1,4 +1,4 @@
-"""Several actors and a person at the console on one endpoint, interleaved call by call."""
+"""Several actors and manual edits on one endpoint, interleaved call by call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,12 +7,12 @@ import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
-from tests.titleholder.reconciler.state_machine import Rollouts, Theatre
+from tests.titleholder.reconciler.state_machine import Examples, Rollouts
 
 
 class Inline:
-    """In place of the threads that load models: one is loaded when the call is answered, so that
-    what comes next does not depend on how fast this machine is."""
+    """Replaces the threads that load models: a model is loaded within the call, so that the order
+    of events does not depend on the speed of this machine."""
 
     def __init__(self, *_: Any, **__: Any) -> None: ...
 
@@ -23,26 +23,27 @@ class Inline:
 
 
 @pytest.fixture
-def theatre(monkeypatch: pytest.MonkeyPatch) -> Theatre:
-    found = Theatre()
+def examples(monkeypatch: pytest.MonkeyPatch) -> Examples:
+    examples = Examples()
     monkeypatch.setattr("sandbox.vertex.operations.lifecycle.ThreadPoolExecutor", Inline)
     monkeypatch.setattr(
-        "titleholder.gcp.vertex.endpoints.client", lambda kind, _: found.channel.client(kind)
+        "titleholder.gcp.vertex.endpoints.make_client",
+        lambda kind, _: examples.channel.client(kind),
     )
-    return found
+    return examples
 
 
-def play(theatre: Theatre, examples: int, steps: int, **more: Any) -> None:
+def run(examples: Examples, number: int, steps: int, **more: Any) -> None:
     run_state_machine_as_test(
-        type("Rollouts", (Rollouts,), {"theatre": theatre}),
+        type("Rollouts", (Rollouts,), {"examples": examples}),
         settings=settings(
-            max_examples=examples,
+            max_examples=number,
             stateful_step_count=steps,
             deadline=None,
             database=None,
             print_blob=True,
             report_multiple_bugs=False,
-            # To explain takes longer than to shrink, and says less.
+            # Without the explain phase, which takes longer than shrinking.
             phases=[Phase.generate, Phase.shrink],
             suppress_health_check=list(HealthCheck),
             **more,
@@ -50,12 +51,12 @@ def play(theatre: Theatre, examples: int, steps: int, **more: Any) -> None:
     )
 
 
-def test_actors_keep_the_promises_whatever_the_order(theatre: Theatre) -> None:
-    play(theatre, 500, 11, derandomize=True)
-    assert theatre.played >= 500
+def test_every_invariant_holds_in_any_order_of_calls(examples: Examples) -> None:
+    run(examples, 500, 11, derandomize=True)
+    assert examples.finished >= 500
 
 
 @pytest.mark.long
-def test_actors_keep_the_promises_for_a_night(theatre: Theatre) -> None:
-    play(theatre, 5000, 30)
-    assert theatre.played >= 5000
+def test_every_invariant_holds_in_many_longer_runs(examples: Examples) -> None:
+    run(examples, 5000, 30)
+    assert examples.finished >= 5000

@@ -1,4 +1,4 @@
-"""What somebody else does between two calls of an actor, one case at a time."""
+"""Changes by another caller between two calls of an actor, one case at a time."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterator
 import pytest
 import requests
 
-from tests.titleholder.reconciler.conftest import Place, Scene, name
-from tests.titleholder.reconciler.scenarios import A, B, shift
+from tests.titleholder.reconciler.conftest import FakeEnvironment, ModelUnderTest, id_of_week
+from tests.titleholder.reconciler.scenarios import A, B, set_split_by_hand
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.reconciler.engine import Converged
@@ -24,72 +24,71 @@ Overtake = Callable[[str, Callable[[], object]], None]
 
 @pytest.fixture
 def overtake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Overtake]:
-    """Have something done before the next call that matches; what it calls itself is not met."""
+    """Calls a function before the next call that matches; its own calls do not match again."""
     send = requests.Session.send
-    ahead: list[tuple[str, Callable[[], object]]] = []
+    pending: list[tuple[str, Callable[[], object]]] = []
 
-    def sent(session: requests.Session, request: requests.PreparedRequest, **more: object):
+    def send_after(session: requests.Session, request: requests.PreparedRequest, **more: object):
         call = f"{request.method} {request.path_url.partition('?')[0]}"
-        if ahead and re.fullmatch(ahead[0][0], call):
-            ahead.pop(0)[1]()
+        if pending and re.fullmatch(pending[0][0], call):
+            pending.pop(0)[1]()
         return send(session, request, **more)
 
-    monkeypatch.setattr(requests.Session, "send", sent)
-    yield lambda call, do: ahead.append((call, do))
-    assert not ahead
+    monkeypatch.setattr(requests.Session, "send", send_after)
+    yield lambda call, do: pending.append((call, do))
+    assert not pending
 
 
 @pytest.fixture
-def challenged(scene: Scene) -> Scene:
+def challenged(m1: ModelUnderTest) -> ModelUnderTest:
     """A is champion, B challenger."""
     for week in range(2):
-        scene.play(scene.wish(week))
-    return scene
+        m1.run(m1.candidate(week))
+    return m1
 
 
-def _deploy(scene: Scene, week: int) -> None:
-    """As far as the week's run comes before it gives its model a role."""
-    endpoints = Endpoints(Place(scene.location), scene.config())  # type: ignore[arg-type]
+def _deploy(m1: ModelUnderTest, week: int) -> None:
+    """Run the steps of that week's training run until its model is deployed, without a role."""
+    endpoints = Endpoints(FakeEnvironment(m1.location), m1.config())  # type: ignore[arg-type]
     while True:
-        view = scene.view()
-        step = plan(view, scene.wish(week)).steps[0]
+        view = m1.view()
+        step = plan(view, m1.candidate(week)).steps[0]
         operation = endpoints.apply(step, view)
-        scene.vertex.clock.advance(60)
-        scene.vertex.endpoints.wait_operation({"name": operation})
+        m1.vertex.clock.advance(60)
+        m1.vertex.endpoints.wait_operation({"name": operation})
         if isinstance(step, Deploy):
             return
 
 
 @pytest.mark.parametrize("call", [r"GET .*/models/m1:listVersions", r"GET .*/endpoints", READ])
-def test_whatever_is_seen_deployed_is_seen_registered(
-    scene: Scene, overtake: Overtake, call: str
+def test_every_deployed_model_in_a_view_is_registered_in_it(
+    m1: ModelUnderTest, overtake: Overtake, call: str
 ) -> None:
-    """Else a model of ours that came meanwhile looks like one that somebody deployed by hand."""
-    scene.play(scene.wish(0))
-    overtake(call, lambda: _deploy(scene, 1))
-    found = scene.view()
-    assert [seat.id for seat in resolve_roles(found).orphans] == [
-        s.id for s in found.deployed_models if s.id != A
-    ]
-    assert plan(found, scene.wish(2)).steps
+    """Otherwise a model that a run deployed meanwhile would look like one deployed by hand."""
+    m1.run(m1.candidate(0))
+    overtake(call, lambda: _deploy(m1, 1))
+    view = m1.view()
+    without_role = [one.id for one in view.deployed_models if one.id != A]
+    assert [one.id for one in resolve_roles(view).orphans] == without_role
+    assert plan(view, m1.candidate(2)).steps
 
 
-def _once(do: Callable[[], object], scene: Scene) -> Callable[[float], None]:
-    """A pause in which something is done, the first time."""
-    left = [do]
+def _once(do: Callable[[], object], m1: ModelUnderTest) -> Callable[[float], None]:
+    """A pause that calls `do` the first time."""
+    pending = [do]
 
     def pause(seconds: float) -> None:
-        if left:
-            left.pop()()
-        scene.vertex.clock.advance(seconds)
+        if pending:
+            pending.pop()()
+        m1.vertex.clock.advance(seconds)
 
     return pause
 
 
-def test_a_model_that_got_traffic_while_it_was_to_leave_is_looked_at_anew(
-    challenged: Scene,
+def test_a_model_that_receives_traffic_during_its_undeployment_stays(
+    challenged: ModelUnderTest,
 ) -> None:
-    """Somebody gave it some who had looked before."""
+    """Another caller, with an older view, gave it traffic."""
     write = challenged.vertex.endpoints.update_endpoint
     content = {"name": challenged.endpoint, "traffic_split": {A: 80, B: 20}}
     pause = _once(lambda: write(endpoint=content, update_mask=MASK), challenged)
@@ -97,55 +96,56 @@ def test_a_model_that_got_traffic_while_it_was_to_leave_is_looked_at_anew(
         challenged.engine(pause).run(RollBack(B))
 
 
-def test_a_model_that_is_leaving_gets_no_traffic(challenged: Scene) -> None:
-    challenged.play(Abort(B))
+def test_a_model_that_is_being_undeployed_receives_no_traffic(challenged: ModelUnderTest) -> None:
+    challenged.run(Abort(B))
 
-    def share() -> None:
+    def set_traffic() -> None:
         with pytest.raises(ManualActionRequired, match="m1@2 is not the challenger"):
-            challenged.play(SetTrafficPercentage(B, 20))
+            challenged.run(SetTrafficPercentage(B, 20))
 
-    assert isinstance(challenged.engine(_once(share, challenged)).run(RollBack(B)), Converged)
-    assert [seat.id for seat in challenged.view().deployed_models] == [A]
+    assert isinstance(challenged.engine(_once(set_traffic, challenged)).run(RollBack(B)), Converged)
+    assert [one.id for one in challenged.view().deployed_models] == [A]
 
 
-def test_two_who_want_the_contrary_do_not_fight(challenged: Scene, overtake: Overtake) -> None:
-    """The one who finds a change undone is told, and the other one's stands."""
+def test_a_caller_does_not_repeat_a_change_that_another_caller_undid(
+    challenged: ModelUnderTest, overtake: Overtake
+) -> None:
+    """It raises, and the other caller's change stays."""
     overtake(WRITE, lambda: None)
-    overtake(READ, lambda: challenged.play(SetTrafficPercentage(B, 50)))
+    overtake(READ, lambda: challenged.run(SetTrafficPercentage(B, 50)))
     with pytest.raises(
-        ManualActionRequired, match="somebody else undid this: abort: 100 % to m1@1"
+        ManualActionRequired, match="another caller undid this: abort: 100 % to m1@1"
     ):
-        challenged.play(Abort(B))
+        challenged.run(Abort(B))
     assert challenged.now[0] == {A: 50, B: 50}
 
 
-def test_a_run_withdraws_one_challenger_after_the_other(
-    challenged: Scene, overtake: Overtake
+def test_a_run_may_remove_two_challengers_in_succession(
+    challenged: ModelUnderTest, overtake: Overtake
 ) -> None:
-    """Both in the same words, but nobody undid the first."""
-    overtake(r"POST .*:deployModel", lambda: challenged.play(challenged.wish(2)))
-    challenged.play(challenged.wish(3))
-    assert challenged.now[0] == {A: 90, name(3): 10}
+    """Both steps read the same, but no caller undid the first."""
+    overtake(r"POST .*:deployModel", lambda: challenged.run(challenged.candidate(2)))
+    challenged.run(challenged.candidate(3))
+    assert challenged.now[0] == {A: 90, id_of_week(3): 10}
 
 
-def test_an_alias_that_another_actor_took_away_first_is_as_wanted(
-    challenged: Scene, overtake: Overtake
+def test_an_alias_that_another_actor_removed_first_is_accepted(
+    challenged: ModelUnderTest, overtake: Overtake
 ) -> None:
-    overtake(r"POST .*:mergeVersionAliases", lambda: challenged.play(Abort(B)))
-    assert isinstance(challenged.play(Abort(B)), Converged)
+    overtake(r"POST .*:mergeVersionAliases", lambda: challenged.run(Abort(B)))
+    assert isinstance(challenged.run(Abort(B)), Converged)
     assert challenged.view().version("challenger") is None
 
 
-def test_a_rollback_goes_on_where_the_split_was_changed_by_hand_after_the_look(
-    challenged: Scene, overtake: Overtake
+def test_a_rollback_continues_after_a_manual_change_of_the_split(
+    challenged: ModelUnderTest, overtake: Overtake
 ) -> None:
-    """Such as that of the daily run, which decided before."""
-
-    overtake(WRITE, lambda: shift(challenged, {A: 50, B: 50}))
-    challenged.play(RollBack(B))
+    """The manual change came after the view, as after the decision of a daily run."""
+    overtake(WRITE, lambda: set_split_by_hand(challenged, {A: 50, B: 50}))
+    challenged.run(RollBack(B))
     assert challenged.now == ({A: 100}, {"champion": A, "last-challenger": B})
-    assert [seat.id for seat in challenged.view().deployed_models] == [A]
-    *_, last = challenged.notebook.events.values()
+    assert [one.id for one in challenged.view().deployed_models] == [A]
+    *_, last = challenged.events_table.events.values()
     assert last.action == "rollback"
     assert last.split_before == {A: 50, B: 50}
     assert "the split is 50 % to m1@1 and 50 % to m1@2 instead of 90 %" in last.reason

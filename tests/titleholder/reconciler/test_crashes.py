@@ -1,69 +1,73 @@
-"""The crash matrix: whatever happens to whichever call, running again ends as if nothing had.
+"""The crash matrix: after any fault at any call, another attempt ends as a run without faults.
 
-Every Google call of every scenario, in turn, fails, fails after its effect, loses its answer, or is
-where the process is killed. The server's record of every split that was ever live is judged, not
-only the end.
+In turn, every call to Google in every scenario fails, fails after its effect, loses its answer, or
+is the point where the process is killed. The server's record of every split that was ever live is
+checked, not only the end.
 """
 
 from collections.abc import Callable, Iterator
 
 import pytest
 
-from tests.titleholder.reconciler.fault_matrix import Mishap, after, ended_at_once, mishaps
-from tests.titleholder.reconciler.kill_process_pool import Nursery
+from tests.titleholder.reconciler.fault_matrix import (
+    FaultCase,
+    calls_after_refusal,
+    fault_cases,
+    problems_after,
+)
+from tests.titleholder.reconciler.kill_process_pool import KillPool
+from tests.titleholder.reconciler.prepared_scenario import PreparedScenario
+from tests.titleholder.reconciler.prepared_scenario import _prepared as _prepared
+from tests.titleholder.reconciler.prepared_scenario import _server as _server
+from tests.titleholder.reconciler.prepared_scenario import prepare as prepare
 from tests.titleholder.reconciler.scenarios import SCENARIOS
-from tests.titleholder.reconciler.stage import Stage
-from tests.titleholder.reconciler.stage import _server as _server
-from tests.titleholder.reconciler.stage import _stages as _stages
-from tests.titleholder.reconciler.stage import stage as stage
 
 KINDS = ("fails before", "fails after", "answer lost", "killed before", "killed after")
-Stages = Callable[[str], Stage]
+Prepare = Callable[[str], PreparedScenario]
 Record = Callable[[str, object], None]
 
 
 @pytest.fixture(scope="session")
-def nursery() -> Iterator[Nursery]:
-    """Where processes come from that are killed."""
-    found = Nursery()
+def kill_pool() -> Iterator[KillPool]:
+    """Runs rollouts in processes that are killed."""
+    pool = KillPool()
     try:
-        yield found
+        yield pool
     finally:
-        found.close()
+        pool.close()
 
 
-@pytest.mark.parametrize("named", SCENARIOS)
-def test_whatever_happens_the_next_attempt_ends_well(
-    named: str, stage: Stages, nursery: Nursery, record_property: Record
+@pytest.mark.parametrize("scenario_name", SCENARIOS)
+def test_the_attempt_after_any_fault_ends_as_a_run_without_faults(
+    scenario_name: str, prepare: Prepare, kill_pool: KillPool, record_property: Record
 ) -> None:
-    """Another attempt is made from every world that a mishap may leave.
+    """Another attempt starts from every state that a fault may leave.
 
-    An attempt that ends at one read or at the next, without a write, an event or time between,
-    leaves the same world. A process that is killed there has sent nothing more by its nature; one
-    that is refused has to show it.
+    Attempts that end at two consecutive reads, without a write, an event or time in between, leave
+    the same state. A killed process cannot have sent anything more; a refused one must not have.
     """
-    found = stage(named)
-    every = [one for kind in KINDS for one in mishaps(kind, found.calls)]
-    fresh = [one for one in every if one.fresh]
-    refused = [one for one in every if not one.fresh and one.kind == "fails before"]
-    wrong = [problem for one in fresh for problem in after(one, found, nursery)]
-    wrong += [problem for one in refused for problem in ended_at_once(one, found, nursery)]
-    _record(record_property, found, fresh + refused)
-    assert not wrong, "\n".join(wrong)
+    prepared = prepare(scenario_name)
+    every = [one for kind in KINDS for one in fault_cases(kind, prepared.calls)]
+    fresh = [case for case in every if case.fresh]
+    refused = [case for case in every if not case.fresh and case.kind == "fails before"]
+    problems = [one for case in fresh for one in problems_after(case, prepared, kill_pool)]
+    problems += [one for case in refused for one in calls_after_refusal(case, prepared, kill_pool)]
+    _record(record_property, prepared, fresh + refused)
+    assert not problems, "\n".join(problems)
 
 
 @pytest.mark.long
-@pytest.mark.parametrize("named", SCENARIOS)
-def test_the_next_attempt_ends_as_well_after_every_read(
-    named: str, stage: Stages, nursery: Nursery, record_property: Record
+@pytest.mark.parametrize("scenario_name", SCENARIOS)
+def test_the_attempt_after_a_fault_at_any_read_ends_as_a_run_without_faults(
+    scenario_name: str, prepare: Prepare, kill_pool: KillPool, record_property: Record
 ) -> None:
-    found = stage(named)
-    every = [one for kind in KINDS for one in mishaps(kind, found.calls) if not one.fresh]
-    wrong = [problem for one in every for problem in after(one, found, nursery)]
-    _record(record_property, found, every)
-    assert not wrong, "\n".join(wrong)
+    prepared = prepare(scenario_name)
+    every = [case for kind in KINDS for case in fault_cases(kind, prepared.calls) if not case.fresh]
+    problems = [one for case in every for one in problems_after(case, prepared, kill_pool)]
+    _record(record_property, prepared, every)
+    assert not problems, "\n".join(problems)
 
 
-def _record(record: Record, found: Stage, played: list[Mishap]) -> None:
-    record("crashes", {"scenarios": 1, "calls": len(found.calls)})
-    record("crashes", {kind: sum(one.kind == kind for one in played) for kind in KINDS})
+def _record(record: Record, prepared: PreparedScenario, tested: list[FaultCase]) -> None:
+    record("crashes", {"scenarios": 1, "calls": len(prepared.calls)})
+    record("crashes", {kind: sum(one.kind == kind for one in tested) for kind in KINDS})

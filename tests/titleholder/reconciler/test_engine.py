@@ -3,7 +3,7 @@
 import pytest
 
 from tests.faults import Faults, unsound
-from tests.titleholder.reconciler.conftest import Scene, name
+from tests.titleholder.reconciler.conftest import ModelUnderTest, id_of_week
 from titleholder.rollout.intents import (
     Abort,
     Promote,
@@ -12,41 +12,41 @@ from titleholder.rollout.intents import (
     UndoPromotion,
 )
 
-A, B, C = (name(week) for week in range(3))
+A, B, C = (id_of_week(week) for week in range(3))
 
 
 @pytest.mark.parametrize("replacement", ["recreate", "surge"])
-def test_a_whole_life(scene: Scene, faults: Faults, replacement: str) -> None:
-    def play(intent):
-        return scene.play(intent, replacement=replacement)
+def test_a_sequence_of_all_intents(m1: ModelUnderTest, faults: Faults, replacement: str) -> None:
+    def run(intent):
+        return m1.run(intent, replacement=replacement)
 
-    assert play(scene.wish(0)).plan.summary == "m1@1 is champion with 100 % of the requests"
-    assert scene.now == ({A: 100}, {"champion": A})
-    play(scene.wish(1))
-    assert scene.now == ({A: 90, B: 10}, {"champion": A, "challenger": B})
-    play(SetTrafficPercentage(B, 50))
-    play(Promote(B))
-    assert scene.now == ({B: 100}, {"champion": B, "previous-champion": A})
-    assert scene.view().deployed_model(A) is not None
-    play(UndoPromotion(A))
-    assert scene.now == ({A: 100}, {"champion": A, "previous-champion": B})
-    play(UndoPromotion(B))
-    play(scene.wish(2))
-    assert scene.view().deployed_model(A) is None
-    play(Abort(C))
-    assert scene.now[0] == {B: 100}
-    play(SetTrafficPercentage(C, 10))
-    play(RollBack(C))
-    view = scene.view()
-    assert [seat.id for seat in view.deployed_models] == [B]
+    assert run(m1.candidate(0)).plan.summary == "m1@1 is champion with 100 % of the traffic"
+    assert m1.now == ({A: 100}, {"champion": A})
+    run(m1.candidate(1))
+    assert m1.now == ({A: 90, B: 10}, {"champion": A, "challenger": B})
+    run(SetTrafficPercentage(B, 50))
+    run(Promote(B))
+    assert m1.now == ({B: 100}, {"champion": B, "previous-champion": A})
+    assert m1.view().deployed_model(A) is not None
+    run(UndoPromotion(A))
+    assert m1.now == ({A: 100}, {"champion": A, "previous-champion": B})
+    run(UndoPromotion(B))
+    run(m1.candidate(2))
+    assert m1.view().deployed_model(A) is None
+    run(Abort(C))
+    assert m1.now[0] == {B: 100}
+    run(SetTrafficPercentage(C, 10))
+    run(RollBack(C))
+    view = m1.view()
+    assert [one.id for one in view.deployed_models] == [B]
     assert len(view.versions) == 3
     assert view.version("champion") == view.version_for_deployment(B)
     assert view.version("challenger") is None
-    assert play(scene.wish(2)).plan.outcome == "withdrawn"
-    assert not unsound(faults.traffic(endpoint=scene.endpoint))
-    actions = [event.action for event in scene.notebook.events.values()]
+    assert run(m1.candidate(2)).plan.outcome == "had_a_role"
+    assert not unsound(faults.traffic(endpoint=m1.endpoint))
+    actions = [event.action for event in m1.events_table.events.values()]
     assert actions == [
-        *("crown", "seat", "share", "promote", "reinstate", "reinstate", "seat", "abort"),
-        *("share", "rollback"),
+        *("first_champion", "deploy_challenger", "set_traffic", "promote", "undo_promotion"),
+        *("undo_promotion", "deploy_challenger", "abort", "set_traffic", "rollback"),
     ]
-    assert not any(event.reconstructed for event in scene.notebook.events.values())
+    assert not any(event.reconstructed for event in m1.events_table.events.values())

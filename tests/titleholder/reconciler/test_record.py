@@ -1,13 +1,12 @@
-"""What is on record when BigQuery, or the one who made a change, is not there."""
+"""The events in the table when BigQuery does not answer, or a caller dies after its change."""
 
 from dataclasses import dataclass
 
 import pytest
-from titleholder.rollout.wishes import Wish
 
 from tests.faults import Faults
-from tests.titleholder.reconciler.conftest import Notebook, Scene, name
-from tests.titleholder.reconciler.scenarios import shift
+from tests.titleholder.reconciler.conftest import FakeEventsTable, ModelUnderTest, id_of_week
+from tests.titleholder.reconciler.scenarios import set_split_by_hand
 from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired, RetryableError
 from titleholder.events.event import Event
 from titleholder.reconciler.engine import Converged, PendingOperation
@@ -15,52 +14,55 @@ from titleholder.rollout.intents import (
     Abort,
     Adopt,
     Promote,
+    RoleIntent,
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
 )
 
-A, B, C = name(0), name(1), name(2)
+A, B, C = id_of_week(0), id_of_week(1), id_of_week(2)
 
 
 @dataclass
-class Away(Notebook):
-    """BigQuery, which does not answer at first."""
+class UnavailableEventsTable(FakeEventsTable):
+    """An events table that fails until `unavailable` is False."""
 
-    away: bool = True
-    asked: int = 0
+    unavailable: bool = True
+    received: int = 0
 
     def append(self, events: list[Event]) -> None:
-        self.asked += 1
-        if self.away:
+        self.received += 1
+        if self.unavailable:
             raise RetryableError("BigQuery does not answer")
         super().append(events)
 
 
 @pytest.fixture
-def seated(scene: Scene) -> Scene:
-    """A champion and a challenger, on record; from now on BigQuery is away."""
-    scene.play(scene.wish(0))
-    scene.play(scene.wish(1))
-    scene.notebook = Away(events=scene.notebook.events)
-    return scene
+def challenged(m1: ModelUnderTest) -> ModelUnderTest:
+    """A champion and a challenger, with their events; from then on BigQuery does not answer."""
+    m1.run(m1.candidate(0))
+    m1.run(m1.candidate(1))
+    m1.events_table = UnavailableEventsTable(events=m1.events_table.events)
+    return m1
 
 
-def actions(scene: Scene) -> list[str]:
-    return [event.action for event in scene.notebook.events.values()]
+def actions(m1: ModelUnderTest) -> list[str]:
+    return [event.action for event in m1.events_table.events.values()]
 
 
-def test_a_rollout_does_not_wait_for_its_record_and_asks_to_be_repeated(seated: Scene) -> None:
+def test_an_unrecorded_change_is_made_and_asks_for_a_repetition(
+    challenged: ModelUnderTest,
+) -> None:
     with pytest.raises(RetryableError, match=r"m1@2 is champion .* could not be recorded in tests"):
-        seated.play(Promote(B))
-    assert seated.now[0] == {B: 100}
-    assert actions(seated) == ["crown", "seat"]
-    # At the first event, and at the end: traffic does not wait for BigQuery's timeout at each step.
-    assert seated.notebook.asked == 2  # type: ignore[attr-defined]
-    seated.notebook.away = False  # type: ignore[attr-defined]
-    seated.play(Promote(B))
-    assert actions(seated) == ["crown", "seat", "promote"]
-    last = list(seated.notebook.events.values())[-1]
+        challenged.run(Promote(B))
+    assert challenged.now[0] == {B: 100}
+    assert actions(challenged) == ["first_champion", "deploy_challenger"]
+    # At the first event and at the end: not every step waits for the timeout of BigQuery.
+    assert challenged.events_table.received == 2  # type: ignore[attr-defined]
+    challenged.events_table.unavailable = False  # type: ignore[attr-defined]
+    challenged.run(Promote(B))
+    assert actions(challenged) == ["first_champion", "deploy_challenger", "promote"]
+    last = list(challenged.events_table.events.values())[-1]
     assert last.reconstructed
     assert (last.champion_after, last.split_after) == (B, {B: 100})
     assert last.versions[A] == "m1@1"
@@ -70,158 +72,160 @@ def test_a_rollout_does_not_wait_for_its_record_and_asks_to_be_repeated(seated: 
     )
 
 
-def test_a_refusal_is_told_even_if_it_cannot_be_recorded(seated: Scene) -> None:
-    shift(seated, {A: 50, B: 50})
+def test_a_blocked_change_raises_even_if_it_cannot_be_recorded(challenged: ModelUnderTest) -> None:
+    set_split_by_hand(challenged, {A: 50, B: 50})
     with pytest.raises(DriftDetected, match="was changed by hand"):
-        seated.play(Promote(B))
-    assert seated.now[0] == {A: 50, B: 50}
+        challenged.run(Promote(B))
+    assert challenged.now[0] == {A: 50, B: 50}
 
 
-def test_the_next_actor_writes_what_a_dead_one_left_out(seated: Scene) -> None:
-    with pytest.raises(RetryableError):
-        seated.play(Abort(B))
-    seated.notebook = Notebook(events=seated.notebook.events)
-    seated.play(seated.wish(0))
-    assert actions(seated)[:3] == ["crown", "seat", "abort"]
-
-
-def test_the_full_event_takes_the_place_of_a_reconstructed_one(
-    scene: Scene, faults: Faults
+def test_the_next_caller_records_the_change_of_a_caller_that_died(
+    challenged: ModelUnderTest,
 ) -> None:
-    """The answer to the write is lost, and the writer finds its own change by the label."""
-    scene.play(scene.wish(0))
-    scene.play(scene.wish(1))
+    with pytest.raises(RetryableError):
+        challenged.run(Abort(B))
+    challenged.events_table = FakeEventsTable(events=challenged.events_table.events)
+    challenged.run(challenged.candidate(0))
+    assert actions(challenged)[:3] == ["first_champion", "deploy_challenger", "abort"]
+
+
+def test_a_change_whose_answer_is_lost_is_recorded_as_a_full_event(
+    m1: ModelUnderTest, faults: Faults
+) -> None:
+    """The caller finds its own change by the label."""
+    m1.run(m1.candidate(0))
+    m1.run(m1.candidate(1))
     faults.drop("update_endpoint", when="after")
-    scene.play(Promote(B))
-    last = list(scene.notebook.events.values())[-1]
+    m1.run(Promote(B))
+    last = list(m1.events_table.events.values())[-1]
     assert (last.action, last.reconstructed, last.champion_before) == ("promote", False, A)
 
 
-def test_refusals_and_supersessions_are_on_record_once(scene: Scene) -> None:
-    scene.play(scene.wish(1))
+def test_blocked_and_superseded_are_recorded_once(m1: ModelUnderTest) -> None:
+    m1.run(m1.candidate(1))
     for _ in range(2):
-        assert scene.play(scene.wish(0)).plan.outcome == "superseded"
-    (superseded,) = (e for e in scene.notebook.events.values() if e.action == "superseded")
+        assert m1.run(m1.candidate(0)).plan.outcome == "superseded"
+    (superseded,) = (e for e in m1.events_table.events.values() if e.action == "superseded")
     assert superseded.champion_after == superseded.champion_before == B
-    scene.play(scene.wish(2))
-    shift(scene, {B: 50, C: 50})
+    m1.run(m1.candidate(2))
+    set_split_by_hand(m1, {B: 50, C: 50})
     for _ in range(2):
         with pytest.raises(DriftDetected):
-            scene.play(Promote(C))
-    assert actions(scene) == ["crown", "superseded", "seat", "refused"]
+            m1.run(Promote(C))
+    assert actions(m1) == ["first_champion", "superseded", "deploy_challenger", "blocked"]
 
 
-WRONG = {
+INVALID = {
     "no challenger": (Promote(), "there is no challenger on"),
     "no such model": (Promote("77"), "id 77 is not the challenger on"),
-    "no such previous": (UndoPromotion("77"), "id 77 is not the previous champion of"),
+    "no such previous champion": (UndoPromotion("77"), "id 77 is not the previous champion of"),
     "no such champion": (Adopt("77"), "id 77 has no traffic on"),
-    "share out of range": (SetTrafficPercentage(A, 100), "1 to 99 per cent, not 100"),
-    "no share": (SetTrafficPercentage(A), "the share is missing"),
+    "percentage out of range": (SetTrafficPercentage(A, 100), "percentage is 1 to 99, not 100"),
+    "no percentage": (SetTrafficPercentage(A), "percentage is 1 to 99, not 0"),
 }
 
 
-@pytest.mark.parametrize(("wrong", "sentence"), WRONG.values(), ids=WRONG)
-def test_a_request_that_is_wrong_in_itself_is_answered_and_no_event(
-    scene: Scene, wrong: Wish, sentence: str
+@pytest.mark.parametrize(("intent", "message"), INVALID.values(), ids=INVALID)
+def test_an_invalid_request_is_no_event(
+    m1: ModelUnderTest, intent: RoleIntent, message: str
 ) -> None:
-    scene.play(scene.wish(0))
-    with pytest.raises(InvalidRequest, match=sentence):
-        scene.engine().resolve_target(wrong)
-    assert actions(scene) == ["crown"]
+    m1.run(m1.candidate(0))
+    with pytest.raises(InvalidRequest, match=message):
+        m1.engine().resolve_target(intent)
+    assert actions(m1) == ["first_champion"]
 
 
-def test_a_challenger_that_left_before_its_decision_was_carried_out_is_an_event(
-    scene: Scene,
+def test_a_decision_about_a_challenger_that_is_undeployed_is_recorded_as_blocked(
+    m1: ModelUnderTest,
 ) -> None:
-    """The request was right when it was made."""
-    scene.play(scene.wish(0))
-    scene.play(scene.wish(1))
-    scene.play(RollBack(B))
+    """The decision was valid when it was made."""
+    m1.run(m1.candidate(0))
+    m1.run(m1.candidate(1))
+    m1.run(RollBack(B))
     with pytest.raises(ManualActionRequired, match="m1@2 is not the challenger on"):
-        scene.play(SetTrafficPercentage(B, 50, only_current_challenger=True))
-    assert actions(scene)[2:] == ["rollback", "refused"]
+        m1.run(SetTrafficPercentage(B, 50, only_current_challenger=True))
+    assert actions(m1)[2:] == ["rollback", "blocked"]
 
 
-def test_each_event_says_what_that_change_was(scene: Scene) -> None:
-    """Not what the run comes to: a run that makes place and seats tells two things."""
+def test_the_reason_of_each_event_describes_its_change(m1: ModelUnderTest) -> None:
+    """It does not describe the whole run: replacing a challenger makes two events."""
     for week in range(3):
-        scene.play(scene.wish(week))
-    scene.play(SetTrafficPercentage(C, 40))
-    scene.play(Promote(C))
-    scene.play(UndoPromotion(A))
-    scene.play(scene.wish(3))
-    scene.play(Abort(name(3)))
-    assert [(event.action, event.reason) for event in scene.notebook.events.values()] == [
-        ("crown", "m1@1 becomes champion, as there was none: it answers 100 %"),
-        ("seat", "m1@2 becomes challenger: it answers 10 %, the champion m1@1 90 %"),
-        ("withdraw", "m1@2 leaves for m1@3: the champion m1@1 answers 100 %"),
-        ("seat", "m1@3 becomes challenger: it answers 10 %, the champion m1@1 90 %"),
-        ("share", "m1@3 goes from 10 % to 40 %: the champion m1@1 answers 60 %"),
-        ("promote", "m1@3 becomes champion instead of m1@1: it answers 100 %"),
-        ("reinstate", "m1@1 becomes champion again instead of m1@3: it answers 100 %"),
-        ("seat", "m1@4 becomes challenger: it answers 10 %, the champion m1@1 90 %"),
+        m1.run(m1.candidate(week))
+    m1.run(SetTrafficPercentage(C, 40))
+    m1.run(Promote(C))
+    m1.run(UndoPromotion(A))
+    m1.run(m1.candidate(3))
+    m1.run(Abort(id_of_week(3)))
+    assert [(event.action, event.reason) for event in m1.events_table.events.values()] == [
+        ("first_champion", "m1@1 becomes champion, as there was none: it receives 100 %"),
+        ("deploy_challenger", "m1@2 becomes challenger: it receives 10 %, the champion m1@1 90 %"),
+        ("remove_challenger", "m1@2 leaves for m1@3: the champion m1@1 receives 100 %"),
+        ("deploy_challenger", "m1@3 becomes challenger: it receives 10 %, the champion m1@1 90 %"),
+        ("set_traffic", "m1@3 goes from 10 % to 40 %: the champion m1@1 receives 60 %"),
+        ("promote", "m1@3 becomes champion instead of m1@1: it receives 100 %"),
+        ("undo_promotion", "m1@1 becomes champion again instead of m1@3: it receives 100 %"),
+        ("deploy_challenger", "m1@4 becomes challenger: it receives 10 %, the champion m1@1 90 %"),
         (
             "abort",
-            "m1@4 gets no more requests and stays deployed: the champion m1@1 answers 100 %",
+            "m1@4 receives no more traffic and stays deployed: the champion m1@1 receives 100 %",
         ),
     ]
 
 
-def test_a_run_that_changes_nothing_says_so(scene: Scene) -> None:
-    first = scene.play(scene.wish(0))
-    assert first.summary == "m1@1 is champion with 100 % of the requests"
-    again = scene.play(scene.wish(0))
-    assert again.summary == "nothing to change: m1@1 is champion with 100 % of the requests"
-    scene.play(scene.wish(1))
-    late = scene.play(scene.wish(-1)), scene.play(scene.wish(-1))
-    assert [one.changed for one in late] == [True, False]
-    assert {one.summary.partition(":")[0] for one in late} == {"superseded"}
+def test_the_summary_says_when_nothing_was_changed(m1: ModelUnderTest) -> None:
+    first = m1.run(m1.candidate(0))
+    assert first.summary == "m1@1 is champion with 100 % of the traffic"
+    again = m1.run(m1.candidate(0))
+    assert again.summary == "nothing to change: m1@1 is champion with 100 % of the traffic"
+    m1.run(m1.candidate(1))
+    superseded = m1.run(m1.candidate(-1)), m1.run(m1.candidate(-1))
+    assert [one.changed for one in superseded] == [True, False]
+    assert {one.summary.partition(":")[0] for one in superseded} == {"superseded"}
 
 
-def test_a_run_that_waited_for_its_last_step_has_changed_something(
-    scene: Scene, faults: Faults
+def test_the_summary_after_a_deferral_is_that_of_a_change(
+    m1: ModelUnderTest, faults: Faults
 ) -> None:
     for week in range(2):
-        scene.play(scene.wish(week))
+        m1.run(m1.candidate(week))
     faults.delay_operation("undeploy_model", 60)
-    waiting = scene.engine().run(RollBack(B))
+    waiting = m1.engine().run(RollBack(B))
     assert isinstance(waiting, PendingOperation)
-    scene.vertex.clock.advance(120)
-    done = scene.engine().run(RollBack(B), waiting)
+    m1.vertex.clock.advance(120)
+    done = m1.engine().run(RollBack(B), waiting)
     assert isinstance(done, Converged)
-    assert done.summary == "m1@2 is gone, m1@1 champion with 100 % of the requests"
+    assert done.summary == "m1@2 is undeployed, m1@1 is champion with 100 % of the traffic"
 
 
-def test_names_say_no_role_and_no_week_that_is_anothers(scene: Scene) -> None:
-    """What is deployed keeps its display name, and a model that of its first version."""
+def test_display_names_contain_no_role(m1: ModelUnderTest) -> None:
+    """A deployed model keeps its display name, and a model that of its first version."""
     for week in range(2):
-        scene.play(scene.wish(week))
-    scene.play(Promote(B))
-    names = {seat.id: seat.display_name for seat in scene.view().deployed_models}
-    assert names == {one: scene.wish(week).version.alias for week, one in enumerate((A, B))}
-    model = scene.vertex.models.get_model(name=f"{scene.parent}/models/m1@2")
+        m1.run(m1.candidate(week))
+    m1.run(Promote(B))
+    names = {one.id: one.display_name for one in m1.view().deployed_models}
+    assert names == {one: m1.candidate(week).version.alias for week, one in enumerate((A, B))}
+    model = m1.vertex.models.get_model(name=f"{m1.parent}/models/m1@2")
     assert model.display_name == "m1"
     assert "2026-09-07 03:00 to 2026-09-14 03:00" in model.version_description
 
 
-@pytest.mark.parametrize("touched", [False, True])
-def test_a_lost_event_has_the_split_that_was_changed_by_hand_if_it_is_known(
-    seated: Scene, touched: bool
+@pytest.mark.parametrize("changed_again", [False, True])
+def test_a_reconstructed_event_has_the_split_after_manual_changes_if_it_is_known(
+    challenged: ModelUnderTest, changed_again: bool
 ) -> None:
-    """The labels record another split than the write left, which adopt or restore settles."""
-    vertex = seated.vertex
-    vertex.parent = seated.parent
-    theirs = vertex.upload(seated.artifact, model_id="other").model
-    vertex.finish(vertex.deploy(seated.endpoint, theirs, {"0": 20, A: 50, B: 30}, id="7"))
+    """The labels record another split than the write left, until adopt or restore."""
+    vertex = challenged.vertex
+    vertex.parent = challenged.parent
+    unmanaged = vertex.upload(challenged.artifact, model_id="other").model
+    vertex.finish(vertex.deploy(challenged.endpoint, unmanaged, {"0": 20, A: 50, B: 30}, id="7"))
     with pytest.raises(RetryableError, match="still differs from what was recorded"):
-        seated.play(Abort(B))
-    if touched:
-        shift(seated, {A: 70, "7": 30})
-    seated.notebook = Notebook(events=seated.notebook.events)
+        challenged.run(Abort(B))
+    if changed_again:
+        set_split_by_hand(challenged, {A: 70, "7": 30})
+    challenged.events_table = FakeEventsTable(events=challenged.events_table.events)
     with pytest.raises(ManualActionRequired, match="was changed by hand"):
-        seated.play(seated.wish(2))
-    (abort,) = (e for e in seated.notebook.events.values() if e.action == "abort")
+        challenged.run(challenged.candidate(2))
+    (abort,) = (e for e in challenged.events_table.events.values() if e.action == "abort")
     assert abort.reconstructed
     assert (abort.champion_after, abort.challenger_after) == (A, None)
-    assert abort.split_after == (None if touched else {A: 80, "7": 20})
+    assert abort.split_after == (None if changed_again else {A: 80, "7": 20})

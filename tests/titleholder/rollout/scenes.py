@@ -1,4 +1,4 @@
-"""Views to plan from: m1's weekly models, named by how many weeks ago their data ended."""
+"""Views for planning tests: weekly models of m1, named by the weeks since the end of their data."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -27,37 +27,38 @@ def new_version(weeks_ago: int = 0, generation: int = 0) -> NewVersion:
     return NewVersion(run(weeks_ago, generation).name, "m1", "", "gs://b/m", "image")
 
 
-def wish(
-    weeks_ago: int = 0, generation: int = 0, share: int = 10, **changes: Any
+def candidate(
+    weeks_ago: int = 0, generation: int = 0, percentage: int = 10, **changes: Any
 ) -> DeployCandidate:
-    of = run(weeks_ago, generation)
-    made = DeployCandidate(
+    training = run(weeks_ago, generation)
+    intent = DeployCandidate(
         version=new_version(weeks_ago, generation),
-        deployed_model_id=of.deployed_model_id,
-        recency=of.recency,
+        deployed_model_id=training.deployed_model_id,
+        recency=training.recency,
         period=WEEK,
-        traffic_percentage=share,
+        traffic_percentage=percentage,
         endpoint="m1",
         create_endpoint=True,
     )
-    return replace(made, **changes)
+    return replace(intent, **changes)
 
 
-def seat(weeks_ago: int, share: int = 0) -> DeployedModel:
-    of = run(weeks_ago)
+def deployed(weeks_ago: int, percentage: int = 0) -> DeployedModel:
+    training = run(weeks_ago)
     return DeployedModel(
-        of.deployed_model_id,
-        of.name,
+        training.deployed_model_id,
+        training.name,
         f"m1@{10 - weeks_ago}",
-        share,
-        of.interval.end,
+        percentage,
+        training.interval.end,
     )
 
 
-def foreign(name: str = "1234567890123456789", share: int = 100, **changes: Any) -> DeployedModel:
-    """A model that somebody else deployed, long ago."""
-    made = DeployedModel(name, "theirs", "x@1", share, END - 30 * WEEK)
-    return replace(made, **changes)
+def foreign(
+    name: str = "1234567890123456789", percentage: int = 100, **changes: Any
+) -> DeployedModel:
+    """A model that another process deployed 30 weeks ago."""
+    return replace(DeployedModel(name, "theirs", "x@1", percentage, END - 30 * WEEK), **changes)
 
 
 # Weeks 0 to 3 are registered as versions 10 to 7.
@@ -65,9 +66,9 @@ VERSIONS = tuple(Version(str(10 - ago), frozenset([run(ago).name])) for ago in r
 EMPTY = View("m1", "e", versions=VERSIONS)
 
 
-def view(*seats: DeployedModel, roles: Roles | None = None, **changes: Any) -> View:
-    """An endpoint with these models; with `roles`, as the last write of a rollout left it."""
-    made = replace(EMPTY, deployed_models=seats, **changes)
+def view(*models: DeployedModel, roles: Roles | None = None, **changes: Any) -> View:
+    """An endpoint with these models; with `roles`, also the labels that record them."""
+    unlabelled = replace(EMPTY, deployed_models=models, **changes)
     if roles is None:
-        return made
-    return replace(made, labels=role_labels(roles, made.split, "deploy_challenger-1"))
+        return unlabelled
+    return replace(unlabelled, labels=role_labels(roles, unlabelled.split, "deploy_challenger-1"))

@@ -1,4 +1,4 @@
-"""The promises, for any actors that die anywhere and any view that can be met."""
+"""Invariants of plans, for any sequence of interrupted processes and for any view."""
 
 from dataclasses import replace
 from itertools import zip_longest
@@ -12,11 +12,11 @@ from tests.titleholder.rollout.scenes import (
     OLD,
     OLDER,
     VERSIONS,
+    candidate,
+    deployed,
     foreign,
     run,
-    seat,
     view,
-    wish,
 )
 from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
@@ -39,11 +39,15 @@ from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
 
-policies = st.builds(Rollout, st.sampled_from(["recreate", "surge"]), st.booleans())
+policies = st.builds(
+    Rollout,
+    replacement=st.sampled_from(["recreate", "surge"]),
+    keep_previous_champion=st.booleans(),
+)
 names = st.sampled_from([run(ago, g).deployed_model_id for ago in range(4) for g in range(2)])
 intents = st.one_of(
-    st.builds(wish, st.integers(0, 3), st.integers(0, 1), st.integers(1, 99)),
-    st.builds(wish, st.integers(0, 3), st.integers(0, 1), st.integers(1, 99)),
+    st.builds(candidate, st.integers(0, 3), st.integers(0, 1), st.integers(1, 99)),
+    st.builds(candidate, st.integers(0, 3), st.integers(0, 1), st.integers(1, 99)),
     st.builds(Promote, names),
     st.builds(RollBack, names),
     st.builds(Abort, names),
@@ -54,36 +58,41 @@ intents = st.one_of(
 )
 
 
-def pinned(view: View, intent: Intent) -> Intent:
-    """Mostly about whom it can be: an intent about anybody else is refused."""
+def with_likely_target(view: View, intent: Intent) -> Intent:
+    """The intent with a target that it can have, so that most plans are not refused."""
     labels = view.labels
     match intent:
         case Promote() | RollBack() | Abort() | SetTrafficPercentage() if "challenger" in labels:
-            return replace(intent, challenger=labels["challenger"])
+            return replace(intent, deployed_model_id=labels["challenger"])
         case UndoPromotion() if "previous-champion" in labels:
-            return replace(intent, previous_champion=labels["previous-champion"])
+            return replace(intent, deployed_model_id=labels["previous-champion"])
     return intent
 
 
 DELETE = "delete the versions that are not deployed"
 
 
-@example([(one, Rollout(), 9) for one in (wish(2), wish(0), RollBack(NEW), DELETE, wish(1))])
+@example(
+    [
+        (one, Rollout(), 9)
+        for one in (candidate(2), candidate(0), RollBack(NEW), DELETE, candidate(1))
+    ]
+)
 @given(st.lists(st.tuples(intents | st.just(DELETE), policies, st.integers(0, 9)), max_size=15))
-def test_any_actors_cut_off_anywhere_keep_the_promises(
-    actors: list[tuple[Intent | str, Rollout, int]],
+def test_the_invariants_hold_for_any_interrupted_processes(
+    processes: list[tuple[Intent | str, Rollout, int]],
 ) -> None:
-    """Each dies after some steps; the next one starts from what it left."""
+    """Each process stops after some steps; the next one continues from there."""
     now = View("m1", None)
-    crowned = False
-    newest = run(9).recency  # Of all that ever had traffic.
-    for intent, policy, survives in actors:
+    has_champion = False
+    newest = run(9).recency  # of all models that ever had traffic
+    for intent, policy, step_count in processes:
         if isinstance(intent, str):
             served = {now.version_served_by(one) for one in now.deployed_models}
             now = replace(now, versions=tuple(v for v in now.versions if v in served))
             continue
-        intent = pinned(now, intent)
-        for _ in range(survives):
+        intent = with_likely_target(now, intent)
+        for _ in range(step_count):
             try:
                 steps = plan(now, intent, policy).steps
             except (InvalidRequest, ManualActionRequired):
@@ -101,44 +110,46 @@ def test_any_actors_cut_off_anywhere_keep_the_promises(
                 if one.traffic_percentage and (v := now.version_served_by(one))
             ]
             newest = max(newest, *filter(None, map(now.recency, live)), newest)
-            crowned = crowned or "champion" in now.labels
-            assert sum(now.split.values()) == (100 if crowned else 0)
+            has_champion = has_champion or "champion" in now.labels
+            assert sum(now.split.values()) == (100 if has_champion else 0)
             assert len(now.deployed_models) <= 4
-            # Before the step and after it, whoever is champion answers.
+            # The champion is deployed before the step and after it.
             for one in (champion, now.labels.get("champion")):
                 assert one is None or now.deployed_model(one) is not None
-            if crowned:
+            if has_champion:
                 assert now.split.get(now.labels["champion"])
             assert len(now.versions) == len({v.reference for v in now.versions})
     # Whatever was left: a run of a newer week than all of them comes through.
-    last = wish(0, 9, 30)
+    last = candidate(0, 9, 30)
     for _ in range(20):
         steps = plan(now, last).steps
         if not steps:
             break
         now = apply_to_view(now, steps[0])
     assert plan(now, last).steps == ()
-    me = last.deployed_model_id
+    candidate_id = last.deployed_model_id
     champion = now.labels["champion"]
-    assert now.split == ({me: 100} if champion == me else {champion: 70, me: 30})
-    assert {s.id for s in now.deployed_models} == {champion, me}
+    assert now.split == (
+        {candidate_id: 100} if champion == candidate_id else {champion: 70, candidate_id: 30}
+    )
+    assert {s.id for s in now.deployed_models} == {champion, candidate_id}
     assert now.version("champion") == now.version_for_deployment(champion)
 
 
-seats = st.lists(
+models = st.lists(
     st.one_of(
-        st.builds(seat, st.integers(0, 3)),
+        st.builds(deployed, st.integers(0, 3)),
         st.builds(foreign, st.sampled_from(["7", "8", "9" * 19]), st.just(0)),
     ),
     max_size=4,
     unique_by=lambda one: one.id,
 )
-anybody = st.sampled_from([NEW, OLD, OLDER, "7", "8", "123"])
+model_ids = st.sampled_from([NEW, OLD, OLDER, "7", "8", "123"])
 labels = st.fixed_dictionaries(
     {},
     optional={
         **dict.fromkeys(
-            ("champion", "challenger", "previous-champion", "last-challenger"), anybody
+            ("champion", "challenger", "previous-champion", "last-challenger"), model_ids
         ),
         "last-event": st.just("deploy_challenger-1"),
         "challenger-percentage": st.sampled_from(["0", "10", "90", "100", "x", "", "²", "٣", "-1"]),
@@ -152,43 +163,47 @@ labels = st.fixed_dictionaries(
 splits = st.sampled_from([(), (100,), (90, 10), (50, 50), (1, 99), (60, 20, 20), (0, 100)])
 
 
-@given(seats, splits, labels, st.sampled_from([(), VERSIONS[:2], VERSIONS]), intents, policies)
-def test_every_view_has_an_answer(
+@given(models, splits, labels, st.sampled_from([(), VERSIONS[:2], VERSIONS]), intents, policies)
+def test_any_view_gives_steps_or_an_error(
     found: list, split: tuple, labels: dict, versions: tuple, intent: Intent, policy: Rollout
 ) -> None:
-    """Steps that keep the promises, or a sentence for a person."""
-    shares = split if len(split) <= len(found) else ()
+    """Steps that keep the invariants, or an error in one sentence."""
+    percentages = split if len(split) <= len(found) else ()
     found = [
-        replace(one, traffic_percentage=share)
-        for one, share in zip_longest(found, shares, fillvalue=0)
+        replace(one, traffic_percentage=percentage)
+        for one, percentage in zip_longest(found, percentages, fillvalue=0)
         if one
     ]
     now = replace(view(*found), labels=labels, versions=versions)
     before = now
-    told = ""
+    message = ""
     try:
-        steps = plan(now, pinned(now, intent), policy).steps
-    except (InvalidRequest, ManualActionRequired) as refusal:
-        told, steps = str(refusal), ()
-    assert "\n" not in told
-    assert ";" in told or not told
+        steps = plan(now, with_likely_target(now, intent), policy).steps
+    except (InvalidRequest, ManualActionRequired) as error:
+        message, steps = str(error), ()
+    assert "\n" not in message
+    assert ";" in message or not message
     for step in steps:
         now = apply_to_view(now, step)
         if isinstance(step, SetTraffic) and step.roles is not None:
             assert all(now.deployed_model(name) for name in step.split)
             assert now.split == step.split
     if steps and not isinstance(intent, DeployCandidate):
-        taken = isinstance(intent, Abort | RollBack) and drift(before)
-        assert not drift(now) or taken
-        if taken:
-            fallen = {one for one, share in before.split.items() if now.split.get(one, 0) < share}
-            assert not fallen & now.split.keys()
-            assert len(fallen) <= 1
+        takes_traffic = isinstance(intent, Abort | RollBack) and drift(before)
+        assert not drift(now) or takes_traffic
+        if takes_traffic:
+            decreased = {
+                one
+                for one, percentage in before.split.items()
+                if now.split.get(one, 0) < percentage
+            }
+            assert not decreased & now.split.keys()
+            assert len(decreased) <= 1
             assert now.labels["champion"] == before.labels["champion"]
 
 
-def test_serving_in_words() -> None:
-    pair = view(seat(1, 90), seat(0, 10), roles=Roles(OLD, NEW))
+def test_traffic_summary() -> None:
+    pair = view(deployed(1, 90), deployed(0, 10), roles=Roles(OLD, NEW))
     assert traffic_summary(pair) == (
         "live traffic now goes 90 % to m1@9 (champion) and 10 % to m1@10 (challenger)"
     )
@@ -205,6 +220,6 @@ def test_serving_in_words() -> None:
         ({}, Roles("1")),
     ],
 )
-def test_a_split_that_is_none_cannot_be_written(split: dict, roles: Roles | None) -> None:
+def test_an_invalid_split_cannot_be_written(split: dict, roles: Roles | None) -> None:
     with pytest.raises(ValueError, match="sum to 100"):
         SetTraffic(split, roles, Action.DEPLOY_CHALLENGER)

@@ -1,28 +1,26 @@
-"""What all who ask BigQuery share: the client, and what its refusals mean."""
+"""The client of BigQuery, and errors of queries that only read."""
 
-from enum import Enum, auto
 from typing import TYPE_CHECKING
 
 from titleholder.gcp.environment import Environment
+from titleholder.gcp.errors import ErrorKind, classify_error, error_message
 from titleholder.gcp.loopback import BIGQUERY, credentials_for
 
 if TYPE_CHECKING:
-    from google.api_core.exceptions import GoogleAPIError
     from google.cloud import bigquery
 
 
-class ErrorKind(Enum):
-    """The kinds of refusal that a person deals with differently."""
+class Unreadable(Exception):
+    """A table could not be read; `final` when another try would fail the same way."""
 
-    TOO_MANY_BYTES = auto()
-    DENIED = auto()
-    INVALID = auto()
-    TRANSIENT = auto()
+    def __init__(self, message: str, *, final: bool) -> None:
+        super().__init__(message)
+        self.final = final
 
 
 def bigquery_client(environment: Environment) -> "bigquery.Client":
     """A client with the project and credentials of `environment`; for an emulator on this machine,
-    which the client finds by itself, without them. Raises EnvironmentConfigError for one
+    which the client finds by itself, without them. Raises EnvironmentConfigError for an emulator
     elsewhere."""
     from google.cloud import bigquery
 
@@ -30,35 +28,24 @@ def bigquery_client(environment: Environment) -> "bigquery.Client":
     return bigquery.Client(project=environment.project, credentials=credentials)
 
 
-def classify_error(error: "GoogleAPIError") -> ErrorKind:
-    """The kind of `error`, by BigQuery's reason
-    (https://cloud.google.com/bigquery/docs/error-messages); PASSING is worth another try."""
-    from google.api_core.exceptions import GoogleAPICallError
-
-    if not isinstance(error, GoogleAPICallError):
-        return ErrorKind.TRANSIENT
-    reasons = {details.get("reason") for details in error.errors if isinstance(details, dict)}
-    if "bytesBilledLimitExceeded" in reasons:
-        return ErrorKind.TOO_MANY_BYTES
-    limits = {"quotaExceeded", "rateLimitExceeded", "jobRateLimitExceeded"}
-    if "accessDenied" in reasons or (error.code == 403 and not reasons & limits):
-        return ErrorKind.DENIED
-    # Two statements that changed the same rows at once; the second may pass after the first.
-    if "Could not serialize access" in str(error):
-        return ErrorKind.TRANSIENT
-    return (
-        ErrorKind.INVALID
-        if reasons & {"invalidQuery", "invalid", "notFound"}
-        else ErrorKind.TRANSIENT
-    )
-
-
-def error_text(error: "GoogleAPIError") -> str:
-    """The first line of what BigQuery said, or that it did not answer."""
-    from google.api_core.exceptions import RetryError
-
-    from titleholder.gcp.vertex.clients import error_message
-
-    if isinstance(error, RetryError):
-        return error_message(error)
-    return str(error).strip().split("\n", 1)[0]
+def read_error(
+    table: str, error: Exception, limit: str, column: str, invalid: tuple[str, str] | None = None
+) -> Unreadable:
+    """The error of a query of `table` by its time `column`. `limit` is the YAML key of the bytes
+    that it may bill; `invalid` has the message and the remedy for an invalid query."""
+    kind, why = classify_error(error), error_message(error)
+    if kind is ErrorKind.TOO_MANY_BYTES:
+        message = (
+            f"reading {table} would bill more than {limit} ({why}); partition the table by "
+            f"{column}, or raise {limit}"
+        )
+    elif kind is ErrorKind.DENIED:
+        message = (
+            f"{table} may not be read ({why}); grant the Airflow connection's account "
+            "roles/bigquery.dataViewer on it and roles/bigquery.jobUser on its project"
+        )
+    elif kind is ErrorKind.INVALID and invalid is not None:
+        message = f"{invalid[0]} ({why}); {invalid[1]}"
+    else:
+        return Unreadable(f"{table} cannot be read now ({why})", final=False)
+    return Unreadable(message, final=True)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from titleholder.events.event import Event
 from titleholder.events.rows import COLUMNS, to_row
-from titleholder.gcp.bigquery.query_job import limits, reattach, run
+from titleholder.gcp.bigquery.query_job import call_options, reattach, run
 
 if TYPE_CHECKING:
     from google.cloud import bigquery
@@ -15,8 +15,8 @@ if TYPE_CHECKING:
 # A query parameter's type, and its value; a list is an array of that type.
 QueryParameter = tuple[str, Any]
 
-# How far apart two tellings of one event may put it: one from the endpoint's labels can come days
-# later. It keeps the statement from reading every day that there is.
+# The most by which the times of two rows of one event differ: a reconstructed one may come days
+# later. It limits the partitions that a statement reads.
 MAX_TIME_DIFFERENCE = timedelta(days=31)
 
 _NAMES = [f"`{column.name}`" for column in COLUMNS]
@@ -33,10 +33,11 @@ _MERGE = f"""
 
 @dataclass(frozen=True)
 class Statements:
-    """About `table` (project.dataset.table) in `location`. No value is ever part of the SQL.
+    """Statements on `table` (project.dataset.table) in `location`. Values are always query
+    parameters.
 
-    Everything here raises google.api_core's GoogleAPIError, or concurrent.futures.TimeoutError
-    when `patience` seconds were not enough.
+    Every method raises google.api_core's GoogleAPIError, or concurrent.futures.TimeoutError after
+    `timeout_seconds`.
     """
 
     client: "bigquery.Client"
@@ -46,22 +47,19 @@ class Statements:
     timeout_seconds: float
 
     @property
-    def limits(self) -> dict[str, Any]:
+    def call_options(self) -> dict[str, Any]:
         """`retry` and `timeout` of a call."""
-        return limits(self.timeout_seconds)
+        return call_options(self.timeout_seconds)
 
     def run(self, query: str, config: "bigquery.QueryJobConfig", job_id: str | None = None) -> None:
-        """One job, which ends itself when `patience` is over: what was given up on must not change
-        the table hours later."""
-        run(
-            *(self.client, query, config, self.timeout_seconds),
-            job_id=job_id,
-            location=self.location,
-        )
+        """Run one job, which ends by itself after `timeout_seconds`: it must not change the table
+        hours after its caller has given up."""
+        job = {"job_id": job_id, "location": self.location}
+        run(self.client, query, config, self.timeout_seconds, **job)
 
     def merge(self, event: Event, job_id: str) -> None:
-        """Insert the event unless its id is there, or put it in place of a reconstructed row. One
-        job of that id. JobIdTaken: there was one before."""
+        """Insert the event unless there is a row of its id, or replace a reconstructed row, in the
+        job `job_id`. Raises JobIdTaken if there was a job of that id before."""
         row = to_row(event)
         config = self._config(
             {column.name: (column.type, row[column.name]) for column in COLUMNS}
@@ -72,9 +70,9 @@ class Statements:
         )
         self.run(_MERGE.format(table=self.table), config, job_id)
 
-    def outcome(self, job_id: str) -> bool | None:
-        """Wait for the end of a job: True when it did its work, False when it failed and so
-        changed nothing; None when it is another account's, which may not be looked at."""
+    def wait_for_job(self, job_id: str) -> bool | None:
+        """Wait for the end of a job: True when it succeeded, False when it failed and so changed
+        nothing; None when it is another account's, which may not be read."""
         from google.api_core.exceptions import Forbidden
 
         try:
@@ -83,16 +81,16 @@ class Statements:
             return None
 
     def select(self, columns: str, condition: str, **parameters: QueryParameter) -> Iterable[Any]:
-        """Rows of these columns that meet the condition, in any order."""
+        """Rows that meet the condition, with these columns, in any order."""
         config = self._config(parameters)
         config.job_timeout_ms = int(self.timeout_seconds * 1000)
-        # One call where `run` takes two; it cancels by itself what it gives up on.
+        # One call where `run` takes two; it cancels a job that takes too long.
         return self.client.query_and_wait(
             f"SELECT {columns} FROM `{self.table}` WHERE {condition}",
             job_config=config,
             location=self.location,
-            retry=self.limits["retry"],
-            # Jobs are tried again for forty minutes otherwise.
+            retry=self.call_options["retry"],
+            # By default failed jobs are retried for forty minutes.
             job_retry=None,  # type: ignore[arg-type]
             api_timeout=self.timeout_seconds,
             wait_timeout=self.timeout_seconds,

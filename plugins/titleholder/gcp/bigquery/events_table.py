@@ -1,23 +1,24 @@
-"""The events table in BigQuery: append, read, and say which events are missing."""
+"""The events table in BigQuery: append and read."""
 
 import time
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import TimeoutError as Late
+from concurrent.futures import TimeoutError as JobTimeout
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from titleholder.config.table_name import WRITE_A_TABLE, is_table
+from titleholder.config.types import WRITE_A_TABLE, is_table
 from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.events.event import Event, history
 from titleholder.events.rows import from_row
-from titleholder.gcp.bigquery.client import ErrorKind, bigquery_client, classify_error, error_text
+from titleholder.gcp.bigquery.client import bigquery_client
 from titleholder.gcp.bigquery.events_schema import table_location
 from titleholder.gcp.bigquery.events_sql import QueryParameter, Statements
 from titleholder.gcp.bigquery.events_writer import write_once
 from titleholder.gcp.environment import Environment
+from titleholder.gcp.errors import ErrorKind, classify_error, error_message
 
 if TYPE_CHECKING:
     from google.api_core.exceptions import GoogleAPIError
@@ -28,9 +29,9 @@ if TYPE_CHECKING:
 class EventsTable:
     """`table` (`dataset.table` or `project.dataset.table`) with the credentials of `environment`.
 
-    A query that would bill more than `max_bytes` is refused, and no call is waited for longer than
-    `patience` seconds. Every method raises EnvironmentConfigError for what a person must mend and
-    RetryableError for what may pass; repeating is always safe.
+    A query that would bill more than `max_bytes` is refused, and each call takes at most
+    `timeout_seconds`. Every method raises EnvironmentConfigError for an error in the table or the
+    permissions and RetryableError for a transient one; repeating is always safe.
     """
 
     environment: Environment
@@ -38,7 +39,7 @@ class EventsTable:
     max_bytes: int = 10**9
     timeout_seconds: float = 60.0
     pause: Callable[[float], None] = field(default=time.sleep, repr=False)
-    # Where the table is, once it was found to be elsewhere than the environment.
+    # The location of the table, once it was found to be another than the environment's.
     _location: str | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -48,8 +49,8 @@ class EventsTable:
             )
 
     def append(self, events: Iterable[Event]) -> None:
-        """Write each event once, and make dataset and table when missing. A row that is there
-        stays as it is, but a reconstructed one gives way to the full event of its id."""
+        """Write each event once, and create dataset and table if missing. An existing row stays as
+        it is, but the full event of its id replaces a reconstructed one."""
         for event in history(events):
             with self._errors_explained(f"the event {event.id} ({event.action}) of {event.model}"):
                 self._location = write_once(self._statements, event, self.pause)
@@ -61,11 +62,11 @@ class EventsTable:
         since: datetime | None = None,
         endpoint: str | None = None,
     ) -> list[Event]:
-        """The events of `model` from `since` to `until` (aware, both included), oldest first, each
-        once; none when there is no table yet. `since` makes a long history cheaper to read.
+        """The events of `model` from `since` to `until` (aware, inclusive), oldest first; empty
+        when there is no table yet. `since` makes a long history cheaper to read.
 
-        With `endpoint`, those of the endpoint of that resource name, and those that were written
-        while there was none: several environments may share a table.
+        With `endpoint`, only those of the endpoint of that resource name and those without an
+        endpoint: several environments may share a table.
         """
         parameters: dict[str, QueryParameter] = {"model": ("STRING", model)}
         condition = "model = @model"
@@ -79,34 +80,23 @@ class EventsTable:
             parameters["since"] = ("TIMESTAMP", since)
             condition += " AND time >= @since"
         with self._errors_explained(f"the events of {model}"):
-            return history(from_row(dict(row)) for row in self._select("*", condition, parameters))
-
-    def missing(self, ids: Iterable[str], since: datetime | None = None) -> set[str]:
-        """Those of `ids` that no row (since that time, which reads less) has."""
-        wanted = set(ids)
-        parameters: dict[str, QueryParameter] = {"ids": ("STRING", sorted(wanted))}
-        condition = "id IN UNNEST(@ids)"
-        if since:
-            parameters["since"] = ("TIMESTAMP", since)
-            condition += " AND time >= @since"
-        with self._errors_explained("the events"):
-            return wanted - {row["id"] for row in self._select("id", condition, parameters)}
+            return history(from_row(dict(row)) for row in self._select(condition, parameters))
 
     def _select(
-        self, columns: str, condition: str, parameters: dict[str, QueryParameter]
+        self, condition: str, parameters: dict[str, QueryParameter]
     ) -> "list[bigquery.Row]":
         from google.api_core.exceptions import NotFound
 
         try:
-            return list(self._statements.select(columns, condition, **parameters))
+            return list(self._statements.select("*", condition, **parameters))
         except NotFound:
-            place = table_location(self._statements)
-            if place is None:
+            location = table_location(self._statements)
+            if location is None:
                 return []
-            if place == self._statements.location:
+            if location == self._statements.location:
                 raise
-            self._location = place
-            return list(self._statements.select(columns, condition, **parameters))
+            self._location = location
+            return list(self._statements.select("*", condition, **parameters))
 
     @cached_property
     def _client(self) -> "bigquery.Client":
@@ -128,11 +118,10 @@ class EventsTable:
 
         try:
             yield
-        except Late:
+        except JobTimeout:
             raise RetryableError(
                 f"{what}: BigQuery did not finish with {self.table} within "
-                f"{self.timeout_seconds:g} s; "
-                "try again, which doubles nothing"
+                f"{self.timeout_seconds:g} s; try again, which writes nothing twice"
             ) from None
         except GoogleAPIError as error:
             raise self._explained(what, error) from None
@@ -142,23 +131,23 @@ class EventsTable:
     ) -> EnvironmentConfigError | RetryableError:
         from google.api_core.exceptions import NotFound
 
-        fault, why = classify_error(error), error_text(error)
+        kind, why = classify_error(error), error_message(error)
         table = self.environment.qualified(self.table)
-        if fault is ErrorKind.TOO_MANY_BYTES:
+        if kind is ErrorKind.TOO_MANY_BYTES:
             return EnvironmentConfigError(
                 f"{what}: a query of {table} would bill more than {self.max_bytes} bytes ({why}); "
                 "move old rows elsewhere, or allow more bytes"
             )
-        if fault is ErrorKind.DENIED:
+        if kind is ErrorKind.DENIED:
             return EnvironmentConfigError(
                 f"{what}: {table} may not be read or written ({why}); grant the account "
                 "roles/bigquery.dataEditor on its dataset and roles/bigquery.jobUser on the "
                 f"project {self.environment.project}"
             )
-        # A table that was made a moment ago may not be known everywhere yet.
-        if fault is ErrorKind.INVALID and not isinstance(error, NotFound):
+        # A new table may not be visible everywhere yet.
+        if kind is ErrorKind.INVALID and not isinstance(error, NotFound):
             return EnvironmentConfigError(
                 f"{what}: BigQuery refuses it for {table} ({why}); compare the table's columns "
-                "with docs/events.md"
+                "with docs/reference/events.md"
             )
         return RetryableError(f"{what}: {table} cannot be read or written now ({why})")

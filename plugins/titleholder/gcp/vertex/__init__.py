@@ -1,1 +1,1 @@
-"""The only folder that talks to Vertex AI; what to say is decided elsewhere."""
+"""The only package that calls Vertex AI."""

@@ -1,5 +1,6 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
+import re
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -9,16 +10,8 @@ from typing import Any, assert_never
 from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import (
-    error_message,
-    error_status,
-    is_transient,
-    make_client,
-    parent,
-    read_options,
-    write_options,
-)
-from titleholder.gcp.vertex.request_log import request_log
+from titleholder.gcp.errors import error_message, error_status, is_transient
+from titleholder.gcp.vertex.clients import make_client, parent, read_options, write_options
 from titleholder.labels import Label, digest_from_label, parse_label_time
 from titleholder.pipelines.fingerprint import fingerprint_from_labels
 from titleholder.rollout.descriptions import describe_step
@@ -41,20 +34,20 @@ _UNDEPLOYING = ".UndeployModelOperationMetadata"
 
 
 class StaleView(Exception):
-    """Somebody else changed the endpoint or the registry since it was observed, or is about to."""
+    """The endpoint or the registry changed since it was observed, or is being changed."""
 
 
 @dataclass(frozen=True)
 class Endpoints:
-    """One model's endpoint and registry entry, in one environment. No call that reads is waited for
-    longer than `patience` seconds; None is the default of `reading`."""
+    """One model's endpoint and registry entry, in one environment. A call that reads takes at most
+    `timeout_seconds`; None is the default of `read_options`."""
 
     environment: Environment
     config: ModelConfig
-    patience: float | None = None
+    timeout_seconds: float | None = None
 
     def observe(self) -> View:
-        """What is there now.
+        """The endpoint and the registry now.
 
         Raises ManualActionRequired when several endpoints have the configured display name, and
         when the one that has it is another model's by its label.
@@ -63,76 +56,76 @@ class Endpoints:
         # effect. Versions last: whatever is deployed was registered before.
         running = self._pending_operations(self._models, self._model_name)
         name = self._endpoint_name()
-        # It may be in the making under the id that we give it.
+        # The endpoint may be in creation, under the id that `_call` gives it.
         running += self._pending_operations(self._endpoints, name or self._own_endpoint)
         busy = tuple(operation.name for operation in running)
         if name is None:
             return View(self.config.model, None, versions=self.versions(), pending_operations=busy)
-        found = self._endpoints.get_endpoint(name=name, **read_options(self.patience))
-        self._check_owner(found)
+        endpoint = self._endpoints.get_endpoint(name=name, **read_options(self.timeout_seconds))
+        self._check_owner(endpoint)
         return View(
             model=self.config.model,
             endpoint=name,
             deployed_models=tuple(
-                _deployed_model(found, deployed) for deployed in found.deployed_models
+                _deployed_model(endpoint, deployed) for deployed in endpoint.deployed_models
             ),
-            labels=dict(found.labels),
-            etag=found.etag,
-            created=found.create_time,
-            updated=found.update_time,
+            labels=dict(endpoint.labels),
+            etag=endpoint.etag,
+            created=endpoint.create_time,
+            updated=endpoint.update_time,
             versions=self.versions(),
             pending_operations=busy,
             undeploying=any(
                 operation.metadata.type_url.endswith(_UNDEPLOYING) for operation in running
             ),
-            request_log=request_log(found),
+            request_log=request_log_table(endpoint),
         )
 
     def resource(self) -> tuple[str, datetime | None]:
-        """The endpoint's resource name, and since when it is there; without one, the name that a
-        run would give it, and None. Raises ManualActionRequired as observe does."""
+        """The endpoint's resource name and the time of its creation; without an endpoint, the name
+        that a run would give it, and None. Raises ManualActionRequired as observe does."""
         from google.api_core import exceptions
 
         name = self._endpoint_name()
         if name is not None:
             return name, self._endpoints.get_endpoint(
-                name=name, **read_options(self.patience)
+                name=name, **read_options(self.timeout_seconds)
             ).create_time
-        # Google writes the project's number, which what lies beside it tells.
-        place = parent(self.environment)
+        # Google writes the project's number, which the names of the versions contain.
+        prefix = parent(self.environment)
         with suppress(exceptions.NotFound):
             versions = self._models.list_model_versions(
-                name=self._model_name, **read_options(self.patience)
+                name=self._model_name, **read_options(self.timeout_seconds)
             )
             for version in versions:
-                place = version.name.partition("/models/")[0]
+                prefix = version.name.partition("/models/")[0]
                 break
-        return f"{place}/endpoints/{self.config.model}", None
+        return f"{prefix}/endpoints/{self.config.model}", None
 
-    def apply(self, step: Step, view: View, change: str = "") -> str:
-        """Do one step; the name of the operation that carries it out, "" when it is done already.
+    def apply(self, step: Step, view: View, event: str = "") -> str:
+        """Apply one step; returns the name of its long-running operation, "" when it is done.
 
-        `change` names a write of roles and split, among the endpoint's labels. Raises StaleView
-        when the endpoint changed, is being changed or gave no answer, ManualActionRequired when
-        Vertex AI refuses for good, RetryableError when there is no quota now.
+        `event` is the id of the event of a traffic update, for the endpoint's labels. Raises
+        StaleView when the endpoint changed, is being changed or did not answer,
+        ManualActionRequired when Vertex AI refuses the step, RetryableError without quota.
         """
         from google.api_core import exceptions
 
         try:
-            operation = self._call(step, view, change)
+            operation = self._call(step, view, event)
         except exceptions.TooManyRequests as error:
             raise RetryableError(
                 f"there is no quota to {describe_step(step, view)} now: {error_message(error)}"
             ) from None
         except exceptions.BadRequest as error:
-            # An alias that is to be taken away may be another's by now.
+            # An alias to remove may belong to another version by now.
             if error_status(error) == "FAILED_PRECONDITION" or isinstance(step, Alias):
                 raise StaleView(error_message(error)) from None
             raise ManualActionRequired(
                 f"Vertex AI refused to {describe_step(step, view)}: {error_message(error)}"
             ) from None
         except Exception as error:
-            # Without an answer it may have been done all the same.
+            # A call without an answer may have had its effect.
             if isinstance(error, exceptions.Conflict | exceptions.NotFound) or is_transient(error):
                 raise StaleView(error_message(error)) from None
             raise
@@ -141,20 +134,22 @@ class Endpoints:
     def is_running(self, operation: str, step: str) -> bool:
         """Whether the operation still runs.
 
-        Raises, when it failed, ManualActionRequired if it would fail again and RetryableError if
-        not; `step` says what it was to do.
+        `step` describes the step of the operation. Raises for a failed operation:
+        ManualActionRequired if it would fail again, else RetryableError.
         """
-        found = self._endpoints.get_operation({"name": operation}, **read_options(self.patience))
-        if found.HasField("error"):
-            # A model that was to leave may have been given traffic meanwhile: look at it anew.
-            seated = found.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
-            final = found.error.code in _FINAL_CODES and not seated
+        state = self._endpoints.get_operation(
+            {"name": operation}, **read_options(self.timeout_seconds)
+        )
+        if state.HasField("error"):
+            # A model to undeploy may have received traffic meanwhile: the next attempt observes it.
+            has_traffic = state.error.code == _FAILED_PRECONDITION and step.startswith("undeploy ")
+            final = state.error.code in _FINAL_CODES and not has_traffic
             kind = ManualActionRequired if final else RetryableError
-            said = " ".join(found.error.message.split())
-            raise kind(f"Vertex AI could not {step}: {said} (operation {operation})")
-        return not found.done
+            message = " ".join(state.error.message.split())
+            raise kind(f"Vertex AI could not {step}: {message} (operation {operation})")
+        return not state.done
 
-    def _call(self, step: Step, view: View, change: str) -> Any:
+    def _call(self, step: Step, view: View, event: str) -> Any:
         from google.cloud import aiplatform_v1 as v1
         from google.protobuf.field_mask_pb2 import FieldMask
 
@@ -166,7 +161,7 @@ class Endpoints:
                         display_name=display_name,
                         labels={**self.config.labels, Label.MODEL: self.config.model},
                     ),
-                    # An id of our own: of two runs that create it, one is told that it exists.
+                    # A fixed id: of two runs that create the endpoint, one gets ALREADY_EXISTS.
                     endpoint_id=self.config.model,
                     **write_options(),
                 )
@@ -211,7 +206,7 @@ class Endpoints:
                         name=view.endpoint,
                         etag=view.etag,
                         traffic_split=split,
-                        labels=step.labels(view, change) | {Label.MODEL: self.config.model},
+                        labels=step.labels(view, event) | {Label.MODEL: self.config.model},
                     ),
                     update_mask=FieldMask(paths=["traffic_split", "labels"]),
                     **write_options(),
@@ -233,26 +228,26 @@ class Endpoints:
 
     def _endpoint_name(self) -> str | None:
         display_name = self.config.endpoint.display_name
-        found = list(
+        endpoints = list(
             self._endpoints.list_endpoints(
                 request={
                     "parent": parent(self.environment),
                     "filter": f'display_name="{display_name}"',
                 },
-                **read_options(self.patience),
+                **read_options(self.timeout_seconds),
             )
         )
-        if len(found) > 1:
-            names = ", ".join(endpoint.name for endpoint in found)
+        if len(endpoints) > 1:
+            names = ", ".join(endpoint.name for endpoint in endpoints)
             raise ManualActionRequired(
-                f"{len(found)} endpoints are named {display_name!r} ({names}); delete or rename "
-                "all but the one that applications call, then repeat this"
+                f"{len(endpoints)} endpoints are named {display_name!r} ({names}); delete or "
+                "rename all but the one that applications call, then repeat this"
             )
-        return str(found[0].name) if found else None
+        return str(endpoints[0].name) if endpoints else None
 
     def _check_owner(self, endpoint: Any) -> None:
-        """The first write of a rollout marks an endpoint as its model's. What two files call their
-        connections does not tell whether they mean one endpoint; its own label does."""
+        """Raises ManualActionRequired for an endpoint that another model's rollout has labelled.
+        The connections of two model files do not tell whether they name the same endpoint."""
         owner, model = endpoint.labels.get(Label.MODEL, ""), self.config.model
         if owner not in ("", model):
             raise ManualActionRequired(
@@ -262,13 +257,13 @@ class Endpoints:
             )
 
     def versions(self) -> tuple[Version, ...]:
-        """The registered versions; none when the model is not registered."""
+        """The registered versions; empty when the model is not registered."""
         from google.api_core import exceptions
 
         try:
-            found = list(
+            versions = list(
                 self._models.list_model_versions(
-                    name=self._model_name, **read_options(self.patience)
+                    name=self._model_name, **read_options(self.timeout_seconds)
                 )
             )
         except exceptions.NotFound:
@@ -282,7 +277,7 @@ class Endpoints:
                 data_interval_end=parse_label_time(version.labels.get(Label.DATA_INTERVAL_END, "")),
                 fingerprint=fingerprint_from_labels(version.labels),
             )
-            for version in found
+            for version in versions
         )
 
     def _version_name(self, view: View, reference: str) -> str:
@@ -296,7 +291,7 @@ class Endpoints:
         request = {"name": resource}
         while True:
             try:
-                page = service.list_operations(request, **read_options(self.patience))
+                page = service.list_operations(request, **read_options(self.timeout_seconds))
             except exceptions.NotFound:
                 return []
             running += [operation for operation in page.operations if not operation.done]
@@ -333,3 +328,22 @@ def _deployed_model(endpoint: Any, deployed: Any) -> DeployedModel:
         traffic_percentage=endpoint.traffic_split.get(deployed.id, 0),
         deployed_at=deployed.create_time,
     )
+
+
+def request_log_table(endpoint: Any) -> str:
+    """`project.dataset.table` to which an `aiplatform_v1.Endpoint` logs its requests; empty when it
+    logs nothing.
+
+    A missing part has its default of PredictRequestResponseLoggingConfig in Google's
+    endpoint.proto: the dataset `logging_<endpoint-display-name>_<endpoint-id>`, in which "most"
+    special characters become underscores, and the table `request_response_logging`. A missing
+    project is left out.
+    """
+    config = endpoint.predict_request_response_logging_config
+    if not config.enabled:
+        return ""
+    parts = config.bigquery_destination.output_uri.removeprefix("bq://").split(".", 2)
+    project, dataset, table = (*parts, "", "")[:3]
+    default = f"logging_{endpoint.display_name}_{endpoint.name.rpartition('/')[2]}"
+    dataset = dataset or re.sub(r"\W", "_", default, flags=re.ASCII)
+    return ".".join(filter(None, (project, dataset, table or "request_response_logging")))

@@ -1,4 +1,4 @@
-"""Pipeline jobs: submit, look, cancel."""
+"""Pipeline jobs: submit, read, cancel."""
 
 import copy
 from collections.abc import Iterable
@@ -8,13 +8,8 @@ from typing import Any
 
 from titleholder.errors import PipelineError
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.clients import (
-    error_message,
-    make_client,
-    parent,
-    read_options,
-    write_options,
-)
+from titleholder.gcp.errors import error_message
+from titleholder.gcp.vertex.clients import make_client, parent, read_options, write_options
 from titleholder.labels import Label
 from titleholder.pipelines.contract import Artifact, Job, Task
 
@@ -33,7 +28,7 @@ class Jobs:
         labels: dict[str, str],
         service_account: str | None,
     ) -> Job:
-        """Start the job `job_id`, or return the one that has this id already.
+        """Start the job `job_id`, or return an existing job with this id.
 
         Raises PipelineError when Vertex AI refuses the job.
         """
@@ -56,7 +51,7 @@ class Jobs:
             aiplatform_v1.PipelineJob.pb(message),
         )
         try:
-            made = self._client.create_pipeline_job(
+            created = self._client.create_pipeline_job(
                 parent=parent(self.environment),
                 pipeline_job=message,
                 pipeline_job_id=job_id,
@@ -68,10 +63,10 @@ class Jobs:
             raise PipelineError(
                 f"Vertex AI refused the pipeline job {job_id}: {error_message(error)}"
             ) from None
-        return _job(made)
+        return _job(created)
 
     def find(self, job_id: str) -> Job | None:
-        """The job of that id, if there is one."""
+        """The job with this id, None if there is none."""
         from google.api_core import exceptions
 
         try:
@@ -80,11 +75,11 @@ class Jobs:
             return None
 
     def get(self, name: str) -> Job:
-        """The job of that resource name, with its tasks."""
+        """The job with this resource name, and its tasks."""
         return _job(self._client.get_pipeline_job(name=name, **read_options()))
 
     def cancel(self, name: str) -> None:
-        """Ask for the job's end; one that has ended stays as it is."""
+        """Request the cancellation of a job; nothing happens if it has ended."""
         from google.api_core import exceptions
 
         try:
@@ -93,15 +88,15 @@ class Jobs:
             return
 
     def running(self, run_label: str) -> list[Job]:
-        """The jobs of one dag run that have not ended; without their tasks."""
-        found = self._client.list_pipeline_jobs(
+        """The jobs of one dag run that have not ended, without their tasks."""
+        jobs = self._client.list_pipeline_jobs(
             request={
                 "parent": parent(self.environment),
                 "filter": f'labels.{Label.RUN}="{run_label}"',
             },
             **read_options(),
         )
-        return [job for job in map(_job, found) if not job.ended]
+        return [job for job in map(_job, jobs) if not job.ended]
 
     @cached_property
     def _client(self) -> Any:
@@ -144,7 +139,7 @@ def _tasks(details: Iterable[Any]) -> Iterable[Task]:
 
 
 def _without_caching(template: dict[str, Any]) -> dict[str, Any]:
-    """The template with caching off in every task: to clear a run is a wish to train again."""
+    """The template with caching off in every task: a cleared run must train again."""
     result = copy.deepcopy(template)
     for component in (result["root"], *result.get("components", {}).values()):
         for task in component.get("dag", {}).get("tasks", {}).values():

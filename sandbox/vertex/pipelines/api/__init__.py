@@ -1,1 +1,1 @@
-"""The calls of PipelineService that have to do with jobs."""
+"""The calls of PipelineService on jobs."""

@@ -1,7 +1,6 @@
-"""ListPipelineJobs: what may be asked for, and what a list leaves out. No I/O.
+"""ListPipelineJobs: its filters, orders and fields. No I/O.
 
-What may be asked is in google/cloud/aiplatform/v1/pipeline_service.proto,
-ListPipelineJobsRequest.
+Source: ListPipelineJobsRequest in google/cloud/aiplatform/v1/pipeline_service.proto.
 """
 
 from collections.abc import Callable, Sequence
@@ -25,17 +24,17 @@ _TIMES: Final = ("create_time", "update_time", "end_time", "start_time")
 def list_jobs(
     jobs: Sequence[PipelineJob], request: ListPipelineJobsRequest
 ) -> ListPipelineJobsResponse:
-    """The page asked for, newest first by default, without details. Raises InvalidArgument."""
+    """The requested page, by default newest first, without details. Raises InvalidArgument."""
     orders = {field: _time(field) for field in _TIMES}
     newest = sorted(jobs, key=orders["create_time"], reverse=True)
     page = list_page(newest, request, _FIELDS, orders)
     return ListPipelineJobsResponse(
-        pipeline_jobs=[_brief(job) for job in page.items],
+        pipeline_jobs=[_without_details(job) for job in page.items],
         next_page_token=page.next_page_token,
     )
 
 
-def _brief(job: PipelineJob) -> PipelineJob:
+def _without_details(job: PipelineJob) -> PipelineJob:
     message = PipelineJob.pb(PipelineJob(job))
     message.ClearField("job_detail")
     return PipelineJob.wrap(message)  # type: ignore[no-any-return]

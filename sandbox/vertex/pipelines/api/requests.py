@@ -1,6 +1,6 @@
-"""Rules for what CreatePipelineJob is sent. No I/O, no state.
+"""Rules of CreatePipelineJob requests. No I/O.
 
-Google's own: google/cloud/aiplatform/v1/pipeline_job.proto and pipeline_service.proto.
+Source: google/cloud/aiplatform/v1/pipeline_job.proto and pipeline_service.proto.
 """
 
 import re
@@ -21,13 +21,13 @@ _ID = re.compile(r"[a-z][a-z0-9-]{0,126}")
 _ROOT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?")
 
 
-# Google documents no limit of its own; this is what Kubernetes leaves KFP for a whole workflow.
+# Google documents no limit; this is the limit of a workflow of KFP on Kubernetes.
 _LARGEST_SPEC = 1_048_576
 _ARTIFACT_ID = re.compile(r"[a-z0-9][a-z0-9-]{0,127}")
 
 
 def check_id(job_id: str) -> None:
-    """Raise InvalidArgument for an id that is too long or has other characters than [a-z0-9-]."""
+    """Raise InvalidArgument unless the id has up to 127 of [a-z0-9-], the first a letter."""
     if not _ID.fullmatch(job_id):
         raise InvalidArgument(
             f"pipelineJobId {job_id!r} must be less than 128 characters of [a-z0-9-] and start "
@@ -36,19 +36,19 @@ def check_id(job_id: str) -> None:
 
 
 def new_id(spec: Spec, now: datetime) -> str:
-    """An id for a job that came without one; Google does not document the form of its own."""
+    """A generated job id; Google does not document the form of its ids."""
     name = re.sub(r"[^a-z0-9-]+", "-", spec.pipeline.pipeline_info.name.lower()).strip("-")
     name = name if name[:1].isalpha() else f"pipeline-{name}".rstrip("-")
     return f"{name[:100]}-{now:%Y%m%d%H%M%S}"
 
 
 def check_job(job: PipelineJob) -> None:
-    """Raise InvalidArgument for what is wrong outside the spec: name, labels, root, old fields."""
+    """Raise InvalidArgument for errors outside the spec: name, labels, root, deprecated fields."""
     if len(job.display_name) > 128:
         raise InvalidArgument("displayName is longer than 128 characters.")
     for key, value in job.labels.items():
         for what, text in (("key", key), ("value", value)):
-            if len(text) > 64 or not all(_label_character(one) for one in text) or not key:
+            if len(text) > 64 or not all(map(_label_character, text)) or not key:
                 raise InvalidArgument(
                     f"label {what} {text!r} must be up to 64 lowercase letters, digits, "
                     "underscores and dashes."
@@ -64,7 +64,7 @@ def check_job(job: PipelineJob) -> None:
     if any(part in ("", ".", "..") for part in _folders(config.gcs_output_directory)):
         raise InvalidArgument(
             f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} has a folder "
-            "without a name or named `.` or `..`, which no mounted bucket can show; name each one."
+            "without a name or named `.` or `..`, which a mounted bucket cannot show; rename it."
         )
     if config.parameters:
         raise InvalidArgument(
@@ -79,7 +79,7 @@ def _folders(root: str) -> list[str]:
 
 
 def content_of(job: PipelineJob) -> dict[str, Any]:
-    """The job's spec as plain JSON. Raises InvalidArgument when there is none."""
+    """The spec of a job as plain JSON. Raises InvalidArgument if it is missing."""
     message = PipelineJob.pb(job).pipeline_spec
     content: dict[str, Any] = json_format.MessageToDict(message)
     if not content and job.template_uri:
@@ -90,7 +90,7 @@ def content_of(job: PipelineJob) -> dict[str, Any]:
     if message.ByteSize() > _LARGEST_SPEC:
         raise InvalidArgument(
             f"pipelineSpec has {message.ByteSize()} bytes, and {_LARGEST_SPEC} are allowed: make "
-            "its components smaller, or put what they have in common into a package."
+            "its components smaller, or move their common code to a package."
         )
     if not content:
         raise InvalidArgument("pipelineSpec is required.")
@@ -98,7 +98,7 @@ def content_of(job: PipelineJob) -> dict[str, Any]:
 
 
 def parse_spec(content: dict[str, Any]) -> Spec:
-    """The spec, known to run here. Raises InvalidArgument with the reason."""
+    """The parsed and checked spec. Raises InvalidArgument with the reason."""
     try:
         spec = Spec(content)
         check(spec)
@@ -108,21 +108,21 @@ def parse_spec(content: dict[str, Any]) -> Spec:
 
 
 def runtime_parameters(spec: Spec, job: PipelineJob) -> dict[str, Any]:
-    """The job's parameters, in the types that the spec gives them, without its defaults.
+    """The parameters of a job in the types of the spec, without defaults.
 
-    They come in a Struct, which knows doubles only. Raises InvalidArgument for names that the
-    spec does not have, for required ones that are missing, and for values of another type.
+    The request has them in a Struct, where numbers are doubles. Raises InvalidArgument for unknown
+    names, missing required parameters, and values of another type.
     """
     definitions: Mapping[str, ir.ComponentInputsSpec.ParameterSpec] = (
         spec.root.input_definitions.parameters
     )
-    given = {
+    values = {
         name: plain(value)
         for name, value in PipelineJob.pb(job).runtime_config.parameter_values.items()
     }
-    _check_names("runtimeConfig.parameterValues", "parameter", given, definitions)
+    _check_names("runtimeConfig.parameterValues", "parameter", values, definitions)
     found: dict[str, Any] = {}
-    for name, value in sorted(given.items()):
+    for name, value in sorted(values.items()):
         if value is None:
             continue
         try:
@@ -146,31 +146,31 @@ def runtime_parameters(spec: Spec, job: PipelineJob) -> dict[str, Any]:
 def input_artifacts(
     spec: Spec, job: PipelineJob, find: Callable[[str], Artifact | None]
 ) -> dict[str, Artifact]:
-    """The artifacts that the pipeline takes; `find` knows those of the job's location by id.
+    """The input artifacts of a job; `find` returns an artifact of the job's location by id.
 
-    Raises InvalidArgument for names that the spec does not have, for required ones that are
-    missing, and for artifacts of another type; NotFound for those that no job of this sandbox made.
+    Raises InvalidArgument for unknown names, missing required artifacts, and artifacts of another
+    type; NotFound for an artifact that no job of this sandbox has created.
     """
     field = "runtimeConfig.inputArtifacts"
     definitions = spec.root.input_definitions.artifacts
     _check_names(field, "input artifact", job.runtime_config.input_artifacts, definitions)
     found: dict[str, Artifact] = {}
-    for name, given in sorted(job.runtime_config.input_artifacts.items()):
-        if not _ARTIFACT_ID.fullmatch(given.artifact_id):
+    for name, reference in sorted(job.runtime_config.input_artifacts.items()):
+        if not _ARTIFACT_ID.fullmatch(reference.artifact_id):
             raise InvalidArgument(
-                f"{field}: {name!r} has the artifactId {given.artifact_id!r}; it must be the last "
-                "part of an artifact's resource name."
+                f"{field}: {name!r} has the artifactId {reference.artifact_id!r}; it must be the "
+                "last part of an artifact's resource name."
             )
-        artifact = find(given.artifact_id)
+        artifact = find(reference.artifact_id)
         if artifact is None:
             raise NotFound(
-                f"{field}: the artifact {given.artifact_id} of {name!r} does not exist; the "
-                "sandbox knows those that its pipeline jobs made or imported in this location."
+                f"{field}: the artifact {reference.artifact_id} of {name!r} does not exist; the "
+                "sandbox has those that its pipeline jobs created or imported in this location."
             )
         wanted = definitions[name].artifact_type.schema_title
         if wanted not in ("", "system.Artifact", artifact.type["schemaTitle"]):
             raise InvalidArgument(
-                f"{field}: {name!r} must be a {wanted}, and {given.artifact_id} is a "
+                f"{field}: {name!r} must be a {wanted}, and {reference.artifact_id} is a "
                 f"{artifact.type['schemaTitle']}."
             )
         found[name] = artifact
@@ -180,9 +180,9 @@ def input_artifacts(
     return found
 
 
-def _check_names(field: str, kind: str, given: Iterable[str], known: Collection[str]) -> None:
-    """All names before any value: a map has no order that would say which fault comes first."""
-    for name in sorted(given):
+def _check_names(field: str, kind: str, names: Iterable[str], known: Collection[str]) -> None:
+    """Check all names before any value: a map does not define which error comes first."""
+    for name in sorted(names):
         if name not in known:
             raise InvalidArgument(
                 f"{field}: the pipeline has no {kind} {name!r}; "
@@ -190,6 +190,6 @@ def _check_names(field: str, kind: str, given: Iterable[str], known: Collection[
             )
 
 
-def _label_character(one: str) -> bool:
-    # International letters are allowed where they have no upper case, or are not it.
-    return one in "_-" or one.isdigit() or (one.isalpha() and one == one.lower())
+def _label_character(text: str) -> bool:
+    # International letters are allowed, unless they are upper case.
+    return text in "_-" or text.isdigit() or (text.isalpha() and text == text.lower())

@@ -1,4 +1,4 @@
-"""The calls of Google's PipelineService that have to do with jobs."""
+"""The calls of PipelineService on jobs."""
 
 import random
 from collections.abc import Callable, Collection, Sequence
@@ -11,84 +11,83 @@ from google.cloud.aiplatform_v1.types import PipelineFailurePolicy, PipelineJob,
 
 from sandbox.vertex.context import Context
 from sandbox.vertex.http.errors import AlreadyExists, FailedPrecondition, InvalidArgument
-from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.pipelines.api import requests
 from sandbox.vertex.pipelines.api.listing import list_jobs
 from sandbox.vertex.pipelines.jobs.job_registry import JobRegistry
 from sandbox.vertex.pipelines.jobs.metadata import Metadata
 from sandbox.vertex.pipelines.protocol.job import Job
 
-# BatchDeletePipelineJobsRequest.names says so.
+# The docs of BatchDeletePipelineJobsRequest.names.
 _LARGEST_BATCH: Final = 32
 
 
 class PipelineService:
-    """Methods of google/cloud/aiplatform/v1/pipeline_service.proto that are about jobs."""
+    """Methods of google/cloud/aiplatform/v1/pipeline_service.proto on jobs."""
 
     def __init__(
         self, context: Context, home: Path, failing_tasks: Callable[[], Collection[str]] = tuple
     ) -> None:
         """`home` is the folder of the jobs' logs and files.
 
-        `failing_tasks` is asked whenever a job is made: its components of these names will fail.
+        `failing_tasks` is called for each new job; its tasks of these names will fail.
         """
         self._context = context
         self._failing_tasks = failing_tasks
         self._metadata = Metadata(context.store)
-        self._runs = JobRegistry(context, self._metadata, home)
+        self._registry = JobRegistry(context, self._metadata, home)
 
     def create_pipeline_job(self, request: Any) -> Any:
-        """Check the job and queue it. It is PENDING then, or QUEUED while others run.
+        """Check a job and submit it; its state is PENDING, or QUEUED while other jobs run.
 
-        Raises InvalidArgument, for all that the sandbox cannot run too, NotFound for an input
-        artifact, and AlreadyExists.
+        Raises InvalidArgument, also for features that the sandbox does not have, NotFound for an
+        input artifact, and AlreadyExists.
         """
         parent = self._context.names.parent(request.parent)
         if request.pipeline_job_id:
             requests.check_id(request.pipeline_job_id)
-        asked = request.pipeline_job
-        requests.check_job(asked)
-        content = requests.content_of(asked)
+        template = request.pipeline_job
+        requests.check_job(template)
+        content = requests.content_of(template)
         spec = requests.parse_spec(content)
-        parameters = requests.runtime_parameters(spec, asked)
+        parameters = requests.runtime_parameters(spec, template)
         artifacts = requests.input_artifacts(
-            spec, asked, lambda artifact_id: self._metadata.get(parent, artifact_id)
+            spec, template, lambda artifact_id: self._metadata.get(parent, artifact_id)
         )
         now = self._context.clock()
         uid = random.getrandbits(62)
-        job: Any = PipelineJob(asked)  # a copy
+        job: Any = PipelineJob(template)  # a copy
         for output_only in (
             *("create_time", "start_time", "end_time", "update_time", "state"),
             *("job_detail", "error", "schedule_name", "template_metadata"),
         ):
             setattr(job, output_only, None)
-        # Google sets this one itself (pipeline_job.proto, PipelineJob.labels).
+        # Vertex AI sets this label (pipeline_job.proto, PipelineJob.labels).
         job.labels["vertex-ai-pipelines-run-billing-id"] = str(uid)
 
         with self._context.store.transaction():
-            made = requests.new_id(spec, now)
-            job.name = self._new_name(parent, request.pipeline_job_id, made)
+            default_id = requests.new_id(spec, now)
+            job.name = self._new_name(parent, request.pipeline_job_id, default_id)
             run = Job(
                 name=job.name,
                 uid=uid,
                 spec=content,
                 parameters=parameters,
                 artifacts=artifacts,
-                root=asked.runtime_config.gcs_output_directory.rstrip("/"),
+                root=template.runtime_config.gcs_output_directory.rstrip("/"),
                 create_time=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-                fail_fast=asked.runtime_config.failure_policy
+                fail_fast=template.runtime_config.failure_policy
                 == PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
                 labels=dict(job.labels),
                 failing=list(self._failing_tasks()),
             )
-            self._runs.keep(job, run)
-        if self._runs.begin(job.name):
+            self._registry.add(job, run)
+        if self._registry.submit(job.name):
             job.state = PipelineState.PIPELINE_STATE_PENDING
         return job
 
     def get_pipeline_job(self, request: Any) -> Any:
-        """The job as it is now. Raises InvalidArgument, NotFound."""
-        return self._runs.get(self._name(request.name))
+        """The current job. Raises InvalidArgument, NotFound."""
+        return self._registry.get(self._name(request.name))
 
     def list_pipeline_jobs(self, request: Any) -> Any:
         """A page of jobs, without their details. Raises InvalidArgument."""
@@ -97,71 +96,64 @@ class PipelineService:
         return list_jobs(jobs, request)
 
     def cancel_pipeline_job(self, request: Any) -> None:
-        """Have the job end, later. Raises InvalidArgument, NotFound, FailedPrecondition."""
-        self._runs.cancel(self._name(request.name))
+        """Start to cancel a job. Raises InvalidArgument, NotFound, FailedPrecondition."""
+        self._registry.cancel(self._name(request.name))
 
     def delete_pipeline_job(self, request: Any) -> Any:
-        """An operation that forgets a job that is over; its artifacts stay.
+        """Start to delete a finished job; its artifacts stay.
 
         Raises InvalidArgument, NotFound, and FailedPrecondition while it runs.
         """
         name = self._name(request.name)
-        self._runs.must_be_over(name)
+        self._registry.require_finished(name)
 
         def finish() -> None:
-            self._runs.must_be_over(name)
-            self._runs.delete(name)
+            self._registry.require_finished(name)
+            self._registry.delete(name)
 
-        return self._start(name, types.DeleteOperationMetadata(), finish)
+        return self._context.start(name, types.DeleteOperationMetadata(), finish, alone=True)
 
     def batch_delete_pipeline_jobs(self, request: Any) -> Any:
-        """An operation that forgets all of these jobs, or none.
+        """Start to delete all of these jobs, or none.
 
         Raises InvalidArgument, NotFound, and FailedPrecondition while one of them runs.
         """
         parent, names = self._batch(request)
         for name in names:
-            self._runs.must_be_over(name)
+            self._registry.require_finished(name)
 
         def finish() -> Any:
-            jobs = [self._runs.must_be_over(name) for name in names]
+            jobs = [self._registry.require_finished(name) for name in names]
             for name in names:
-                self._runs.delete(name)
+                self._registry.delete(name)
             return types.BatchDeletePipelineJobsResponse(pipeline_jobs=jobs)
 
-        return self._start(parent, types.DeleteOperationMetadata(), finish)
+        return self._context.start(parent, types.DeleteOperationMetadata(), finish, alone=True)
 
     def batch_cancel_pipeline_jobs(self, request: Any) -> Any:
-        """An operation that has all of these jobs end; they do so later.
+        """Start to cancel all of these jobs.
 
-        Jobs that are over stay as they are: BatchCancelPipelineJobs of pipeline_service.proto
-        says so. Raises InvalidArgument, NotFound.
+        Finished jobs do not change (BatchCancelPipelineJobs in pipeline_service.proto). Raises
+        InvalidArgument, NotFound.
         """
         parent, names = self._batch(request)
         for name in names:
-            self._runs.get(name)
+            self._registry.get(name)
 
         def finish() -> Any:
-            jobs = [self._runs.get(name) for name in names]
+            jobs = [self._registry.get(name) for name in names]
             return types.BatchCancelPipelineJobsResponse(pipeline_jobs=jobs)
 
-        operation = self._start(parent, types.BatchCancelPipelineJobsOperationMetadata(), finish)
+        metadata = types.BatchCancelPipelineJobsOperationMetadata()
+        operation = self._context.start(parent, metadata, finish, alone=True)
         for name in names:
             with suppress(FailedPrecondition):
-                self._runs.cancel(name)
+                self._registry.cancel(name)
         return operation
 
     def close(self) -> None:
-        """End the running jobs, which have failed then, and wait for it."""
-        self._runs.close()
-
-    def _start(self, target: str, metadata: Any, finish: Callable[[], Any]) -> Any:
-        seconds = self._context.durations.other
-
-        def prepare() -> Finish:
-            return finish
-
-        return self._context.operations.start(target, metadata, seconds, prepare, alone=True)
+        """End the running jobs, which then have failed, and wait for them."""
+        self._registry.close()
 
     def _batch(self, request: Any) -> tuple[str, Sequence[str]]:
         parent = self._context.names.parent(request.parent)
@@ -178,12 +170,12 @@ class PipelineService:
     def _name(self, name: str) -> str:
         return self._context.names.resource(name, "pipelineJobs", "name")
 
-    def _new_name(self, parent: str, asked: str, made: str) -> str:
-        name = f"{parent}/pipelineJobs/{asked or made}"
+    def _new_name(self, parent: str, job_id: str, default_id: str) -> str:
+        name = f"{parent}/pipelineJobs/{job_id or default_id}"
         number = 1
         while self._context.store.get(PipelineJob, name) is not None:
-            if asked:
+            if job_id:
                 raise AlreadyExists(f"The PipelineJob {name} already exists.")
             number += 1
-            name = f"{parent}/pipelineJobs/{made}-{number}"
+            name = f"{parent}/pipelineJobs/{default_id}-{number}"
         return name

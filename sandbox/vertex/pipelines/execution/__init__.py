@@ -1,1 +1,1 @@
-"""Runs one pipeline job, in a child process."""
+"""The child process that runs one pipeline job."""

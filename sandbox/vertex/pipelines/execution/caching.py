@@ -1,8 +1,8 @@
-"""When a task is the same as an earlier one. No I/O.
+"""The cache key of a task. No I/O.
 
-https://cloud.google.com/vertex-ai/docs/pipelines/configure-caching names what counts: the values of
-input parameters and the ids of input artifacts; the output definition; the image, command,
-arguments and environment variables; and the pipeline's name.
+Source: https://cloud.google.com/vertex-ai/docs/pipelines/configure-caching. The key consists of the
+values of input parameters and the ids of input artifacts; the output definition; the image,
+command, arguments and environment variables; and the name of the pipeline.
 """
 
 import hashlib
@@ -22,21 +22,22 @@ def cache_key(
     container: ir.PipelineDeploymentConfig.PipelineContainerSpec,
     inputs: Mapping[str, Any],
 ) -> str:
-    """Equal for two tasks of which the second need not run, and different for any others."""
+    """A key that is the same for tasks with the same result, and different for any others."""
     outputs = json_format.MessageToDict(component.output_definitions)
     for side in outputs.values():
         for definition in side.values():
             definition.pop("description", None)
-    what = {
+    content = {
         "pipeline": pipeline,
         "parameters": parameters_of(inputs),
         "artifacts": {
-            key: [one.name for one in many] for key, many in artifacts_of(inputs).items()
+            key: [artifact.name for artifact in artifacts]
+            for key, artifacts in artifacts_of(inputs).items()
         },
         "outputs": outputs,
         "image": container.image,
         "command": list(container.command),
         "args": list(container.args),
-        "env": sorted((one.name, one.value) for one in container.env),
+        "env": sorted((variable.name, variable.value) for variable in container.env),
     }
-    return hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+    return hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()

@@ -1,17 +1,17 @@
-"""Starts one lightweight component, as its compiled command would on Vertex.
+"""Runs one lightweight component, as its compiled command does on Vertex AI.
 
-Run by path: `python entry.py MOUNT SOURCE EXECUTOR_INPUT FUNCTION`. On Vertex, Cloud Storage is
-mounted at /gcs, which needs root and FUSE. Here MOUNT stands for it, so that `artifact.path`
-is a real file while `artifact.uri` stays gs://.
+Run by path: `python component_main.py MOUNT SOURCE EXECUTOR_INPUT FUNCTION`. Vertex AI mounts Cloud
+Storage at /gcs, which needs root and FUSE. Here MOUNT is used instead, so that `artifact.path` is a
+real file and `artifact.uri` stays gs://.
 """
 
 import sys
 
 
 def main() -> None:
-    """Hand over to kfp, which reads its arguments from sys.argv."""
+    """Call kfp's executor, which reads its arguments from sys.argv."""
     mount, source, executor_input, function = sys.argv[1:]
-    # Run by path, Python puts this folder first: a component's `import values` must not find ours.
+    # This folder is first on the path of a script: it must not hide modules of the component.
     del sys.path[0]
     # On Vertex there is no installation of this project either.
     sys.meta_path = [

@@ -1,9 +1,9 @@
-"""Walks a pipeline's graph: what may run runs, in threads, until nothing more can.
+"""Runs the graph of a pipeline: each task in a thread, as soon as its upstream tasks have ended.
 
-The rules are Vertex's: a task runs when all tasks upstream of it succeeded and its condition holds,
-and is NOT_TRIGGERED otherwise; a failed task fails its graph once all the others are over, or, in
-the failure policy FAIL_FAST, once those are over that had begun. kfp.local is no help here: its
-evaluator does not know the compiler's conditions, and it tells neither states nor times.
+As in Vertex AI, a task runs if its upstream tasks succeeded and its condition holds; otherwise it
+is NOT_TRIGGERED. A failed task fails its graph when all other tasks have ended or, with the failure
+policy FAIL_FAST, when the started ones have. kfp.local cannot be used: it does not evaluate the
+compiler's conditions, and reports neither states nor times.
 """
 
 import queue
@@ -39,7 +39,7 @@ _COMPLETED = ir.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
 
 @dataclass
 class _Graph:
-    """One graph that is running: its parent task, its inputs, what is over."""
+    """A running graph: its parent task, inputs and finished tasks."""
 
     event: TaskEvent
     tasks: Mapping[str, ir.PipelineTaskSpec]
@@ -50,12 +50,12 @@ class _Graph:
 
 
 class DagExecutor:
-    """Runs one job from its root."""
+    """Runs one job."""
 
-    def __init__(self, job: Job, spec: Spec, leaves: TaskRunner, report: Report) -> None:
+    def __init__(self, job: Job, spec: Spec, task_runner: TaskRunner, report: Report) -> None:
         self._job = job
         self._spec = spec
-        self._leaves = leaves
+        self._task_runner = task_runner
         self._report = report
         self._failed = threading.Event()
         self._facts = {
@@ -68,7 +68,7 @@ class DagExecutor:
         }
 
     def run(self) -> Outcome:
-        """Run the whole pipeline. The job itself is the root task, under its own name."""
+        """Run the pipeline. The root task has the id of the job as its name."""
         event = TaskEvent(_new_id(), 0, self._job.id, "", "run", "PENDING")
         inputs = complete(self._spec.root, {**self._job.parameters, **self._job.artifacts})
         self._report(event)
@@ -90,7 +90,7 @@ class DagExecutor:
         return self._end(event, Outcome("SUCCEEDED", dag_outputs(component.dag, graph.done)))
 
     def _run_tasks(self, graph: _Graph) -> None:
-        over: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
+        ended: queue.SimpleQueue[tuple[str, Outcome]] = queue.SimpleQueue()
         waiting = dict(graph.tasks)
         running = 0
         while waiting or running:
@@ -99,14 +99,14 @@ class DagExecutor:
                 task = waiting.pop(key)
                 running += 1
                 threading.Thread(
-                    target=lambda k=key, t=task: over.put((k, self._safely(graph, k, t))),
+                    target=lambda k=key, t=task: ended.put((k, self._run_safely(graph, k, t))),
                     daemon=True,
                 ).start()
-            key, outcome = over.get()
+            key, outcome = ended.get()
             running -= 1
-            self._keep(graph, key, outcome)
+            self._record(graph, key, outcome)
 
-    def _keep(self, graph: _Graph, key: str, outcome: Outcome) -> None:
+    def _record(self, graph: _Graph, key: str, outcome: Outcome) -> None:
         graph.done[key] = outcome
         status: dict[str, Any] = {
             "state": outcome.state,
@@ -118,7 +118,7 @@ class DagExecutor:
             status["error"] = {"code": outcome.error.code, "message": outcome.error.message}
         graph.statuses[key] = status
 
-    def _safely(self, graph: _Graph, key: str, task: ir.PipelineTaskSpec) -> Outcome:
+    def _run_safely(self, graph: _Graph, key: str, task: ir.PipelineTaskSpec) -> Outcome:
         parent = graph.event
         name = task.task_info.name or key
         unique = f"{parent.unique_name}.{key}".lstrip(".")
@@ -129,13 +129,13 @@ class DagExecutor:
         event = TaskEvent(_new_id(), parent.task_id, name, unique, kind, "PENDING")
         self._report(event)
         try:
-            return self._task(graph, key, task, event)
-        except Exception as error:  # a fault of ours must end as a failed task, not as silence
+            return self._run_task(graph, key, task, event)
+        except Exception as error:  # a bug in the sandbox fails the task
             traceback.print_exc()
             problem = Problem(13, f"the sandbox failed on task {name!r}: {error!r}")
             return self._end(event, Outcome("FAILED", {}, problem))
 
-    def _task(
+    def _run_task(
         self, graph: _Graph, key: str, task: ir.PipelineTaskSpec, event: TaskEvent
     ) -> Outcome:
         component = self._spec.component_of(task)
@@ -155,15 +155,15 @@ class DagExecutor:
             if not _triggered(task, inputs):
                 return self._end(event, Outcome("NOT_TRIGGERED"))
             if task.WhichOneof("iterator"):
-                return self._loop(key, task, component, inputs, event)
+                return self._run_loop(key, task, component, inputs, event)
         except (Unresolved, condition.ConditionError) as error:
             message = f"task {event.name!r} cannot start: {error}"
             return self._end(event, Outcome("FAILED", {}, Problem(3, message)))
         if event.kind == "dag":
             return self._run_graph(event, component, inputs)
-        return self._end(*self._leaves.run(event, task, component, inputs, facts))
+        return self._end(*self._task_runner.run(event, task, component, inputs, facts))
 
-    def _loop(
+    def _run_loop(
         self,
         key: str,
         task: ir.PipelineTaskSpec,
@@ -171,29 +171,33 @@ class DagExecutor:
         inputs: dict[str, Any],
         event: TaskEvent,
     ) -> Outcome:
-        """Its turns, as many at once as it and the machine allow; each a graph of its own."""
-        turns = iterations(task, component, inputs)
+        """Run the iterations, each as a graph, as many at once as task and machine allow."""
+        items = iterations(task, component, inputs)
         event = replace(event, state="RUNNING")
         self._report(event)
 
-        def turn(number: int) -> Outcome:
+        def run_iteration(number: int) -> Outcome:
             name = f"{event.name}-worker-{number}"
             unique = f"{event.unique_name}.{key}-worker-{number}"
             inner = TaskEvent(_new_id(), event.task_id, name, unique, "dag", "PENDING")
             self._report(inner)
-            return self._run_graph(inner, component, turns[number])
+            return self._run_graph(inner, component, items[number])
 
         limit = task.iterator_policy.parallelism_limit or AT_ONCE
         with ThreadPoolExecutor(min(limit, AT_ONCE)) as pool:
-            outcomes = list(pool.map(turn, range(len(turns))))
-        failed = [f"{event.name}-worker-{n}" for n, one in enumerate(outcomes) if not one.succeeded]
+            outcomes = list(pool.map(run_iteration, range(len(items))))
+        failed = [
+            f"{event.name}-worker-{number}"
+            for number, outcome in enumerate(outcomes)
+            if not outcome.succeeded
+        ]
         if failed:
             return self._end(event, _failed(failed))
         outputs = component.dag.outputs
         collected: dict[str, Any] = {}
         for name in [*outputs.parameters, *outputs.artifacts]:
-            made = [one.outputs[name] for one in outcomes if name in one.outputs]
-            collected[name] = ArtifactList(made) if name in outputs.artifacts else made
+            values = [outcome.outputs[name] for outcome in outcomes if name in outcome.outputs]
+            collected[name] = ArtifactList(values) if name in outputs.artifacts else values
         return self._end(event, Outcome("SUCCEEDED", collected))
 
     def _end(self, event: TaskEvent, outcome: Outcome) -> Outcome:
@@ -229,5 +233,5 @@ def _failed(names: list[str]) -> Outcome:
 
 
 def _new_id() -> int:
-    """A task id like Vertex's, which are signed."""
+    """A task id; those of Vertex AI are signed, too."""
     return random.choice((-1, 1)) * random.randint(10**17, 2**63 - 1)

@@ -1,4 +1,4 @@
-"""Where a component's outputs go, and what it says that they are."""
+"""The outputs of a component: where it writes them, and how they are read."""
 
 import json
 import random
@@ -16,12 +16,12 @@ _PARAMETERS = "parameterValues"
 
 
 class BadOutput(Exception):
-    """What the component wrote cannot be taken; one sentence that says why."""
+    """An output of the component is invalid; the message is one sentence."""
 
 
 @dataclass(frozen=True)
 class Declared:
-    """The outputs that a component may write: local files for parameters, URIs for artifacts."""
+    """The declared outputs: local files for parameters, URIs for artifacts."""
 
     folder: Path
     parameters: dict[str, Path]
@@ -29,34 +29,35 @@ class Declared:
 
     @property
     def file(self) -> Path:
-        """Where kfp's executor writes all that it has to say."""
+        """The file that kfp's executor writes."""
         return self.folder / "executor_output.json"
 
     def clear(self) -> None:
-        """Forget what was written so far."""
+        """Delete the files of an earlier attempt."""
         for path in (self.file, *self.parameters.values()):
             path.unlink(missing_ok=True)
 
-    def as_executor_sees_them(self) -> dict[str, Any]:
+    def to_executor_json(self) -> dict[str, Any]:
         """ExecutorInput.Outputs of pipeline_spec.proto, as JSON."""
         return {
             "parameters": {k: {"outputFile": str(path)} for k, path in self.parameters.items()},
             "artifacts": {
-                k: {"artifacts": [one.as_executor_sees_it()]} for k, one in self.artifacts.items()
+                k: {"artifacts": [artifact.to_executor_json()]}
+                for k, artifact in self.artifacts.items()
             },
             "outputFile": str(self.file),
         }
 
 
 def new_artifact(key: str, uri: str, schema: ir.ArtifactTypeSchema, job: Job) -> Artifact:
-    """An artifact that nobody made yet, under a resource name of its own."""
+    """A new artifact with a generated resource name."""
     store = f"projects/{job.project}/locations/{job.location}/metadataStores/default"
     name = f"{store}/artifacts/{random.getrandbits(63)}"
     return Artifact(key, name, uri, json_format.MessageToDict(schema))
 
 
 def declared(component: ir.ComponentSpec, root: str, folder: Path, job: Job) -> Declared:
-    """The outputs of a component whose task has `root` in Cloud Storage, and there `folder`."""
+    """The outputs of a component whose task has the URI `root`, which is mounted at `folder`."""
     definitions = component.output_definitions
     return Declared(
         folder,
@@ -69,13 +70,13 @@ def declared(component: ir.ComponentSpec, root: str, folder: Path, job: Job) -> 
 
 
 def read_outputs(component: ir.ComponentSpec, outputs: Declared) -> dict[str, Any]:
-    """The values of the outputs after the component ran well. Raises BadOutput.
+    """The output values of a component that succeeded. Raises BadOutput.
 
-    A component may have set an artifact's `uri`, to hand on another artifact: that URI stands.
+    If the component has set the `uri` of an artifact, to pass on another one, that URI is kept.
     """
-    said: dict[str, Any] = {}
+    written: dict[str, Any] = {}
     if outputs.file.exists():
-        said = _json(outputs.file.read_text(encoding="utf-8"), "its outputs")
+        written = _json(outputs.file.read_text(encoding="utf-8"), "its outputs")
     found: dict[str, Any] = {}
     for name, definition in component.output_definitions.parameters.items():
         kind = definition.parameter_type
@@ -84,8 +85,8 @@ def read_outputs(component: ir.ComponentSpec, outputs: Declared) -> dict[str, An
             if kind == TYPES.BOOLEAN:
                 text = text.lower()
             value = text if kind == TYPES.STRING else _json(text, f"output {name!r}")
-        elif name in said.get(_PARAMETERS, {}):
-            value = said[_PARAMETERS][name]
+        elif name in written.get(_PARAMETERS, {}):
+            value = written[_PARAMETERS][name]
         else:
             continue
         try:
@@ -94,15 +95,15 @@ def read_outputs(component: ir.ComponentSpec, outputs: Declared) -> dict[str, An
             raise BadOutput(f"output {name!r} {error}") from None
         _check_storable({name: value}, name)
     for name, artifact in outputs.artifacts.items():
-        for one in said.get("artifacts", {}).get(name, {}).get("artifacts", [])[:1]:
-            artifact = artifact.with_result(one.get("uri", ""), one.get("metadata") or {})
+        for result in written.get("artifacts", {}).get(name, {}).get("artifacts", [])[:1]:
+            artifact = artifact.with_result(result.get("uri", ""), result.get("metadata") or {})
         _check_storable(artifact.metadata, name)
         found[name] = artifact
     return found
 
 
 def _check_storable(content: Any, name: str) -> None:
-    # Vertex keeps these in a Struct, which knows no huge numbers and no broken Unicode.
+    # Vertex AI stores these in a Struct, which has no huge numbers and no invalid Unicode.
     try:
         json_format.ParseDict(content, struct_pb2.Struct()).SerializeToString()
     except (json_format.ParseError, ValueError, OverflowError, TypeError) as error:
@@ -111,11 +112,11 @@ def _check_storable(content: Any, name: str) -> None:
 
 def _json(text: str, what: str) -> Any:
     try:
-        return json.loads(text, parse_constant=_refuse)
+        return json.loads(text, parse_constant=_refuse_constant)
     except ValueError as error:
-        raise BadOutput(f"{what} cannot be taken: {error}") from None
+        raise BadOutput(f"{what} cannot be parsed: {error}") from None
 
 
-def _refuse(constant: str) -> NoReturn:
-    # Python writes NaN and Infinity into JSON; JSON has neither, and Vertex cannot store them.
-    raise ValueError(f"{constant} is not a number that JSON knows")
+def _refuse_constant(constant: str) -> NoReturn:
+    # Python writes NaN and Infinity, which JSON does not have and Vertex AI cannot store.
+    raise ValueError(f"{constant} is not a number in JSON")

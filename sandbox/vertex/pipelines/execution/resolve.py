@@ -1,4 +1,4 @@
-"""Which values go into a task and come out of a graph. No I/O."""
+"""Resolves the inputs of tasks and the outputs of graphs. No I/O."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ Values = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a task ended: a name of PipelineTaskDetail.State, its outputs, its error."""
+    """The result of a task: a name of PipelineTaskDetail.State, outputs, error."""
 
     state: str
     outputs: dict[str, Any] = field(default_factory=dict)
@@ -25,12 +25,12 @@ class Outcome:
 
     @property
     def succeeded(self) -> bool:
-        """It ran well, or did so earlier."""
+        """Whether the task succeeded, now or in the cached execution."""
         return self.state in ("SUCCEEDED", "SKIPPED")
 
 
 class Unresolved(ValueError):
-    """An input has no value, or one of the wrong type; the text says which."""
+    """An input has no value, or one of the wrong type; the message names it."""
 
 
 def task_inputs(
@@ -41,11 +41,11 @@ def task_inputs(
     statuses: Mapping[str, dict[str, Any]],
     facts: Mapping[str, str],
 ) -> dict[str, Any]:
-    """Parameters and artifacts for a task whose upstream tasks are done.
+    """The parameters and artifacts of a task whose upstream tasks are done.
 
-    `statuses` has the final status of each of them, as dsl.PipelineTaskFinalStatus reads it.
-    An input without a value gets the component's default, or is left out when it is optional.
-    Raises Unresolved when it is neither.
+    `statuses` has the final status of each of them, in the form of dsl.PipelineTaskFinalStatus. An
+    input without a value gets the component's default, or is left out if it is optional; otherwise
+    Unresolved is raised.
     """
     found: dict[str, Any] = {}
     constants: dict[str, Any] = {}
@@ -64,35 +64,36 @@ def task_inputs(
             found[name] = _select(parameter.parameter_expression_selector, name, found[name])
             wanted = component.input_definitions.parameters[name].parameter_type
             if wanted == TYPES.STRING and not isinstance(found[name], str):
-                # To the compiler every part of a loop's item is a string; as in KFP's driver,
-                # it is consumed as JSON then.
+                # The compiler types every part of a loop's item as a string; as in KFP's driver,
+                # other types are passed as JSON.
                 found[name] = json.dumps(found[name])
     for name, artifact in task.inputs.artifacts.items():
         if artifact.HasField("task_output_artifact"):
-            made = artifact.task_output_artifact
-            _copy(found, name, done[made.producer_task].outputs, made.output_artifact_key)
+            output = artifact.task_output_artifact
+            _copy(found, name, done[output.producer_task].outputs, output.output_artifact_key)
         else:
             _copy(found, name, parent, artifact.component_input_artifact)
     found |= {name: resolve(value, facts, found) for name, value in constants.items()}
     if task.WhichOneof("iterator"):
-        return found  # the item is not there yet: each iteration completes its own
+        return found  # without the item: each iteration completes its own inputs
     return complete(component, found)
 
 
-def complete(component: ir.ComponentSpec, given: Values) -> dict[str, Any]:
-    """The inputs with defaults filled in and types applied. Raises Unresolved.
+def complete(component: ir.ComponentSpec, inputs: Values) -> dict[str, Any]:
+    """The inputs with defaults and types applied. Raises Unresolved.
 
-    A graph may lack some: the compiler gives one that contains a loop the loop's item as an input.
+    Inputs of a graph may be missing: the compiler declares a loop's item as an input of the graph
+    that contains the loop.
     """
     lenient = component.HasField("dag")
-    found = dict(given)
+    found = dict(inputs)
     for name, definition in component.input_definitions.parameters.items():
         if found.get(name) is None and definition.HasField("default_value"):
             found[name] = plain(definition.default_value)
         if found.get(name) is None:
             found.pop(name, None)
             if not definition.is_optional and not lenient:
-                raise Unresolved(f"its input {name!r} has no value: what makes it did not run")
+                raise Unresolved(f"its input {name!r} has no value: its producer did not run")
         elif definition.parameter_type != TYPES.PARAMETER_TYPE_ENUM_UNSPECIFIED:
             try:
                 found[name] = typed(found[name], definition.parameter_type)
@@ -100,12 +101,12 @@ def complete(component: ir.ComponentSpec, given: Values) -> dict[str, Any]:
                 raise Unresolved(f"its input {name!r} {error}") from None
     for name, artifact in component.input_definitions.artifacts.items():
         if name not in found and not artifact.is_optional and not lenient:
-            raise Unresolved(f"its input artifact {name!r} is missing: what makes it did not run")
+            raise Unresolved(f"its input artifact {name!r} is missing: its producer did not run")
     return found
 
 
 def dag_outputs(dag: ir.DagSpec, done: Mapping[str, Outcome]) -> dict[str, Any]:
-    """What a graph hands on of its tasks' outputs; for dsl.OneOf, of the one that ran."""
+    """The outputs of a graph, from those of its tasks; for dsl.OneOf, from the task that ran."""
     outputs: dict[str, Any] = {}
     for name, parameter in dag.outputs.parameters.items():
         if parameter.HasField("value_from_oneof"):
@@ -116,22 +117,19 @@ def dag_outputs(dag: ir.DagSpec, done: Mapping[str, Outcome]) -> dict[str, Any]:
             _copy(outputs, name, done[choice.producer_subtask].outputs, choice.output_parameter_key)
     for name, artifact in dag.outputs.artifacts.items():
         for selector in artifact.artifact_selectors:
-            made = done[selector.producer_subtask].outputs
-            _copy(outputs, name, made, selector.output_artifact_key)
+            values = done[selector.producer_subtask].outputs
+            _copy(outputs, name, values, selector.output_artifact_key)
     return outputs
 
 
 def iterations(
     task: ir.PipelineTaskSpec, component: ir.ComponentSpec, inputs: Values
 ) -> list[dict[str, Any]]:
-    """The inputs of each turn of a dsl.ParallelFor. Raises Unresolved."""
+    """The inputs of each iteration of a dsl.ParallelFor. Raises Unresolved."""
     items: Any
     if task.HasField("artifact_iterator"):
-        name, item_input = (
-            task.artifact_iterator.items.input_artifact,
-            (task.artifact_iterator.item_input),
-        )
-        items = inputs.get(name)
+        item_input = task.artifact_iterator.item_input
+        items = inputs.get(task.artifact_iterator.items.input_artifact)
     else:
         loop = task.parameter_iterator
         item_input = loop.item_input
@@ -152,11 +150,11 @@ def _copy(into: dict[str, Any], name: str, values: Values, key: str) -> None:
 
 
 def _select(selector: str, name: str, value: Any) -> Any:
-    key = SELECTOR.fullmatch(selector)
-    whole = _load(value, f"its input {name!r}") if isinstance(value, str) else value
-    if key is None or not isinstance(whole, dict) or key["key"] not in whole:
-        raise Unresolved(f"its input {name!r} wants {selector} of {value!r}")
-    return whole[key["key"]]
+    match = SELECTOR.fullmatch(selector)
+    content = _load(value, f"its input {name!r}") if isinstance(value, str) else value
+    if match is None or not isinstance(content, dict) or match["key"] not in content:
+        raise Unresolved(f"its input {name!r} needs {selector} of {value!r}")
+    return content[match["key"]]
 
 
 def _load(text: str, what: str) -> Any:

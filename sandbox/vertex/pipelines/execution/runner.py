@@ -1,8 +1,8 @@
 """The child process of one job: `python -m sandbox.vertex.pipelines.execution.runner FOLDER`.
 
-Tells its progress on standard output (see `events`), and gets answers on standard input;
-everything else it says goes to standard error, which the server has put into the job's own log. It
-lives no longer than the server: when standard input ends, so does the whole process group.
+It writes events (protocol/events.py) to standard output, and reads answers from standard input; any
+other output goes to standard error, which is the log of the job. It ends with the server: when
+standard input is closed, the whole process group is killed.
 """
 
 import os
@@ -23,9 +23,9 @@ from sandbox.vertex.pipelines.spec.messages import Spec
 
 
 def main() -> None:
-    """Run the job of the folder named on the command line."""
+    """Run the job of the folder in sys.argv."""
     events = os.fdopen(os.dup(1), "w", encoding="utf-8", buffering=1)
-    os.dup2(2, 1)  # whatever prints must not land among the events
+    os.dup2(2, 1)  # other output must not mix with the events
     answers = os.fdopen(os.dup(0), encoding="utf-8")
     channel = Channel(events, answers, _end_with_the_server)
     folder = Path(sys.argv[1])
@@ -43,15 +43,15 @@ def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
     environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
     components = ComponentRunner(job, folder, environments, mount, channel)
 
-    def cancelled(*_: object) -> NoReturn:
-        # The components got the signal too, and may take some time over it.
+    def on_cancel(*_: object) -> NoReturn:
+        # The components received the signal, too, and may need time to end.
         components.stop()
         os._exit(128 + signal.SIGTERM)
 
-    signal.signal(signal.SIGTERM, cancelled)
+    signal.signal(signal.SIGTERM, on_cancel)
     spec = Spec(job.spec)
-    leaves = TaskRunner(job, spec, components, channel)
-    return DagExecutor(job, spec, leaves, channel.send).run()
+    task_runner = TaskRunner(job, spec, components, channel)
+    return DagExecutor(job, spec, task_runner, channel.send).run()
 
 
 def _end_with_the_server() -> None:

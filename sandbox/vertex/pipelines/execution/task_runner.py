@@ -1,10 +1,9 @@
-"""Tasks that do something themselves: components, run or taken from the cache, and importers."""
+"""Runs the tasks that are not graphs: components, unless they are cached, and importers."""
 
 import random
 import threading
 from collections.abc import Mapping
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from google.protobuf import json_format
@@ -24,7 +23,7 @@ from sandbox.vertex.pipelines.spec.values import artifacts_of, plain
 
 
 class TaskRunner:
-    """Runs the tasks of one job that are no graphs. Called from several threads."""
+    """Runs components and importers of one job. Called from several threads."""
 
     def __init__(self, job: Job, spec: Spec, components: ComponentRunner, channel: Channel) -> None:
         self._job = job
@@ -40,7 +39,7 @@ class TaskRunner:
         inputs: dict[str, Any],
         facts: Mapping[str, str],
     ) -> tuple[TaskEvent, Outcome]:
-        """Run it to its end, and tell all but that: what to tell of the end comes back."""
+        """Run a task and send its events, except for the last one, which is returned."""
         executor = self._spec.executor_of(component)
         if event.kind == "importer":
             event = replace(event, state="RUNNING")
@@ -50,43 +49,36 @@ class TaskRunner:
         name = self._spec.pipeline.pipeline_info.name
         key = cache_key(name, component, container, inputs)
         if task.caching_options.enable_cache and not self._components.must_fail(event.unique_name):
-            found = self._reuse(key)
-            if found is not None:
-                return event, found
+            cached = self._cached(key)
+            if cached is not None:
+                return event, cached
         pauses = _pauses(task.retry_policy)
         while True:
             attempt = str(random.getrandbits(62))
             event = replace(event, state="RUNNING", jobs=[*event.jobs, attempt], error=None)
-            outcome = self._components.run(
-                event.unique_name,
-                event.task_id,
-                component,
-                container,
-                inputs,
-                partial(self._channel.send, event),
-            )
+            outcome = self._components.run(event, component, container, inputs)
             if outcome.succeeded:
                 return self._cacheable(event, key, outcome), outcome
             if not pauses:
                 return event, outcome
-            # The error of a try that is repeated: PipelineTaskStatus.error has it.
+            # The error of an attempt that is retried; PipelineTaskStatus.error has it.
             self._channel.send(replace(event, state="PENDING", error=outcome.error))
             threading.Event().wait(pauses.pop(0))
 
-    def _reuse(self, key: str) -> Outcome | None:
-        kept = self._channel.ask("cache", {"key": key})
-        if kept is None:
+    def _cached(self, key: str) -> Outcome | None:
+        content = self._channel.ask("cache", {"key": key})
+        if content is None:
             return None
         try:
-            if not all(self._components.exists(uri) for uri in kept["stored"]):
+            if not all(self._components.exists(uri) for uri in content["stored"]):
                 return None
         except StorageError:
-            return None  # running it will tell
-        artifacts = {key: many[0] for key, many in artifacts_from(kept["artifacts"]).items()}
-        return Outcome("SKIPPED", {**kept["parameters"], **artifacts})
+            return None  # running the task reports the error
+        artifacts = {key: found[0] for key, found in artifacts_from(content["artifacts"]).items()}
+        return Outcome("SKIPPED", {**content["parameters"], **artifacts})
 
     def _cacheable(self, event: TaskEvent, key: str, outcome: Outcome) -> TaskEvent:
-        uris = [one.uri for many in artifacts_of(outcome.outputs).values() for one in many]
+        uris = [a.uri for found in artifacts_of(outcome.outputs).values() for a in found]
         try:
             stored = [uri for uri in uris if self._components.exists(uri)]
         except StorageError:
@@ -116,7 +108,7 @@ class TaskRunner:
 
 
 def _pauses(policy: ir.PipelineTaskSpec.RetryPolicy) -> list[float]:
-    """The seconds to wait before each retry: base, base*factor, ... up to the longest."""
+    """The pause before each retry, in seconds: base, base * factor, ... up to the maximum."""
     base = policy.backoff_duration.ToTimedelta().total_seconds()
     longest = policy.backoff_max_duration.ToTimedelta().total_seconds() or 3600.0
     factor = policy.backoff_factor or 2.0

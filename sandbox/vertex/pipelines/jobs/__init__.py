@@ -1,1 +1,1 @@
-"""Pipeline jobs in the server: states, messages, processes."""
+"""Pipeline jobs in the server: states, messages, child processes."""

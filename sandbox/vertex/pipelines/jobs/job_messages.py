@@ -1,8 +1,8 @@
-"""How a job's message changes as its runner tells what happens. No I/O.
+"""Updates of a job's message by the events of its runner. No I/O.
 
-Messages are typed as Any: their fields take Python's types, and say that they are protobuf's.
-Forms of Google's: google/cloud/aiplatform/v1/pipeline_job.proto. Times never run backwards within
-a job, whatever the clock does.
+Messages are typed as Any: proto-plus types their fields as protobuf's, but accepts Python's.
+Source: google/cloud/aiplatform/v1/pipeline_job.proto. The times of a job never decrease, even if
+the clock is set back.
 """
 
 from collections.abc import Callable
@@ -16,9 +16,10 @@ from google.cloud.aiplatform_v1.types import (
 )
 from google.rpc import status_pb2
 
+from sandbox.vertex.http.resource_names import parent_of
 from sandbox.vertex.operations.transitions import advance
 from sandbox.vertex.pipelines.jobs.metadata import struct
-from sandbox.vertex.pipelines.jobs.states import JOB, JOB_OVER, TASK, TASK_OVER
+from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES, FINAL_TASK_STATES, JOB, TASK
 from sandbox.vertex.pipelines.protocol.events import Problem, RunEvent, TaskEvent
 from sandbox.vertex.pipelines.spec import values
 
@@ -43,7 +44,7 @@ _SCHEMAS: Final = {
 
 
 def move(job: Any, state: Any, now: Any, error: Problem | None = None) -> None:
-    """Bring the job into another state, with its times; at the end also tasks that are not over.
+    """Set the state of a job, its times and, in a final state, the states of unfinished tasks.
 
     Raises InvalidTransition.
     """
@@ -54,7 +55,7 @@ def move(job: Any, state: Any, now: Any, error: Problem | None = None) -> None:
     if state == _Job.PIPELINE_STATE_CANCELLING:
         for detail in job.job_detail.task_details:
             _cancel(detail, now)
-    if state in JOB_OVER:
+    if state in FINAL_JOB_STATES:
         job.end_time = now
         if error:
             job.error = _status(error)
@@ -63,20 +64,20 @@ def move(job: Any, state: Any, now: Any, error: Problem | None = None) -> None:
 
 
 def finish(job: Any, outcome: RunEvent, now: Any) -> None:
-    """The job ended by itself, as its runner says. Raises InvalidTransition."""
+    """End the job with the outcome that its runner reported. Raises InvalidTransition."""
     if outcome.error is None:
         move(job, _Job.PIPELINE_STATE_SUCCEEDED, now)
         return
     _, project, _, _, _, job_id = job.name.split("/")
-    whole = (
+    message = (
         f"{outcome.error.message}; Job (project_id = {project}, job_id = {job_id}) is failed "
         "due to the above error."
     )
-    move(job, _Job.PIPELINE_STATE_FAILED, now, Problem(outcome.error.code, whole))
+    move(job, _Job.PIPELINE_STATE_FAILED, now, Problem(outcome.error.code, message))
 
 
-def apply(job: Any, event: TaskEvent, now: Any, message: ToMessage) -> None:
-    """Bring what the runner tells of a task into the job. Raises InvalidTransition."""
+def apply(job: Any, event: TaskEvent, now: Any, to_message: ToMessage) -> None:
+    """Apply a runner's event on a task to the job. Raises InvalidTransition."""
     now = _touch(job, now)
     detail = next((d for d in job.job_detail.task_details if d.task_id == event.task_id), None)
     if detail is None:
@@ -91,25 +92,27 @@ def apply(job: Any, event: TaskEvent, now: Any, message: ToMessage) -> None:
         )
         detail = job.job_detail.task_details[-1]
     state = _Task.__members__[event.state]
-    late = detail.state in (_Task.CANCEL_PENDING, _Task.CANCELLING) and state not in TASK_OVER
+    late = (
+        detail.state in (_Task.CANCEL_PENDING, _Task.CANCELLING) and state not in FINAL_TASK_STATES
+    )
     if detail.state == _Task.CANCELLING and state == _Task.FAILED:
-        # The signal that ends its runner reached its process first.
+        # The signal that ends the runner ended its component first.
         _move(detail, _Task.CANCELLED, now, CANCELLED)
-    elif not late:  # its runner will hear of the cancellation any moment
+    elif not late:  # a late event was sent before the runner received the cancellation
         _move(detail, state, now, event.error)
     if job.state == _Job.PIPELINE_STATE_CANCELLING:
         _cancel(detail, now)
-    place = "/".join(job.name.split("/")[:4])
+    parent = parent_of(job.name)
     if event.jobs:
-        names = [f"{place}/customJobs/{one}" for one in event.jobs]
+        names = [f"{parent}/customJobs/{custom_job}" for custom_job in event.jobs]
         detail.executor_detail.container_detail.main_job = names[-1]
         detail.executor_detail.container_detail.failed_main_jobs = names[:-1]
-    for key, many in event.inputs.items():
-        detail.inputs[key] = _list(many, now, message)
-    for key, many in event.outputs.items():
-        detail.outputs[key] = _list(many, now, message)
-    if state in _EXECUTION_STATES:  # what has not begun, or never will, has no execution
-        _execution(detail, event, f"{place}/metadataStores/default", now)
+    for key, artifacts in event.inputs.items():
+        detail.inputs[key] = _list(artifacts, now, to_message)
+    for key, artifacts in event.outputs.items():
+        detail.outputs[key] = _list(artifacts, now, to_message)
+    if state in _EXECUTION_STATES:  # a task that has not started has no execution
+        _execution(detail, event, f"{parent}/metadataStores/default", now)
 
 
 def _touch(job: Any, now: Any) -> Any:
@@ -126,10 +129,10 @@ def _move(detail: Any, state: Any, now: Any, error: Problem | None = None) -> No
         detail.start_time = now
     record = PipelineTaskDetail.PipelineTaskStatus(update_time=now, state=state)
     if error:
-        # In a state that is not final, this is the error of a try that will be repeated.
+        # In a state that is not final, this is the error of an attempt that will be retried.
         record.error = _status(error)
     detail.pipeline_task_status.append(record)
-    if state in TASK_OVER:
+    if state in FINAL_TASK_STATES:
         detail.end_time = now
         if error:
             detail.error = _status(error)
@@ -146,7 +149,7 @@ def _cancel(detail: Any, now: Any) -> None:
 
 
 def _end(detail: Any, error: Problem, now: Any) -> None:
-    if detail.state in TASK_OVER:
+    if detail.state in FINAL_TASK_STATES:
         return
     if detail.state in (_Task.CANCEL_PENDING, _Task.CANCELLING):
         _move(detail, _Task.CANCELLED, now, CANCELLED)
@@ -170,9 +173,9 @@ def _execution(detail: Any, event: TaskEvent, store: str, now: Any) -> None:
 
 
 def _list(
-    many: list[values.Artifact], now: Any, message: ToMessage
+    artifacts: list[values.Artifact], now: Any, to_message: ToMessage
 ) -> PipelineTaskDetail.ArtifactList:
-    return PipelineTaskDetail.ArtifactList(artifacts=[message(one, now) for one in many])
+    return PipelineTaskDetail.ArtifactList(artifacts=[to_message(a, now) for a in artifacts])
 
 
 def _status(problem: Problem) -> status_pb2.Status:

@@ -1,4 +1,4 @@
-"""What Vertex ML Metadata would know: every artifact, and executions that can be used again."""
+"""The part of Vertex ML Metadata that jobs need: artifacts, and cached executions."""
 
 import hashlib
 import json
@@ -13,70 +13,73 @@ from sandbox.vertex.store import Store
 
 
 class Metadata:
-    """Kept in the store: they survive a restart, and the job that made them."""
+    """Artifacts and cached outputs in the store, which survive their job."""
 
     def __init__(self, store: Store) -> None:
         self._store = store
 
     def get(self, parent: str, artifact_id: str) -> values.Artifact | None:
-        """The artifact of that id in a location, or None."""
-        found = self._store.get(types.Artifact, f"{_home(parent)}/artifacts/{artifact_id}")
+        """The artifact of an id in a location, or None."""
+        found = self._store.get(types.Artifact, f"{_store_name(parent)}/artifacts/{artifact_id}")
         return None if found is None else _plain(found)
 
     def message(self, artifact: values.Artifact, now: Any) -> types.Artifact:
-        """The artifact as details show it; kept from the first time on, and never changed."""
+        """The artifact as in task details; stored at the first call, and never changed."""
         with self._store.transaction():
             found = self._store.get(types.Artifact, artifact.name)
             if found is None:
                 found = _message(artifact, now)
                 self._store.put(artifact.name, found)
                 parent = artifact.name.partition("/metadataStores/")[0]
-                place = _alike(parent, artifact.uri, artifact.type, artifact.metadata)
-                if self._store.get(wrappers_pb2.StringValue, place) is None:
-                    self._store.put(place, wrappers_pb2.StringValue(value=artifact.name))
+                key = _content_key(parent, artifact.uri, artifact.type, artifact.metadata)
+                if self._store.get(wrappers_pb2.StringValue, key) is None:
+                    self._store.put(key, wrappers_pb2.StringValue(value=artifact.name))
             return found
 
-    def alike(
+    def same_artifact(
         self, parent: str, uri: str, kind: dict[str, Any], metadata: dict[str, Any]
     ) -> str | None:
-        """The name of the first artifact of that URI, type and metadata, for an importer."""
-        place = _alike(parent, uri, kind, metadata)
-        found = self._store.get(wrappers_pb2.StringValue, place)
+        """The name of the first artifact with this URI, type and metadata, for an importer."""
+        key = _content_key(parent, uri, kind, metadata)
+        found = self._store.get(wrappers_pb2.StringValue, key)
         return None if found is None else str(found.value)
 
-    def keep(self, parent: str, event: TaskEvent) -> None:
-        """Have the task's outputs at hand for the next of its `cache_key`."""
+    def cache(self, parent: str, event: TaskEvent) -> None:
+        """Store the outputs of a task under its `cache_key`."""
         content = {
             "parameters": event.output_parameters,
-            "artifacts": {key: [vars(one) for one in many] for key, many in event.outputs.items()},
+            "artifacts": {
+                key: [vars(artifact) for artifact in artifacts]
+                for key, artifacts in event.outputs.items()
+            },
             "stored": event.stored,
         }
-        kept = wrappers_pb2.StringValue(value=json.dumps(content))
-        self._store.put(_cached(parent, event.cache_key), kept)
+        message = wrappers_pb2.StringValue(value=json.dumps(content))
+        self._store.put(_cache_name(parent, event.cache_key), message)
 
-    def reuse(self, parent: str, cache_key: str) -> Any:
-        """What `keep` was given last for that key, as JSON, or None."""
-        found = self._store.get(wrappers_pb2.StringValue, _cached(parent, cache_key))
+    def cached(self, parent: str, cache_key: str) -> Any:
+        """The outputs that were cached last under a key, as JSON, or None."""
+        found = self._store.get(wrappers_pb2.StringValue, _cache_name(parent, cache_key))
         return None if found is None else json.loads(found.value)
 
 
 def struct(content: dict[str, Any]) -> struct_pb2.Struct:
-    """The content as protobuf has it."""
-    made: struct_pb2.Struct = json_format.ParseDict(content, struct_pb2.Struct())
-    return made
+    """The content as a protobuf Struct."""
+    message: struct_pb2.Struct = json_format.ParseDict(content, struct_pb2.Struct())
+    return message
 
 
-def _home(parent: str) -> str:
+def _store_name(parent: str) -> str:
     return f"{parent}/metadataStores/default"
 
 
-def _cached(parent: str, cache_key: str) -> str:
-    return f"{_home(parent)}/cache/{cache_key}"
+def _cache_name(parent: str, cache_key: str) -> str:
+    return f"{_store_name(parent)}/cache/{cache_key}"
 
 
-def _alike(parent: str, uri: str, kind: dict[str, Any], metadata: dict[str, Any]) -> str:
-    same = json.dumps([uri, kind.get("schemaTitle"), metadata], sort_keys=True)
-    return f"{_home(parent)}/alike/{hashlib.sha256(same.encode()).hexdigest()}"
+def _content_key(parent: str, uri: str, kind: dict[str, Any], metadata: dict[str, Any]) -> str:
+    content = json.dumps([uri, kind.get("schemaTitle"), metadata], sort_keys=True)
+    return f"{_store_name(parent)}/artifactKeys/{hashlib.sha256(content.encode()).hexdigest()}"
 
 
 def _message(artifact: values.Artifact, now: Any) -> types.Artifact:
@@ -100,5 +103,5 @@ def _plain(message: types.Artifact) -> values.Artifact:
         message.name,
         message.uri,
         {"schemaTitle": message.schema_title, "schemaVersion": message.schema_version},
-        values.whole_numbers(content),
+        values.restore_integers(content),
     )

@@ -1,4 +1,4 @@
-"""Whose turn it is to run a component: so many at a time on this server, whatever the job."""
+"""Slots for components: how many run at the same time on this server, over all jobs."""
 
 import threading
 from collections import Counter
@@ -6,13 +6,13 @@ from collections.abc import Callable
 from typing import Final
 
 AT_ONCE: Final = 2
-"""Components that run at the same time, as many as the smallest machine has cores."""
+"""The number of components that run at the same time: one per core of the smallest machine."""
 
 
 class Slots:
-    """Handed out to the job that has the fewest, then in the order of asking. Safe for threads.
+    """A free slot goes to the job with the fewest slots, then to the first request. Thread-safe.
 
-    Kept by the server, not by the runners: one that is killed gives nothing back.
+    The server owns the slots, not the runners: a runner that is killed releases nothing.
     """
 
     def __init__(self, at_once: int = AT_ONCE) -> None:
@@ -22,25 +22,25 @@ class Slots:
         self._waiting: list[tuple[str, Callable[[], None]]] = []
 
     def acquire(self, job: str, begin: Callable[[], None]) -> None:
-        """Have `begin` called when it is the job's turn: now, or from whoever makes room."""
+        """Call `begin` when the job gets a slot: now, or later in the thread that frees one."""
         with self._lock:
             self._waiting.append((job, begin))
         self._grant()
 
     def release(self, job: str) -> None:
-        """One component of the job is over."""
+        """Free a slot of the job: a component has ended."""
         with self._lock:
-            # A job that has none had them all taken back before.
+            # Nothing to free after `forget`.
             if self._held[job]:
                 self._held[job] -= 1
                 self._free += 1
         self._grant()
 
     def forget(self, job: str) -> None:
-        """The job is over: what it holds is free, what it waits for is not wanted."""
+        """Free all slots of a finished job, and drop its requests."""
         with self._lock:
             self._free += self._held.pop(job, 0)
-            self._waiting = [one for one in self._waiting if one[0] != job]
+            self._waiting = [request for request in self._waiting if request[0] != job]
         self._grant()
 
     def _grant(self) -> None:
@@ -48,10 +48,10 @@ class Slots:
             with self._lock:
                 if not self._free or not self._waiting:
                     return
-                place = min(
+                index = min(
                     range(len(self._waiting)), key=lambda n: self._held[self._waiting[n][0]]
                 )
-                job, begin = self._waiting.pop(place)
+                job, begin = self._waiting.pop(index)
                 self._held[job] += 1
                 self._free -= 1
-            begin()  # not under the lock: it writes to another process
+            begin()  # without the lock: it writes to another process

@@ -1,17 +1,16 @@
-"""The states of pipeline jobs and of their tasks, and which may follow which. No I/O.
+"""The states of pipeline jobs and tasks, and their allowed transitions. No I/O.
 
     job    QUEUED ──> PENDING ──> RUNNING ──> SUCCEEDED | FAILED
            QUEUED, when cancelled ──> CANCELLED at once
-           PENDING, RUNNING, PAUSED, when cancelled ──> CANCELLING ──> CANCELLED, or whatever
-           it came to before that (pipeline_state.proto says so)
+           PENDING, RUNNING, PAUSED, when cancelled ──> CANCELLING ──> CANCELLED, or the final
+           state that it reached before (pipeline_state.proto)
 
     task   PENDING ──> RUNNING ──> SUCCEEDED | FAILED, back to PENDING before a retry
-           PENDING ──> SKIPPED (from the cache) | NOT_TRIGGERED | FAILED (its inputs are wrong)
+           PENDING ──> SKIPPED (from the cache) | NOT_TRIGGERED | FAILED (its inputs are invalid)
            when cancelled: PENDING ──> CANCEL_PENDING, RUNNING ──> CANCELLING ──> CANCELLED
 
-The names and what they mean: pipeline_state.proto and pipeline_job.proto of
-google/cloud/aiplatform/v1.
-Nothing here pauses a job: Google's API has no method for it.
+Source: pipeline_state.proto and pipeline_job.proto of google/cloud/aiplatform/v1. No job is ever
+paused: the API has no method for it.
 """
 
 from typing import Any, Final
@@ -20,7 +19,7 @@ from google.cloud.aiplatform_v1.types import PipelineState, PipelineTaskDetail
 
 from sandbox.vertex.operations.transitions import Transitions
 
-# Members of proto-plus's enums have int for their type.
+# Any, because the members of proto-plus enums are typed as int.
 _Job: Any = PipelineState
 _Task: Any = PipelineTaskDetail.State
 
@@ -76,5 +75,5 @@ TASK: Final[Transitions[Any]] = {
     _Task.NOT_TRIGGERED: frozenset(),
 }
 
-JOB_OVER: Final = frozenset(state for state, following in JOB.items() if not following)
-TASK_OVER: Final = frozenset(state for state, following in TASK.items() if not following)
+FINAL_JOB_STATES: Final = frozenset(state for state, following in JOB.items() if not following)
+FINAL_TASK_STATES: Final = frozenset(state for state, following in TASK.items() if not following)

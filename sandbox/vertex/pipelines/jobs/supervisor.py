@@ -1,8 +1,9 @@
-"""Owns the runners: starts them, at most two at a time, reads what they tell, ends them."""
+"""Runs jobs in child processes, at most two at a time, and reads their events."""
 
 import json
 import logging
 import os
+import signal
 import subprocess
 import sys
 import threading
@@ -14,8 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox.services.pids import started_at
-from sandbox.vertex.pipelines.jobs.processes import end_group
+from sandbox.services.processes import started_at
 from sandbox.vertex.pipelines.jobs.slots import Slots
 from sandbox.vertex.pipelines.protocol.events import (
     SLOT,
@@ -36,19 +36,19 @@ _REPOSITORY = Path(__file__).parents[4]
 
 @dataclass(frozen=True)
 class Listener:
-    """Whom a supervisor tells, from threads of its own; each is called with the job's name."""
+    """Callbacks of a supervisor, called in its threads with the name of the job."""
 
-    on_room: Callable[[str], bool]
-    """There is room for it. False: it is not wanted any more."""
+    on_ready: Callable[[str], bool]
+    """The job can start soon; returns False if it should not run any more."""
     on_start: Callable[[str], bool]
-    """May it start now? False: it is not wanted any more."""
+    """The job is about to start; returns False if it should not run any more."""
     on_event: Callable[[str, TaskEvent | RunEvent], None]
     on_question: Callable[[str, Question], Any]
     on_exit: Callable[[str, int], None]
 
 
 class Supervisor:
-    """Runs jobs, given as a name and a folder with its `job.Job`."""
+    """Runs jobs, each given by its name and a folder with its `protocol.job.Job`."""
 
     def __init__(
         self, listener: Listener, environments: Path, project: str, at_once: int = 2
@@ -57,7 +57,7 @@ class Supervisor:
         self._environments = environments
         self._project = project
         self._at_once = at_once
-        self._turns = Slots()
+        self._slots = Slots()
         self._lock = threading.Lock()
         self._waiting: deque[tuple[str, Path]] = deque()
         self._running: dict[str, subprocess.Popen[str]] = {}
@@ -65,27 +65,27 @@ class Supervisor:
         self._closed = False
 
     def submit(self, name: str, folder: Path) -> bool:
-        """Run the job as soon as there is room, after those before it; whether there is some."""
+        """Run the job after those submitted before; returns whether it can start now."""
         with self._lock:
             self._waiting.append((name, folder))
             self._fill()
             return not self._waiting
 
     def end(self, name: str) -> None:
-        """Have a running job end, by force if it does not within some seconds. Answers at once.
+        """Terminate a running job, and kill it if it does not end in time. Returns at once.
 
-        Not for a caller that holds anything a listener may want.
+        The caller must hold no lock that a callback of the listener needs.
         """
         with self._lock:
             process = self._running.get(name)
             if process is not None:
-                end_group(process.pid)
+                _end_group(process.pid)
                 timer = threading.Timer(_GRACE, self._force, (name, process))
                 timer.daemon = True
                 timer.start()
 
     def close(self) -> None:
-        """End all running jobs and wait until they are gone; those waiting stay unstarted."""
+        """End all running jobs and wait for them; waiting jobs are not started."""
         with self._lock:
             self._closed = True
             self._waiting.clear()
@@ -99,7 +99,7 @@ class Supervisor:
     def _fill(self) -> None:
         while self._waiting and len(self._busy) < self._at_once and not self._closed:
             name, folder = self._waiting.popleft()
-            if not self._listener.on_room(name):
+            if not self._listener.on_ready(name):
                 continue
             thread = threading.Thread(target=self._run, args=(name, folder), daemon=True)
             self._busy.add(thread)
@@ -110,10 +110,10 @@ class Supervisor:
             process = self._start(name, folder)
             if process is not None:
                 self._follow(name, process)
-        except OSError:  # no process, or no folder any more
+        except OSError:  # the process cannot start, or the folder was deleted
             self._listener.on_exit(name, 126)
         finally:
-            self._turns.forget(name)
+            self._slots.forget(name)
             with self._lock:
                 self._busy.discard(threading.current_thread())
                 self._fill()
@@ -122,7 +122,7 @@ class Supervisor:
         environment = {
             "GOOGLE_CLOUD_PROJECT": self._project,
             **os.environ,
-            # As in the compiled command: kfp then imports only what running needs.
+            # Set in the compiled command, too: kfp then imports only what a run needs.
             "_KFP_RUNTIME": "true",
             "TITLEHOLDER_PIPELINE_ENVIRONMENTS": str(self._environments),
         }
@@ -133,7 +133,7 @@ class Supervisor:
                 [sys.executable, "-m", "sandbox.vertex.pipelines.execution.runner", str(folder)],
                 cwd=_REPOSITORY,
                 env=environment,
-                stdin=subprocess.PIPE,  # for answers; its end tells that the server is gone
+                stdin=subprocess.PIPE,  # for answers; it ends with the server
                 stdout=subprocess.PIPE,
                 stderr=log,
                 text=True,
@@ -152,25 +152,27 @@ class Supervisor:
             try:
                 event = from_line(line)
                 if isinstance(event, SlotReleased):
-                    self._turns.release(name)
+                    self._slots.release(name)
                 elif not isinstance(event, Question):
                     self._listener.on_event(name, event)
                     if isinstance(event, RunEvent):
-                        answers.close()  # it waits for that
+                        answers.close()  # the runner waits for it
                 elif event.kind == SLOT:
-                    self._turns.acquire(name, partial(answers.give, event, None))
+                    self._slots.acquire(name, partial(answers.send, event, None))
                 else:
-                    answers.give(event, self._listener.on_question(name, event))
-            except Exception:  # a line cut short by a kill, or a fault of ours: the job ends
-                _LOG.warning("%s: its runner said %r", name, line[:500], exc_info=True)
+                    answers.send(event, self._listener.on_question(name, event))
+            except Exception:  # a line cut short by a kill, or a bug in the sandbox
+                _LOG.warning(
+                    "%s: cannot handle the runner's line %r", name, line[:500], exc_info=True
+                )
                 self.end(name)
                 break
-        # Not reaped yet, so that its number stays its own while its group is ended.
+        # Wait without reaping, so that the pid is not reused while its group is ended.
         if hasattr(os, "waitid"):  # macOS has it from Python 3.13 on
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             del self._running[name]
-            end_group(process.pid, force=True)
+            _end_group(process.pid, force=True)
         code = process.wait()
         answers.close()
         process.stdout.close()
@@ -179,33 +181,41 @@ class Supervisor:
     def _force(self, name: str, process: subprocess.Popen[str]) -> None:
         with self._lock:
             if self._running.get(name) is process:
-                end_group(process.pid, force=True)
+                _end_group(process.pid, force=True)
 
 
 class _Answers:
-    """What a runner is answered, from several threads, as long as it is there to hear it."""
+    """Sends answers to a runner, from several threads, while it runs."""
 
     def __init__(self, process: subprocess.Popen[str]) -> None:
         assert process.stdin is not None
         self._pipe = process.stdin
         self._lock = threading.Lock()
 
-    def give(self, question: Question, answer: Any) -> None:
-        with self._lock, suppress(BrokenPipeError):  # it is being ended
+    def send(self, question: Question, answer: Any) -> None:
+        with self._lock, suppress(BrokenPipeError):  # the runner is ending
             if not self._pipe.closed:
                 self._pipe.write(answer_line(question, answer) + "\n")
                 self._pipe.flush()
 
     def close(self) -> None:
-        with self._lock, suppress(BrokenPipeError):  # an answer that nobody waited for
+        with self._lock, suppress(BrokenPipeError):  # an unread answer
             self._pipe.close()
 
 
-def end_left_over(folder: Path) -> None:
-    """End the runner of a server that is no more, if it still runs; nobody else's process."""
+def end_leftover(folder: Path) -> None:
+    """End the runner that a previous server left, but no other process that reuses its pid."""
     try:
         record = json.loads((folder / _PROCESS).read_text(encoding="utf-8"))
     except (FileNotFoundError, ValueError):
         return
     if record["started_at"] and started_at(record["pid"]) == record["started_at"]:
-        end_group(record["pid"], force=True)
+        _end_group(record["pid"], force=True)
+
+
+def _end_group(pid: int, force: bool = False) -> None:
+    """Terminate or kill the process group of `pid`, unless it has ended."""
+    try:
+        os.killpg(pid, signal.SIGKILL if force else signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
+        return

@@ -1,1 +1,1 @@
-"""What the server and the child process of a job tell each other."""
+"""The messages between the server and the child process of a job."""

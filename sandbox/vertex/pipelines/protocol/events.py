@@ -1,6 +1,6 @@
-"""What a runner tells the server and asks it: one JSON object a line, oldest first.
+"""Events and questions of a runner: one JSON object per line, oldest first.
 
-Events carry no times: the server's clock stamps them on arrival.
+Events have no times: the server uses its clock when they arrive.
 """
 
 import json
@@ -21,10 +21,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class TaskEvent:
-    """All that is known of a task now; `state` is a name of PipelineTaskDetail.State.
+    """The current state of a task; `state` is a name of PipelineTaskDetail.State.
 
-    A task that ran well and may be used again has the `cache_key` of what it did, and which of
-    its outputs' URIs are `stored`: something lies there.
+    A successful task that can be cached has its `cache_key`, and in `stored` the URIs of its
+    outputs at which objects exist.
     """
 
     task_id: int
@@ -43,29 +43,29 @@ class TaskEvent:
     stored: list[str] = field(default_factory=list)
 
     def with_inputs(self, values: Mapping[str, Any]) -> "TaskEvent":
-        """The same task, now that its inputs are known."""
+        """The same event with the inputs of the task."""
         return replace(self, inputs=artifacts_of(values), input_parameters=parameters_of(values))
 
 
 @dataclass(frozen=True)
 class RunEvent:
-    """The run is over; no error means that it succeeded."""
+    """The run has ended; without an error it succeeded."""
 
     error: Problem | None = None
 
 
 @dataclass(frozen=True)
 class SlotReleased:
-    """A component is over that was told to begin: the answer to a Question of kind TURN."""
+    """A component that got a slot by a question of kind SLOT has ended."""
 
 
 SLOT = "slot"
-"""The kind of the question that is answered, with null, when a component may begin."""
+"""The kind of the question that is answered, with null, when a component can start."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """Something that only the server knows; it answers with `answer_line` and the same number."""
+    """A question to the server, which answers with `answer_line` and the same number."""
 
     number: int
     kind: str
@@ -76,12 +76,12 @@ Event = TaskEvent | RunEvent | SlotReleased | Question
 
 
 def to_line(event: Event) -> str:
-    """The event as one line, without its newline."""
+    """The event as one line without a newline."""
     return json.dumps({"event": type(event).__name__, **asdict(event)})
 
 
 def from_line(line: str) -> Event:
-    """The event of one line. Raises ValueError for a line that is none."""
+    """The event of a line. Raises ValueError for an invalid line."""
     content = json.loads(line)
     kind = content.pop("event", None)
     if content.get("error"):
@@ -100,10 +100,10 @@ def from_line(line: str) -> Event:
 
 
 def artifacts_from(content: Mapping[str, list[dict[str, Any]]]) -> dict[str, list[Artifact]]:
-    """Artifacts out of their JSON."""
+    """Artifacts by key, from their JSON."""
     return {key: [Artifact(**one) for one in many] for key, many in content.items()}
 
 
 def answer_line(question: Question, answer: Any) -> str:
-    """The answer as one line, without its newline."""
+    """The answer as one line without a newline."""
     return json.dumps({"number": question.number, "answer": answer})

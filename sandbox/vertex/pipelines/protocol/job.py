@@ -1,4 +1,4 @@
-"""What the server gives to a runner: one JSON file in the job's folder."""
+"""The input of a runner: one JSON file in the folder of the job."""
 
 import json
 from dataclasses import asdict, dataclass, field
@@ -12,7 +12,7 @@ FILE = "job.json"
 
 @dataclass(frozen=True)
 class Job:
-    """A pipeline job, checked and ready to run."""
+    """A checked pipeline job."""
 
     name: str
     uid: int
@@ -24,30 +24,30 @@ class Job:
     fail_fast: bool
     labels: dict[str, str]
     failing: list[str] = field(default_factory=list)
-    """The tasks that a test wants to fail."""
+    """The names of tasks that fail on request of a test."""
 
     @property
     def project(self) -> str:
-        """The project's id."""
+        """The id of the project."""
         return self.name.split("/")[1]
 
     @property
     def location(self) -> str:
-        """The location's id."""
+        """The id of the location."""
         return self.name.split("/")[3]
 
     @property
     def id(self) -> str:
-        """The job's own id, the last part of its name."""
+        """The id of the job, the last part of its name."""
         return self.name.split("/")[5]
 
     def write(self, folder: Path) -> None:
-        """Put it where `read` finds it."""
+        """Write the file that `read` reads."""
         (folder / FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")
 
     @staticmethod
     def read(folder: Path) -> "Job":
-        """The job of that folder."""
+        """Read the job of a folder."""
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         content["artifacts"] = {key: Artifact(**one) for key, one in content["artifacts"].items()}
         return Job(**content)

@@ -1,1 +1,1 @@
-"""A pipeline's compiled spec: messages, values, conditions, what is unsupported."""
+"""The compiled spec of a pipeline: messages, values, conditions, unsupported features."""

@@ -1,4 +1,4 @@
-"""What a lightweight Python component asks for, read out of its compiled command."""
+"""Parses the compiled command of a lightweight Python component."""
 
 import shlex
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ _TAKES_A_VALUE = ("--index-url", "--extra-index-url", "--trusted-host", "--find-
 
 @dataclass(frozen=True)
 class Lightweight:
-    """A component's source, its function, and what it wants installed beforehand."""
+    """The source and function of a component, and the packages that it needs."""
 
     source: str
     function: str
@@ -18,14 +18,14 @@ class Lightweight:
 
 
 class NotLightweight(ValueError):
-    """The command is not one that the KFP compiler writes for a lightweight component."""
+    """The command is not that of a lightweight component."""
 
 
 def read(command: Sequence[str], args: Sequence[str]) -> Lightweight:
-    """Take apart a container's command (kfp/dsl/component_factory.py writes it).
+    """Parse the command of a container (written by kfp/dsl/component_factory.py).
 
-    It is `sh -c SCRIPT` (installs packages; absent when there is nothing to install), then
-    `sh -ec SCRIPT SOURCE` (runs kfp.dsl.executor_main). Raises NotLightweight for anything else.
+    It is `sh -c SCRIPT`, which installs packages and is absent without any, and then
+    `sh -ec SCRIPT SOURCE`, which runs kfp.dsl.executor_main. Raises NotLightweight otherwise.
     """
     rest = list(command)
     script = ""

@@ -1,9 +1,9 @@
-"""The conditions that the KFP compiler writes: a small part of CEL, parsed and never eval'ed.
+"""Parses the conditions that the KFP compiler writes, a small part of CEL, without `eval`.
 
-What it can write (kfp/compiler/pipeline_spec_builder.py, `_binary_operations_to_cel_conjunctive`):
-comparisons of two operands, negated as `!(...)` and joined by `&&`, where an operand is
-`inputs.parameter_values['name']`, a number, a string, `true` or `false`, or one of these inside
-`int(...)` or `double(...)`. `||` and further parentheses are read too.
+Source: kfp/compiler/pipeline_spec_builder.py, `_binary_operations_to_cel_conjunctive`. A condition
+has comparisons of two operands, negated as `!(...)` and joined by `&&`; an operand is
+`inputs.parameter_values['name']`, a number, a string, `true` or `false`, or one of these in
+`int(...)` or `double(...)`. The parser accepts `||` and more parentheses, too.
 """
 
 import operator
@@ -37,16 +37,16 @@ _ESCAPES = {"n": "\n", "t": "\t", "r": "\r"}
 
 
 class ConditionError(ValueError):
-    """The condition cannot be read, or its operands cannot be compared."""
+    """The condition cannot be parsed, or its operands cannot be compared."""
 
 
 def parse(text: str) -> Condition:
     """The condition as a function of the task's input parameters.
 
-    Raises ConditionError, here for what cannot be read, and when called for inputs that are
-    missing or of types that cannot be compared (CEL compares like with like only).
+    Raises ConditionError if it cannot be parsed. The function raises ConditionError for missing
+    inputs, and for operands of different types, which CEL does not compare.
     """
-    return _Parser(text).whole()
+    return _Parser(text).condition()
 
 
 class _Parser:
@@ -59,26 +59,26 @@ class _Parser:
         while at < end:
             match = _TOKEN.match(text, at)
             if match is None:
-                raise ConditionError(f"cannot read the condition {text!r} from {text[at:]!r} on")
+                raise ConditionError(f"cannot parse the condition {text!r} from {text[at:]!r} on")
             kind = next(
                 k for k in ("input", "number", "string", "word", "sign") if match[k] is not None
             )
             self.tokens.append((kind, match["name"] if kind == "input" else match[kind]))
             at = match.end()
 
-    def whole(self) -> Condition:
-        condition = self.either()
+    def condition(self) -> Condition:
+        condition = self.disjunction()
         if self.tokens:
             raise self.unexpected()
         return condition
 
-    def either(self) -> Condition:
-        left = self.both()
+    def disjunction(self) -> Condition:
+        left = self.conjunction()
         while self.skip("||"):
-            left = _or(left, self.both())
+            left = _or(left, self.conjunction())
         return left
 
-    def both(self) -> Condition:
+    def conjunction(self) -> Condition:
         left = self.negation()
         while self.skip("&&"):
             left = _and(left, self.negation())
@@ -86,7 +86,7 @@ class _Parser:
 
     def negation(self) -> Condition:
         if self.skip("!"):
-            inner = self.deeper(self.negation)
+            inner = self.nested(self.negation)
             return lambda inputs: not _truth(inner(inputs))
         return self.comparison()
 
@@ -112,19 +112,19 @@ class _Parser:
         if kind == "word" and value in ("true", "false"):
             return lambda _: value == "true"
         if kind == "word" and value in ("int", "double") and self.skip("("):
-            return _cast(int if value == "int" else float, self.closed())
+            return _cast(int if value == "int" else float, self.parenthesized())
         if (kind, value) == ("sign", "("):
-            return self.closed()
+            return self.parenthesized()
         self.tokens.insert(0, (kind, value))
         raise self.unexpected()
 
-    def closed(self) -> Condition:
-        inner = self.deeper(self.either)
+    def parenthesized(self) -> Condition:
+        inner = self.nested(self.disjunction)
         if not self.skip(")"):
             raise self.unexpected()
         return inner
 
-    def deeper(self, part: Callable[[], Condition]) -> Condition:
+    def nested(self, part: Callable[[], Condition]) -> Condition:
         self.depth += 1
         if self.depth > _MAX_DEPTH:
             raise ConditionError(f"the condition is nested more than {_MAX_DEPTH} deep")
@@ -145,7 +145,7 @@ class _Parser:
 
 def _input(inputs: Inputs, name: str) -> Any:
     if name not in inputs:
-        raise ConditionError(f"the condition asks for {name!r}, which has no value")
+        raise ConditionError(f"the condition needs {name!r}, which has no value")
     return inputs[name]
 
 

@@ -1,4 +1,4 @@
-"""A pipeline job's spec: from the Struct of the request to the messages of pipeline_spec.proto."""
+"""The spec of a pipeline job as messages of pipeline_spec.proto."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,14 +8,14 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
 
 class SpecError(ValueError):
-    """The spec is not one of a compiled pipeline; the text says what and where."""
+    """The spec is not a compiled pipeline; the message says what is wrong, and where."""
 
 
 class Spec:
-    """A compiled pipeline, with its executors parsed too (they come as a Struct)."""
+    """A compiled pipeline; its executors, a Struct in the message, are parsed as well."""
 
     def __init__(self, content: dict[str, Any]) -> None:
-        """Raises SpecError for content that pipeline_spec.proto does not know."""
+        """Raises SpecError for content that does not fit pipeline_spec.proto."""
         self.pipeline = ir.PipelineSpec()
         deployment = ir.PipelineDeploymentConfig()
         try:
@@ -33,21 +33,21 @@ class Spec:
         return self.pipeline.root
 
     def component_of(self, task: ir.PipelineTaskSpec) -> ir.ComponentSpec:
-        """The component that a task runs. Raises SpecError when the spec lacks it."""
+        """The component of a task. Raises SpecError if it is missing."""
         name = task.component_ref.name
         if name not in self.pipeline.components:
-            raise SpecError(f"pipelineSpec has no component {name!r}; compile the pipeline anew")
+            raise SpecError(f"pipelineSpec has no component {name!r}; compile the pipeline again")
         return self.pipeline.components[name]
 
     def executor_of(self, component: ir.ComponentSpec) -> ir.PipelineDeploymentConfig.ExecutorSpec:
-        """How a component runs. Raises SpecError when the spec lacks it."""
+        """The executor of a component. Raises SpecError if it is missing."""
         label = component.executor_label
         if label not in self.executors:
-            raise SpecError(f"pipelineSpec has no executor {label!r}; compile the pipeline anew")
+            raise SpecError(f"pipelineSpec has no executor {label!r}; compile the pipeline again")
         return self.executors[label]
 
     def tasks(self) -> Iterator[tuple[str, ir.PipelineTaskSpec]]:
-        """Every task of every graph that the root reaches."""
+        """Every task of every graph below the root, with its name."""
         graphs = [self.root]
         seen: set[str] = set()
         while graphs:
@@ -60,7 +60,7 @@ class Spec:
 
 
 def upstream(task: ir.PipelineTaskSpec) -> set[str]:
-    """The tasks of the same graph that must be over before this one."""
+    """The tasks of the same graph that must end before this one starts."""
     found = set(task.dependent_tasks)
     for parameter in task.inputs.parameters.values():
         found.add(parameter.task_output_parameter.producer_task)

@@ -1,4 +1,4 @@
-"""The `{{$...}}` that the compiler leaves in constants, as in f-strings around a task's output."""
+"""The placeholders `{{$...}}` that the compiler writes into constants, as for f-strings."""
 
 import json
 import re
@@ -11,7 +11,7 @@ _PLACEHOLDER = re.compile(r"\{\{(\$[^}]*)\}\}")
 _INPUT = re.compile(r"\$\.inputs\.parameters\[(['\"])(.+)\1\]")
 _URI = re.compile(r"\$\.inputs\.artifacts\[(['\"])(.+)\1\]\.uri")
 
-# kfp/dsl/__init__.py has the list; the task's own are added by whoever resolves.
+# Source: kfp/dsl/__init__.py.
 JOB_PLACEHOLDERS = (
     "$.pipeline_job_name",
     "$.pipeline_job_resource_name",
@@ -25,7 +25,7 @@ JOB_PLACEHOLDERS = (
 
 
 def unknown_placeholders(constant: Any) -> Iterator[str]:
-    """Those inside a constant that `resolve` would not know."""
+    """The placeholders in a constant that `resolve` does not support."""
     for text in _strings(constant):
         for match in _PLACEHOLDER.finditer(text):
             known = match[1] in JOB_PLACEHOLDERS or _INPUT.fullmatch(match[1])
@@ -34,10 +34,10 @@ def unknown_placeholders(constant: Any) -> Iterator[str]:
 
 
 def resolve(constant: Any, facts: Mapping[str, str], inputs: Mapping[str, Any]) -> Any:
-    """The constant with its placeholders filled in, at any depth.
+    """Replace the placeholders in a constant, at any depth.
 
-    Only what stands in the compiled spec is given here: a value that came in at run time is
-    data, whatever it looks like.
+    Only constants of the compiled spec are resolved: values from run time are data, even if they
+    look like placeholders.
     """
 
     def fill(match: re.Match[str]) -> str:

@@ -1,4 +1,4 @@
-"""What the sandbox cannot run is refused when the job is created, never skipped while it runs."""
+"""Checks a spec when the job is created: unsupported features are refused, never skipped."""
 
 import re
 from collections.abc import Iterator, Mapping
@@ -12,12 +12,12 @@ from sandbox.vertex.pipelines.spec.values import TYPES, plain
 
 SELECTOR = re.compile(r"""parseJson\(string_value\)\[(['"])(?P<key>.+)\1\]""")
 
-# Tasks and outputs become parts of paths; the compiler's names are narrower than this.
+# Names of tasks and outputs become parts of paths; the compiler's names are narrower.
 _FILE = re.compile(r"\w[\w. -]*")
 
 
 def check(spec: Spec) -> None:
-    """Raise SpecError for a spec that is broken, or that needs what the sandbox does not have."""
+    """Raise SpecError for an invalid spec, and for features that the sandbox does not have."""
     if spec.pipeline.schema_version != "2.1.0":
         raise SpecError(
             f"pipelineSpec has schemaVersion {spec.pipeline.schema_version!r} and the sandbox "
@@ -30,8 +30,8 @@ def check(spec: Spec) -> None:
     for name, artifact in spec.root.input_definitions.artifacts.items():
         if artifact.is_artifact_list:
             raise SpecError(
-                f"the pipeline takes a list of artifacts as its input {name!r}, and a job can be "
-                "given one artifact a name: take them one by one"
+                f"the pipeline has a list of artifacts as its input {name!r}, and a job can have "
+                "one artifact per name: declare one input for each"
             )
     _check_order(spec.root.dag.tasks)
     _check_depth(spec)
@@ -49,12 +49,12 @@ def _problems(
     outputs = component.output_definitions
     for path in (name, *outputs.parameters, *outputs.artifacts):
         if not _FILE.fullmatch(path):
-            yield f"has the name {path!r}, of which no file can be made"
+            yield f"has the name {path!r}, which is not a valid file name"
     if task.trigger_policy.condition:
         try:
             condition.parse(task.trigger_policy.condition)
         except condition.ConditionError as error:
-            yield f"has a condition that the sandbox does not know: {error}"
+            yield f"has an unsupported condition: {error}"
     if task.caching_options.cache_key:
         yield "has a cache key of its own (set_caching_options), which the sandbox does not have"
     if task.WhichOneof("iterator") and not component.HasField("dag"):
@@ -66,7 +66,7 @@ def _problems(
     for key, parameter in task.inputs.parameters.items():
         selector = parameter.parameter_expression_selector
         if selector and not SELECTOR.fullmatch(selector):
-            yield f"selects {selector!r} of its input {key!r}, which the sandbox does not know"
+            yield f"selects {selector!r} of its input {key!r}, which the sandbox does not have"
         runtime = parameter.runtime_value
         if runtime.WhichOneof("value") in ("constant_value", "runtime_parameter"):
             yield f"has its input {key!r} in the form of kfp 1: compile the pipeline with kfp 2"
@@ -106,28 +106,28 @@ def _executor_problems(spec: Spec, component: ir.ComponentSpec) -> Iterator[str]
 
 
 def _check_depth(spec: Spec) -> None:
-    """Refuse a pipeline that contains itself."""
-    inside: dict[str, set[str]] = {}
+    """Refuse components that contain each other."""
+    parts: dict[str, set[str]] = {}
     for name, component in spec.pipeline.components.items():
         tasks = component.dag.tasks.values()
-        inside[name] = {task.component_ref.name for task in tasks} & spec.pipeline.components.keys()
-    while inside:
-        flat = [name for name, parts in inside.items() if not parts & inside.keys()]
+        parts[name] = {task.component_ref.name for task in tasks} & spec.pipeline.components.keys()
+    while parts:
+        flat = [name for name, inner in parts.items() if not inner & parts.keys()]
         if not flat:
-            raise SpecError(f"the components {sorted(inside)} contain each other")
+            raise SpecError(f"the components {sorted(parts)} contain each other")
         for name in flat:
-            del inside[name]
+            del parts[name]
 
 
 def _check_order(tasks: Mapping[str, ir.PipelineTaskSpec]) -> None:
-    """Refuse tasks that would wait forever."""
-    left = {name: upstream(task) for name, task in tasks.items()}
-    for name, needs in left.items():
-        for missing in needs - left.keys():
-            raise SpecError(f"task {name!r} waits for a task {missing!r} that is not beside it")
-    while left:
-        ready = [name for name, needs in left.items() if not needs & left.keys()]
+    """Refuse tasks that wait for each other or for unknown tasks."""
+    remaining = {name: upstream(task) for name, task in tasks.items()}
+    for name, needs in remaining.items():
+        for missing in needs - remaining.keys():
+            raise SpecError(f"task {name!r} waits for a task {missing!r} that is not in its graph")
+    while remaining:
+        ready = [name for name, needs in remaining.items() if not needs & remaining.keys()]
         if not ready:
-            raise SpecError(f"the tasks {sorted(left)} wait for each other")
+            raise SpecError(f"the tasks {sorted(remaining)} wait for each other")
         for name in ready:
-            del left[name]
+            del remaining[name]

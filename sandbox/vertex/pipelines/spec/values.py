@@ -1,4 +1,4 @@
-"""Values that flow along a pipeline's edges: plain JSON values for parameters, and artifacts."""
+"""Values of inputs and outputs: JSON values for parameters, and artifacts."""
 
 import math
 from collections.abc import Mapping
@@ -13,7 +13,7 @@ TYPES = ir.ParameterType.ParameterTypeEnum
 
 @dataclass(frozen=True)
 class Artifact:
-    """An artifact as components see it; `name` is its resource name, `key` the output's name."""
+    """An artifact; `name` is its resource name, `key` the name of the output."""
 
     key: str
     name: str
@@ -21,7 +21,7 @@ class Artifact:
     type: dict[str, Any]
     metadata: dict[str, Any] = field(default_factory=dict)
 
-    def as_executor_sees_it(self) -> dict[str, Any]:
+    def to_executor_json(self) -> dict[str, Any]:
         """A RuntimeArtifact of pipeline_spec.proto, as JSON."""
         return {
             "name": self.name,
@@ -31,38 +31,38 @@ class Artifact:
         }
 
     def with_result(self, uri: str, metadata: dict[str, Any]) -> "Artifact":
-        """The same artifact after its component ran, which may have set both."""
+        """The artifact with the URI, if any, and metadata that its component set."""
         return replace(self, uri=uri or self.uri, metadata=metadata)
 
 
 class ArtifactList(list[Artifact]):
-    """Several artifacts as one value, as dsl.Collected makes them; there may be none."""
+    """A list of artifacts, such as dsl.Collected produces, as one value; it may be empty."""
 
 
 def plain(value: struct_pb2.Value) -> Any:
-    """A protobuf Value as a JSON value; whole numbers inside lists and structs are ints again."""
-    return whole_numbers(json_format.MessageToDict(value))
+    """A protobuf Value as a JSON value, with integers restored at any depth."""
+    return restore_integers(json_format.MessageToDict(value))
 
 
-def whole_numbers(value: Any) -> Any:
-    """3.0 becomes 3, at any depth: a Struct knows doubles only (struct.proto)."""
+def restore_integers(value: Any) -> Any:
+    """Convert 3.0 to 3, at any depth: a Struct has only doubles (struct.proto)."""
     match value:
         case float() if value.is_integer():
             return int(value)
         case list():
-            return [whole_numbers(item) for item in value]
+            return [restore_integers(item) for item in value]
         case dict():
-            return {key: whole_numbers(item) for key, item in value.items()}
+            return {key: restore_integers(item) for key, item in value.items()}
         case _:
             return value
 
 
 class WrongType(ValueError):
-    """The value is not of the parameter's type; its text says what was wanted."""
+    """The value does not have the type of the parameter; the message names both."""
 
 
 def typed(value: Any, kind: int) -> Any:
-    """The value as a parameter of that type has it. Raises WrongType."""
+    """The value in the type of a parameter. Raises WrongType."""
     number = isinstance(value, int | float) and not isinstance(value, bool)
     match kind:
         case TYPES.NUMBER_INTEGER if number and math.isfinite(value) and value == int(value):
@@ -74,10 +74,10 @@ def typed(value: Any, kind: int) -> Any:
         case TYPES.BOOLEAN if isinstance(value, bool):
             return value
         case TYPES.LIST if isinstance(value, list):
-            return whole_numbers(value)
+            return restore_integers(value)
         case TYPES.STRUCT | TYPES.TASK_FINAL_STATUS if isinstance(value, dict):
-            return whole_numbers(value)
-    raise WrongType(f"wants {TYPES.Name(kind)} and got {value!r}")
+            return restore_integers(value)
+    raise WrongType(f"needs {TYPES.Name(kind)} and got {value!r}")
 
 
 def artifacts_of(values: Mapping[str, Any]) -> dict[str, list[Artifact]]:

@@ -1,4 +1,4 @@
-"""DeployModel and UndeployModel, through Google's client."""
+"""DeployModel and UndeployModel, with Google's client."""
 
 import random
 import socket
@@ -23,7 +23,7 @@ def status_of(error: exceptions.GoogleAPICallError) -> str:
     return error.response.json()["error"]["status"]
 
 
-def test_deploy_fills_in_what_the_service_knows(vertex: Any, bucket: Any) -> None:
+def test_a_deploy_fills_in_output_fields(vertex: Any, bucket: Any) -> None:
     endpoint = vertex.endpoint()
     uploaded = vertex.upload(bucket.put_constant(1), model_id="m")
 
@@ -44,7 +44,7 @@ def test_deploy_fills_in_what_the_service_knows(vertex: Any, bucket: Any) -> Non
     assert (back.endpoint, back.deployed_model_id) == (endpoint.name, deployed.id)
 
 
-def test_a_deploy_is_seen_only_when_it_is_done(vertex: Any, bucket: Any) -> None:
+def test_a_deploy_is_visible_only_when_it_is_done(vertex: Any, bucket: Any) -> None:
     endpoint = vertex.endpoint()
     model = vertex.upload(bucket.put_constant(1)).model
     operation = vertex.deploy(endpoint.name, model, {"0": 100}, id="7")
@@ -60,7 +60,7 @@ def test_a_deploy_is_seen_only_when_it_is_done(vertex: Any, bucket: Any) -> None
     assert operation.metadata.deployment_stage == types.DeploymentStage.SUCCESSFULLY_DEPLOYED
 
 
-def test_an_empty_split_leaves_the_traffic_as_it_is(vertex: Any, pair: Any) -> None:
+def test_an_empty_split_does_not_change_the_traffic(vertex: Any, pair: Any) -> None:
     endpoint, model = pair
     vertex.finish(vertex.deploy(endpoint, f"{model}@2", {}, id="3"))
     after = vertex.endpoints.get_endpoint(name=endpoint)
@@ -69,7 +69,7 @@ def test_an_empty_split_leaves_the_traffic_as_it_is(vertex: Any, pair: Any) -> N
 
 
 @pytest.mark.parametrize(
-    ("split", "why"),
+    ("split", "message"),
     [
         ({"0": 99}, "sums to 99"),
         ({"0": 101}, "outside 0 to 100"),
@@ -78,20 +78,22 @@ def test_an_empty_split_leaves_the_traffic_as_it_is(vertex: Any, pair: Any) -> N
         ({"3": 100}, "names 3"),
     ],
 )
-def test_wrong_splits_are_refused(vertex: Any, pair: Any, split: dict[str, int], why: str) -> None:
+def test_invalid_splits_are_refused(
+    vertex: Any, pair: Any, split: dict[str, int], message: str
+) -> None:
     endpoint, model = pair
-    with pytest.raises(exceptions.BadRequest, match=why) as refused:
+    with pytest.raises(exceptions.BadRequest, match=message) as refused:
         vertex.deploy(endpoint, model, split, id="3")
     assert status_of(refused.value) == "INVALID_ARGUMENT"
 
 
 @pytest.mark.parametrize("wrong", ["0", "a", "12345678901", "-1", "1 "])
-def test_wrong_deployed_ids_are_refused(vertex: Any, pair: Any, wrong: str) -> None:
+def test_invalid_deployed_ids_are_refused(vertex: Any, pair: Any, wrong: str) -> None:
     with pytest.raises(exceptions.BadRequest, match="1 to 10 digits"):
         vertex.deploy(*pair, {}, id=wrong)
 
 
-def test_a_taken_deployed_id_is_refused(vertex: Any, pair: Any) -> None:
+def test_a_deployed_id_in_use_is_refused(vertex: Any, pair: Any) -> None:
     with pytest.raises(exceptions.Conflict, match="already exists") as refused:
         vertex.deploy(*pair, {}, id="1")
     assert status_of(refused.value) == "ALREADY_EXISTS"
@@ -116,7 +118,7 @@ def test_deploy_needs_an_artifact(vertex: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("resources", "why"),
+    ("resources", "message"),
     [
         ({"dedicated_resources": None}, "machine_type is required"),
         ({"dedicated_resources": None, "automatic_resources": {}}, "machine_type is required"),
@@ -136,12 +138,14 @@ def test_deploy_needs_an_artifact(vertex: Any) -> None:
         ),
     ],
 )
-def test_deploy_needs_machines(vertex: Any, pair: Any, resources: Any, why: str) -> None:
-    with pytest.raises(exceptions.BadRequest, match=why):
+def test_a_deploy_needs_dedicated_resources(
+    vertex: Any, pair: Any, resources: Any, message: str
+) -> None:
+    with pytest.raises(exceptions.BadRequest, match=message):
         vertex.deploy(*pair, {}, **resources)
 
 
-def test_shared_machines_are_not_there(vertex: Any, pair: Any) -> None:
+def test_shared_resources_are_refused(vertex: Any, pair: Any) -> None:
     with pytest.raises(exceptions.MethodNotImplemented, match="shared_resources"):
         vertex.deploy(*pair, {}, dedicated_resources=None, shared_resources="pool")
 
@@ -164,7 +168,7 @@ def _other_version(bucket: Any) -> str:
         LinearRegression.__getstate__,
     )
     try:
-        return bucket.put_model("old", model)
+        return bucket.put_model("other-version", model)
     finally:
         LinearRegression.__getstate__ = before
 
@@ -181,10 +185,10 @@ def _cannot_predict(bucket: Any) -> str:
         (_other_version, f"{IMAGE}.1-6:latest", "InconsistentVersionWarning"),
         (_cannot_predict, f"{IMAGE}.1-6:latest", "cannot predict"),
         (_no_file, f"{IMAGE}.1-5:latest", "scikit-learn 1.5"),
-        (_no_file, "us-docker.pkg.dev/me/mine:latest", "no image but sklearn-cpu"),
+        (_no_file, "us-docker.pkg.dev/own/image:latest", "only the image sklearn-cpu"),
     ],
 )
-def test_a_model_that_does_not_load_changes_nothing(
+def test_a_model_that_cannot_be_loaded_changes_nothing(
     vertex: Any, pair: Any, bucket: Any, artifact: Any, image: str, cause: str
 ) -> None:
     endpoint, _ = pair
@@ -201,14 +205,14 @@ def test_a_model_that_does_not_load_changes_nothing(
     assert operation.metadata.deployment_stage == types.DeploymentStage.FAILED_TO_DEPLOY
 
 
-def test_without_its_storage_a_deploy_fails_soon() -> None:
+def test_a_deploy_without_storage_fails_soon() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
-        nobody = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        unused = f"http://127.0.0.1:{listener.getsockname()[1]}"
     with pytest.raises(FailedPrecondition, match="cannot be read"):
-        Artifacts(nobody, "demo").load("gs://artifacts/any", f"{IMAGE}.1-6:latest")
+        Artifacts(unused, "demo").load("gs://artifacts/any", f"{IMAGE}.1-6:latest")
 
 
-def test_one_change_of_models_at_a_time(vertex: Any, pair: Any) -> None:
+def test_one_deploy_or_undeploy_at_a_time(vertex: Any, pair: Any) -> None:
     endpoint, model = pair
     running = vertex.deploy(endpoint, f"{model}@2", {}, id="3")
     for start in (
@@ -225,7 +229,7 @@ def test_one_change_of_models_at_a_time(vertex: Any, pair: Any) -> None:
     vertex.finish(running)
 
 
-def test_whatever_many_callers_do_the_split_is_sound(own_vertex: Any, bucket: Any) -> None:
+def test_concurrent_calls_keep_the_split_valid(own_vertex: Any, bucket: Any) -> None:
     vertex = own_vertex
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1)).model
@@ -271,7 +275,7 @@ def test_whatever_many_callers_do_the_split_is_sound(own_vertex: Any, bucket: An
     assert set(outcomes) <= {"done", "BadRequest", "NotFound", "Conflict"}
 
 
-def test_an_update_during_an_undeploy_cannot_leave_traffic_without_a_model(
+def test_an_update_during_an_undeploy_cannot_route_traffic_to_a_missing_model(
     vertex: Any, pair: Any
 ) -> None:
     endpoint, _ = pair
@@ -285,9 +289,7 @@ def test_an_update_during_an_undeploy_cannot_leave_traffic_without_a_model(
     assert [one.id for one in after.deployed_models] == ["1", "2"]
 
 
-def test_a_model_with_traffic_leaves_only_when_its_share_is_given_away(
-    vertex: Any, pair: Any
-) -> None:
+def test_a_model_with_traffic_is_undeployed_only_with_a_new_split(vertex: Any, pair: Any) -> None:
     endpoint, _ = pair
 
     def undeploy(split: dict[str, int]) -> Any:
@@ -311,12 +313,12 @@ def test_a_model_with_traffic_leaves_only_when_its_share_is_given_away(
     assert [one.id for one in after.deployed_models] == ["1"]
 
 
-def test_the_last_model_takes_the_split_along(vertex: Any, pair: Any) -> None:
+def test_after_the_last_undeploy_the_split_is_empty(vertex: Any, pair: Any) -> None:
     endpoint, model = pair
-    for gone, split in (("2", {"1": 100}), ("1", {})):
+    for removed, split in (("2", {"1": 100}), ("1", {})):
         vertex.finish(
             vertex.endpoints.undeploy_model(
-                endpoint=endpoint, deployed_model_id=gone, traffic_split=split
+                endpoint=endpoint, deployed_model_id=removed, traffic_split=split
             )
         )
     after = vertex.endpoints.get_endpoint(name=endpoint)

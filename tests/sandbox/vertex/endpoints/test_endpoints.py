@@ -1,4 +1,4 @@
-"""Endpoints: made, found, changed, deleted, through Google's client."""
+"""Endpoints, with Google's client: create, get, list, update, delete."""
 
 import threading
 from typing import Any
@@ -19,13 +19,13 @@ def test_create_and_get(vertex: Any) -> None:
     assert vertex.endpoints.get_endpoint(name=endpoint.name) == endpoint
 
 
-def test_an_id_is_made_when_none_is_given(vertex: Any) -> None:
+def test_an_id_is_generated_by_default(vertex: Any) -> None:
     start = vertex.endpoints.create_endpoint
     endpoint = vertex.finish(start(parent=vertex.parent, endpoint={"display_name": "x"}))
     assert len(endpoint.name.rpartition("/")[2]) == 19
 
 
-def test_the_projects_number_is_as_good_as_its_id(vertex: Any) -> None:
+def test_the_project_number_and_id_are_equivalent(vertex: Any) -> None:
     endpoint = vertex.endpoint()
     assert endpoint.name.startswith("projects/100000000001/")
     by_id = endpoint.name.replace("projects/100000000001", "projects/demo")
@@ -34,7 +34,7 @@ def test_the_projects_number_is_as_good_as_its_id(vertex: Any) -> None:
     assert found == endpoint
 
 
-def test_a_taken_id_is_refused_also_while_it_is_being_made(vertex: Any) -> None:
+def test_an_id_in_use_is_refused_also_while_it_is_being_created(vertex: Any) -> None:
     def start() -> Any:
         return vertex.endpoints.create_endpoint(
             parent=vertex.parent, endpoint={"display_name": "x"}, endpoint_id="x"
@@ -67,7 +67,7 @@ def test_a_taken_id_is_refused_also_while_it_is_being_made(vertex: Any) -> None:
         ),
     ],
 )
-def test_wrong_endpoints_are_refused(
+def test_invalid_endpoints_are_refused(
     vertex: Any, endpoint: Any, endpoint_id: str, why: str
 ) -> None:
     with pytest.raises(exceptions.BadRequest, match=why) as refused:
@@ -77,7 +77,7 @@ def test_wrong_endpoints_are_refused(
     assert status_of(refused.value) == "INVALID_ARGUMENT"
 
 
-def test_what_one_machine_cannot_do_is_refused(vertex: Any) -> None:
+def test_networks_and_encryption_are_refused(vertex: Any) -> None:
     for field, value in (("network", "x"), ("dedicated_endpoint_enabled", True)):
         with pytest.raises(exceptions.MethodNotImplemented, match=field):
             vertex.endpoints.create_endpoint(
@@ -99,13 +99,13 @@ def test_list(vertex: Any) -> None:
     assert names(filter='display_name="a"') == ["a"]
     assert names(filter="endpoint=c") == ["c"]
     assert names(filter='labels.x="1" AND displayName!="b"') == ["a"]
-    # Two pages: the client asks for the second one by itself.
+    # Two pages: the client requests the second one automatically.
     assert names(page_size=2, order_by="display_name") == ["a", "b", "c"]
     with pytest.raises(exceptions.BadRequest, match="Invalid filter"):
         names(filter="colour=red")
 
 
-def test_a_read_mask_keeps_only_what_it_names(vertex: Any) -> None:
+def test_a_read_mask_keeps_only_its_fields(vertex: Any) -> None:
     endpoint = vertex.endpoint(labels={"x": "1"})
     (found,) = vertex.endpoints.list_endpoints(
         request={"parent": vertex.parent, "read_mask": {"paths": ["name", "labels"]}}
@@ -120,7 +120,7 @@ def test_a_read_mask_keeps_only_what_it_names(vertex: Any) -> None:
         )
 
 
-def test_update_changes_what_the_mask_names_and_nothing_else(vertex: Any, pair: Any) -> None:
+def test_an_update_changes_only_the_fields_of_the_mask(vertex: Any, pair: Any) -> None:
     name, _ = pair
     before = vertex.endpoints.get_endpoint(name=name)
     after = vertex.endpoints.update_endpoint(
@@ -144,7 +144,7 @@ def test_update_changes_what_the_mask_names_and_nothing_else(vertex: Any, pair: 
     assert not cleared.labels
 
 
-def test_an_etag_lets_only_the_first_of_two_writers_through(vertex: Any) -> None:
+def test_of_two_writes_with_an_etag_the_second_is_refused(vertex: Any) -> None:
     endpoint = vertex.endpoint()
 
     def write(etag: str, description: str) -> Any:
@@ -162,7 +162,7 @@ def test_an_etag_lets_only_the_first_of_two_writers_through(vertex: Any) -> None
     assert write("", "blind").description == "blind"
 
 
-def test_no_write_is_lost_among_many_with_etags(vertex: Any) -> None:
+def test_concurrent_writes_with_etags_lose_no_update(vertex: Any) -> None:
     name = vertex.endpoint(labels={"count": "0"}).name
 
     def add_one() -> None:
@@ -197,7 +197,7 @@ def test_no_write_is_lost_among_many_with_etags(vertex: Any) -> None:
         ({"traffic_split": {"1": 200, "2": -100}}, ["traffic_split"], "outside"),
     ],
 )
-def test_wrong_updates_change_nothing(
+def test_invalid_updates_change_nothing(
     vertex: Any, pair: Any, fields: Any, paths: list[str], why: str
 ) -> None:
     name, _ = pair
@@ -209,7 +209,7 @@ def test_wrong_updates_change_nothing(
     assert vertex.endpoints.get_endpoint(name=name) == before
 
 
-def test_delete_needs_an_empty_endpoint(vertex: Any, pair: Any) -> None:
+def test_only_an_empty_endpoint_can_be_deleted(vertex: Any, pair: Any) -> None:
     full, _ = pair
     with pytest.raises(exceptions.BadRequest, match="2 DeployedModels") as refused:
         vertex.endpoints.delete_endpoint(name=full)
@@ -221,7 +221,7 @@ def test_delete_needs_an_empty_endpoint(vertex: Any, pair: Any) -> None:
         vertex.endpoints.get_endpoint(name=empty)
     with pytest.raises(exceptions.NotFound):
         vertex.endpoints.delete_endpoint(name=empty)
-    # The id is free again.
+    # The id can be reused.
     vertex.endpoint("empty")
 
 

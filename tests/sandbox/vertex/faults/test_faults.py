@@ -1,4 +1,4 @@
-"""Faults on demand: what was asked for happens, once, and is written down."""
+"""Faults on demand, and the records of calls and traffic."""
 
 import threading
 from pathlib import Path
@@ -51,7 +51,7 @@ def split(vertex: Any, endpoint: str, wanted: dict[str, int], **more: Any) -> An
     ],
 )
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_call_is_answered_with_an_error(
+def test_a_call_fails_with_an_error(
     vertex: Any, faults: Faults, pair: Any, status: str, raised: Any, when: str
 ) -> None:
     endpoint, _ = pair
@@ -59,7 +59,7 @@ def test_a_call_is_answered_with_an_error(
     with pytest.raises(raised) as refused:
         split(vertex, endpoint, {"1": 100})
     error = refused.value.response.json()["error"]
-    assert (error["status"], error["message"]) == (status, f"A test asked for {status} here.")
+    assert (error["status"], error["message"]) == (status, f"A test requested {status} here.")
     after = vertex.endpoints.get_endpoint(name=endpoint).traffic_split
     assert after == ({"1": 90, "2": 10} if when == "before" else {"1": 100})
     split(vertex, endpoint, {"2": 100})
@@ -70,7 +70,7 @@ def test_a_call_is_answered_with_an_error(
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_the_connection_is_dropped(vertex: Any, faults: Faults, pair: Any, when: str) -> None:
+def test_the_connection_is_closed(vertex: Any, faults: Faults, pair: Any, when: str) -> None:
     endpoint, model = pair
     faults.drop("deploy_model", when=when)
     with pytest.raises(requests.exceptions.ConnectionError):
@@ -87,7 +87,7 @@ def test_the_connection_is_dropped(vertex: Any, faults: Faults, pair: Any, when:
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
-def test_a_call_hangs_until_the_client_gives_up(
+def test_a_call_hangs_until_the_client_disconnects(
     vertex: Any, faults: Faults, pair: Any, when: str
 ) -> None:
     endpoint, _ = pair
@@ -98,7 +98,7 @@ def test_a_call_hangs_until_the_client_gives_up(
     assert after == ({"1": 90, "2": 10} if when == "before" else {"1": 100})
 
 
-def test_a_call_that_hangs_is_let_go(vertex: Any, faults: Faults) -> None:
+def test_a_call_that_hangs_is_released(vertex: Any, faults: Faults) -> None:
     endpoint = vertex.endpoint().name
     faults.hang("get_endpoint")
     over: list[BaseException] = []
@@ -120,7 +120,7 @@ def test_a_call_that_hangs_is_let_go(vertex: Any, faults: Faults) -> None:
     assert len(over) == 1
 
 
-def test_the_second_call_of_three_on_one_resource(vertex: Any, faults: Faults) -> None:
+def test_a_fault_hits_the_nth_call_on_a_resource(vertex: Any, faults: Faults) -> None:
     one, other = vertex.endpoint("one").name, vertex.endpoint("other").name
     faults.answer("get_endpoint", "UNAVAILABLE", resource="*/one", nth=2)
 
@@ -136,17 +136,17 @@ def test_the_second_call_of_three_on_one_resource(vertex: Any, faults: Faults) -
     assert [call["resource"] for call in calls] == [one] * 3
 
 
-def test_more_than_once_and_whatever_the_method(vertex: Any, faults: Faults) -> None:
+def test_a_fault_may_hit_several_calls_of_any_method(vertex: Any, faults: Faults) -> None:
     name = vertex.endpoint().name
     faults.answer("*", "ABORTED", times=2)
     assert [vertex.http.get(f"/v1/{name}").status_code for _ in range(3)] == [409, 409, 200]
 
 
-def test_what_is_to_be_made_has_its_name(vertex: Any, faults: Faults) -> None:
-    faults.answer("create_endpoint", "UNAVAILABLE", resource="*/endpoints/mine")
+def test_a_create_call_has_the_name_of_the_new_resource(vertex: Any, faults: Faults) -> None:
+    faults.answer("create_endpoint", "UNAVAILABLE", resource="*/endpoints/new")
     vertex.endpoint("yours")
     with pytest.raises(exceptions.ServiceUnavailable):
-        vertex.endpoint("mine")
+        vertex.endpoint("new")
 
 
 @pytest.mark.parametrize("when", ["before", "after"])
@@ -198,11 +198,11 @@ def test_a_task_of_the_next_job_fails(
     assert over.state == types.PipelineState.PIPELINE_STATE_FAILED
     assert (states["train"], states["gate"]) == ("SUCCEEDED", "FAILED")
     (gate,) = (one for one in over.job_detail.task_details if one.task_name == "gate")
-    assert "A test asked for this failure" in gate.error.message
+    assert "A test requested this failure" in gate.error.message
     assert not faults.armed()
 
 
-def test_every_split_that_was_live_is_known(vertex: Any, faults: Faults, pair: Any) -> None:
+def test_every_traffic_split_is_recorded(vertex: Any, faults: Faults, pair: Any) -> None:
     endpoint, _ = pair
     vertex.endpoints.update_endpoint(
         endpoint={"name": endpoint, "traffic_split": {"2": 100}, "labels": {"champion": "2"}},
@@ -224,7 +224,7 @@ def test_every_split_that_was_live_is_known(vertex: Any, faults: Faults, pair: A
     assert faults.traffic(endpoint=f"{endpoint}-2") == []
 
 
-def test_the_record_of_traffic_outlives_the_server(tmp_path: Path, bucket: Any) -> None:
+def test_the_traffic_history_survives_a_restart(tmp_path: Path, bucket: Any) -> None:
     server = Vertex(tmp_path, bucket.host, faults=True)
     try:
         endpoint = server.endpoint().name
@@ -238,7 +238,7 @@ def test_the_record_of_traffic_outlives_the_server(tmp_path: Path, bucket: Any) 
         again.close()
     finally:
         server.stop()
-    # Loaded again by the first request, so ready it is.
+    # The first request loads it again, so it counts as ready.
     assert [(one["traffic_split"], one["ready"]) for one in traffic] == [
         ({}, []),
         ({"1": 100}, ["1"]),
@@ -247,7 +247,7 @@ def test_the_record_of_traffic_outlives_the_server(tmp_path: Path, bucket: Any) 
     ]
 
 
-def test_what_unsound_means() -> None:
+def test_unsound_splits_are_found() -> None:
     entry = {"endpoint": "e", "ready": ["1"]}
     assert not unsound([{**entry, "traffic_split": {"1": 100, "2": 0}}])
     assert "not ready" in unsound([{**entry, "traffic_split": {"1": 90, "2": 10}}])[0]
@@ -283,11 +283,14 @@ def test_records_are_cleared(vertex: Any, faults: Faults) -> None:
         ({"fault": "answer", "method": "deploy_model", "status": 503}, "UNAVAILABLE"),
         ({"fault": "delay", "method": "deploy_model", "seconds": -1}, "seconds is -1"),
         ({"fault": "delay_operation", "method": "get_model", "seconds": 1}, "no operation"),
-        ({"fault": "fail_task", "task": "train", "method": "deploy_model"}, "A task fails in"),
+        (
+            {"fault": "fail_task", "task": "train", "method": "deploy_model"},
+            "needs the method create_pipeline_job",
+        ),
         ({"fault": "fail_task"}, "needs the field 'task'"),
     ],
 )
-def test_bad_descriptions_are_refused(fault: dict[str, Any], what: str) -> None:
+def test_invalid_descriptions_are_refused(fault: dict[str, Any], what: str) -> None:
     with pytest.raises(InvalidArgument) as refused:
         parse(fault, METHODS)
     assert what in refused.value.message
@@ -295,7 +298,7 @@ def test_bad_descriptions_are_refused(fault: dict[str, Any], what: str) -> None:
     assert refused.value.message.rstrip("?.") + refused.value.message[-1] == refused.value.message
 
 
-def test_the_server_refuses_bad_descriptions(vertex: Any, faults: Faults) -> None:
+def test_the_server_refuses_invalid_descriptions(vertex: Any, faults: Faults) -> None:
     with pytest.raises(ValueError, match="did you mean deploy_model"):
         faults.drop("deploymodel")
     assert vertex.http.post("/sandbox/faults", content=b"{").status_code == 400
@@ -304,7 +307,7 @@ def test_the_server_refuses_bad_descriptions(vertex: Any, faults: Faults) -> Non
     assert not faults.armed()
 
 
-def test_web_pages_cannot_ask_for_faults(vertex: Any, faults: Faults) -> None:
+def test_web_pages_cannot_request_faults(vertex: Any, faults: Faults) -> None:
     fault = {"fault": "drop", "method": "deploy_model"}
     for headers in ({"origin": "http://evil.example"}, {"host": "evil.example"}):
         answer = vertex.http.post("/sandbox/faults", json=fault, headers=headers)
@@ -324,9 +327,7 @@ def test_faults_are_off_by_default(own_vertex: Any) -> None:
     times=st.integers(1, 5),
     calls=st.lists(st.tuples(st.sampled_from(["a", "b"]), st.sampled_from(["x/1", "y/1"]))),
 )
-def test_the_nth_and_the_next_times_are_hit(
-    nth: int, times: int, calls: list[tuple[str, str]]
-) -> None:
+def test_nth_and_times_select_the_calls(nth: int, times: int, calls: list[tuple[str, str]]) -> None:
     armed = [Armed("1", Fault("drop", "a", "x/*", nth, times))]
     hits = []
     for number, (method, resource) in enumerate(calls):
@@ -337,7 +338,7 @@ def test_the_nth_and_the_next_times_are_hit(
     assert bool(armed) == (len(matching) < nth - 1 + times)
 
 
-def test_a_location_is_copied(vertex: Any, faults: Faults, pair: Any) -> None:
+def test_a_snapshot_copies_a_location(vertex: Any, faults: Faults, pair: Any) -> None:
     endpoint, model = pair
     here = vertex.parent.rpartition("/")[2]
     there = "z" * len(here)
@@ -355,5 +356,5 @@ def test_a_location_is_copied(vertex: Any, faults: Faults, pair: Any) -> None:
     assert vertex.endpoints.get_endpoint(name=endpoint).traffic_split == {"1": 90, "2": 10}
     with pytest.raises(httpx.HTTPStatusError):
         faults.copy(here, here + "longer")
-    with pytest.raises(httpx.HTTPStatusError):  # It is not empty any more.
+    with pytest.raises(httpx.HTTPStatusError):  # The target is not empty any more.
         faults.copy(here, there)

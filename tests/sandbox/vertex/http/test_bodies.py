@@ -1,4 +1,4 @@
-"""The type and the encoding of a body: what Google's front end does not take is refused."""
+"""Content types and encodings of request bodies."""
 
 import gzip
 import json
@@ -22,13 +22,13 @@ def predict(vertex: Any, endpoint: str, body: bytes, headers: dict[str, str]) ->
     return vertex.http.post(f"/v1/{endpoint}:predict", content=body, headers=headers)
 
 
-def refused(answer: Any) -> str:
-    error = answer.json()["error"]
-    assert (answer.status_code, error["status"]) == (400, "INVALID_ARGUMENT"), answer.text
+def refused(response: Any) -> str:
+    error = response.json()["error"]
+    assert (response.status_code, error["status"]) == (400, "INVALID_ARGUMENT"), response.text
     return str(error["message"])
 
 
-def test_what_curl_sends_unless_it_is_given_a_type_is_refused(vertex: Any, pair: Any) -> None:
+def test_the_default_content_type_of_curl_is_refused(vertex: Any, pair: Any) -> None:
     message = refused(predict(vertex, pair[0], BODY, {"Content-Type": FORM}))
     assert message.startswith(f"Invalid JSON payload received. Unknown name '{BODY.decode()}': ")
     assert "send it with the header Content-Type: application/json" in message
@@ -40,7 +40,7 @@ def test_what_curl_sends_unless_it_is_given_a_type_is_refused(vertex: Any, pair:
     "kind",
     [None, "", "text/plain", "multipart/form-data; boundary=x", "application/jsonx", FORM, "json"],
 )
-def test_a_body_that_is_not_said_to_be_json_is_refused(vertex: Any, pair: Any, kind: Any) -> None:
+def test_another_content_type_is_refused(vertex: Any, pair: Any, kind: Any) -> None:
     headers = {} if kind is None else {"Content-Type": kind}
     message = refused(predict(vertex, pair[0], BODY, headers))
     assert "Content-Type: application/json" in message
@@ -52,18 +52,18 @@ def test_a_body_that_is_not_said_to_be_json_is_refused(vertex: Any, pair: Any, k
 
 
 @pytest.mark.parametrize("kind", ["application/json", "Application/JSON ;charset=UTF-8"])
-def test_json_by_any_spelling(vertex: Any, pair: Any, kind: str) -> None:
+def test_content_types_of_json_are_accepted(vertex: Any, pair: Any, kind: str) -> None:
     assert predict(vertex, pair[0], BODY, {"Content-Type": kind}).status_code == 200
 
 
-def test_no_body_needs_no_type(vertex: Any) -> None:
+def test_an_empty_body_needs_no_content_type(vertex: Any) -> None:
     path = f"/v1/{vertex.parent}/pipelineJobs/none:cancel"
     for headers in ({}, {"Content-Type": FORM}):
         assert vertex.http.post(path, content=b"", headers=headers).status_code == 404
 
 
-def test_what_is_not_googles_needs_no_type(vertex: Any, pair: Any) -> None:
-    """As curl sends it; raw prediction takes whatever the container does."""
+def test_other_paths_need_no_content_type(vertex: Any, pair: Any) -> None:
+    """With curl's default type; raw prediction accepts any type that the container does."""
     clock = {"content": b'{"now": "2026-10-05T03:00:00Z"}', "headers": {"Content-Type": FORM}}
     try:
         assert vertex.http.put("/sandbox/clock", **clock).status_code == 200
@@ -83,10 +83,10 @@ def test_what_is_not_googles_needs_no_type(vertex: Any, pair: Any) -> None:
     ],
     ids=["one member", "other spelling", "two members", "none"],
 )
-def test_a_gzip_body_is_understood(vertex: Any, pair: Any, body: bytes, encoding: str) -> None:
-    answer = predict(vertex, pair[0], body, {**JSON, "Content-Encoding": encoding})
-    assert answer.status_code == 200, answer.text
-    assert answer.json()["predictions"][0] in ([1, 1], [2, 2])
+def test_a_gzip_body_is_decompressed(vertex: Any, pair: Any, body: bytes, encoding: str) -> None:
+    response = predict(vertex, pair[0], body, {**JSON, "Content-Encoding": encoding})
+    assert response.status_code == 200, response.text
+    assert response.json()["predictions"][0] in ([1, 1], [2, 2])
     made = vertex.http.post(
         f"/v1/{vertex.parent}/endpoints",
         content=gzip.compress(b'{"displayName": "packed"}'),
@@ -96,38 +96,41 @@ def test_a_gzip_body_is_understood(vertex: Any, pair: Any, body: bytes, encoding
 
 
 @pytest.mark.parametrize(
-    ("body", "encoding", "why"),
+    ("body", "encoding", "message"),
     [
-        (BODY, "gzip", "not what its Content-Encoding gzip says"),
-        (PACKED[:-1], "gzip", "not what its Content-Encoding gzip says"),
+        (BODY, "gzip", "does not match its Content-Encoding gzip"),
+        (PACKED[:-1], "gzip", "does not match its Content-Encoding gzip"),
         (PACKED[:15] + b"\xff" * 30, "gzip", "Content-Encoding gzip"),
         (PACKED[:-8] + bytes(8), "gzip", "Content-Encoding gzip"),
         (PACKED + b"more", "gzip", "Content-Encoding gzip"),
-        (BODY, "br", "'br' is not known here"),
-        (gzip.compress(PACKED), "gzip, gzip", "'gzip, gzip' is not known here"),
+        (BODY, "br", "'br' is not supported"),
+        (gzip.compress(PACKED), "gzip, gzip", "'gzip, gzip' is not supported"),
         (gzip.compress(b"{"), "gzip", "Invalid JSON payload"),
     ],
     ids=["plain", "cut", "broken", "wrong sum", "more", "br", "twice", "half of JSON"],
 )
-def test_a_broken_encoding_is_refused(
-    vertex: Any, pair: Any, body: bytes, encoding: str, why: str
+def test_an_invalid_encoding_is_refused(
+    vertex: Any, pair: Any, body: bytes, encoding: str, message: str
 ) -> None:
-    answer = predict(vertex, pair[0], body, {**JSON, "Content-Encoding": encoding})
-    assert why in refused(answer)
+    response = predict(vertex, pair[0], body, {**JSON, "Content-Encoding": encoding})
+    assert message in refused(response)
 
 
-def test_a_packed_request_is_measured_unpacked(vertex: Any, pair: Any) -> None:
+def test_the_limit_applies_to_the_decompressed_body(vertex: Any, pair: Any) -> None:
     body = json.dumps({"instances": [ROW], "parameters": "x" * 1_500_000}).encode()
-    answer = predict(vertex, pair[0], gzip.compress(body), {**JSON, "Content-Encoding": "gzip"})
-    assert (answer.status_code, answer.json()["error"]["status"]) == (400, "FAILED_PRECONDITION")
-    assert "1.500MB" in answer.json()["error"]["message"]
+    response = predict(vertex, pair[0], gzip.compress(body), {**JSON, "Content-Encoding": "gzip"})
+    assert (response.status_code, response.json()["error"]["status"]) == (
+        400,
+        "FAILED_PRECONDITION",
+    )
+    assert "1.500MB" in response.json()["error"]["message"]
 
 
 @pytest.mark.parametrize(
     "bomb", [ZEROS * 900, gzip.compress(bytes(8 * LARGEST_BODY))], ids=["many", "one"]
 )
-def test_a_gzip_bomb_takes_no_memory(vertex: Any, pair: Any, bomb: bytes) -> None:
-    """The first would be 9 GB."""
+def test_a_gzip_bomb_needs_no_memory(vertex: Any, pair: Any, bomb: bytes) -> None:
+    """The first body would be 9 GB."""
     assert len(bomb) < LARGEST_BODY
     tracemalloc.start()
     try:
@@ -136,9 +139,9 @@ def test_a_gzip_bomb_takes_no_memory(vertex: Any, pair: Any, bomb: bytes) -> Non
         assert tracemalloc.get_traced_memory()[1] < 4 * LARGEST_BODY
     finally:
         tracemalloc.stop()
-    answer = predict(vertex, pair[0], bomb, {**JSON, "Content-Encoding": "gzip"})
-    assert "exceeds the limit: 10485760 bytes" in refused(answer)
+    response = predict(vertex, pair[0], bomb, {**JSON, "Content-Encoding": "gzip"})
+    assert "exceeds the limit: 10485760 bytes" in refused(response)
 
 
-def test_as_much_as_is_allowed_is_unpacked() -> None:
+def test_a_body_of_the_largest_size_is_decompressed() -> None:
     assert unpack(ZEROS, "gzip") == bytes(LARGEST_BODY)

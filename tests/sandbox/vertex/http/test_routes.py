@@ -1,4 +1,4 @@
-"""What goes over the wire: paths, parameters, bodies, errors."""
+"""HTTP requests: paths, parameters, bodies, errors."""
 
 import json
 from typing import Any
@@ -14,11 +14,11 @@ from sandbox.vertex.http.routes import google_routes
 HEADERS = {"Content-Type": "application/json"}
 
 
-def error_of(answer: Any) -> tuple[int, str, str]:
-    assert answer.headers["content-type"] == "application/json"
-    error = answer.json()["error"]
-    assert error["code"] == answer.status_code
-    return answer.status_code, error["status"], error["message"]
+def error_of(response: Any) -> tuple[int, str, str]:
+    assert response.headers["content-type"] == "application/json"
+    error = response.json()["error"]
+    assert error["code"] == response.status_code
+    return response.status_code, error["status"], error["message"]
 
 
 def test_every_method_of_the_client_library_has_a_route() -> None:
@@ -26,7 +26,7 @@ def test_every_method_of_the_client_library_has_a_route() -> None:
     for inner in vars(transport).values():
         for option in inner._get_http_options() if hasattr(inner, "_get_http_options") else ():
             path = option["uri"].replace("{", "").replace("}", "").replace("*", "x")
-            # What is left of `{endpoint.name=projects/…}` is `endpoint.name=projects/…`.
+            # Without its braces `{endpoint.name=projects/…}` is `endpoint.name=projects/…`.
             path = "/".join(part.rpartition("=")[2] for part in path.split("/"))
             assert google_routes().match(option["method"].upper(), path), path
 
@@ -71,9 +71,9 @@ def test_unknown_paths(vertex: Any, http_method: str, path: str) -> None:
 
 
 @pytest.mark.parametrize("version", ["v1beta1", "v1beta2"])
-def test_other_versions_say_so(vertex: Any, version: str) -> None:
-    answer = vertex.http.get(f"/{version}/{vertex.parent}/endpoints")
-    status, code, message = error_of(answer)
+def test_other_api_versions_are_refused(vertex: Any, version: str) -> None:
+    response = vertex.http.get(f"/{version}/{vertex.parent}/endpoints")
+    status, code, message = error_of(response)
     assert (status, code) == (501, "UNIMPLEMENTED")
     assert version in message
 
@@ -97,21 +97,21 @@ def test_other_versions_say_so(vertex: Any, version: str) -> None:
         ("POST", "endpoints/e:countTokens", "count_tokens"),
     ],
 )
-def test_methods_that_are_not_there_say_so(
+def test_unsupported_methods_are_refused_by_name(
     vertex: Any, http_method: str, path: str, method: str
 ) -> None:
-    answer = vertex.http.request(http_method, f"/v1/{vertex.parent}/{path}")
-    status, code, message = error_of(answer)
+    response = vertex.http.request(http_method, f"/v1/{vertex.parent}/{path}")
+    status, code, message = error_of(response)
     assert (status, code) == (501, "UNIMPLEMENTED")
     assert f".{method} " in message
 
 
-def test_googles_client_sees_them_as_such(vertex: Any) -> None:
+def test_an_unsupported_method_raises_in_googles_client(vertex: Any) -> None:
     with pytest.raises(exceptions.MethodNotImplemented):
         vertex.models.export_model(name=f"{vertex.parent}/models/m", output_config={})
 
 
-def test_other_services_are_seen_as_such_too(vertex: Any) -> None:
+def test_unsupported_services_raise_in_googles_client(vertex: Any) -> None:
     jobs = aiplatform_v1.JobServiceClient(
         transport="rest",
         credentials=AnonymousCredentials(),
@@ -121,13 +121,13 @@ def test_other_services_are_seen_as_such_too(vertex: Any) -> None:
         jobs.create_custom_job(parent=vertex.parent, custom_job={"display_name": "train"})
 
 
-def test_other_services_of_other_projects(vertex: Any) -> None:
-    answer = vertex.http.get("/v1/projects/other/locations/l/customJobs")
-    assert error_of(answer)[:2] == (403, "PERMISSION_DENIED")
+def test_unsupported_services_of_other_projects(vertex: Any) -> None:
+    response = vertex.http.get("/v1/projects/other/locations/l/customJobs")
+    assert error_of(response)[:2] == (403, "PERMISSION_DENIED")
 
 
 @pytest.mark.parametrize(
-    ("body", "why"),
+    ("body", "expected"),
     [
         ("{", "Invalid JSON"),
         ("[]", "must be a JSON object"),
@@ -142,15 +142,15 @@ def test_other_services_of_other_projects(vertex: Any) -> None:
         (b"\xff\xfe", "Invalid JSON"),
     ],
 )
-def test_wrong_bodies(vertex: Any, body: str, why: str) -> None:
-    answer = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=body, headers=HEADERS)
-    status, code, message = error_of(answer)
+def test_invalid_bodies(vertex: Any, body: str, expected: str) -> None:
+    response = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=body, headers=HEADERS)
+    status, code, message = error_of(response)
     assert (status, code) == (400, "INVALID_ARGUMENT")
-    assert why in message
+    assert expected in message
 
 
 @pytest.mark.parametrize(
-    ("query", "why"),
+    ("query", "expected"),
     [
         ("colour=red", "colour"),
         ("pageSize=many", "page_size"),
@@ -160,47 +160,49 @@ def test_wrong_bodies(vertex: Any, body: str, why: str) -> None:
         ("readMask=" + "x" * 10, "read_mask"),
     ],
 )
-def test_wrong_queries(vertex: Any, query: str, why: str) -> None:
+def test_invalid_queries(vertex: Any, query: str, expected: str) -> None:
     vertex.endpoint()
-    answer = vertex.http.get(f"/v1/{vertex.parent}/endpoints?{query}")
-    status, code, message = error_of(answer)
+    response = vertex.http.get(f"/v1/{vertex.parent}/endpoints?{query}")
+    status, code, message = error_of(response)
     assert (status, code) == (400, "INVALID_ARGUMENT")
-    assert why in message
+    assert expected in message
 
 
 @pytest.mark.parametrize("names", [None, "a", {"a": 1}])
-def test_a_list_in_the_query_and_something_else_in_the_body(vertex: Any, names: Any) -> None:
+def test_a_field_in_query_and_body_is_refused(vertex: Any, names: Any) -> None:
     path = f"/v1/{vertex.parent}/pipelineJobs:batchCancel?names=x"
     status, code, message = error_of(vertex.http.post(path, json={"names": names}))
     assert (status, code) == (400, "INVALID_ARGUMENT")
-    assert "'names': set in the body, too" in message
+    assert "'names': it is set in the body, too" in message
 
 
-def test_query_parameters_have_two_spellings(vertex: Any) -> None:
+def test_query_parameters_in_camel_and_snake_case(vertex: Any) -> None:
     for name in ("a", "b"):
         vertex.endpoint(name)
     for size in ("pageSize", "page_size"):
-        answer = vertex.http.get(f"/v1/{vertex.parent}/endpoints?{size}=1&key=any&prettyPrint=true")
-        assert len(answer.json()["endpoints"]) == 1
+        response = vertex.http.get(
+            f"/v1/{vertex.parent}/endpoints?{size}=1&key=any&prettyPrint=true"
+        )
+        assert len(response.json()["endpoints"]) == 1
 
 
 def test_partial_responses_are_refused(vertex: Any) -> None:
-    answer = vertex.http.get(f"/v1/{vertex.parent}/endpoints?fields=name")
-    assert error_of(answer)[:2] == (501, "UNIMPLEMENTED")
+    response = vertex.http.get(f"/v1/{vertex.parent}/endpoints?fields=name")
+    assert error_of(response)[:2] == (501, "UNIMPLEMENTED")
 
 
-def test_masks_are_written_in_camel_case(vertex: Any) -> None:
+def test_masks_in_camel_case(vertex: Any) -> None:
     name = vertex.endpoint().name
-    answer = vertex.http.patch(
+    response = vertex.http.patch(
         f"/v1/{name}?updateMask=displayName,labels",
         json={"displayName": "new", "labels": {"a": "b"}},
     )
-    assert answer.json()["displayName"] == "new"
-    assert answer.json()["labels"] == {"a": "b"}
-    assert "trafficSplit" not in answer.json()
+    assert response.json()["displayName"] == "new"
+    assert response.json()["labels"] == {"a": "b"}
+    assert "trafficSplit" not in response.json()
 
 
-def test_enums_are_names_unless_numbers_are_asked_for(vertex: Any) -> None:
+def test_enums_are_names_by_default_and_numbers_on_request(vertex: Any) -> None:
     name = vertex.upload("gs://artifacts/any").model
     field = "supportedDeploymentResourcesTypes"
     assert vertex.http.get(f"/v1/{name}").json()[field] == ["DEDICATED_RESOURCES"]
@@ -208,50 +210,50 @@ def test_enums_are_names_unless_numbers_are_asked_for(vertex: Any) -> None:
     assert numbers[field] == [1]
 
 
-def test_names_in_the_body_cannot_point_elsewhere(vertex: Any) -> None:
+def test_a_name_in_the_body_does_not_replace_the_path(vertex: Any) -> None:
     one, two = vertex.endpoint("one"), vertex.endpoint("two")
-    answer = vertex.http.patch(
+    response = vertex.http.patch(
         f"/v1/{one.name}?updateMask=description",
         json={"name": two.name, "description": "changed"},
     )
-    assert answer.json()["name"] == one.name
+    assert response.json()["name"] == one.name
     assert vertex.endpoints.get_endpoint(name=two.name) == two
 
 
-def test_a_body_where_none_belongs(vertex: Any) -> None:
+def test_a_body_for_a_method_without_one_is_refused(vertex: Any) -> None:
     path = f"/v1/{vertex.endpoint().name}"
     refused = vertex.http.request("GET", path, json={"a": 1})
     assert error_of(refused)[:2] == (400, "INVALID_ARGUMENT")
     assert vertex.http.request("GET", path, content="{}").status_code == 200
 
 
-def test_a_body_without_end(vertex: Any) -> None:
+def test_a_body_that_is_too_large_is_refused(vertex: Any) -> None:
     body = json.dumps({"displayName": "x" * 11_000_000})
-    answer = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=body, headers=HEADERS)
-    status, code, message = error_of(answer)
+    response = vertex.http.post(f"/v1/{vertex.parent}/endpoints", content=body, headers=HEADERS)
+    status, code, message = error_of(response)
     assert (status, code) == (400, "INVALID_ARGUMENT")
     assert "10485760 bytes" in message
 
 
-def test_web_pages_are_kept_out(vertex: Any) -> None:
-    answer = vertex.http.get(
+def test_web_pages_are_refused(vertex: Any) -> None:
+    response = vertex.http.get(
         f"/v1/{vertex.parent}/endpoints", headers={"Origin": "https://example.com"}
     )
-    assert error_of(answer)[:2] == (403, "PERMISSION_DENIED")
-    assert "access-control-allow-origin" not in answer.headers
+    assert error_of(response)[:2] == (403, "PERMISSION_DENIED")
+    assert "access-control-allow-origin" not in response.headers
     rebound = vertex.http.get(f"/v1/{vertex.parent}/endpoints", headers={"Host": "example.com"})
     assert error_of(rebound)[:2] == (403, "PERMISSION_DENIED")
 
 
 def test_other_projects(vertex: Any) -> None:
-    answer = vertex.http.get("/v1/projects/other/locations/l/endpoints")
-    assert error_of(answer)[:2] == (403, "PERMISSION_DENIED")
+    response = vertex.http.get("/v1/projects/other/locations/l/endpoints")
+    assert error_of(response)[:2] == (403, "PERMISSION_DENIED")
 
 
-def test_strange_locations(vertex: Any) -> None:
+def test_invalid_locations(vertex: Any) -> None:
     assert vertex.http.get("/v1/projects/demo/locations/mars-north1/endpoints").json() == {}
-    answer = vertex.http.get("/v1/projects/demo/locations/Mars/endpoints")
-    assert error_of(answer)[:2] == (400, "INVALID_ARGUMENT")
+    response = vertex.http.get("/v1/projects/demo/locations/Mars/endpoints")
+    assert error_of(response)[:2] == (400, "INVALID_ARGUMENT")
 
 
 def test_health(vertex: Any) -> None:

@@ -1,4 +1,4 @@
-"""The pure rules: splits, aliases, filters, orders and pages."""
+"""Rules without I/O: splits, aliases, filters, orders and pages."""
 
 from types import SimpleNamespace
 from typing import Any
@@ -35,7 +35,7 @@ def test_split_after_undeploy() -> None:
 
 
 @given(current=splits, wanted=splits)
-def test_whatever_is_asked_the_split_stays_sound(
+def test_any_sequence_of_changes_keeps_the_split_valid(
     current: dict[str, int], wanted: dict[str, int]
 ) -> None:
     try:
@@ -54,7 +54,7 @@ def test_whatever_is_asked_the_split_stays_sound(
         check_split(after, left)
 
 
-def test_aliases_move_and_leave() -> None:
+def test_aliases_are_moved_and_removed() -> None:
     before = {"1": ["default", "champion"], "2": []}
     assert merge_aliases(before, "2", ["champion"]) == {"1": ["default"], "2": ["champion"]}
     assert merge_aliases(before, "1", ["-champion"]) == {"1": ["default"], "2": []}
@@ -64,7 +64,7 @@ def test_aliases_move_and_leave() -> None:
 
 
 @pytest.mark.parametrize("wrong", ["-default", "-champion2", "A", "a", "1a", "a_b", "a-", ""])
-def test_wrong_aliases(wrong: str) -> None:
+def test_invalid_aliases(wrong: str) -> None:
     with pytest.raises(InvalidArgument):
         merge_aliases({"1": ["default"]}, "1", [wrong])
 
@@ -77,7 +77,9 @@ def test_wrong_aliases(wrong: str) -> None:
         )
     )
 )
-def test_always_one_default_and_no_alias_twice(changes: list[tuple[str, list[str]]]) -> None:
+def test_there_is_one_default_and_no_alias_has_two_versions(
+    changes: list[tuple[str, list[str]]],
+) -> None:
     aliases: dict[str, list[str]] = {"1": ["default"], "2": [], "3": []}
     for version, wanted in changes:
         try:
@@ -93,12 +95,12 @@ def test_always_one_default_and_no_alias_twice(changes: list[tuple[str, list[str
     "labels",
     [{"A": ""}, {"1a": ""}, {"": ""}, {"a b": ""}, {"a": "B"}, {"a": "x" * 64}, {"a" * 64: ""}],
 )
-def test_wrong_labels(labels: dict[str, str]) -> None:
+def test_invalid_labels(labels: dict[str, str]) -> None:
     with pytest.raises(InvalidArgument):
         check_labels(labels, "endpoint.labels")
 
 
-def test_right_labels_and_names() -> None:
+def test_valid_labels_and_names() -> None:
     check_labels({"a": "", "champion": "1234567890", "a-b_c": "x-y_z"}, "endpoint.labels")
     check_display_name("日本" * 64, "display_name")
     for wrong in ("", "x" * 129):
@@ -127,7 +129,7 @@ def test_right_labels_and_names() -> None:
         ("a@1", "models", False),
     ],
 )
-def test_chosen_ids(value: str, collection: str, right: bool) -> None:
+def test_custom_ids(value: str, collection: str, right: bool) -> None:
     if right:
         check_id(value, collection)
     else:
@@ -135,7 +137,7 @@ def test_chosen_ids(value: str, collection: str, right: bool) -> None:
             check_id(value, collection)
 
 
-def test_names_are_written_with_the_projects_number() -> None:
+def test_names_are_converted_to_the_project_number() -> None:
     names = Names("demo", "42")
     assert names.parent("projects/demo/locations/a1") == "projects/42/locations/a1"
     assert names.canonical("projects/demo") == names.canonical("projects/42") == "projects/42"
@@ -189,7 +191,7 @@ def found(
         ("labels:y", ["b"]),
         ('labels."y z"=1', ['q"q']),
         ('labels.x=1 AND display_name="a"', ["a"]),
-        ('display_name="nobody"', []),
+        ('display_name="unknown"', []),
         ("display_name=a OR display_name=b", ["a", "b"]),
         ("NOT display_name=a", ["b", "a b", 'q"q']),
         ("-display_name=a", ["b", "a b", 'q"q']),
@@ -220,10 +222,10 @@ def test_filter(condition: str, names: list[str]) -> None:
         "display_name=a display_name=b",
         "display_name=a ANDdisplay_name=b",
         "labels=x",
-        "display_name=nobody AND nothing=1",
+        "display_name=unknown AND nothing=1",
     ],
 )
-def test_filters_that_are_refused(condition: str) -> None:
+def test_invalid_filters_are_refused(condition: str) -> None:
     with pytest.raises(InvalidArgument, match="Invalid filter"):
         found(condition)
 
@@ -247,7 +249,7 @@ def test_pages() -> None:
             found(order_by=order_by, page_size=size, page_token=wrong)
 
 
-def test_names_of_statuses_are_googles() -> None:
+def test_statuses_are_those_of_googles_client() -> None:
     from google.rpc import code_pb2
 
     def family(error: type[ApiError]) -> Any:

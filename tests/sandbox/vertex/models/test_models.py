@@ -1,4 +1,4 @@
-"""The Model Registry through Google's client."""
+"""The Model Registry, with Google's client."""
 
 from typing import Any
 
@@ -38,7 +38,7 @@ def test_the_first_version_is_the_default(vertex: Any) -> None:
         assert vertex.models.get_model(name=answer.model + same) == model
 
 
-def test_a_parent_model_gets_a_version(vertex: Any) -> None:
+def test_a_parent_model_gets_a_new_version(vertex: Any) -> None:
     model = vertex.upload(URI, model={"labels": {"run": "r1"}}).model
     second = vertex.upload(
         URI, parent_model=model, model={"labels": {"run": "r2"}, "version_aliases": ["next"]}
@@ -52,7 +52,7 @@ def test_a_parent_model_gets_a_version(vertex: Any) -> None:
 
 
 @pytest.mark.parametrize(
-    ("request_fields", "why"),
+    ("request_fields", "message"),
     [
         ({"model_id": "1a"}, "Invalid id"),
         ({"model_id": "Linnerud"}, "Invalid id"),
@@ -66,14 +66,14 @@ def test_a_parent_model_gets_a_version(vertex: Any) -> None:
         ({"parent_model": "linnerud"}, "Invalid model"),
     ],
 )
-def test_wrong_uploads_are_refused(vertex: Any, request_fields: Any, why: str) -> None:
-    with pytest.raises(exceptions.BadRequest, match=why) as refused:
+def test_invalid_uploads_are_refused(vertex: Any, request_fields: Any, message: str) -> None:
+    with pytest.raises(exceptions.BadRequest, match=message) as refused:
         vertex.upload(URI, **request_fields)
     assert status_of(refused.value) == "INVALID_ARGUMENT"
     assert not list(vertex.models.list_models(parent=vertex.parent))
 
 
-def test_uploads_know_what_is_there(vertex: Any) -> None:
+def test_uploads_of_existing_and_missing_models(vertex: Any) -> None:
     model = vertex.upload(URI, model_id="linnerud").model
     with pytest.raises(exceptions.Conflict, match="parent_model") as refused:
         vertex.upload(URI, model_id="linnerud")
@@ -86,7 +86,7 @@ def test_uploads_know_what_is_there(vertex: Any) -> None:
         vertex.upload(URI, parent_model=model, model_id="x")
 
 
-def test_two_uploads_at_once_make_two_versions(vertex: Any) -> None:
+def test_two_concurrent_uploads_add_two_versions(vertex: Any) -> None:
     model = vertex.upload(URI).model
     body = {"display_name": "x", "artifact_uri": URI, "container_spec": {"image_uri": "i"}}
     running = [
@@ -158,7 +158,7 @@ def test_merge_aliases(vertex: Any) -> None:
     assert aliases(vertex, model) == {"1": [], "2": ["champion", "default"]}
 
 
-def test_update_the_model_and_one_version(vertex: Any) -> None:
+def test_update_of_a_model_and_of_a_version(vertex: Any) -> None:
     model = vertex.upload(URI, model={"labels": {"run": "r1"}}).model
     vertex.upload(URI, parent_model=model, model={"labels": {"run": "r2"}})
 
@@ -179,9 +179,9 @@ def test_update_the_model_and_one_version(vertex: Any) -> None:
     assert update("@-", ["description"], description="d").description == "d"
 
 
-def test_wrong_updates(vertex: Any) -> None:
+def test_invalid_updates(vertex: Any) -> None:
     model = vertex.upload(URI).model
-    for suffix, paths, fields, why in (
+    for suffix, paths, fields, message in (
         ("", [], {}, "updateMask is required"),
         ("", ["artifact_uri"], {}, "artifact_uri"),
         ("", ["version_description"], {}, "version_description"),
@@ -189,18 +189,18 @@ def test_wrong_updates(vertex: Any) -> None:
         ("", ["display_name"], {}, "display_name"),
         ("", ["labels"], {"labels": {"a": "B"}}, "labels"),
     ):
-        with pytest.raises(exceptions.BadRequest, match=why):
+        with pytest.raises(exceptions.BadRequest, match=message):
             vertex.models.update_model(
                 model={"name": model + suffix, **fields}, update_mask={"paths": paths}
             )
     with pytest.raises(exceptions.Conflict, match="etag") as refused:
         vertex.models.update_model(
-            model={"name": model, "etag": "old"}, update_mask={"paths": ["description"]}
+            model={"name": model, "etag": "outdated"}, update_mask={"paths": ["description"]}
         )
     assert status_of(refused.value) == "ABORTED"
 
 
-def test_a_version_is_deleted_only_when_nobody_needs_it(vertex: Any, pair: Any) -> None:
+def test_only_an_unused_version_can_be_deleted(vertex: Any, pair: Any) -> None:
     endpoint, model = pair
 
     def delete(version: str) -> Any:
@@ -225,7 +225,7 @@ def test_a_version_is_deleted_only_when_nobody_needs_it(vertex: Any, pair: Any) 
     assert list(aliases(vertex, model)) == ["1"]
     with pytest.raises(exceptions.BadRequest, match="no version but"):
         delete("1")
-    # A number is never given twice.
+    # A version number is never reused.
     assert vertex.upload(URI, parent_model=model).model_version_id == "3"
 
 

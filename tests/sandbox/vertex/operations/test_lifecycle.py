@@ -1,4 +1,4 @@
-"""Operations and deployments over time: their tables, and what a client sees of them."""
+"""Operations and deployments over time: tables of states, and responses to clients."""
 
 import asyncio
 import itertools
@@ -49,13 +49,13 @@ def _slow_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Any) -> Itera
 
 @pytest.fixture
 def slow_vertex(_slow_vertex: Vertex) -> Vertex:
-    """Deployments take ten minutes here."""
+    """A server whose deployments take ten minutes."""
     project = _slow_vertex.parent.split("/")[1]
     _slow_vertex.parent = f"projects/{project}/locations/slow-{next(_locations)}"
     return _slow_vertex
 
 
-def test_every_state_is_in_its_table_and_can_be_reached() -> None:
+def test_every_state_is_in_its_table_and_reachable() -> None:
     assert set(OPERATION) == set(OperationState)
     assert set(DEPLOYMENT) == set(Stage) - {Stage.DEPLOYMENT_STAGE_UNSPECIFIED}
     for table, first in ((OPERATION, OperationState.RUNNING), (DEPLOYMENT, ORDER[0])):
@@ -82,9 +82,7 @@ def test_transitions() -> None:
     st.sampled_from(ORDER),
     st.lists(st.tuples(st.floats(0, 1), st.booleans()), max_size=8),
 )
-def test_whenever_one_looks_the_stages_follow_each_other(
-    stage: Stage, looks: list[tuple[float, bool]]
-) -> None:
+def test_the_stages_are_in_order_at_any_time(stage: Stage, looks: list[tuple[float, bool]]) -> None:
     for elapsed, loaded in looks:
         for share, following in stages(stage, elapsed, loaded):
             assert share <= elapsed
@@ -92,7 +90,7 @@ def test_whenever_one_looks_the_stages_follow_each_other(
     assert not [one for _, one in stages(stage, 1.0, False) if one == Stage.FINISHING_UP]
 
 
-def test_a_deployment_of_ten_minutes_is_seen_in_its_stages(slow_vertex: Any, bucket: Any) -> None:
+def test_a_slow_deployment_goes_through_its_stages(slow_vertex: Any, bucket: Any) -> None:
     vertex = slow_vertex
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1)).model
@@ -102,26 +100,28 @@ def test_a_deployment_of_ten_minutes_is_seen_in_its_stages(slow_vertex: Any, buc
     seen = []
     for second in range(0, 600, 5):
         vertex.clock.now = begin + timedelta(seconds=second)
-        # The model is loaded meanwhile, in a thread: without that it is not FINISHING_UP.
-        told = until_loaded(vertex, path) if second >= 570 else vertex.http.get(path).json()
-        assert "done" not in told
-        if told["metadata"]["deploymentStage"] not in seen[-1:]:
-            seen.append(told["metadata"]["deploymentStage"])
-            changed = told["metadata"]["genericMetadata"]["updateTime"]
+        # A thread loads the model, without which the stage is not FINISHING_UP.
+        operation_json = (
+            until_loaded(vertex, path) if second >= 570 else vertex.http.get(path).json()
+        )
+        assert "done" not in operation_json
+        if operation_json["metadata"]["deploymentStage"] not in seen[-1:]:
+            seen.append(operation_json["metadata"]["deploymentStage"])
+            changed = operation_json["metadata"]["genericMetadata"]["updateTime"]
             assert changed == f"{vertex.clock.now:%Y-%m-%dT%H:%M:%SZ}"
         assert not vertex.endpoints.get_endpoint(name=endpoint).deployed_models
     assert seen == [stage.name for stage in ORDER]
 
     vertex.clock.now = begin + timedelta(seconds=600)
-    told = vertex.http.get(path).json()
-    assert told["metadata"]["deploymentStage"] == "SUCCESSFULLY_DEPLOYED"
-    assert told["response"]["deployedModel"]["id"] == "1"
+    operation_json = vertex.http.get(path).json()
+    assert operation_json["metadata"]["deploymentStage"] == "SUCCESSFULLY_DEPLOYED"
+    assert operation_json["response"]["deployedModel"]["id"] == "1"
     after = vertex.endpoints.get_endpoint(name=endpoint)
     assert after.traffic_split == {"1": 100}
     assert after.deployed_models[0].create_time == vertex.clock.now
 
 
-def test_who_looks_late_is_told_when_it_was(slow_vertex: Any, bucket: Any) -> None:
+def test_a_late_get_returns_the_time_of_the_stage(slow_vertex: Any, bucket: Any) -> None:
     vertex = slow_vertex
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1)).model
@@ -154,7 +154,7 @@ IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu"
         (no_file, f"{IMAGE}.1-0:latest", "scikit-learn 1.0"),
     ],
 )
-def test_a_container_that_cannot_start_fails_when_its_time_is_over(
+def test_a_container_that_cannot_start_fails_at_the_end_of_its_time(
     slow_vertex: Any, bucket: Any, artifact: Any, image: str, cause: str
 ) -> None:
     vertex = slow_vertex
@@ -173,7 +173,7 @@ def test_a_container_that_cannot_start_fails_when_its_time_is_over(
 
 
 @pytest.mark.parametrize("second", [0, 60, 200, 300, 400, 500, 599])
-def test_a_deployment_is_cancelled_in_every_stage(
+def test_a_deployment_can_be_cancelled_in_every_stage(
     slow_vertex: Any, bucket: Any, second: int
 ) -> None:
     vertex = slow_vertex
@@ -190,7 +190,7 @@ def test_a_deployment_is_cancelled_in_every_stage(
     assert vertex.endpoints.get_endpoint(name=endpoint) == before
 
 
-def test_what_is_over_stays_as_it_is_when_cancelled(slow_vertex: Any, bucket: Any) -> None:
+def test_a_cancel_does_not_change_a_finished_operation(slow_vertex: Any, bucket: Any) -> None:
     vertex = slow_vertex
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1)).model
@@ -206,7 +206,7 @@ def test_what_is_over_stays_as_it_is_when_cancelled(slow_vertex: Any, bucket: An
         assert vertex.http.get(path).json() == before
 
 
-def test_an_undeploy_that_is_cancelled_changes_nothing(vertex: Any, pair: Any) -> None:
+def test_a_cancelled_undeploy_changes_nothing(vertex: Any, pair: Any) -> None:
     endpoint, _ = pair
     before = vertex.endpoints.get_endpoint(name=endpoint)
     operation = vertex.endpoints.undeploy_model(
@@ -237,9 +237,7 @@ def test_a_wait_ends_with_the_operation(slow_vertex: Any, bucket: Any) -> None:
     assert [one.done for one in answers] == [True]
 
 
-def test_waiting_callers_keep_nobody_else_from_being_answered(
-    slow_vertex: Any, bucket: Any
-) -> None:
+def test_waiting_calls_do_not_block_other_calls(slow_vertex: Any, bucket: Any) -> None:
     vertex = slow_vertex
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1)).model
@@ -258,19 +256,19 @@ def test_waiting_callers_keep_nobody_else_from_being_answered(
     assert all(answer.json()["done"] for answer in asyncio.run(all_at_once()))
 
 
-def test_a_caller_who_hangs_up_is_not_waited_for(slow_vertex: Any, bucket: Any) -> None:
+def test_a_wait_ends_when_the_client_disconnects(slow_vertex: Any, bucket: Any) -> None:
     vertex = slow_vertex
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1)).model
     name = vertex.deploy(endpoint, model, {}).operation.name
     with pytest.raises(httpx.ReadTimeout):
         vertex.http.post(f"/v1/{name}:wait", timeout=0.1)
-    vertex.stop()  # It would last for ever if that call were still waiting.
+    vertex.stop()  # It would block if that call were still waiting.
     vertex.start()
 
 
 @pytest.mark.parametrize("prefix", ["v1", "ui"])
-def test_both_prefixes_do_everything(vertex: Any, prefix: str) -> None:
+def test_all_methods_with_both_forms_of_names(vertex: Any, prefix: str) -> None:
     def begin() -> str:
         return vertex.models.upload_model(
             parent=vertex.parent,
@@ -284,16 +282,16 @@ def test_both_prefixes_do_everything(vertex: Any, prefix: str) -> None:
     assert vertex.http.post(f"{path}:cancel").json() == {}
     assert vertex.http.get(path).json()["error"]["code"] == 1
     assert vertex.http.delete(path).json() == {}
-    for gone in (
+    for response in (
         vertex.http.get(path),
         vertex.http.delete(path),
         vertex.http.post(f"{path}:wait"),
         vertex.http.post(f"{path}:cancel"),
     ):
-        assert gone.status_code == 404
+        assert response.status_code == 404
 
 
-def test_operations_come_in_pages_and_by_state(vertex: Any) -> None:
+def test_operations_are_listed_by_page_and_state(vertex: Any) -> None:
     def uploaded() -> str:
         model = {"display_name": "m", "container_spec": {"image_uri": "any"}}
         return vertex.models.upload_model(parent=vertex.parent, model=model).operation.name
@@ -321,7 +319,7 @@ def test_operations_come_in_pages_and_by_state(vertex: Any) -> None:
     assert [one.name for one in listed.operations] == running[::-1]
 
 
-def test_what_ran_when_the_server_stopped_has_failed_and_says_so(
+def test_an_operation_that_ran_when_the_server_stopped_has_failed(
     slow_vertex: Any, bucket: Any
 ) -> None:
     vertex = slow_vertex
@@ -330,17 +328,17 @@ def test_what_ran_when_the_server_stopped_has_failed_and_says_so(
     name = vertex.deploy(endpoint, model, {}).operation.name
     vertex.clock.advance(300)
     vertex.restart()
-    told = vertex.http.get(f"/v1/{name}").json()
-    assert told["error"]["code"] == 14
-    assert told["metadata"]["deploymentStage"] == "FAILED_TO_DEPLOY"
-    changed = told["metadata"]["genericMetadata"]["updateTime"]
+    operation_json = vertex.http.get(f"/v1/{name}").json()
+    assert operation_json["error"]["code"] == 14
+    assert operation_json["metadata"]["deploymentStage"] == "FAILED_TO_DEPLOY"
+    changed = operation_json["metadata"]["genericMetadata"]["updateTime"]
     assert changed == f"{vertex.clock.now:%Y-%m-%dT%H:%M:%SZ}"
 
 
 def until_loaded(vertex: Any, path: str) -> Any:
-    """The operation, once the model that it loads in a thread is there."""
+    """The operation when its thread has loaded the model."""
     for _ in range(500):
-        told = vertex.http.get(path).json()
-        if told["metadata"]["deploymentStage"] == "FINISHING_UP":
+        operation_json = vertex.http.get(path).json()
+        if operation_json["metadata"]["deploymentStage"] == "FINISHING_UP":
             break
-    return told
+    return operation_json

@@ -1,4 +1,4 @@
-"""Long-running operations: their states, their two prefixes, their ends."""
+"""Long-running operations: states, names, ends."""
 
 from datetime import datetime
 from typing import Any
@@ -17,7 +17,7 @@ def create(vertex: Any, endpoint_id: str) -> str:
 
 
 @pytest.mark.parametrize("prefix", ["v1", "ui"])
-def test_an_operation_runs_and_is_done(vertex: Any, prefix: str) -> None:
+def test_an_operation_runs_and_ends(vertex: Any, prefix: str) -> None:
     name = create(vertex, "x")
     path = f"/{prefix}/{name}"
     started = vertex.http.get(path).json()
@@ -49,7 +49,7 @@ def test_an_operation_is_found_without_its_resource(vertex: Any) -> None:
     assert vertex.http.get(f"/v1/{vertex.parent}/operations/1").status_code == 404
 
 
-def test_what_is_in_flight_is_listed_below_the_endpoint(vertex: Any, pair: Any) -> None:
+def test_running_operations_are_listed_by_endpoint(vertex: Any, pair: Any) -> None:
     endpoint, model = pair
     running = vertex.deploy(endpoint, model, {}).operation.name
 
@@ -57,7 +57,7 @@ def test_what_is_in_flight_is_listed_below_the_endpoint(vertex: Any, pair: Any) 
         found = vertex.http.get(f"/v1/{parent}/operations{query}").json()
         return [one["name"] for one in found.get("operations", [])]
 
-    # Made, twice deployed to, and now deployed to again.
+    # One create, two deploys, and a running deploy.
     assert names(endpoint)[0] == running
     assert len(names(endpoint)) == 4
     assert names(endpoint, "?filter=done=false") == [running]
@@ -90,12 +90,12 @@ def test_a_cancelled_deploy_changes_nothing(vertex: Any, pair: Any) -> None:
     with pytest.raises(exceptions.Cancelled):
         vertex.finish(operation)
     assert vertex.endpoints.get_endpoint(name=endpoint) == before
-    # What is done cannot be cancelled, and the endpoint is free for the next one.
+    # A finished operation cannot be cancelled, and the next one can start.
     assert vertex.http.post(f"/v1/{operation.operation.name}:cancel").json() == {}
     vertex.finish(vertex.deploy(endpoint, model, {"0": 100}))
 
 
-def test_only_what_is_done_is_deleted(vertex: Any) -> None:
+def test_only_a_finished_operation_is_deleted(vertex: Any) -> None:
     name = create(vertex, "x")
     assert vertex.http.delete(f"/v1/{name}").json()["error"]["status"] == "FAILED_PRECONDITION"
     vertex.clock.advance(1)
@@ -105,7 +105,7 @@ def test_only_what_is_done_is_deleted(vertex: Any) -> None:
     vertex.endpoints.get_endpoint(name=f"{vertex.parent}/endpoints/x")
 
 
-def test_wait_returns_what_is_not_done_when_its_time_is_over(vertex: Any) -> None:
+def test_a_wait_returns_the_running_operation_after_its_timeout(vertex: Any) -> None:
     name = create(vertex, "x")
     answer = vertex.http.post(f"/v1/{name}:wait?timeout=0.05s")
     assert answer.status_code == 200

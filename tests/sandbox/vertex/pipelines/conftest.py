@@ -1,4 +1,4 @@
-"""A running PipelineService with a Cloud Storage emulator of its own."""
+"""A running PipelineService with its own Cloud Storage emulator."""
 
 import itertools
 import json
@@ -19,12 +19,12 @@ from google.cloud.aiplatform.pipeline_jobs import _set_enable_caching_value
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
-from sandbox.services.pids import started_at
+from sandbox.services.processes import started_at
 from sandbox.vertex.clock import utc_now
 from sandbox.vertex.context import Context
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.operations.lifecycle import Operations
-from sandbox.vertex.pipelines import PipelineService
+from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.vertex.pipelines import samples
 
@@ -38,7 +38,7 @@ _FINAL = {
 
 
 def until(done: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """What `done` returns once that is true; fails after some seconds."""
+    """The first true value that `done` returns; fails after `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := done()):
         assert time.monotonic() < deadline, f"still waiting for {what} after {seconds} seconds"
@@ -48,7 +48,7 @@ def until(done: Callable[[], Any], what: str, seconds: float = 30) -> Any:
 
 @dataclass
 class Bench:
-    """A service, and what tests do with it."""
+    """A PipelineService with helpers for tests."""
 
     service: PipelineService
     home: Path
@@ -61,10 +61,10 @@ class Bench:
         caching: bool | None = False,
         **parameters: Any,
     ) -> types.CreatePipelineJobRequest:
-        """A good request; the parameters go through a Struct, as over the wire.
+        """A valid request; the parameters are converted to a Struct, as over HTTP.
 
-        `caching` is the SDK's enable_caching, done as the SDK does it. Off, for tests see tasks
-        run that an earlier test had run.
+        `caching` is the SDK's enable_caching. It is off by default, so that tests do not use
+        results of earlier tests.
         """
         job = types.PipelineJob(
             display_name="a test",
@@ -89,15 +89,15 @@ class Bench:
         return self.service.create_pipeline_job(self.request(pipeline, **parameters))
 
     def get(self, job: Any) -> Any:
-        """The job as it is now."""
+        """The current job."""
         return self.service.get_pipeline_job(types.GetPipelineJobRequest(name=job.name))
 
     def cancel(self, job: Any) -> None:
-        """Ask the job to end."""
+        """Cancel a job."""
         self.service.cancel_pipeline_job(types.CancelPipelineJobRequest(name=job.name))
 
     def wait(self, job: Any) -> Any:
-        """The job when it is over."""
+        """Wait for the end of a job, and return it."""
         return until(
             lambda: (now := self.get(job)).state in _FINAL and now, f"the end of {job.name}"
         )
@@ -108,13 +108,13 @@ class Bench:
 
 
 def context(store: Store) -> Context:
-    """What the service works with, on the time of day: its processes have no other."""
+    """A context with the time of day, which is the clock of child processes, too."""
     operations = Operations(store, utc_now)
     return Context(store, utc_now, Names("titleholder", "123456789"), operations)
 
 
 def task(job: Any, name: str) -> Any:
-    """The one task of that name."""
+    """The only task with that name."""
     found = [one for one in job.job_detail.task_details if one.task_name == name]
     assert len(found) == 1, [one.task_name for one in job.job_detail.task_details]
     return found[0]
@@ -122,7 +122,7 @@ def task(job: Any, name: str) -> Any:
 
 @pytest.fixture(scope="session")
 def cloud_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.Client]:
-    """Google's own client of an emulator that has one bucket."""
+    """Google's client of an emulator with one bucket."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
@@ -136,7 +136,7 @@ def cloud_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.
     )
     host = f"http://127.0.0.1:{port}"
 
-    def answers() -> bool:
+    def responds() -> bool:
         try:
             return requests.get(f"{host}/storage/v1/b/{BUCKET}", timeout=5).ok
         except requests.ConnectionError:
@@ -145,7 +145,7 @@ def cloud_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", host)
         try:
-            until(answers, "the storage emulator")
+            until(responds, "the storage emulator")
             yield storage.Client("titleholder", AnonymousCredentials())
         finally:
             emulator.terminate()
@@ -156,7 +156,7 @@ def cloud_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.
 def bench(
     cloud_storage: storage.Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Bench]:
-    """A service that runs; one for all tests of a file."""
+    """A running service for all tests of a file."""
     home = tmp_path_factory.mktemp("vertex")
     store = Store(home / "vertex.sqlite")
     service = PipelineService(context(store), home / "pipelines")
@@ -166,7 +166,7 @@ def bench(
 
 
 def alive(pid: int) -> bool:
-    """Whether a process of that number is there and no zombie."""
+    """Whether the process exists and is not a zombie."""
     try:
         status = Path(f"/proc/{pid}/stat").read_text()
     except FileNotFoundError:
@@ -175,6 +175,6 @@ def alive(pid: int) -> bool:
 
 
 def pid_in(path: Path) -> int:
-    """The number that a component wrote there."""
+    """The pid that a component wrote to a file."""
     until(path.exists, f"{path.name} to be written")
     return int(path.read_text())

@@ -1,13 +1,20 @@
-"""More pipelines for the tests: caches, artifacts that travel, loops in loops.
+"""Sample pipelines with caching, passed artifacts and nested loops.
 
-The type annotations of components are read by kfp at run time: no `from __future__` here.
+kfp reads the type annotations of components at run time, so `from __future__` is not allowed here.
 """
 
-from typing import List, Optional  # noqa: UP035 - kfp knows these
+from typing import List, Optional  # noqa: UP035 - kfp accepts these
 
 from kfp import dsl
 
-from tests.sandbox.vertex.pipelines.samples import component, count_to, say, sleep, stop, tidy
+from tests.sandbox.vertex.pipelines.samples import (
+    component,
+    count_to,
+    report_status,
+    say,
+    sleep,
+    stop,
+)
 
 
 @component
@@ -15,7 +22,7 @@ def write(text: str, folder: str, note: dsl.Output[dsl.Dataset]) -> str:
     import os
     import tempfile
 
-    os.close(tempfile.mkstemp(dir=folder)[0])  # that it ran shows there
+    os.close(tempfile.mkstemp(dir=folder)[0])  # shows that it ran
     with open(note.path, "w") as file:
         file.write(text)
     note.metadata["length"] = len(text)
@@ -35,7 +42,7 @@ def read(note: dsl.Input[dsl.Dataset], folder: str) -> str:
 @component
 def read_all(notes: dsl.Input[List[dsl.Dataset]]) -> str:  # noqa: UP006
     found = []
-    for note in notes or []:  # kfp hands over None for an empty list
+    for note in notes or []:  # kfp passes None for an empty list
         with open(note.path) as file:
             found.append(file.read())
     return "+".join(found)
@@ -61,14 +68,14 @@ def describe(
 
 
 @component
-def meet(folder: str, name: str, least: int) -> str:
-    """Waits until `least` of its kind are running, which shows that they do so together."""
+def wait_for_others(folder: str, name: str, minimum: int) -> str:
+    """Waits until `minimum` instances are running, which shows that they run at the same time."""
     import os
     import time
 
     open(os.path.join(folder, name), "w").close()
     for _ in range(400):
-        if len(os.listdir(folder)) >= least:
+        if len(os.listdir(folder)) >= minimum:
             return name
         time.sleep(0.05)
     raise RuntimeError(f"{name} is alone")
@@ -76,15 +83,15 @@ def meet(folder: str, name: str, least: int) -> str:
 
 @component
 def overlap(folder: str, name: str) -> int:
-    """How many of its kind were running beside it."""
+    """The number of instances that were running at the same time."""
     import os
     import time
 
-    mine = os.path.join(folder, name)
-    open(mine, "w").close()
+    own = os.path.join(folder, name)
+    open(own, "w").close()
     time.sleep(0.3)
     found = len(os.listdir(folder))
-    os.remove(mine)
+    os.remove(own)
     return found
 
 
@@ -111,13 +118,13 @@ def imports(uri: str, folder: str):
     read(note=found.output, folder=folder)
 
 
-@dsl.pipeline(name="imports-anew")
-def imports_anew(uri: str):
+@dsl.pipeline(name="imports-again")
+def imports_again(uri: str):
     dsl.importer(artifact_uri=uri, artifact_class=dsl.Dataset, reimport=True)
 
 
-@dsl.pipeline(name="given")
-def given(note: dsl.Input[dsl.Dataset], folder: str) -> str:
+@dsl.pipeline(name="with_input_artifact")
+def with_input_artifact(note: dsl.Input[dsl.Dataset], folder: str) -> str:
     return read(note=note, folder=folder).output
 
 
@@ -151,14 +158,14 @@ def nested_loops(rows: List[List[int]] = [[1, 2], [3], []]) -> str:  # noqa: B00
 @dsl.pipeline(name="loop-of-structs")
 def loop_of_structs(folder: str) -> str:
     with dsl.ParallelFor([{"word": "a", "n": 1}, {"word": "b", "n": 2}]) as item:
-        said = both(word=item.word, number=item.n)
-    return count(texts=dsl.Collected(said.output)).output
+        joined = both(word=item.word, number=item.n)
+    return count(texts=dsl.Collected(joined.output)).output
 
 
 @dsl.pipeline(name="together")
-def together(folder: str, least: int):
+def together(folder: str, minimum: int):
     with dsl.ParallelFor(["a", "b"]) as name:
-        meet(folder=folder, name=name, least=least)
+        wait_for_others(folder=folder, name=name, minimum=minimum)
 
 
 @dsl.pipeline(name="one-by-one")
@@ -179,7 +186,7 @@ def defaults(
 
 @dsl.pipeline(name="guarded-sleep")
 def guarded_sleep(pid_file: str):
-    with dsl.ExitHandler(tidy(), name="guarded"):
+    with dsl.ExitHandler(report_status(), name="guarded"):
         sleep(pid_file=pid_file)
         say(text="never").after(sleep(pid_file=f"{pid_file}.2"))
 

@@ -1,6 +1,6 @@
-"""Pipelines for the tests, compiled by kfp itself.
+"""Sample pipelines, compiled by kfp.
 
-The type annotations of components are read by kfp at run time: no `from __future__` here.
+kfp reads the type annotations of components at run time, so `from __future__` is not allowed here.
 """
 
 import json
@@ -26,14 +26,14 @@ def train(rate: float, steps: int, model: dsl.Output[dsl.Model], metrics: dsl.Ou
 
 
 @component
-def gate(metrics: dsl.Input[dsl.Metrics], least: float) -> bool:
-    return metrics.metadata["score"] >= least
+def gate(metrics: dsl.Input[dsl.Metrics], minimum: float) -> bool:
+    return metrics.metadata["score"] >= minimum
 
 
 @component
-def export_model(model: dsl.Input[dsl.Model], offered: dsl.Output[dsl.Model]) -> str:
-    offered.uri = model.uri
-    offered.metadata["score"] = 61.5
+def export_model(model: dsl.Input[dsl.Model], exported: dsl.Output[dsl.Model]) -> str:
+    exported.uri = model.uri
+    exported.metadata["score"] = 61.5
     with open(model.path) as file, open(model.path + ".note") as note:
         return file.read() + ", " + note.read()
 
@@ -69,7 +69,7 @@ def sleep(pid_file: str, seconds: float = 60.0):
 
 
 @component
-def stubborn(pid_file: str):
+def ignore_sigterm(pid_file: str):
     import os
     import signal
     import time
@@ -113,7 +113,7 @@ def too_large() -> dict:
 
 
 @component
-def tidy(status: dsl.PipelineTaskFinalStatus) -> str:
+def report_status(status: dsl.PipelineTaskFinalStatus) -> str:
     return f"{status.state} {status.pipeline_task_name} {status.error_message}"
 
 
@@ -123,7 +123,7 @@ def join(texts: list) -> str:
 
 
 @component
-def facts() -> str:
+def environment_facts() -> str:
     import importlib.util
     import os
     import sys
@@ -133,14 +133,14 @@ def facts() -> str:
 
 
 @component
-def look(model: dsl.Input[dsl.Model]) -> str:
+def read_model(model: dsl.Input[dsl.Model]) -> str:
     with open(model.path) as file:
         return model.uri + " " + file.read()
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=["packaging>=20", "pytest"])
-def at_hand() -> str:
-    return "at hand"
+def installed_packages() -> str:
+    return "installed"
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=["titleholder-example==1.2"])
@@ -152,7 +152,7 @@ def from_a_wheel() -> str:
 
 
 @dsl.component(base_image="python:3.11", packages_to_install=["titleholder-nowhere==9"])
-def from_nowhere() -> str:
+def missing_package() -> str:
     return ""
 
 
@@ -162,9 +162,9 @@ def container():
 
 
 @dsl.pipeline(name="weekly")
-def weekly(least: float = 50.0, rate: float = 0.5, steps: int = 3):
+def weekly(minimum: float = 50.0, rate: float = 0.5, steps: int = 3):
     trained = train(rate=rate, steps=steps)
-    passed = gate(metrics=trained.outputs["metrics"], least=least)
+    passed = gate(metrics=trained.outputs["metrics"], minimum=minimum)
     with dsl.If(passed.output == True, name="good-enough"):  # noqa: E712
         export_model(model=trained.outputs["model"])
 
@@ -229,9 +229,9 @@ def sleeper(pid_file: str, seconds: float = 60.0):
     sleep(pid_file=pid_file, seconds=seconds)
 
 
-@dsl.pipeline(name="stubborn")
-def stubborn_one(pid_file: str):
-    stubborn(pid_file=pid_file)
+@dsl.pipeline(name="ignore_sigterm")
+def ignores_sigterm(pid_file: str):
+    ignore_sigterm(pid_file=pid_file)
 
 
 @dsl.pipeline(name="retried")
@@ -256,41 +256,41 @@ def huge():
 
 @dsl.pipeline(name="handled")
 def handled():
-    with dsl.ExitHandler(tidy(), name="guarded"):
+    with dsl.ExitHandler(report_status(), name="guarded"):
         fail(text="it")
 
 
 @dsl.pipeline(name="loop")
 def loop(words: list = ["x", "y"]) -> str:  # noqa: B006
     with dsl.ParallelFor(words) as word:
-        said = say(text=word)
-    return join(texts=dsl.Collected(said.output)).output
+        spoken = say(text=word)
+    return join(texts=dsl.Collected(spoken.output)).output
 
 
 @dsl.pipeline(name="imported")
 def imported(uri: str):
     found = dsl.importer(artifact_uri=uri, artifact_class=dsl.Model, metadata={"from": "afar"})
-    look(model=found.output)
+    read_model(model=found.output)
 
 
-@dsl.pipeline(name="where")
-def where():
-    facts()
+@dsl.pipeline(name="shows_environment")
+def shows_environment():
+    environment_facts()
 
 
-@dsl.pipeline(name="wants-packages")
-def wants_packages():
-    at_hand()
+@dsl.pipeline(name="needs-installed-packages")
+def needs_installed_packages():
+    installed_packages()
 
 
-@dsl.pipeline(name="wants-a-wheel")
-def wants_a_wheel():
+@dsl.pipeline(name="needs-a-wheel")
+def needs_a_wheel():
     from_a_wheel()
 
 
-@dsl.pipeline(name="wants-nowhere")
-def wants_nowhere():
-    from_nowhere()
+@dsl.pipeline(name="needs-a-missing-package")
+def needs_a_missing_package():
+    missing_package()
 
 
 @dsl.pipeline(name="contained")
@@ -300,7 +300,7 @@ def contained():
 
 @cache
 def compiled(pipeline: Any) -> str:
-    """The compiled pipeline as JSON, through the file that the compiler writes."""
+    """The compiled pipeline as JSON."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "pipeline.yaml"
         compiler.Compiler().compile(pipeline, str(path))

@@ -1,4 +1,4 @@
-"""Artifacts that come from elsewhere, or are many."""
+"""Input artifacts, imported artifacts and lists of artifacts."""
 
 from pathlib import Path
 from typing import Any
@@ -15,25 +15,25 @@ Task = types.PipelineTaskDetail.State
 State = types.PipelineState
 
 
-def given(bench: Bench, folder: Path, **ids: str) -> Any:
-    request = bench.request(flows.given, folder=str(folder))
+def submit_with(bench: Bench, folder: Path, **ids: str) -> Any:
+    request = bench.request(flows.with_input_artifact, folder=str(folder))
     request.pipeline_job.runtime_config.input_artifacts = {
         name: {"artifact_id": one} for name, one in ids.items()
     }
     return bench.service.create_pipeline_job(request)
 
 
-def test_an_artifact_of_an_earlier_job_as_input(bench: Bench, tmp_path: Path) -> None:
+def test_an_artifact_of_another_job_can_be_an_input(bench: Bench, tmp_path: Path) -> None:
     made = task(bench.run(flows.two_steps, folder=str(tmp_path)), "write").outputs["note"]
     artifact = made.artifacts[0]
-    job = bench.wait(given(bench, tmp_path, note=artifact.name.rpartition("/")[2]))
+    job = bench.wait(submit_with(bench, tmp_path, note=artifact.name.rpartition("/")[2]))
     assert task(job, "read").execution.metadata["output:Output"] == "hello", job.error
     assert list(task(job, "read").inputs["note"].artifacts) == [artifact]
     assert list(task(job, job.name.rpartition("/")[2]).inputs["note"].artifacts) == [artifact]
 
 
 @pytest.mark.parametrize(
-    ("ids", "error", "why"),
+    ("ids", "error", "message"),
     [
         ({}, InvalidArgument, "the artifact 'note' is required"),
         ({"note": "1", "other": "2"}, InvalidArgument, "no input artifact 'other'; it has note"),
@@ -42,15 +42,15 @@ def test_an_artifact_of_an_earlier_job_as_input(bench: Bench, tmp_path: Path) ->
         ({"note": "12345"}, NotFound, "the artifact 12345 of 'note' does not exist"),
     ],
 )
-def test_input_artifacts_that_are_refused(
-    bench: Bench, tmp_path: Path, ids: dict[str, str], error: Any, why: str
+def test_invalid_input_artifacts_are_refused(
+    bench: Bench, tmp_path: Path, ids: dict[str, str], error: Any, message: str
 ) -> None:
     names = {name: one for name, one in ids.items() if name != "other"}
-    with pytest.raises(error, match=why):
-        given(bench, tmp_path, **(ids if "other" in ids else names))
+    with pytest.raises(error, match=message):
+        submit_with(bench, tmp_path, **(ids if "other" in ids else names))
 
 
-def test_an_input_artifact_of_another_type(
+def test_an_input_artifact_of_another_type_is_refused(
     bench: Bench, tmp_path: Path, cloud_storage: storage.Client
 ) -> None:
     from tests.sandbox.vertex.pipelines import samples
@@ -59,10 +59,10 @@ def test_an_input_artifact_of_another_type(
     job = bench.run(samples.imported, uri=f"gs://{BUCKET}/afar/model")
     model = task(job, "importer").outputs["artifact"].artifacts[0].name.rpartition("/")[2]
     with pytest.raises(InvalidArgument, match=r"must be a system.Dataset, and \d+ is a system"):
-        given(bench, tmp_path, note=model)
+        submit_with(bench, tmp_path, note=model)
 
 
-def test_what_was_imported_once_is_the_same_artifact(
+def test_two_imports_of_an_object_give_the_same_artifact(
     bench: Bench, tmp_path: Path, cloud_storage: storage.Client
 ) -> None:
     cloud_storage.bucket(BUCKET).blob("afar/note").upload_from_string("far")
@@ -73,9 +73,9 @@ def test_what_was_imported_once_is_the_same_artifact(
     assert task(first, "importer").outputs == task(second, "importer").outputs
     assert task(second, "importer").state == Task.SUCCEEDED
     assert task(second, "read").state == Task.SKIPPED  # its input is the same
-    anew = [task(bench.run(flows.imports_anew, uri=uri), "importer") for _ in range(2)]
-    assert anew[0].outputs["artifact"].artifacts[0].name != (
-        anew[1].outputs["artifact"].artifacts[0].name
+    again = [task(bench.run(flows.imports_again, uri=uri), "importer") for _ in range(2)]
+    assert again[0].outputs["artifact"].artifacts[0].name != (
+        again[1].outputs["artifact"].artifacts[0].name
     )
 
 

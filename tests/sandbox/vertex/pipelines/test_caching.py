@@ -1,4 +1,4 @@
-"""A task that was done already is not done again, by the rules of Vertex AI."""
+"""Caching of tasks, by the rules of Vertex AI."""
 
 from pathlib import Path
 from typing import Any
@@ -9,14 +9,14 @@ from google.cloud.aiplatform_v1 import types
 
 from tests.sandbox.vertex.pipelines import flows
 from tests.sandbox.vertex.pipelines.conftest import BUCKET, Bench, task
-from tests.sandbox.vertex.pipelines.test_control import open_at
+from tests.sandbox.vertex.pipelines.test_cancellation import open_at
 
 Task = types.PipelineTaskDetail.State
 State = types.PipelineState
 
 
-def ran(folder: Path) -> int:
-    """How many components have run."""
+def runs(folder: Path) -> int:
+    """The number of components that have run."""
     return len(list(folder.iterdir()))
 
 
@@ -27,16 +27,16 @@ def states(job: Any) -> list[Any]:
 
 @pytest.fixture
 def done(bench: Bench, tmp_path: Path) -> Any:
-    """A job that has run, with a folder of its own."""
+    """A job that has run with its own folder."""
     job = bench.run(flows.two_steps, caching=None, folder=str(tmp_path))
     assert states(job) == [Task.SUCCEEDED, Task.SUCCEEDED]
     return job
 
 
-def test_the_same_again(bench: Bench, done: Any, tmp_path: Path) -> None:
+def test_the_same_task_is_skipped(bench: Bench, done: Any, tmp_path: Path) -> None:
     again = bench.run(flows.two_steps, caching=None, folder=str(tmp_path))
     assert states(again) == [Task.SKIPPED, Task.SKIPPED]
-    assert ran(tmp_path) == 2
+    assert runs(tmp_path) == 2
     written, before = task(again, "write"), task(done, "write")
     assert written.task_id != before.task_id
     assert written.outputs["note"] == before.outputs["note"]
@@ -49,39 +49,41 @@ def test_the_same_again(bench: Bench, done: Any, tmp_path: Path) -> None:
     assert task(again, "read").inputs["note"] == task(done, "read").inputs["note"]
 
 
-def test_another_value_is_another_task(bench: Bench, done: Any, tmp_path: Path) -> None:
+def test_a_task_with_another_value_runs(bench: Bench, done: Any, tmp_path: Path) -> None:
     other = bench.run(flows.two_steps, caching=None, folder=str(tmp_path), text="bye")
     assert states(other) == [Task.SUCCEEDED, Task.SUCCEEDED]
 
 
-def test_off_for_the_job_or_for_a_task(bench: Bench, done: Any, tmp_path: Path) -> None:
+def test_caching_can_be_off_for_a_job_or_a_task(bench: Bench, done: Any, tmp_path: Path) -> None:
     off = bench.run(flows.two_steps, caching=False, folder=str(tmp_path))
     assert states(off) == [Task.SUCCEEDED, Task.SUCCEEDED]
     half = bench.run(flows.half_cached, caching=None, folder=str(tmp_path))
     assert states(half) == [Task.SKIPPED, Task.SUCCEEDED]
     on = bench.run(flows.half_cached, caching=True, folder=str(tmp_path))
     assert states(on) == [Task.SKIPPED, Task.SKIPPED]
-    # `off` made the artifact anew: it is the one that counts now.
+    # The job `off` created the artifact again: that artifact is now the cached one.
     assert task(half, "write").outputs == task(off, "write").outputs != task(done, "write").outputs
 
 
-def test_a_pipeline_of_another_name_shares_nothing(bench: Bench, done: Any, tmp_path: Path) -> None:
+def test_pipelines_of_different_names_share_no_cache(
+    bench: Bench, done: Any, tmp_path: Path
+) -> None:
     other = bench.run(flows.two_steps_too, caching=None, folder=str(tmp_path))
     assert task(other, "write").state == Task.SUCCEEDED
 
 
-def test_what_is_gone_from_storage_is_made_again(
+def test_a_task_with_a_deleted_artifact_runs_again(
     bench: Bench, done: Any, tmp_path: Path, cloud_storage: storage.Client
 ) -> None:
     uri = task(done, "write").outputs["note"].artifacts[0].uri
     cloud_storage.bucket(BUCKET).blob(uri.removeprefix(f"gs://{BUCKET}/")).delete()
     again = bench.run(flows.two_steps, caching=None, folder=str(tmp_path))
-    # The artifact is another one, and with it the input of what reads it.
+    # The artifact is a new one, and so is the input of the task that reads it.
     assert states(again) == [Task.SUCCEEDED, Task.SUCCEEDED]
     assert task(again, "write").outputs["note"].artifacts[0].uri != uri
 
 
-def test_a_task_that_failed_is_not_remembered(bench: Bench, tmp_path: Path) -> None:
+def test_a_failed_task_is_not_cached(bench: Bench, tmp_path: Path) -> None:
     nowhere = tmp_path / "later"
     job = bench.run(flows.two_steps, caching=None, folder=str(nowhere))
     assert job.state == State.PIPELINE_STATE_FAILED
@@ -90,7 +92,7 @@ def test_a_task_that_failed_is_not_remembered(bench: Bench, tmp_path: Path) -> N
     assert states(again) == [Task.SUCCEEDED, Task.SUCCEEDED]
 
 
-def test_it_survives_a_restart_and_the_job(
+def test_the_cache_survives_a_restart_and_its_job(
     cloud_storage: storage.Client, bench: Bench, tmp_path: Path
 ) -> None:
     folder = tmp_path / "ran"

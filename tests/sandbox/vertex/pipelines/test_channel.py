@@ -1,4 +1,4 @@
-"""A runner's line to its server, and how it ends."""
+"""The connection of a runner to its server."""
 
 import json
 import os
@@ -16,51 +16,51 @@ from sandbox.vertex.pipelines.protocol.events import RunEvent
 @dataclass
 class Line:
     channel: Channel
-    told: IO[str]
+    events: IO[str]
     answers: IO[str]
-    gone: threading.Event
+    disconnected: threading.Event
 
 
 @pytest.fixture
 def line() -> Iterator[Line]:
     """A channel, and the server's ends of its pipes."""
-    told, out = os.pipe()
-    source, answers = os.pipe()
-    gone = threading.Event()
+    events_read, events_write = os.pipe()
+    answers_read, answers_write = os.pipe()
+    disconnected = threading.Event()
     with (
-        os.fdopen(told, encoding="utf-8") as heard,
-        os.fdopen(out, "w", encoding="utf-8", buffering=1) as events,
-        os.fdopen(answers, "w", encoding="utf-8", buffering=1) as says,
-        os.fdopen(source, encoding="utf-8") as incoming,
+        os.fdopen(events_read, encoding="utf-8") as sent,
+        os.fdopen(events_write, "w", encoding="utf-8", buffering=1) as events,
+        os.fdopen(answers_write, "w", encoding="utf-8", buffering=1) as server_input,
+        os.fdopen(answers_read, encoding="utf-8") as runner_input,
     ):
-        channel = Channel(events, incoming, gone.set)
-        yield Line(channel, heard, says, gone)
-        says.close()
+        channel = Channel(events, runner_input, disconnected.set)
+        yield Line(channel, sent, server_input, disconnected)
+        server_input.close()
         channel._listener.join(10)
 
 
 def test_a_question_gets_its_own_answer(line: Line) -> None:
     found: list[object] = []
-    asking = threading.Thread(target=lambda: found.append(line.channel.ask("cache", {"key": "k"})))
-    asking.start()
-    asked = json.loads(line.told.readline())
-    assert (asked["kind"], asked["about"]) == ("cache", {"key": "k"})
-    line.answers.write(json.dumps({"number": asked["number"], "answer": {"a": 1}}) + "\n")
-    asking.join(10)
+    thread = threading.Thread(target=lambda: found.append(line.channel.ask("cache", {"key": "k"})))
+    thread.start()
+    question = json.loads(line.events.readline())
+    assert (question["kind"], question["about"]) == ("cache", {"key": "k"})
+    line.answers.write(json.dumps({"number": question["number"], "answer": {"a": 1}}) + "\n")
+    thread.join(10)
     assert found == [{"a": 1}]
 
 
-def test_nobody_reads_any_more_once_it_is_closed(line: Line) -> None:
+def test_after_close_no_thread_reads(line: Line) -> None:
     closing = threading.Thread(target=line.channel.close, args=(RunEvent(),))
     closing.start()
-    assert json.loads(line.told.readline()) == {"event": "RunEvent", "error": None}
+    assert json.loads(line.events.readline()) == {"event": "RunEvent", "error": None}
     assert closing.is_alive()
     line.answers.close()
     closing.join(10)
     assert not line.channel._listener.is_alive()
-    assert not line.gone.is_set()
+    assert not line.disconnected.is_set()
 
 
-def test_a_server_that_goes_before_is_noticed(line: Line) -> None:
+def test_a_server_that_disconnects_early_is_noticed(line: Line) -> None:
     line.answers.close()
-    assert line.gone.wait(10)
+    assert line.disconnected.wait(10)

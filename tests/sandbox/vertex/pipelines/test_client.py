@@ -1,4 +1,4 @@
-"""The same through HTTP, with Google's own clients: the generated one and the SDK."""
+"""Pipeline jobs over HTTP, with Google's generated client and the SDK."""
 
 import socket
 import threading
@@ -35,7 +35,7 @@ class Server:
 def server(
     cloud_storage: storage.Client, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[Server]:
-    """The whole app, and Google's generated client for it."""
+    """The app over HTTP, and Google's generated client for it."""
     host = str(cloud_storage._connection.API_BASE_URL)
     app = create_app(tmp_path_factory.mktemp("vertex"), "titleholder", host, number="123456789")
     listener = socket.create_server(("127.0.0.1", 0))
@@ -61,12 +61,12 @@ def test_the_generated_client(server: Server, bench: Bench) -> None:
     assert job.state == State.PIPELINE_STATE_PENDING
     with pytest.raises(exceptions.Conflict):
         server.client.create_pipeline_job(request)
-    over = until(
+    finished = until(
         lambda: (now := server.client.get_pipeline_job(name=job.name)).end_time and now, "the end"
     )
-    assert over.state == State.PIPELINE_STATE_SUCCEEDED
-    assert task(over, "train").outputs["metrics"].artifacts[0].metadata["score"] == 61.5
-    assert task(over, "train").execution.metadata["input:steps"] == 7
+    assert finished.state == State.PIPELINE_STATE_SUCCEEDED
+    assert task(finished, "train").outputs["metrics"].artifacts[0].metadata["score"] == 61.5
+    assert task(finished, "train").execution.metadata["input:steps"] == 7
     found = server.client.list_pipeline_jobs(
         types.ListPipelineJobsRequest(parent=PARENT, filter='display_name="a test"')
     )
@@ -83,20 +83,20 @@ def test_the_generated_client(server: Server, bench: Bench) -> None:
         server.client.create_pipeline_job(bench.request(samples.weekly, "other", stops=7))
 
 
-def test_cancel_over_http(server: Server, bench: Bench, tmp_path: Path) -> None:
+def test_a_cancel_over_http(server: Server, bench: Bench, tmp_path: Path) -> None:
     pid_file = str(tmp_path / "pid")
     job = server.client.create_pipeline_job(bench.request(samples.sleeper, pid_file=pid_file))
     pid_in(tmp_path / "pid")
     assert server.client.cancel_pipeline_job(name=job.name) is None
-    over = until(
+    finished = until(
         lambda: (now := server.client.get_pipeline_job(name=job.name)).end_time and now, "the end"
     )
-    assert over.state == State.PIPELINE_STATE_CANCELLED
+    assert finished.state == State.PIPELINE_STATE_CANCELLED
 
 
 def test_the_sdk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pipeline_jobs, "_JOB_WAIT_TIME", 0.05)
-    # submit() asks cloudresourcemanager.googleapis.com whose bucket it is: no such call in tests.
+    # submit() calls cloudresourcemanager.googleapis.com to check the bucket: not in tests.
     monkeypatch.setattr(gcs_utils, "_verify_bucket_ownership", lambda *_: True)
     aiplatform.init(
         project="titleholder",
@@ -130,10 +130,10 @@ def test_the_sdk(server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     assert [one.name for one in listed] == ["sdk-good"]
 
     for caching, state in ((None, Task.SKIPPED), (True, Task.SKIPPED), (False, Task.SUCCEEDED)):
-        again = job(f"sdk-{caching}".lower(), caching, rate=0.25, steps=4)
-        again.submit()
-        again.wait()
-        trained = task(again._gca_resource, "train")
+        repeated = job(f"sdk-{caching}".lower(), caching, rate=0.25, steps=4)
+        repeated.submit()
+        repeated.wait()
+        trained = task(repeated._gca_resource, "train")
         assert (trained.state, trained.outputs["metrics"].artifacts[0].metadata["score"]) == (
             state,
             61.5,

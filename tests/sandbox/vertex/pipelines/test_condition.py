@@ -1,4 +1,4 @@
-"""The compiler's conditions."""
+"""The conditions of the KFP compiler."""
 
 import math
 from typing import Any
@@ -37,11 +37,11 @@ N, X = (
         ("(1 == 2 || 2 == 2) && 3 == 3", True),
         ("inputs.parameter_values['nan'] >= 0.0", False),
         ("!(inputs.parameter_values['nan'] >= 0.0)", True),
-        # && and || need not look at the right side once the left decides
+        # && and || do not evaluate the right operand if the left one decides
         ("1 == 2 && inputs.parameter_values['absent'] == 1", False),
     ],
 )
-def test_holds(text: str, holds: bool) -> None:
+def test_conditions_hold_or_not(text: str, holds: bool) -> None:
     assert parse(text)(INPUTS) is holds
 
 
@@ -60,13 +60,13 @@ def test_holds(text: str, holds: bool) -> None:
         "1 === 1",
     ],
 )
-def test_is_refused_before_it_runs(text: str) -> None:
+def test_invalid_conditions_are_refused_when_parsed(text: str) -> None:
     with pytest.raises(ConditionError):
         parse(text)
 
 
 @pytest.mark.parametrize(
-    ("text", "why"),
+    ("text", "message"),
     [
         ("inputs.parameter_values['absent'] == 1", "has no value"),
         ("inputs.parameter_values['flag'] == 1", "cannot compare True with 1"),
@@ -75,6 +75,6 @@ def test_is_refused_before_it_runs(text: str) -> None:
         ("!(1)", "needs true or false"),
     ],
 )
-def test_fails_with_a_reason(text: str, why: str) -> None:
-    with pytest.raises(ConditionError, match=why):
+def test_a_condition_fails_with_a_reason(text: str, message: str) -> None:
+    with pytest.raises(ConditionError, match=message):
         parse(text)(INPUTS)

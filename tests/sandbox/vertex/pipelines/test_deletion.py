@@ -1,4 +1,4 @@
-"""Deleting and cancelling, one by one and in batches, through Google's client."""
+"""Deleting and cancelling single jobs and batches, with Google's client."""
 
 from pathlib import Path
 
@@ -14,30 +14,30 @@ __all__ = ["server"]
 State = types.PipelineState
 
 
-def over(server: Server, name: str) -> types.PipelineJob:
+def finished(server: Server, name: str) -> types.PipelineJob:
     return until(
         lambda: (now := server.client.get_pipeline_job(name=name)).end_time and now, "the end"
     )
 
 
-def test_a_job_is_deleted_when_it_is_over(server: Server, bench: Bench, tmp_path: Path) -> None:
+def test_only_a_finished_job_is_deleted(server: Server, bench: Bench, tmp_path: Path) -> None:
     request = bench.request(samples.sleeper, "short", pid_file=str(tmp_path / "pid"))
     name = server.client.create_pipeline_job(request).name
     pid_in(tmp_path / "pid")
     with pytest.raises(exceptions.BadRequest, match="RUNNING and cannot be deleted; cancel it"):
         server.client.delete_pipeline_job(name=name)
     server.client.cancel_pipeline_job(name=name)
-    over(server, name)
+    finished(server, name)
     server.client.delete_pipeline_job(name=name).result(timeout=20)
     with pytest.raises(exceptions.NotFound):
         server.client.get_pipeline_job(name=name)
     with pytest.raises(exceptions.NotFound):
         server.client.delete_pipeline_job(name=name)
     (tmp_path / "pid").unlink()
-    assert server.client.create_pipeline_job(request).name == name  # the id is free again
+    assert server.client.create_pipeline_job(request).name == name  # the id is free repeated
     pid_in(tmp_path / "pid")
     server.client.cancel_pipeline_job(name=name)
-    over(server, name)
+    finished(server, name)
 
 
 def test_batches(server: Server, bench: Bench, tmp_path: Path) -> None:
@@ -53,19 +53,19 @@ def test_batches(server: Server, bench: Bench, tmp_path: Path) -> None:
     cancelled = server.client.batch_cancel_pipeline_jobs(parent=PARENT, names=names)
     assert [one.name for one in cancelled.result(timeout=20).pipeline_jobs] == names
     for name in names:
-        assert over(server, name).state == State.PIPELINE_STATE_CANCELLED
-    again = server.client.batch_cancel_pipeline_jobs(parent=PARENT, names=names)
-    assert len(again.result(timeout=20).pipeline_jobs) == 3
+        assert finished(server, name).state == State.PIPELINE_STATE_CANCELLED
+    repeated = server.client.batch_cancel_pipeline_jobs(parent=PARENT, names=names)
+    assert len(repeated.result(timeout=20).pipeline_jobs) == 3
     with pytest.raises(exceptions.NotFound):
         server.client.batch_delete_pipeline_jobs(parent=PARENT, names=[*names, f"{names[0]}-no"])
     deleted = server.client.batch_delete_pipeline_jobs(parent=PARENT, names=names)
     assert [one.name for one in deleted.result(timeout=20).pipeline_jobs] == names
-    left = [one.name for one in server.client.list_pipeline_jobs(parent=PARENT)]
-    assert not set(left) & set(names)
+    remaining = [one.name for one in server.client.list_pipeline_jobs(parent=PARENT)]
+    assert not set(remaining) & set(names)
 
 
 @pytest.mark.parametrize(
-    ("names", "why"),
+    ("names", "message"),
     [
         ([], "names has 0 entries"),
         ([f"{PARENT}/pipelineJobs/j{number}" for number in range(33)], "33 entries; 1 to 32"),
@@ -73,7 +73,7 @@ def test_batches(server: Server, bench: Bench, tmp_path: Path) -> None:
         (["j"], "Invalid name"),
     ],
 )
-def test_batches_that_are_refused(server: Server, names: list[str], why: str) -> None:
+def test_invalid_batches_are_refused(server: Server, names: list[str], message: str) -> None:
     for method in ("batch_delete_pipeline_jobs", "batch_cancel_pipeline_jobs"):
-        with pytest.raises(exceptions.BadRequest, match=why):
+        with pytest.raises(exceptions.BadRequest, match=message):
             getattr(server.client, method)(parent=PARENT, names=names)

@@ -1,4 +1,4 @@
-"""packages_to_install: never into the sandbox's own environment."""
+"""packages_to_install never change the sandbox's environment."""
 
 import zipfile
 from importlib import metadata
@@ -18,7 +18,7 @@ State = types.PipelineState
 
 @pytest.fixture
 def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A package index that has one package, and no other."""
+    """A package index with exactly one package."""
     name = "titleholder_example-1.2"
     files = {
         "titleholder_example.py": "HELLO = 'hello from 1.2'\n",
@@ -39,50 +39,62 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def test_no_pip_for_what_is_there(bench: Bench) -> None:
-    job = bench.run(samples.wants_packages)
+def test_installed_packages_need_no_pip(bench: Bench) -> None:
+    job = bench.run(samples.needs_installed_packages)
     assert job.state == State.PIPELINE_STATE_SUCCEEDED
-    assert task(job, "at-hand").execution.metadata["output:Output"] == "at hand"
+    assert task(job, "installed-packages").execution.metadata["output:Output"] == "installed"
     assert not (bench.home / "environments").exists()
 
 
-def test_what_lacks_goes_to_an_environment_of_its_own(bench: Bench, wheels: Path) -> None:
-    job = bench.run(samples.wants_a_wheel)
+def test_a_missing_package_is_installed_into_a_separate_environment(
+    bench: Bench, wheels: Path
+) -> None:
+    job = bench.run(samples.needs_a_wheel)
     assert job.state == State.PIPELINE_STATE_SUCCEEDED, task(job, "from-a-wheel").error
-    said = task(job, "from-a-wheel").execution.metadata["output:Output"]
-    assert said == "hello from 1.2 True"
+    output = task(job, "from-a-wheel").execution.metadata["output:Output"]
+    assert output == "hello from 1.2 True"
     for wheel in wheels.glob("*.whl"):
         wheel.unlink()
-    again = bench.run(samples.wants_a_wheel)  # the same environment, and no pip
+    again = bench.run(samples.needs_a_wheel)  # the existing environment, without pip
     assert again.state == State.PIPELINE_STATE_SUCCEEDED
     with pytest.raises(metadata.PackageNotFoundError):
         metadata.distribution("titleholder-example")
 
 
-def test_what_cannot_be_had_fails_the_task(bench: Bench, wheels: Path) -> None:
-    job = bench.run(samples.wants_nowhere)
+def test_an_unavailable_package_fails_the_task(bench: Bench, wheels: Path) -> None:
+    job = bench.run(samples.needs_a_missing_package)
     assert job.state == State.PIPELINE_STATE_FAILED
-    message = task(job, "from-nowhere").error.message
+    message = task(job, "missing-package").error.message
     assert "packages_to_install titleholder-nowhere==9 could not be installed: " in message
     assert "No matching distribution found" in message
 
 
 def test_missing() -> None:
     installed = metadata.version("kfp")
-    there = [f"kfp=={installed}", "scikit-learn>=1", 'nowhere; python_version < "3"', "requests"]
-    lacking = ["kfp<2", "nowhere", "google-cloud-storage @ https://example.org/x.whl", "./a/path"]
-    assert missing(there + lacking) == lacking
+    satisfied = [
+        f"kfp=={installed}",
+        "scikit-learn>=1",
+        'nowhere; python_version < "3"',
+        "requests",
+    ]
+    unsatisfied = [
+        "kfp<2",
+        "nowhere",
+        "google-cloud-storage @ https://example.org/x.whl",
+        "./a/path",
+    ]
+    assert missing(satisfied + unsatisfied) == unsatisfied
     assert missing(["coverage[nothing]", "nowhere[x]"])[-1:] == ["nowhere[x]"]
 
 
-def test_a_compiled_command_is_taken_apart() -> None:
+def test_a_compiled_command_is_parsed() -> None:
     import json
 
-    spec = Spec(json.loads(samples.compiled(samples.wants_packages)))
-    container = spec.executors["exec-at-hand"].container
+    spec = Spec(json.loads(samples.compiled(samples.needs_installed_packages)))
+    container = spec.executors["exec-installed-packages"].container
     component = read(container.command, container.args)
-    assert component.function == "at_hand"
-    assert "def at_hand() -> str:" in component.source
+    assert component.function == "installed_packages"
+    assert "def installed_packages() -> str:" in component.source
     assert component.requirements[:2] == ("packaging>=20", "pytest")
     assert component.requirements[2].startswith("kfp==")
     assert component.pip_options == ()
@@ -93,7 +105,7 @@ RUN = "python3 -m kfp.dsl.executor_main --component_module_path ephemeral_compon
 ARGS = ["--executor_input", "{{$}}", "--function_to_execute", "f"]
 
 
-def test_options_of_pip_are_kept() -> None:
+def test_options_of_pip_are_parsed() -> None:
     component = read(["sh", "-c", INDEX, "sh", "-ec", RUN, "def f(): ..."], ARGS)
     assert component.requirements == ("a>=1",)
     assert component.pip_options == ("--index-url", "https://i/", "--trusted-host", "i")

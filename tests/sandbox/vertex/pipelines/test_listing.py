@@ -1,4 +1,4 @@
-"""ListPipelineJobs: what passes, in which order, in which pages."""
+"""ListPipelineJobs: filters, orders, pages and masks."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -34,8 +34,8 @@ JOBS = [
 
 
 def numbers(**request: Any) -> list[int]:
-    answer = list_jobs(JOBS, types.ListPipelineJobsRequest(**request))
-    return [int(one.name[-1]) for one in answer.pipeline_jobs]
+    response = list_jobs(JOBS, types.ListPipelineJobsRequest(**request))
+    return [int(one.name[-1]) for one in response.pipeline_jobs]
 
 
 @pytest.mark.parametrize(
@@ -96,7 +96,7 @@ def test_orders() -> None:
         numbers(order_by="display_name")
 
 
-def test_pages_and_what_a_list_leaves_out() -> None:
+def test_pages_and_omitted_details() -> None:
     first = list_jobs(JOBS, types.ListPipelineJobsRequest(page_size=3))
     assert len(first.pipeline_jobs) == 3
     second = list_jobs(
@@ -110,7 +110,7 @@ def test_pages_and_what_a_list_leaves_out() -> None:
         numbers(page_token="nonsense")
 
 
-def test_a_mask() -> None:
+def test_a_read_mask() -> None:
     request = types.ListPipelineJobsRequest(read_mask={"paths": ["name", "display_name"]})
     found = list_jobs(JOBS, request).pipeline_jobs[0]
     assert found == types.PipelineJob(name=JOBS[3].name, display_name="week 3")

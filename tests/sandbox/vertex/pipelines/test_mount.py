@@ -1,5 +1,5 @@
-"""Objects whose names are no paths: nothing is written outside the mount, as Cloud Storage FUSE
-shows them nowhere."""
+"""Nothing is written outside the mount; as in Cloud Storage FUSE, objects whose names are not paths
+are not file."""
 
 from pathlib import Path
 
@@ -9,8 +9,7 @@ from google.cloud.aiplatform_v1 import types
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sandbox.vertex.pipelines.execution.fuse import file_of
-from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
+from sandbox.vertex.pipelines.execution.mount import Mount, StorageError, file_of
 from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import BUCKET, Bench, task
 
@@ -50,10 +49,10 @@ def test_nothing_is_written_outside_the_mount(
         for uri in (f"gs://{BUCKET}/{outside}", f"gs://{BUCKET}/strange", f"gs://{BUCKET}/"):
             mount.fetch(uri)
         assert not outside.exists()
-        (shown,) = (mount.folder / BUCKET / "strange").rglob("*")
-        assert shown == mount.folder / BUCKET / "strange/plain"
-        assert shown.read_text() == "strange/plain"
-        mount.send()
+        (file,) = (mount.folder / BUCKET / "strange").rglob("*")
+        assert file == mount.folder / BUCKET / "strange/plain"
+        assert file.read_text() == "strange/plain"
+        mount.upload()
         assert {one.name for one in bucket.list_blobs(prefix="strange")} == set(names[1:])
     finally:
         bucket.delete_blobs([bucket.blob(name) for name in names])
@@ -62,34 +61,34 @@ def test_nothing_is_written_outside_the_mount(
 def test_nothing_is_written_through_a_link(cloud_storage: storage.Client, tmp_path: Path) -> None:
     outside, mount = tmp_path / "outside", Mount(tmp_path / "gcs", "titleholder")
     outside.mkdir()
-    (outside / "file").write_text("mine")
-    here = mount.folder / BUCKET / "linked"
-    here.mkdir(parents=True)
-    (here / "folder").symlink_to(outside)
-    (here / "file").symlink_to(outside / "file")
+    (outside / "file").write_text("local")
+    folder = mount.folder / BUCKET / "linked"
+    folder.mkdir(parents=True)
+    (folder / "folder").symlink_to(outside)
+    (folder / "file").symlink_to(outside / "file")
     for name in ("linked/folder/file", "linked/file"):
         blob = cloud_storage.bucket(BUCKET).blob(name)
-        blob.upload_from_string("theirs")
+        blob.upload_from_string("remote")
         try:
             with pytest.raises(StorageError, match="leads outside the mount"):
                 mount.fetch(f"gs://{BUCKET}/{name}")
         finally:
             blob.delete()
-    assert [path.read_text() for path in outside.iterdir()] == ["mine"]
+    assert [path.read_text() for path in outside.iterdir()] == ["local"]
 
 
-def test_a_job_whose_input_is_named_like_a_file_of_this_machine(
+def test_an_input_with_the_name_of_a_local_file_does_not_overwrite_it(
     bench: Bench, cloud_storage: storage.Client, tmp_path: Path
 ) -> None:
-    mine = tmp_path / "model"
-    mine.write_text("mine")
-    blob = cloud_storage.bucket(BUCKET).blob(str(mine))
-    blob.upload_from_string("theirs")
+    local = tmp_path / "model"
+    local.write_text("local")
+    blob = cloud_storage.bucket(BUCKET).blob(str(local))
+    blob.upload_from_string("remote")
     try:
-        job = bench.run(samples.imported, uri=f"gs://{BUCKET}/{mine}")
+        job = bench.run(samples.imported, uri=f"gs://{BUCKET}/{local}")
     finally:
         blob.delete()
-    assert mine.read_text() == "mine"
-    look = task(job, "look")
-    assert look.state == types.PipelineTaskDetail.State.FAILED
-    assert "No such file or directory" in look.error.message
+    assert local.read_text() == "local"
+    failed = task(job, "read-model")
+    assert failed.state == types.PipelineTaskDetail.State.FAILED
+    assert "No such file or directory" in failed.error.message

@@ -1,4 +1,4 @@
-"""What is refused when a job is created, and how a good one begins."""
+"""Checks of CreatePipelineJob requests."""
 
 import json
 from collections.abc import Callable
@@ -14,17 +14,17 @@ from tests.sandbox.vertex.pipelines.conftest import PARENT, Bench
 
 
 def refused(bench: Bench, request: Any) -> str:
-    with pytest.raises(InvalidArgument) as caught:
+    with pytest.raises(InvalidArgument) as raised:
         bench.service.create_pipeline_job(request)
-    return caught.value.message
+    return raised.value.message
 
 
 @pytest.mark.parametrize("job_id", ["Upper", "9lives", "under_score", "a" * 128, "-a", "a.b"])
-def test_ids(bench: Bench, job_id: str) -> None:
+def test_invalid_ids_are_refused(bench: Bench, job_id: str) -> None:
     assert "pipelineJobId" in refused(bench, bench.request(samples.weekly, job_id))
 
 
-def test_the_longest_id_and_a_second_of_its_name(bench: Bench) -> None:
+def test_the_longest_id_and_a_duplicate_id(bench: Bench) -> None:
     job = bench.submit(samples.weekly, job_id="a" * 127)
     assert job.name == f"{PARENT}/pipelineJobs/{'a' * 127}"
     with pytest.raises(AlreadyExists):
@@ -32,7 +32,7 @@ def test_the_longest_id_and_a_second_of_its_name(bench: Bench) -> None:
     bench.wait(job)
 
 
-def test_an_id_of_the_servers(bench: Bench) -> None:
+def test_a_generated_id(bench: Bench) -> None:
     one = bench.submit(samples.weekly, job_id="")
     two = bench.submit(samples.weekly, job_id="")
     assert one.name.startswith(f"{PARENT}/pipelineJobs/weekly-2")
@@ -42,11 +42,11 @@ def test_an_id_of_the_servers(bench: Bench) -> None:
         bench.wait(job)
 
 
-def test_the_parent(bench: Bench) -> None:
+def test_invalid_parents_are_refused(bench: Bench) -> None:
     request = bench.request(samples.weekly)
     request.parent = "projects/titleholder"
     assert "parent" in refused(bench, request)
-    request.parent = "projects/somebody-else/locations/us-central1"
+    request.parent = "projects/another-project/locations/us-central1"
     with pytest.raises(PermissionDenied):
         bench.service.create_pipeline_job(request)
 
@@ -61,7 +61,7 @@ def test_a_parent_by_id_is_named_by_number(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "message"),
     [
         ({"display_name": "x" * 129}, "displayName"),
         ({"labels": {"Team": "x"}}, "label key 'Team'"),
@@ -89,24 +89,26 @@ def test_a_parent_by_id_is_named_by_number(bench: Bench) -> None:
         ),
     ],
 )
-def test_what_is_around_the_spec(bench: Bench, change: dict[str, Any], why: str) -> None:
+def test_errors_outside_the_spec_are_refused(
+    bench: Bench, change: dict[str, Any], message: str
+) -> None:
     request = bench.request(samples.weekly)
     for field, value in change.items():
         setattr(request.pipeline_job, field, value)
-    assert why in refused(bench, request)
+    assert message in refused(bench, request)
 
 
 @pytest.mark.parametrize(
-    ("parameters", "why"),
+    ("parameters", "message"),
     [
-        ({"whole": 3.5}, "'whole' wants NUMBER_INTEGER and got 3.5"),
-        ({"whole": "3"}, "'whole' wants NUMBER_INTEGER and got '3'"),
-        ({"whole": True}, "'whole' wants NUMBER_INTEGER and got True"),
-        ({"half": "x"}, "'half' wants NUMBER_DOUBLE and got 'x'"),
-        ({"text": 1}, "'text' wants STRING and got 1"),
-        ({"flag": 1}, "'flag' wants BOOLEAN and got 1"),
-        ({"many": {}}, "'many' wants LIST and got {}"),
-        ({"deep": []}, "'deep' wants STRUCT and got []"),
+        ({"whole": 3.5}, "'whole' needs NUMBER_INTEGER and got 3.5"),
+        ({"whole": "3"}, "'whole' needs NUMBER_INTEGER and got '3'"),
+        ({"whole": True}, "'whole' needs NUMBER_INTEGER and got True"),
+        ({"half": "x"}, "'half' needs NUMBER_DOUBLE and got 'x'"),
+        ({"text": 1}, "'text' needs STRING and got 1"),
+        ({"flag": 1}, "'flag' needs BOOLEAN and got 1"),
+        ({"many": {}}, "'many' needs LIST and got {}"),
+        ({"deep": []}, "'deep' needs STRUCT and got []"),
         ({"deep": None}, "'deep' is required"),
         (
             {"extra": 1},
@@ -114,15 +116,17 @@ def test_what_is_around_the_spec(bench: Bench, change: dict[str, Any], why: str)
         ),
     ],
 )
-def test_parameters(bench: Bench, parameters: dict[str, Any], why: str) -> None:
+def test_invalid_parameters_are_refused(
+    bench: Bench, parameters: dict[str, Any], message: str
+) -> None:
     good = {"whole": 1, "half": 1, "text": "", "flag": True, "many": [], "deep": {}}
-    assert why in refused(bench, bench.request(samples.types, **(good | parameters)))
+    assert message in refused(bench, bench.request(samples.types, **(good | parameters)))
 
 
 def edit(path: str, value: Any) -> Callable[[dict[str, Any]], None]:
     def apply(spec: dict[str, Any]) -> None:
-        *above, last = path.split("/")
-        for key in above:
+        *parents, last = path.split("/")
+        for key in parents:
             spec = spec[key]
         spec[last.replace("%", "/")] = value
 
@@ -133,7 +137,7 @@ TRAIN = "root/dag/tasks/train"
 
 
 @pytest.mark.parametrize(
-    ("change", "why"),
+    ("change", "message"),
     [
         (edit("schemaVersion", "2.0.0"), "schemaVersion '2.0.0'"),
         (edit("sdkVersion", ""), "no sdkVersion"),
@@ -142,10 +146,10 @@ TRAIN = "root/dag/tasks/train"
         (edit(f"{TRAIN}/componentRef/name", "comp-x"), "no component 'comp-x'"),
         (edit("components/comp-train/executorLabel", "exec-x"), "no executor 'exec-x'"),
         (edit(f"{TRAIN}/dependentTasks", ["gate"]), "wait for each other"),
-        (edit(f"{TRAIN}/dependentTasks", ["nobody"]), "waits for a task 'nobody'"),
-        (edit(f"{TRAIN}/triggerPolicy", {"condition": "size(x)"}), "has a condition"),
+        (edit(f"{TRAIN}/dependentTasks", ["missing"]), "waits for a task 'missing'"),
+        (edit(f"{TRAIN}/triggerPolicy", {"condition": "size(x)"}), "has an unsupported condition"),
         (edit(f"{TRAIN}/artifactIterator", {"itemInput": "x"}), "loops over a component"),
-        (edit(f"{TRAIN}/cachingOptions/cacheKey", "mine"), "'train' has a cache key of its own"),
+        (edit(f"{TRAIN}/cachingOptions/cacheKey", "own"), "'train' has a cache key of its own"),
         (
             edit(
                 "components/comp-condition-1/dag/tasks/export-model/componentRef/name",
@@ -171,36 +175,38 @@ TRAIN = "root/dag/tasks/train"
         ),
         (
             edit("components/comp-train/outputDefinitions/artifacts/..%..", {}),
-            "has the name '../..', of which no file can be made",
+            "has the name '../..', which is not a valid file name",
         ),
         (edit("root/inputDefinitions/artifacts", {"a": {}}), "the artifact 'a' is required"),
         (
             edit("root/inputDefinitions/artifacts", {"a": {"isArtifactList": True}}),
-            "takes a list of artifacts as its input 'a'",
+            "has a list of artifacts as its input 'a'",
         ),
         (edit("pipelineInfo/description", "x" * 1_048_577), "1048576 are allowed"),
     ],
 )
-def test_specs(bench: Bench, change: Callable[[dict[str, Any]], None], why: str) -> None:
+def test_invalid_specs_are_refused(
+    bench: Bench, change: Callable[[dict[str, Any]], None], message: str
+) -> None:
     spec = json.loads(samples.compiled(samples.weekly))
     change(spec)
     request = bench.request(samples.weekly)
-    message = types.PipelineJob.pb(request.pipeline_job).pipeline_spec
-    message.Clear()
-    json_format.ParseDict(spec, message)
-    assert why in refused(bench, request)
+    struct = types.PipelineJob.pb(request.pipeline_job).pipeline_spec
+    struct.Clear()
+    json_format.ParseDict(spec, struct)
+    assert message in refused(bench, request)
 
 
-def test_a_container_component(bench: Bench) -> None:
+def test_a_container_component_is_refused(bench: Bench) -> None:
     assert (
         "task 'container' is a container component of image 'alpine' (its command is not that "
         "of a lightweight Python component); the sandbox runs lightweight Python components"
     ) in refused(bench, bench.request(samples.contained))
 
 
-def test_what_only_the_server_may_say_is_dropped(bench: Bench) -> None:
+def test_output_only_fields_of_a_request_are_dropped(bench: Bench) -> None:
     request = bench.request(samples.weekly)
-    request.pipeline_job.name = "mine"
+    request.pipeline_job.name = "own"
     request.pipeline_job.state = types.PipelineState.PIPELINE_STATE_SUCCEEDED
     request.pipeline_job.error = {"code": 3}
     job = bench.service.create_pipeline_job(request)

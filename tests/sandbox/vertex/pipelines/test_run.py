@@ -1,4 +1,4 @@
-"""Jobs that really run: states, details, files, errors."""
+"""Running jobs: states, details, files, errors."""
 
 import ast
 from pathlib import Path
@@ -22,11 +22,11 @@ def text_at(client: storage.Client, uri: str) -> str:
 
 @pytest.fixture(scope="module")
 def weekly(bench: Bench) -> Any:
-    """A job that went well, its condition true."""
+    """A successful job whose condition is true."""
     return bench.run(samples.weekly, rate=0.25, steps=7)
 
 
-def test_a_job_that_goes_well(weekly: Any) -> None:
+def test_a_job_that_succeeds(weekly: Any) -> None:
     assert weekly.state == State.PIPELINE_STATE_SUCCEEDED, weekly.error
     assert weekly.create_time <= weekly.start_time <= weekly.end_time == weekly.update_time
     assert weekly.display_name == "a test"
@@ -35,17 +35,17 @@ def test_a_job_that_goes_well(weekly: Any) -> None:
     assert weekly.pipeline_spec["pipelineInfo"]["name"] == "weekly"
 
 
-def test_a_runner_that_ends_well_says_nothing(bench: Bench, weekly: Any) -> None:
+def test_a_successful_runner_logs_nothing(bench: Bench, weekly: Any) -> None:
     folder = bench.home / "us-central1" / weekly.name.split("/")[-1]
     assert (folder / "runner.log").read_text() == ""
 
 
-def test_the_job_is_the_root_of_its_tasks(weekly: Any) -> None:
+def test_the_job_is_the_root_task(weekly: Any) -> None:
     root = task(weekly, weekly.name.split("/")[-1])
     assert root.parent_task_id == 0
     assert root.execution.schema_title == "system.Run"
     assert dict(root.execution.metadata) == {
-        "input:least": 50.0,
+        "input:minimum": 50.0,
         "input:rate": 0.25,
         "input:steps": 7.0,
     }
@@ -56,7 +56,7 @@ def test_the_job_is_the_root_of_its_tasks(weekly: Any) -> None:
     assert task(weekly, "export-model").task_unique_name == "condition-1.export-model"
 
 
-def test_a_task_tells_its_metrics_parameters_and_times(weekly: Any) -> None:
+def test_a_task_has_metrics_parameters_and_times(weekly: Any) -> None:
     trained = task(weekly, "train")
     assert trained.state == Task.SUCCEEDED
     assert trained.create_time <= trained.start_time <= trained.end_time
@@ -90,21 +90,21 @@ def test_artifacts_are_in_cloud_storage(weekly: Any, cloud_storage: storage.Clie
     )
 
 
-def test_an_output_may_hand_on_another_artifact(weekly: Any, cloud_storage: storage.Client) -> None:
+def test_an_output_may_pass_on_another_artifact(weekly: Any, cloud_storage: storage.Client) -> None:
     model = task(weekly, "train").outputs["model"].artifacts[0]
-    offered = task(weekly, "export-model")
-    assert offered.inputs["model"].artifacts[0].name == model.name
-    assert offered.outputs["offered"].artifacts[0].uri == model.uri
-    assert offered.outputs["offered"].artifacts[0].metadata["score"] == 61.5
-    assert offered.execution.metadata["output:Output"] == "rate=0.25 steps=7, beside it"
+    exported = task(weekly, "export-model")
+    assert exported.inputs["model"].artifacts[0].name == model.name
+    assert exported.outputs["exported"].artifacts[0].uri == model.uri
+    assert exported.outputs["exported"].artifacts[0].metadata["score"] == 61.5
+    assert exported.execution.metadata["output:Output"] == "rate=0.25 steps=7, beside it"
     blobs = cloud_storage.list_blobs(
         BUCKET, prefix=f"root/titleholder/{weekly.name[-5:]}/export-model"
     )
-    assert not [blob.name for blob in blobs if blob.name.endswith("offered")]
+    assert not [blob.name for blob in blobs if blob.name.endswith("exported")]
 
 
-def test_a_condition_that_is_false(bench: Bench) -> None:
-    job = bench.run(samples.weekly, least=61.6)
+def test_a_false_condition(bench: Bench) -> None:
+    job = bench.run(samples.weekly, minimum=61.6)
     assert job.state == State.PIPELINE_STATE_SUCCEEDED
     branch = task(job, "good-enough")
     assert branch.state == Task.NOT_TRIGGERED
@@ -113,14 +113,14 @@ def test_a_condition_that_is_false(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "answer"),
+    ("parameters", "output"),
     [({"number": 6}, "high"), ({"word": "b"}, "b"), ({}, "rest")],
 )
-def test_if_elif_else_and_one_of(bench: Bench, parameters: Any, answer: str) -> None:
+def test_if_elif_else_and_one_of(bench: Bench, parameters: Any, output: str) -> None:
     job = bench.run(samples.branches, **parameters)
     assert job.state == State.PIPELINE_STATE_SUCCEEDED, job.error
     root = task(job, job.name.split("/")[-1])
-    assert root.execution.metadata["output:Output"] == answer
+    assert root.execution.metadata["output:Output"] == output
     states = [one.state for one in job.job_detail.task_details]
     assert states.count(Task.NOT_TRIGGERED) == 2
 
@@ -128,7 +128,7 @@ def test_if_elif_else_and_one_of(bench: Bench, parameters: Any, answer: str) -> 
 def test_a_pipeline_inside_a_pipeline(bench: Bench) -> None:
     job = bench.run(samples.outer, text="{{$.inputs.parameters['x']}}")
     root = task(job, job.name.split("/")[-1])
-    # what comes in at run time is data, even when it looks like a placeholder
+    # Values from run time are data, even if they look like placeholders.
     expected = "hello {{$.inputs.parameters['x']}}!"
     assert root.execution.metadata["output:Output"] == expected
     assert task(job, "inner").state == Task.SUCCEEDED
@@ -148,7 +148,7 @@ def test_every_type_of_parameter(bench: Bench) -> None:
     shown = task(job, "show").execution.metadata["output:Output"]
     expected = [3, 2.0, "é'\"\n{}", False, [1, 2.5, "x", {"a": None}], {"n": 7, "list": [True]}]
     assert ast.literal_eval(shown) == expected
-    assert shown.startswith("[3, 2.0, ")  # an int, and a float though it came as 2
+    assert shown.startswith("[3, 2.0, ")  # an int, and a float although it was sent as 2
     assert task(job, "say").execution.metadata["output:Output"] == "given 3"
 
 
@@ -169,7 +169,7 @@ def test_a_task_that_fails(bench: Bench) -> None:
     )
     assert "Traceback" in log.read_text()
     assert task(job, "after the failure").state == Task.NOT_TRIGGERED
-    assert task(job, "say-2").state == Task.SUCCEEDED  # the others go on: FAIL_SLOW
+    assert task(job, "say-2").state == Task.SUCCEEDED  # other tasks continue: FAIL_SLOW
 
 
 def test_a_task_that_exits(bench: Bench) -> None:
@@ -181,20 +181,22 @@ def test_a_task_that_exits(bench: Bench) -> None:
 
 
 @pytest.mark.parametrize(
-    ("pipeline", "name", "why"),
+    ("pipeline", "name", "message"),
     [
-        (samples.nan, "not-a-number", "NaN is not a number that JSON knows"),
+        (samples.nan, "not-a-number", "NaN is not a number in JSON"),
         (samples.surrogate, "broken-unicode", "output 'metrics' cannot be stored"),
         (samples.huge, "too-large", "output 'Output' "),
     ],
 )
-def test_outputs_that_cannot_be_kept(bench: Bench, pipeline: Any, name: str, why: str) -> None:
+def test_outputs_that_cannot_be_stored(
+    bench: Bench, pipeline: Any, name: str, message: str
+) -> None:
     job = bench.run(pipeline)
     assert job.state == State.PIPELINE_STATE_FAILED
-    assert why in task(job, name).error.message
+    assert message in task(job, name).error.message
 
 
-def test_fail_fast_starts_nothing_more(bench: Bench) -> None:
+def test_fail_fast_starts_no_more_tasks(bench: Bench) -> None:
     request = bench.request(samples.two_ways)
     slow = bench.wait(bench.service.create_pipeline_job(request))
     assert task(slow, "say").state == Task.SUCCEEDED
@@ -203,7 +205,7 @@ def test_fail_fast_starts_nothing_more(bench: Bench) -> None:
     request.pipeline_job.runtime_config.failure_policy = fast
     job = bench.wait(bench.service.create_pipeline_job(request))
     assert job.state == State.PIPELINE_STATE_FAILED
-    # Both ways began at once; which of the two ends first is not ours to say.
+    # Both branches start at once, and either may end first.
     failed, other = task(job, "fail"), task(job, "stop")
     if failed.end_time < other.end_time:
         assert task(job, "say").state == Task.NOT_TRIGGERED
@@ -221,36 +223,38 @@ def test_an_exit_handler_runs_after_a_failure(bench: Bench) -> None:
     job = bench.run(samples.handled)
     assert job.state == State.PIPELINE_STATE_FAILED
     assert "[guarded]" in job.error.message
-    assert task(job, "tidy").execution.metadata["output:Output"] == (
+    assert task(job, "report-status").execution.metadata["output:Output"] == (
         "FAILED guarded The DAG failed because some tasks failed. The failed tasks are: [fail]."
     )
 
 
-def test_a_loop_collects(bench: Bench) -> None:
+def test_a_loop_collects_its_outputs(bench: Bench) -> None:
     job = bench.run(samples.loop, words=["x", "y", "z"])
     root = task(job, job.name.split("/")[-1])
     assert root.execution.metadata["output:Output"] == "x+y+z", job.error
 
 
-def test_an_imported_artifact_is_fetched(bench: Bench, cloud_storage: storage.Client) -> None:
+def test_an_imported_artifact_is_downloaded(bench: Bench, cloud_storage: storage.Client) -> None:
     cloud_storage.bucket(BUCKET).blob("afar/model").upload_from_string("weights")
     uri = f"gs://{BUCKET}/afar/model"
     job = bench.run(samples.imported, uri=uri)
     assert task(job, "importer").outputs["artifact"].artifacts[0].metadata["from"] == "afar"
-    assert task(job, "look").execution.metadata["output:Output"] == f"{uri} weights"
+    assert task(job, "read-model").execution.metadata["output:Output"] == f"{uri} weights"
 
 
-def test_a_component_sees_nothing_of_the_sandbox(bench: Bench) -> None:
-    job = bench.run(samples.where)
-    said = task(job, "facts")
-    folder, imported, installed, first = ast.literal_eval(said.execution.metadata["output:Output"])
-    assert folder == f"facts_{said.task_id}"
+def test_a_component_does_not_see_the_sandbox(bench: Bench) -> None:
+    job = bench.run(samples.shows_environment)
+    detail = task(job, "environment-facts")
+    folder, imported, installed, first = ast.literal_eval(
+        detail.execution.metadata["output:Output"]
+    )
+    assert folder == f"environment-facts_{detail.task_id}"
     assert imported is False
     assert installed is None
     assert "sandbox" not in first
 
 
-def test_a_bucket_that_does_not_exist(bench: Bench) -> None:
+def test_a_missing_bucket_fails_the_job(bench: Bench) -> None:
     request = bench.request(samples.weekly)
     request.pipeline_job.runtime_config.gcs_output_directory = "gs://no-such-bucket/root"
     job = bench.wait(bench.service.create_pipeline_job(request))

@@ -1,4 +1,4 @@
-"""The tables of states, and what follows from them for a job's message."""
+"""The tables of states, and updates of a job's message."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -7,8 +7,8 @@ import pytest
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.operations.transitions import InvalidTransition, advance
-from sandbox.vertex.pipelines.jobs import job_messages as details
-from sandbox.vertex.pipelines.jobs.states import JOB, JOB_OVER, TASK, TASK_OVER
+from sandbox.vertex.pipelines.jobs import job_messages
+from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES, FINAL_TASK_STATES, JOB, TASK
 from sandbox.vertex.pipelines.protocol.events import Problem, TaskEvent
 
 Task = types.PipelineTaskDetail.State
@@ -17,16 +17,16 @@ NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
 def job(*states: Any) -> Any:
-    """A job that went through these states, a second each."""
-    made = types.PipelineJob(name="projects/1/locations/l/pipelineJobs/j")
+    """A job that went through these states, one per second."""
+    new_job = types.PipelineJob(name="projects/1/locations/l/pipelineJobs/j")
     for number, state in enumerate(states):
-        details.move(made, state, NOW + timedelta(seconds=number))
-    return made
+        job_messages.move(new_job, state, NOW + timedelta(seconds=number))
+    return new_job
 
 
-def tell(target: Any, state: str, now: datetime = NOW, error: Problem | None = None) -> Any:
+def apply(target: Any, state: str, now: datetime = NOW, error: Problem | None = None) -> Any:
     event = TaskEvent(7, 0, "t", "t", "container", state, error=error)
-    details.apply(target, event, now, lambda artifact, now: types.Artifact())
+    job_messages.apply(target, event, now, lambda artifact, now: types.Artifact())
     return target.job_detail.task_details[0]
 
 
@@ -37,23 +37,23 @@ RUNNING = (
 )
 
 
-def test_every_state_of_google_is_in_the_tables() -> None:
+def test_every_state_of_the_api_is_in_the_tables() -> None:
     assert set(JOB) == set(State)
     assert set(TASK) == set(Task)
     for table in (JOB, TASK):
         assert all(following <= set(table) for following in table.values())
-    # pipeline_state.proto: from CANCELLING only these.
+    # pipeline_state.proto: only these follow CANCELLING.
     assert JOB[State.PIPELINE_STATE_CANCELLING] == {
         State.PIPELINE_STATE_SUCCEEDED,
         State.PIPELINE_STATE_FAILED,
         State.PIPELINE_STATE_CANCELLED,
     }
-    assert JOB[State.PIPELINE_STATE_CANCELLING] == JOB_OVER
-    assert {Task.SKIPPED, Task.NOT_TRIGGERED, Task.CANCELLED} < TASK_OVER
+    assert JOB[State.PIPELINE_STATE_CANCELLING] == FINAL_JOB_STATES
+    assert {Task.SKIPPED, Task.NOT_TRIGGERED, Task.CANCELLED} < FINAL_TASK_STATES
 
 
 @pytest.mark.parametrize(
-    ("table", "now", "to", "why"),
+    ("table", "now", "to", "message"),
     [
         (
             JOB,
@@ -65,45 +65,45 @@ def test_every_state_of_google_is_in_the_tables() -> None:
         (TASK, Task.RUNNING, Task.SKIPPED, "RUNNING cannot become SKIPPED; it may become CANCEL"),
     ],
 )
-def test_what_cannot_happen_raises(table: Any, now: Any, to: Any, why: str) -> None:
-    with pytest.raises(InvalidTransition, match=why):
+def test_an_invalid_transition_raises(table: Any, now: Any, to: Any, message: str) -> None:
+    with pytest.raises(InvalidTransition, match=message):
         advance(table, now, to)
 
 
-def test_times_never_run_backwards() -> None:
+def test_times_never_decrease() -> None:
     running = job(*RUNNING)
     before = running.update_time
-    detail = tell(running, "PENDING", NOW - timedelta(hours=1))
+    detail = apply(running, "PENDING", NOW - timedelta(hours=1))
     assert running.update_time == detail.create_time == before
-    tell(running, "RUNNING", NOW + timedelta(seconds=9))
-    tell(running, "SUCCEEDED", NOW)
+    apply(running, "RUNNING", NOW + timedelta(seconds=9))
+    apply(running, "SUCCEEDED", NOW)
     assert detail.create_time <= detail.start_time <= detail.end_time == running.update_time
-    details.move(running, State.PIPELINE_STATE_SUCCEEDED, NOW)
+    job_messages.move(running, State.PIPELINE_STATE_SUCCEEDED, NOW)
     assert running.start_time <= running.end_time == running.update_time
 
 
-def test_what_a_runner_says_too_late_changes_no_state() -> None:
+def test_a_late_event_of_a_runner_changes_no_state() -> None:
     running = job(*RUNNING)
-    tell(running, "PENDING")
-    details.move(running, State.PIPELINE_STATE_CANCELLING, NOW)
+    apply(running, "PENDING")
+    job_messages.move(running, State.PIPELINE_STATE_CANCELLING, NOW)
     detail = running.job_detail.task_details[0]
     assert detail.state == Task.CANCEL_PENDING
-    tell(running, "RUNNING")
+    apply(running, "RUNNING")
     assert detail.state == Task.CANCEL_PENDING
-    details.move(running, State.PIPELINE_STATE_CANCELLED, NOW, details.CANCELLED)
+    job_messages.move(running, State.PIPELINE_STATE_CANCELLED, NOW, job_messages.CANCELLED)
     assert detail.state == Task.CANCELLED
     assert detail.error.code == running.error.code == 1
 
 
-def test_a_task_that_begins_while_its_job_is_cancelled() -> None:
+def test_a_task_that_starts_during_a_cancel_is_cancelled() -> None:
     running = job(*RUNNING, State.PIPELINE_STATE_CANCELLING)
-    assert tell(running, "PENDING").state == Task.CANCEL_PENDING
+    assert apply(running, "PENDING").state == Task.CANCEL_PENDING
 
 
-def test_an_outage_fails_what_ran() -> None:
+def test_a_failed_job_fails_its_unfinished_tasks() -> None:
     running = job(*RUNNING)
-    tell(running, "PENDING")
-    details.move(running, State.PIPELINE_STATE_FAILED, NOW, Problem(13, "down"))
+    apply(running, "PENDING")
+    job_messages.move(running, State.PIPELINE_STATE_FAILED, NOW, Problem(13, "down"))
     detail = running.job_detail.task_details[0]
     assert detail.state == Task.FAILED
     assert detail.error.message == "down"

@@ -1,4 +1,4 @@
-"""Which request-response logging an endpoint may ask for, and where it goes."""
+"""The logging config of an endpoint, and its destination."""
 
 from typing import Any
 
@@ -37,10 +37,10 @@ from tests.sandbox.vertex.prediction.test_request_log import config
         config("nonsense", enabled=False),
     ],
 )
-def test_a_wrong_config_is_refused(vertex: Vertex, wrong: dict[str, Any]) -> None:
+def test_an_invalid_config_is_refused(vertex: Vertex, wrong: dict[str, Any]) -> None:
     with pytest.raises(exceptions.BadRequest, match="predict_request_response_logging_config"):
         vertex.endpoint("new", predict_request_response_logging_config=wrong)
-    endpoint = vertex.endpoint("old")
+    endpoint = vertex.endpoint("existing")
     with pytest.raises(exceptions.BadRequest, match="predict_request_response_logging_config"):
         vertex.endpoints.update_endpoint(
             endpoint={
@@ -57,7 +57,7 @@ def test_another_projects_table_is_refused(vertex: Vertex) -> None:
         vertex.endpoint(predict_request_response_logging_config=config("bq://other-project.a.b"))
 
 
-def test_the_rules_without_a_server() -> None:
+def test_destinations() -> None:
     names = Names("demo", "7")
     endpoint = types.Endpoint(
         name="projects/7/locations/l/endpoints/12",
@@ -71,7 +71,7 @@ def test_the_rules_without_a_server() -> None:
     endpoint.predict_request_response_logging_config.bigquery_destination.output_uri = ""
     found = destination_of(endpoint, "demo")
     assert found is not None
-    assert (found.dataset, found.makes_dataset) == ("demo.logging_Gr__e_12", True)
+    assert (found.dataset, found.creates_dataset) == ("demo.logging_Gr__e_12", True)
     endpoint.predict_request_response_logging_config.enabled = False
     assert destination_of(endpoint, "demo") is None
     with pytest.raises(InvalidArgument):
@@ -80,7 +80,7 @@ def test_the_rules_without_a_server() -> None:
         check_logging(types.PredictRequestResponseLoggingConfig(config("bq://8")), names)
 
 
-def test_bigquery_elsewhere_is_refused() -> None:
+def test_a_bigquery_on_another_machine_is_refused() -> None:
     for host in ("https://bigquery.googleapis.com", "http://10.0.0.1:9050", "127.0.0.1:9050"):
         with pytest.raises(ValueError, match="BIGQUERY_EMULATOR_HOST"):
             Tables(host, PROJECT)

@@ -1,4 +1,4 @@
-"""Online prediction: who answers, with what, and what is refused."""
+"""Online prediction: responses, routing, refused requests."""
 
 import json
 from collections import Counter
@@ -21,13 +21,13 @@ def predict(vertex: Any, endpoint: str, body: Any) -> Any:
     return vertex.http.post(f"/v1/{endpoint}:predict", content=content, headers=HEADERS)
 
 
-def error_of(answer: Any) -> tuple[int, str]:
-    error = answer.json()["error"]
-    assert error["code"] == answer.status_code
-    return answer.status_code, error["status"]
+def error_of(response: Any) -> tuple[int, str]:
+    error = response.json()["error"]
+    assert error["code"] == response.status_code
+    return response.status_code, error["status"]
 
 
-def test_the_answer(vertex: Any, pair: Any) -> None:
+def test_the_response(vertex: Any, pair: Any) -> None:
     endpoint, model = pair
     vertex.endpoints.update_endpoint(
         endpoint={"name": endpoint, "traffic_split": {"2": 100}},
@@ -37,12 +37,12 @@ def test_the_answer(vertex: Any, pair: Any) -> None:
         model={"name": model, "display_name": "Exercises"},
         update_mask={"paths": ["display_name"]},
     )
-    answer = predict(vertex, endpoint, {"instances": [ROW, ROW]})
-    assert answer.status_code == 200
-    assert answer.headers["content-type"] == "application/json"
-    (first, second) = answer.json().pop("predictions")
+    response = predict(vertex, endpoint, {"instances": [ROW, ROW]})
+    assert response.status_code == 200
+    assert response.headers["content-type"] == "application/json"
+    (first, second) = response.json().pop("predictions")
     assert first == second == pytest.approx([2, 2])
-    assert {key: value for key, value in answer.json().items() if key != "predictions"} == {
+    assert {key: value for key, value in response.json().items() if key != "predictions"} == {
         "deployedModelId": "2",
         "model": model,
         "modelDisplayName": "Exercises",
@@ -50,13 +50,13 @@ def test_the_answer(vertex: Any, pair: Any) -> None:
     }
 
 
-def test_googles_client_gets_the_same(vertex: Any, pair: Any) -> None:
+def test_the_response_in_googles_client(vertex: Any, pair: Any) -> None:
     endpoint, model = pair
-    answer = vertex.predictions.predict(endpoint=endpoint, instances=[ROW])
-    assert answer.deployed_model_id in ("1", "2")
-    assert answer.model == model
-    assert answer.model_version_id == answer.deployed_model_id
-    assert list(answer.predictions[0]) == pytest.approx([float(answer.deployed_model_id)] * 2)
+    response = vertex.predictions.predict(endpoint=endpoint, instances=[ROW])
+    assert response.deployed_model_id in ("1", "2")
+    assert response.model == model
+    assert response.model_version_id == response.deployed_model_id
+    assert list(response.predictions[0]) == pytest.approx([float(response.deployed_model_id)] * 2)
     with pytest.raises(exceptions.BadRequest, match="Prediction failed"):
         vertex.predictions.predict(endpoint=endpoint, instances=[[1.0]])
 
@@ -66,13 +66,13 @@ def test_a_thousand_requests_follow_the_split(vertex: Any, pair: Any) -> None:
     seen: Counter[str] = Counter()
     for _ in range(1000):
         seen[predict(vertex, endpoint, {"instances": [ROW]}).json()["deployedModelId"]] += 1
-    # One false alarm in a million runs.
+    # Fails by chance once in a million runs.
     low, high = binom.ppf([5e-7, 1 - 5e-7], 1000, 0.10)
     assert low <= seen["2"] <= high
     assert seen["1"] + seen["2"] == 1000
 
 
-def test_no_traffic_no_answer(vertex: Any, pair: Any) -> None:
+def test_an_endpoint_without_a_split_does_not_predict(vertex: Any, pair: Any) -> None:
     endpoint, _ = pair
     vertex.endpoints.update_endpoint(
         endpoint={"name": endpoint}, update_mask={"paths": ["traffic_split"]}
@@ -104,9 +104,9 @@ def test_no_traffic_no_answer(vertex: Any, pair: Any) -> None:
         "[" * 100_000,
     ],
 )
-def test_what_is_no_predict_request(vertex: Any, pair: Any, body: str) -> None:
-    answer = predict(vertex, pair[0], body)
-    assert error_of(answer) == (400, "INVALID_ARGUMENT")
+def test_invalid_predict_requests(vertex: Any, pair: Any, body: str) -> None:
+    response = predict(vertex, pair[0], body)
+    assert error_of(response) == (400, "INVALID_ARGUMENT")
 
 
 @pytest.mark.parametrize(
@@ -127,11 +127,11 @@ def test_what_is_no_predict_request(vertex: Any, pair: Any, body: str) -> None:
         ["abc"],
     ],
 )
-def test_what_the_model_refuses(vertex: Any, pair: Any, instances: Any) -> None:
+def test_instances_that_the_model_refuses(vertex: Any, pair: Any, instances: Any) -> None:
     body = json.dumps({"instances": instances}).replace("Infinity", "1e400")
-    answer = predict(vertex, pair[0], body)
-    assert error_of(answer) == (400, "FAILED_PRECONDITION")
-    message = answer.json()["error"]["message"]
+    response = predict(vertex, pair[0], body)
+    assert error_of(response) == (400, "FAILED_PRECONDITION")
+    message = response.json()["error"]["message"]
     assert message.startswith("Prediction failed: Exception during sklearn prediction: ")
 
 
@@ -141,45 +141,45 @@ def test_the_largest_request(vertex: Any, pair: Any) -> None:
         return text[:-2] + "x" * (size - len(text)) + '"}'
 
     assert predict(vertex, pair[0], body(1_500_000)).status_code == 200
-    answer = predict(vertex, pair[0], body(1_500_001))
-    assert error_of(answer) == (400, "FAILED_PRECONDITION")
-    assert "1.500MB" in answer.json()["error"]["message"]
+    response = predict(vertex, pair[0], body(1_500_001))
+    assert error_of(response) == (400, "FAILED_PRECONDITION")
+    assert "1.500MB" in response.json()["error"]["message"]
 
 
-def test_parameters_and_labels_are_let_through(vertex: Any, pair: Any) -> None:
+def test_parameters_and_labels_are_accepted(vertex: Any, pair: Any) -> None:
     body = {"instances": [ROW], "parameters": {"a": 1}, "labels": {"x": "1"}}
     assert predict(vertex, pair[0], body).status_code == 200
 
 
-def test_classes_are_answered_as_they_are(vertex: Any, bucket: Any) -> None:
+def test_class_names_are_returned(vertex: Any, bucket: Any) -> None:
     forest = RandomForestClassifier(2).fit([[0.0], [1.0]] * 5, ["no", "yes"] * 5)
     uri = bucket.put_model("forest", forest)
     endpoint = vertex.endpoint().name
     vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
-    answer = predict(vertex, endpoint, {"instances": [[0.0], [1.0]]})
-    assert answer.json()["predictions"] == ["no", "yes"]
+    response = predict(vertex, endpoint, {"instances": [[0.0], [1.0]]})
+    assert response.json()["predictions"] == ["no", "yes"]
 
 
-def test_an_answer_that_is_no_number_is_an_error(vertex: Any, bucket: Any) -> None:
+def test_a_nan_prediction_is_an_error(vertex: Any, bucket: Any) -> None:
     model = LinearRegression().fit(np.eye(3), np.eye(3))
     model.intercept_ = np.full(3, np.nan)
     uri = bucket.put_model("nan", model)
     endpoint = vertex.endpoint().name
     vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
-    answer = predict(vertex, endpoint, {"instances": [ROW]})
-    assert error_of(answer) == (400, "FAILED_PRECONDITION")
+    response = predict(vertex, endpoint, {"instances": [ROW]})
+    assert error_of(response) == (400, "FAILED_PRECONDITION")
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
-def test_a_model_that_learned_names_answers_to_lists(vertex: Any, bucket: Any) -> None:
+def test_a_model_trained_with_column_names_accepts_lists(vertex: Any, bucket: Any) -> None:
     frame = pd.DataFrame(np.eye(3), columns=["a", "b", "c"])
     uri = bucket.put_model("frame", LinearRegression().fit(frame, [1.0, 1.0, 1.0]))
     endpoint = vertex.endpoint().name
     vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
-    answer = predict(vertex, endpoint, {"instances": [ROW]})
-    assert answer.json()["predictions"] == pytest.approx([1.0])
+    response = predict(vertex, endpoint, {"instances": [ROW]})
+    assert response.json()["predictions"] == pytest.approx([1.0])
 
 
-def test_publishers_models_are_not_there(vertex: Any) -> None:
-    answer = predict(vertex, f"{vertex.parent}/publishers/google/models/x", {"instances": [ROW]})
-    assert error_of(answer) == (501, "UNIMPLEMENTED")
+def test_publisher_models_are_refused(vertex: Any) -> None:
+    response = predict(vertex, f"{vertex.parent}/publishers/google/models/x", {"instances": [ROW]})
+    assert error_of(response) == (501, "UNIMPLEMENTED")

@@ -34,7 +34,7 @@ def config(uri: str = "", rate: float = 1, enabled: bool = True) -> dict[str, An
 
 
 def until(condition: Callable[[], Any]) -> Any:
-    """What `condition` answers once that is true; fails after some seconds."""
+    """The first true value of `condition`; fails after some seconds."""
     for _ in range(400):
         answer = condition()
         if answer:
@@ -45,7 +45,7 @@ def until(condition: Callable[[], Any]) -> Any:
 
 @pytest.fixture
 def bq(sandbox: Any) -> Iterator[bigquery.Client]:
-    """BigQuery's client; what the test leaves in the datasets is deleted first."""
+    """BigQuery's client; the datasets are emptied first."""
     client = bigquery.Client(
         PROJECT,
         AnonymousCredentials(),
@@ -60,7 +60,7 @@ def bq(sandbox: Any) -> Iterator[bigquery.Client]:
 
 @pytest.fixture
 def logged(tmp_path: Any, bucket: Any, sandbox: Any) -> Iterator[Vertex]:
-    """A local Vertex AI that has a BigQuery."""
+    """A local Vertex AI with BigQuery."""
     server = Vertex(tmp_path, bucket.host, bigquery_host=sandbox.env["BIGQUERY_EMULATOR_HOST"])
     try:
         yield server
@@ -70,7 +70,7 @@ def logged(tmp_path: Any, bucket: Any, sandbox: Any) -> Iterator[Vertex]:
 
 @pytest.fixture
 def silent() -> Iterator[socket.socket]:
-    """A server that takes connections and never says a word."""
+    """A server that accepts connections and never responds."""
     with socket.create_server(("127.0.0.1", 0), backlog=50) as listener:
         listener.settimeout(20)
         yield listener
@@ -81,7 +81,7 @@ def url(listener: socket.socket) -> str:
 
 
 def serve(vertex: Vertex, bucket: Any, **fields: Any) -> str:
-    """An endpoint on which models 1 and 2 share the traffic; they answer their number."""
+    """An endpoint where models 1 and 2 share the traffic, and predict their number."""
     endpoint = vertex.endpoint(**fields).name
     model = vertex.upload(bucket.put_constant(1)).model
     vertex.upload(bucket.put_constant(2), parent_model=model)
@@ -106,19 +106,19 @@ def set_logging(vertex: Vertex, endpoint: str, **fields: Any) -> None:
 
 
 def rows(bq: bigquery.Client, table: str, count: int = 1) -> list[dict[str, Any]]:
-    """What is in that table once it has `count` rows at least."""
+    """The rows of a table when it has at least `count`."""
 
     def read() -> list[dict[str, Any]]:
         try:
             found = [dict(row) for row in bq.query(f"SELECT * FROM `{table}`").result()]
         except (exceptions.NotFound, exceptions.Forbidden):
-            return []  # The latter is the emulator's word for a dataset that is not there.
+            return []  # The emulator raises the latter for a missing dataset.
         return found if len(found) >= count else []
 
     return until(read)
 
 
-def test_a_prediction_becomes_a_row(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+def test_a_prediction_is_logged_as_a_row(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
     endpoint = serve(
         logged, bucket, predict_request_response_logging_config=config("bq://demo.logs.answers")
     )
@@ -146,7 +146,7 @@ def test_a_prediction_becomes_a_row(logged: Vertex, bucket: Any, bq: bigquery.Cl
     ]
 
 
-def test_every_answer_once_and_none_that_failed(
+def test_each_successful_prediction_is_logged_once(
     logged: Vertex, bucket: Any, bq: bigquery.Client
 ) -> None:
     endpoint = serve(
@@ -158,18 +158,20 @@ def test_every_answer_once_and_none_that_failed(
         given.append((number, predict(logged, endpoint, [number, 0, 0])["deployedModelId"]))
         failed = logged.http.post(f"/v1/{endpoint}:predict", json={"instances": [[number]]})
         assert failed.status_code == 400
-    logged.stop()  # What is in the queue is written at the end.
+    logged.stop()  # The stop writes the queue.
     logged.start()
-    kept = rows(bq, "demo.logs.answers", 60)
-    kept.sort(key=lambda row: row["logging_time"])
+    stored = rows(bq, "demo.logs.answers", 60)
+    stored.sort(key=lambda row: row["logging_time"])
     assert [
-        (json.loads(row["request_payload"][0])[0], row["deployed_model_id"]) for row in kept
+        (json.loads(row["request_payload"][0])[0], row["deployed_model_id"]) for row in stored
     ] == given
-    assert len({row["request_id"] for row in kept}) == 60
-    assert kept[-1]["logging_time"] - kept[0]["logging_time"] == timedelta(seconds=59)
+    assert len({row["request_id"] for row in stored}) == 60
+    assert stored[-1]["logging_time"] - stored[0]["logging_time"] == timedelta(seconds=59)
 
 
-def test_on_and_off_at_once(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+def test_logging_is_turned_on_and_off_immediately(
+    logged: Vertex, bucket: Any, bq: bigquery.Client
+) -> None:
     endpoint = serve(logged, bucket)
     for number in range(6):
         on = number % 2 == 1
@@ -178,23 +180,23 @@ def test_on_and_off_at_once(logged: Vertex, bucket: Any, bq: bigquery.Client) ->
             predict(logged, endpoint, [number, 0, 0])
     logged.stop()
     logged.start()
-    kept = [json.loads(row["request_payload"][0])[0] for row in rows(bq, "demo.logs.answers")]
-    assert sorted(kept) == [1, 1, 1, 3, 3, 3, 5, 5, 5]
+    stored = [json.loads(row["request_payload"][0])[0] for row in rows(bq, "demo.logs.answers")]
+    assert sorted(stored) == [1, 1, 1, 3, 3, 3, 5, 5, 5]
 
 
-def test_a_sample(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+def test_a_sample_is_logged(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
     endpoint = serve(logged, bucket)
     set_logging(logged, endpoint, uri="bq://demo.logs.answers", rate=0.2)
     for _ in range(400):
         predict(logged, endpoint)
     logged.stop()
     logged.start()
-    kept = rows(bq, "demo.logs.answers")
+    stored = rows(bq, "demo.logs.answers")
     low, high = binom.ppf([5e-7, 1 - 5e-7], 400, 0.2)
-    assert low <= len(kept) <= high
-    # The sample takes no side: each model has its half of it.
-    low, high = binom.ppf([5e-7, 1 - 5e-7], len(kept), 0.5)
-    assert low <= sum(row["deployed_model_id"] == "1" for row in kept) <= high
+    assert low <= len(stored) <= high
+    # The sample is unbiased: each model has half of it.
+    low, high = binom.ppf([5e-7, 1 - 5e-7], len(stored), 0.5)
+    assert low <= sum(row["deployed_model_id"] == "1" for row in stored) <= high
 
 
 @pytest.mark.parametrize(
@@ -205,7 +207,7 @@ def test_a_sample(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
         ("bq://demo.logs", "demo.logs.request_response_logging"),
     ],
 )
-def test_names_that_vertex_makes(
+def test_default_names(
     logged: Vertex, bucket: Any, bq: bigquery.Client, uri: str, table: str
 ) -> None:
     endpoint = logged.endpoint("logged-here", display_name="Lin-nerud (1)").name
@@ -216,7 +218,7 @@ def test_names_that_vertex_makes(
     assert len(rows(bq, table)) == 1
 
 
-def test_the_sdk_asks_for_it(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
+def test_logging_enabled_by_the_sdk(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
     aiplatform.init(
         project=PROJECT,
         location="us-central1",
@@ -239,10 +241,10 @@ def test_the_sdk_asks_for_it(logged: Vertex, bucket: Any, bq: bigquery.Client) -
     assert [json.loads(text) for text in row["response_payload"]] == answer.predictions
 
 
-def test_a_table_that_cannot_be_written_is_said_once(
+def test_a_table_that_cannot_be_written_is_reported_once(
     logged: Vertex, bucket: Any, bq: bigquery.Client, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """The docs of BigQueryDestination: a dataset that is named must exist."""
+    """The docs of BigQueryDestination: a named dataset must exist."""
     endpoint = serve(
         logged, bucket, predict_request_response_logging_config=config("bq://demo.absent.answers")
     )
@@ -255,11 +257,11 @@ def test_a_table_that_cannot_be_written_is_said_once(
         assert "demo.absent.answers cannot be written" in caplog.text
         bq.create_dataset("absent")
 
-        def healed() -> bool:
+        def has_recovered() -> bool:
             predict(logged, endpoint)
             return len(caplog.records) > 1
 
-        until(healed)
+        until(has_recovered)
         assert "again" in caplog.records[1].getMessage()
         lost = caplog.records[1].args[1]  # type: ignore[index]
         assert isinstance(lost, int)
@@ -271,7 +273,7 @@ def test_a_table_that_cannot_be_written_is_said_once(
     assert rows(bq, "demo.absent.answers")
 
 
-def test_bigquery_that_hangs_delays_no_answer(
+def test_a_bigquery_that_hangs_delays_no_prediction(
     tmp_path: Any, bucket: Any, silent: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
     vertex = Vertex(tmp_path, bucket.host, bigquery_host=url(silent))
@@ -280,7 +282,7 @@ def test_bigquery_that_hangs_delays_no_answer(
             vertex, bucket, predict_request_response_logging_config=config("bq://demo.a.b")
         )
         predict(vertex, endpoint)
-        with silent.accept()[0]:  # From here on the writer waits for an answer.
+        with silent.accept()[0]:  # From now on the writer waits for a response.
             for _ in range(100):
                 predict(vertex, endpoint)
             assert not caplog.records
@@ -290,7 +292,7 @@ def test_bigquery_that_hangs_delays_no_answer(
     assert "101 predictions were not logged" in caplog.text
 
 
-def test_a_full_queue_loses_and_counts(
+def test_a_full_queue_drops_and_counts_entries(
     silent: socket.socket, caplog: pytest.LogCaptureFixture
 ) -> None:
     destination = Destination("demo.logs", "answers", False, 1)
@@ -317,11 +319,11 @@ def test_a_full_queue_loses_and_counts(
     assert len([one for one in caplog.messages if "faster" in one]) == 2
 
 
-def test_the_largest_answers_in_batches(
+def test_the_largest_predictions_are_written_in_batches(
     bq: bigquery.Client, sandbox: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """More bytes than BigQuery takes in one request (10 MB), and more rows than it should (500)."""
-    # However slow the machine is.
+    """More than BigQuery accepts (10 MB) or recommends (500 rows) per request."""
+    # On any machine, however slow.
     monkeypatch.setattr("sandbox.vertex.prediction.request_log._CLOSE_SECONDS", 300)
     log = RequestLog(Tables(sandbox.env["BIGQUERY_EMULATOR_HOST"], PROJECT))
     big = ["x" * 1_400_000]
@@ -335,13 +337,13 @@ def test_the_largest_answers_in_batches(
     assert log.lost == 0
     for parity in range(2):
         query = f"SELECT deployed_model_id AS id FROM logs.table{parity}"
-        kept = sorted(int(row.id) for row in bq.query(query).result())
-        assert kept == list(range(parity, 1212, 2))
+        stored = sorted(int(row.id) for row in bq.query(query).result())
+        assert stored == list(range(parity, 1212, 2))
 
 
 @pytest.mark.long
-def test_what_is_left_is_written_before_bigquery_ends(tmp_path: Path) -> None:
-    """`down` right after the last prediction, in a sandbox of the test's own."""
+def test_remaining_entries_are_written_before_bigquery_stops(tmp_path: Path) -> None:
+    """`down` right after the last prediction, in a separate sandbox."""
     project = "demo-project"
 
     def up() -> dict[str, str]:

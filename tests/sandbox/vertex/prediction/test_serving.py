@@ -1,4 +1,4 @@
-"""No request fails and none goes astray while models load, come, go and trade their traffic."""
+"""No request fails or goes to a wrong model during deployments and traffic changes."""
 
 import json
 import random
@@ -23,19 +23,19 @@ from sklearn.linear_model import LinearRegression
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
 from tests.sandbox.conftest import Vertex
-from tests.titleholder.reconciler.direct import Anything
+from tests.titleholder.reconciler.in_memory_vertex import Anything
 
 ROW = [86.6, 91.4, 50]
 CLIENTS = 3
 SECONDS = 20
 
 Split = dict[tuple[str, str], int]
-"""Shares by deployed model id and version: an id may be given again to another version."""
+"""Traffic fractions by deployed model id and version: an id may be reused for another version."""
 
 
 @dataclass(frozen=True)
 class Phase:
-    """What may answer, and how often; while it changes, what may before and after."""
+    """A period with one split, and the number of responses per model."""
 
     shares: Split
     steady: bool = True
@@ -43,7 +43,7 @@ class Phase:
 
 
 class Clients:
-    """Clients that predict without pause and hold each answer against the phase it fell in."""
+    """Clients that predict continuously, and check each response against the current phase."""
 
     def __init__(self, vertex: Vertex, endpoint: str, first: Split) -> None:
         self.phase = Phase(first)
@@ -64,7 +64,7 @@ class Clients:
             thread.join(SECONDS)
 
     def answered(self, count: int) -> Phase:
-        """The phase as it is, once so many answers fell wholly into it."""
+        """The current phase, after `count` responses in it."""
         phase = self.phase
         with self._more:
             assert self._more.wait_for(
@@ -73,7 +73,7 @@ class Clients:
         return phase
 
     def through(self, change: Callable[[], Any], shares: Split) -> None:
-        """Make the change; from its acknowledgement on, only those `shares` count."""
+        """Make a change; after its response, only the new `shares` are allowed."""
         self.phase = Phase(self.phase.shares | shares, steady=False)
         change()
         self.phase = Phase(shares)
@@ -92,14 +92,14 @@ class Clients:
                     self._fail(answer.text)
                     continue
                 fields = answer.json()
-                who = fields["deployedModelId"], fields["modelVersionId"]
-                if not (before.shares | after.shares).get(who):
-                    self._fail(f"{who} answered in {before.shares}")
-                elif fields["predictions"][0] != pytest.approx([float(who[1])] * 2):
-                    self._fail(f"{who} answered {fields['predictions']}")
+                key = fields["deployedModelId"], fields["modelVersionId"]
+                if not (before.shares | after.shares).get(key):
+                    self._fail(f"{key} answered in {before.shares}")
+                elif fields["predictions"][0] != pytest.approx([float(key[1])] * 2):
+                    self._fail(f"{key} answered {fields['predictions']}")
                 elif before is after:
                     with self._more:
-                        before.answers[who] += 1
+                        before.answers[key] += 1
                         self._more.notify()
 
     def _fail(self, what: str) -> None:
@@ -109,14 +109,14 @@ class Clients:
 
 
 def assert_shares(phase: Phase) -> None:
-    """One false alarm in a million runs."""
+    """Fails by chance once in a million runs."""
     total = phase.answers.total()
-    for who, share in phase.shares.items():
+    for key, share in phase.shares.items():
         low, high = binom.ppf([1e-7, 1 - 1e-7], total, share / 100)
-        assert low <= phase.answers[who] <= high, (phase.shares, phase.answers)
+        assert low <= phase.answers[key] <= high, (phase.shares, phase.answers)
 
 
-def test_traffic_through_a_whole_rollout(vertex: Vertex, bucket: Any) -> None:
+def test_no_request_fails_during_a_rollout(vertex: Vertex, bucket: Any) -> None:
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1), model_id="linnerud").model
     for version in (2, 3):
@@ -128,10 +128,10 @@ def test_traffic_through_a_whole_rollout(vertex: Vertex, bucket: Any) -> None:
             vertex.deploy(endpoint, f"{model}@{version}", split, id=deployed_id)
         )
 
-    def undeploy(gone: str, split: dict[str, int]) -> Callable[[], Any]:
+    def undeploy(removed: str, split: dict[str, int]) -> Callable[[], Any]:
         return lambda: vertex.finish(
             vertex.endpoints.undeploy_model(
-                endpoint=endpoint, deployed_model_id=gone, traffic_split=split
+                endpoint=endpoint, deployed_model_id=removed, traffic_split=split
             )
         )
 
@@ -161,7 +161,7 @@ def test_traffic_through_a_whole_rollout(vertex: Vertex, bucket: Any) -> None:
         assert_shares(phase)
 
 
-def test_splits_that_change_all_the_time(vertex: Vertex, pair: Any) -> None:
+def test_no_request_fails_while_splits_change(vertex: Vertex, pair: Any) -> None:
     endpoint, _ = pair
     one, two = ("1", "1"), ("2", "2")
 
@@ -181,7 +181,7 @@ def test_splits_that_change_all_the_time(vertex: Vertex, pair: Any) -> None:
 
 
 class Gate:
-    """An estimator, pickled by its name, that waits in `predict` or while it is loaded."""
+    """An estimator, pickled by name, that waits in `predict` or while it is loaded."""
 
     reached, opened = threading.Event(), threading.Event()
 
@@ -204,14 +204,14 @@ class Gate:
 
 @pytest.fixture
 def gate() -> Iterator[type[Gate]]:
-    """Closed; opened at the latest when the test ends, so that the server can."""
+    """A closed gate, which is opened at the end of the test, so that the server can stop."""
     Gate.reached.clear()
     Gate.opened.clear()
     yield Gate
     Gate.opened.set()
 
 
-def test_a_running_request_outlives_its_model(
+def test_a_running_request_is_answered_after_its_undeploy(
     vertex: Vertex, bucket: Any, gate: type[Gate]
 ) -> None:
     endpoint = vertex.endpoint().name
@@ -260,8 +260,8 @@ def test_no_traffic_before_the_model_is_loaded(
     assert vertex.predictions.predict(endpoint=endpoint, instances=[ROW]).predictions == [7.0]
 
 
-def test_many_at_once_after_a_restart(own_vertex: Vertex, bucket: Any) -> None:
-    """Models are loaded again by whoever comes first, and nobody is turned away meanwhile."""
+def test_concurrent_requests_after_a_restart(own_vertex: Vertex, bucket: Any) -> None:
+    """The first request loads a model again, and no request fails."""
     endpoint = own_vertex.endpoint().name
     model = own_vertex.upload(bucket.put_constant(1)).model
     own_vertex.upload(bucket.put_constant(2), parent_model=model)
@@ -273,8 +273,8 @@ def test_many_at_once_after_a_restart(own_vertex: Vertex, bucket: Any) -> None:
     assert clients.wrong == []
 
 
-def test_instances_are_answered_in_their_order(vertex: Vertex, bucket: Any) -> None:
-    """Also as many as a request can hold."""
+def test_predictions_are_in_the_order_of_the_instances(vertex: Vertex, bucket: Any) -> None:
+    """Also in the largest request."""
     same = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_model("same", same)).model
@@ -286,8 +286,8 @@ def test_instances_are_answered_in_their_order(vertex: Vertex, bucket: Any) -> N
         assert answer.json()["predictions"] == pytest.approx(list(range(count)))
 
 
-def test_what_is_like_predict_and_not_there(vertex: Vertex, pair: Any) -> None:
-    """One sentence that names the method, through Google's client."""
+def test_other_prediction_methods_are_refused(vertex: Vertex, pair: Any) -> None:
+    """The error is one sentence with the name of the method."""
     endpoint, _ = pair
     value = struct_pb2.Value(number_value=1)
     client: aiplatform_v1.PredictionServiceClient = vertex.predictions
@@ -316,7 +316,7 @@ def test_what_is_like_predict_and_not_there(vertex: Vertex, pair: Any) -> None:
     assert raw.json()["error"]["status"] == "UNIMPLEMENTED"
 
 
-def test_of_all_who_wait_for_a_changed_endpoint_one_reads_it() -> None:
+def test_concurrent_requests_read_a_changed_endpoint_once() -> None:
     arrived = threading.Semaphore(0)
 
     class Waited(Store):
@@ -342,7 +342,7 @@ def test_of_all_who_wait_for_a_changed_endpoint_one_reads_it() -> None:
                 picks = [pool.submit(serving.pick, "endpoint") for _ in range(4)]
                 for _ in range(5):
                     assert arrived.acquire(timeout=SECONDS)
-            seats = [pick.result(SECONDS)[0] for pick in picks]
-        assert all(seat is seats[0] for seat in seats)
+            models = [pick.result(SECONDS)[0] for pick in picks]
+        assert all(model is models[0] for model in models)
     finally:
         store.close()

@@ -1,5 +1,5 @@
-"""The sandbox's BigQuery with what the real one has and the emulator has not: job ids that can be
-used once, refusals, and answers that get lost."""
+"""The sandbox's BigQuery with features that the emulator lacks: job ids that can be used once,
+errors, lost responses and queued jobs."""
 
 import json
 import re
@@ -32,24 +32,24 @@ class Call:
         return str(self.body.get("jobReference", {}).get("jobId", ""))
 
 
-Fate = tuple[int, str, str] | dict[str, Any] | str | None
-Rule = Callable[[Call], Fate]
+Outcome = tuple[int, str, str] | dict[str, Any] | str | None
+Rule = Callable[[Call], Outcome]
 
 
 @dataclass
 class StrictBigQuery:
-    """`url` is its address. A rule looks at each call and says how it is answered instead, with
-    status, reason and message; a JSON object to answer with; "lost" for a call that is done and not
-    answered; None for as usual. `place` is where the data is, which makes it unknown elsewhere."""
+    """A proxy of the emulator at `url`. A rule decides about each call: an error with status,
+    reason and message; a JSON object as the response; "lost" for a call that is done without a
+    response; None to pass it on. `location` is that of the data, if not any."""
 
     url: str
-    place: str = ""
+    location: str = ""
     calls: list[Call] = field(default_factory=list)
     rules: list[Rule] = field(default_factory=list)
     jobs: set[str] = field(default_factory=set)
 
     def refuse(self, what: str, status: int, reason: str, times: int | None = None) -> None:
-        """Answer calls that match like this, so many times or always."""
+        """Answer calls that match `what` with this error, `times` times or always."""
         left = [times]
 
         def rule(call: Call) -> tuple[int, str, str] | None:
@@ -61,65 +61,65 @@ class StrictBigQuery:
         self.rules.append(rule)
 
     def queue(self, sql: str, times: int | None = None) -> set[str]:
-        """Let the jobs of statements that match, so many or all, wait in the queue until they are
-        cancelled; those that do."""
+        """Queue the jobs of statements that match, `times` of them or all, until they are
+        cancelled; returns the ids of the queued jobs."""
         queued: set[str] = set()
         seen: set[str] = set()
 
-        def rule(call: Call) -> Fate:
+        def rule(call: Call) -> Outcome:
             verb, _, path = call.what.partition(" ")
             kind, *job = path.split("/")
             if not job and re.search(sql, call.sql):
-                named = call.job or f"queued-{len(self.calls)}"
-                if named in seen:
-                    return 409, "duplicate", f"Already Exists: Job {named}"
+                job_id = call.job or f"queued-{len(self.calls)}"
+                if job_id in seen:
+                    return 409, "duplicate", f"Already Exists: Job {job_id}"
                 if len(seen) == times:
                     return None
-                seen.add(named)
-                queued.add(named)
+                seen.add(job_id)
+                queued.add(job_id)
             elif job and job[0] in seen:
-                named = job[0]
+                job_id = job[0]
             else:
                 return None
             if job[1:] == ["cancel"]:
-                queued.discard(named)
-            return _shown(named, kind, verb, done=named not in queued)
+                queued.discard(job_id)
+            return _job_response(job_id, kind, verb, done=job_id not in queued)
 
         self.rules.append(rule)
         return queued
 
     def cancelled(self) -> list[str]:
-        """The ids of the jobs that were asked to end."""
+        """The ids of the jobs whose cancellation was requested."""
         return [call.what.split("/")[1] for call in self.calls if call.what.endswith("/cancel")]
 
-    def answer(self, call: Call) -> Fate:
-        """What becomes of a call; notes the job that it starts."""
-        fate = next((fate for rule in self.rules if (fate := rule(call))), None)
-        if fate is None and call.job:
+    def answer(self, call: Call) -> Outcome:
+        """The outcome of a call; records the job that it starts."""
+        outcome = next((outcome for rule in self.rules if (outcome := rule(call))), None)
+        if outcome is None and call.job:
             if call.job in self.jobs:
                 return 409, "duplicate", f"Already Exists: Job {call.job}"
             self.jobs.add(call.job)
-        asked = call.body.get("jobReference", call.body).get("location")
-        if fate is None and self.place and call.sql and asked != self.place:
-            return 404, "notFound", f"Not found: Dataset was not found in location {asked}"
-        return fate
+        location = call.body.get("jobReference", call.body).get("location")
+        if outcome is None and self.location and call.sql and location != self.location:
+            return 404, "notFound", f"Not found: Dataset was not found in location {location}"
+        return outcome
 
     def merges(self) -> list[str]:
-        """The ids of the jobs that were asked to MERGE, also of those that were not let in."""
+        """The ids of the MERGE jobs, including refused ones."""
         return [call.job for call in self.calls if call.sql.startswith("MERGE")]
 
 
-def _shown(job: str, kind: str, verb: str, *, done: bool) -> dict[str, Any]:
-    """What the API says of a job that waits, or was cancelled, to a call of that kind."""
-    named = {"projectId": "titleholder-local", "jobId": job, "location": "US"}
+def _job_response(job: str, kind: str, verb: str, *, done: bool) -> dict[str, Any]:
+    """The response to a call of that kind about a queued or cancelled job."""
+    reference = {"projectId": "titleholder-local", "jobId": job, "location": "US"}
     if kind == "queries":
-        return {"jobReference": named, "jobComplete": False}
+        return {"jobReference": reference, "jobComplete": False}
     status: dict[str, Any] = {"state": "DONE" if done else "PENDING"}
     if done:
         status["errorResult"] = {"reason": "stopped", "message": "Job execution was cancelled"}
     query = {"query": "SELECT 1", "useLegacySql": False}
     resource = {
-        "jobReference": named,
+        "jobReference": reference,
         "status": status,
         "configuration": {"jobType": "QUERY", "query": query},
     }
@@ -128,7 +128,7 @@ def _shown(job: str, kind: str, verb: str, *, done: bool) -> dict[str, Any]:
 
 @contextmanager
 def strict_bigquery(emulator: str) -> Iterator[StrictBigQuery]:
-    """In front of the emulator at that URL."""
+    """The proxy in front of the emulator at that URL."""
     lock = threading.Lock()
     http = httpx.Client(base_url=emulator, trust_env=False, timeout=60)
 
@@ -141,23 +141,23 @@ def strict_bigquery(emulator: str) -> Iterator[StrictBigQuery]:
             call = Call(f"{self.command} {path}", json.loads(content) if content else {})
             with lock:
                 strict.calls.append(call)
-                fate = strict.answer(call)
-            if isinstance(fate, tuple):
-                status, reason, message = fate
+                outcome = strict.answer(call)
+            if isinstance(outcome, tuple):
+                status, reason, message = outcome
                 error = {"code": status, "message": message, "errors": [{"reason": reason}]}
                 self.answer(status, json.dumps({"error": error}).encode(), "application/json")
                 return
-            if isinstance(fate, dict):
-                self.answer(200, json.dumps(fate).encode(), "application/json")
+            if isinstance(outcome, dict):
+                self.answer(200, json.dumps(outcome).encode(), "application/json")
                 return
             headers = {"Content-Type": self.headers.get("Content-Type", "application/json")}
             done = http.request(self.command, self.path, content=content, headers=headers)
-            if fate == "lost":
+            if outcome == "lost":
                 self.close_connection = True
                 return
             answer = done.content
-            if strict.place and re.fullmatch(r"GET datasets/\w+/tables/\w+", call.what):
-                answer = json.dumps({**done.json(), "location": strict.place}).encode()
+            if strict.location and re.fullmatch(r"GET datasets/\w+/tables/\w+", call.what):
+                answer = json.dumps({**done.json(), "location": strict.location}).encode()
             self.answer(done.status_code, answer, done.headers.get("Content-Type", ""))
 
         do_GET = do_POST = do_PATCH = do_PUT = do_DELETE = do

@@ -1,4 +1,4 @@
-"""The events table, through Google's client, against the sandbox's BigQuery."""
+"""The events table, through Google's client, in the sandbox's BigQuery."""
 
 import itertools
 import re
@@ -23,8 +23,8 @@ from titleholder.gcp.environment import Environment
 
 NUMBERS = itertools.count(1)
 START = datetime(2026, 11, 16, 3, 0, 0, 123456, tzinfo=UTC)
-SEATED = Event(
-    id=event_id("linnerud", "seat"),
+DEPLOYED = Event(
+    id=event_id("linnerud", "deploy"),
     time=START,
     model="linnerud",
     endpoint="projects/1/locations/us-central1/endpoints/linnerud",
@@ -43,8 +43,8 @@ SEATED = Event(
     run="linnerud__train/scheduled__2026-11-16T03:00:00+00:00",
     actor="airflow",
 )
-TOLD = replace(
-    SEATED,
+RECONSTRUCTED = replace(
+    DEPLOYED,
     reason="read from the endpoint's labels",
     time=START + timedelta(days=2),
     champion_before=None,
@@ -56,17 +56,17 @@ TOLD = replace(
 )
 
 
-class Local(Environment):
+class SandboxEnvironment(Environment):
     """The sandbox's project, without Airflow."""
 
     project = "titleholder-local"
-    _known = AnonymousCredentials(), project, {}
+    _connection = AnonymousCredentials(), project, {}
 
 
 @pytest.fixture
 def strict(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[StrictBigQuery]:
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", sandbox.env["GOOGLE_CLOUD_LOCATION"])
-    assert sandbox.env["GOOGLE_CLOUD_PROJECT"] == Local.project
+    assert sandbox.env["GOOGLE_CLOUD_PROJECT"] == SandboxEnvironment.project
     with strict_bigquery(sandbox.env["BIGQUERY_EMULATOR_HOST"]) as found:
         monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", found.url)
         yield found
@@ -74,9 +74,9 @@ def strict(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Strict
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> bigquery.Client:
-    """Google's client, past the strict one."""
+    """Google's client without the strict server."""
     return bigquery.Client(
-        project=Local.project,
+        project=SandboxEnvironment.project,
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
     )
@@ -89,7 +89,7 @@ def name() -> str:
 
 @pytest.fixture
 def table(strict: StrictBigQuery, name: str) -> EventsTable:
-    return EventsTable(Local("google"), name, timeout_seconds=20)
+    return EventsTable(SandboxEnvironment("google"), name, timeout_seconds=20)
 
 
 Rows = Callable[[], list[dict[str, Any]]]
@@ -104,26 +104,27 @@ def rows(client: bigquery.Client, name: str) -> Rows:
     return read
 
 
-def test_dataset_and_table_are_made(table: EventsTable, client: bigquery.Client, name: str) -> None:
-    table.append([SEATED])
-    made = client.get_table(name)
-    assert client.get_dataset(made.dataset_id).location == "us-central1"
-    assert made.time_partitioning == bigquery.TimePartitioning(type_="DAY", field="time")
-    assert made.clustering_fields == ["model"]
-    assert [field.name for field in made.schema] == [column.name for column in COLUMNS]
-    assert all(field.description for field in made.schema)
-    assert table.read("linnerud") == [SEATED]
+def test_the_dataset_and_the_table_are_created(
+    table: EventsTable, client: bigquery.Client, name: str
+) -> None:
+    table.append([DEPLOYED])
+    created = client.get_table(name)
+    assert client.get_dataset(created.dataset_id).location == "us-central1"
+    assert created.time_partitioning == bigquery.TimePartitioning(type_="DAY", field="time")
+    assert created.clustering_fields == ["model"]
+    assert [field.name for field in created.schema] == [column.name for column in COLUMNS]
+    assert all(field.description for field in created.schema)
+    assert table.read("linnerud") == [DEPLOYED]
 
 
-def test_nothing_is_there_before_the_first_event(table: EventsTable) -> None:
+def test_reading_before_the_first_event_gives_none(table: EventsTable) -> None:
     assert table.read("linnerud") == []
-    assert table.missing(["a", "b"]) == {"a", "b"}
 
 
 def test_one_event_costs_two_calls(table: EventsTable, strict: StrictBigQuery) -> None:
-    table.append([SEATED])
+    table.append([DEPLOYED])
     strict.calls.clear()
-    table.append([replace(SEATED, id="another")])
+    table.append([replace(DEPLOYED, id="another")])
     (job,) = strict.merges()
     assert [call.what for call in strict.calls] == ["POST jobs", f"GET queries/{job}"]
     strict.calls.clear()
@@ -132,23 +133,27 @@ def test_one_event_costs_two_calls(table: EventsTable, strict: StrictBigQuery) -
 
 
 def test_no_value_is_part_of_the_sql(table: EventsTable, strict: StrictBigQuery) -> None:
-    table.append([replace(SEATED, reason="'; DROP TABLE events; --")])
-    table.append([SEATED])
+    table.append([replace(DEPLOYED, reason="'; DROP TABLE events; --")])
+    table.append([DEPLOYED])
     table.read("linnerud", until=START)
     statements = [call for call in strict.calls if call.sql]
-    assert not any(w in call.sql for call in statements for w in ("linnerud", "DROP", SEATED.id))
+    assert not any(w in call.sql for call in statements for w in ("linnerud", "DROP", DEPLOYED.id))
     for call in statements:
         query = call.body.get("configuration", {}).get("query", call.body)
         assert query["maximumBytesBilled"] == str(table.max_bytes)
 
 
 @pytest.mark.parametrize("forget", [False, True], ids=["at once", "months later"])
-def test_a_repeat_changes_nothing(
+def test_writing_an_event_again_changes_nothing(
     table: EventsTable, rows: Rows, strict: StrictBigQuery, forget: bool
 ) -> None:
-    table.append([SEATED])
+    table.append([DEPLOYED])
     before = rows()
-    for again in (SEATED, replace(SEATED, reason="other", time=START + timedelta(hours=5)), TOLD):
+    for again in (
+        DEPLOYED,
+        replace(DEPLOYED, reason="other", time=START + timedelta(hours=5)),
+        RECONSTRUCTED,
+    ):
         if forget:  # BigQuery keeps job ids for half a year.
             strict.jobs.clear()
         table.append([again, again])
@@ -156,33 +161,33 @@ def test_a_repeat_changes_nothing(
     assert len(before) == 1
 
 
-def test_many_who_write_the_same_event_at_once(
+def test_concurrent_writers_of_the_same_event(
     table: EventsTable, strict: StrictBigQuery, rows: Rows
 ) -> None:
-    table.append([replace(SEATED, id="first")])
+    table.append([replace(DEPLOYED, id="first")])
     strict.calls.clear()
-    together = threading.Barrier(8)
+    barrier = threading.Barrier(8)
     others = [replace(table) for _ in range(8)]
 
     def write(other: EventsTable) -> None:
-        together.wait()
-        other.append([SEATED, replace(SEATED, id="third")])
+        barrier.wait()
+        other.append([DEPLOYED, replace(DEPLOYED, id="third")])
 
     with ThreadPoolExecutor(8) as pool:
         list(pool.map(write, others))
-    assert [row["id"] for row in rows()].count(SEATED.id) == 1
+    assert [row["id"] for row in rows()].count(DEPLOYED.id) == 1
     assert len(rows()) == 3
-    # BigQuery would let two MERGEs insert twice: for each event only one was let in.
+    # Two MERGEs would insert twice: for each event only one was accepted.
     assert len(strict.merges()) > 2
     assert len(set(strict.merges())) == 2
 
 
-def test_many_who_make_the_table_at_once(table: EventsTable, rows: Rows) -> None:
-    together = threading.Barrier(4)
+def test_concurrent_creators_of_the_table(table: EventsTable, rows: Rows) -> None:
+    barrier = threading.Barrier(4)
 
     def write(other: EventsTable) -> None:
-        together.wait()
-        other.append([SEATED])
+        barrier.wait()
+        other.append([DEPLOYED])
 
     with ThreadPoolExecutor(4) as pool:
         list(pool.map(write, [replace(table) for _ in range(4)]))
@@ -190,25 +195,35 @@ def test_many_who_make_the_table_at_once(table: EventsTable, rows: Rows) -> None
 
 
 @pytest.mark.parametrize("at_once", [False, True])
-def test_a_full_event_takes_the_place_of_a_reconstructed_one(
+def test_a_full_event_replaces_a_reconstructed_one(
     table: EventsTable, rows: Rows, at_once: bool
 ) -> None:
     if at_once:
         with ThreadPoolExecutor(6) as pool:
             tables = [replace(table) for _ in range(6)]
-            tellings = [[event] for event in (TOLD, SEATED, TOLD, SEATED, SEATED, TOLD)]
-            list(pool.map(EventsTable.append, tables, tellings))
+            batches = [
+                [event]
+                for event in (
+                    RECONSTRUCTED,
+                    DEPLOYED,
+                    RECONSTRUCTED,
+                    DEPLOYED,
+                    DEPLOYED,
+                    RECONSTRUCTED,
+                )
+            ]
+            list(pool.map(EventsTable.append, tables, batches))
     else:
-        table.append([TOLD])
-        assert table.read("linnerud") == [TOLD]
-        table.append([SEATED])
+        table.append([RECONSTRUCTED])
+        assert table.read("linnerud") == [RECONSTRUCTED]
+        table.append([DEPLOYED])
     assert len(rows()) == 1
-    assert table.read("linnerud") == [SEATED]
-    table.append([TOLD])
-    assert table.read("linnerud") == [SEATED]
+    assert table.read("linnerud") == [DEPLOYED]
+    table.append([RECONSTRUCTED])
+    assert table.read("linnerud") == [DEPLOYED]
 
 
-def test_texts_survive(table: EventsTable) -> None:
+def test_any_text_is_read_as_it_was_written(table: EventsTable) -> None:
     texts = [
         "it's \"quoted\" `ticked` \\ \\n \\' @id ? %s {table} ${x} -- /* */ ; \t",
         "two\nlines\r\nand a NUL \x00, ünï, 漢字, 😀, \u202e, \u2028",
@@ -217,7 +232,7 @@ def test_texts_survive(table: EventsTable) -> None:
     ]
     events = [
         replace(
-            SEATED,
+            DEPLOYED,
             id=f"text-{number}",
             time=START + timedelta(seconds=number),
             reason=text,
@@ -231,112 +246,104 @@ def test_texts_survive(table: EventsTable) -> None:
     assert table.read("linnerud") == events
 
 
-def test_reading(table: EventsTable) -> None:
+def test_reading_an_interval(table: EventsTable) -> None:
     bare = Event(
         id="bare", time=START + timedelta(hours=1), model="m", action="set_traffic", reason=""
     )
     more = [replace(bare, id=f"n{n}", time=bare.time + timedelta(days=n)) for n in range(3)]
-    table.append([*more[::-1], SEATED, bare])
+    table.append([*more[::-1], DEPLOYED, bare])
     assert table.read("m") == [bare, *more]
     assert table.read("m", until=more[1].time) == [bare, *more[:2]]
     assert table.read("m", until=more[1].time - timedelta(microseconds=1)) == [bare, more[0]]
-    assert table.missing(["bare", "n2", "x"]) == {"x"}
-    assert table.missing(["bare", "n2", "x"], since=more[2].time) == {"bare", "x"}
-    assert table.missing([]) == set()
 
 
 def test_events_of_another_endpoint_are_not_read(
     table: EventsTable, client: bigquery.Client, name: str, strict: StrictBigQuery
 ) -> None:
-    """Environments may share a table; while there was no endpoint, an event names none."""
-    elsewhere = str(SEATED.endpoint).replace("us-central1", "europe-west4")
-    early = replace(SEATED, id="early", endpoint="", time=START - timedelta(days=1))
+    """Environments may share a table; an event before the endpoint was created names none."""
+    elsewhere = str(DEPLOYED.endpoint).replace("us-central1", "europe-west4")
+    early = replace(DEPLOYED, id="early", endpoint="", time=START - timedelta(days=1))
     null = replace(early, id="null")
-    other = replace(SEATED, id="other", endpoint=elsewhere, time=START + timedelta(days=1))
-    table.append([other, SEATED, early, null])
+    other = replace(DEPLOYED, id="other", endpoint=elsewhere, time=START + timedelta(days=1))
+    table.append([other, DEPLOYED, early, null])
     client.query_and_wait(f"UPDATE `{name}` SET endpoint = NULL WHERE id = 'null'")
     strict.calls.clear()
-    assert table.read("linnerud", endpoint=SEATED.endpoint) == [early, null, SEATED]
-    assert not any(SEATED.endpoint in call.sql for call in strict.calls)
+    assert table.read("linnerud", endpoint=DEPLOYED.endpoint) == [early, null, DEPLOYED]
+    assert not any(DEPLOYED.endpoint in call.sql for call in strict.calls)
     assert table.read("linnerud", endpoint=elsewhere, since=START) == [other]
-    assert table.read("linnerud") == [early, null, SEATED, other]
+    assert table.read("linnerud") == [early, null, DEPLOYED, other]
 
 
-def test_rows_that_were_doubled_by_hand_are_read_once(
-    table: EventsTable, client: bigquery.Client, name: str
+def test_a_dataset_in_another_location(
+    table: EventsTable, strict: StrictBigQuery, name: str
 ) -> None:
-    table.append([SEATED])
-    client.query_and_wait(f"INSERT INTO `{name}` SELECT * FROM `{name}`")
-    assert table.read("linnerud") == [SEATED]
-
-
-def test_a_dataset_that_is_elsewhere(table: EventsTable, strict: StrictBigQuery, name: str) -> None:
-    """Made by hand before, in another place than the environment's: it is found and used."""
-    table.append([replace(SEATED, id="first")])
-    strict.place = "EU"
+    """Created by hand in another location than the environment's: it is found and used."""
+    table.append([replace(DEPLOYED, id="first")])
+    strict.location = "EU"
     fresh = EventsTable(table.environment, name, timeout_seconds=5)
-    fresh.append([SEATED])
+    fresh.append([DEPLOYED])
     strict.calls.clear()
-    fresh.append([replace(SEATED, id="third")])
+    fresh.append([replace(DEPLOYED, id="third")])
     assert len(strict.calls) == 2
     reader = EventsTable(table.environment, name, timeout_seconds=5)
     assert len(reader.read("linnerud")) == 3
-    assert reader.missing([SEATED.id, "x"]) == {"x"}
     assert EventsTable(table.environment, f"{name}_not", timeout_seconds=5).read("linnerud") == []
 
 
-# --- What goes wrong on the way.
+# --- Failures.
 
 
-def test_an_answer_that_is_lost(table: EventsTable, strict: StrictBigQuery, rows: Rows) -> None:
-    table.append([replace(SEATED, id="first")])
-    strict.rules.append(lose_once("MERGE"))
-    table.append([SEATED])
+def test_a_lost_response(table: EventsTable, strict: StrictBigQuery, rows: Rows) -> None:
+    table.append([replace(DEPLOYED, id="first")])
+    strict.rules.append(lose_answer_once("MERGE"))
+    table.append([DEPLOYED])
     assert len(rows()) == 2
 
 
-def test_a_job_that_failed_is_tried_anew(
+def test_a_failed_job_is_repeated(
     table: EventsTable, strict: StrictBigQuery, rows: Rows, client: bigquery.Client, name: str
 ) -> None:
-    table.append([TOLD])
-    # The emulator has no job that fails for a while: the table is away for that while.
+    table.append([RECONSTRUCTED])
+    # The emulator has no temporary failures of jobs: the table is removed meanwhile.
     client.query_and_wait(f"CREATE TABLE `{name}_away` AS SELECT * FROM `{name}`")
     client.delete_table(name)
     strict.refuse("POST datasets/.*/tables", 503, "backendError")
-    with pytest.raises(RetryableError, match="cannot be made now"):
-        replace(table, timeout_seconds=1).append([SEATED])
+    with pytest.raises(RetryableError, match="cannot be created now"):
+        replace(table, timeout_seconds=1).append([DEPLOYED])
     strict.rules.clear()
     client.query_and_wait(f"CREATE TABLE `{name}` AS SELECT * FROM `{name}_away`")
-    table.append([SEATED])
-    assert table.read("linnerud") == [SEATED]
+    table.append([DEPLOYED])
+    assert table.read("linnerud") == [DEPLOYED]
     assert len(rows()) == 1
-    # Told, failed, written; before them the one that found no table at all.
+    # No table, reconstructed row written, failed, full row written.
     assert {job[-2:] for job in strict.jobs} == {"-0", "-1", "-2", "-3"}
 
 
-@pytest.mark.parametrize("there", [True, False])
+@pytest.mark.parametrize("written", [True, False])
 def test_the_job_of_another_account(
-    table: EventsTable, strict: StrictBigQuery, rows: Rows, there: bool
+    table: EventsTable, strict: StrictBigQuery, rows: Rows, written: bool
 ) -> None:
-    table.append([SEATED] if there else [replace(SEATED, id="first")])
-    if not there:
+    table.append([DEPLOYED] if written else [replace(DEPLOYED, id="first")])
+    if not written:
         (job,) = strict.jobs & set(strict.merges()[-1:])
-        strict.jobs.add(job.replace("-first-", f"-{SEATED.id}-").rsplit("-", 1)[0] + "-0")
+        strict.jobs.add(job.replace("-first-", f"-{DEPLOYED.id}-").rsplit("-", 1)[0] + "-0")
     strict.refuse("GET jobs/", 403, "accessDenied")
     pauses: list[float] = []
-    replace(table, pause=pauses.append).append([SEATED])
-    assert sum(pauses) == pytest.approx(0 if there else table.timeout_seconds)
-    assert [row["id"] for row in rows()].count(SEATED.id) == 1
+    replace(table, pause=pauses.append).append([DEPLOYED])
+    assert sum(pauses) == pytest.approx(0 if written else table.timeout_seconds)
+    assert [row["id"] for row in rows()].count(DEPLOYED.id) == 1
 
 
-def test_a_dataset_that_may_not_be_made(table: EventsTable, strict: StrictBigQuery) -> None:
+def test_a_dataset_that_may_not_be_created(table: EventsTable, strict: StrictBigQuery) -> None:
     strict.refuse("POST datasets$", 403, "accessDenied")
     with pytest.raises(EnvironmentConfigError) as raised:
-        table.append([SEATED])
-    said = str(raised.value)
-    assert said.startswith(f"the events table {Local.project}.{table.table} may not be made (403 ")
-    assert "in us-central1 and grant the account roles/bigquery.dataEditor" in said
-    assert "\n" not in said
+        table.append([DEPLOYED])
+    message = str(raised.value)
+    assert message.startswith(
+        f"the events table {SandboxEnvironment.project}.{table.table} may not be created (POST "
+    )
+    assert "in us-central1 and grant the account roles/bigquery.dataEditor" in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize(
@@ -359,11 +366,11 @@ def test_a_dataset_that_may_not_be_made(table: EventsTable, strict: StrictBigQue
             EnvironmentConfigError,
             "more than 1000000000 bytes",
         ),
-        ("MERGE", 400, "invalidQuery", EnvironmentConfigError, "docs/events.md"),
+        ("MERGE", 400, "invalidQuery", EnvironmentConfigError, "docs/reference/events.md"),
         ("MERGE", 404, "notFound", RetryableError, "cannot be read or written now"),
     ],
 )
-def test_refusals(
+def test_errors_of_bigquery(
     table: EventsTable,
     strict: StrictBigQuery,
     what: str,
@@ -372,21 +379,21 @@ def test_refusals(
     error: type[Exception],
     says: str,
 ) -> None:
-    table.append([replace(SEATED, id="first")])
+    table.append([replace(DEPLOYED, id="first")])
     strict.refuse(what, status, reason)
     with pytest.raises(error) as raised:
-        replace(table, timeout_seconds=0.5).append([SEATED])
-    said = str(raised.value)
-    assert said.startswith(f"the event {SEATED.id} (seat) of linnerud: ")
-    assert says in said
-    assert "\n" not in said
+        replace(table, timeout_seconds=0.5).append([DEPLOYED])
+    message = str(raised.value)
+    assert message.startswith(f"the event {DEPLOYED.id} (deploy_challenger) of linnerud: ")
+    assert says in message
+    assert "\n" not in message
     strict.rules.clear()
     strict.refuse("SELECT", status, reason)
     with pytest.raises(error, match="the events of linnerud: "):
         replace(table, timeout_seconds=0.5).read("linnerud")
 
 
-# --- Tables that are there and different.
+# --- Existing tables with another schema.
 
 
 def schema(**changes: str | None) -> list[bigquery.SchemaField]:
@@ -407,10 +414,10 @@ def test_columns_of_a_newer_version_are_added(
         f"INSERT INTO `{name}` (id, time, model, action, note) "
         f"VALUES ('old', TIMESTAMP '2026-01-01', 'linnerud', 'adopt', 'kept')"
     )
-    table.append([SEATED])
-    old, new = table.read("linnerud")
-    assert (old.id, old.evidence, old.reconstructed) == ("old", {}, False)
-    assert new == SEATED
+    table.append([DEPLOYED])
+    existing, new = table.read("linnerud")
+    assert (existing.id, existing.evidence, existing.reconstructed) == ("old", {}, False)
+    assert new == DEPLOYED
 
 
 @pytest.mark.parametrize(
@@ -420,7 +427,7 @@ def test_columns_of_a_newer_version_are_added(
         (schema(split_after="INTEGER"), "its column split_after is INTEGER, not STRING"),
         (
             [*schema(actor=None), bigquery.SchemaField("team", "STRING", "REQUIRED")],
-            "its column team must have a value, which no event has",
+            "its column team is required, and no event has it",
         ),
         (
             [*schema(actor=None), bigquery.SchemaField("actor", "STRING", "REPEATED")],
@@ -437,45 +444,49 @@ def test_a_table_of_another_shape(
 ) -> None:
     put(client, name, fields)
     with pytest.raises(EnvironmentConfigError) as raised:
-        table.append([SEATED])
-    assert str(raised.value).startswith(f"{Local.project}.{name} cannot hold events: {says}")
+        table.append([DEPLOYED])
+    assert str(raised.value).startswith(
+        f"{SandboxEnvironment.project}.{name} cannot hold events: {says}"
+    )
     assert "\n" not in str(raised.value)
 
 
 @pytest.mark.parametrize("name", ["events", "a.b.c.d", "a`b.c", "p.d.t;", "a b.c", ""])
-def test_names_that_are_no_table(name: str) -> None:
+def test_an_invalid_table_name(name: str) -> None:
     with pytest.raises(EnvironmentConfigError, match=r"write dataset\.table"):
-        EventsTable(Local("google"), name)
+        EventsTable(SandboxEnvironment("google"), name)
 
 
-def test_the_questions_of_the_page(table: EventsTable, client: bigquery.Client, name: str) -> None:
+def test_the_queries_of_the_documentation(
+    table: EventsTable, client: bigquery.Client, name: str
+) -> None:
     promoted = replace(
-        SEATED,
+        DEPLOYED,
         id="promoted",
         time=START + timedelta(days=1),
         action="promote",
         champion_after="2991330000",
     )
-    refused = replace(promoted, id="refused", time=datetime.now(UTC), action="blocked")
+    blocked = replace(promoted, id="refused", time=datetime.now(UTC), action="blocked")
     found = {"verdict": {"outcome": "hold", "n": 500, "estimate": 0.25}}
-    judged = replace(SEATED, id="judged", action="evaluated", reason="not yet", evidence=found)
-    table.append([SEATED, promoted, refused, judged])
+    evaluated = replace(DEPLOYED, id="judged", action="evaluated", reason="not yet", evidence=found)
+    table.append([DEPLOYED, promoted, blocked, evaluated])
     page = (REPOSITORY / "docs" / "events.md").read_text()
-    questions = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    champion, refusals, verdicts, promotions = (
-        list(client.query_and_wait(question.replace("titleholder.events", name)))
-        for question in questions
+    queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
+    champion, blocked_rows, verdicts, promotions = (
+        list(client.query_and_wait(query.replace("titleholder.events", name))) for query in queries
     )
     assert [row["champion_after"] for row in champion] == ["2991330000"]
-    assert [row["times"] for row in refusals] == [1]
-    (said,) = verdicts
-    assert (said["challenger_after"], said["outcome"]) == (SEATED.challenger_after, "hold")
-    assert (float(said["n"]), float(said["estimate"])) == (500, 0.25)
+    assert [row["times"] for row in blocked_rows] == [1]
+    (verdict,) = verdicts
+    assert (verdict["challenger_after"], verdict["outcome"]) == (DEPLOYED.challenger_after, "hold")
+    assert (float(verdict["n"]), float(verdict["estimate"])) == (500, 0.25)
     assert [row["time"] for row in promotions] == [promoted.time]
-    assert all(f"`{column.name}`" in page for column in COLUMNS)
+    columns = (REPOSITORY / "docs" / "reference" / "event-table.md").read_text()
+    assert all(f"`{column.name}`" in columns for column in COLUMNS)
 
 
-def lose_once(what: str) -> Callable[[Call], str | None]:
+def lose_answer_once(what: str) -> Callable[[Call], str | None]:
     left = [True]
 
     def rule(call: Call) -> str | None:

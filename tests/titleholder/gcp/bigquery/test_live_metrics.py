@@ -1,4 +1,4 @@
-"""What live requests tell, read from the sandbox's BigQuery, and what may stand in the way."""
+"""Metrics of live traffic, read from the sandbox's BigQuery, and tables that are unreadable."""
 
 import math
 from collections.abc import Iterator
@@ -16,10 +16,10 @@ from tests.titleholder.gcp.bigquery.strict_bigquery import StrictBigQuery, stric
 from titleholder.analysis.guardrails import SETTLING_TIME, LiveObservations
 from titleholder.analysis.limits import ArmMetrics
 from titleholder.config.guardrails import Guardrails
-from titleholder.gcp.bigquery import live_metrics as live_traffic
+from titleholder.gcp.bigquery import live_metrics
 from titleholder.gcp.bigquery.live_metrics import LiveMetrics
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.request_log import request_log
+from titleholder.gcp.vertex.endpoints import request_log_table
 from titleholder.rollout.view import View
 
 NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
@@ -32,15 +32,15 @@ SPLIT = Guardrails.model_validate({})
 METRICS = {"table": "live.serving", "max_error_rate": 0.01, "max_latency_ms": 100.0}
 
 
-def both(**metrics: object) -> Guardrails:
+def with_metrics(**metrics: object) -> Guardrails:
     return Guardrails.model_validate(
         {"traffic_split_check": False, "metrics": {**METRICS, **metrics}}
     )
 
 
 @dataclass(frozen=True)
-class Place:
-    """What Environment says."""
+class FakeEnvironment:
+    """The attributes of Environment that are used here."""
 
     project: str = PROJECT
     credentials: Any = field(default_factory=AnonymousCredentials)
@@ -51,29 +51,32 @@ class Place:
 
 @pytest.fixture(scope="module")
 def client(sandbox: Sandbox) -> Iterator[bigquery.Client]:
-    """Google's client, and in the sandbox a log and metrics of two endpoints."""
-    made = bigquery.Client(
+    """Google's client; the sandbox has a request log and metrics of two endpoints."""
+    client = bigquery.Client(
         project=PROJECT,
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
     )
-    made.create_dataset("live", exists_ok=True)
+    client.create_dataset("live", exists_ok=True)
     log = [
         *[(ENDPOINT, "1", NOW - DAY)] * 5,
-        *[("m1", "2", NOW - DAY)] * 3,  # an endpoint may be told by its id alone
+        *[("m1", "2", NOW - DAY)] * 3,  # an endpoint's id alone
         (ENDPOINT, "2", SINCE + SETTLING_TIME),
-        (ENDPOINT, "2", SINCE + SETTLING_TIME - timedelta(seconds=1)),  # the split settles
-        (ENDPOINT, "3", NOW - DAY),  # neither of the two
+        (ENDPOINT, "2", SINCE + SETTLING_TIME - timedelta(seconds=1)),  # within SETTLING_TIME
+        (ENDPOINT, "3", NOW - DAY),  # neither of the two models
         ("projects/100/locations/l/endpoints/m2", "2", NOW - DAY),
-        (ENDPOINT, "2", NOW),  # not yet
+        (ENDPOINT, "2", NOW),  # after the end
     ]
-    made.query(
+    client.query(
         "CREATE OR REPLACE TABLE live.log "
         "(endpoint STRING, deployed_model_id STRING, logging_time TIMESTAMP)"
     ).result()
-    made.query(
+    client.query(
         "INSERT INTO live.log VALUES "
-        + ", ".join(f"('{where}', '{who}', TIMESTAMP '{at}')" for where, who, at in log)
+        + ", ".join(
+            f"('{endpoint}', '{deployed_model_id}', TIMESTAMP '{time}')"
+            for endpoint, deployed_model_id, time in log
+        )
     ).result()
     serving = [
         ("m1", "1", NOW - DAY / 2, 900, 9, 50),
@@ -83,87 +86,91 @@ def client(sandbox: Sandbox) -> Iterator[bigquery.Client]:
         ("m1", "2", NOW - 2 * DAY, 5000, 5000, 9000),
         ("m2", "2", NOW - DAY / 2, 5000, 5000, 9000),
     ]
-    made.query(
+    client.query(
         "CREATE OR REPLACE TABLE live.serving (endpoint STRING, deployed_model_id STRING, "
         "time TIMESTAMP, requests INT64, errors INT64, latency_ms FLOAT64)"
     ).result()
-    made.query(
+    client.query(
         "INSERT INTO live.serving VALUES "
         + ", ".join(
             f"('{a}', '{b}', TIMESTAMP '{c}', {d}, {e}, {f})" for a, b, c, d, e, f in serving
         )
     ).result()
-    yield made
-    made.close()
+    yield client
+    client.close()
 
 
 @pytest.fixture
 def strict(client: bigquery.Client, sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Any:
-    with strict_bigquery(sandbox.env["BIGQUERY_EMULATOR_HOST"]) as found:
-        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", found.url)
-        yield found
+    with strict_bigquery(sandbox.env["BIGQUERY_EMULATOR_HOST"]) as observed:
+        monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", observed.url)
+        yield observed
 
 
-def look(guardrails: Guardrails, view: View = VIEW) -> LiveObservations:
-    live = LiveMetrics(Place(), guardrails)  # type: ignore[arg-type]
+def observe(guardrails: Guardrails, view: View = VIEW) -> LiveObservations:
+    live = LiveMetrics(FakeEnvironment(), guardrails)  # type: ignore[arg-type]
     return live.read(view, ("1", "2"), SINCE, NOW)
 
 
 def test_requests_since_the_split_was_set(strict: StrictBigQuery) -> None:
-    assert look(SPLIT) == LiveObservations(requests={"1": 5, "2": 4})
+    assert observe(SPLIT) == LiveObservations(requests={"1": 5, "2": 4})
     (call,) = (call for call in strict.calls if call.sql)
     assert call.body["configuration"]["query"]["maximumBytesBilled"] == str(10 * 1024**3)
-    nobody = look(SPLIT, replace(VIEW, endpoint="projects/100/locations/l/endpoints/m3"))
-    assert nobody.requests == {"1": 0, "2": 0}
+    empty = observe(SPLIT, replace(VIEW, endpoint="projects/100/locations/l/endpoints/m3"))
+    assert empty.requests == {"1": 0, "2": 0}
 
 
 def test_errors_and_latency_within_the_window(strict: StrictBigQuery) -> None:
-    assert look(both()).arms == {"1": ArmMetrics(900, 9, 50), "2": ArmMetrics(100, 3, 50)}
-    wider = look(both(window="7d")).arms
+    assert observe(with_metrics()).arms == {
+        "1": ArmMetrics(900, 9, 50),
+        "2": ArmMetrics(100, 3, 50),
+    }
+    wider = observe(with_metrics(window="7d")).arms
     assert wider is not None
     assert wider["2"].requests == 5100
-    # Only what is limited is read.
-    errors = look(both(latency_ms=None)).arms
+    # Only metrics with a limit are read.
+    errors = observe(with_metrics(max_latency_ms=None)).arms
     assert errors is not None
     assert math.isnan(errors["2"].latency)
     assert "latency" not in strict.calls[-1].sql
-    nobody = look(both(), replace(VIEW, endpoint="m3")).arms
-    assert nobody is not None
-    assert nobody["1"].requests == 0
+    empty = observe(with_metrics(), replace(VIEW, endpoint="m3")).arms
+    assert empty is not None
+    assert empty["1"].requests == 0
 
 
 @pytest.mark.parametrize(
-    ("status", "reason", "says"),
+    ("status", "reason", "message"),
     [
-        (403, "accessDenied", "may not be read (403 POST"),
+        (403, "accessDenied", "may not be read (POST "),
         (400, "bytesBilledLimitExceeded", "would bill more than rollout.guardrails.max_bytes"),
-        (400, "invalidQuery", "has not the columns of docs/rollout.md"),
+        (400, "invalidQuery", "lacks columns of docs/explanation/rollout.md"),
         (404, "notFound", "there is no table titleholder-local.live.log"),
         (500, "backendError", "titleholder-local.live.log cannot be read now"),
     ],
 )
-def test_what_cannot_be_read(
-    strict: StrictBigQuery, monkeypatch: pytest.MonkeyPatch, status: int, reason: str, says: str
+def test_a_request_log_that_cannot_be_read(
+    strict: StrictBigQuery, monkeypatch: pytest.MonkeyPatch, status: int, reason: str, message: str
 ) -> None:
-    monkeypatch.setattr(live_traffic, "PATIENCE", 0.2)
+    monkeypatch.setattr(live_metrics, "TIMEOUT_SECONDS", 0.2)
     strict.refuse("SELECT", status, reason)
-    found = look(SPLIT)
-    assert found.requests is None
-    (told,) = found.unreadable
-    assert says in told
-    assert "\n" not in told
+    observed = observe(SPLIT)
+    assert observed.requests is None
+    (problem,) = observed.unreadable
+    assert message in problem
+    assert "\n" not in problem
 
 
-def test_one_is_read_though_the_other_is_not(strict: StrictBigQuery) -> None:
-    every = Guardrails.model_validate({"metrics": {**METRICS, "table": "live.nowhere"}})
-    found = look(every)
-    assert found.requests == {"1": 5, "2": 4}
-    assert found.arms is None
-    assert "there is no table titleholder-local.live.nowhere" in found.unreadable[0]
-    silent = look(SPLIT, replace(VIEW, request_log=""))
-    assert silent.unreadable == (
-        f"{ENDPOINT} does not log its requests, so nobody can count them; turn its "
-        "request-response logging to BigQuery on, or set rollout.guardrails.split to false",
+def test_the_request_log_is_read_though_the_metrics_are_unreadable(strict: StrictBigQuery) -> None:
+    guardrails = Guardrails.model_validate({"metrics": {**METRICS, "table": "live.nowhere"}})
+    observed = observe(guardrails)
+    assert observed.requests == {"1": 5, "2": 4}
+    assert observed.arms is None
+    assert "there is no table titleholder-local.live.nowhere" in observed.unreadable[0]
+    without_log = observe(SPLIT, replace(VIEW, request_log=""))
+    assert without_log.unreadable == (
+        f"{ENDPOINT} does not log its requests, so they cannot be counted; turn its "
+        "request-response logging to BigQuery on, or set rollout.guardrails.traffic_split_check to "
+        "false",
     )
 
 
@@ -177,7 +184,7 @@ def test_one_is_read_though_the_other_is_not(strict: StrictBigQuery) -> None:
         "bq://acme-logs.live.log.more",
     ],
 )
-def test_the_name_of_a_request_log_is_checked_before_it_stands_in_a_query(
+def test_the_name_of_a_request_log_is_validated_before_it_is_part_of_a_query(
     strict: StrictBigQuery, uri: str
 ) -> None:
     endpoint = v1.Endpoint(
@@ -187,13 +194,15 @@ def test_the_name_of_a_request_log_is_checked_before_it_stands_in_a_query(
             "bigquery_destination": {"output_uri": uri},
         },
     )
-    found = look(SPLIT, replace(VIEW, request_log=request_log(endpoint)))
+    observed = observe(SPLIT, replace(VIEW, request_log=request_log_table(endpoint)))
     assert [call.sql for call in strict.calls] == []
-    assert found.requests is None
-    (told,) = found.unreadable
-    assert told.startswith(f"the requests that {ENDPOINT} logs are not read: ")
-    assert "is no name of a BigQuery table; write dataset.table" in told
-    assert told.endswith("request-response logging, or set rollout.guardrails.split to false")
+    assert observed.requests is None
+    (problem,) = observed.unreadable
+    assert problem.startswith(f"the requests that {ENDPOINT} logs are not read: ")
+    assert "is no name of a BigQuery table; write dataset.table" in problem
+    assert problem.endswith(
+        "request-response logging, or set rollout.guardrails.traffic_split_check to false"
+    )
 
 
 @pytest.mark.parametrize(
@@ -205,7 +214,7 @@ def test_the_name_of_a_request_log_is_checked_before_it_stands_in_a_query(
         ("", "logging_my_model_1__m1.request_response_logging"),
     ],
 )
-def test_where_an_endpoint_logs(uri: str, table: str) -> None:
+def test_the_table_of_an_endpoints_request_log(uri: str, table: str) -> None:
     endpoint = v1.Endpoint(
         name="projects/p/locations/l/endpoints/m1",
         display_name="my model 1.",
@@ -214,6 +223,6 @@ def test_where_an_endpoint_logs(uri: str, table: str) -> None:
             "bigquery_destination": {"output_uri": uri},
         },
     )
-    assert request_log(endpoint) == table
+    assert request_log_table(endpoint) == table
     endpoint.predict_request_response_logging_config.enabled = False
-    assert request_log(endpoint) == request_log(v1.Endpoint()) == ""
+    assert request_log_table(endpoint) == request_log_table(v1.Endpoint()) == ""

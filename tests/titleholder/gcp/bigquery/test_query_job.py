@@ -1,4 +1,4 @@
-"""No query is waited for without end: what queues is given up on, and cancelled."""
+"""Queries have a time limit: a queued job is cancelled after it."""
 
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
@@ -14,10 +14,11 @@ from titleholder.config.guardrails import Guardrails
 from titleholder.errors import RetryableError
 from titleholder.events.event import Event
 from titleholder.events.rows import COLUMNS
-from titleholder.gcp.bigquery import live_metrics as live_traffic
+from titleholder.gcp.bigquery import live_metrics
+from titleholder.gcp.bigquery.client import Unreadable
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.bigquery.live_metrics import LiveMetrics
-from titleholder.gcp.bigquery.source_table import SourceTables, Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.gcp.environment import Environment
 from titleholder.intervals import Interval
 from titleholder.rollout.view import View
@@ -26,28 +27,28 @@ END = datetime(2026, 11, 16, 3, tzinfo=UTC)
 WEEK = Interval(END - timedelta(days=7), END)
 ROW = END - timedelta(hours=2)
 PROJECT = "titleholder-local"
-TABLE = f"{PROJECT}.patience.rows"
+TABLE = f"{PROJECT}.limits.rows"
 SHORT = 0.3
 
 
-class Local(Environment):
+class SandboxEnvironment(Environment):
     """The sandbox's project, without Airflow."""
 
     project = PROJECT
-    _known = AnonymousCredentials(), project, {}
+    _connection = AnonymousCredentials(), project, {}
 
 
 @pytest.fixture
 def client(sandbox: Sandbox) -> Iterator[bigquery.Client]:
-    """Google's client, past the strict one; with a table of one row of the week."""
+    """Google's client without the strict server; with a table of one row of the week."""
     made = bigquery.Client(
         project=PROJECT,
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": sandbox.env["BIGQUERY_EMULATOR_HOST"]},
     )
-    made.create_dataset("patience", exists_ok=True)
+    made.create_dataset("limits", exists_ok=True)
     made.query(
-        f"CREATE OR REPLACE TABLE patience.rows AS SELECT TIMESTAMP '{ROW}' AS measured"
+        f"CREATE OR REPLACE TABLE limits.rows AS SELECT TIMESTAMP '{ROW}' AS measured"
     ).result()
     yield made
     made.close()
@@ -63,18 +64,20 @@ def strict(
         yield found
 
 
-def coverage(patience: float = 60, later: timedelta = timedelta(0), table: str = TABLE) -> Any:
+def coverage(timeout: float = 60, later: timedelta = timedelta(0), table: str = TABLE) -> Any:
     now = END + later
-    tables = SourceTables(Local("google"), now, patience)
+    tables = SourceTables(SandboxEnvironment("google"), now, timeout)
     return tables.coverage(table, "measured", WEEK, now, 10**9)
 
 
 def content() -> Any:
-    return SourceTables(Local("google"), END, SHORT).content(TABLE, "measured", WEEK, 10**9)
+    return SourceTables(SandboxEnvironment("google"), END, SHORT).content(
+        TABLE, "measured", WEEK, 10**9
+    )
 
 
-def events(patience: float) -> EventsTable:
-    return EventsTable(Local("google"), "patience.events", timeout_seconds=patience)
+def events(timeout: float) -> EventsTable:
+    return EventsTable(SandboxEnvironment("google"), "limits.events", timeout_seconds=timeout)
 
 
 def event(name: str) -> Event:
@@ -83,7 +86,7 @@ def event(name: str) -> Event:
 
 def traffic() -> None:
     view = View("m", "projects/1/locations/l/endpoints/m", request_log=TABLE)
-    live = LiveMetrics(Local("google"), Guardrails.model_validate({}))
+    live = LiveMetrics(SandboxEnvironment("google"), Guardrails.model_validate({}))
     found = live.read(view, ("1", "2"), END - timedelta(days=1), END)
     raise RuntimeError(*found.unreadable)
 
@@ -99,33 +102,33 @@ LONG: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "MERGE": (
         lambda: events(SHORT).append([event("e1")]),
         RetryableError,
-        "did not finish with patience.events within 0.3 s; try again",
+        "did not finish with limits.events within 0.3 s; try again",
     ),
     r"SELECT \* FROM": (lambda: events(SHORT).read("m"), RetryableError, "within 0.3 s; try again"),
 }
 
 
 @pytest.mark.parametrize("sql", LONG)
-def test_a_query_that_queues_is_given_up_on_and_cancelled(
+def test_a_queued_query_is_cancelled_after_the_time_limit(
     strict: StrictBigQuery, sql: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(live_traffic, "PATIENCE", SHORT)
-    ask, error, says = LONG[sql]
+    monkeypatch.setattr(live_metrics, "TIMEOUT_SECONDS", SHORT)
+    query, error, message = LONG[sql]
     queued = strict.queue(sql)
-    with pytest.raises(error, match=says) as told:
-        ask()
-    assert "\n" not in str(told.value)
-    assert getattr(told.value, "final", False) is False, "worth another try"
+    with pytest.raises(error, match=message) as raised:
+        query()
+    assert "\n" not in str(raised.value)
+    assert getattr(raised.value, "final", False) is False, "worth another try"
     assert len(strict.cancelled()) == 1
     assert not queued, "nothing is left in the queue"
 
 
-def test_a_column_that_cannot_be_added_now_is_given_up_on(
+def test_adding_a_column_is_cancelled_after_the_time_limit(
     strict: StrictBigQuery, client: bigquery.Client
 ) -> None:
     schema = [bigquery.SchemaField(c.name, c.type) for c in COLUMNS if c.name != "actor"]
-    client.delete_table("patience.events", not_found_ok=True)
-    client.create_table(bigquery.Table(f"{PROJECT}.patience.events", schema))
+    client.delete_table("limits.events", not_found_ok=True)
+    client.create_table(bigquery.Table(f"{PROJECT}.limits.events", schema))
     queued = strict.queue("ALTER TABLE")
     with pytest.raises(RetryableError, match="within 3 s; try again"):
         events(3.0).append([event("e2")])
@@ -133,11 +136,11 @@ def test_a_column_that_cannot_be_added_now_is_given_up_on(
     assert not queued
 
 
-def test_every_statement_ends_by_itself_when_its_worker_is_lost(strict: StrictBigQuery) -> None:
+def test_every_job_has_a_time_limit_of_its_own(strict: StrictBigQuery) -> None:
     coverage()
     events(20).append([event("e3")])
     events(20).read("m")
-    SourceTables(Local("google"), END, 60).content(TABLE, "measured", WEEK, 10**9)
+    SourceTables(SandboxEnvironment("google"), END, 60).content(TABLE, "measured", WEEK, 10**9)
     statements = [call for call in strict.calls if call.sql]
     assert len(statements) >= 4
     for call in statements:
@@ -149,24 +152,24 @@ def jobs(strict: StrictBigQuery) -> list[str]:
     return [call.job for call in strict.calls if call.sql.startswith("SELECT COUNTIF")]
 
 
-def test_the_same_question_is_billed_once(strict: StrictBigQuery, client: bigquery.Client) -> None:
+def test_the_same_query_is_billed_once(strict: StrictBigQuery, client: bigquery.Client) -> None:
     first = coverage()
     # Another attempt of the task, some minutes later: the job of the first is found.
     assert coverage(later=timedelta(minutes=5)) == first
     one, again = jobs(strict)
     assert one == again
     assert len(strict.jobs) == 1
-    # An hour later, and as soon as the table changes, it is another question.
+    # An hour later, and as soon as the table changes, it is another query.
     coverage(later=timedelta(hours=1))
     client.query(
-        f"CREATE OR REPLACE TABLE patience.rows AS SELECT TIMESTAMP '{ROW}' AS measured "
+        f"CREATE OR REPLACE TABLE limits.rows AS SELECT TIMESTAMP '{ROW}' AS measured "
         "FROM UNNEST([1, 2])"
     ).result()
     assert coverage().rows == 2
     assert len(strict.jobs) == 3
 
 
-def test_a_lost_answer_is_not_asked_for_twice(strict: StrictBigQuery) -> None:
+def test_a_query_whose_response_is_lost_is_not_run_twice(strict: StrictBigQuery) -> None:
     lost: list[str] = []
 
     def rule(call: Call) -> str | None:
@@ -181,7 +184,7 @@ def test_a_lost_answer_is_not_asked_for_twice(strict: StrictBigQuery) -> None:
     assert set(jobs(strict)) == set(lost)
 
 
-def test_a_job_that_was_cancelled_is_not_taken_for_an_answer(strict: StrictBigQuery) -> None:
+def test_a_cancelled_job_is_run_again(strict: StrictBigQuery) -> None:
     strict.queue("SELECT COUNTIF", times=1)
     with pytest.raises(Unreadable):
         coverage(SHORT)
@@ -191,10 +194,10 @@ def test_a_job_that_was_cancelled_is_not_taken_for_an_answer(strict: StrictBigQu
     assert second == f"{first.removesuffix('-0')}-1"
 
 
-def test_a_job_that_another_attempt_started_is_waited_for_and_not_cancelled(
+def test_a_job_of_another_attempt_is_not_cancelled(
     strict: StrictBigQuery,
 ) -> None:
-    # Its worker was lost: it could not cancel it.
+    # The first attempt could not cancel it, as its worker was lost.
     strict.refuse("/cancel", 500, "backendError", times=1)
     queued = strict.queue("SELECT COUNTIF", times=1)
     for _ in range(2):
@@ -205,11 +208,11 @@ def test_a_job_that_another_attempt_started_is_waited_for_and_not_cancelled(
     assert len(strict.cancelled()) == 1
 
 
-def test_of_a_view_nothing_says_whether_it_changed(
+def test_a_query_of_a_view_is_run_every_time(
     strict: StrictBigQuery, client: bigquery.Client
 ) -> None:
-    client.query("CREATE OR REPLACE VIEW patience.seen AS SELECT * FROM patience.rows").result()
-    assert coverage(table=f"{PROJECT}.patience.seen").rows == 1
-    coverage(table=f"{PROJECT}.patience.seen")
+    client.query("CREATE OR REPLACE VIEW limits.seen AS SELECT * FROM limits.rows").result()
+    assert coverage(table=f"{PROJECT}.limits.seen").rows == 1
+    coverage(table=f"{PROJECT}.limits.seen")
     first, second = jobs(strict)
     assert first != second

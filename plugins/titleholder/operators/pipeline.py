@@ -1,0 +1,126 @@
+"""Submits the training pipeline of a run, unless nothing has changed, and waits for its model."""
+
+from collections.abc import Mapping
+from dataclasses import asdict, replace
+from datetime import timedelta
+from typing import Any
+
+from airflow.sdk.exceptions import AirflowSkipException
+
+from titleholder.events.event import Action
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
+from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.operators.rollout import change_context, record_if_possible
+from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
+from titleholder.operators.wait_for_job import WaitForJobOperator
+from titleholder.pipelines.contract import (
+    Job,
+    candidate_model,
+    evaluated_score,
+    runtime_parameters,
+)
+from titleholder.pipelines.fingerprint import (
+    fingerprint,
+    fingerprint_from_labels,
+    fingerprint_labels,
+    version_with_fingerprint,
+)
+from titleholder.pipelines.templates import PipelineTemplate
+
+
+class SubmitPipelineOperator(SubmitJobOperator):
+    """The job's id is derived from the model and the run's data interval. The run's parameter
+    `pipeline_version` replaces the model's pipeline template.
+
+    Skips when a registered version was trained on the same rows, by the same template, with the
+    same parameters, unless the run was cleared by hand or has `force_retrain`.
+    """
+
+    def job_request(self, context: Mapping[str, Any]) -> JobRequest:
+        """The model's pipeline on the run's interval."""
+        config, environment = self.config, self.environment
+        run = self.training_run(context)
+        template = config.pipeline.template
+        if version := context["params"]["pipeline_version"]:
+            folder, slash, _ = template.rpartition("/")
+            template = f"{folder}{slash}{version}.yaml"
+        return JobRequest(
+            run,
+            template,
+            runtime_parameters(
+                config,
+                environment.project,
+                environment.location,
+                environment.qualified(config.source.table),
+                run.interval,
+            ),
+        )
+
+    def is_rerun(self, context: Mapping[str, Any]) -> bool:
+        """Whether the run was cleared or has `force_retrain`."""
+        return super().is_rerun(context) or bool(context["params"]["force_retrain"])
+
+    def labels(
+        self, context: Mapping[str, Any], request: JobRequest, template: PipelineTemplate
+    ) -> dict[str, str]:
+        """The fingerprint of rows, template and parameters, by which later runs compare."""
+        source, environment = self.config.source, self.environment
+        if not self.config.pipeline.skip_unchanged:
+            return {}
+        table, interval = environment.qualified(source.table), self.training_run(context).interval
+        try:
+            content = SourceTables(environment, self.clock()).content(
+                table, source.timestamp, interval, source.freshness.max_bytes
+            )
+        except Unreadable as error:
+            self.log.warning("training, as it is unknown whether the rows changed: %s", error)
+            return {}
+        found = fingerprint(content, template.spec, request.parameters)
+        version = version_with_fingerprint(found, Endpoints(environment, self.config).versions())
+        if version is not None and not self._force_retrain(context):
+            reason = (
+                f"{self.config.model}@{version.number} was trained on the same {content.rows} rows "
+                f"of {interval}, by the same pipeline with the same parameters, so nothing is "
+                "trained; to train again, set force_retrain in the run's form or the backfill's "
+                "configuration"
+            )
+            cause = replace(change_context(context), interval=interval)
+            evidence = {"version": version.number, "fingerprint": found}
+            record_if_possible(self, cause, Action.SKIPPED_UNCHANGED, reason, evidence)
+            raise AirflowSkipException(f"{self.config.model}: {reason}")
+        return fingerprint_labels(found)
+
+    def _force_retrain(self, context: Mapping[str, Any]) -> bool:
+        """Whether to train although nothing has changed. A backfill that reprocesses clears runs as
+        well, without a decision on each of them."""
+        reprocessed = context["dag_run"].run_type == "backfill"
+        return self.is_rerun(context) and (
+            bool(context["params"]["force_retrain"]) or not reprocessed
+        )
+
+
+class WaitForPipelineOperator(WaitForJobOperator):
+    """Returns `{"score", "candidate", "fingerprint"}`; `candidate` is None when the model did not
+    pass the pipeline's quality gate, and `fingerprint` empty when it is unknown."""
+
+    submitted_by = "submit_pipeline"
+    section = "pipeline"
+    failure_effect = "no new model"
+    remedy = "to train again, clear submit_pipeline with what follows it"
+
+    @property
+    def timeout(self) -> timedelta:
+        """The YAML file's `pipeline.timeout`."""
+        return self.config.pipeline.timeout
+
+    def result(self, job: Job) -> dict[str, Any]:
+        """The score, and the model if it passed the gate."""
+        score = evaluated_score(job)
+        candidate = candidate_model(job, self.config.gate.min_score, self.environment.pipeline_root)
+        self.log.info("score %.2f, %s the gate", score, "passed" if candidate else "under")
+        return {
+            "score": score,
+            "candidate": asdict(candidate) if candidate else None,
+            "fingerprint": fingerprint_from_labels(job.labels),
+        }

@@ -1,0 +1,67 @@
+"""One valid request for each method of the sandbox, to be changed by fuzzing."""
+
+from typing import Any
+
+from tests.conformance.conftest import IMAGE
+
+_ENDPOINT = {"displayName": "x", "description": "d", "labels": {"a": "b"}}
+_MODEL = {
+    "displayName": "x",
+    "labels": {"a": "b"},
+    "artifactUri": "gs://titleholder-local-titleholder/conformance/constant-1",
+    "containerSpec": {"imageUri": IMAGE},
+    "versionAliases": ["aa"],
+}
+_DEPLOYED = {
+    "model": "{parent}/models/m@1",
+    "id": "3",
+    "dedicatedResources": {
+        "machineSpec": {"machineType": "n1-standard-2"},
+        "minReplicaCount": 1,
+        "maxReplicaCount": 2,
+    },
+}
+_JOB = {
+    "displayName": "x",
+    "labels": {"a": "b"},
+    # Without a task, so that no component runs.
+    "pipelineSpec": {
+        "schemaVersion": "2.1.0",
+        "sdkVersion": "kfp-2.16.1",
+        "pipelineInfo": {"name": "x"},
+        "deploymentSpec": {"executors": {}},
+        "root": {"dag": {"tasks": {}}, "inputDefinitions": {"parameters": {"p": {}}}},
+    },
+    "runtimeConfig": {"gcsOutputDirectory": "gs://bucket/x", "parameterValues": {"p": 1}},
+}
+
+BODIES: dict[str, Any] = {
+    "create_endpoint": _ENDPOINT,
+    "update_endpoint": {**_ENDPOINT, "trafficSplit": {"1": 50, "2": 50}},
+    "deploy_model": {"deployedModel": _DEPLOYED, "trafficSplit": {"1": 50, "0": 50}},
+    "undeploy_model": {"deployedModelId": "2", "trafficSplit": {"1": 100}},
+    "upload_model": {"model": _MODEL, "parentModel": "{parent}/models/m"},
+    "update_model": _MODEL,
+    "merge_version_aliases": {"versionAliases": ["aa", "-bb", "default"]},
+    "import_model_evaluation": {
+        "modelEvaluation": {"metricsSchemaUri": "gs://b/x.yaml", "metrics": {"rmse": 1.5}}
+    },
+    "create_pipeline_job": _JOB,
+    "batch_cancel_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
+    "batch_delete_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
+    "predict": {"instances": [[1.0, 2.0, 3.0]], "parameters": {"a": 1}},
+}
+"""Bodies by method; `{parent}` is the location of the test."""
+
+QUERIES: dict[str, list[tuple[str, str]]] = {
+    "create_endpoint": [("endpointId", "b")],
+    "update_endpoint": [("updateMask", "displayName,labels,trafficSplit")],
+    "update_model": [("updateMask", "displayName,labels")],
+    "list_endpoints": [("filter", "display_name=x"), ("pageSize", "1"), ("orderBy", "create_time")],
+    "list_models": [("filter", 'labels.a="b"'), ("readMask", "name")],
+    "list_model_versions": [("pageSize", "2"), ("orderBy", "create_time desc")],
+    "list_pipeline_jobs": [("filter", 'state="PIPELINE_STATE_FAILED"')],
+    "list_operations": [("filter", "done=true"), ("pageSize", "3")],
+    "wait_operation": [("timeout", "0.01s")],
+}
+"""Query parameters by method."""

@@ -1,0 +1,73 @@
+"""The local Vertex AI without its HTTP server, which costs most of the time of a call."""
+
+import random
+from pathlib import Path
+from typing import Any
+
+from sandbox.vertex.app import PROJECT_NUMBER
+from sandbox.vertex.context import Context, Durations
+from sandbox.vertex.endpoints.deployments import DeploymentService
+from sandbox.vertex.endpoints.records import EndpointRecords
+from sandbox.vertex.endpoints.service import EndpointService
+from sandbox.vertex.faults.traffic import TrafficHistory
+from sandbox.vertex.http.resource_names import Names
+from sandbox.vertex.models.records import ModelRecords
+from sandbox.vertex.models.service import ModelService
+from sandbox.vertex.models.uploads import UploadService
+from sandbox.vertex.operations.lifecycle import Operations
+from sandbox.vertex.operations.service import OperationService
+from sandbox.vertex.prediction.serving import Serving
+from sandbox.vertex.store import Store
+from tests.sandbox.conftest import PROJECT, ManualClock
+from tests.titleholder.reconciler.fake_channel import FakeChannel
+
+
+class InMemoryVertex:
+    """A local Vertex AI in memory, to which `channel` is connected from now on. `traffic` records
+    every split that was ever live. It answers in the caller's thread, one caller at a time."""
+
+    def __init__(self, channel: FakeChannel) -> None:
+        self.clock = ManualClock()
+        store = Store(Path(":memory:"))
+        operations = Operations(store, self.clock)
+        durations = Durations(deploy=12, undeploy=3, other=1)
+        context = Context(store, self.clock, Names(PROJECT, PROJECT_NUMBER), operations, durations)
+        serving = Serving(store, Anything(), random.Random(0), PROJECT)  # type: ignore[arg-type]
+
+        def changed(name: str) -> None:
+            serving.invalidate(name)
+            self.traffic.record(name)
+
+        endpoints = EndpointRecords(context, changed)
+        models = ModelRecords(context, endpoints.deployments, serving.invalidate_all)
+        self.traffic = TrafficHistory(store, self.clock, serving.loaded)
+        self._store, self._operations = store, operations
+        self._services: list[Any] = [
+            EndpointService(context, endpoints),
+            DeploymentService(context, endpoints, models, serving),
+            ModelService(context, models),
+            UploadService(context, models),
+            OperationService(operations),
+        ]
+        channel.vertex = self
+        self.endpoints, self.models = channel.endpoints, channel.models
+
+    def answer(self, method: str, request: Any) -> Any:
+        """The answer of the server; raises ApiError."""
+        self._operations.settle()
+        service = next(one for one in self._services if hasattr(one, method))
+        return getattr(service, method)(request)
+
+    def close(self) -> None:
+        self._operations.close()
+        self._store.close()
+
+
+class Anything:
+    """Replaces models and their storage, which these tests do not use: every load succeeds."""
+
+    def load(self, *_: str) -> "Anything":
+        return self
+
+    def predict(self, instances: Any) -> Any:
+        return instances
