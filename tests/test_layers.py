@@ -24,9 +24,9 @@ LAYERS = {
     """,
     "sandbox": """
         commands vertex
-        replay example
-        services endpoint_report
-        state cli_types
+        example replay
+        endpoint_report services
+        cli_types state
     """,
     "sandbox.vertex": """
         coverage
