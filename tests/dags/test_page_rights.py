@@ -41,7 +41,7 @@ def server(
         "AIRFLOW__CORE__AUTH_MANAGER": "tests.dags.two_users.TwoUsers",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ann:viewer,bob:viewer",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSPASSWORDS_FILE": str(passwords),
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "BOBS_DAGS": f"{first.name}__train,{first.name}__rollout,{second.name}__rollout",
         "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{REPOSITORY}",
