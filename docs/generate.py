@@ -1,6 +1,7 @@
 """`make docs`: writes the generated pages of docs/reference from the code they describe."""
 
 import argparse
+import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
@@ -202,7 +203,9 @@ def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
 
 
 def _page(title: str, *parts: str) -> str:
-    return "\n\n".join([NOTE, f"# {title}", *(part for part in parts if part)]) + "\n"
+    text = "\n\n".join([NOTE, f"# {title}", *(part for part in parts if part)]) + "\n"
+    # Descriptions name a page by its path; here it is a link.
+    return re.sub(r"(?<![\w/.])docs/([\w-]+/([\w-]+)\.md)", r"[\2](../\1)", text)
 
 
 if __name__ == "__main__":

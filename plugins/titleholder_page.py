@@ -11,14 +11,14 @@ BASE = urlsplit(conf.get("api", "base_url", fallback="")).path.rstrip("/")
 
 
 async def titleholder_page(scope: Any, receive: Any, send: Any) -> None:
-    """The page as an ASGI application, made when it is first asked for."""
+    """The page as an ASGI application, created at the first request."""
     from titleholder.page.app import app
 
     await app()(scope, receive, send)
 
 
 class TitleholderPage(AirflowPlugin):
-    """An entry in the UI's navigation, and what it shows."""
+    """The page, and its entry in the navigation of the UI."""
 
     name = "titleholder_page"
     fastapi_apps: list[Any] = [  # noqa: RUF012

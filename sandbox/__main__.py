@@ -187,7 +187,7 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"a port for one of {', '.join([*PORTS, 'airflow'])} (default: a free one)",
     )
     add = parsers["load"].add_argument
-    add("table", metavar="DATASET.TABLE")
+    add("table", metavar="DATASET.TABLE", help="the table to create")
     add("file", type=Path, help="a Parquet file")
     add = parsers["run"].add_argument
     add("model", help="the name of a YAML file in the DAG folder's models/")

@@ -52,7 +52,7 @@ def _lines(endpoint: dict[str, Any], last_change: str = "") -> list[str]:
     for model in sorted(deployed, key=lambda model: -split.get(model["id"], 0)):
         name = model["model"].rsplit("/", 1)[-1].partition("@")[0]
         result.append(
-            f"  {roles.get(model['id'], '-'):10} {split.get(model['id'], 0):3} %  "
+            f"  {roles.get(model['id'], '-'):17} {split.get(model['id'], 0):3} %  "
             f"{name}@{model['modelVersionId']:4} {model['displayName']}  id {model['id']}"
         )
     result += [] if deployed else ["  no model is deployed"]

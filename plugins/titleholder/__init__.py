@@ -1,1 +1,1 @@
-"""Keeps the best model on the throne: freshness, pipeline, rollout, for Airflow and Vertex AI."""
+"""Weekly retraining, evaluation and rollout of models on Vertex AI, for Airflow."""

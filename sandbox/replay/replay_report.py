@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from sandbox.replay.replay import Week
-from titleholder.events.event import NO_CHANGE_ACTIONS, Event
+from titleholder.events.event import NO_CHANGE_ACTIONS, Action, Event
 
 _HEAD = (
     "week until",
@@ -19,15 +19,13 @@ _HEAD = (
     "took",
 )
 _RIGHT = {"after", "rows", "took"}
-# Actions by which a challenger enters an endpoint, and what the leaving action of one is called.
-_DEPLOYMENTS = ("crown", "seat")
-_EVALUATED = "judged"
-_OUTCOMES = {
-    "promote": "promoted",
-    "rollback": "rolled back",
-    "abort": "aborted",
-    "withdraw": "replaced",
-    "seat": "replaced",  # in one step, with the replacement surge
+_DEPLOYMENTS = (Action.FIRST_CHAMPION, Action.DEPLOY_CHALLENGER)
+_OUTCOMES: dict[str, str] = {
+    Action.PROMOTE: "promoted",
+    Action.ROLLBACK: "rolled back",
+    Action.ABORT: "aborted",
+    Action.REMOVE_CHALLENGER: "replaced",
+    Action.DEPLOY_CHALLENGER: "replaced",  # in one step, with the replacement surge
 }
 
 
@@ -67,7 +65,7 @@ def _row(week: Week, events: Sequence[Event]) -> tuple[str, ...]:
     verdicts = [
         event.evidence["verdict"]
         for event in later
-        if event.action == _EVALUATED and event.challenger_after == start.challenger_after
+        if event.action == Action.EVALUATED and event.challenger_after == start.challenger_after
     ]
     end = next((event for event in later if _removes(event, start.challenger_after)), None)
     n, estimate = _measured(verdicts[-1]) if verdicts else ("-", "-")

@@ -40,7 +40,7 @@ def words() -> Iterator[tuple[str, str]]:
     yield from (("key", key[0]) for key in keys())
 
 
-@pytest.mark.parametrize(("kind", "word"), words())
+@pytest.mark.parametrize(("kind", "word"), list(words()))
 def test_every_stored_word_is_in_the_reference(kind: str, word: str) -> None:
     assert f"`{word}`" in REFERENCE, f"the {kind} {word} is in no page of docs/reference"
 

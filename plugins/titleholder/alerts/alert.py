@@ -2,41 +2,28 @@
 
 import logging
 from dataclasses import dataclass, replace
-from typing import Self
 
 from titleholder.labels import DescribedEnum
 
 
 class AlertKind(DescribedEnum):
-    """The kind of an alert. The value is its title, `description` says when it is sent, `level` is
-    that of its line in the log: error for a failure, warning where a person should look."""
-
-    level: int
-
-    def __new__(cls, title: str, description: str, level: int = logging.INFO) -> Self:
-        """The title as a string."""
-        made = super().__new__(cls, title, description)
-        made.level = level
-        return made
+    """The kind of an alert: its title, and when it is sent."""
 
     TASK = (
         "task failed",
         "after the last retry, or at once if a retry would not help",
-        logging.ERROR,
     )
     PIPELINE = (
         "pipeline failed",
         "the training or the duel failed, was cancelled or timed out",
-        logging.ERROR,
     )
     MANUAL_CHANGE = (
         "manual change detected",
         "the endpoint was changed by hand; at every run until it is adopted or restored",
-        logging.ERROR,
     )
-    RUN = "run failed", "a run failed and none of its tasks did", logging.ERROR
-    STALE = "source is stale", "at the first check of a run that has to wait", logging.WARNING
-    LATE = "run is late", "a run has not ended within `alerts.late_after`", logging.WARNING
+    RUN = "run failed", "a run failed and none of its tasks did"
+    STALE = "source is stale", "at the first check of a run that has to wait"
+    LATE = "run is late", "a run has not ended within `alerts.late_after`"
     FIRST_CHAMPION = "first champion", "a model became champion where there was none"
     CHALLENGER_DEPLOYED = "challenger deployed", "a candidate was deployed as challenger"
     TRAFFIC_CHANGED = "traffic changed", "the challenger's traffic percentage was changed"
@@ -48,13 +35,22 @@ class AlertKind(DescribedEnum):
         "promotion on hold",
         "a verdict is inconclusive, once for each issue; or half of `duel.max_duration` has passed "
         "without a decision, once for each challenger",
-        logging.WARNING,
     )
     APPROVAL_REQUIRED = (
         "approval required",
         "a promotion needs an approval in Airflow, or has to be made by hand",
-        logging.WARNING,
     )
+
+    @property
+    def level(self) -> int:
+        """The level of its line in the log: error for a failure, warning where a person should
+        look."""
+        if self in (AlertKind.TASK, AlertKind.PIPELINE, AlertKind.MANUAL_CHANGE, AlertKind.RUN):
+            return logging.ERROR
+        waits = (AlertKind.PROMOTION_ON_HOLD, AlertKind.APPROVAL_REQUIRED)
+        return (
+            logging.WARNING if self in (AlertKind.STALE, AlertKind.LATE, *waits) else logging.INFO
+        )
 
 
 @dataclass(frozen=True)

@@ -179,7 +179,7 @@ def _add_target(verb: argparse.ArgumentParser) -> None:
     verb.add_argument(
         "--deployed-model-id",
         metavar="ID",
-        help="the deployed model, if another one than has the role now",
+        help="the deployed model, if not the one that has the role now",
     )
 
 

@@ -39,8 +39,8 @@ def model_schema() -> dict[str, Any]:
 
 
 def keys() -> Iterator[tuple[str, Any, str, str]]:
-    """(key such as `source.table`, its schema, its default as JSON or "required", description) of
-    every key that is no section."""
+    """(key such as `source.table`, its schema, its default as in YAML or "required", description)
+    of every key, except sections that every model has."""
     schema = model_schema()
     yield from _keys(schema, schema["else"], "")
 
@@ -49,13 +49,14 @@ def _keys(
     section: Mapping[str, Any], required: Mapping[str, Any], above: str
 ) -> Iterator[tuple[str, Any, str, str]]:
     for name, key in section["properties"].items():
-        if "properties" in key:
-            yield from _keys(key, required.get("properties", {}).get(name, {}), f"{above}{name}.")
-            continue
-        default = json.dumps(key["default"]) if "default" in key else ""
+        default = key.get("default", "")
+        default = default if isinstance(default, str) else json.dumps(default)
         if name in required.get("required", ()):
             default = "required"
-        yield f"{above}{name}", key, default, key.get("description", "")
+        if "properties" not in key or "null" in key["type"]:
+            yield f"{above}{name}", key, default, key.get("description", "")
+        if "properties" in key:
+            yield from _keys(key, required.get("properties", {}).get(name, {}), f"{above}{name}.")
 
 
 class _Generator(GenerateJsonSchema):

@@ -1,1 +1,1 @@
-"""What there is to see of the models: a page in Airflow, and the same as a file."""
+"""The page about the models: in Airflow's UI, and as a file."""

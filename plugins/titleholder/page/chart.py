@@ -1,18 +1,18 @@
-"""The verdicts over time as a chart: where everything lies, in pixels. No I/O."""
+"""The layout of the chart of verdicts over time, in pixels. No I/O."""
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from itertools import groupby, pairwise
 
-from titleholder.page.scales import scale, spaced, ticks
 from titleholder.page.verdict_points import VerdictPoint
 
-HEIGHT, TOP, BOTTOM = 250, 30, 222
+TOP, BOTTOM = 30, 222
 
 
 @dataclass(frozen=True)
 class Dot:
-    """A verdict with an estimate: where it is, and the ends of its interval, if it has one."""
+    """A verdict with an estimate: its position, and the ends of its interval, if it has one."""
 
     point: VerdictPoint
     x: float
@@ -23,7 +23,7 @@ class Dot:
 
 @dataclass(frozen=True)
 class ChallengerSpan:
-    """From where to where one challenger was judged; `label` is "" where it would not fit."""
+    """The horizontal span of one challenger's verdicts; `label` is "" where it would not fit."""
 
     x: float
     end: float
@@ -33,7 +33,8 @@ class ChallengerSpan:
 
 @dataclass(frozen=True)
 class Chart:
-    """A chart of `width` x HEIGHT. `upward` and `across` are the axes' marks: pixel and text."""
+    """A chart of `width` x 250. `zero` and `margin` are the heights of these values; `y_ticks`
+    and `x_ticks` are pixel and text."""
 
     width: int
     left: int
@@ -46,41 +47,39 @@ class Chart:
 
     @property
     def right(self) -> int:
-        """Where the plot ends."""
+        """The right end of the plot."""
         return self.width - 12
 
 
-def chart(looks: Sequence[VerdictPoint], width: int) -> Chart | None:
+def chart(points: Sequence[VerdictPoint], width: int) -> Chart | None:
     """The chart of these verdicts, oldest first; None when none of them has an estimate."""
-    drawn = [look for look in looks if look.estimate is not None]
+    drawn = [point for point in points if point.estimate is not None]
     if not drawn:
         return None
     margin = drawn[-1].margin
-    ends = [
-        end
-        for look in drawn
-        for end in (look.estimate, look.low, look.high, 0.0, -margin)
-        if end is not None
+    values = [
+        value
+        for point in drawn
+        for value in (point.estimate, point.low, point.high, 0.0, -margin)
+        if value is not None
     ]
-    low, high = min(ends), max(ends)
+    low, high = min(values), max(values)
     pad = (high - low) * 0.08 or 1.0
     y = scale(low - pad, high + pad, BOTTOM, TOP)
-    marks = [(y(value), f"{value:.5g}") for value in ticks(low - pad, high + pad)]
-    left = 16 + 7 * max((len(text) for _, text in marks), default=0)
-    times = [look.time.timestamp() for look in drawn]
+    y_ticks = [(y(value), f"{value:.5g}") for value in ticks(low - pad, high + pad)]
+    left = 16 + 7 * max((len(text) for _, text in y_ticks), default=0)
+    times = [point.time.timestamp() for point in drawn]
     x = scale(times[0], times[-1], left + 18, width - 30)
-    places = [x(time) for time in times]
     dots = [
         Dot(
-            look,
-            place,
-            y(look.estimate or 0.0),
-            None if look.high is None else y(look.high),
-            None if look.low is None else y(look.low),
+            point,
+            x(time),
+            y(point.estimate or 0.0),
+            None if point.high is None else y(point.high),
+            None if point.low is None else y(point.low),
         )
-        for look, place in zip(drawn, places, strict=True)
+        for point, time in zip(drawn, times, strict=True)
     ]
-    days = [(place, f"{look.time:%d %b}") for look, place in zip(drawn, places, strict=True)]
     return Chart(
         width=width,
         left=left,
@@ -88,18 +87,46 @@ def chart(looks: Sequence[VerdictPoint], width: int) -> Chart | None:
         spans=_spans(dots, left, width - 12),
         zero=y(0.0),
         margin=y(-margin) if margin else None,
-        y_ticks=marks,
-        x_ticks=spaced(days, 60),
+        y_ticks=y_ticks,
+        x_ticks=spaced([(dot.x, f"{dot.point.time:%d %b}") for dot in dots], 60),
     )
 
 
+def scale(low: float, high: float, first: float, last: float) -> Callable[[float], float]:
+    """The linear map from low..high to the pixels first..last; an empty range maps to their
+    middle."""
+    if high <= low:
+        return lambda value: (first + last) / 2
+    return lambda value: first + (value - low) / (high - low) * (last - first)
+
+
+def ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers within low..high, some `about` of them; one for an empty range."""
+    if high <= low:
+        return [low]
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = min((1, 2, 5, 10), key=lambda m: abs(m * power - rough)) * power
+    first = math.ceil(low / step)
+    return [number * step for number in range(first, math.floor(high / step) + 1)]
+
+
+def spaced(marks: list[tuple[float, str]], distance: float) -> list[tuple[float, str]]:
+    """The marks, of ascending pixels, that are at least `distance` after the one before."""
+    result: list[tuple[float, str]] = []
+    for pixel, text in marks:
+        if not result or pixel - result[-1][0] >= distance:
+            result.append((pixel, text))
+    return result
+
+
 def _spans(dots: Sequence[Dot], left: float, right: float) -> list[ChallengerSpan]:
-    """Halfway between the last verdict on one challenger and the first on the next it changes."""
+    """Spans meet halfway between the last verdict on one challenger and the first on the next."""
     groups = [list(group) for _, group in groupby(dots, key=lambda dot: dot.point.version)]
     starts = [left, *((a[-1].x + b[0].x) / 2 for a, b in pairwise(groups))]
-    found = []
+    spans = []
     for group, start, end in zip(groups, starts, [*starts[1:], right], strict=True):
         version = group[0].point.version
         fits = 6.5 * len(version) + 10 < end - start
-        found.append(ChallengerSpan(start, end, version, version if fits else ""))
-    return found
+        spans.append(ChallengerSpan(start, end, version, version if fits else ""))
+    return spans

@@ -1,4 +1,4 @@
-"""Asks Vertex AI and BigQuery what a page says of a model."""
+"""Reads the facts of a model from Vertex AI and BigQuery."""
 
 import logging
 from collections.abc import Callable
@@ -17,7 +17,7 @@ from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.page.facts import DAYS, ENDPOINT, EVENTS, ModelFacts
 from titleholder.rollout.view import View
 
-# How long Google is waited for, and the deadline of each call: no thread waits for ever.
+# The longest wait for Google, and the deadline of each call, so that every thread ends.
 SECONDS = 20
 
 T = TypeVar("T")
@@ -26,15 +26,15 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True)
 class Answer(Generic[T]):
-    """What Google said, or in a sentence why there is nothing."""
+    """Google's answer, or in one sentence why there is none."""
 
     value: T | None
-    why: str = ""
+    error: str = ""
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What Google is being asked of one model since `at` (aware). The futures never raise."""
+class Reading:
+    """The two queries about one model, started at `at` (aware). The futures never raise."""
 
     config: ModelConfig
     at: datetime
@@ -43,45 +43,47 @@ class Asked:
 
     @property
     def pending(self) -> list[Future[Any]]:
-        """Those that have no answer yet."""
-        return [one for one in (self.view, self.events) if not one.done()]
+        """The queries without an answer yet."""
+        return [query for query in (self.view, self.events) if not query.done()]
 
     def facts(self, *, late: bool) -> ModelFacts:
-        """What is known so far. The rest counts as what could not be read when it is
-        `late`, else as one that is being read."""
-        asked: tuple[tuple[str, Future[Any]], ...] = (
+        """The facts so far. What is pending counts as unreachable when it is `late`, else as being
+        read."""
+        queries: tuple[tuple[str, Future[Any]], ...] = (
             (ENDPOINT, self.view),
             (EVENTS, self.events),
         )
-        missing = [what for what, one in asked if not one.done()]
-        away = [
-            f"{what} could not be read: {why}"
-            for what, one in asked
-            if one.done() and (why := one.result().why)
+        missing = [name for name, query in queries if not query.done()]
+        unreachable = [
+            f"{name} could not be read: {error}"
+            for name, query in queries
+            if query.done() and (error := query.result().error)
         ]
         if late:
-            silence = f"Google has not answered within {SECONDS} s; look again."
-            away += [f"{what} could not be read: {silence}" for what in missing]
-        notes = [] if late else [f"{what}: being read now." for what in missing]
-        found, events = (one.result().value if one.done() else None for _, one in asked)
-        view, name = found or (None, None)
-        if events is not None and name is not None:
-            # Several environments may share a table; without an endpoint yet, none is named.
-            events = [event for event in events if event.endpoint in ("", name)]
+            timeout = f"Google has not answered within {SECONDS} s; try again."
+            unreachable += [f"{name} could not be read: {timeout}" for name in missing]
+        notes = [] if late else [f"{name}: being read now." for name in missing]
+        found, events = (query.result().value if query.done() else None for _, query in queries)
+        view, endpoint = found or (None, None)
+        if events is not None and endpoint is not None:
+            # Several environments may share a table; events from before an endpoint name none.
+            events = [event for event in events if event.endpoint in ("", endpoint)]
         elif events and (late or self.view.done()):
-            away.append(
+            unreachable.append(
                 "It is not known which of these events are of this endpoint: they are all that "
                 f"{self.config.events_table} has of {self.config.model}."
             )
         return ModelFacts(
-            self.config, self.at, view, events, tuple(away), tuple(notes), bool(notes)
+            self.config, self.at, view, events, tuple(unreachable), tuple(notes), bool(notes)
         )
 
 
-def ask(config: ModelConfig, environment: Environment, now: datetime, threads: Executor) -> Asked:
-    """Begin to ask, in two of these threads, each of which ends by its calls' deadlines."""
+def start_reading(
+    config: ModelConfig, environment: Environment, now: datetime, threads: Executor
+) -> Reading:
+    """Start both queries, each in one of `threads` until its calls' deadlines at the latest."""
     since = now - timedelta(days=DAYS)
-    return Asked(
+    return Reading(
         config,
         now,
         threads.submit(_answer, lambda: _endpoint(config, environment)),
@@ -95,18 +97,18 @@ def ask(config: ModelConfig, environment: Environment, now: datetime, threads: E
 
 
 def collect(config: ModelConfig, environment: Environment, now: datetime) -> ModelFacts:
-    """What is known of the model within SECONDS; what is not is told in the facts, so that one
-    service that is away leaves the rest of the page. Raises nothing."""
+    """The facts of the model after at most SECONDS. What could not be read is named in them, so
+    that the rest of the page stays. Raises nothing."""
     threads = ThreadPoolExecutor(2, thread_name_prefix="titleholder-page")
-    asked = ask(config, environment, now, threads)
-    wait_for(asked.pending, SECONDS)
-    # Whatever hangs ends by itself, and is not waited for.
+    reading = start_reading(config, environment, now, threads)
+    wait_for(reading.pending, SECONDS)
+    # A query that hangs ends by its own deadline.
     threads.shutdown(wait=False, cancel_futures=True)
-    return asked.facts(late=True)
+    return reading.facts(late=True)
 
 
 def _endpoint(config: ModelConfig, environment: Environment) -> tuple[View, str]:
-    """What is there, and the endpoint's resource name, also where there is none yet."""
+    """The view, and the endpoint's resource name, also before it is created."""
     endpoints = Endpoints(environment, config, timeout_seconds=SECONDS)
     view = endpoints.observe()
     return view, view.endpoint or endpoints.resource()[0]
@@ -116,8 +118,8 @@ def _answer(read: Callable[[], T]) -> Answer[T]:
     try:
         return Answer(read())
     except Exception as error:
-        said = user_message(error)
-        if said is None:
+        message = user_message(error)
+        if message is None:
             log.exception("titleholder: a page could not be made")
-            said = "something went wrong that the log of the server has."
-        return Answer(None, said)
+            message = "something went wrong; the log of the server has the details."
+        return Answer(None, message)

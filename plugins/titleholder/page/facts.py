@@ -1,4 +1,4 @@
-"""All that a page says of one model. No I/O."""
+"""What is known of a model, for its part of the page. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,17 +9,17 @@ from titleholder.events.event import Event
 from titleholder.rollout.view import View
 
 DAYS = 90
-# What is read of a model, as the page calls it.
+# The names of the two readings on the page.
 ENDPOINT, EVENTS = "The endpoint", "The events"
 
 
 @dataclass(frozen=True)
 class ModelFacts:
-    """One model as it was found at `now` (aware).
+    """One model as read at `now` (aware).
 
-    `view` and `events` (those of the last DAYS days, oldest first) are None when they could not be
-    read; then `away` says why, a sentence for each. `notes` say what is being read now, and what is
-    shown as it was read before; `unfinished`: a later look finds more.
+    `view` and `events` (those of the last DAYS days, oldest first) are None if they could not be
+    read; `unreachable` then has one sentence for each. `notes` say what is still being read, and
+    what is shown from an earlier reading. `unfinished`: a later reading finds more.
     """
 
     config: ModelConfig
@@ -33,7 +33,7 @@ class ModelFacts:
 
 @dataclass(frozen=True)
 class Unreadable:
-    """A model of which not even the configuration is known, and why in one sentence."""
+    """A model without a valid configuration, and the reason in one sentence."""
 
     model: str
-    why: str
+    reason: str

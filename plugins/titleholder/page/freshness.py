@@ -1,4 +1,4 @@
-"""How fresh the source was for the newest interval, as the events tell it. No I/O."""
+"""The freshness of the newest data interval, from the events. No I/O."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,9 +9,9 @@ from titleholder.intervals import Interval, last_complete
 
 
 @dataclass(frozen=True)
-class SourceWeek:
-    """The newest interval whose run came to the endpoint: its freshness (`outcome`, "" when that
-    was not recorded), why, and the dag run. `overdue` says that a newer one has ended, else ""."""
+class IntervalFreshness:
+    """The newest interval that has an event: its freshness (`outcome`, "" if it was not recorded),
+    the reason, and the dag run. `overdue` is a sentence if a newer interval has ended, else ""."""
 
     interval: Interval | None
     outcome: str
@@ -20,29 +20,32 @@ class SourceWeek:
     overdue: str
 
 
-def newest_week(schedule: str, events: Sequence[Event], now: datetime) -> SourceWeek:
+def newest_freshness(schedule: str, events: Sequence[Event], now: datetime) -> IntervalFreshness:
     """By the events of one model, oldest first; `schedule` is the cron of its weekly DAG."""
-    told = [event for event in events if event.interval_start and event.interval_end]
-    newest = max((e.interval_end for e in told if e.interval_end), default=None)
+    intervals = [
+        (Interval(event.interval_start, event.interval_end), event)
+        for event in events
+        if event.interval_start and event.interval_end
+    ]
+    newest = max((interval.end for interval, _ in intervals), default=None)
     due = last_complete(schedule, now)
     overdue = ""
     if newest is None or newest < due.end:
         overdue = (
-            f"The interval {due} has ended and nothing has come of it so far: its run waits for "
-            "the source, trains, failed, or stayed under the gate."
+            f"The interval {due} has ended and no event has followed yet: its run waits for the "
+            "source, trains, failed, or its model did not pass the gate."
         )
-    # A later telling of the same interval may lack the evidence.
-    last = [e for e in told if e.interval_end == newest]
-    event = next((e for e in reversed(last) if isinstance(e.evidence.get("freshness"), dict)), None)
-    event = event or (last[-1] if last else None)
-    if event is None or event.interval_start is None or event.interval_end is None:
-        return SourceWeek(None, "", "", "", overdue)
-    fresh = event.evidence.get("freshness")
-    found = fresh if isinstance(fresh, dict) else {}
-    return SourceWeek(
-        Interval(event.interval_start, event.interval_end),
-        str(found.get("outcome") or ""),
-        str(found.get("reason") or ""),
+    candidates = [one for one in intervals if one[0].end == newest]
+    # A later event of the same interval may lack the evidence.
+    complete = [one for one in candidates if isinstance(one[1].evidence.get("freshness"), dict)]
+    if not candidates:
+        return IntervalFreshness(None, "", "", "", overdue)
+    interval, event = (complete or candidates)[-1]
+    freshness = event.evidence["freshness"] if complete else {}
+    return IntervalFreshness(
+        interval,
+        str(freshness.get("outcome") or ""),
+        str(freshness.get("reason") or ""),
         event.run,
         overdue,
     )

@@ -1,15 +1,16 @@
-"""Facts in, one HTML page out, which needs nothing else: no resource from elsewhere. No I/O but
-the reading of the templates beside this file."""
+"""Renders the facts as one HTML page without other resources. No I/O but reading the templates."""
 
 import base64
 import hashlib
+import re
 from collections.abc import Container, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 
-from titleholder.page import links
+from titleholder.gcp import console
 from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.sections import build_section
 from titleholder.page.text import count, moment, reason_text, run_text
@@ -18,8 +19,8 @@ if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-# When a page that lacks what is being read is loaded anew.
-AGAIN_SECONDS = 5
+# The time after which an unfinished page reloads.
+RELOAD_SECONDS = 5
 
 
 def page(
@@ -33,26 +34,29 @@ def page(
 ) -> str:
     """The page about these models as of `now`.
 
-    `airflow` is where its runs are shown: a base URL, "" on the server that serves this page, None
-    where that is not known; `runs` are those that are there, as events name them: no other gets a
-    link. `framed`: with the script that lets it live in Airflow's frame. `others` are models that
-    have a page of their own, at `?model=`. A page that is not finished loads itself anew.
+    `airflow` is the base URL of its UI: "" on the server that serves this page, None if unknown.
+    `runs` are the dag runs that exist, as events name them: no other gets a link. `framed`: with
+    the script for Airflow's frame. `others` are models with a page of their own, at `?model=`. An
+    unfinished page reloads itself.
     """
-    models = [build_section(one) for one in found if isinstance(one, ModelFacts)]
+    sections = [build_section(one) for one in found if isinstance(one, ModelFacts)]
 
     def run(name: str) -> str:
-        return links.run(airflow, name) if name in runs else ""
+        return run_page(airflow, name) if name in runs else ""
+
+    def dag(dag_id: str) -> str:
+        return dag_page(airflow, dag_id)
 
     return (
         _templates()
         .get_template("page.html")
         .render(
-            models=models,
-            again=AGAIN_SECONDS if any(one.facts.unfinished for one in models) else 0,
+            sections=sections,
+            reload_seconds=RELOAD_SECONDS if any(one.facts.unfinished for one in sections) else 0,
             run=run,
+            dag=dag,
             unreadable=[one for one in found if isinstance(one, Unreadable)],
             now=now,
-            airflow=airflow,
             others=others,
             style=_text("style.css"),
             script=_text("frame.js") if framed else "",
@@ -62,7 +66,7 @@ def page(
 
 
 def notice(title: str, text: str, link: tuple[str, str] | None = None) -> str:
-    """A page that says one thing; `link` is where to go on: address and words."""
+    """A page with one message and a link: its address and text."""
     return (
         _templates()
         .get_template("notice.html")
@@ -70,7 +74,7 @@ def notice(title: str, text: str, link: tuple[str, str] | None = None) -> str:
             title=title,
             text=text,
             link=link,
-            again=0,
+            reload_seconds=0,
             style=_text("style.css"),
             script="",
             policy=policy(),
@@ -79,13 +83,27 @@ def notice(title: str, text: str, link: tuple[str, str] | None = None) -> str:
 
 
 def policy(*, framed: bool = False) -> str:
-    """The page's Content-Security-Policy: nothing is fetched, and nothing runs but our script,
-    even if something slipped into the page."""
+    """The page's Content-Security-Policy: nothing is fetched, and only our script runs, even if
+    the page contained another."""
     script = f"; script-src {_hash('frame.js')}" if framed else ""
     return (
         f"default-src 'none'; style-src {_hash('style.css')}{script}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
+
+
+def dag_page(airflow: str | None, dag_id: str) -> str:
+    """The DAG in the UI of Airflow at that base URL; "" for None."""
+    return "" if airflow is None else f"{airflow.rstrip('/')}/dags/{quote(dag_id, safe='')}"
+
+
+def run_page(airflow: str | None, run: str) -> str:
+    """The dag run, as an event names it: `<dag id>/<run id>`; "" for any other name."""
+    dag_id, _, run_id = run.partition("/")
+    if not run_id or not re.fullmatch(r"[\w.-]+__(train|rollout)", dag_id):
+        return ""
+    dag = dag_page(airflow, dag_id)
+    return dag and f"{dag}/runs/{quote(run_id, safe='')}"
 
 
 def _hash(name: str) -> str:
@@ -102,7 +120,7 @@ def _text(name: str) -> str:
 def _templates() -> "Environment":
     from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
-    made = Environment(
+    environment = Environment(
         loader=FileSystemLoader(TEMPLATES),
         # Reasons, actors and names come from outside.
         autoescape=True,
@@ -110,19 +128,19 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.globals["links"] = links
-    made.filters |= {
+    environment.globals["console"] = console
+    environment.filters |= {
         "moment": moment,
         "number": _number,
         "reason": reason_text,
         "run_name": run_text,
         "count": count,
     }
-    return made
+    return environment
 
 
 def _number(value: float | None) -> str:
-    """Four significant digits, thousands apart; a dash for what is not known."""
+    """Four significant digits, with a comma between thousands; a dash for None."""
     if value is None:
         return "–"
     if abs(value) >= 1000:

@@ -1,28 +1,26 @@
-"""What a page says of one model, ready to be written down. No I/O."""
+"""The content of one model's part of the page. No I/O."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from titleholder.events.event import NO_CHANGE_ACTIONS, Event, champion_at, events_of_endpoint
-from titleholder.page import links
 from titleholder.page.chart import Chart, chart
-from titleholder.page.event_list import Entry, event_entries
 from titleholder.page.facts import ModelFacts
-from titleholder.page.freshness import SourceWeek, newest_week
+from titleholder.page.freshness import IntervalFreshness, newest_freshness
 from titleholder.page.text import names_of
 from titleholder.page.verdict_points import VerdictPoint, verdict_points
 from titleholder.rollout.status import EndpointStatus, RoleHolder, endpoint_status
 from titleholder.rollout.view import View
 
 WIDE, NARROW = 760, 350
-LAST = 15
+MAX_ENTRIES = 15
 
 
 @dataclass(frozen=True)
 class TrafficRow:
-    """One deployed model's part of the bar, in per cent of its width; `data_interval_end` is None
-    for a model that no run of ours deployed."""
+    """One deployed model; its part of the traffic bar begins at `start`, in per cent of the width.
+    `data_interval_end` is None for a model that Titleholder did not deploy."""
 
     holder: RoleHolder
     start: int
@@ -31,104 +29,130 @@ class TrafficRow:
 
 
 @dataclass(frozen=True)
+class Entry:
+    """An event, and `more` of its action from the same time between two changes, newest first."""
+
+    event: Event
+    more: list[Event] = field(default_factory=list)
+
+
+@dataclass(frozen=True)
 class ModelSection:
     """One model's part of the page; `charts` are the same one for a wide and a narrow screen.
 
-    `names` are those of text.names_of. Of the last verdict, `current` is one on the challenger
-    that is there, `past` one on an earlier challenger, whose role ended with the event `ended`.
+    `names` are those of text.names_of. The last verdict is `current` if it is on the present
+    challenger, else `past`; then `ended` is the event with which that challenger's role ended.
+    `role_note` and `chart_note` are sentences about what is missing, "" for nothing.
     """
 
     facts: ModelFacts
     names: dict[str, str]
     traffic: list[TrafficRow]
     warnings: list[str]
-    no_champion: str
+    role_note: str
     champion: Event | None
     points: list[VerdictPoint]
     current: VerdictPoint | None
     past: VerdictPoint | None
     ended: Event | None
     not_evaluated: str
-    silence: str
+    chart_note: str
     charts: list[Chart]
-    week: SourceWeek | None
+    freshness: IntervalFreshness | None
     entries: list[Entry]
-    endpoint: str
 
 
 def build_section(facts: ModelFacts) -> ModelSection:
-    """What there is to say, also where little or nothing could be read."""
+    """The section, also if little or nothing could be read."""
     events, view = facts.events or (), facts.view
-    standing = endpoint_status(view) if view is not None else EndpointStatus([], None, "")
-    holders = standing.holders
-    warnings = [*facts.unreachable, *filter(None, [standing.needs_action])]
-    if view is not None:
-        warnings += [f"In the works: {operation}" for operation in view.pending_operations]
+    status = endpoint_status(view) if view is not None else EndpointStatus([], None, "")
+    holders = status.holders
+    warnings = [*facts.unreachable, *filter(None, [status.needs_action])]
     present = events
     if view is not None:
+        warnings += [f"Pending operation: {operation}" for operation in view.pending_operations]
         present = events_of_endpoint(events, view.endpoint, view.created)
-    judged = verdict_points(present)
-    last = judged[-1] if judged else None
+    points = verdict_points(present)
+    last = points[-1] if points else None
     challenger = next((one.deployed_model for one in holders if one.role == "challenger"), None)
     current = last if last and challenger and last.challenger == challenger.id else None
     past = None if current else last
+    freshness = None
+    if facts.events is not None:
+        freshness = newest_freshness(facts.config.schedule, events, facts.now)
     return ModelSection(
         facts=facts,
         names=names_of(view, events),
-        traffic=_parts(view, holders, present),
+        traffic=_traffic_rows(view, holders, present),
         warnings=warnings,
-        no_champion=_nobody(facts, holders),
+        role_note=_role_note(facts, holders),
         champion=champion_at(present, facts.now),
-        points=judged[::-1],
+        points=points[::-1],
         current=current,
         past=past,
-        ended=_ended(past, present),
+        ended=_end_of_role(past, present),
         not_evaluated=challenger.model if challenger and past else "",
-        silence=_silence(facts, judged),
-        charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(judged, width))],
-        week=None
-        if facts.events is None
-        else newest_week(facts.config.schedule, events, facts.now),
-        entries=event_entries(events, LAST),
-        endpoint=links.endpoint(view.endpoint or "") if view else "",
+        chart_note=_chart_note(facts, points),
+        charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(points, width))],
+        freshness=freshness,
+        entries=event_entries(events, MAX_ENTRIES),
     )
 
 
-def _parts(
+def event_entries(events: Sequence[Event], most: int) -> list[Entry]:
+    """The newest `most` entries, newest first, of events that are oldest first: one for each
+    change, and between two changes one for each action that changed nothing, with all its events.
+    """
+    entries: list[Entry] = []
+    since_change: dict[str, Entry] = {}
+    for event in reversed(events):
+        if event.action not in NO_CHANGE_ACTIONS:
+            since_change = {}
+        elif event.action in since_change:
+            since_change[event.action].more.append(event)
+            continue
+        if len(entries) == most:
+            break
+        since_change[event.action] = Entry(event)
+        entries.append(since_change[event.action])
+    return entries
+
+
+def _traffic_rows(
     view: View | None, holders: Sequence[RoleHolder], events: Sequence[Event]
 ) -> list[TrafficRow]:
-    parts, start = [], 0
+    rows, start = [], 0
     for holder in holders:
         until = view.data_interval_end(holder.deployed_model) if view is not None else None
-        parts.append(TrafficRow(holder, start, _score(holder.deployed_model.id, events), until))
+        rows.append(TrafficRow(holder, start, _score(holder.deployed_model.id, events), until))
         start += holder.deployed_model.traffic_percentage
-    return parts
+    return rows
 
 
-def _score(seat: str, events: Sequence[Event]) -> float | None:
-    """The score with which that model came to the endpoint."""
+def _score(deployed_model_id: str, events: Sequence[Event]) -> float | None:
+    """The score in the event with which the model was deployed."""
     for event in events:
-        score = event.evidence.get("score")
-        came = seat in (event.champion_after, event.challenger_after)
-        if came and seat not in (event.champion_before, event.challenger_before):
+        after = deployed_model_id in (event.champion_after, event.challenger_after)
+        if after and deployed_model_id not in (event.champion_before, event.challenger_before):
+            score = event.evidence.get("score")
             return float(score) if isinstance(score, int | float) else None
     return None
 
 
-def _nobody(facts: ModelFacts, holders: Sequence[RoleHolder]) -> str:
+def _role_note(facts: ModelFacts, holders: Sequence[RoleHolder]) -> str:
     if facts.view is None:
         return ""
     if facts.view.endpoint is None:
-        return "There is no endpoint yet: with endpoint.create the first weekly run makes it."
+        return "There is no endpoint yet: with endpoint.create the first weekly run creates it."
     if not holders:
         return "No model is deployed on the endpoint."
     if not any(holder.role == "challenger" for holder in holders):
-        return "There is no challenger: the next weekly run seats one."
+        return "There is no challenger: the next weekly run deploys one."
     return ""
 
 
-def _ended(past: VerdictPoint | None, events: Sequence[Event]) -> Event | None:
-    """The change by which a challenger that was judged was one no longer; None when not known."""
+def _end_of_role(past: VerdictPoint | None, events: Sequence[Event]) -> Event | None:
+    """The change that ended the role of the challenger of this verdict; None if not known."""
     if past is None:
         return None
     for event in events:
@@ -138,14 +162,14 @@ def _ended(past: VerdictPoint | None, events: Sequence[Event]) -> Event | None:
     return None
 
 
-def _silence(facts: ModelFacts, judged: Sequence[VerdictPoint]) -> str:
+def _chart_note(facts: ModelFacts, points: Sequence[VerdictPoint]) -> str:
     """Why there is no chart; "" when there is one."""
     if facts.events is None:
         return "The verdicts are not known now."
-    if any(look.estimate is not None for look in judged):
+    if any(point.estimate is not None for point in points):
         return ""
-    if judged:
+    if points:
         return "No verdict so far had rows to estimate a difference from."
     if facts.config.duel is None:
-        return "This model has no section duel, so nobody is judged but by people."
-    return "No challenger has been judged yet."
+        return "This model has no section duel, so its challengers are not evaluated automatically."
+    return "No challenger has been evaluated yet."

@@ -1,4 +1,4 @@
-"""The sentences of events as a page shows them. No I/O."""
+"""The sentences of events as HTML. No I/O."""
 
 import re
 from collections.abc import Iterable, Mapping
@@ -9,18 +9,18 @@ from markupsafe import Markup, escape
 from titleholder.events.event import Event
 from titleholder.rollout.view import View
 
-# A shorter id may as well be any number of a sentence.
+# A shorter id could be any number in a sentence.
 SHORTEST_ID = 6
 _CODE = r"`(?P<code>[^`]+)`"
 _TIME = r"(?P<time>\d{4}-\d\d-\d\d(?: \d\d:\d\d(?: UTC)?)?)"
 
 
 def names_of(view: View | None, events: Iterable[Event]) -> dict[str, str]:
-    """What people call what sentences name otherwise: deployed model id to `<model>@<version>`, and
-    the endpoint's resource name."""
+    """Readable names: `<model>@<version>` by deployed model id, and one for the endpoint's resource
+    name."""
     names = {key: version for event in events for key, version in event.versions.items()}
     if view is not None:
-        names |= {seat.id: seat.model for seat in view.deployed_models}
+        names |= {one.id: one.model for one in view.deployed_models}
         if view.endpoint:
             names[view.endpoint] = "the endpoint"
     return {key: name for key, name in names.items() if len(key) >= SHORTEST_ID}
@@ -29,8 +29,8 @@ def names_of(view: View | None, events: Iterable[Event]) -> dict[str, str]:
 def reason_text(
     reason: str, names: Mapping[str, str], chip: str = "", *, ids: bool = False
 ) -> Markup:
-    """A sentence: versions in place of ids (with `ids`, the ids behind them), commands as code,
-    dates in one piece, and without the word of the `chip` that it is shown with."""
+    """A sentence as HTML: versions instead of ids (with `ids`, followed by the ids), commands as
+    code, unbroken dates, and without the word of the `chip` beside it."""
     known = "|".join(re.escape(key) for key in sorted(names, key=len, reverse=True))
     named = rf"(?<![\w@/.-])(?P<named>{known})(?![\w@/-])" if known else r"(?P<named>(?!))"
     pieces, end = [], 0
@@ -42,23 +42,23 @@ def reason_text(
 
 
 def moment(time: datetime) -> str:
-    """In UTC, to the minute, without saying so."""
+    """The time to the minute, without a time zone."""
     return f"{time:%Y-%m-%d %H:%M}"
 
 
 def run_text(run: str) -> str:
-    """What an event's run was, without which one it was: the DAG's id, or the command line."""
+    """An event's run without its own id: the DAG's id, or `command line`."""
     dag_id, _, run_id = run.partition("/")
     return dag_id if run_id else re.sub(r"^(command line) \S+$", r"\1", run)
 
 
 def count(number: int, one: str, many: str = "") -> str:
-    """`1 verdict`, `2 verdicts`; `many` where that is not `one` with an s."""
+    """`1 verdict`, `2 verdicts`; `many` is the plural, by default `one` with an s."""
     return f"{number} {one if number == 1 else many or one + 's'}"
 
 
 def _plain(text: str) -> Markup:
-    # No end of a line between a number and its sign.
+    # No line break between a number and its per cent sign.
     return escape(text.replace(" %", "\u00a0%"))
 
 

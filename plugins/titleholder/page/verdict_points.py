@@ -1,4 +1,4 @@
-"""The verdicts on challengers, from their events. No I/O."""
+"""The verdicts on challengers as points of the chart, from their events. No I/O."""
 
 import math
 from collections.abc import Iterable
@@ -12,8 +12,8 @@ from titleholder.events.event import Action, Event
 @dataclass(frozen=True)
 class VerdictPoint:
     """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
-    challenger's; None without an interval. `challenger` is the challenger's deployed model id, ""
-    if unknown, and `version` its version, else that id."""
+    challenger's; `low` and `high` are None without an interval. `challenger` is a deployed model
+    id, "" if unknown, and `version` its version, else that id."""
 
     time: datetime
     outcome: str
@@ -33,7 +33,7 @@ class VerdictPoint:
 
     @property
     def leaning(self) -> Literal["better", "worse", "even", "none"]:
-        """Which side of zero the whole interval is on; none when there is no interval."""
+        """The side of zero on which the whole interval is; "none" without an interval."""
         if self.low is None or self.high is None:
             return "none"
         return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
@@ -45,10 +45,10 @@ def verdict_points(events: Iterable[Event]) -> list[VerdictPoint]:
 
 
 def _point(event: Event) -> VerdictPoint:
-    # Rows that others wrote may lack anything.
+    # Rows of other versions may lack anything.
     evidence = event.evidence
-    found = evidence.get("verdict")
-    verdict: dict[str, Any] = found if isinstance(found, dict) else {}
+    recorded = evidence.get("verdict")
+    verdict: dict[str, Any] = recorded if isinstance(recorded, dict) else {}
     challenger = event.challenger_after or ""
     return VerdictPoint(
         time=event.time,
@@ -70,7 +70,7 @@ def _point(event: Event) -> VerdictPoint:
 
 
 def _number(value: Any) -> float | None:
-    """A finite number: NaN and infinities are words in an event."""
+    """The value if it is a finite number, else None: NaN and infinities are words in an event."""
     if isinstance(value, bool) or not isinstance(value, int | float) or not math.isfinite(value):
         return None
     return float(value)

@@ -6,7 +6,7 @@ from typing import Any
 
 from sandbox.replay.replay import Week
 from sandbox.replay.replay_report import replay_report
-from titleholder.events.event import Event
+from titleholder.events.event import Action, Event
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
 MONDAY = datetime(2026, 10, 5, 3, tzinfo=UTC)
@@ -14,7 +14,7 @@ IDS = [f"29852820{week}0" for week in range(6)]
 VERSIONS = {name: f"linnerud@{number}" for number, name in enumerate(IDS, start=1)}
 
 
-def event(action: str, time: datetime, before: Any, after: Any, **more: Any) -> Event:
+def event(action: Action, time: datetime, before: Any, after: Any, **more: Any) -> Event:
     """`before` and `after` are the numbers of champion and challenger."""
     names = [None if number is None else IDS[number] for number in (*before, *after)]
     return Event(
@@ -32,7 +32,7 @@ def event(action: str, time: datetime, before: Any, after: Any, **more: Any) -> 
     )
 
 
-def weekly(action: str, week: int, before: Any, after: Any) -> Event:
+def weekly(action: Action, week: int, before: Any, after: Any) -> Event:
     end = MONDAY + week * WEEK
     return event(
         action, end + timedelta(minutes=week), before, after, interval_start=end - WEEK,
@@ -43,7 +43,7 @@ def weekly(action: str, week: int, before: Any, after: Any) -> Event:
 def evaluated(week: int, days: int, pair: Any, n: float, estimate: Any, ends: Any) -> Event:
     verdict = {"n": n, "estimate": estimate, "low": ends[0], "high": ends[1]}
     time = MONDAY + week * WEEK + days * DAY
-    return event("judged", time, pair, pair, evidence={"verdict": verdict})
+    return event(Action.EVALUATED, time, pair, pair, evidence={"verdict": verdict})
 
 
 def after(week: int, days: int) -> datetime:
@@ -51,19 +51,19 @@ def after(week: int, days: int) -> datetime:
 
 
 EVENTS = [
-    weekly("crown", 0, (None, None), (0, None)),
-    weekly("seat", 1, (0, None), (0, 1)),
+    weekly(Action.FIRST_CHAMPION, 0, (None, None), (0, None)),
+    weekly(Action.DEPLOY_CHALLENGER, 1, (0, None), (0, 1)),
     evaluated(1, 1, (0, 1), 238, 0.3, (None, None)),
     evaluated(1, 2, (0, 1), 524, 0.15, (0.09, 0.21)),
-    event("promote", after(1, 2), (0, 1), (1, None)),
-    weekly("seat", 2, (1, None), (1, 2)),
+    event(Action.PROMOTE, after(1, 2), (0, 1), (1, None)),
+    weekly(Action.DEPLOY_CHALLENGER, 2, (1, None), (1, 2)),
     evaluated(2, 3, (1, 2), 809, -0.05, (-0.08, -0.02)),
-    event("rollback", after(2, 3), (1, 2), (1, None)),
-    weekly("seat", 3, (1, None), (1, 3)),
+    event(Action.ROLLBACK, after(2, 3), (1, 2), (1, None)),
+    weekly(Action.DEPLOY_CHALLENGER, 3, (1, None), (1, 3)),
     evaluated(3, 1, (1, 3), 238, "NaN", (None, None)),
-    weekly("withdraw", 4, (1, 3), (1, None)),
-    weekly("seat", 4, (1, None), (1, 4)),
-    weekly("superseded", 5, (1, 4), (1, 4)),
+    weekly(Action.REMOVE_CHALLENGER, 4, (1, 3), (1, None)),
+    weekly(Action.DEPLOY_CHALLENGER, 4, (1, None), (1, 4)),
+    weekly(Action.SUPERSEDED, 5, (1, 4), (1, 4)),
 ]
 
 

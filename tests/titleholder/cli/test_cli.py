@@ -370,9 +370,9 @@ def test_history_is_that_of_the_present_endpoint(
 def test_a_reason_is_recorded(terminal: Terminal) -> None:
     terminal("set-traffic", "30", "--reason", "  fewer complaints ")
     terminal("promote")
-    share, promote = terminal.json("history", "--limit", "2")
-    assert share["evidence"] == {"reason": "fewer complaints"}
-    assert promote["evidence"] == {}
+    change, promotion = terminal.json("history", "--limit", "2")
+    assert change["evidence"] == {"reason": "fewer complaints"}
+    assert promotion["evidence"] == {}
     first, second = terminal("history", "--limit", "2").splitlines()
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d UTC set_traffic ", first)
     assert first.endswith(', because "fewer complaints")')

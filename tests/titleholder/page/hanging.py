@@ -1,4 +1,4 @@
-"""A Google that takes every request and answers none of them before the end."""
+"""A server in place of Google that accepts every request and answers none before the end."""
 
 import threading
 from collections.abc import Iterator
@@ -7,7 +7,8 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 
 class Hanging:
-    """`url` is its address, `asked` what it was asked; `asked_first` is set with the first."""
+    """The server at `url`; `asked` are the paths of its requests, `asked_first` is set with the
+    first."""
 
     def __init__(self, url: str) -> None:
         self.url = url
@@ -18,7 +19,7 @@ class Hanging:
 
 @contextmanager
 def hanging() -> Iterator[Hanging]:
-    """Whoever still waits at the end is refused, which no client tries again."""
+    """Requests that still wait at the end fail with 403, which no client retries."""
 
     class Handler(BaseHTTPRequestHandler):
         def answer(self) -> None:
@@ -28,12 +29,12 @@ def hanging() -> Iterator[Hanging]:
             try:
                 self.send_error(403)
             except OSError:
-                return  # Its client has gone.
+                return  # The client has disconnected.
 
         do_GET = do_POST = answer
 
         def log_message(self, *_: object) -> None:
-            """Say nothing."""
+            """Log nothing."""
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         found = Hanging(f"http://127.0.0.1:{server.server_port}")

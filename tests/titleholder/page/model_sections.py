@@ -1,4 +1,4 @@
-"""Events and views as a model's life leaves them, for what the page says of them."""
+"""Events and facts of a model, for tests of the page."""
 
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -18,7 +18,7 @@ ENDPOINT = "projects/1/locations/us-central1/endpoints/7"
 
 
 def event(days_ago: float, action: str, **fields: Any) -> Event:
-    """One event of linnerud's."""
+    """One event of linnerud."""
     time = NOW - days_ago * DAY
     plain = {
         "id": f"{action}{days_ago * 100:.0f}",
@@ -30,7 +30,7 @@ def event(days_ago: float, action: str, **fields: Any) -> Event:
     return Event(**{**plain, "reason": "", **fields})
 
 
-def judged(
+def evaluated(
     days_ago: float, estimate: float | str | None, half: float | None = 0.02, challenger: str = "2"
 ) -> Event:
     """A verdict on `challenger`, with an interval of that half width; None has none."""
@@ -57,7 +57,7 @@ def judged(
 
 
 def facts(
-    *events: Event, view: View | None = None, away: tuple[str, ...] = (), **changes: Any
+    *events: Event, view: View | None = None, unreachable: tuple[str, ...] = (), **changes: Any
 ) -> ModelFacts:
-    """What was found of linnerud, with those sections of its file changed."""
-    return ModelFacts(CONFIG.model_copy(update=changes), NOW, view, events, away)
+    """The facts of linnerud, with these sections of its file changed."""
+    return ModelFacts(CONFIG.model_copy(update=changes), NOW, view, events, unreachable)

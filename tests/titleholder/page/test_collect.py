@@ -1,4 +1,4 @@
-"""What is said of services that do not answer; those that do are in tests/dags/test_ui.py."""
+"""The facts when services do not answer; tests/dags/test_ui.py has services that do."""
 
 import threading
 import time
@@ -15,7 +15,7 @@ from tests.titleholder.page.model_sections import CONFIG, NOW, event
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex import clients
-from titleholder.page import collect as gathering
+from titleholder.page import collect as collecting
 from titleholder.page.collect import collect
 
 
@@ -23,7 +23,7 @@ from titleholder.page.collect import collect
 def environment(
     monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[Callable[[str | None], Environment]]:
-    """With that project, and nobody behind Google's addresses."""
+    """With this project, and nothing behind the addresses of Google."""
 
     def make(project: str | None) -> Environment:
         for name in ("BIGQUERY_EMULATOR_HOST", "VERTEX_AI_EMULATOR_HOST"):
@@ -31,19 +31,21 @@ def environment(
         monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
         monkeypatch.delenv("GOOGLE_CLOUD_PROJECT", raising=False)
         monkeypatch.setattr(Environment, "_connection", (AnonymousCredentials(), project, {}))
-        monkeypatch.setattr(gathering, "SECONDS", 2)
+        monkeypatch.setattr(collecting, "SECONDS", 2)
         monkeypatch.setattr(clients, "CALL_SECONDS", 2.0)
-        return Environment("nobody")
+        return Environment("unused")
 
     yield make
-    # Nobody waits for them but this test: they would draw random waits while others run.
+    # Only this test waits for the threads: they would draw random waits while others run.
     for thread in threading.enumerate():
         if thread.name.startswith("titleholder-page"):
             thread.join(60)
             assert not thread.is_alive()
 
 
-def test_services_that_are_away(environment: Callable[[str | None], Environment]) -> None:
+def test_unreachable_services_are_named_in_time(
+    environment: Callable[[str | None], Environment],
+) -> None:
     begun = time.monotonic()
     found = collect(CONFIG, environment("titleholder-local"), NOW)
     assert (found.view, found.events) == (None, None)
@@ -53,15 +55,15 @@ def test_services_that_are_away(environment: Callable[[str | None], Environment]
     assert time.monotonic() - begun < 60, "it does not wait for as long as the clients would"
 
 
-def test_events_while_the_endpoint_is_not_known(
+def test_events_are_shown_while_the_endpoint_is_not_known(
     environment: Callable[[str | None], Environment],
     sandbox: Sandbox,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """They are there, also those of other environments, and the page says so."""
+    """They include those of other environments, and the facts say so."""
     local = environment("titleholder-local")
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", sandbox.env["BIGQUERY_EMULATOR_HOST"])
-    monkeypatch.setattr(gathering, "SECONDS", 20)
+    monkeypatch.setattr(collecting, "SECONDS", 20)
     config = CONFIG.model_copy(update={"model": "away", "events_table": "tests_page.events"})
     both = [
         replace(event(days, "first_champion"), model="away", endpoint=f"e{days}") for days in (2, 1)
@@ -76,26 +78,26 @@ def test_events_while_the_endpoint_is_not_known(
     )
 
 
-def test_a_setting_that_is_missing(environment: Callable[[str | None], Environment]) -> None:
+def test_a_missing_setting_is_named(environment: Callable[[str | None], Environment]) -> None:
     found = collect(CONFIG, environment(None), NOW)
     assert len(found.unreachable) == 2
     assert all(
-        "no Google Cloud project: set it in the Airflow con" in said for said in found.unreachable
+        "no Google Cloud project: set it in the Airflow con" in text for text in found.unreachable
     )
 
 
-def test_a_mistake_of_ours_is_logged(
+def test_an_unexpected_error_is_logged(
     environment: Callable[[str | None], Environment],
     monkeypatch: pytest.MonkeyPatch,
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    def breaks(*_: object, **__: object) -> None:
+    def fail(*_: object, **__: object) -> None:
         raise ZeroDivisionError("a secret detail")
 
     found = environment("titleholder-local")
-    monkeypatch.setattr(gathering, "Endpoints", breaks)
-    said = collect(CONFIG, found, NOW).unreachable[0]
-    assert said.endswith("something went wrong that the log of the server has.")
+    monkeypatch.setattr(collecting, "Endpoints", fail)
+    message = collect(CONFIG, found, NOW).unreachable[0]
+    assert message.endswith("something went wrong; the log of the server has the details.")
     assert "a secret detail" in caplog.text
 
 
@@ -106,11 +108,11 @@ def test_every_call_has_a_deadline(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "us-central1")
         known = (AnonymousCredentials(), "titleholder-local", {})
         monkeypatch.setattr(Environment, "_connection", known)
-        monkeypatch.setattr(gathering, "SECONDS", 1)
+        monkeypatch.setattr(collecting, "SECONDS", 1)
         found = collect(CONFIG, Environment("google_cloud_default"), NOW)
         assert len(found.unreachable) == 2
         # Google never answers: what waits for it can only end by a deadline of its own, which is
-        # a minute for whoever says nothing else.
+        # a minute by default.
         for thread in threading.enumerate():
             if thread.name.startswith("titleholder-page"):
                 thread.join(clients.CALL_SECONDS / 2)

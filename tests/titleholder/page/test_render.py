@@ -1,5 +1,4 @@
-"""The page as HTML: what it says, that what comes from outside is text, and that nothing else is
-needed or let in."""
+"""The page as HTML: its content, that input stays text, and that no other resource is loaded."""
 
 import base64
 import hashlib
@@ -10,25 +9,32 @@ from typing import Any
 
 import pytest
 
-from tests.titleholder.page.model_sections import CONFIG, DAY, ENDPOINT, NOW, event, facts, judged
+from tests.titleholder.page.model_sections import (
+    CONFIG,
+    DAY,
+    ENDPOINT,
+    NOW,
+    evaluated,
+    event,
+    facts,
+)
 from titleholder.events.event import Event
 from titleholder.naming import deployed_model_id_of
-from titleholder.page import links
 from titleholder.page.facts import Unreadable
-from titleholder.page.render import notice, page, policy
+from titleholder.page.render import notice, page, policy, run_page
 from titleholder.page.sections import build_section
 from titleholder.rollout.view import DeployedModel, Version, View
 
 HOSTILE = """<script>alert(1)</script><img src=x onerror="alert(2)">'"&{{ 7 * 7 }}"""
-SEATS = (
+DEPLOYED = (
     DeployedModel("1", "linnerud-champion-model", "linnerud@1", 90, NOW),
     DeployedModel("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
 LABELS = {"champion": "1", "challenger": "2", "challenger-percentage": "10"}
-VIEW = View("linnerud", ENDPOINT, SEATS, LABELS)
+VIEW = View("linnerud", ENDPOINT, DEPLOYED, LABELS)
 
 
-class Seen(HTMLParser):
+class Parsed(HTMLParser):
     """Every element with its attributes, and the text outside of style and script."""
 
     def __init__(self, html: str) -> None:
@@ -50,8 +56,8 @@ class Seen(HTMLParser):
         return [attributes for name, attributes in self.elements if name == tag]
 
 
-def test_who_answers_and_what_was_earned() -> None:
-    came = event(
+def test_traffic_and_evaluation_of_a_model() -> None:
+    deployment = event(
         3,
         "deploy_challenger",
         challenger_after="2",
@@ -60,16 +66,16 @@ def test_who_answers_and_what_was_earned() -> None:
         evidence={"score": 96.5},
         versions={"1": "linnerud@1"},
     )
-    found = facts(came, judged(2, 0.01), judged(1, 0.1), view=VIEW)
+    found = facts(deployment, evaluated(2, 0.01), evaluated(1, 0.1), view=VIEW)
     html = page([found], NOW, "https://a.b", runs={found.events[-1].run})
-    seen = Seen(html)
-    for said in ("90 %", "champion", "10 %", "challenger", "score 96.5", "not decided yet"):
-        assert said in seen.text.replace("\xa0", " "), said
-    bar = next(one for one in seen.of("svg") if one.get("class") == "bar")
+    parsed = Parsed(html)
+    for shown in ("90 %", "champion", "10 %", "challenger", "score 96.5", "not decided yet"):
+        assert shown in parsed.text.replace("\xa0", " "), shown
+    bar = next(one for one in parsed.of("svg") if one.get("class") == "bar")
     assert bar["aria-label"] == "champion 90 %, challenger 10 %"
-    assert [float(one["width"] or 0) for one in seen.of("rect")] == [90, 10]
-    assert len(seen.of("circle")) == 2 * 2, "for a wide and a narrow screen"
-    targets = {one["href"] for one in seen.of("a")}
+    assert [float(one["width"] or 0) for one in parsed.of("rect")] == [90, 10]
+    assert len(parsed.of("circle")) == 2 * 2, "for a wide and a narrow screen"
+    targets = {one["href"] for one in parsed.of("a")}
     assert "https://a.b/dags/linnerud__train" in targets
     assert any(str(t).startswith("https://a.b/dags/linnerud__rollout/runs/") for t in targets)
     assert any("/pipelines/runs/duel-1" in str(t) for t in targets)
@@ -77,69 +83,73 @@ def test_who_answers_and_what_was_earned() -> None:
 
 
 def text(*events: Event, view: View = VIEW, **options: Any) -> str:
-    """What a reader sees of a page with these events."""
-    seen = Seen(page([facts(*events, view=view)], NOW, "https://a.b", **options))
-    return " ".join(seen.text.replace("\xa0", " ").split())
+    """The visible text of a page with these events."""
+    parsed = Parsed(page([facts(*events, view=view)], NOW, "https://a.b", **options))
+    return " ".join(parsed.text.replace("\xa0", " ").split())
 
 
-def test_nothing_of_an_endpoint_that_was_deleted_is_said_of_the_one_that_is_there() -> None:
-    old = event(
-        9, "first_champion", champion_after="9", versions={"9": "linnerud@9"}, reason="the old one"
+def test_events_of_a_deleted_endpoint_do_not_count() -> None:
+    previous = event(
+        9,
+        "first_champion",
+        champion_after="9",
+        versions={"9": "linnerud@9"},
+        reason="the previous one",
     )
     again = event(1, "first_champion", champion_after="1", versions={"1": "linnerud@1"})
     view = replace(VIEW, created=NOW - 2 * DAY)
-    found = build_section(facts(old, judged(8, 0.1), again, view=view))
+    found = build_section(facts(previous, evaluated(8, 0.1), again, view=view))
     assert found.champion == again
     assert found.points == []
-    assert old in found.facts.events
-    assert build_section(facts(old, view=view)).champion is None
+    assert previous in found.facts.events
+    assert build_section(facts(previous, view=view)).champion is None
 
 
-def test_the_end_of_a_models_data_is_read_from_the_registry() -> None:
+def test_the_end_of_the_training_data_is_that_of_the_registry() -> None:
     alias = "linnerud-20261109t0300-20261116t0300-g0"
     ours = DeployedModel(
         deployed_model_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100
     )
     view = View("linnerud", ENDPOINT, (ours,), {"champion": ours.id})
     known = replace(view, versions=(Version("1", frozenset([alias])),))
-    assert "data until 2026-11-16 03:00" in Seen(page([facts(view=known)], NOW, "")).text
-    foreign = Seen(page([facts(view=view)], NOW, "")).text
+    assert "data until 2026-11-16 03:00" in Parsed(page([facts(view=known)], NOW, "")).text
+    foreign = Parsed(page([facts(view=view)], NOW, "")).text
     assert "data until" not in foreign
     assert "not deployed by Titleholder" in foreign
 
 
-def test_a_challenger_that_no_verdict_is_about() -> None:
-    assert "linnerud@2 has not been evaluated yet." in text(judged(2, 0.1, challenger="0"))
-    assert "has not been evaluated yet" not in text(judged(2, 0.1, challenger="2"))
+def test_a_challenger_without_a_verdict() -> None:
+    assert "linnerud@2 has not been evaluated yet." in text(evaluated(2, 0.1, challenger="0"))
+    assert "has not been evaluated yet" not in text(evaluated(2, 0.1, challenger="2"))
 
 
-def test_a_verdict_is_not_shown_of_a_challenger_that_has_gone() -> None:
-    alone = View("linnerud", ENDPOINT, SEATS[:1], {"champion": "1"})
-    gone = event(1, "rollback", challenger_before="2", champion_before="1", champion_after="1")
-    said = text(judged(2, 0.1), gone, view=alone)
+def test_the_verdict_on_an_earlier_challenger_is_the_last_verdict() -> None:
+    alone = View("linnerud", ENDPOINT, DEPLOYED[:1], {"champion": "1"})
+    rollback = event(1, "rollback", challenger_before="2", champion_before="1", champion_after="1")
+    shown = text(evaluated(2, 0.1), rollback, view=alone)
     last = "The last verdict was on linnerud@2, challenger until 2026-11-24 09:00 UTC (rollback)"
-    assert "There is no challenger" in said
-    assert f"Evaluation {last} hold linnerud@2" in said
-    models = [facts(judged(2, 0.1), view=alone), facts(judged(2, 0.1), view=VIEW)]
+    assert "There is no challenger" in shown
+    assert f"Evaluation {last} hold linnerud@2" in shown
+    models = [facts(evaluated(2, 0.1), view=alone), facts(evaluated(2, 0.1), view=VIEW)]
     chips = re.findall(r'<li><a href="#linnerud">linnerud</a>(.*)</li>', page(models, NOW, None))
     assert chips == ["", ' <span class="chip">hold</span>']
 
 
-def test_a_run_has_a_link_only_where_it_is() -> None:
+def test_only_existing_runs_have_links() -> None:
     weekly = "linnerud__train/scheduled__2026-11-16T03:00:00+00:00"
     week = {"interval_start": NOW - 9 * DAY, "interval_end": NOW - 2 * DAY}
-    came = event(2, "deploy_challenger", run=weekly, champion_after="1", **week)
-    found, there = facts(came, judged(1, 0.1), view=VIEW), judged(1, 0.1).run
-    for runs in (set(), {there}, {there, weekly}):
+    deployment = event(2, "deploy_challenger", run=weekly, champion_after="1", **week)
+    found, daily = facts(deployment, evaluated(1, 0.1), view=VIEW), evaluated(1, 0.1).run
+    for runs in (set(), {daily}, {daily, weekly}):
         html = page([found], NOW, "https://a.b", runs=runs)
-        linked = {str(one["href"]) for one in Seen(html).of("a") if "/runs/" in str(one["href"])}
+        linked = {str(one["href"]) for one in Parsed(html).of("a") if "/runs/" in str(one["href"])}
         assert {one for one in linked if "console" not in one} == {
-            links.run("https://a.b", run) for run in runs
+            run_page("https://a.b", run) for run in runs
         }
         assert f'<span title="{weekly}">' in html.replace("&#43;", "+")
 
 
-def test_words_are_said_once_and_apart() -> None:
+def test_words_are_neither_repeated_nor_joined() -> None:
     fresh = {"outcome": "fresh", "reason": "it has rows until 2026-11-23 02:59 UTC"}
     run, ends = (
         "linnerud__train/r",
@@ -147,98 +157,98 @@ def test_words_are_said_once_and_apart() -> None:
     )
     week = event(3, "deploy_challenger", run=run, evidence={"freshness": fresh}, **ends)
     late = event(2, "superseded", reason="superseded: a newer one is there")
-    said = text(week, late, judged(1, 0.1), runs={run, judged(1, 0.1).run})
-    assert "02:59 UTC run" in said
-    assert "hold linnerud@2, 2026-11-24 09:00 UTC: not decided yet run duel report" in said
-    assert "superseded a newer one is there" in said
+    shown = text(week, late, evaluated(1, 0.1), runs={run, evaluated(1, 0.1).run})
+    assert "02:59 UTC run" in shown
+    assert "hold linnerud@2, 2026-11-24 09:00 UTC: not decided yet run duel report" in shown
+    assert "superseded a newer one is there" in shown
     for twice in ("hold hold", "hold: hold", "superseded superseded", "UTCrun", "runduel"):
-        assert twice not in said
-    assert "1 verdict as a table" in said
-    assert "All 2 verdicts as a table" in text(judged(2, 0.1), judged(1, 0.1))
+        assert twice not in shown
+    assert "1 verdict as a table" in shown
+    assert "All 2 verdicts as a table" in text(evaluated(2, 0.1), evaluated(1, 0.1))
 
 
-def test_people_read_versions_commands_and_whole_dates() -> None:
+def test_versions_commands_and_dates_in_sentences() -> None:
     versions = {"2990322000": "linnerud@6", "2992338000": "linnerud@8"}
-    share = event(
+    change = event(
         2,
         "set_traffic",
         reason="2992338000 is challenger with 20 % of the traffic since 2026-11-24 05:00",
         versions=versions,
         evidence={"reason": "more of them"},
     )
-    no = event(
+    blocked = event(
         1,
         "blocked",
         reason=f"2990322000 is not the challenger on {ENDPOINT} (it is 2992338000); look at "
         "`titleholder status --deployed-model-id 2992338000` or linnerud-duel-2992338000",
         run="command line 2026-11-26T16:58:24Z",
     )
-    html = page([facts(share, no, view=VIEW)], NOW, None)
-    said = text(share, no)
-    assert "linnerud@8 is challenger with 20 % of the traffic" in said
+    html = page([facts(change, blocked, view=VIEW)], NOW, None)
+    shown = text(change, blocked)
+    assert "linnerud@8 is challenger with 20 % of the traffic" in shown
     assert '<span title="2992338000">linnerud@8</span> is challenger' in html
-    assert "“more of them”" in said
+    assert "“more of them”" in shown
     assert (
         "linnerud@6 (2990322000) is not the challenger on the endpoint (it is linnerud@8 "
         "(2992338000)); look at titleholder status --deployed-model-id 2992338000 or "
-        "linnerud-duel-2992338000 unknown, command line" in said
+        "linnerud-duel-2992338000 unknown, command line" in shown
     )
     assert "<code>titleholder status --deployed-model-id 2992338000</code>" in html
-    assert "`" not in said
+    assert "`" not in shown
     assert '<span class="whole">2026-11-24 05:00</span>' in html
 
 
-def test_refusals_do_not_crowd_out_what_happened() -> None:
+def test_blocked_events_do_not_displace_changes() -> None:
     changes = [event(30 - number, "set_traffic", reason=f"change {number}") for number in range(5)]
     typed = [event(20 - number / 10, "blocked", reason=f"typed {number}") for number in range(40)]
-    said = text(*changes, *typed, event(1, "promote", reason="the newest"))
-    assert all(f"change {number}" in said for number in range(5))
-    assert "the newest" in said
-    assert "typed 39" in said
-    assert "39 more “blocked”, the first 2026-11-05 09:00" in said
+    shown = text(*changes, *typed, event(1, "promote", reason="the newest"))
+    assert all(f"change {number}" in shown for number in range(5))
+    assert "the newest" in shown
+    assert "typed 39" in shown
+    assert "39 more “blocked”, the first 2026-11-05 09:00" in shown
 
 
-def test_a_page_that_is_not_finished_loads_itself_anew() -> None:
-    found = replace(facts(judged(2, 0.1)), notes=("The endpoint: being read now.",))
-    assert "The endpoint: being read now." in Seen(page([found], NOW, "")).text
+def test_an_unfinished_page_reloads() -> None:
+    found = replace(facts(evaluated(2, 0.1)), notes=("The endpoint: being read now.",))
+    assert "The endpoint: being read now." in Parsed(page([found], NOW, "")).text
     assert "refresh" not in page([found], NOW, "")
     again = page([replace(found, unfinished=True)], NOW, "", framed=True)
     assert '<meta http-equiv="refresh" content="5">' in again
 
 
 @pytest.mark.parametrize(
-    ("found", "said"),
+    ("found", "text"),
     [
         (facts(view=View("linnerud", None)), "There is no endpoint yet"),
         (facts(view=View("linnerud", ENDPOINT)), "No model is deployed on the endpoint."),
-        (facts(view=VIEW), "No challenger has been judged yet."),
+        (facts(view=VIEW), "No challenger has been evaluated yet."),
         (facts(view=VIEW, duel=None), "This model has no section duel"),
-        (facts(judged(1, None, None), view=VIEW), "had rows to estimate a difference from"),
-        (facts(away=("The endpoint could not be read: no.",)), "could not be read: no."),
+        (facts(evaluated(1, None, None), view=VIEW), "had rows to estimate a difference from"),
+        (facts(unreachable=("The endpoint could not be read: no.",)), "could not be read: no."),
         (
-            facts(view=View("linnerud", ENDPOINT, SEATS, LABELS | {"champion": "9"})),
+            facts(view=View("linnerud", ENDPOINT, DEPLOYED, LABELS | {"champion": "9"})),
             "names no deployed model, so the champion was undeployed by hand",
         ),
         (Unreadable("other", "other.yaml: gate: is missing; add it"), "gate: is missing"),
     ],
 )
-def test_what_is_missing_is_said(found, said: str) -> None:
-    assert said in Seen(page([found], NOW, None)).text
+def test_missing_facts_are_named(found, text: str) -> None:
+    assert text in Parsed(page([found], NOW, None)).text
 
 
-def test_many_models_are_a_list() -> None:
-    seen = Seen(page([], NOW, "", others=["a", "b"]))
-    assert [one["href"] for one in seen.of("a")] == ["?model=a", "?model=b"]
-    assert "There is no model" not in seen.text
-    assert "There is no model whose DAGs you may see." in Seen(page([], NOW, "")).text
+def test_many_models_are_listed() -> None:
+    parsed = Parsed(page([], NOW, "", others=["a", "b"]))
+    assert [one["href"] for one in parsed.of("a")] == ["?model=a", "?model=b"]
+    assert "There is no model" not in parsed.text
+    assert "There is no model whose DAGs you may see." in Parsed(page([], NOW, "")).text
 
 
-def test_hostile_text_is_text() -> None:
-    seats = (
+def test_hostile_text_stays_text() -> None:
+    deployed = (
         DeployedModel("1", HOSTILE, HOSTILE, 100, NOW),
         DeployedModel("2", HOSTILE, "linnerud@2", 0),
     )
-    view = View("linnerud", ENDPOINT, seats, {"champion": "1"}, pending_operations=(HOSTILE,))
+    view = View("linnerud", ENDPOINT, deployed, {"champion": "1"}, pending_operations=(HOSTILE,))
     verdict = {"outcome": HOSTILE, "estimate": 0.1, "low": 0.0, "high": 0.2}
     events = (
         event(
@@ -252,25 +262,25 @@ def test_hostile_text_is_text() -> None:
             evidence={"verdict": verdict, "job": HOSTILE, "report": HOSTILE, "note": HOSTILE},
         ),
     )
-    found = facts(*events, view=view, away=(HOSTILE,), description=HOSTILE, owner=HOSTILE)
+    found = facts(*events, view=view, unreachable=(HOSTILE,), description=HOSTILE, owner=HOSTILE)
     everything = [found, Unreadable(HOSTILE, HOSTILE)]
     for html in (
         page(everything, NOW, "https://a.b", framed=True, others=[HOSTILE]),
         notice(HOSTILE, HOSTILE, (HOSTILE, HOSTILE)),
     ):
-        seen = Seen(html)
-        assert "alert(1)" in seen.text
-        assert "49" not in seen.text
-        assert len(seen.of("script")) == html.count("MutationObserver") > -1
-        assert seen.of("img") == []
-        for _, attributes in seen.elements:
+        parsed = Parsed(html)
+        assert "alert(1)" in parsed.text
+        assert "49" not in parsed.text
+        assert len(parsed.of("script")) == html.count("MutationObserver") > -1
+        assert parsed.of("img") == []
+        for _, attributes in parsed.elements:
             assert not [name for name in attributes if name.startswith("on")]
-        for link in seen.of("a"):
+        for link in parsed.of("a"):
             assert re.match(r"https://|#|\?model=|<script", str(link["href"])), link
 
 
-def test_nothing_is_fetched_and_only_our_own_text_runs() -> None:
-    html = page([facts(judged(1, 0.1), view=VIEW)], NOW, None, framed=True)
+def test_nothing_is_fetched_and_only_our_script_runs() -> None:
+    html = page([facts(evaluated(1, 0.1), view=VIEW)], NOW, None, framed=True)
     assert policy(framed=True).startswith("default-src 'none'; ")
     for tag in ("style", "script"):
         (text,) = re.findall(rf"<{tag}>(.*?)</{tag}>", html, re.DOTALL)
