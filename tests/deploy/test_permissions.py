@@ -38,7 +38,7 @@ SERVICES = {
 # Attributes that share their name with a method of those clients, by file.
 OTHERS = {
     ("candidate.py", "create"),  # config.endpoint.create
-    *((name, "create") for name in ("validate.py", "status.py")),
+    *((name, "create") for name in ("validate.py", "plan.py")),
     ("release.py", "exists"),  # of a path
     ("compile.py", "exists"),
     ("create_dataset.py", "update"),  # of a dictionary
