@@ -29,9 +29,9 @@ from tests.titleholder.config.editor import schema_errors
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
 from titleholder.config.loader import load_model, load_models
+from titleholder.data_intervals import Interval
 from titleholder.errors import ManualActionRequired
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.intervals import Interval
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel
