@@ -66,7 +66,7 @@ class Faults:
 
     def copy(self, location: str, to: str) -> None:
         """Copy all resources of one location to another one with a name of the same length."""
-        self._http.post("/copies", json={"location": location, "to": to}).raise_for_status()
+        self._http.post("/snapshots", json={"location": location, "to": to}).raise_for_status()
 
     def disarm(self) -> None:
         """Remove the armed faults."""

@@ -61,7 +61,7 @@ def test_changes_of_an_endpoint_are_posted(
     deployed, by_hand, _, promoted = webhook_sink.texts
     subject = f"data of {LAST_MONDAY - WEEK:%Y-%m-%d %H:%M} to {LAST_MONDAY:%Y-%m-%d %H:%M} UTC"
     assert deployed.startswith(f"*{made.name}: challenger deployed* ({subject})\n")
-    assert f"the challenger {made.name}@3 10 % of the traffic." in deployed
+    assert f"10 % to the challenger {made.name}@3." in deployed
     assert "/pipelines/runs/" in deployed
     assert "/versions/3/properties?project=" in deployed
     assert "observe failed:" in by_hand
@@ -69,7 +69,7 @@ def test_changes_of_an_endpoint_are_posted(
     assert "Live traffic: as it was changed by hand; Titleholder changed nothing." in by_hand
     assert f"/dags/{made.name}__rollout/runs/" in by_hand
     assert "/tasks/observe" in by_hand
-    assert f"the champion {made.name}@3 100 % of the traffic." in promoted
+    assert f"100 % to the champion {made.name}@3." in promoted
 
     output = caplog.text + "".join(capfd.readouterr())
     for why in ("it did not answer in time", "it answered 500"):
@@ -125,4 +125,4 @@ def test_a_stale_source_is_posted_once(
     assert (
         f"waiting until {week.end + timedelta(weeks=4):%Y-%m-%d %H:%M} UTC" in webhook_sink.texts[0]
     )
-    assert "the run looks every 1 s and goes on by itself" in webhook_sink.texts[0]
+    assert "the run checks every 1 s and continues by itself" in webhook_sink.texts[0]

@@ -91,7 +91,7 @@ def test_a_timestamp_column_that_is_missing(model: Callable[..., Model]) -> None
     assert result.tasks["check_freshness"] == "failed"
     message = error_of(result, "check_freshness")
     assert "created_at cannot be read as a TIMESTAMP" in message
-    assert "mend source.timestamp" in message
+    assert "correct source.timestamp" in message
 
 
 def test_a_score_under_the_gate(

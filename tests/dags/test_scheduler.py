@@ -100,7 +100,7 @@ def test_scheduled_cleared_and_backfilled(
     assert airflow_webhook.titles() == ["first champion", "challenger deployed"]
     logs = logs_of(sandbox)
     assert "check_freshness failed: " in logs, "the backfill's failure is in the log"
-    assert "this is a backfill" in logs
+    assert "not sent: a backfill" in logs
     for part in SECRET.split("/"):
         assert part not in logs
 

@@ -44,12 +44,12 @@ OTHERS = {
     ("create_dataset.py", "update"),  # of a dictionary
     ("export_model.py", "update"),
     ("train.py", "update"),
-    *((name, "cancel") for name in ("cancel_callback.py", "submit_job.py", "wait_for_job.py")),
-    *((name, "running") for name in ("cancel_callback.py", "engine.py", "submit_job.py")),
+    *((name, "cancel") for name in ("shared_jobs.py", "submit_job.py", "wait_for_job.py")),
+    *((name, "running") for name in ("shared_jobs.py", "engine.py", "submit_job.py")),
     ("notifier.py", "exception"),  # of a logger
     ("collect.py", "exception"),  # of a future
     *(("collect.py", name) for name in ("done", "result")),
-    ("cancel_callback.py", "exception"),
+    ("shared_jobs.py", "exception"),
     ("webhook.py", "close"),  # of an answer
     ("wait_for_job.py", "result"),  # its own
 }

@@ -51,8 +51,7 @@ class SubmitDuelOperator(SubmitJobOperator):
 
 class WaitForDuelOperator(WaitForJobOperator):
     """Returns `{"job", "measured", "evidence", "report"}`: the job's resource name, the time of its
-    evidence (RFC 3339), the evidence as docs/reference/duel.md describes it, and the URI of the
-    report."""
+    evidence (RFC 3339), the evidence of docs/reference/duel.md, and the URI of the report."""
 
     submitted_by = "submit_duel"
     section = "duel"

@@ -32,7 +32,6 @@ def measure(options: Options) -> Table:
         rows,
         notes=[
             f"{rollouts:,} rollouts a line, {DAYS} daily looks, alpha {ALPHA}. "
-            "docs/explanation/verdict.md "
-            "explains them."
+            "docs/explanation/verdict.md explains them."
         ],
     )
