@@ -428,7 +428,8 @@ def test_status_shows_the_last_challenger_and_its_removal(
     assert re.search(f"  last change: {rolled_back}", output)
     everything = sandbox.cli("status").stdout
     assert re.search(
-        rf"endpoint {name} .*\n  champion          100 %  {name}@1 .*\n  last change: .* UTC rollback: "
+        rf"endpoint {name} .*\n  champion          100 %  {name}@1 .*\n"
+        "  last change: .* UTC rollback: "
         rf'{name}@2 leaves: the champion {name}@1 receives 100 % \(because "complaints"\)\n',
         everything,
     )
