@@ -38,14 +38,14 @@ SERVICES = {
 # Attributes that share their name with a method of those clients, by file.
 OTHERS = {
     ("candidate.py", "create"),  # config.endpoint.create
-    *((name, "create") for name in ("validate.py", "status.py")),
+    *((name, "create") for name in ("validate.py", "plan.py")),
     ("release.py", "exists"),  # of a path
     ("compile.py", "exists"),
     ("create_dataset.py", "update"),  # of a dictionary
     ("export_model.py", "update"),
     ("train.py", "update"),
-    *((name, "cancel") for name in ("shared_jobs.py", "submit_job.py", "wait_for_job.py")),
-    *((name, "running") for name in ("shared_jobs.py", "engine.py", "submit_job.py")),
+    *((name, "cancel") for name in ("shared_jobs.py", "wait_for_job.py")),
+    *((name, "running") for name in ("shared_jobs.py", "submit_job.py")),
     ("notifier.py", "exception"),  # of a logger
     ("collect.py", "exception"),  # of a future
     *(("collect.py", name) for name in ("done", "result")),
