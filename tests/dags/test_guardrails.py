@@ -76,7 +76,7 @@ def test_requests_that_do_not_fit_the_split_hold_a_promotion(
     assert dict(google.endpoint(made.name).traffic_split) == {champion: 90, challenger: 10}
     live = events_of(made)[-1].evidence["live"]
     assert live["requests"] == dict(sent)
-    assert live["split"]["outcome"] == "off"
+    assert live["sample_ratio"]["outcome"] == "mismatch"
 
 
 def test_a_challenger_with_too_many_errors_is_rolled_back_at_once(

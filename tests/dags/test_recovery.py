@@ -78,9 +78,9 @@ def test_a_task_defers_during_a_long_operation(
     deferred = []
     real = update_traffic.UpdateTrafficOperator.defer_for
 
-    def defer(self: Any, span: timedelta) -> None:
+    def defer(self: Any, span: timedelta, **kwargs: Any) -> None:
         deferred.append(span)
-        real(self, span)
+        real(self, span, **kwargs)
 
     monkeypatch.setattr(update_traffic.UpdateTrafficOperator, "defer_for", defer)
     made = model()
