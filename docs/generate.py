@@ -5,6 +5,7 @@ import re
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 from sandbox.__main__ import make_parser as sandbox_parser
 from titleholder import errors
@@ -182,9 +183,19 @@ def _default(default: object) -> str:
     return "required" if default == "required" else f"`{default}`" if default else ""
 
 
-def _values(schema: dict[str, object]) -> str:
-    choices = schema.get("enum")
-    return ", ".join(f"`{one}`" for one in choices) if isinstance(choices, list) else ""
+def _values(schema: dict[str, Any]) -> str:
+    if choices := schema.get("enum"):
+        return ", ".join(f"`{one}`" for one in choices)
+    limits = (
+        ("minimum", "at least"),
+        ("exclusiveMinimum", "more than"),
+        ("maximum", "at most"),
+        ("exclusiveMaximum", "less than"),
+    )
+    numbers = (one for one in (schema, *schema.get("anyOf", ())) if "type" in one)
+    return ", ".join(
+        f"{words} {one[name]:,}" for one in numbers for name, words in limits if name in one
+    )
 
 
 def _yes(value: bool) -> str:

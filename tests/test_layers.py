@@ -20,7 +20,7 @@ LAYERS = {
         rollout
         config events freshness naming
         labels
-        errors intervals release
+        data_intervals errors release
     """,
     "sandbox": """
         commands vertex

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from titleholder.intervals import Interval
+from titleholder.data_intervals import Interval
 
 # Clocks differ a little, and rows arrive while the query runs.
 FUTURE_TOLERANCE = timedelta(hours=1)

@@ -12,8 +12,8 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
+from titleholder.data_intervals import Interval, last_complete
 from titleholder.errors import ManualActionRequired
-from titleholder.intervals import Interval, last_complete
 from titleholder.labels import format_label_time, parse_label_time
 
 MAX_GENERATION = 99

@@ -12,8 +12,8 @@ from sandbox.services import airflow
 from sandbox.state import Home, State
 from titleholder.config.loader import load_model_by_name
 from titleholder.config.model import ModelConfig
+from titleholder.data_intervals import Interval, last_complete
 from titleholder.errors import ConfigError
-from titleholder.intervals import Interval, last_complete
 
 
 def run(home: Home, options: argparse.Namespace) -> int:

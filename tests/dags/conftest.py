@@ -34,10 +34,10 @@ from tests.sink import Sink, sink
 from tests.titleholder.config.editor import schema_errors
 from titleholder.config.loader import load_model
 from titleholder.config.rollout import Rollout
+from titleholder.data_intervals import Interval, last_complete
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.intervals import Interval, last_complete
 from titleholder.naming import TrainingRun
 from titleholder.operators import base
 from titleholder.pipelines.candidate import deploy_candidate

@@ -12,7 +12,7 @@ import pytest
 from sandbox.services.processes import free_port
 from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
 from tests.sink import Sink, sink
-from titleholder.intervals import last_complete
+from titleholder.data_intervals import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
 # A dead worker is found, and a task retried, in seconds instead of ten minutes. In a file, as the

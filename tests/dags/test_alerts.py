@@ -14,7 +14,7 @@ from tests.faults import Faults
 from tests.sink import SECRET, Sink
 from titleholder.alerts import webhook
 from titleholder.alerts.text import inert
-from titleholder.intervals import last_complete
+from titleholder.data_intervals import last_complete
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 
 WEEK = timedelta(weeks=1)

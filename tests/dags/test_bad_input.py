@@ -8,7 +8,7 @@ from google.cloud import aiplatform_v1 as v1
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy_champion
 from tests.dags.tiny_pipeline import IMAGE
-from titleholder.intervals import Interval
+from titleholder.data_intervals import Interval
 from titleholder.operators import pipeline
 from titleholder.pipelines.contract import CandidateModel
 

@@ -16,7 +16,7 @@ from google.cloud import aiplatform, bigquery
 from sandbox.example import linnerud
 from tests.conftest import DAGS_FOLDER, Sandbox
 from tests.dags.conftest import Google, Model
-from titleholder.intervals import last_complete
+from titleholder.data_intervals import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
 BODY = {"instances": [[86.6, 91.4, 50]]}

@@ -12,9 +12,9 @@ import pytest
 from google.cloud import bigquery
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, deploy_champion
+from titleholder.data_intervals import last_complete
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.gcp.vertex.jobs import Jobs
-from titleholder.intervals import last_complete
 from titleholder.operators import update_traffic
 from titleholder.reconciler import engine as reconcile
 from titleholder.rollout.view import View

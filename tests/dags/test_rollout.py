@@ -4,7 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from titleholder.intervals import last_complete
+from titleholder.data_intervals import last_complete
 from titleholder.labels import ON_ENDPOINTS, ON_JOBS, ON_VERSIONS, digest_from_label
 
 WEEK = timedelta(weeks=1)

@@ -44,8 +44,8 @@ OTHERS = {
     ("create_dataset.py", "update"),  # of a dictionary
     ("export_model.py", "update"),
     ("train.py", "update"),
-    *((name, "cancel") for name in ("shared_jobs.py", "submit_job.py", "wait_for_job.py")),
-    *((name, "running") for name in ("shared_jobs.py", "engine.py", "submit_job.py")),
+    *((name, "cancel") for name in ("shared_jobs.py", "wait_for_job.py")),
+    *((name, "running") for name in ("shared_jobs.py", "submit_job.py")),
     ("notifier.py", "exception"),  # of a logger
     ("collect.py", "exception"),  # of a future
     *(("collect.py", name) for name in ("done", "result")),

@@ -2,6 +2,7 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from titleholder.data_intervals import Interval
 from titleholder.freshness import (
     Coverage,
     FreshnessState,
@@ -10,7 +11,6 @@ from titleholder.freshness import (
     check_coverage,
     check_metadata,
 )
-from titleholder.intervals import Interval
 
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)
 WEEK = Interval(END - timedelta(days=7), END)

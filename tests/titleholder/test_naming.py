@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from titleholder.data_intervals import Interval, last_complete
 from titleholder.errors import ManualActionRequired
-from titleholder.intervals import Interval, last_complete
 from titleholder.labels import (
     dag_run_label,
     format_label_time,

@@ -7,7 +7,7 @@ from titleholder.labels import DescribedEnum
 
 
 class AlertKind(DescribedEnum):
-    """The kind of an alert: its title, and when it is sent."""
+    """The kind of an alert. The value is its title, `description` says when it is sent."""
 
     TASK = (
         "task failed",

@@ -4,8 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from titleholder.alerts.alert import Alert, AlertKind, Link
+from titleholder.data_intervals import Interval
 from titleholder.freshness import Finding
-from titleholder.intervals import Interval
 
 _CHANGES_TRAFFIC = "update_traffic"
 

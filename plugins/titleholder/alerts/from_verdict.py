@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from titleholder.alerts.alert import Alert, AlertKind, Link
 from titleholder.analysis.decision import next_transition
 from titleholder.analysis.evaluate import Evaluation
-from titleholder.analysis.pair import RegisteredModel
+from titleholder.analysis.model_pair import RegisteredModel
 from titleholder.analysis.verdict import Outcome
 from titleholder.config.duel import Duel, format_days
 from titleholder.config.model import ModelConfig

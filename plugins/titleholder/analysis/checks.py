@@ -5,10 +5,10 @@ from collections.abc import Iterator
 from datetime import timedelta
 from statistics import NormalDist
 
-from titleholder.analysis.counts import contradiction
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
-from titleholder.analysis.trailing import are_consistent, trailing_windows
+from titleholder.analysis.row_counts import contradiction
+from titleholder.analysis.trailing_windows import are_consistent, trailing_windows
 from titleholder.config.duel import Duel, format_days, format_loss
 
 # The largest part of the sum of squares that one row may have.

@@ -8,8 +8,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from titleholder.analysis.evidence import Evidence
-from titleholder.analysis.pair import ModelPair, RegisteredModel
-from titleholder.analysis.trailing import DifferenceStats
+from titleholder.analysis.model_pair import ModelPair, RegisteredModel
+from titleholder.analysis.trailing_windows import DifferenceStats
 from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, PipelineError

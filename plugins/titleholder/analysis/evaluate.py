@@ -17,7 +17,7 @@ from titleholder.analysis.duel_job import parse_evidence
 from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import GuardrailFindings, LiveObservations, apply_guardrails
 from titleholder.analysis.limits import check_limits
-from titleholder.analysis.pair import ModelPair
+from titleholder.analysis.model_pair import ModelPair
 from titleholder.analysis.sample_ratio import check_sample_ratio
 from titleholder.analysis.verdict import Verdict, verdict
 from titleholder.config.duel import Duel

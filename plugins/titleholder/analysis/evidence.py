@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from titleholder.analysis.trailing import DifferenceStats
+from titleholder.analysis.trailing_windows import DifferenceStats
 
 
 @dataclass(frozen=True)

@@ -8,10 +8,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from titleholder.analysis.duel_job import duel_parameters
-from titleholder.analysis.pair import ModelPair, RegisteredModel
+from titleholder.analysis.model_pair import ModelPair, RegisteredModel
 from titleholder.config.messages import truncated_repr
 from titleholder.config.model import ModelConfig
-from titleholder.intervals import Interval
+from titleholder.data_intervals import Interval
 from titleholder.pipelines.contract import runtime_parameters
 
 # What to write for each parameterType of a PipelineSpec.

@@ -7,7 +7,7 @@ from typing import Any
 
 from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import print_line
-from titleholder.intervals import Interval, last_complete
+from titleholder.data_intervals import Interval, last_complete
 from titleholder.naming import TrainingRun
 from titleholder.rollout import plan as planning
 from titleholder.rollout.descriptions import describe_step

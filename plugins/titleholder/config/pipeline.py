@@ -80,6 +80,6 @@ class Gate(Section):
 
     min_score: float = Field(
         allow_inf_nan=False,
-        description="the smallest score on held-out rows; below it nothing is registered and "
-        "`update_traffic` is skipped",
+        description="the smallest score on held-out rows, given to the pipeline as `min_score`; "
+        "below it nothing is registered and `update_traffic` is skipped",
     )

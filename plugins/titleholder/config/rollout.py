@@ -63,7 +63,7 @@ class Rollout(Section):
         "automatic",
         description="what follows from a verdict to promote: the next step or the promotion "
         "(`automatic`), the same with a person's approval of the promotion (`approval`), or only "
-        "an event and an alert (`manual`). A rollback is done in any case",
+        "an event, a warning in the log and an alert (`manual`). A rollback is done in any case",
     )
     approval_timeout: Duration | None = Field(
         None,

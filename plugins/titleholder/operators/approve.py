@@ -3,7 +3,6 @@
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import quote
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
 from airflow.sdk.exceptions import AirflowSkipException
@@ -11,6 +10,7 @@ from airflow.sdk.exceptions import AirflowSkipException
 from titleholder.config.duel import format_hours
 from titleholder.config.model import ModelConfig
 from titleholder.events.event import Action
+from titleholder.gcp.console import object_page
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.results import Decided
 from titleholder.operators.rollout import change_context, make_reconciler, record_if_possible
@@ -92,7 +92,7 @@ def question(config: ModelConfig, decided: Decided, approval_timeout: timedelta)
 | loss, champion's minus challenger's | {verdict["estimate"]:.4g} |
 | interval | {verdict["low"]:.4g} to {verdict["high"]:.4g} |
 | rows | {verdict["n"]:.0f} |
-| report | [{decided.report}]({_link(decided.report)}) |
+| report | [{decided.report}]({object_page(decided.report)}) |
 | duel | {decided.job} |
 
 **Approve**: the challenger becomes champion with all traffic, in one write. \
@@ -117,8 +117,3 @@ def approver(answer: Mapping[str, Any]) -> str:
     """The name of the user who answered, else the id; empty for none."""
     user = answer.get("responded_by_user") or {}
     return str(user.get("name") or user.get("id") or "")
-
-
-def _link(report: str) -> str:
-    """The URL at which a browser that is signed in to Google opens a gs:// URI."""
-    return "https://storage.cloud.google.com/" + quote(report.removeprefix("gs://"))

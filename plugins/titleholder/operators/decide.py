@@ -15,7 +15,7 @@ from titleholder.analysis.evaluate import (
 )
 from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import LiveObservations
-from titleholder.analysis.pair import Evaluate, RegisteredModel, require_same_pair
+from titleholder.analysis.model_pair import Evaluate, RegisteredModel, require_same_pair
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.config.duel import Duel
 from titleholder.errors import RetryableError

@@ -5,7 +5,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.analysis.pair import Evaluate, model_pair
+from titleholder.analysis.model_pair import Evaluate, model_pair
 from titleholder.errors import InvalidRequest
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.results import EVALUATE, Observed

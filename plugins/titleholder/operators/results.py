@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from titleholder.analysis.pair import ModelPair, RegisteredModel
+from titleholder.analysis.model_pair import ModelPair, RegisteredModel
 from titleholder.rollout.intents import RoleIntent, intent_from, intent_to_json
 
 EVALUATE = "evaluate"

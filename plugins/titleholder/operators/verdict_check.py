@@ -6,10 +6,10 @@ from typing import Any
 
 from titleholder.analysis.evaluate import policy_of
 from titleholder.analysis.outdated_verdict import RecordedDecision, outdated_reason
+from titleholder.data_intervals import period_at
 from titleholder.errors import EnvironmentConfigError, ManualActionRequired, RetryableError
 from titleholder.events.event import Action
 from titleholder.gcp.bigquery.events_table import EventsTable
-from titleholder.intervals import period_at
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.results import Decided
 from titleholder.operators.rollout import run_name

@@ -4,8 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from titleholder.data_intervals import Interval, last_complete
 from titleholder.events.event import Event
-from titleholder.intervals import Interval, last_complete
 
 
 @dataclass(frozen=True)

@@ -10,8 +10,8 @@ from typing import Any
 
 from titleholder.config.model import ModelConfig
 from titleholder.config.pipeline import RUNTIME_PARAMETERS, RuntimeParameters
+from titleholder.data_intervals import Interval
 from titleholder.errors import PipelineError
-from titleholder.intervals import Interval
 from titleholder.labels import is_digest
 
 EVALUATE, EXPORT_MODEL = "evaluate", "export-model"

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from titleholder.data_intervals import Interval
 from titleholder.events.event import CHANGED_BY_HAND, STILL_DIFFERS, Action, Event, event_id
 from titleholder.gcp.errors import error_message
-from titleholder.intervals import Interval
 from titleholder.labels import Label
 from titleholder.rollout.descriptions import describe_change, describe_reconstructed
 from titleholder.rollout.intents import Intent

@@ -5,8 +5,9 @@ from typing import assert_never
 
 from titleholder.events.event import Action
 from titleholder.rollout.display_names import split_text, version_of_model, version_text
+from titleholder.rollout.drift import find_drift
 from titleholder.rollout.intents import DeployCandidate, Intent, UndoPromotion
-from titleholder.rollout.roles import Roles, drift, recorded_state
+from titleholder.rollout.roles import Roles, recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import (
     Alias,
@@ -112,7 +113,7 @@ def _traffic(view: View, roles: Roles, split: dict[str, int]) -> str:
 
 
 def _drifted(view: View) -> str:
-    found = drift(view)
+    found = find_drift(view)
     return f", on an endpoint that was changed by hand ({'; '.join(found)})" if found else ""
 
 

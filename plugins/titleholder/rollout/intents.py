@@ -13,7 +13,8 @@ from titleholder.events.event import Action
 from titleholder.labels import Label
 from titleholder.naming import Recency
 from titleholder.rollout.display_names import undo_command, version_text
-from titleholder.rollout.roles import Roles, drift, recorded_state, require_endpoint, resolve_roles
+from titleholder.rollout.drift import find_drift, resolve_roles
+from titleholder.rollout.roles import Roles, recorded_state, require_endpoint
 from titleholder.rollout.steps import NewVersion
 from titleholder.rollout.view import View
 
@@ -146,7 +147,7 @@ def resolve_target(intent: RoleIntent, view: View) -> RoleIntent:
     if intent.deployed_model_id is not None or isinstance(intent, Adopt | Restore):
         return intent
     require_endpoint(view)
-    recorded, differences = recorded_state(view), drift(view)
+    recorded, differences = recorded_state(view), find_drift(view)
     # Abort and rollback must work after manual changes, by the recorded roles.
     urgent = isinstance(intent, Abort | RollBack) and bool(differences)
     roles = recorded[0] if recorded and urgent else resolve_roles(view).roles

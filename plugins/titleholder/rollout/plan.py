@@ -7,6 +7,7 @@ from typing import assert_never
 
 from titleholder.config.rollout import Rollout
 from titleholder.labels import Label
+from titleholder.rollout.drift import find_drift
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -18,8 +19,8 @@ from titleholder.rollout.intents import (
     SetTrafficPercentage,
     UndoPromotion,
 )
+from titleholder.rollout.plan_adopt_restore import adopt, restore
 from titleholder.rollout.plan_candidate import deploy_candidate
-from titleholder.rollout.plan_drift import adopt, restore
 from titleholder.rollout.plan_roles import (
     abort,
     promote,
@@ -27,7 +28,7 @@ from titleholder.rollout.plan_roles import (
     set_traffic_percentage,
     undo_promotion,
 )
-from titleholder.rollout.roles import drift, recorded_state
+from titleholder.rollout.roles import recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, Plan, Step
 from titleholder.rollout.view import View
@@ -71,7 +72,7 @@ def _alias_steps(view: View) -> Iterable[Step]:
     """The steps that give the registry's aliases `champion` and `challenger` to the versions with
     those roles. A version of another registry entry has no alias."""
     recorded = recorded_state(view)
-    if recorded is None or drift(view):
+    if recorded is None or find_drift(view):
         return
     for role in (Label.CHAMPION, Label.CHALLENGER):
         holder = view.version(role)

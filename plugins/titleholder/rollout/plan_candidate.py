@@ -8,8 +8,9 @@ from titleholder.events.event import Action
 from titleholder.labels import Label
 from titleholder.naming import Recency
 from titleholder.rollout.display_names import version_name, version_of_model, version_text
+from titleholder.rollout.drift import RoleState, resolve_roles
 from titleholder.rollout.intents import DeployCandidate
-from titleholder.rollout.roles import Roles, RoleState, high_water, resolve_roles
+from titleholder.rollout.roles import Roles, high_water
 from titleholder.rollout.steps import (
     CreateEndpoint,
     Deploy,

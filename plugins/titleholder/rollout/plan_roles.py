@@ -7,6 +7,7 @@ from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.labels import Label
 from titleholder.rollout.display_names import undo_command, version_text
+from titleholder.rollout.drift import resolve_roles
 from titleholder.rollout.intents import (
     Abort,
     Promote,
@@ -14,8 +15,8 @@ from titleholder.rollout.intents import (
     SetTrafficPercentage,
     UndoPromotion,
 )
-from titleholder.rollout.plan_on_drift import take_traffic_on_drift
-from titleholder.rollout.roles import Roles, require_endpoint, resolve_roles
+from titleholder.rollout.plan_take_traffic import take_traffic_on_drift
+from titleholder.rollout.roles import Roles, require_endpoint
 from titleholder.rollout.steps import Plan, SetTraffic, Step, deploy_from_registry, undeploy
 from titleholder.rollout.view import View
 

@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 from titleholder.errors import ManualActionRequired
 from titleholder.labels import ROLES
-from titleholder.rollout.roles import Roles, recorded_state, resolve_roles
+from titleholder.rollout.drift import resolve_roles
+from titleholder.rollout.roles import Roles, recorded_state
 from titleholder.rollout.view import DeployedModel, View
 
 

@@ -87,7 +87,7 @@ def test_each_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> No
     with pytest.raises(SystemExit) as raised:
         main([verb, "--help"])
     assert raised.value.code == 0
-    assert capsys.readouterr().out.startswith(f"usage: python -m sandbox {verb} ")
+    assert capsys.readouterr().out.startswith(f"usage: sandbox {verb} ")
 
 
 def test_a_second_up_keeps_running_processes(sandbox: Sandbox) -> None:

@@ -17,8 +17,8 @@ from titleholder.alerts.from_failure import (
     alert_for_task,
 )
 from titleholder.alerts.text import inert
+from titleholder.data_intervals import Interval
 from titleholder.freshness import Finding, FreshnessState
-from titleholder.intervals import Interval
 
 WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
 

@@ -10,7 +10,7 @@ from titleholder.alerts.alert import Alert, AlertKind
 from titleholder.alerts.from_verdict import alert_for_verdict
 from titleholder.analysis.decision import decide
 from titleholder.analysis.evaluate import Evaluation
-from titleholder.analysis.pair import RegisteredModel
+from titleholder.analysis.model_pair import RegisteredModel
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.config.loader import load_model
 from titleholder.events.event import Event

@@ -16,7 +16,7 @@ from titleholder.analysis.duel_job import (
 from titleholder.analysis.evaluate import DuelResult, Evaluation, evaluate, evaluation_context
 from titleholder.analysis.guardrails import LiveObservations
 from titleholder.analysis.limits import ArmMetrics
-from titleholder.analysis.pair import ModelPair, RegisteredModel
+from titleholder.analysis.model_pair import ModelPair, RegisteredModel
 from titleholder.analysis.verdict import Outcome
 from titleholder.config.duel import Duel
 from titleholder.config.loader import load_model

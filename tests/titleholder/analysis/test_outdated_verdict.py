@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from titleholder.analysis.outdated_verdict import RecordedDecision, outdated_reason
+from titleholder.data_intervals import period_at
 from titleholder.events.event import Event
-from titleholder.intervals import period_at
 from titleholder.rollout.view import View
 
 NOW = datetime(2026, 11, 20, 5, 30, tzinfo=UTC)

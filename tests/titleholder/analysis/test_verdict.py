@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue as Issue
-from titleholder.analysis.trailing import DifferenceStats
+from titleholder.analysis.trailing_windows import DifferenceStats
 from titleholder.analysis.verdict import Outcome, Verdict, verdict
 from titleholder.config.duel import Duel
 

@@ -23,7 +23,7 @@ from tests.bench.verdicts import (
     zero_one,
 )
 from tests.titleholder.analysis.test_verdict import CONTEXT, RULES, evidence
-from titleholder.analysis.trailing import DifferenceStats
+from titleholder.analysis.trailing_windows import DifferenceStats
 from titleholder.analysis.verdict import Outcome, verdict
 
 ROLLOUTS = 2_000

@@ -29,9 +29,9 @@ from tests.titleholder.config.editor import schema_errors
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
 from titleholder.config.loader import load_model, load_models
+from titleholder.data_intervals import Interval
 from titleholder.errors import ManualActionRequired
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.intervals import Interval
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel
@@ -428,7 +428,8 @@ def test_status_shows_the_last_challenger_and_its_removal(
     assert re.search(f"  last change: {rolled_back}", output)
     everything = sandbox.cli("status").stdout
     assert re.search(
-        rf"endpoint {name} .*\n  champion   100 %  {name}@1 .*\n  last change: .* UTC rollback: "
+        rf"endpoint {name} .*\n  champion          100 %  {name}@1 .*\n"
+        "  last change: .* UTC rollback: "
         rf'{name}@2 leaves: the champion {name}@1 receives 100 % \(because "complaints"\)\n',
         everything,
     )

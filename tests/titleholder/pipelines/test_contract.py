@@ -7,8 +7,8 @@ import pytest
 
 from titleholder.config.loader import load_model
 from titleholder.config.pipeline import RUNTIME_PARAMETERS
+from titleholder.data_intervals import Interval
 from titleholder.errors import PipelineError
-from titleholder.intervals import Interval
 from titleholder.operators.wait_for_job import failure, progress
 from titleholder.pipelines.contract import (
     Artifact,

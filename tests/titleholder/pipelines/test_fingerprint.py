@@ -8,9 +8,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 
 from tests.conftest import Sandbox
+from titleholder.data_intervals import Interval
 from titleholder.gcp.bigquery.client import Unreadable
 from titleholder.gcp.bigquery.source_table import SourceTables
-from titleholder.intervals import Interval
 from titleholder.pipelines.fingerprint import (
     TableContent,
     fingerprint,

@@ -17,9 +17,9 @@ from tests.faults import Faults
 from tests.sandbox.conftest import IMAGE, Storage, Vertex
 from tests.sandbox.conftest import bucket as bucket
 from titleholder.config.model import ModelConfig
+from titleholder.data_intervals import Interval
 from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.intervals import Interval
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel

@@ -11,9 +11,9 @@ from tests.titleholder.reconciler.scenarios import A, B, set_split_by_hand
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.reconciler.engine import Converged
+from titleholder.rollout.drift import resolve_roles
 from titleholder.rollout.intents import Abort, RollBack, SetTrafficPercentage
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import resolve_roles
 from titleholder.rollout.steps import Deploy
 
 MASK = {"paths": ["traffic_split"]}

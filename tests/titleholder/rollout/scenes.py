@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from titleholder.intervals import Interval
+from titleholder.data_intervals import Interval
 from titleholder.naming import TrainingRun
 from titleholder.rollout.intents import DeployCandidate
 from titleholder.rollout.roles import Roles, role_labels

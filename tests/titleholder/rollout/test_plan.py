@@ -22,6 +22,7 @@ from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.rollout.display_names import traffic_summary
+from titleholder.rollout.drift import find_drift
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -34,7 +35,7 @@ from titleholder.rollout.intents import (
     UndoPromotion,
 )
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import Roles, drift
+from titleholder.rollout.roles import Roles
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import SetTraffic
 from titleholder.rollout.view import View
@@ -189,8 +190,8 @@ def test_any_view_gives_steps_or_an_error(
             assert all(now.deployed_model(name) for name in step.split)
             assert now.split == step.split
     if steps and not isinstance(intent, DeployCandidate):
-        takes_traffic = isinstance(intent, Abort | RollBack) and drift(before)
-        assert not drift(now) or takes_traffic
+        takes_traffic = isinstance(intent, Abort | RollBack) and find_drift(before)
+        assert not find_drift(now) or takes_traffic
         if takes_traffic:
             decreased = {
                 one

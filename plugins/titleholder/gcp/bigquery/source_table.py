@@ -7,11 +7,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from titleholder.data_intervals import Interval
 from titleholder.freshness import Coverage, Metadata
 from titleholder.gcp.bigquery.client import Unreadable, bigquery_client, read_error
 from titleholder.gcp.bigquery.query_job import call_options, run, run_once
 from titleholder.gcp.environment import Environment
-from titleholder.intervals import Interval
 from titleholder.pipelines.fingerprint import TableContent
 
 if TYPE_CHECKING:

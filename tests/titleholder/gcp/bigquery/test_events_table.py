@@ -471,7 +471,7 @@ def test_the_queries_of_the_documentation(
     found = {"verdict": {"outcome": "hold", "n": 500, "estimate": 0.25}}
     evaluated = replace(DEPLOYED, id="judged", action="evaluated", reason="not yet", evidence=found)
     table.append([DEPLOYED, promoted, blocked, evaluated])
-    page = (REPOSITORY / "docs" / "events.md").read_text()
+    page = (REPOSITORY / "docs" / "reference" / "events.md").read_text()
     queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
     champion, blocked_rows, verdicts, promotions = (
         list(client.query_and_wait(query.replace("titleholder.events", name))) for query in queries

@@ -11,6 +11,7 @@ from google.cloud import bigquery
 from tests.conftest import Sandbox
 from tests.titleholder.gcp.bigquery.strict_bigquery import Call, StrictBigQuery, strict_bigquery
 from titleholder.config.guardrails import Guardrails
+from titleholder.data_intervals import Interval
 from titleholder.errors import RetryableError
 from titleholder.events.event import Event
 from titleholder.events.rows import COLUMNS
@@ -20,7 +21,6 @@ from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.bigquery.live_metrics import LiveMetrics
 from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.gcp.environment import Environment
-from titleholder.intervals import Interval
 from titleholder.rollout.view import View
 
 END = datetime(2026, 11, 16, 3, tzinfo=UTC)

@@ -8,9 +8,10 @@ from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, deployed, foreign,
 from titleholder.errors import DriftDetected, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.rollout.descriptions import describe_change, describe_step
+from titleholder.rollout.drift import find_drift
 from titleholder.rollout.intents import Abort, Adopt, Promote, Restore, RollBack, resolve_target
 from titleholder.rollout.plan import plan
-from titleholder.rollout.roles import Roles, drift, recorded_state
+from titleholder.rollout.roles import Roles, recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, Plan, SetTraffic, Undeploy
 from titleholder.rollout.view import DeployedModel, View
@@ -94,10 +95,10 @@ def test_abort_and_rollback_always_work(
     assert {one.id for one in found.deployed_models} == remaining_ids
     # The record is as it was but for the challenger, so that what else differs is still drift.
     assert recorded_state(found) == (WITHOUT_CHALLENGER, {OLD: 100})
-    differences = drift(found)
+    differences = find_drift(found)
     assert len(differences) == len(remaining) == len(decided.still_differs)
     assert all(map(str.startswith, differences, remaining))
-    assert decided.changed_by_hand == tuple(drift(before))
+    assert decided.changed_by_hand == tuple(find_drift(before))
     for difference in decided.changed_by_hand:
         assert difference in decided.summary
     for step in decided.steps:
@@ -120,7 +121,7 @@ def test_restore_settles_the_remaining_differences(case: tuple[View, object, obj
     for step in plan(found, Restore()).steps:
         found = apply_to_view(found, step)
     assert found.split == {OLD: 100}
-    assert not drift(found)
+    assert not find_drift(found)
 
 
 def test_a_model_that_was_deployed_by_hand_loses_its_traffic() -> None:

@@ -6,15 +6,9 @@ from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.labels import Label
 from titleholder.rollout.display_names import adopt_command, listed, version_text
+from titleholder.rollout.drift import differences_from, orphans, unmanaged
 from titleholder.rollout.intents import Adopt
-from titleholder.rollout.roles import (
-    Roles,
-    differences_from,
-    orphans,
-    recorded_state,
-    unmanaged,
-    with_recorded_roles,
-)
+from titleholder.rollout.roles import Roles, recorded_state, with_recorded_roles
 from titleholder.rollout.steps import Plan, SetTraffic, Step, deploy_from_registry, undeploy
 from titleholder.rollout.view import DeployedModel, View
 

@@ -5,7 +5,8 @@ from dataclasses import replace
 from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.rollout.display_names import version_text
-from titleholder.rollout.roles import Roles, drift, recorded_state
+from titleholder.rollout.drift import find_drift
+from titleholder.rollout.roles import Roles, recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Plan, SetTraffic
 from titleholder.rollout.view import DeployedModel, View
@@ -20,7 +21,7 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: Action) ->
     or restore can settle the other differences. Raises ManualActionRequired if no other model is
     deployed.
     """
-    recorded, found = recorded_state(view), drift(view)
+    recorded, found = recorded_state(view), find_drift(view)
     if recorded is None or not found:
         return None
     roles, split = recorded
@@ -55,7 +56,7 @@ def take_traffic_on_drift(view: View, deployed_model_id: str, action: Action) ->
         return Plan((), summary, changed_by_hand=tuple(found), still_differs=tuple(found))
     recorded_split = {roles.champion: 100} if roles.challenger == deployed_model_id else split
     step = SetTraffic(live, changed, action, None if live == recorded_split else recorded_split)
-    remaining = drift(apply_to_view(view, step))
+    remaining = find_drift(apply_to_view(view, step))
     done = f"{name} has no traffic; {view.endpoint} was changed by hand ({'; '.join(found)})"
     summary = f"{done} and is as it was recorded now"
     if remaining:

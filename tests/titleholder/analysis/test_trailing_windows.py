@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.analysis.trailing import DifferenceStats, are_consistent, trailing_windows
+from titleholder.analysis.trailing_windows import DifferenceStats, are_consistent, trailing_windows
 
 values = st.floats(-1e3, 1e3)
 days_of_rows = st.lists(st.lists(values, min_size=1, max_size=5), min_size=1, max_size=6)

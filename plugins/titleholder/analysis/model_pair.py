@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from titleholder.errors import ManualActionRequired
 from titleholder.rollout.display_names import version_text
-from titleholder.rollout.roles import resolve_roles
+from titleholder.rollout.drift import resolve_roles
 from titleholder.rollout.view import View
 
 

@@ -3,7 +3,12 @@ from dataclasses import replace
 import pytest
 
 from tests.titleholder.rollout.scenes import END, NEW, OLD, VERSIONS, WEEK, deployed, view
-from titleholder.analysis.pair import ModelPair, RegisteredModel, model_pair, require_same_pair
+from titleholder.analysis.model_pair import (
+    ModelPair,
+    RegisteredModel,
+    model_pair,
+    require_same_pair,
+)
 from titleholder.errors import DriftDetected, ManualActionRequired
 from titleholder.rollout.roles import Roles
 from titleholder.rollout.view import View

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.titleholder.analysis.test_verdict import BETTER, CONTEXT, COUNTS, RULES, evidence
-from titleholder.analysis.counts import contradiction
+from titleholder.analysis.row_counts import contradiction
 from titleholder.analysis.verdict import Outcome, verdict
 
 # What one row adds to each of COUNTS, by docs/reference/duel.md. A skipped row and a row without
