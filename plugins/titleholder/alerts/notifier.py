@@ -58,9 +58,11 @@ class AlertNotifier(BaseNotifier):
     def send(self, alert: Alert, context: Any) -> None:
         """Send the alert with a link to the run; that of a backfill goes to the log only."""
         alert = alert.linked(Link("Airflow", run_page(context)))
-        self.log.log(alert.kind.level, "titleholder: %s", line(alert))
-        if is_backfill(context) and not self.backfills:
+        log_only = is_backfill(context) and not self.backfills
+        if log_only:
             self.log.info("titleholder: not sent: a backfill, and notify_on_backfill is false")
+        self.log.log(alert.kind.level, "titleholder: %s", line(alert))
+        if log_only:
             return
         self._send(f"the webhook of the connection {self.connection}", self._post, alert)
         if self.email:
