@@ -142,7 +142,7 @@ class Duels:
     def result(self, job: str) -> Submitted:
         """The result of a job, after its end."""
         client = self._vertex()
-        for _ in range(600):
+        for _ in range(3000):  # a bound for a job that hangs, far above the time of a slow machine
             found = client.get_pipeline_job(name=job)
             if found.end_time:
                 break
