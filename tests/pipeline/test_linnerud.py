@@ -47,7 +47,7 @@ class Runs:
 
     def result(self, job: str) -> tuple[str, dict[str, Any]]:
         """The final state of a job and its tasks by name."""
-        for _ in range(600):
+        for _ in range(3000):
             found = self.client.get_pipeline_job(name=job)
             if found.end_time:
                 tasks = {task.task_name: task for task in found.job_detail.task_details}
