@@ -125,7 +125,9 @@ def make_parser() -> argparse.ArgumentParser:
     verb.set_defaults(do=_for_model(plan))
 
     for name, intent in INTENTS.items():
-        verb = verbs.add_parser(_verb(name), parents=[common], help=summary(intent))
+        text = summary(intent)
+        text = text[:1].lower() + text[1:]
+        verb = verbs.add_parser(_verb(name), parents=[common], help=text)
         if intent is SetTrafficPercentage:
             verb.add_argument("traffic_percentage", type=int, help="1 to 99")
         _add_target(verb)
