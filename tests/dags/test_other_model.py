@@ -140,6 +140,8 @@ def test_the_files_and_commands_of_the_page(tmp_path: Path) -> None:
     python.write_text(f'#!/bin/sh\nexec {sys.executable} "$@"\n')
     python.chmod(0o755)
     environ = os.environ | {"PYTHONPATH": f"{copy / 'plugins'}:{copy}"}
+    # Other tests of this module name another folder of templates.
+    environ.pop("TITLEHOLDER_TEMPLATE_DIR", None)
     output = ""
     started = run_sandbox(copy / "var", "up", "--deploy-seconds", "0.2")
     assert started.returncode == 0, started.stderr
@@ -175,7 +177,7 @@ def test_the_files_and_commands_of_the_page(tmp_path: Path) -> None:
         "wine.samples: 1,344 rows",
         "\nwine: its file is valid, and fits wine-",
         "  success after",
-        "  challenger  10 %  wine@2 ",
+        "  challenger         10 %  wine@2 ",
         '{"predictions": ["barolo"]',
     ):
         assert text in output
