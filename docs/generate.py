@@ -2,7 +2,6 @@
 
 import argparse
 import re
-import sys
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -220,4 +219,4 @@ def _page(title: str, *parts: str) -> str:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    main()

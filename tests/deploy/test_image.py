@@ -6,10 +6,8 @@ lists have more packages, which vary between versions.
 
 import ast
 import json
-import os
 import re
 import shutil
-import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, distribution, packages_distributions
 from pathlib import Path
@@ -18,6 +16,7 @@ import pytest
 from packaging.requirements import Requirement
 
 from tests.conftest import REPOSITORY
+from tests.deploy.isolated import run_isolated
 
 ROOTS = (
     "apache-airflow",
@@ -68,8 +67,6 @@ class Image:
     def find_spec(self, name, path=None, target=None):
         if name.partition(".")[0] not in allowed:
             raise ModuleNotFoundError(f"the image has no {name}", name=name)
-# This project's own installation, which no Composer has.
-sys.meta_path = [f for f in sys.meta_path if "__editable__" not in getattr(f, "__module__", "")]
 sys.meta_path.insert(0, Image())
 
 from airflow.dag_processing.dagbag import DagBag
@@ -99,20 +96,8 @@ def gcs(tmp_path: Path) -> Path:
 def parse(gcs: Path) -> tuple[list[str], int, list[str]]:
     """The DAGs that a real Airflow finds, the number of modules of the package, and the errors.
     Only modules of IMAGE can be imported."""
-    result = subprocess.run(
-        [sys.executable, "-I", "-c", PARSE, str(gcs), json.dumps(sorted(IMAGE))],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=gcs,
-        env=os.environ
-        | {
-            "AIRFLOW__CORE__DAGS_FOLDER": str(gcs / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(gcs / "plugins"),
-        },
-    )
-    assert result.returncode == 0, result.stderr
-    found = json.loads(result.stdout.rpartition("answer ")[2])
+    printed = run_isolated(PARSE, gcs, json.dumps(sorted(IMAGE)))
+    found = json.loads(printed.rpartition("answer ")[2])
     return found[0], found[1], found[2]
 
 

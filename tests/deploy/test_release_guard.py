@@ -1,8 +1,6 @@
 """During Composer's sync a DAG file runs with its complete release, or reports an error."""
 
 import ast
-import os
-import subprocess
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -13,6 +11,7 @@ from deploy.checkout import DesiredState, desired_state
 from deploy.release_guard import digest, use_release, with_guard
 from tests.conftest import REPOSITORY
 from tests.deploy.conftest import git
+from tests.deploy.isolated import run_isolated
 from titleholder.errors import EnvironmentConfigError
 
 
@@ -137,12 +136,9 @@ def test_a_dag_file_with_a_syntax_error_is_refused(checkout: Path, content: byte
 
 
 PARSE = """
-import sys
-# This project's own installation, which no Composer has.
-sys.meta_path = [f for f in sys.meta_path if "__editable__" not in getattr(f, "__module__", "")]
 from airflow.dag_processing.dagbag import DagBag
 from airflow.plugins_manager import _get_plugins
-bag = DagBag(sys.argv[1])
+bag = DagBag(sys.argv[1] + "/dags")
 for error in bag.import_errors.values():
     print("error", error.strip().splitlines()[-1])
 print(sorted(bag.dags), sys.modules["titleholder"].__file__ if bag.dags else "")
@@ -153,20 +149,7 @@ print("plugins", [plugin.name for plugin in plugins], errors, "events" in sys.mo
 
 def airflow(gcs: Path) -> str:
     """The result of a real Airflow with these folders."""
-    result = subprocess.run(
-        [sys.executable, "-I", "-c", PARSE, str(gcs / "dags")],
-        capture_output=True,
-        text=True,
-        check=False,
-        cwd=gcs,
-        env=os.environ
-        | {
-            "AIRFLOW__CORE__DAGS_FOLDER": str(gcs / "dags"),
-            "AIRFLOW__CORE__PLUGINS_FOLDER": str(gcs / "plugins"),
-        },
-    )
-    assert result.returncode == 0, result.stderr
-    return result.stdout
+    return run_isolated(PARSE, gcs)
 
 
 @pytest.fixture(scope="module")

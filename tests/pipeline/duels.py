@@ -49,6 +49,16 @@ def rows(count: int, labelled: float = 0.9) -> pa.Table:
     )
 
 
+def ended_job(client: PipelineServiceClient, name: str) -> PipelineJob:
+    """The job, after its end."""
+    for _ in range(3000):  # a bound for a job that hangs, far above the time of a slow machine
+        found = client.get_pipeline_job(name=name)
+        if found.end_time:
+            return found
+        time.sleep(0.2)
+    raise TimeoutError(f"{name} has not ended")
+
+
 @dataclass(frozen=True)
 class Submitted:
     """The result of a job: its state, and error, outputs and report of the step `compare`."""
@@ -141,14 +151,7 @@ class Duels:
 
     def result(self, job: str) -> Submitted:
         """The result of a job, after its end."""
-        client = self._vertex()
-        for _ in range(3000):  # a bound for a job that hangs, far above the time of a slow machine
-            found = client.get_pipeline_job(name=job)
-            if found.end_time:
-                break
-            time.sleep(0.2)
-        else:
-            raise TimeoutError(f"{job} has not ended")
+        found = ended_job(self._vertex(), job)
         (task,) = (t for t in found.job_detail.task_details if t.task_name == "compare")
         execution = json_format.MessageToDict(type(task.execution).pb(task.execution))
         outputs = {

@@ -1,6 +1,5 @@
 """The compiled pipeline, submitted with Google's client to the sandbox's Vertex AI."""
 
-import time
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,6 +15,7 @@ from pipeline.compile import COMPILED
 from sandbox.example.linnerud import FEATURES, TARGETS, load
 from tests.conftest import Sandbox
 from tests.pipeline.conftest import COLUMNS, NOW, WEEK
+from tests.pipeline.duels import ended_job
 
 MORNING = (WEEK[0], "2026-02-23T09:00:00Z")
 SPEC = yaml.safe_load((COMPILED / "linnerud.yaml").read_text())
@@ -47,13 +47,9 @@ class Runs:
 
     def result(self, job: str) -> tuple[str, dict[str, Any]]:
         """The final state of a job and its tasks by name."""
-        for _ in range(3000):
-            found = self.client.get_pipeline_job(name=job)
-            if found.end_time:
-                tasks = {task.task_name: task for task in found.job_detail.task_details}
-                return PipelineState(found.state).name, tasks
-            time.sleep(0.2)
-        raise TimeoutError(f"{job} has not ended")
+        found = ended_job(self.client, job)
+        tasks = {task.task_name: task for task in found.job_detail.task_details}
+        return PipelineState(found.state).name, tasks
 
 
 @pytest.fixture(scope="module")

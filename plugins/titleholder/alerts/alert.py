@@ -47,10 +47,10 @@ class AlertKind(DescribedEnum):
         look."""
         if self in (AlertKind.TASK, AlertKind.PIPELINE, AlertKind.MANUAL_CHANGE, AlertKind.RUN):
             return logging.ERROR
-        waits = (AlertKind.PROMOTION_ON_HOLD, AlertKind.APPROVAL_REQUIRED)
-        return (
-            logging.WARNING if self in (AlertKind.STALE, AlertKind.LATE, *waits) else logging.INFO
-        )
+        attention = AlertKind.STALE, AlertKind.LATE, AlertKind.PROMOTION_ON_HOLD
+        if self in (*attention, AlertKind.APPROVAL_REQUIRED):
+            return logging.WARNING
+        return logging.INFO
 
 
 @dataclass(frozen=True)

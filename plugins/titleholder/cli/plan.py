@@ -9,6 +9,7 @@ from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import print_line
 from titleholder.data_intervals import Interval, last_complete
 from titleholder.naming import TrainingRun
+from titleholder.pipelines.candidate import deploy_version
 from titleholder.rollout import plan as planning
 from titleholder.rollout.descriptions import describe_step
 from titleholder.rollout.display_names import split_text
@@ -55,13 +56,4 @@ def _next_candidate(context: CommandContext) -> DeployCandidate:
     last = last_complete(config.schedule, datetime.now(UTC))
     end: datetime = croniter(config.schedule, last.end).get_next(datetime)
     run = TrainingRun(config.model, Interval(last.end, end), 0)
-    return DeployCandidate(
-        version=NewVersion(run.name, config.model, "", "", ""),
-        deployed_model_id=run.deployed_model_id,
-        recency=run.recency,
-        period=run.interval.length,
-        traffic_percentage=config.rollout.traffic_percentage,
-        endpoint=config.endpoint.display_name,
-        create_endpoint=config.endpoint.create,
-        keep_current=config.rollout.on_new_challenger == "keep_current",
-    )
+    return deploy_version(config, run, NewVersion(run.name, config.model, "", "", ""))

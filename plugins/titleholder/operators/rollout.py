@@ -139,8 +139,8 @@ def record_if_possible(
     about: str = "",
 ) -> None:
     """Record an event of an action that changes nothing; logs a warning where that fails."""
-    reconciler = make_reconciler(operator, cause)
     try:
+        reconciler = make_reconciler(operator, cause)
         view = reconciler.read_view(str(action), lambda seen: seen)
         reconciler.record(action, view, reason, about, evidence)
     except Exception as error:

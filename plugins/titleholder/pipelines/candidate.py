@@ -18,26 +18,32 @@ def deploy_candidate(
 ) -> DeployCandidate:
     """The intent to deploy the candidate of `run`. `freshness` is the result of its check and
     `fingerprint` that of its training data, "" where unknown; both become labels of the version."""
+    version = NewVersion(
+        alias=run.name,
+        # The same for all versions: every prediction response contains it.
+        display_name=run.model,
+        description=f"score {candidate.score:.2f}, data of {run.interval}",
+        uri=candidate.uri,
+        image=candidate.image,
+        labels={
+            **config.labels,
+            Label.DATA_INTERVAL_START: format_label_time(run.interval.start),
+            Label.DATA_INTERVAL_END: format_label_time(run.interval.end),
+            Label.JOB: run.name,
+            Label.SCORE: f"{candidate.score:.2f}".replace(".", "_"),
+            Label.FRAMEWORK: candidate.framework_version.replace(".", "_"),
+            Label.FRESHNESS: freshness,
+            Label.DIGEST: digest_to_label(candidate.digest),
+            **fingerprint_labels(fingerprint),
+        },
+    )
+    return deploy_version(config, run, version)
+
+
+def deploy_version(config: ModelConfig, run: TrainingRun, version: NewVersion) -> DeployCandidate:
+    """The intent to deploy `version`, the model of `run`, as `config` sets it."""
     return DeployCandidate(
-        version=NewVersion(
-            alias=run.name,
-            # The same for all versions: every prediction response contains it.
-            display_name=run.model,
-            description=f"score {candidate.score:.2f}, data of {run.interval}",
-            uri=candidate.uri,
-            image=candidate.image,
-            labels={
-                **config.labels,
-                Label.DATA_INTERVAL_START: format_label_time(run.interval.start),
-                Label.DATA_INTERVAL_END: format_label_time(run.interval.end),
-                Label.JOB: run.name,
-                Label.SCORE: f"{candidate.score:.2f}".replace(".", "_"),
-                Label.FRAMEWORK: candidate.framework_version.replace(".", "_"),
-                Label.FRESHNESS: freshness,
-                Label.DIGEST: digest_to_label(candidate.digest),
-                **fingerprint_labels(fingerprint),
-            },
-        ),
+        version=version,
         deployed_model_id=run.deployed_model_id,
         recency=run.recency,
         period=run.interval.length,

@@ -65,7 +65,7 @@ def test_the_committed_schema_is_current() -> None:
         check=True,
         cwd=REPOSITORY / "plugins",
     )
-    assert printed.stdout == COMMITTED.read_text(), "run `make schema` and commit the file"
+    assert printed.stdout == COMMITTED.read_text(), "run `make docs` and commit the file"
     Draft7Validator.check_schema(SCHEMA)
 
 

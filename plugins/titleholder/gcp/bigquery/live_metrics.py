@@ -69,10 +69,10 @@ class LiveMetrics:
         return {model: rows[model]["requests"] if model in rows else 0 for model in span.models}
 
     def _arms(self, metrics: Metrics, span: "_TimeSpan") -> dict[str, ArmMetrics]:
-        limits, columns = metrics, ["SUM(requests) AS requests"]
-        if limits.on_errors:
+        columns = ["SUM(requests) AS requests"]
+        if metrics.on_errors:
             columns.append("SUM(errors) AS errors")
-        if limits.on_latency:
+        if metrics.on_latency:
             # Percentiles of parts do not add up to one of the whole: their mean by requests.
             columns.append(
                 "SUM(latency_ms * requests) / "
