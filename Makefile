@@ -41,11 +41,14 @@ $(VENV)/lock: requirements.txt
 	  --python $(BIN)/python --compile-bytecode requirements.txt
 	cp requirements.txt $@
 
-lock: ## update requirements.txt from requirements.in; ARGS=--upgrade for newer versions
+lock: ## update both locks, requirements.txt and the image's; ARGS=--upgrade for newer versions
 	@$(uv)
 	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --override requirements.overrides \
 	  --generate-hashes --no-emit-index-url --custom-compile-command "make lock" $(ARGS) \
 	  requirements.in -o requirements.txt
+	$(BIN)/uv pip compile --quiet --universal --python-version 3.11 --constraint requirements.txt \
+	  --override images/requirements.overrides --generate-hashes --no-emit-index-url \
+	  --custom-compile-command "make lock" images/requirements.in -o images/requirements.txt
 
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
