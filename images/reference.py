@@ -6,6 +6,8 @@ from functools import cache
 from pathlib import Path
 
 FOLDER = Path(__file__).parent
+SOURCE = FOLDER / "src"
+"""The folder that the image has on PYTHONPATH."""
 NAME = "model"
 LOCK = FOLDER / "requirements.txt"
 _REPOSITORY = FOLDER / "repository.txt"
@@ -20,7 +22,7 @@ class ImageError(Exception):
 def context_files(folder: Path = FOLDER) -> dict[str, bytes]:
     """The files of the build context by their paths: what `.dockerignore` lets through."""
     paths = [folder / "Dockerfile", folder / "requirements.txt", folder / ".dockerignore"]
-    paths += sorted((folder / "model_server").rglob("*.py"))
+    paths += sorted((folder / "src").rglob("*.py"))
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 

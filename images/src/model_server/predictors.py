@@ -8,7 +8,7 @@ import importlib
 import json
 import sys
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Protocol
 
@@ -73,19 +73,21 @@ class XgboostPredictor(ArrayPredictor):
         return self.model.predict(xgboost.DMatrix(instances))
 
 
-def load_predictor(folder: Path, source: str = "") -> Predictor:
+def load_predictor(folder: Path, source: str = "", files: Sequence[str] = ()) -> Predictor:
     """The loaded predictor of an artifact.
 
-    The first of these files decides: `predictor.json` (a class of the artifact), `model.joblib`,
-    `model.pkl` (an object with `predict`), `model.ubj`, `model.json`, `model.bst` (XGBoost),
-    `model.txt` (LightGBM). `source` is the folder's name in messages. Raises ArtifactError.
+    The first of these files decides, or of `files` if any are given: `predictor.json` (a class of
+    the artifact), `model.joblib`, `model.pkl` (an object with `predict`), `model.ubj`,
+    `model.json`, `model.bst` (XGBoost), `model.txt` (LightGBM). `source` is the folder's name in
+    messages. Raises ArtifactError.
     """
     source = source or str(folder)
-    if (folder / DESCRIPTION).is_file():
-        return _own(folder, source)
-    for name, make in _FORMATS.items():
+    files = files or (DESCRIPTION, *_FORMATS)
+    for name in files:
         if (folder / name).is_file():
-            predictor = make(name)
+            if name == DESCRIPTION:
+                return _own(folder, source)
+            predictor = _FORMATS[name](name)
             try:
                 predictor.load(str(folder))
             except ModuleNotFoundError as error:
@@ -100,8 +102,7 @@ def load_predictor(folder: Path, source: str = "") -> Predictor:
                 ) from error
             return predictor
     raise ArtifactError(
-        f"there is none of {DESCRIPTION}, {', '.join(_FORMATS)} directly under {source}: have the "
-        "pipeline write one of them"
+        f"there is no {' or '.join(files)} directly under {source}: have the pipeline write it"
     )
 
 
