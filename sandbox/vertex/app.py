@@ -3,6 +3,7 @@
 import json
 import logging
 import random
+import re
 from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Sequence
 from contextlib import asynccontextmanager
 from inspect import isawaitable
@@ -16,6 +17,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from sandbox.containers.catalog import Catalog, UnknownImage
 from sandbox.vertex import clock as clock_path
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.context import Context, Durations
@@ -26,7 +28,7 @@ from sandbox.vertex.faults.middleware import FaultMiddleware
 from sandbox.vertex.faults.registry import disturbance, failing_tasks
 from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
-from sandbox.vertex.http.bodies import read_body, require_json, unpack
+from sandbox.vertex.http.bodies import read_body, require_declared, require_json, unpack
 from sandbox.vertex.http.errors import ApiError, Internal, NotFound, Unimplemented
 from sandbox.vertex.http.guards import refuse_web_pages, while_connected
 from sandbox.vertex.http.resource_names import Names
@@ -39,14 +41,19 @@ from sandbox.vertex.models.uploads import UploadService
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.pipelines.api.service import PipelineService
-from sandbox.vertex.prediction.artifacts import Artifacts
+from sandbox.vertex.prediction.model_copies import ModelCopies
 from sandbox.vertex.prediction.request_log import RequestLog
-from sandbox.vertex.prediction.service import Prediction
-from sandbox.vertex.prediction.serving import Serving
+from sandbox.vertex.prediction.service import DEDICATED, SHARED, Limits, Prediction, RawReply
+from sandbox.vertex.prediction.serving import Host, Serving
 from sandbox.vertex.prediction.tables import Tables
 from sandbox.vertex.store import Store
 
 _LOG: Final = logging.getLogger(__name__)
+# Not in Google's client library: its high-level SDK builds this path (Endpoint.invoke).
+_INVOKE: Final = re.compile(
+    r"/v1/(?P<endpoint>projects/[^/]+/locations/[^/]+/endpoints/[^/:]+)"
+    r"(?:/deployedModels/(?P<deployed>[^/]+))?/invoke(?P<path>/.*)"
+)
 PROJECT_NUMBER: Final = "100000000001"
 """The default number of the sandbox's project."""
 
@@ -62,21 +69,30 @@ def create_app(
     chance: random.Random | None = None,
     bigquery_host: str = "",
     faults: bool = False,
+    images: Path | None = None,
+    limits: tuple[Limits, Limits] = (SHARED, DEDICATED),
 ) -> ASGIApp:
     """The local Vertex AI of one project, with its state in `home`.
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
-    BigQuery, without which predictions are not logged. Clients can move `clock` (clock.py) and,
-    with `faults`, request faults at /sandbox/... (faults/admin.py). Raises ValueError for a host
-    that is not on loopback, and for a store that cannot be used.
+    BigQuery, without which predictions are not logged. `images` is a file of further images
+    (containers/catalog.py), `limits` those of predictions by shared and dedicated endpoints.
+    Clients can move `clock` (clock.py) and, with `faults`, request faults at /sandbox/...
+    (faults/admin.py). Raises ValueError for a host that is not on loopback, for a store that cannot
+    be used, and for an invalid file of images.
     """
-    artifacts = Artifacts(storage_host, project)
+    try:
+        catalog = Catalog(images)
+    except UnknownImage as error:
+        raise ValueError(str(error)) from error
     log = RequestLog(Tables(bigquery_host, project) if bigquery_host else None)
     store = Store(home / "vertex.sqlite")
     clock = MovableClock(clock)
     operations = Operations(store, clock, disturbance)
     context = Context(store, clock, Names(project, number), operations, durations or Durations())
-    serving = Serving(store, artifacts, chance or random.Random(), project)
+    copies = ModelCopies(store, storage_host, project)
+    host = Host(catalog, home / "containers", number, {"STORAGE_EMULATOR_HOST": storage_host})
+    serving = Serving(store, host, copies, chance or random.Random(), project)
     listeners: list[Callable[[str], None]] = [serving.invalidate]
 
     def on_change(name: str) -> None:
@@ -84,17 +100,18 @@ def create_app(
             listener(name)
 
     endpoints = EndpointRecords(context, on_change)
-    models = ModelRecords(context, endpoints.deployments, serving.invalidate_all)
+    models = ModelRecords(context, endpoints.deployments, serving.invalidate_all, copies)
     services: list[Any] = [
         EndpointService(context, endpoints),
         DeploymentService(context, endpoints, models, serving),
         ModelService(context, models),
-        UploadService(context, models),
+        UploadService(context, models, copies),
         EvaluationService(context, models),
         OperationService(operations),
         PipelineService(context, home / "pipelines", failing_tasks),
     ]
-    api = _Api(services, Prediction(context.names, serving, log, clock), context, clock)
+    prediction = Prediction(context.names, serving, log, clock, *limits)
+    api = _Api(services, prediction, context, clock)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -103,7 +120,9 @@ def create_app(
         for service in services:
             if hasattr(service, "close"):
                 await run_in_threadpool(service.close)
+        await prediction.close()
         await run_in_threadpool(log.close)
+        await run_in_threadpool(serving.close)
         operations.close()
         store.close()
 
@@ -138,11 +157,16 @@ class _Api:
                 await Response("ok", media_type="text/plain")(scope, receive, send)
                 return
             body = await read_body(request)
-            result = await run_in_threadpool(self._call, request, body)
-            if isinstance(result, bytes):
-                content, status = result, 200
+            called = await run_in_threadpool(self._call, request, body)
+            result: bytes | RawReply
+            if isinstance(called, bytes):
+                result = called
             else:
-                content, status = await while_connected(receive, result) or b"", 200
+                result = await while_connected(receive, called) or b""
+            if isinstance(result, RawReply):
+                await _pass_through(result)(scope, receive, send)
+                return
+            content, status = result, 200
         except ApiError as error:
             content, status = _render(error), error.http_status
         except ClientDisconnect:
@@ -154,11 +178,18 @@ class _Api:
         response = Response(content, status, media_type="application/json")
         await response(scope, receive, send)
 
-    def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes]:
+    def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes | RawReply]:
         path = request.scope["path"]
         body = unpack(body, request.headers.get("content-encoding"))
         if path == clock_path.PATH:
             return clock_path.respond(self._clock, request.method, body)
+        if invoked := _INVOKE.fullmatch(path):
+            kind = request.headers.get("content-type", "")
+            require_declared(kind)
+            endpoint = self._context.names.canonical(invoked["endpoint"])
+            return self._prediction.invoke(
+                endpoint, invoked["deployed"] or "", invoked["path"], body, kind
+            )
         found = self._routes.match(request.method, path)
         known = found is not None
         found = found or other_routes().match(request.method, path)
@@ -171,9 +202,13 @@ class _Api:
         if not known:
             raise _unimplemented(route)
         self._context.operations.settle()
+        kind = request.headers.get("content-type", "")
+        if route.rpc == "raw_predict":
+            require_declared(kind)
+            return self._prediction.raw_predict(variables["endpoint"], body, kind)
         method = None if route.rpc == "predict" else self._method(route)
         if route.body is not None:
-            require_json(request.headers.get("content-type"), body)
+            require_json(kind, body)
         if method is None:
             return self._prediction.predict(variables["endpoint"], body)
         query = parse_qsl(request.url.query, keep_blank_values=True)
@@ -193,6 +228,14 @@ class _Api:
 
 async def _write_later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
     return write_response(await result, query)
+
+
+def _pass_through(raw: RawReply) -> Response:
+    reply = raw.reply
+    headers = dict(raw.headers)
+    if reply.content_type:
+        headers["Content-Type"] = reply.content_type
+    return Response(reply.content, reply.status, headers)
 
 
 def _unimplemented(route: Route) -> ApiError:

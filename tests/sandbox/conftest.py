@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import os
 import socket
 import subprocess
@@ -15,21 +16,23 @@ from typing import Any
 
 import httpx
 import joblib
-import numpy as np
 import pytest
 import uvicorn
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1, storage
 from google.cloud.aiplatform_v1 import types
-from sklearn.linear_model import LinearRegression
 
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
+from tests.conftest import REPOSITORY
 from tests.faults import Faults
 
 PROJECT = "demo"
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+IMAGES = REPOSITORY / "tests" / "containers" / "images.yaml"
+CONSTANT = "sandbox.test/constant:1"
+"""An image whose server predicts the artifact's `constant.json`, and starts at once."""
 MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 
 
@@ -73,9 +76,9 @@ class Storage:
         return f"gs://{self.bucket}/{folder}"
 
     def put_constant(self, value: float) -> str:
-        """The artifact URI of a model that predicts `[value, value]` for any three features."""
-        model = LinearRegression().fit(np.eye(3), np.full((3, 2), value))
-        return self.put_model(f"constant-{value}", model)
+        """The artifact URI of a model for the image CONSTANT that predicts `[value, value]`."""
+        self.put(f"constant-{value}/constant.json", json.dumps([value, value]).encode())
+        return f"gs://{self.bucket}/constant-{value}"
 
 
 def google_clients(url: str) -> tuple[Any, Any, Any, Any]:
@@ -115,6 +118,7 @@ class Vertex:
             durations=durations,
             bigquery_host=bigquery_host,
             faults=faults,
+            images=IMAGES,
         )
         self._thread: threading.Thread | None = None
         self.start()
@@ -164,7 +168,7 @@ class Vertex:
         model = {
             "display_name": "linnerud",
             "artifact_uri": artifact_uri,
-            "container_spec": {"image_uri": IMAGE},
+            "container_spec": {"image_uri": CONSTANT},
             **fields,
         }
         return self.finish(

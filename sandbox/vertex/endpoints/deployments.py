@@ -6,6 +6,7 @@ from typing import Any, Final
 
 from google.cloud.aiplatform_v1 import types
 
+from sandbox.containers.deployment import Deployment
 from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.endpoints.traffic import split_after_deploy, split_after_undeploy
@@ -37,22 +38,22 @@ class DeploymentService:
         self._serving = serving
 
     def deploy_model(self, request: Any) -> Any:
-        """Start to deploy a model; it receives traffic only when it is loaded.
+        """Start to deploy a model; it receives traffic only when its containers are healthy.
 
-        If it cannot be loaded, the operation fails with FailedPrecondition, and the endpoint does
-        not change. Raises InvalidArgument, NotFound, AlreadyExists for an id in use, and
-        FailedPrecondition for a model without image or artifact, or while another operation runs
-        on the endpoint.
+        If they do not become healthy, the operation fails with FailedPrecondition, and the endpoint
+        does not change. Raises InvalidArgument, NotFound, AlreadyExists for an id in use, and
+        FailedPrecondition for a model without image, or while another operation runs on the
+        endpoint.
         """
         endpoint = self._records.get(request.endpoint)
         model = self._models.get(request.deployed_model.model)
         _check_resources(request.deployed_model)
         if request.deployed_model.display_name:
             check_display_name(request.deployed_model.display_name, "deployed_model.display_name")
-        if not model.container_spec.image_uri or not model.artifact_uri:
+        if not model.container_spec.image_uri:
             raise FailedPrecondition(
-                f"Model {model.name}@{model.version_id} has no container image or no artifact; "
-                "upload a version with container_spec.image_uri and artifact_uri."
+                f"Model {model.name}@{model.version_id} has no container image; upload a version "
+                "with container_spec.image_uri."
             )
         deployed = types.DeployedModel(
             request.deployed_model,
@@ -67,9 +68,15 @@ class DeploymentService:
         machines.max_replica_count = machines.max_replica_count or machines.min_replica_count
         wanted = dict(request.traffic_split)
         split_after_deploy(endpoint.traffic_split, wanted, deployed.id, _ids(endpoint))
+        started: list[Deployment] = []
+
+        def abandon() -> None:
+            for deployment in started:
+                deployment.kill()
 
         def prepare() -> Finish:
-            estimator = self._serving.load(model)
+            deployment = self._serving.start(endpoint.name, deployed, model)
+            started.append(deployment)
 
             def finish() -> Any:
                 # Checked again: endpoint and model may have changed since the call.
@@ -82,7 +89,7 @@ class DeploymentService:
                 now: Any = self._context.clock()
                 deployed.create_time = now
                 current.deployed_models.append(deployed)
-                self._serving.add(current.name, deployed, estimator)
+                self._serving.add(current.name, deployed, deployment)
                 self._records.save(current)
                 return types.DeployModelResponse(deployed_model=deployed)
 
@@ -92,7 +99,13 @@ class DeploymentService:
             deployment_stage=types.DeploymentStage.STARTING_DEPLOYMENT
         )
         return self._context.operations.start(
-            endpoint.name, metadata, self._context.durations.deploy, prepare, slow=True, alone=True
+            endpoint.name,
+            metadata,
+            self._context.durations.deploy,
+            prepare,
+            slow=True,
+            alone=True,
+            abandon=abandon,
         )
 
     def undeploy_model(self, request: Any) -> Any:

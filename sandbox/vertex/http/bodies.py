@@ -77,6 +77,17 @@ def require_json(content_type: str | None, body: bytes) -> None:
     raise InvalidArgument(f"{error}; send JSON with the header Content-Type: {_JSON}.")
 
 
+def require_declared(content_type: str) -> None:
+    """Raise InvalidArgument unless the body has a content type that a web page cannot send to
+    another origin by itself."""
+    kind = content_type.partition(";")[0].strip().lower()
+    if kind in ("", _FORM, "multipart/form-data", "text/plain"):
+        raise InvalidArgument(
+            f"The content type {kind!r} is not accepted; send the body's own, such as "
+            "Content-Type: application/json."
+        )
+
+
 def _too_large() -> InvalidArgument:
     return InvalidArgument(
         f"Request payload size exceeds the limit: {LARGEST_BODY} bytes; send less."

@@ -11,7 +11,8 @@
     ├── ResourceExhausted    429
     ├── Internal             500
     ├── Unimplemented        501
-    └── Unavailable          503
+    ├── Unavailable          503
+    └── DeadlineExceeded     504
 
 Status names, numbers and their HTTP codes: google/rpc/code.proto.
 """
@@ -99,3 +100,9 @@ class Unavailable(ApiError):
     """The service cannot respond now; the caller may retry."""
 
     http_status, code, status = 503, 14, "UNAVAILABLE"
+
+
+class DeadlineExceeded(ApiError):
+    """The response takes longer than is allowed."""
+
+    http_status, code, status = 504, 4, "DEADLINE_EXCEEDED"

@@ -11,6 +11,7 @@ from sandbox.vertex.context import Context
 from sandbox.vertex.http.errors import InvalidArgument, NotFound
 from sandbox.vertex.http.resource_names import parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
+from sandbox.vertex.prediction.model_copies import ModelCopies
 
 SHARED_FIELDS: Final = ("display_name", "description")
 """Fields of the model, not of one version (the docs of UpdateModelRequest.model)."""
@@ -22,12 +23,17 @@ class ModelRecords:
     """The stored models. The version_id of the shared record is the newest version's."""
 
     def __init__(
-        self, context: Context, deployments: Deployments, on_change: Callable[[], None]
+        self,
+        context: Context,
+        deployments: Deployments,
+        on_change: Callable[[], None],
+        copies: ModelCopies,
     ) -> None:
         self._context = context
         self._store = context.store
         self._deployments = deployments
         self._on_change = on_change
+        self._copies = copies
 
     def get(self, reference: str) -> Any:
         """The version that `models/M`, `models/M@2` or `models/M@alias` names.
@@ -112,7 +118,9 @@ class ModelRecords:
                 self.save_version(name, record)
 
     def delete_version(self, name: str, version: str) -> None:
-        """Delete a version and its evaluations; call it inside a transaction."""
+        """Delete a version, its copied artifact and its evaluations; call it inside a
+        transaction."""
+        self._copies.delete(name, version)
         self._store.delete(types.Model, f"{name}@{version}")
         for evaluation in self._store.list(types.ModelEvaluation, f"{name}@{version}/"):
             self._store.delete(types.ModelEvaluation, evaluation.name)

@@ -11,6 +11,8 @@ from sandbox.vertex.http.field_checks import check_display_name, check_labels
 from sandbox.vertex.http.resource_names import check_id, new_id, parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
+from sandbox.vertex.operations.lifecycle import Finish
+from sandbox.vertex.prediction.model_copies import ModelCopies
 
 _OF_VERSION: Final = (
     "version_description",
@@ -28,9 +30,10 @@ _OF_VERSION: Final = (
 class UploadService:
     """UploadModel of google/cloud/aiplatform/v1/model_service.proto."""
 
-    def __init__(self, context: Context, records: ModelRecords) -> None:
+    def __init__(self, context: Context, records: ModelRecords, copies: ModelCopies) -> None:
         self._context = context
         self._records = records
+        self._copies = copies
 
     def upload_model(self, request: Any) -> Any:
         """Start to add a model, or with `parent_model` its next version.
@@ -55,11 +58,18 @@ class UploadService:
             if self._context.operations.running(name):
                 raise AlreadyExists(f"Model {name} is being uploaded; wait for it.")
 
-        def finish() -> Any:
-            version = self._add(name, model, new=not request.parent_model)
-            return types.UploadModelResponse(model=name, model_version_id=version)
+        def prepare() -> Finish:
+            copy = self._copies.copy(model.artifact_uri) if model.artifact_uri else ""
 
-        return self._context.start(name, types.UploadModelOperationMetadata(), finish)
+            def finish() -> Any:
+                version = self._add(name, model, new=not request.parent_model)
+                self._copies.save(copy, name, version)
+                return types.UploadModelResponse(model=name, model_version_id=version)
+
+            return finish
+
+        seconds, metadata = self._context.durations.other, types.UploadModelOperationMetadata()
+        return self._context.operations.start(name, metadata, seconds, prepare, slow=True)
 
     def _add(self, name: str, model: Any, *, new: bool) -> str:
         now = self._context.clock()

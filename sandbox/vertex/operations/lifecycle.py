@@ -48,6 +48,7 @@ class _Running:
     due: datetime
     prepared: "Future[Finish]"
     disturbance: Disturbance
+    abandon: Callable[[], None]
     stage: Any
     """The last stored stage, None for an operation without stages."""
 
@@ -67,7 +68,7 @@ class Operations:
     No thread waits for the time of an operation. Each request calls `settle()` first, which
     finishes the operations that are due, each in one transaction with its change: a reader sees
     either an operation that is not done and no change, or a done one and the whole change. Only
-    the slow part, which changes nothing (loading a model), runs in a thread.
+    the slow part, which changes nothing (starting a model's containers), runs in a thread.
     """
 
     def __init__(
@@ -78,7 +79,7 @@ class Operations:
         self._clock = clock
         self._disturb = disturb
         self._running: dict[str, _Running] = {}
-        self._loaders = ThreadPoolExecutor(2, thread_name_prefix="vertex-prepare")
+        self._loaders = ThreadPoolExecutor(16, thread_name_prefix="vertex-prepare")
         self._fail_leftovers()
 
     def start(
@@ -90,12 +91,14 @@ class Operations:
         *,
         slow: bool = False,
         alone: bool = False,
+        abandon: Callable[[], None] = lambda: None,
     ) -> Any:
         """Start an operation on the resource `target`, and return its operations_pb2.Operation.
 
         `prepare` is called at once, in a thread if `slow`, and returns the function that makes the
-        change after `seconds`. With `alone`, raises FailedPrecondition while another operation on
-        `target` runs: Google's behaviour is not documented, and refusing never hides a race.
+        change after `seconds`. `abandon` is called after `prepare` if the operation fails. With
+        `alone`, raises FailedPrecondition while another operation on `target` runs: Google's
+        behaviour is not documented, and refusing never hides a race.
         """
         now = self._clock()
         name = f"{target}/operations/{new_id()}"
@@ -113,7 +116,9 @@ class Operations:
                 operation = records.new_operation(name, metadata, now)
                 self._store.put(name, operation)
                 stage = records.advance_stage(operation, 0.0, False, due)
-                self._running[name] = _Running(target, now, due, prepared, disturbance, stage)
+                self._running[name] = _Running(
+                    target, now, due, prepared, disturbance, abandon, stage
+                )
         except BaseException:
             self._running.pop(name, None)
             raise
@@ -217,6 +222,8 @@ class Operations:
         with self._ending(name) as running:
             if running is not None:
                 self._end(self._stored(name), None, error)
+        if running is not None:
+            running.prepared.add_done_callback(lambda _: running.abandon())
 
     @contextmanager
     def _ending(self, name: str) -> Iterator[_Running | None]:

@@ -1,74 +1,207 @@
 """Online prediction; it skips the conversion to messages, as it is called often."""
 
 import json
+from collections.abc import Coroutine, Mapping
+from dataclasses import dataclass
 from typing import Any, Final
-
-import numpy as np
 
 from sandbox.vertex.clock import Clock
 from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.transcode import parse_json
+from sandbox.vertex.prediction.destination import Destination
+from sandbox.vertex.prediction.model_client import ModelClient, Reply
+from sandbox.vertex.prediction.replies import predictions_of, raise_for_status
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
-from sandbox.vertex.prediction.serving import Serving
-
-LARGEST_REQUEST: Final = 1_500_000
-"""Bytes; https://cloud.google.com/vertex-ai/docs/quotas says 1.5 MB."""
+from sandbox.vertex.prediction.serving import Serving, Target
 
 # Fields of PredictRequest in google/cloud/aiplatform/v1/prediction_service.proto.
 _FIELDS: Final = frozenset(("endpoint", "instances", "parameters", "labels"))
+_SENT: Final = frozenset(("instances", "parameters"))
+_JSON: Final = {"Content-Type": "application/json"}
+
+
+@dataclass(frozen=True)
+class Limits:
+    """The largest request in bytes, and the longest time of a response in seconds."""
+
+    size: int
+    seconds: float
+
+
+# https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type
+SHARED: Final = Limits(1_500_000, 60)
+DEDICATED: Final = Limits(10_000_000, 600)
+
+
+@dataclass(frozen=True)
+class RawReply:
+    """A response that is passed through as the model server gave it."""
+
+    reply: Reply
+    headers: Mapping[str, str]
 
 
 class Prediction:
-    """Predict of google/cloud/aiplatform/v1/prediction_service.proto."""
+    """Predict, RawPredict and Invoke of google/cloud/aiplatform/v1/prediction_service.proto."""
 
-    def __init__(self, names: Names, serving: Serving, log: RequestLog, clock: Clock) -> None:
+    def __init__(
+        self,
+        names: Names,
+        serving: Serving,
+        log: RequestLog,
+        clock: Clock,
+        shared: Limits = SHARED,
+        dedicated: Limits = DEDICATED,
+    ) -> None:
         self._names = names
         self._serving = serving
         self._log = log
         self._clock = clock
+        self._shared = shared
+        self._dedicated = dedicated
+        self._client = ModelClient()
 
-    def predict(self, endpoint: str, body: bytes) -> bytes:
+    def predict(self, endpoint: str, body: bytes) -> Coroutine[Any, Any, bytes]:
         """The JSON response of one of the endpoint's models.
 
         Raises InvalidArgument for a body that is not a predict request; NotFound;
-        FailedPrecondition for an endpoint without a split, a body that is too large, and any
-        exception of the model; Unimplemented for a publisher's model. `parameters` are ignored:
-        the prebuilt container has none.
+        FailedPrecondition for an endpoint without a split, a body that is too large, and an error
+        of the model server; Unavailable without a healthy replica; DeadlineExceeded; Unimplemented
+        for a publisher's model.
         """
+        name, limits = self._checked(endpoint, body)
+        instances, sent = _request(body)
+        target, log = self._serving.pick(name)
+        return self._predict(name, target, log, instances, sent, limits)
+
+    def raw_predict(
+        self, endpoint: str, body: bytes, content_type: str
+    ) -> Coroutine[Any, Any, RawReply]:
+        """The response of one of the endpoint's models to any body; raises as `predict`."""
+        name, limits = self._checked(endpoint, body)
+        target, _ = self._serving.pick(name)
+        path = target.deployment.container.predict_route
+        return self._raw(name, target, path, body, content_type, limits)
+
+    def invoke(
+        self, endpoint: str, deployed_id: str, path: str, body: bytes, content_type: str
+    ) -> Coroutine[Any, Any, RawReply]:
+        """The response of a model to a request of any path below the container's
+        `invoke_route_prefix`; `deployed_id` overrides the traffic split.
+
+        Raises as `predict`, and FailedPrecondition for an endpoint that is not dedicated and for a
+        container without that prefix.
+        """
+        name, limits = self._checked(endpoint, body)
+        if not self._serving.endpoint(name).dedicated_endpoint_enabled:
+            raise FailedPrecondition(
+                f"Endpoint {name} is not a dedicated endpoint, and only those have invoke; use "
+                "predict or rawPredict."
+            )
+        target, _ = self._serving.pick(name, deployed_id)
+        prefix = target.deployment.container.invoke_prefix
+        if not prefix or not path.startswith(prefix.removesuffix("*")):
+            raise FailedPrecondition(
+                f"The model's container_spec.invoke_route_prefix {prefix!r} does not allow {path}; "
+                "upload the model with one that does, such as /*."
+            )
+        return self._raw(name, target, path, body, content_type, limits)
+
+    async def close(self) -> None:
+        """Close the connections to the models."""
+        await self._client.close()
+
+    def _checked(self, endpoint: str, body: bytes) -> tuple[str, Limits]:
         if "/publishers/" in endpoint:
             raise Unimplemented(
                 f"{endpoint} is a publisher's model, and the sandbox has none; "
                 "deploy a model of your own to an endpoint."
             )
         name = self._names.resource(endpoint, "endpoints", "endpoint")
-        if len(body) > LARGEST_REQUEST:
+        limits = self._shared
+        if len(body) > limits.size and self._serving.endpoint(name).dedicated_endpoint_enabled:
+            limits = self._dedicated
+        if len(body) > limits.size:
             raise FailedPrecondition(
-                f"The request size ({len(body)} bytes) exceeds 1.500MB limit; send fewer instances."
+                f"The request size ({len(body)} bytes) exceeds {limits.size / 1e6:.3f}MB limit; "
+                "send fewer instances."
             )
-        instances = _instances(body)
-        model, estimator, log = self._serving.pick(name)
-        try:
-            predictions = np.asarray(estimator.predict(np.asarray(instances))).tolist()
-            text = json.dumps(predictions, allow_nan=False)
-        except Exception as error:
-            raise FailedPrecondition(
-                f"Prediction failed: Exception during sklearn prediction: {error}"
-            ) from error
+        return name, limits
+
+    async def _predict(
+        self,
+        name: str,
+        target: Target,
+        log: Destination | None,
+        instances: list[Any],
+        body: bytes,
+        limits: Limits,
+    ) -> bytes:
+        target, reply = await self._post(name, target, None, body, _JSON, limits)
+        raise_for_status(reply)
+        predictions, text = predictions_of(reply)
         if log is not None:
-            size = len(body) + len(text)
-            entry = Entry(log, name, model.deployed_id, self._clock(), instances, predictions, size)
+            size = len(body) + len(reply.content)
+            time = self._clock()
+            entry = Entry(log, name, target.deployed_id, time, instances, predictions, size)
             self._log.put(entry)
-        rest = {
-            "deployedModelId": model.deployed_id,
-            "model": model.model,
-            "modelDisplayName": model.display_name,
-            "modelVersionId": model.version,
+        return f'{{"predictions": {text}, {json.dumps(_about(target))[1:]}'.encode()
+
+    async def _raw(
+        self,
+        name: str,
+        target: Target,
+        path: str,
+        body: bytes,
+        content_type: str,
+        limits: Limits,
+    ) -> RawReply:
+        headers = {"Content-Type": content_type} if content_type else {}
+        target, reply = await self._post(name, target, path, body, headers, limits)
+        raise_for_status(reply)
+        about = {
+            "X-Vertex-AI-Endpoint-Id": name.rpartition("/")[2],
+            "X-Vertex-AI-Deployed-Model-Id": target.deployed_id,
         }
-        return f'{{"predictions": {text}, {json.dumps(rest)[1:]}'.encode()
+        return RawReply(reply, about)
+
+    async def _post(
+        self,
+        name: str,
+        target: Target,
+        path: str | None,
+        body: bytes,
+        headers: Mapping[str, str],
+        limits: Limits,
+    ) -> tuple[Target, Reply]:
+        """The target that responds, another one if the first is being undeployed; its response."""
+        while True:
+            with target.deployment.request() as accepted:
+                if accepted:
+                    container = target.deployment.container
+                    reply = await self._client.post(
+                        target.deployment,
+                        path or container.predict_route,
+                        body,
+                        headers,
+                        limits.seconds,
+                    )
+                    return target, reply
+            target, _ = self._serving.pick(name)
 
 
-def _instances(body: bytes) -> list[Any]:
+def _about(target: Target) -> dict[str, str]:
+    return {
+        "deployedModelId": target.deployed_id,
+        "model": target.model,
+        "modelDisplayName": target.display_name,
+        "modelVersionId": target.version,
+    }
+
+
+def _request(body: bytes) -> tuple[list[Any], bytes]:
+    """The instances of a predict request, and the body for the model server."""
     fields = parse_json(body)
     for name in fields:
         if name not in _FIELDS:
@@ -85,4 +218,6 @@ def _instances(body: bytes) -> list[Any]:
     labels = fields.get("labels") or {}
     if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
         raise InvalidArgument("Invalid value at 'labels': it must map strings to strings.")
-    return instances
+    if fields.keys() <= _SENT:
+        return instances, body
+    return instances, json.dumps({key: fields[key] for key in fields.keys() & _SENT}).encode()

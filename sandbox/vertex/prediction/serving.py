@@ -1,37 +1,55 @@
-"""Loaded models, and the routing of requests to them by the traffic split."""
+"""The running deployed models, and the routing of requests to them by the traffic split."""
 
 import random
 import threading
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 
+from sandbox.containers.catalog import Catalog, UnknownImage
+from sandbox.containers.container import container_of, port_of
+from sandbox.containers.deployment import Deployment
+from sandbox.containers.replica import ContainerFailed
 from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
-from sandbox.vertex.prediction.artifacts import Artifacts, Estimator
 from sandbox.vertex.prediction.destination import Destination, destination_of
+from sandbox.vertex.prediction.model_copies import ModelCopies
 from sandbox.vertex.store import Store
+
+_Key = tuple[str, str, str, str]
 
 
 @dataclass(frozen=True)
-class LoadedModel:
-    """A deployed model, ready to predict."""
+class Target:
+    """A deployed model that receives requests."""
 
     deployed_id: str
     model: str
     version: str
     display_name: str
-    artifact_uri: str
-    image_uri: str
-    estimator: Estimator | None = None
+    deployment: Deployment
 
 
 @dataclass(frozen=True)
 class _Table:
-    models: Sequence[LoadedModel]
+    deployed: Sequence[Any]
     percentages: Sequence[int]
+    targets: dict[str, Target]
+    endpoint: Any
     log: Destination | None
+
+
+@dataclass(frozen=True)
+class Host:
+    """What every container on this machine shares: the known images, the folder of the logs, the
+    project's number, and environment variables, such as the address of Cloud Storage."""
+
+    catalog: Catalog
+    logs: Path
+    project_number: str
+    environment: Mapping[str, str]
 
 
 class Serving:
@@ -41,32 +59,84 @@ class Serving:
     """
 
     def __init__(
-        self, store: Store, artifacts: Artifacts, chance: random.Random, project: str
+        self, store: Store, host: Host, copies: ModelCopies, chance: random.Random, project: str
     ) -> None:
         self._store = store
+        self._host = host
+        self._copies = copies
         self._project = project
-        self._artifacts = artifacts
         self._chance = chance
         self._tables: dict[str, _Table] = {}
         # The version is part of the key: an id can be reused for another model.
-        self._estimators: dict[tuple[str, str, str, str], Estimator] = {}
-        self._loading = threading.Lock()
+        self._deployments: dict[_Key, Deployment] = {}
+        self._starting: set[Deployment] = set()
+        self._restarting = threading.Lock()
+        self._draining: set[threading.Thread] = set()
 
-    def load(self, model: Any) -> Estimator:
-        """Load a version's estimator; raises FailedPrecondition."""
-        return self._artifacts.load(model.artifact_uri, model.container_spec.image_uri)
+    def start(self, endpoint: str, deployed: Any, model: Any) -> Deployment:
+        """Start the containers of a DeployedModel, and wait until they are healthy.
 
-    def add(self, endpoint: str, deployed: Any, estimator: Estimator) -> None:
-        """Keep the estimator of a DeployedModel, before it receives traffic."""
-        self._estimators[_key(endpoint, deployed)] = estimator
+        Raises FailedPrecondition for an unknown image, and for a container that does not become
+        healthy. The caller passes the result to `add` or `discard`.
+        """
+        spec = model.container_spec
+        try:
+            image = self._host.catalog.find(spec.image_uri)
+        except UnknownImage as error:
+            raise _exited(str(error)) from error
+        container = container_of(
+            image,
+            spec,
+            project_number=self._host.project_number,
+            endpoint=endpoint,
+            deployed=deployed,
+            storage_uri=self._copies.uri(model.name, model.version_id),
+            environment=self._host.environment,
+        )
+        if not container.command:
+            raise _exited(
+                f"the image {spec.image_uri} has no server, and the model's container_spec no "
+                "command"
+            )
+        name = f"{endpoint.rpartition('/')[2]}-{deployed.id}"
+        count = deployed.dedicated_resources.min_replica_count
+        deployment = Deployment(container, count, self._host.logs / name, port_of(spec))
+        self._starting.add(deployment)
+        try:
+            deployment.wait_until_healthy()
+        except ContainerFailed as error:
+            raise _exited(f"{error} (its whole output: {self._host.logs / name}-0.log)") from error
+        finally:
+            self._starting.discard(deployment)
+        return deployment
+
+    def add(self, endpoint: str, deployed: Any, deployment: Deployment) -> None:
+        """Keep the containers of a DeployedModel, before it receives traffic."""
+        self._deployments[_key(endpoint, deployed)] = deployment
 
     def loaded(self, endpoint: str, deployed: Any) -> bool:
-        """Whether the estimator of a DeployedModel is in memory."""
-        return _key(endpoint, deployed) in self._estimators
+        """Whether the containers of a DeployedModel run."""
+        return _key(endpoint, deployed) in self._deployments
+
+    def scale(self, endpoint: str, deployed: Any) -> None:
+        """Start or stop replicas of a DeployedModel whose resources changed."""
+        deployment = self._deployments.get(_key(endpoint, deployed))
+        if deployment is not None:
+            deployment.scale(deployed.dedicated_resources.min_replica_count)
 
     def remove(self, endpoint: str, deployed: Any) -> None:
-        """Drop the estimator of a DeployedModel that was undeployed."""
-        self._estimators.pop(_key(endpoint, deployed), None)
+        """Stop the containers of a DeployedModel that was undeployed, after their last response."""
+        deployment = self._deployments.pop(_key(endpoint, deployed), None)
+        if deployment is None:
+            return
+
+        def drain() -> None:
+            deployment.drain()
+            self._draining.discard(threading.current_thread())
+
+        thread = threading.Thread(target=drain, name="vertex-drain", daemon=True)
+        self._draining.add(thread)
+        self._store.after_commit(thread.start)
 
     def invalidate(self, endpoint: str) -> None:
         """Rebuild the table of an endpoint; call it in the transaction that changes it."""
@@ -76,21 +146,41 @@ class Serving:
         """Rebuild all tables; call it in the transaction that changes a model."""
         self._store.after_commit(self._tables.clear)
 
-    def pick(self, endpoint: str) -> tuple[LoadedModel, Estimator, Destination | None]:
-        """A random model by the traffic split, and the log destination of a sampled request.
+    def close(self) -> None:
+        """Stop all containers."""
+        for deployment in (*self._starting, *self._deployments.values()):
+            deployment.kill()
+        for thread in list(self._draining):
+            thread.join()
+
+    def endpoint(self, name: str) -> Any:
+        """The endpoint of that name; raises NotFound, and FailedPrecondition without a split."""
+        return self._table(name).endpoint
+
+    def pick(self, name: str, deployed_id: str = "") -> tuple[Target, Destination | None]:
+        """A random model by the traffic split, or the one of that id; and the log destination of a
+        sampled request.
 
         Raises NotFound, FailedPrecondition for an endpoint without a split, Unavailable if the
-        file of a model cannot be read after a restart.
+        containers cannot be started again after a restart of the sandbox.
         """
-        table = self._tables.get(endpoint) or self._build(endpoint)
-        if len(table.models) == 1:
-            model = table.models[0]
+        table = self._table(name)
+        if deployed_id:
+            found = [one for one in table.endpoint.deployed_models if one.id == deployed_id]
+            if not found:
+                raise NotFound(f"DeployedModel {deployed_id} is not found in {name}.")
+            deployed = found[0]
+        elif len(table.deployed) == 1:
+            deployed = table.deployed[0]
         else:
-            (model,) = self._chance.choices(table.models, table.percentages)
+            (deployed,) = self._chance.choices(table.deployed, table.percentages)
         log = table.log
         if log is not None and self._chance.random() >= log.sampling_rate:
             log = None
-        return model, model.estimator or self._reload(endpoint, model), log
+        return table.targets.get(deployed.id) or self._target(table, name, deployed), log
+
+    def _table(self, name: str) -> _Table:
+        return self._tables.get(name) or self._build(name)
 
     def _build(self, name: str) -> _Table:
         # A transaction, so that no write comes between reading and storing the table.
@@ -106,51 +196,56 @@ class Serving:
                     f"Endpoint {name} has no traffic split; deploy a model to it with a "
                     "traffic_split, or update the endpoint's."
                 )
-            models = [
-                self._loaded_model(name, deployed)
-                for deployed in endpoint.deployed_models
-                if deployed.id in split
-            ]
+            deployed = [one for one in endpoint.deployed_models if one.id in split]
             table = _Table(
-                models,
-                [split[model.deployed_id] for model in models],
+                deployed,
+                [split[one.id] for one in deployed],
+                {},
+                endpoint,
                 destination_of(endpoint, self._project),
             )
             self._tables[name] = table
         return table
 
-    def _loaded_model(self, endpoint: str, deployed: Any) -> LoadedModel:
+    def _target(self, table: _Table, endpoint: str, deployed: Any) -> Target:
         shared = self._store.get(types.Model, deployed.model)
         version = self._store.get(types.Model, f"{deployed.model}@{deployed.model_version_id}")
         if shared is None or version is None:
             raise Internal(f"{deployed.model} is deployed but is missing: the sandbox has a bug.")
-        return LoadedModel(
-            deployed_id=deployed.id,
-            model=deployed.model,
-            version=deployed.model_version_id,
-            display_name=shared.display_name,
-            artifact_uri=version.artifact_uri,
-            image_uri=version.container_spec.image_uri,
-            estimator=self._estimators.get(_key(endpoint, deployed)),
+        deployment = self._deployments.get(_key(endpoint, deployed))
+        if deployment is None:
+            version.name = shared.name
+            deployment = self._start_again(endpoint, deployed, version)
+        target = Target(
+            deployed.id,
+            deployed.model,
+            deployed.model_version_id,
+            shared.display_name,
+            deployment,
         )
+        table.targets[deployed.id] = target
+        return target
 
-    def _reload(self, endpoint: str, model: LoadedModel) -> Estimator:
-        # After a restart, the models are not in memory yet.
-        with self._loading:
-            key = (endpoint, model.deployed_id, model.model, model.version)
-            estimator = self._estimators.get(key)
-            if estimator is None:
+    def _start_again(self, endpoint: str, deployed: Any, version: Any) -> Deployment:
+        # After a restart of the sandbox, a model is started at its first request.
+        with self._restarting:
+            key = _key(endpoint, deployed)
+            deployment = self._deployments.get(key)
+            if deployment is None:
                 try:
-                    estimator = self._artifacts.load(model.artifact_uri, model.image_uri)
+                    deployment = self.start(endpoint, deployed, version)
                 except FailedPrecondition as error:
                     raise Unavailable(
-                        f"DeployedModel {model.deployed_id} could not be restarted after a "
-                        f"restart of the sandbox. {error.message}"
+                        f"DeployedModel {deployed.id} could not be restarted after a restart of "
+                        f"the sandbox. {error.message}"
                     ) from error
-                self._estimators[key] = estimator
-        self.invalidate(endpoint)
-        return estimator
+                self._deployments[key] = deployment
+        return deployment
 
 
-def _key(endpoint: str, deployed: Any) -> tuple[str, str, str, str]:
+def _exited(cause: str) -> FailedPrecondition:
+    return FailedPrecondition(f"Model server exited unexpectedly. Cause: {cause}.")
+
+
+def _key(endpoint: str, deployed: Any) -> _Key:
     return endpoint, deployed.id, deployed.model, deployed.model_version_id

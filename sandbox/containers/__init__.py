@@ -1,0 +1,1 @@
+"""Container images as processes: which images are known, their environments, and their replicas."""

@@ -1,0 +1,150 @@
+"""The images that the sandbox can run: this project's, Google's prebuilt ones, and those of a file.
+
+An image is run as a process: its command, in a Python environment made of its requirements.
+"""
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
+from pathlib import Path
+from typing import Any, Final
+
+import yaml
+
+from images import reference
+from sandbox.state import REPOSITORY
+
+DEFAULT_FILE: Final = REPOSITORY / "images" / "sandbox.yaml"
+"""The file of further images, if it is there and no other is named."""
+
+_PREBUILT: Final = re.compile(
+    r"(?:us|europe|asia)-docker\.pkg\.dev/vertex-ai/prediction/(?P<name>(?P<framework>[a-z0-9_-]+)"
+    r"-(?:cpu|gpu)\.\d+-\d+)(?:[:@].+)?"
+)
+# https://cloud.google.com/vertex-ai/docs/predictions/pre-built-containers lists the framework's
+# minor version and Python. The patch versions and numpy are not listed: the newest of that time.
+_PREBUILT_PACKAGES: Final = {
+    "sklearn-cpu.1-6": ("scikit-learn==1.6.1", "numpy==1.26.4"),
+    "sklearn-cpu.1-5": ("scikit-learn==1.5.2", "numpy==1.26.4"),
+    "sklearn-cpu.1-4": ("scikit-learn==1.4.2", "numpy==1.26.4"),
+    "sklearn-cpu.1-3": ("scikit-learn==1.3.2", "numpy==1.26.4"),
+    "xgboost-cpu.2-1": ("xgboost-cpu==2.1.4", "numpy==1.26.4", "scikit-learn==1.5.2"),
+}
+_PREBUILT_PYTHON: Final = "3.10"
+_SERVER_PACKAGES: Final = ("google-cloud-storage", "httptools", "joblib", "starlette", "uvicorn")
+_KEYS: Final = {"image", "requirements", "python", "command", "path"}
+
+
+class UnknownImage(Exception):
+    """The image is not known, or its entry in the file is invalid; the message is one sentence."""
+
+
+@dataclass(frozen=True)
+class Image:
+    """How to run an image."""
+
+    uri: str
+    requirements: str
+    """The text of a requirements file; hashes are checked if it has any."""
+    python: str
+    """The Python version, such as 3.11."""
+    command: tuple[str, ...] = ()
+    """The command of the image's Dockerfile; empty for an image without a server."""
+    path: str = ""
+    """A folder for PYTHONPATH, as the image has it; empty for none."""
+    environment: Mapping[str, str] = field(default_factory=dict)
+    """Variables of the image's Dockerfile."""
+
+
+class Catalog:
+    """Finds images by their URIs."""
+
+    def __init__(self, file: Path | None = None) -> None:
+        """`file` lists further images, by default DEFAULT_FILE. Raises UnknownImage if it is
+        invalid."""
+        self.file = file or DEFAULT_FILE
+        self._entries = _read(self.file) if file or self.file.exists() else []
+
+    def find(self, uri: str) -> Image:
+        """The image of that URI; raises UnknownImage, which says how to make it known."""
+        for pattern, image in self._entries:
+            if fnmatchcase(uri, pattern):
+                return image
+        if reference.is_own_image(uri):
+            return _own_image(uri)
+        prebuilt = _PREBUILT.fullmatch(uri)
+        if prebuilt and prebuilt["name"] in _PREBUILT_PACKAGES:
+            return _prebuilt(uri, prebuilt["name"], prebuilt["framework"])
+        if re.search(rf"/{reference.NAME}:[0-9a-f]{{16}}$", uri):
+            raise UnknownImage(
+                f"the image {uri} was built from another lock than this checkout's, whose image is "
+                f"{reference.image_reference()}: run `make compile` and train again, or list the "
+                f"image in {self.file} with its own requirements"
+            )
+        raise UnknownImage(
+            f"the sandbox does not know the image {uri}: list it in {self.file} with its "
+            "requirements and command (docs/explanation/sandbox.md), or use one of this project's "
+            f"image, {', '.join(_PREBUILT_PACKAGES)}"
+        )
+
+
+def _own_image(uri: str) -> Image:
+    return Image(
+        uri,
+        reference.LOCK.read_text(encoding="utf-8"),
+        "3.11",
+        ("python", "-m", "model_server"),
+        str(reference.SOURCE),
+        {"_KFP_RUNTIME": "true"},
+    )
+
+
+def _prebuilt(uri: str, name: str, framework: str) -> Image:
+    return Image(
+        uri,
+        "\n".join((*_PREBUILT_PACKAGES[name], *_SERVER_PACKAGES)),
+        _PREBUILT_PYTHON,
+        ("python", str(Path(__file__).with_name("prebuilt_server.py")), framework),
+        str(reference.SOURCE),
+    )
+
+
+def _read(file: Path) -> list[tuple[str, Image]]:
+    try:
+        content = yaml.safe_load(file.read_text(encoding="utf-8"))
+    except (OSError, yaml.YAMLError) as error:
+        first = str(error).splitlines()[0]
+        raise UnknownImage(f"{file} cannot be read ({first}): correct it") from error
+    entries = content.get("images") if isinstance(content, dict) else None
+    if not isinstance(entries, list):
+        raise UnknownImage(f"{file} has no list `images`: write one entry for each image")
+    return [_entry(file, entry) for entry in entries]
+
+
+def _entry(file: Path, entry: Any) -> tuple[str, Image]:
+    if not isinstance(entry, dict) or not isinstance(entry.get("image"), str):
+        raise UnknownImage(f"{file}: an entry of `images` has no key `image`: write its URI")
+    uri = entry["image"]
+
+    def invalid(problem: str) -> UnknownImage:
+        return UnknownImage(f"{file}: the image {uri} {problem}")
+
+    if unknown := entry.keys() - _KEYS:
+        raise invalid(f"has the unknown keys {', '.join(sorted(unknown))}: remove them")
+    command = entry.get("command", [])
+    if not isinstance(command, Sequence) or not all(isinstance(word, str) for word in command):
+        raise invalid("has a command that is not a list of strings: write [python, -m, server]")
+    requirements = ""
+    if "requirements" in entry:
+        path = file.parent / str(entry["requirements"])
+        try:
+            requirements = path.read_text(encoding="utf-8")
+        except OSError as error:
+            raise invalid(f"names {path}, which cannot be read: correct the path") from error
+    folder = (file.parent / str(entry["path"])).resolve() if "path" in entry else None
+    if folder is not None and not folder.is_dir():
+        raise invalid(f"names the folder {folder}, which does not exist: correct the path")
+    return uri, Image(
+        uri, requirements, str(entry.get("python", "3.11")), tuple(command), str(folder or "")
+    )

@@ -1,0 +1,82 @@
+"""The Python environments of images: each is made once, by uv, and kept for later starts."""
+
+import fcntl
+import hashlib
+import os
+import platform
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Final
+
+import uv
+
+from sandbox.containers.catalog import Image
+from sandbox.state import REPOSITORY
+
+DEFAULT_FOLDER: Final = REPOSITORY / "var" / "images"
+"""Where environments are kept. They outlive the sandbox's data: they depend only on their locks."""
+
+
+class EnvironmentFailed(Exception):
+    """The packages cannot be installed; the message is one sentence."""
+
+
+def interpreter(image: Image, folder: Path | None = None) -> Path:
+    """The Python of the image's environment; the first time, this takes as long as to install it.
+
+    It has the image's Python version if that is on this machine, otherwise the sandbox's. Raises
+    EnvironmentFailed.
+    """
+    home = folder or Path(os.environ.get("TITLEHOLDER_IMAGE_ENVIRONMENTS") or DEFAULT_FOLDER)
+    key = hashlib.sha256(
+        f"{image.python} {platform.python_version()}\n{image.requirements}".encode()
+    )
+    target = home / key.hexdigest()[:16]
+    python = target / "bin" / "python"
+    if (target / "ready").exists():
+        return python
+    home.mkdir(parents=True, exist_ok=True)
+    with open(target.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes may need it at the same time
+        if not (target / "ready").exists():
+            shutil.rmtree(target, ignore_errors=True)
+            _make(image, target, python)
+            (target / "ready").touch()
+    return python
+
+
+def _make(image: Image, target: Path, python: Path) -> None:
+    wanted = _uv("python", "find", "--no-python-downloads", image.python)
+    version = image.python if wanted.returncode == 0 else platform.python_version()
+    _require(image, _uv("venv", "--no-python-downloads", "--python", version, str(target)))
+    requirements = target / "requirements.txt"
+    requirements.write_text(image.requirements, encoding="utf-8")
+    hashes = ["--require-hashes"] if "--hash=" in image.requirements else []
+    _require(
+        image,
+        _uv(
+            *("pip", "install", "--only-binary=:all:", "--compile-bytecode", *hashes),
+            *("--python", str(python), "--requirements", str(requirements)),
+        ),
+    )
+
+
+def _uv(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [uv.find_uv_bin(), "--quiet", *arguments],
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        check=False,
+        env={name: value for name, value in os.environ.items() if name != "VIRTUAL_ENV"},
+    )
+
+
+def _require(image: Image, done: subprocess.CompletedProcess[str]) -> None:
+    if done.returncode:
+        reason = " ".join(done.stderr.split())[-500:]
+        raise EnvironmentFailed(
+            f"the environment of the image {image.uri} cannot be made ({reason}): correct its "
+            "requirements"
+        )

@@ -1,0 +1,36 @@
+"""Performs probes of a server."""
+
+import http.client
+import socket
+import subprocess
+from collections.abc import Mapping
+
+from sandbox.containers.container import Probe
+from sandbox.state import LOOPBACK
+
+
+def probe_succeeds(probe: Probe, port: int, environment: Mapping[str, str]) -> bool:
+    """Whether the probe of the server on this port succeeds within its time; a command of a probe
+    has the server's environment."""
+    try:
+        if probe.command:
+            done = subprocess.run(
+                probe.command,
+                env=dict(environment),
+                stdin=subprocess.DEVNULL,
+                capture_output=True,
+                timeout=probe.timeout,
+                check=False,
+            )
+            return done.returncode == 0
+        if not probe.path:
+            with socket.create_connection((LOOPBACK, port), timeout=probe.timeout):
+                return True
+        connection = http.client.HTTPConnection(LOOPBACK, port, timeout=probe.timeout)
+        try:
+            connection.request("GET", probe.path)
+            return 200 <= connection.getresponse().status < 400
+        finally:
+            connection.close()
+    except (OSError, http.client.HTTPException, subprocess.TimeoutExpired):
+        return False

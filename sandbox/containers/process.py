@@ -1,0 +1,84 @@
+"""One process of a container, which never outlives the sandbox."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Final
+
+# Standard input ends with the sandbox, however that ends: the shell then kills its process group.
+# SIGTERM goes to the command, which may need time; the exit code is the command's.
+_GUARD: Final = """
+exec 3<&0
+(read -r _ <&3; kill -KILL 0) &
+guard=$!
+"$@" </dev/null 3<&- &
+child=$!
+trap 'kill -TERM $child 2>/dev/null' TERM
+wait $child
+code=$?
+while kill -0 $child 2>/dev/null; do wait $child; code=$?; done
+kill $guard
+exit $code
+"""
+_TAIL_BYTES: Final = 16 * 1024
+
+
+class Process:
+    """A started command in an empty working directory of its own, its output in `log`."""
+
+    def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
+        """Raises OSError if the shell cannot be started."""
+        self._log = log
+        log.parent.mkdir(parents=True, exist_ok=True)
+        self._begin = log.stat().st_size if log.exists() else 0
+        self._folder = tempfile.mkdtemp(prefix="titleholder-container-")
+        with log.open("ab") as output:
+            self._process = subprocess.Popen(
+                ["/bin/sh", "-c", _GUARD, "container", *command],
+                cwd=self._folder,
+                env=dict(environment) | {"TMPDIR": self._folder},
+                stdin=subprocess.PIPE,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                start_new_session=True,
+            )
+        self.pid = self._process.pid
+
+    def wait(self, seconds: float | None) -> int | None:
+        """The exit code, or None if the process still runs after `seconds`."""
+        try:
+            return self._process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            return None
+
+    def ended(self) -> bool:
+        """Whether the process has ended."""
+        return self._process.poll() is not None
+
+    def terminate(self) -> None:
+        """Ask the process to end."""
+        self._process.terminate()
+
+    def kill(self) -> None:
+        """End the process and its children at once."""
+        try:
+            os.killpg(self.pid, 9)
+        except (ProcessLookupError, PermissionError):
+            return
+
+    def clean_up(self) -> None:
+        """Remove the working directory of the ended process."""
+        if self._process.stdin is not None:
+            self._process.stdin.close()
+        shutil.rmtree(self._folder, ignore_errors=True)
+
+    def last_lines(self, count: int = 3) -> str:
+        """The last lines of this process's output, in one line."""
+        with self._log.open("rb") as file:
+            file.seek(0, 2)
+            file.seek(max(self._begin, file.tell() - _TAIL_BYTES))
+            lines = file.read().decode("utf-8", "replace").splitlines()
+        return " / ".join([line.strip() for line in lines if line.strip()][-count:])[-1000:]
