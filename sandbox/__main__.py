@@ -146,7 +146,7 @@ def _set_project(state: State, options: argparse.Namespace) -> None:
 
 
 def _services(home: Home, state: State, options: argparse.Namespace) -> list[Service]:
-    result = services(home, state, options.deploy_seconds, options.faults)
+    result = services(home, state, options.deploy_seconds, options.faults, options.images)
     if options.airflow or "airflow" in state.processes:
         environ = airflow.environment(home.airflow, state, options.dags)
         result += airflow.services(environ, state)
@@ -159,7 +159,9 @@ def make_parser() -> argparse.ArgumentParser:
     parser.add_argument(
         "--var", type=Path, default=Path("var"), help="the folder of all data (default var)"
     )
-    parser.set_defaults(airflow=False, dags=None, deploy_seconds=DEPLOY_SECONDS, faults=False)
+    parser.set_defaults(
+        airflow=False, dags=None, deploy_seconds=DEPLOY_SECONDS, faults=False, images=None
+    )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     parsers = {}
     for verb in (up, down, status, reset, load, run, demo):
@@ -179,6 +181,7 @@ def make_parser() -> argparse.ArgumentParser:
         help=f"duration of a deployment (default {DEPLOY_SECONDS:g})",
     )
     add("--faults", action="store_true", help="for tests: faults on demand in Vertex AI")
+    add("--images", type=Path, help="a file of further images (default images/sandbox.yaml)")
     add(
         "--port",
         action=_Ports,

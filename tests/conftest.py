@@ -18,6 +18,9 @@ from sandbox.state import Home, State, airflow_settings
 from tests.faults import Faults
 
 REPOSITORY = Path(__file__).resolve().parent.parent
+IMAGES = REPOSITORY / "tests" / "containers" / "images.yaml"
+CONSTANT = "sandbox.test/constant:1"
+"""An image that serves a folder with `constant.json`, its prediction for any instance."""
 
 # Tests never use the machine's settings of Google or Airflow. Airflow reads some settings when it
 # is imported, so they are set here, before any test module is imported.
@@ -86,7 +89,9 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
     """
     var = tmp_path_factory.mktemp("var")
     try:
-        started = run_sandbox(var, "up", "--deploy-seconds", "0.2", "--faults")
+        started = run_sandbox(
+            var, "up", "--deploy-seconds", "0.2", "--faults", "--images", str(IMAGES)
+        )
         assert started.returncode == 0, started.stdout + started.stderr
         lines = shlex.split((var / "sandbox.env").read_text())
         written = dict(line.split("=", 1) for line in lines)

@@ -73,8 +73,9 @@ class Faults:
         self._http.delete("/faults").raise_for_status()
 
     def clear(self) -> None:
-        """Remove faults, calls and traffic; hanging calls end."""
-        for what in ("faults", "calls", "traffic"):
+        """Remove faults, calls and traffic; hanging calls end, and containers stop until the next
+        request to their model."""
+        for what in ("faults", "calls", "traffic", "containers"):
             self._http.delete(f"/{what}").raise_for_status()
 
     def close(self) -> None:

@@ -36,6 +36,16 @@ _SERVER_PACKAGES: Final = ("google-cloud-storage", "httptools", "joblib", "starl
 _KEYS: Final = {"image", "requirements", "python", "command", "path"}
 
 
+_PYTHON: Final = re.compile(
+    r"(?:docker\.io/)?(?:library/)?python(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?"
+)
+
+
+def is_plain_python(uri: str) -> bool:
+    """Whether this is one of Docker's official Python images, which have no packages."""
+    return bool(_PYTHON.fullmatch(uri))
+
+
 class UnknownImage(Exception):
     """The image is not known, or its entry in the file is invalid; the message is one sentence."""
 

@@ -88,6 +88,8 @@ class Deployment:
 
     def kill(self) -> None:
         """Stop all replicas at once."""
+        with self._lock:
+            self._draining = True
         for replica in self._replicas:
             replica.kill()
         for replica in self._replicas:

@@ -22,7 +22,9 @@ class Service:
     prepare: Callable[[], None] = lambda: None
 
 
-def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> list[Service]:
+def services(
+    home: Home, state: State, deploy_seconds: float, faults: bool, images: Path | None
+) -> list[Service]:
     """The services in the order in which they start; `state.ports` must have a port for each."""
     ports = state.ports
     bigquery_home = home.data("bigquery")
@@ -68,6 +70,7 @@ def services(home: Home, state: State, deploy_seconds: float, faults: bool) -> l
                 sys.executable, "-m", "sandbox.vertex", "--port", str(ports["vertex"]),
                 "--home", str(home.data("vertex")), "--project", state.project,
                 "--deploy-seconds", str(deploy_seconds), *(["--faults"] if faults else []),
+                *(["--images", str(images.resolve())] if images else []),
             ],
             health=[f"http://{LOOPBACK}:{ports['vertex']}/healthz"],
             environment=addresses(state),

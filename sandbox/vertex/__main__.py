@@ -27,6 +27,7 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument(
         "--faults", action="store_true", help="for tests: faults on demand, at /sandbox/..."
     )
+    parser.add_argument("--images", type=Path, help="a file of further images")
     options = parser.parse_args(arguments)
     if options.host != "127.0.0.1":
         parser.error(
@@ -43,6 +44,7 @@ def main(arguments: list[str] | None = None) -> int:
             durations=durations,
             bigquery_host=os.environ.get("BIGQUERY_EMULATOR_HOST", ""),
             faults=options.faults,
+            images=options.images,
         )
     except ValueError as error:
         parser.error(str(error))

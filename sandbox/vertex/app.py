@@ -108,7 +108,7 @@ def create_app(
         UploadService(context, models, copies),
         EvaluationService(context, models),
         OperationService(operations),
-        PipelineService(context, home / "pipelines", failing_tasks),
+        PipelineService(context, home / "pipelines", catalog, failing_tasks),
     ]
     prediction = Prediction(context.names, serving, log, clock, *limits)
     api = _Api(services, prediction, context, clock)
@@ -132,7 +132,8 @@ def create_app(
         return app
     traffic = TrafficHistory(store, clock, serving.loaded)
     listeners.append(traffic.record)
-    return FaultMiddleware(app, context.names, traffic, Snapshots(store, context.names, traffic))
+    snapshots = Snapshots(store, context.names, traffic)
+    return FaultMiddleware(app, context.names, traffic, snapshots, serving.stop_all)
 
 
 class _Api:

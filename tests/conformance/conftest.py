@@ -1,23 +1,19 @@
 """The sandbox as processes, called only with Google's clients."""
 
-import io
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import joblib
-import numpy as np
 import pytest
 from google.api_core import exceptions
 from google.api_core.future import polling
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform, aiplatform_v1, bigquery, storage
-from sklearn.linear_model import LinearRegression
 
-from tests.conftest import Sandbox
+from tests.conftest import CONSTANT, Sandbox
 
-IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 ROW = [1.0, 2.0, 3.0]
 _QUICKLY = polling.DEFAULT_POLLING.with_delay(initial=0.02, maximum=0.2)
@@ -66,11 +62,9 @@ class Cloud:
 
     def constant(self, value: float) -> str:
         """The artifact URI of a model that predicts `[value, value]` for any three features."""
-        file = io.BytesIO()
-        joblib.dump(LinearRegression().fit(np.eye(3), np.full((3, 2), value)), file)
         folder = f"conformance/constant-{value}"
-        blob = self.storage.bucket(self.bucket).blob(f"{folder}/model.joblib")
-        blob.upload_from_string(file.getvalue())
+        blob = self.storage.bucket(self.bucket).blob(f"{folder}/constant.json")
+        blob.upload_from_string(json.dumps([value, value]))
         return f"gs://{self.bucket}/{folder}"
 
     def endpoint(self, endpoint_id: str = "", **fields: Any) -> str:
@@ -87,7 +81,7 @@ class Cloud:
         fields = {
             "display_name": "linnerud",
             "artifact_uri": self.constant(1) if uri is None else uri,
-            "container_spec": {"image_uri": IMAGE},
+            "container_spec": {"image_uri": CONSTANT},
             **(model or {}),
         }
         body = {"parent": self.parent, "model": fields, **request}

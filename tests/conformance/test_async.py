@@ -15,7 +15,8 @@ from google.api_core.future import async_future
 from google.auth.aio.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1
 
-from tests.conformance.conftest import IMAGE, MACHINE, ROW, Cloud
+from tests.conformance.conftest import MACHINE, ROW, Cloud
+from tests.conftest import CONSTANT
 
 
 @asynccontextmanager
@@ -53,7 +54,7 @@ async def _flow(parent: str, url: str, artifact: str) -> None:
                 model={
                     "display_name": "x",
                     "artifact_uri": artifact,
-                    "container_spec": {"image_uri": IMAGE},
+                    "container_spec": {"image_uri": CONSTANT},
                 },
             ),
         )

@@ -16,7 +16,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from tests.conformance.conftest import IMAGE, Cloud
+from tests.conformance.conftest import Cloud
 from tests.conformance.expected_state import Endpoint, ExpectedState
 from tests.conformance.strategies import (
     aliases,
@@ -35,7 +35,7 @@ from tests.conformance.strategies import (
     splits,
     versions,
 )
-from tests.conftest import Sandbox
+from tests.conftest import CONSTANT, Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
 
 NUMBERS = itertools.count(1)
@@ -251,7 +251,7 @@ class Calls(RuleBasedStateMachine):
         request["model"] = {
             "display_name": "x",
             "artifact_uri": self.artifact,
-            "container_spec": {"image_uri": IMAGE},
+            "container_spec": {"image_uri": CONSTANT},
             "version_aliases": new,
         }
         allowed = self.expected.upload(name, parent, new)

@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from tests.conformance.conftest import IMAGE, Cloud, done, refused
+from tests.conformance.conftest import Cloud, done, refused
+from tests.conftest import CONSTANT
 
 INVALID, PRECONDITION = "INVALID_ARGUMENT", "FAILED_PRECONDITION"
 
@@ -77,7 +78,7 @@ def test_upload_is_refused(
         "model": {
             "display_name": "x",
             "artifact_uri": "gs://any/where",
-            "container_spec": {"image_uri": IMAGE},
+            "container_spec": {"image_uri": CONSTANT},
             **fields,
         },
         **request_fields,

@@ -6,7 +6,8 @@ import pytest
 from google.api_core import exceptions
 from google.cloud import aiplatform
 
-from tests.conformance.conftest import IMAGE, ROW, Cloud
+from tests.conformance.conftest import ROW, Cloud
+from tests.conftest import CONSTANT
 
 pytestmark = pytest.mark.usefixtures("sdk")
 
@@ -18,7 +19,7 @@ def register(cloud: Cloud, value: float, model_id: str, **more: Any) -> aiplatfo
     return aiplatform.Model.upload(
         display_name=model_id,
         artifact_uri=cloud.constant(value),
-        serving_container_image_uri=IMAGE,
+        serving_container_image_uri=CONSTANT,
         **name,
         **more,
     )

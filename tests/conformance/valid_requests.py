@@ -2,14 +2,14 @@
 
 from typing import Any
 
-from tests.conformance.conftest import IMAGE
+from tests.conftest import CONSTANT
 
 _ENDPOINT = {"displayName": "x", "description": "d", "labels": {"a": "b"}}
 _MODEL = {
     "displayName": "x",
     "labels": {"a": "b"},
     "artifactUri": "gs://titleholder-local-titleholder/conformance/constant-1",
-    "containerSpec": {"imageUri": IMAGE},
+    "containerSpec": {"imageUri": CONSTANT},
     "versionAliases": ["aa"],
 }
 _DEPLOYED = {

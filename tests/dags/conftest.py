@@ -12,7 +12,6 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -22,7 +21,6 @@ from google.cloud import aiplatform_v1 as v1
 from google.cloud import bigquery, storage
 from google.protobuf.field_mask_pb2 import FieldMask
 from kfp import compiler
-from sklearn.dummy import DummyRegressor
 
 from sandbox.replay.clock import SandboxClock
 from sandbox.services import airflow as sandbox_airflow
@@ -160,9 +158,7 @@ def google(sandbox: Sandbox) -> Google:
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
     ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
-    file = io.BytesIO()
-    joblib.dump(DummyRegressor().fit([[0.0]], [1.0]), file)
-    bucket.blob("tests/constant/model.joblib").upload_from_string(file.getvalue())
+    bucket.blob("tests/constant/constant.json").upload_from_string("1.0")
     artifact = f"gs://{bucket.name}/tests/constant"
     return Google(env["VERTEX_AI_EMULATOR_HOST"], place, artifact)
 

@@ -132,6 +132,7 @@ def trial(
             joblib.dump(estimator, file)
             folder = f"pipelines/{made.name}/{name}"
             bucket.blob(f"{folder}/model.joblib").upload_from_string(file.getvalue())
+            bucket.blob(f"{folder}/constant.json").upload_from_string("0")
             digest = hashlib.sha256(file.getvalue()).hexdigest()
             clock.move(end)
             candidate = CandidateModel(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)

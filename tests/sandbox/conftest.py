@@ -25,18 +25,17 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.app import PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
-from tests.conftest import REPOSITORY
+from tests.conftest import CONSTANT, IMAGES
 from tests.faults import Faults
 
 PROJECT = "demo"
-IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
-IMAGES = REPOSITORY / "tests" / "containers" / "images.yaml"
-CONSTANT = "sandbox.test/constant:1"
-"""An image whose server predicts the artifact's `constant.json`, and starts at once."""
+SKLEARN = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
+"""An image that serves what `Storage.put_model` uploads."""
 MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 
 
 _locations = itertools.count(1)
+_endpoints = itertools.count(1)
 
 
 class ManualClock:
@@ -67,6 +66,10 @@ class Storage:
 
     def put(self, name: str, content: bytes) -> None:
         self._client.bucket(self.bucket).blob(name).upload_from_string(content)
+
+    def copies(self) -> list[Any]:
+        """The files of all models as Vertex AI copied them."""
+        return list(self._client.list_blobs(f"{PROJECT}-vertex-ai"))
 
     def put_model(self, folder: str, model: Any) -> str:
         """Upload `model`, and return its artifact URI."""
@@ -107,6 +110,7 @@ class Vertex:
         durations: Durations | None = None,
         bigquery_host: str = "",
         faults: bool = False,
+        **options: Any,
     ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
         self.clock = ManualClock()
@@ -119,6 +123,7 @@ class Vertex:
             bigquery_host=bigquery_host,
             faults=faults,
             images=IMAGES,
+            **options,
         )
         self._thread: threading.Thread | None = None
         self.start()
@@ -174,6 +179,15 @@ class Vertex:
         return self.finish(
             self.models.upload_model(request={"parent": self.parent, "model": model, **request})
         )
+
+    def deployed(self, artifact_uri: str, image: str = CONSTANT, **spec: Any) -> str:
+        """The name of a new endpoint, on which the model receives all traffic as `1`; `spec` are
+        fields of its container."""
+        endpoint = self.endpoint(f"e{next(_endpoints)}").name
+        fields = {"container_spec": {"image_uri": image, **spec}}
+        model = self.upload(artifact_uri, model=fields).model
+        self.finish(self.deploy(endpoint, model, {"0": 100}, id="1"))
+        return str(endpoint)
 
     def deploy(self, endpoint: str, model: str, split: dict[str, int], **fields: Any) -> Any:
         """Start to deploy a model."""

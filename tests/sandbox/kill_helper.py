@@ -11,7 +11,7 @@ from pathlib import Path
 
 import httpx
 
-from tests.conftest import REPOSITORY
+from tests.conftest import IMAGES, REPOSITORY
 from tests.sandbox.conftest import PROJECT
 
 # Imports the modules of the server once, and forks a server for each line with its arguments: this
@@ -38,7 +38,7 @@ class KillableServer:
         self.url = f"http://127.0.0.1:{port}"
         times = [f"--{what}-seconds=0.02" for what in ("deploy", "undeploy", "other")]
         location = ["--port", port, "--home", str(home), "--project", PROJECT]
-        self._arguments = [*location, *times, *arguments]
+        self._arguments = [*location, *times, "--images", str(IMAGES), *arguments]
         self._environment = {**os.environ, "STORAGE_EMULATOR_HOST": storage_host}
         self._fork_server = self._popen("-c", FORK_SERVER) if forked else None
         self._process: subprocess.Popen[str] | None = None

@@ -8,9 +8,10 @@ DELETE  /sandbox/calls      clear the record
 GET     /sandbox/traffic    every traffic split since the start, oldest first; ?endpoint=
 DELETE  /sandbox/traffic    clear the record
 POST    /sandbox/snapshots  copy a location to another one (snapshots.py)
+DELETE  /sandbox/containers stop all containers; each starts again at its model's next request
 """
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import asdict
 from fnmatch import fnmatchcase
 from typing import Any
@@ -35,11 +36,13 @@ class Admin:
         traffic: TrafficHistory,
         snapshots: Snapshots,
         methods: Collection[str],
+        stop_containers: Callable[[], None],
     ) -> None:
         self._registry = registry
         self._traffic = traffic
         self._snapshots = snapshots
         self._methods = methods
+        self._stop_containers = stop_containers
 
     async def respond(self, request: Request, body: bytes) -> dict[str, Any]:
         """The JSON object to return; raises InvalidArgument, NotFound for any other path."""
@@ -66,12 +69,14 @@ class Admin:
                 return {"traffic": await run_in_threadpool(self._traffic.list, endpoint)}
             case "DELETE", "traffic":
                 await run_in_threadpool(self._traffic.clear)
+            case "DELETE", "containers":
+                await run_in_threadpool(self._stop_containers)
             case "POST", "snapshots":
                 await run_in_threadpool(self._snapshots.create, parse_json(body))
             case method, path:
                 raise NotFound(
-                    f"There is no {method} /sandbox/{path}; there are faults, calls, traffic and "
-                    "snapshots."
+                    f"There is no {method} /sandbox/{path}; there are faults, calls, traffic, "
+                    "snapshots and containers."
                 )
         return {}
 

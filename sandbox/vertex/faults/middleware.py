@@ -1,7 +1,7 @@
 """ASGI middleware around the whole server that applies faults."""
 
 import asyncio
-from collections.abc import Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from typing import Any, Final
 from urllib.parse import parse_qsl
 
@@ -28,13 +28,19 @@ class FaultMiddleware:
     """Passes calls on, applies the armed faults, and serves /sandbox/..."""
 
     def __init__(
-        self, app: ASGIApp, names: Names, traffic: TrafficHistory, snapshots: Snapshots
+        self,
+        app: ASGIApp,
+        names: Names,
+        traffic: TrafficHistory,
+        snapshots: Snapshots,
+        stop_containers: Callable[[], None],
     ) -> None:
         self._app = app
         self._names = names
         self._routes = google_routes()
         self._registry = FaultRegistry()
-        self._admin = Admin(self._registry, traffic, snapshots, self._routes.methods())
+        methods = self._routes.methods()
+        self._admin = Admin(self._registry, traffic, snapshots, methods, stop_containers)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one HTTP request; pass on any other ASGI scope."""

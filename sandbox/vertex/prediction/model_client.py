@@ -1,5 +1,6 @@
 """Sends requests to the replicas of a deployed model."""
 
+import io
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -48,7 +49,7 @@ class ModelClient:
             try:
                 async with session.post(
                     address + path,
-                    data=body,
+                    data=io.BytesIO(body),
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=seconds),
                     allow_redirects=False,

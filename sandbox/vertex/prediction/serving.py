@@ -69,6 +69,7 @@ class Serving:
         self._tables: dict[str, _Table] = {}
         # The version is part of the key: an id can be reused for another model.
         self._deployments: dict[_Key, Deployment] = {}
+        self._deployed: set[_Key] = set()
         self._starting: set[Deployment] = set()
         self._restarting = threading.Lock()
         self._draining: set[threading.Thread] = set()
@@ -113,10 +114,11 @@ class Serving:
     def add(self, endpoint: str, deployed: Any, deployment: Deployment) -> None:
         """Keep the containers of a DeployedModel, before it receives traffic."""
         self._deployments[_key(endpoint, deployed)] = deployment
+        self._deployed.add(_key(endpoint, deployed))
 
     def loaded(self, endpoint: str, deployed: Any) -> bool:
-        """Whether the containers of a DeployedModel run."""
-        return _key(endpoint, deployed) in self._deployments
+        """Whether the containers of a DeployedModel were healthy since this server started."""
+        return _key(endpoint, deployed) in self._deployed
 
     def scale(self, endpoint: str, deployed: Any) -> None:
         """Start or stop replicas of a DeployedModel whose resources changed."""
@@ -126,6 +128,7 @@ class Serving:
 
     def remove(self, endpoint: str, deployed: Any) -> None:
         """Stop the containers of a DeployedModel that was undeployed, after their last response."""
+        self._deployed.discard(_key(endpoint, deployed))
         deployment = self._deployments.pop(_key(endpoint, deployed), None)
         if deployment is None:
             return
@@ -146,10 +149,19 @@ class Serving:
         """Rebuild all tables; call it in the transaction that changes a model."""
         self._store.after_commit(self._tables.clear)
 
-    def close(self) -> None:
-        """Stop all containers."""
-        for deployment in (*self._starting, *self._deployments.values()):
+    def stop_all(self) -> None:
+        """Stop all containers at once. Each starts again at its model's next request, as after a
+        restart of the sandbox."""
+        stopped, self._deployments = self._deployments, {}
+        self._tables.clear()
+        for deployment in stopped.values():
             deployment.kill()
+
+    def close(self) -> None:
+        """Stop all containers, also those that are starting."""
+        for deployment in list(self._starting):
+            deployment.kill()
+        self.stop_all()
         for thread in list(self._draining):
             thread.join()
 
@@ -223,8 +235,7 @@ class Serving:
             shared.display_name,
             deployment,
         )
-        table.targets[deployed.id] = target
-        return target
+        return table.targets.setdefault(deployed.id, target)
 
     def _start_again(self, endpoint: str, deployed: Any, version: Any) -> Deployment:
         # After a restart of the sandbox, a model is started at its first request.

@@ -15,7 +15,7 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
 from sandbox.vertex.endpoints.traffic import check_split
-from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT, google_clients
+from tests.sandbox.conftest import CONSTANT, MACHINE, PROJECT, google_clients
 from tests.sandbox.kill_helper import KillableServer
 from tests.sandbox.vertex.pipelines import samples
 
@@ -96,7 +96,7 @@ class Worker:
         model = {
             "display_name": "m",
             "artifact_uri": self.artifact,
-            "container_spec": {"image_uri": IMAGE},
+            "container_spec": {"image_uri": CONSTANT},
         }
         return self.models.upload_model(request={"parent": LOCATION, "model": model, **request})
 

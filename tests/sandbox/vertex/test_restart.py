@@ -67,11 +67,15 @@ def test_a_model_with_a_broken_file_is_unavailable_after_a_restart(
     endpoint = vertex.endpoint().name
     uri = bucket.put_constant(8)
     vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}, id="1"))
-    bucket.put("constant-8/model.joblib", b"broken")
+    bucket.put("constant-8/constant.json", b"broken")  # not what is served: that is a copy
+    copies = bucket.copies()
+    for copy in copies:
+        copy.upload_from_string(b"broken")
     assert vertex.http.post(f"/v1/{endpoint}:predict", json=BODY).status_code == 200
     vertex.restart()
     with pytest.raises(exceptions.ServiceUnavailable, match="after a restart"):
         vertex.predictions.predict(endpoint=endpoint, instances=BODY["instances"])
     # With the file restored, it serves again.
-    bucket.put_constant(8)
+    for copy in copies:
+        copy.upload_from_string(b"[8, 8]")
     assert vertex.http.post(f"/v1/{endpoint}:predict", json=BODY).status_code == 200

@@ -17,9 +17,9 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform
 
 from sandbox.vertex.__main__ import main
+from tests.conftest import CONSTANT, IMAGES
 
 ROOT = Path(__file__).resolve().parents[3]
-IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 
 
 @pytest.fixture(scope="module")
@@ -33,6 +33,7 @@ def process(
         [
             *(sys.executable, "-m", "sandbox.vertex", "--port", str(port)),
             *("--home", str(tmp_path_factory.mktemp("process")), "--project", "demo"),
+            *("--images", str(IMAGES)),
             *(f"--{kind}-seconds=0" for kind in ("deploy", "undeploy", "other")),
         ],
         cwd=ROOT,
@@ -76,7 +77,7 @@ def test_a_challenger_is_replaced(bucket: Any) -> None:
         display_name="linnerud",
         model_id="linnerud",
         artifact_uri=bucket.put_constant(1),
-        serving_container_image_uri=IMAGE,
+        serving_container_image_uri=CONSTANT,
         version_aliases=["champion"],
     )
     endpoint.deploy(registered, deployed_model_display_name="champion", traffic_percentage=100)
@@ -85,7 +86,7 @@ def test_a_challenger_is_replaced(bucket: Any) -> None:
             parent_model="linnerud",
             is_default_version=False,
             artifact_uri=bucket.put_constant(value),
-            serving_container_image_uri=IMAGE,
+            serving_container_image_uri=CONSTANT,
         )
         (endpoint,) = aiplatform.Endpoint.list(
             filter='display_name="linnerud"', order_by="create_time desc"

@@ -1,6 +1,5 @@
 """The command `titleholder` against the sandbox."""
 
-import io
 import itertools
 import json
 import logging
@@ -14,16 +13,14 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import joblib
 import pytest
 import yaml
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
 from google.cloud import storage
 from google.protobuf.field_mask_pb2 import FieldMask
-from sklearn.dummy import DummyRegressor
 
-from tests.conftest import REPOSITORY, Sandbox
+from tests.conftest import CONSTANT, REPOSITORY, Sandbox
 from tests.faults import Faults
 from tests.titleholder.config.editor import schema_errors
 from titleholder.cli.context import CommandContext
@@ -39,7 +36,6 @@ from titleholder.pipelines.templates import template_version
 from titleholder.reconciler.engine import Converged
 
 NUMBERS = itertools.count(1)
-IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 FIRST = datetime(2026, 9, 7, 3, tzinfo=UTC)
 WEEK = timedelta(days=7)
 
@@ -76,21 +72,19 @@ def run_of(name: str, week: int) -> TrainingRun:
 @pytest.fixture(scope="module")
 def artifact(sandbox: Sandbox) -> str:
     env = sandbox.env
-    file = io.BytesIO()
-    joblib.dump(DummyRegressor().fit([[0.0]], [1.0]), file)
     bucket = storage.Client(
         project=env["GOOGLE_CLOUD_PROJECT"],
         credentials=AnonymousCredentials(),
         client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
     ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
-    bucket.blob("tests/cli/model.joblib").upload_from_string(file.getvalue())
+    bucket.blob("tests/cli/constant.json").upload_from_string("1.0")
     return f"gs://{bucket.name}/tests/cli"
 
 
 def deploy(name: str, folder: Path, artifact: str, week: int) -> None:
     """Deploy a candidate, as the weekly run of that week does."""
     config = load_model(folder / f"{name}.yaml")
-    candidate = CandidateModel(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
+    candidate = CandidateModel(artifact, CONSTANT, "1.6.1", 90.0 + week, "0" * 64)
     intent = deploy_candidate(config, run_of(name, week), candidate, "fresh")
     assert isinstance(CommandContext.of(config, os.environ).engine().run(intent), Converged)
 

@@ -14,7 +14,7 @@ from google.auth.credentials import AnonymousCredentials
 
 from sandbox.vertex.app import PROJECT_NUMBER
 from tests.faults import Faults
-from tests.sandbox.conftest import IMAGE, Storage, Vertex
+from tests.sandbox.conftest import CONSTANT, Storage, Vertex
 from tests.sandbox.conftest import bucket as bucket
 from titleholder.config.model import ModelConfig
 from titleholder.data_intervals import Interval
@@ -92,7 +92,7 @@ class ModelUnderTest:
         """The intent of the training run on that week."""
         end = FIRST + week * WEEK
         run = TrainingRun("m1", Interval(end - WEEK, end), generation)
-        candidate = CandidateModel(self.artifact, IMAGE, "1.6.1", 90.0, "0" * 64)
+        candidate = CandidateModel(self.artifact, CONSTANT, "1.6.1", 90.0, "0" * 64)
         return deploy_candidate(self.config(**rollout), run, candidate, "fresh")
 
     def engine(self, pause: Callable[[float], None] | None = None, **rollout: Any) -> Reconciler:

@@ -8,7 +8,7 @@ from typing import Any
 
 from google.api_core import exceptions
 
-from tests.sandbox.conftest import IMAGE, MACHINE
+from tests.sandbox.conftest import CONSTANT, MACHINE
 from tests.titleholder.reconciler.conftest import ModelUnderTest, id_of_week
 
 UNMANAGED = ("7", "8", "9999999999")
@@ -189,7 +189,7 @@ class ManualEdits:
         fields = {
             "display_name": model,
             "artifact_uri": self.m1.artifact,
-            "container_spec": {"image_uri": IMAGE},
+            "container_spec": {"image_uri": CONSTANT},
             "version_aliases": [alias],
         }
         self._vertex.models.upload_model(request={"parent": parent, "model": fields, **where})

@@ -12,6 +12,7 @@ from google.cloud.aiplatform_v1.types import PipelineJob
 from google.protobuf import json_format
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
+from sandbox.containers.catalog import Catalog
 from sandbox.vertex.http.errors import InvalidArgument, NotFound
 from sandbox.vertex.pipelines.spec.messages import Spec, SpecError
 from sandbox.vertex.pipelines.spec.unsupported import check
@@ -97,11 +98,11 @@ def content_of(job: PipelineJob) -> dict[str, Any]:
     return content
 
 
-def parse_spec(content: dict[str, Any]) -> Spec:
+def parse_spec(content: dict[str, Any], catalog: Catalog) -> Spec:
     """The parsed and checked spec. Raises InvalidArgument with the reason."""
     try:
         spec = Spec(content)
-        check(spec)
+        check(spec, catalog)
     except SpecError as error:
         raise InvalidArgument(f"{error}.") from None
     return spec

@@ -9,6 +9,7 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 from google.cloud.aiplatform_v1.types import PipelineFailurePolicy, PipelineJob, PipelineState
 
+from sandbox.containers.catalog import Catalog
 from sandbox.vertex.context import Context
 from sandbox.vertex.http.errors import AlreadyExists, FailedPrecondition, InvalidArgument
 from sandbox.vertex.pipelines.api import requests
@@ -25,16 +26,21 @@ class PipelineService:
     """Methods of google/cloud/aiplatform/v1/pipeline_service.proto on jobs."""
 
     def __init__(
-        self, context: Context, home: Path, failing_tasks: Callable[[], Collection[str]] = tuple
+        self,
+        context: Context,
+        home: Path,
+        catalog: Catalog,
+        failing_tasks: Callable[[], Collection[str]] = tuple,
     ) -> None:
-        """`home` is the folder of the jobs' logs and files.
+        """`home` is the folder of the jobs' logs and files, `catalog` has the images of steps.
 
         `failing_tasks` is called for each new job; its tasks of these names will fail.
         """
         self._context = context
         self._failing_tasks = failing_tasks
+        self._catalog = catalog
         self._metadata = Metadata(context.store)
-        self._registry = JobRegistry(context, self._metadata, home)
+        self._registry = JobRegistry(context, self._metadata, home, catalog.file)
 
     def create_pipeline_job(self, request: Any) -> Any:
         """Check a job and submit it; its state is PENDING, or QUEUED while other jobs run.
@@ -48,7 +54,7 @@ class PipelineService:
         template = request.pipeline_job
         requests.check_job(template)
         content = requests.content_of(template)
-        spec = requests.parse_spec(content)
+        spec = requests.parse_spec(content, self._catalog)
         parameters = requests.runtime_parameters(spec, template)
         artifacts = requests.input_artifacts(
             spec, template, lambda artifact_id: self._metadata.get(parent, artifact_id)

@@ -12,8 +12,10 @@ from typing import Any, TypeAlias
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
+from sandbox.containers.catalog import Catalog, UnknownImage, is_plain_python
+from sandbox.containers.environments import EnvironmentFailed
 from sandbox.vertex.pipelines.execution import component_main
-from sandbox.vertex.pipelines.execution.environment import EnvironmentFailed, interpreter_for
+from sandbox.vertex.pipelines.execution.environment import interpreter_for
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
 from sandbox.vertex.pipelines.execution.outputs import BadOutput, declared, read_outputs
 from sandbox.vertex.pipelines.execution.resolve import Outcome
@@ -37,11 +39,18 @@ class ComponentRunner:
     """Runs components of one job, each in a slot of the server. Called from several threads."""
 
     def __init__(
-        self, job: Job, folder: Path, environments: Path, mount: Mount, channel: Channel
+        self,
+        job: Job,
+        folder: Path,
+        environments: Path,
+        catalog: Catalog,
+        mount: Mount,
+        channel: Channel,
     ) -> None:
         self._job = job
         self._folder = folder
         self._environments = environments
+        self._catalog = catalog
         self._mount = mount
         self._channel = channel
         self._stopping = threading.Event()
@@ -63,7 +72,7 @@ class ComponentRunner:
                 return Outcome("FAILED", error=Problem(9, message))
             try:
                 return self._run(event, component, container, inputs)
-            except (EnvironmentFailed, StorageError, BadOutput) as error:
+            except (EnvironmentFailed, UnknownImage, StorageError, BadOutput) as error:
                 return Outcome("FAILED", error=Problem(9, f"{error}."))
 
     def must_fail(self, unique_name: str) -> bool:
@@ -107,7 +116,7 @@ class ComponentRunner:
         self, event: TaskEvent, component: ir.ComponentSpec, container: Container, inputs: Inputs
     ) -> Outcome:
         lightweight = command.read(container.command, container.args)
-        python = interpreter_for(lightweight, self._environments)
+        python = interpreter_for(lightweight, container.image, self._catalog, self._environments)
         label = event.unique_name
         for artifacts in artifacts_of(inputs).values():
             for artifact in artifacts:
@@ -138,7 +147,7 @@ class ComponentRunner:
             process = self._start(
                 [python, component_main.__file__, *arguments, lightweight.function],
                 cwd=work,
-                env=self._environment(container),
+                env=self._environment(container, python),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -158,14 +167,17 @@ class ComponentRunner:
             return Outcome("FAILED", error=Problem(9, message))
         return Outcome("SUCCEEDED", read_outputs(component, outputs))
 
-    def _environment(self, container: Container) -> dict[str, str]:
-        fixed = {
+    def _environment(self, container: Container, python: str) -> dict[str, str]:
+        found = {
+            **os.environ,
             "PYTHONUNBUFFERED": "1",
             "VERTEX_AI_PIPELINES_RUN_LABELS": json.dumps(self._job.labels),
         }
-        return {**os.environ, **fixed} | {
-            variable.name: variable.value for variable in container.env
-        }
+        if not is_plain_python(container.image):
+            image = self._catalog.find(container.image)
+            found |= {"PATH": f"{Path(python).parent}:{found.get('PATH', os.defpath)}"}
+            found |= {"PYTHONPATH": image.path, **image.environment}
+        return found | {variable.name: variable.value for variable in container.env}
 
 
 def _file_name(label: str) -> str:

@@ -11,6 +11,7 @@ import sys
 from pathlib import Path
 from typing import NoReturn
 
+from sandbox.containers.catalog import Catalog
 from sandbox.vertex.pipelines.execution.component import ComponentRunner
 from sandbox.vertex.pipelines.execution.dag_executor import DagExecutor
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
@@ -20,6 +21,9 @@ from sandbox.vertex.pipelines.protocol.channel import Channel
 from sandbox.vertex.pipelines.protocol.events import Problem, RunEvent
 from sandbox.vertex.pipelines.protocol.job import Job
 from sandbox.vertex.pipelines.spec.messages import Spec
+
+IMAGES = "TITLEHOLDER_PIPELINE_IMAGES"
+"""The variable with the file of further images (containers/catalog.py); it may be missing."""
 
 
 def main() -> None:
@@ -41,7 +45,8 @@ def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
     mount = Mount(folder / "gcs", job.project)
     mount.check_bucket(job.root)
     environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
-    components = ComponentRunner(job, folder, environments, mount, channel)
+    catalog = Catalog(Path(images) if (images := os.environ.get(IMAGES)) else None)
+    components = ComponentRunner(job, folder, environments, catalog, mount, channel)
 
     def on_cancel(*_: object) -> NoReturn:
         # The components received the signal, too, and may need time to end.

@@ -25,8 +25,9 @@ _State: Any = PipelineState
 class JobRegistry:
     """Pipeline jobs in the store, and the processes that run them. Thread-safe."""
 
-    def __init__(self, context: Context, metadata: Metadata, home: Path) -> None:
-        """`home` contains a folder for each job (LOCATION/JOB) with its logs.
+    def __init__(self, context: Context, metadata: Metadata, home: Path, images: Path) -> None:
+        """`home` contains a folder for each job (LOCATION/JOB) with its logs, `images` is the file
+        of further images, which may be missing.
 
         Of the jobs that a previous server left, those that were waiting are submitted again, and
         those that were running have failed.
@@ -40,7 +41,9 @@ class JobRegistry:
         listener = Listener(
             self._on_ready, self._on_start, self._on_event, self._on_question, self._on_exit
         )
-        self._supervisor = Supervisor(listener, self._home / "environments", context.names.project)
+        self._supervisor = Supervisor(
+            listener, self._home / "environments", context.names.project, images.resolve()
+        )
         self._recover()
 
     def get(self, name: str) -> Any:

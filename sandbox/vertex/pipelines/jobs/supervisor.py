@@ -51,11 +51,17 @@ class Supervisor:
     """Runs jobs, each given by its name and a folder with its `protocol.job.Job`."""
 
     def __init__(
-        self, listener: Listener, environments: Path, project: str, at_once: int = 2
+        self,
+        listener: Listener,
+        environments: Path,
+        project: str,
+        images: Path,
+        at_once: int = 2,
     ) -> None:
         self._listener = listener
         self._environments = environments
         self._project = project
+        self._images = images
         self._at_once = at_once
         self._slots = Slots()
         self._lock = threading.Lock()
@@ -125,6 +131,7 @@ class Supervisor:
             # Set in the compiled command, too: kfp then imports only what a run needs.
             "_KFP_RUNTIME": "true",
             "TITLEHOLDER_PIPELINE_ENVIRONMENTS": str(self._environments),
+            **({"TITLEHOLDER_PIPELINE_IMAGES": str(self._images)} if self._images.exists() else {}),
         }
         with self._lock, (folder / LOG).open("ab") as log:
             if self._closed or not self._listener.on_start(name):

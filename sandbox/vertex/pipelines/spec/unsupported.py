@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
+from sandbox.containers.catalog import Catalog, UnknownImage, is_plain_python
 from sandbox.vertex.pipelines.spec import command, condition
 from sandbox.vertex.pipelines.spec.messages import Spec, SpecError, upstream
 from sandbox.vertex.pipelines.spec.placeholders import unknown_placeholders
@@ -16,8 +17,9 @@ SELECTOR = re.compile(r"""parseJson\(string_value\)\[(['"])(?P<key>.+)\1\]""")
 _FILE = re.compile(r"\w[\w. -]*")
 
 
-def check(spec: Spec) -> None:
-    """Raise SpecError for an invalid spec, and for features that the sandbox does not have."""
+def check(spec: Spec, catalog: Catalog) -> None:
+    """Raise SpecError for an invalid spec, for features that the sandbox does not have, and for
+    images that are not in its catalog."""
     if spec.pipeline.schema_version != "2.1.0":
         raise SpecError(
             f"pipelineSpec has schemaVersion {spec.pipeline.schema_version!r} and the sandbox "
@@ -37,14 +39,18 @@ def check(spec: Spec) -> None:
     _check_depth(spec)
     for name, task in spec.tasks():
         component = spec.component_of(task)
-        for problem in _problems(spec, name, task, component):
+        for problem in _problems(spec, name, task, component, catalog):
             raise SpecError(f"task {name!r} {problem}")
         if component.HasField("dag"):
             _check_order(component.dag.tasks)
 
 
 def _problems(
-    spec: Spec, name: str, task: ir.PipelineTaskSpec, component: ir.ComponentSpec
+    spec: Spec,
+    name: str,
+    task: ir.PipelineTaskSpec,
+    component: ir.ComponentSpec,
+    catalog: Catalog,
 ) -> Iterator[str]:
     outputs = component.output_definitions
     for path in (name, *outputs.parameters, *outputs.artifacts):
@@ -79,10 +85,10 @@ def _problems(
         if task.retry_policy.max_retry_count:
             yield "retries a whole pipeline (set_retry), which the sandbox does not have"
         return
-    yield from _executor_problems(spec, component)
+    yield from _executor_problems(spec, component, catalog)
 
 
-def _executor_problems(spec: Spec, component: ir.ComponentSpec) -> Iterator[str]:
+def _executor_problems(spec: Spec, component: ir.ComponentSpec, catalog: Catalog) -> Iterator[str]:
     executor = spec.executor_of(component)
     match executor.WhichOneof("spec"):
         case "container":
@@ -94,6 +100,11 @@ def _executor_problems(spec: Spec, component: ir.ComponentSpec) -> Iterator[str]
                     f"is a container component of image {container.image!r} ({error}); the "
                     "sandbox runs lightweight Python components (@dsl.component) only"
                 )
+            if not is_plain_python(container.image):
+                try:
+                    catalog.find(container.image)
+                except UnknownImage as error:
+                    yield f"cannot run: {error}"
             if container.HasField("lifecycle"):
                 yield "has a lifecycle hook, which the sandbox does not have"
         case "importer":

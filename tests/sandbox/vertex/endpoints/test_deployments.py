@@ -4,6 +4,7 @@ import random
 import socket
 import threading
 from collections import Counter
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,8 @@ from sklearn.linear_model import LinearRegression
 
 from sandbox.vertex.endpoints.traffic import check_split
 from sandbox.vertex.http.errors import FailedPrecondition
-from sandbox.vertex.prediction.artifacts import Artifacts
+from sandbox.vertex.prediction.model_copies import ModelCopies
+from sandbox.vertex.store import Store
 
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu"
 
@@ -110,11 +112,10 @@ def test_deploy_needs_an_endpoint_and_a_model(vertex: Any, pair: Any) -> None:
         vertex.deploy(endpoint, "linnerud", {})
 
 
-def test_deploy_needs_an_artifact(vertex: Any) -> None:
-    endpoint, model = vertex.endpoint().name, vertex.upload("").model
-    with pytest.raises(exceptions.BadRequest, match="no artifact") as refused:
-        vertex.deploy(endpoint, model, {})
-    assert status_of(refused.value) == "FAILED_PRECONDITION"
+def test_a_server_may_need_no_artifact(vertex: Any) -> None:
+    endpoint = vertex.deployed("", env=[{"name": "BEHAVIOUR", "value": "echo"}])
+    (deployed,) = vertex.endpoints.get_endpoint(name=endpoint).deployed_models
+    assert deployed.id == "1"
 
 
 @pytest.mark.parametrize(
@@ -180,12 +181,13 @@ def _cannot_predict(bucket: Any) -> str:
 @pytest.mark.parametrize(
     ("artifact", "image", "cause"),
     [
-        (_no_file, f"{IMAGE}.1-6:latest", "no model.joblib"),
+        (_no_file, f"{IMAGE}.1-6:latest", "no files under"),
         (_not_a_model, f"{IMAGE}.1-6:latest", "cannot be loaded"),
         (_other_version, f"{IMAGE}.1-6:latest", "InconsistentVersionWarning"),
         (_cannot_predict, f"{IMAGE}.1-6:latest", "cannot predict"),
-        (_no_file, f"{IMAGE}.1-5:latest", "scikit-learn 1.5"),
-        (_no_file, "us-docker.pkg.dev/own/image:latest", "only the image sklearn-cpu"),
+        (_no_file, "us-docker.pkg.dev/own/image:latest", "does not know the image"),
+        (_no_file, "sandbox.test/no-server:1", "no server"),
+        (_no_file, "sandbox.test/no-command:1", "not-a-program"),
     ],
 )
 def test_a_model_that_cannot_be_loaded_changes_nothing(
@@ -205,11 +207,15 @@ def test_a_model_that_cannot_be_loaded_changes_nothing(
     assert operation.metadata.deployment_stage == types.DeploymentStage.FAILED_TO_DEPLOY
 
 
-def test_a_deploy_without_storage_fails_soon() -> None:
+def test_an_upload_without_storage_fails_soon(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         unused = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    with pytest.raises(FailedPrecondition, match="cannot be read"):
-        Artifacts(unused, "demo").load("gs://artifacts/any", f"{IMAGE}.1-6:latest")
+    store = Store(tmp_path / "store")
+    try:
+        with pytest.raises(FailedPrecondition, match="cannot be copied"):
+            ModelCopies(store, unused, "demo").copy("gs://artifacts/any")
+    finally:
+        store.close()
 
 
 def test_one_deploy_or_undeploy_at_a_time(vertex: Any, pair: Any) -> None:
@@ -261,7 +267,9 @@ def test_concurrent_calls_keep_the_split_valid(own_vertex: Any, bucket: Any) -> 
     for caller in callers:
         caller.start()
     try:
-        for _ in range(100):
+        for step in range(5000):
+            if step > 100 and outcomes["done"] > 5:
+                break
             vertex.clock.advance(1)
             now = vertex.endpoints.get_endpoint(name=endpoint)
             ids = [deployed.id for deployed in now.deployed_models]

@@ -62,7 +62,7 @@ def test_an_empty_body_needs_no_content_type(vertex: Any) -> None:
         assert vertex.http.post(path, content=b"", headers=headers).status_code == 404
 
 
-def test_other_paths_need_no_content_type(vertex: Any, pair: Any) -> None:
+def test_other_paths_need_no_content_type(vertex: Any) -> None:
     """With curl's default type; raw prediction accepts any type that the container does."""
     clock = {"content": b'{"now": "2026-10-05T03:00:00Z"}', "headers": {"Content-Type": FORM}}
     try:
@@ -70,7 +70,11 @@ def test_other_paths_need_no_content_type(vertex: Any, pair: Any) -> None:
     finally:
         vertex.http.delete("/sandbox/clock")
     raw = {"content": b"\xff\xd8", "headers": {"Content-Type": "image/jpeg"}}
-    assert vertex.http.post(f"/v1/{pair[0]}:rawPredict", **raw).status_code == 501
+    endpoint = vertex.deployed("", env=[{"name": "BEHAVIOUR", "value": "echo"}])
+    response = vertex.http.post(f"/v1/{endpoint}:rawPredict", **raw)
+    assert response.json()[1:] == ["image/jpeg", "\xff\xd8"]
+    raw["headers"] = {"Content-Type": "text/plain"}
+    assert vertex.http.post(f"/v1/{endpoint}:rawPredict", **raw).status_code == 400
 
 
 @pytest.mark.parametrize(

@@ -82,7 +82,7 @@ def test_other_api_versions_are_refused(vertex: Any, version: str) -> None:
     ("http_method", "path", "method"),
     [
         ("POST", "endpoints/e:explain", "explain"),
-        ("POST", "endpoints/e:rawPredict", "raw_predict"),
+        ("POST", "endpoints/e:directPredict", "direct_predict"),
         ("POST", "endpoints/e:mutateDeployedModel", "mutate_deployed_model"),
         ("POST", "models/m:export", "export_model"),
         ("GET", "trainingPipelines", "list_training_pipelines"),

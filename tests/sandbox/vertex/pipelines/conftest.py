@@ -19,6 +19,7 @@ from google.cloud.aiplatform.pipeline_jobs import _set_enable_caching_value
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
+from sandbox.containers.catalog import Catalog
 from sandbox.services.processes import started_at
 from sandbox.vertex.clock import utc_now
 from sandbox.vertex.context import Context
@@ -159,7 +160,7 @@ def bench(
     """A running service for all tests of a file."""
     home = tmp_path_factory.mktemp("vertex")
     store = Store(home / "vertex.sqlite")
-    service = PipelineService(context(store), home / "pipelines")
+    service = PipelineService(context(store), home / "pipelines", Catalog())
     yield Bench(service, home / "pipelines")
     service.close()
     store.close()

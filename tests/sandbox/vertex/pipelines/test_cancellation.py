@@ -11,6 +11,7 @@ import pytest
 from google.cloud import storage
 from google.cloud.aiplatform_v1 import types
 
+from sandbox.containers.catalog import Catalog
 from sandbox.vertex.http.errors import FailedPrecondition, NotFound
 from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
@@ -107,7 +108,7 @@ def home(cloud_storage: storage.Client, tmp_path: Path) -> Path:
 
 def open_at(home: Path) -> tuple[Bench, Store]:
     store = Store(home / "vertex.sqlite")
-    return Bench(PipelineService(context(store), home), home), store
+    return Bench(PipelineService(context(store), home, Catalog()), home), store
 
 
 def test_jobs_after_a_server_stops(home: Path, tmp_path: Path) -> None:
@@ -132,11 +133,12 @@ SERVER = """
 import sys, time
 from pathlib import Path
 from google.cloud.aiplatform_v1 import types
+from sandbox.containers.catalog import Catalog
 from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.vertex.pipelines.conftest import context
 home = Path(sys.argv[1])
-service = PipelineService(context(Store(home / "vertex.sqlite")), home)
+service = PipelineService(context(Store(home / "vertex.sqlite")), home, Catalog())
 service.create_pipeline_job(types.CreatePipelineJobRequest.from_json(sys.stdin.read()))
 time.sleep(60)
 """

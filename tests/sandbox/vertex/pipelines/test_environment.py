@@ -1,5 +1,6 @@
 """packages_to_install never change the sandbox's environment."""
 
+import sysconfig
 import zipfile
 from importlib import metadata
 from pathlib import Path
@@ -14,6 +15,7 @@ from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import Bench, task
 
 State = types.PipelineState
+SITE = Path(sysconfig.get_path("purelib"))
 
 
 @pytest.fixture
@@ -83,8 +85,8 @@ def test_missing() -> None:
         "google-cloud-storage @ https://example.org/x.whl",
         "./a/path",
     ]
-    assert missing(satisfied + unsatisfied) == unsatisfied
-    assert missing(["coverage[nothing]", "nowhere[x]"])[-1:] == ["nowhere[x]"]
+    assert missing(satisfied + unsatisfied, SITE) == unsatisfied
+    assert missing(["coverage[nothing]", "nowhere[x]"], SITE)[-1:] == ["nowhere[x]"]
 
 
 def test_a_compiled_command_is_parsed() -> None:

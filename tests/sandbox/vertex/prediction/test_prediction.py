@@ -12,6 +12,8 @@ from scipy.stats import binom
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
+from tests.sandbox.conftest import SKLEARN
+
 ROW = [86.6, 91.4, 50]
 HEADERS = {"Content-Type": "application/json"}
 
@@ -109,6 +111,13 @@ def test_invalid_predict_requests(vertex: Any, pair: Any, body: str) -> None:
     assert error_of(response) == (400, "INVALID_ARGUMENT")
 
 
+@pytest.fixture(scope="module")
+def linear(_shared_vertex: Any, bucket: Any) -> Any:
+    """A server, and an endpoint with a scikit-learn model of three features."""
+    model = LinearRegression().fit(np.eye(3), np.eye(3))
+    return _shared_vertex, _shared_vertex.deployed(bucket.put_model("linear", model), SKLEARN)
+
+
 @pytest.mark.parametrize(
     "instances",
     [
@@ -127,9 +136,10 @@ def test_invalid_predict_requests(vertex: Any, pair: Any, body: str) -> None:
         ["abc"],
     ],
 )
-def test_instances_that_the_model_refuses(vertex: Any, pair: Any, instances: Any) -> None:
+def test_instances_that_the_model_refuses(linear: Any, instances: Any) -> None:
+    vertex, endpoint = linear
     body = json.dumps({"instances": instances}).replace("Infinity", "1e400")
-    response = predict(vertex, pair[0], body)
+    response = predict(vertex, endpoint, body)
     assert error_of(response) == (400, "FAILED_PRECONDITION")
     message = response.json()["error"]["message"]
     assert message.startswith("Prediction failed: Exception during sklearn prediction: ")
@@ -154,8 +164,7 @@ def test_parameters_and_labels_are_accepted(vertex: Any, pair: Any) -> None:
 def test_class_names_are_returned(vertex: Any, bucket: Any) -> None:
     forest = RandomForestClassifier(2).fit([[0.0], [1.0]] * 5, ["no", "yes"] * 5)
     uri = bucket.put_model("forest", forest)
-    endpoint = vertex.endpoint().name
-    vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
+    endpoint = vertex.deployed(uri, SKLEARN)
     response = predict(vertex, endpoint, {"instances": [[0.0], [1.0]]})
     assert response.json()["predictions"] == ["no", "yes"]
 
@@ -164,18 +173,16 @@ def test_a_nan_prediction_is_an_error(vertex: Any, bucket: Any) -> None:
     model = LinearRegression().fit(np.eye(3), np.eye(3))
     model.intercept_ = np.full(3, np.nan)
     uri = bucket.put_model("nan", model)
-    endpoint = vertex.endpoint().name
-    vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
+    endpoint = vertex.deployed(uri, SKLEARN)
     response = predict(vertex, endpoint, {"instances": [ROW]})
-    assert error_of(response) == (400, "FAILED_PRECONDITION")
+    assert error_of(response) == (500, "INTERNAL")
 
 
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
 def test_a_model_trained_with_column_names_accepts_lists(vertex: Any, bucket: Any) -> None:
     frame = pd.DataFrame(np.eye(3), columns=["a", "b", "c"])
     uri = bucket.put_model("frame", LinearRegression().fit(frame, [1.0, 1.0, 1.0]))
-    endpoint = vertex.endpoint().name
-    vertex.finish(vertex.deploy(endpoint, vertex.upload(uri).model, {"0": 100}))
+    endpoint = vertex.deployed(uri, SKLEARN)
     response = predict(vertex, endpoint, {"instances": [ROW]})
     assert response.json()["predictions"] == pytest.approx([1.0])
 

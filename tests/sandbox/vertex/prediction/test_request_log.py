@@ -19,7 +19,7 @@ from sandbox.vertex.prediction.destination import Destination
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.tables import Tables
 from tests.conftest import run_sandbox
-from tests.sandbox.conftest import IMAGE, MACHINE, PROJECT, Storage, Vertex
+from tests.sandbox.conftest import CONSTANT, MACHINE, PROJECT, Storage, Vertex
 
 ROW = [86.6, 91.4, 50]
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -369,7 +369,7 @@ def test_remaining_entries_are_written_before_bigquery_stops(tmp_path: Path) -> 
             model = {
                 "display_name": "one",
                 "artifact_uri": storage.put_constant(1),
-                "container_spec": {"image_uri": IMAGE},
+                "container_spec": {"image_uri": CONSTANT},
             }
             uploaded = models.upload_model(parent=parent, model=model).result(timeout=60)
             endpoint = endpoints.create_endpoint(

@@ -3,6 +3,7 @@
 import json
 import random
 import threading
+import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,7 +23,7 @@ from sklearn.linear_model import LinearRegression
 
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
-from tests.sandbox.conftest import Vertex
+from tests.sandbox.conftest import CONSTANT, SKLEARN, Vertex
 from tests.titleholder.reconciler.in_memory_vertex import Anything
 
 ROW = [86.6, 91.4, 50]
@@ -181,42 +182,40 @@ def test_no_request_fails_while_splits_change(vertex: Vertex, pair: Any) -> None
 
 
 class Gate:
-    """An estimator, pickled by name, that waits in `predict` or while it is loaded."""
+    """The gate of a scripted server, in a folder."""
 
-    reached, opened = threading.Event(), threading.Event()
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
 
-    def __init__(self, where: str) -> None:
-        self.where = where
+    def spec(self, behaviour: str) -> dict[str, Any]:
+        """Fields of a container that waits at this gate."""
+        env = {"BEHAVIOUR": behaviour, "GATE": str(self.folder)}
+        return {"env": [{"name": name, "value": value} for name, value in env.items()]}
 
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        self.__dict__.update(state)
-        self._wait("load")
+    def wait(self) -> None:
+        """Wait until the server has reached the gate."""
+        end = time.monotonic() + SECONDS
+        while not (self.folder / "reached").exists():
+            assert time.monotonic() < end, "the server does not reach the gate"
+            time.sleep(0.01)
 
-    def predict(self, instances: Any) -> list[float]:
-        self._wait("predict")
-        return [7.0] * len(instances)
-
-    def _wait(self, where: str) -> None:
-        if self.where == where:
-            Gate.reached.set()
-            assert Gate.opened.wait(SECONDS)
+    def open(self) -> None:
+        (self.folder / "opened").touch()
 
 
 @pytest.fixture
-def gate() -> Iterator[type[Gate]]:
+def gate(tmp_path: Path) -> Iterator[Gate]:
     """A closed gate, which is opened at the end of the test, so that the server can stop."""
-    Gate.reached.clear()
-    Gate.opened.clear()
-    yield Gate
-    Gate.opened.set()
+    found = Gate(tmp_path)
+    yield found
+    found.open()
 
 
 def test_a_running_request_is_answered_after_its_undeploy(
-    vertex: Vertex, bucket: Any, gate: type[Gate]
+    vertex: Vertex, bucket: Any, gate: Gate
 ) -> None:
-    endpoint = vertex.endpoint().name
-    model = vertex.upload(bucket.put_model("gate-predict", gate("predict"))).model
-    vertex.finish(vertex.deploy(endpoint, model, {"0": 100}, id="1"))
+    endpoint = vertex.deployed(bucket.put_constant(7), **gate.spec("wait-predict"))
+    model = vertex.endpoints.get_endpoint(name=endpoint).deployed_models[0].model
     answers: list[httpx.Response] = []
     asking = threading.Thread(
         target=lambda: answers.append(
@@ -225,39 +224,38 @@ def test_a_running_request_is_answered_after_its_undeploy(
     )
     asking.start()
     try:
-        assert gate.reached.wait(SECONDS)
+        gate.wait()
         vertex.finish(vertex.endpoints.undeploy_model(endpoint=endpoint, deployed_model_id="1"))
         vertex.finish(vertex.models.delete_model(name=model))
         late = vertex.http.post(f"/v1/{endpoint}:predict", json={"instances": [ROW]})
         assert late.status_code == 400
         assert answers == []
     finally:
-        gate.opened.set()
+        gate.open()
         asking.join(SECONDS)
     assert [one.status_code for one in answers] == [200]
-    assert answers[0].json()["predictions"] == [7.0, 7.0]
+    assert answers[0].json()["predictions"] == [[7.0, 7.0]] * 2
     assert answers[0].json()["deployedModelId"] == "1"
 
 
-def test_no_traffic_before_the_model_is_loaded(
-    vertex: Vertex, bucket: Any, gate: type[Gate]
-) -> None:
-    endpoint = vertex.endpoint().name
-    model = vertex.upload(bucket.put_constant(1)).model
-    vertex.finish(vertex.deploy(endpoint, model, {"0": 100}, id="1"))
-    slow = vertex.upload(bucket.put_model("gate-load", gate("load"))).model
+def test_no_traffic_before_the_model_is_healthy(vertex: Vertex, bucket: Any, gate: Gate) -> None:
+    endpoint = vertex.deployed(bucket.put_constant(1))
+    spec = {"image_uri": CONSTANT, **gate.spec("wait-load")}
+    slow = vertex.upload(bucket.put_constant(7), model={"container_spec": spec}).model
 
     deployment = vertex.deploy(endpoint, slow, {"0": 100}, id="2")
-    assert gate.reached.wait(SECONDS)
+    gate.wait()
     vertex.clock.advance(3600)
     for _ in range(20):
         answer = vertex.predictions.predict(endpoint=endpoint, instances=[ROW])
         assert answer.deployed_model_id == "1"
     assert not deployment.done()
     assert vertex.endpoints.get_endpoint(name=endpoint).traffic_split == {"1": 100}
-    gate.opened.set()
+    gate.open()
     vertex.finish(deployment)
-    assert vertex.predictions.predict(endpoint=endpoint, instances=[ROW]).predictions == [7.0]
+    assert vertex.predictions.predict(endpoint=endpoint, instances=[ROW]).predictions == [
+        [7.0, 7.0]
+    ]
 
 
 def test_concurrent_requests_after_a_restart(own_vertex: Vertex, bucket: Any) -> None:
@@ -276,9 +274,7 @@ def test_concurrent_requests_after_a_restart(own_vertex: Vertex, bucket: Any) ->
 def test_predictions_are_in_the_order_of_the_instances(vertex: Vertex, bucket: Any) -> None:
     """Also in the largest request."""
     same = LinearRegression().fit([[0.0], [1.0]], [0.0, 1.0])
-    endpoint = vertex.endpoint().name
-    model = vertex.upload(bucket.put_model("same", same)).model
-    vertex.finish(vertex.deploy(endpoint, model, {"0": 100}))
+    endpoint = vertex.deployed(bucket.put_model("same", same), SKLEARN)
     for count in (1, 2, 100_000):
         body = {"instances": [[one] for one in range(count)]}
         assert len(json.dumps(body)) < 1_500_000
@@ -294,7 +290,6 @@ def test_other_prediction_methods_are_refused(vertex: Vertex, pair: Any) -> None
     body = HttpBody(content_type="application/json", data=b"not even JSON")
     calls: dict[str, Callable[[], Any]] = {
         "explain": lambda: client.explain(endpoint=endpoint, instances=[value]),
-        "raw_predict": lambda: client.raw_predict(endpoint=endpoint, http_body=body),
         "stream_raw_predict": lambda: list(
             client.stream_raw_predict(endpoint=endpoint, http_body=body)
         ),
@@ -311,9 +306,6 @@ def test_other_prediction_methods_are_refused(vertex: Vertex, pair: Any) -> None
     for name, call in calls.items():
         with pytest.raises(exceptions.MethodNotImplemented, match=rf"prediction_service\.{name} "):
             call()
-    raw = vertex.http.post(f"/v1/{endpoint}:rawPredict", content=b"\xff not JSON")
-    assert raw.status_code == 501
-    assert raw.json()["error"]["status"] == "UNIMPLEMENTED"
 
 
 def test_concurrent_requests_read_a_changed_endpoint_once() -> None:
@@ -335,14 +327,15 @@ def test_concurrent_requests_read_a_changed_endpoint_once() -> None:
             deployed_models=[deployed], traffic_split={"1": 100}
         )
         store.put("endpoint", endpoint)
-        serving = Serving(store, Anything(), random.Random(0), "project")  # type: ignore[arg-type]
-        serving.add("endpoint", deployed, Anything())
+        anything: Any = Anything()
+        serving = Serving(store, anything, anything, random.Random(0), "project")
+        serving.add("endpoint", deployed, anything)
         with ThreadPoolExecutor(4) as pool:
             with store.transaction():
                 picks = [pool.submit(serving.pick, "endpoint") for _ in range(4)]
                 for _ in range(5):
                     assert arrived.acquire(timeout=SECONDS)
-            models = [pick.result(SECONDS)[0] for pick in picks]
-        assert all(model is models[0] for model in models)
+            tables = {id(pick.result(SECONDS)[0]) for pick in picks}
+        assert len(tables) == 1
     finally:
         store.close()

@@ -1,0 +1,122 @@
+"""A server of the standard library only: it starts in a tenth of the time of a real one.
+
+The artifact's `constant.json` is the prediction for every instance. If that is a list, instances
+other than three numbers are refused. BEHAVIOUR makes it deviate from the container contract:
+
+- `wait-load`, `wait-predict`: it writes the file `reached` into the folder GATE, and goes on when
+  there is a file `opened`;
+- `unhealthy`, `crash`, `other-port`: it never starts as it should;
+- `sick`: its health probe fails once there is a file `sick` in GATE;
+- `dies`: the process ends at the 100th request;
+- `text`, `error`, `unavailable`, `refuse`, `too-many`, `no-list`, `nan`: what it responds;
+- `echo`: it responds with path, content type and body of the request.
+"""
+
+import json
+import os
+import sys
+import threading
+import time
+import urllib.parse
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+BEHAVIOUR = os.environ.get("BEHAVIOUR", "")
+GATE = Path(os.environ.get("GATE", "."))
+COUNT = iter(range(1, 1_000_000))
+
+
+def artifact(name: str) -> bytes:
+    """The content of a file directly under AIP_STORAGE_URI."""
+    bucket, _, folder = os.environ["AIP_STORAGE_URI"].removeprefix("gs://").partition("/")
+    path = urllib.parse.quote(f"{folder}/{name}", safe="")
+    url = f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b/{bucket}/o/{path}?alt=media"
+    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
+    with opener.open(url) as response:
+        return bytes(response.read())
+
+
+def wait(where: str) -> None:
+    """Wait at the gate if this is where the behaviour says so."""
+    if f"wait-{where}" == BEHAVIOUR:
+        (GATE / "reached").touch()
+        while not (GATE / "opened").exists():
+            time.sleep(0.01)
+
+
+def is_row(instance: object) -> bool:
+    """Whether an instance is a list of three numbers."""
+    return (
+        isinstance(instance, list)
+        and len(instance) == 3
+        and all(isinstance(value, int | float) for value in instance)
+    )
+
+
+class Handler(BaseHTTPRequestHandler):
+    """Health and predictions."""
+
+    protocol_version = "HTTP/1.1"
+    wbufsize = -1  # headers and body in one packet
+
+    def do_GET(self) -> None:
+        healthy = self.path == os.environ["AIP_HEALTH_ROUTE"] and BEHAVIOUR != "unhealthy"
+        if BEHAVIOUR == "sick" and (GATE / "sick").exists():
+            healthy = False
+        self.answer(200 if healthy else 404, b"{}")
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        if BEHAVIOUR == "dies" and next(COUNT) == 100:
+            os._exit(3)
+        wait("predict")
+        if BEHAVIOUR == "echo":
+            fields = [self.path, self.headers["Content-Type"], body.decode("latin-1")]
+            self.answer(200, json.dumps(fields).encode())
+            return
+        instances = json.loads(body)["instances"]
+        for instance in instances:
+            if isinstance(VALUE, list) and not is_row(instance):
+                error = {"error": f"Prediction failed: {instance} cannot be predicted."}
+                self.answer(400, json.dumps(error).encode())
+                return
+        predictions = [VALUE for _ in instances]
+        match BEHAVIOUR:
+            case "text":
+                self.answer(200, b"hello", "text/plain")
+            case "error":
+                self.answer(500, b'{"error": "the disk is full"}')
+            case "unavailable":
+                self.answer(503, b"too busy", "text/plain")
+            case "refuse":
+                self.answer(422, b'{"detail": "not these"}')
+            case "too-many":
+                self.answer(200, json.dumps({"predictions": [*predictions, 1]}).encode())
+            case "no-list":
+                self.answer(200, b'{"predictions": 3}')
+            case "nan":
+                self.answer(200, b'{"predictions": [NaN]}')
+            case _:
+                self.answer(200, json.dumps({"predictions": predictions}).encode())
+
+    def answer(self, status: int, content: bytes, kind: str = "application/json") -> None:
+        self.send_response(status)
+        self.send_header("Content-Type", kind)
+        self.send_header("Content-Length", str(len(content)))
+        self.end_headers()
+        self.wfile.write(content)
+
+    def log_message(self, *_: object) -> None:
+        return
+
+
+wait("load")
+if BEHAVIOUR == "crash":
+    sys.exit("cannot find the model's weights")
+VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR != "echo" else None
+PORT = 0 if BEHAVIOUR == "other-port" else int(os.environ["AIP_HTTP_PORT"])
+ThreadingHTTPServer.request_queue_size = 128
+SERVER = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
+print(f"serving on {SERVER.server_port}", flush=True)
+threading.Thread(target=SERVER.serve_forever).start()
