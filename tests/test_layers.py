@@ -25,7 +25,8 @@ LAYERS = {
     "sandbox": """
         commands vertex
         example replay
-        endpoint_report services
+        endpoint_report containers
+        services
         cli_types state
     """,
     "sandbox.vertex": """

@@ -52,11 +52,12 @@ def _make(image: Image, target: Path, python: Path) -> None:
     _require(image, _uv("venv", "--no-python-downloads", "--python", version, str(target)))
     requirements = target / "requirements.txt"
     requirements.write_text(image.requirements, encoding="utf-8")
-    hashes = ["--require-hashes"] if "--hash=" in image.requirements else []
+    # A lock with hashes is complete; other requirements are resolved.
+    locked = ["--require-hashes", "--no-deps"] if "--hash=" in image.requirements else []
     _require(
         image,
         _uv(
-            *("pip", "install", "--only-binary=:all:", "--compile-bytecode", *hashes),
+            *("pip", "install", "--only-binary=:all:", "--compile-bytecode", *locked),
             *("--python", str(python), "--requirements", str(requirements)),
         ),
     )

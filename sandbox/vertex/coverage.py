@@ -33,8 +33,8 @@ feature store, metadata, experiments, tuning, generative models) | nothing in a 
 calls them; a pipeline's own components do the training |
 | `v1beta1`: 501 | its methods change without notice; released clients use `v1` |
 | gRPC | every client of Google's has a REST transport |
-| explanations, raw and streaming prediction | they need the container's own server, and the \
-sandbox runs the model without one |
+| explanations | they need the explanation spec's own containers |
+| streaming and direct prediction | they are for gRPC and for servers that stream |
 | private and dedicated endpoints, networks, customer-managed keys, shared resource pools | they \
 define network access and hardware; here it is loopback and this machine |
 | IAM: policies, permissions, service accounts | there are no credentials to check |

@@ -6,7 +6,6 @@ loopback, and ends after a number of answers or some seconds.
 """
 
 import argparse
-import io
 import json
 import socket
 import subprocess
@@ -16,7 +15,7 @@ import threading
 import time
 import warnings
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -34,9 +33,11 @@ from sklearn.neural_network import MLPRegressor
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from images.reference import image_reference
+from model_server.artifact import artifact_digest
+
 REPOSITORY = Path(__file__).resolve().parents[2]
 ROW = [86.6, 91.4, 50.0]
-IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 
 
@@ -58,15 +59,20 @@ class Line:
 
 @dataclass(frozen=True)
 class Server:
-    """What is measured: a URL and the process behind it."""
+    """What is measured: a URL, and the process behind it with its children."""
 
     url: str
     pid: int
 
     def cpu(self) -> float:
         """The seconds of processor that it has used so far."""
-        times = psutil.Process(self.pid).cpu_times()
-        return float(times.user + times.system)
+        server = psutil.Process(self.pid)
+        used = 0.0
+        for process in (server, *server.children(recursive=True)):
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                used += times.user + times.system
+        return used
 
 
 def model() -> Any:
@@ -251,15 +257,18 @@ class _Sandbox:
     def _fill(self, env: dict[str, str]) -> None:
         url = env["VERTEX_AI_EMULATOR_HOST"]
         project = env["GOOGLE_CLOUD_PROJECT"]
-        content = io.BytesIO()
-        joblib.dump(self._estimator, content)
+        artifact = self._var / "artifact"
+        artifact.mkdir()
+        joblib.dump(self._estimator, artifact / "model.joblib")
         client = storage.Client(
             project=project,
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
         )
         bucket = f"{project}-titleholder"
-        client.bucket(bucket).blob("bench/model.joblib").upload_from_string(content.getvalue())
+        client.bucket(bucket).blob("bench/model.joblib").upload_from_filename(
+            artifact / "model.joblib"
+        )
         options: dict[str, Any] = {
             "transport": "rest",
             "credentials": AnonymousCredentials(),
@@ -272,7 +281,10 @@ class _Sandbox:
             model={
                 "display_name": "bench",
                 "artifact_uri": f"gs://{bucket}/bench",
-                "container_spec": {"image_uri": IMAGE},
+                "container_spec": {
+                    "image_uri": image_reference(),
+                    "env": [{"name": "MODEL_SHA256", "value": artifact_digest(artifact)}],
+                },
             },
         )
         self._model = uploaded.result(timeout=60).model

@@ -10,6 +10,7 @@ from sandbox.vertex.http.errors import AlreadyExists, InvalidArgument, Unimpleme
 from sandbox.vertex.http.field_checks import check_display_name, check_labels
 from sandbox.vertex.http.resource_names import check_id, new_id, parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
+from sandbox.vertex.models.container_checks import check_container
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
 from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.prediction.model_copies import ModelCopies
@@ -112,11 +113,7 @@ def _check(model: Any) -> None:
         raise InvalidArgument(
             "model.version_aliases has an alias with '-'; a new version has none to remove."
         )
-    if not model.container_spec.image_uri:
-        raise InvalidArgument(
-            "List of found errors: 1.Field: model.container_spec; Message: required for a model "
-            "that Vertex AI did not train; send image_uri."
-        )
+    check_container(model.container_spec)
     if model.artifact_uri and not re.match("gs://[^/]", model.artifact_uri):
         raise InvalidArgument(
             f"model.artifact_uri is {model.artifact_uri!r}; it must be gs://BUCKET/FOLDER."

@@ -8,6 +8,7 @@ from tests.bench.predictions import Line
 from tests.bench.predictions import measure as lines
 from tests.bench.results import Bar, Table
 
+ONE = ":predict, one model"
 STEADY = ":predict, two models"
 CHANGES = (":predict, the split changes", ":predict, models come and go")
 
@@ -48,6 +49,12 @@ def measure(options: Options) -> Table:
         [
             Bar("errors", sum(line.failed for of in seen for line in of.values()), 0, ""),
             Bar("p99 while traffic changes beside two models at rest", slowest, 2),
+            Bar(
+                "one model beside the model called directly (0.54 in the sandbox's own process)",
+                statistics.median(of[ONE].rate / of[first.what].rate for of in seen),
+                0.27,
+                at_least=True,
+            ),
         ],
         [
             "Eight connections at once. The split changes some 20 times a second; models come and "
