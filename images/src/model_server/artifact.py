@@ -65,4 +65,4 @@ def _storage_client() -> Any:
 
     if "STORAGE_EMULATOR_HOST" not in os.environ:
         return Client()
-    return Client(project="none", credentials=AnonymousCredentials())
+    return Client(project="none", credentials=AnonymousCredentials())  # type: ignore[no-untyped-call]
