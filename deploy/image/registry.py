@@ -28,8 +28,8 @@ _IMAGE = re.compile(
 
 @dataclass(frozen=True)
 class Image:
-    """An image in Artifact Registry; `repository` is its resource name, projects/…, `name` that of
-    its package there. With a digest, the tag has no meaning."""
+    """An image in Artifact Registry, by its tag or else by its digest, `sha256:…`; the other is
+    empty. `repository` is a resource name, projects/…, and `name` that of the package there."""
 
     repository: str
     name: str
@@ -47,7 +47,7 @@ class Image:
         return cls(
             f"projects/{project}/locations/{match['location']}/repositories/{match['repository']}",
             match["name"],
-            match["tag"] or "latest",
+            "" if match["digest"] else match["tag"] or "latest",
             match["digest"] or "",
         )
 

@@ -130,9 +130,9 @@ class FakeCloudBuild:
         }
 
     def _read(self, source: dict[str, Any]) -> bytes:
-        blob = self.client.bucket(source["bucket"]).blob(source["object"])
-        content: bytes = blob.download_as_bytes()
+        blob = self.client.bucket(source["bucket"]).get_blob(source["object"])
         assert str(blob.generation) == str(source["generation"])
+        content: bytes = blob.download_as_bytes()
         return content
 
 
