@@ -23,8 +23,8 @@ from titleholder.gcp.loopback import STORAGE
 
 USAGE = "make image PROJECT=my-project LOCATION=us-central1"
 STOPPED = (
-    "stopped; a build that has started goes on: repeat the same command when it has ended, or now, "
-    "which starts another one"
+    "stopped; a build that has started goes on: repeat the same command when it has ended, and "
+    "nothing is built again"
 )
 _ACCOUNT = r"[\w.-]+@[\w.-]+"
 

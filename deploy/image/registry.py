@@ -94,11 +94,12 @@ class Registry:
         return True
 
     def create_repository(self, name: str, pause: Callable[[float], None]) -> None:
-        """Create the repository, for Docker images, and wait until it exists; `pause` takes
-        seconds."""
+        """Create the repository, for Docker images with immutable tags, and wait until it exists;
+        `pause` takes seconds."""
         parent, _, last = name.rpartition("/repositories/")
         repository = v1.Repository(
             format_=v1.Repository.Format.DOCKER,
+            docker_config=v1.Repository.DockerRepositoryConfig(immutable_tags=True),
             description="Images that train and serve models, by `make image` of Titleholder.",
         )
         try:

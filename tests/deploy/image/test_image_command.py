@@ -42,7 +42,9 @@ def test_a_first_build(project: Project) -> None:
     with tarfile.open(fileobj=io.BytesIO(context)) as tar:
         read = {entry.name: tar.extractfile(entry) for entry in tar}
         assert {name: file.read() for name, file in read.items() if file} == context_files()
-    assert project.registry.repositories[project.repository]["format"] == DOCKER.value
+    created = project.registry.repositories[project.repository]
+    assert created["format"] == DOCKER.value
+    assert created["dockerConfig"] == {"immutableTags": True}
     assert project.contexts == [], "the upload is deleted"
     [digest] = set(project.registry.versions.values())
     lines = output.splitlines()
@@ -122,6 +124,12 @@ def test_without_permission_for_the_bucket(
     monkeypatch.setattr(storage.Client, "list_buckets", denied)
     assert f"cannot list the buckets of {project.name}: storage.buckets" in project(code=1)
     assert project.registry.repositories == {}
+
+
+def test_a_repository_of_another_kind_is_refused(project: Project) -> None:
+    project.registry.repositories[project.repository] = {"format": "PYTHON"}
+    assert "has the format PYTHON; write another repository's name into" in project(code=1)
+    assert project.builds.requests == []
 
 
 def test_a_bucket_of_another_project_is_not_used(
