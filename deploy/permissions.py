@@ -81,6 +81,7 @@ _BIGQUERY, _READ, _COMPOSER = "bigquery.Client", "BigQueryReadClient", "Environm
 _REGISTRY, _BUILD = "ArtifactRegistryClient", "CloudBuildClient"
 _RUN = {"worker": ("bigquery.jobs.create",)}
 _ACT_AS = {"act_as": ("iam.serviceAccounts.actAs",)}
+_CREATE_BUILD: dict[str, tuple[str, ...]] = {"image_build": ("cloudbuild.builds.create",)}
 _ROWS = ("bigquery.tables.get", "bigquery.tables.getData")
 
 
@@ -183,9 +184,7 @@ CALLS = (
         "create_repository",
         {"image_build": ("artifactregistry.repositories.create",)},
     ),
-    Call(
-        "deploy", _BUILD, "create_build", {"image_build": ("cloudbuild.builds.create",)} | _ACT_AS
-    ),
+    Call("deploy", _BUILD, "create_build", _CREATE_BUILD | _ACT_AS),
     Call("deploy", _BUILD, "get_build", {"image_build": ("cloudbuild.builds.get",)}),
     Call("deploy", "storage.Client", "list_buckets", {"image_build": ("storage.buckets.list",)}),
     Call("deploy", "storage.Bucket", "create", {"image_build": ("storage.buckets.create",)}),
