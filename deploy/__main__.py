@@ -16,7 +16,7 @@ from deploy.airflow import wait_until_parsed
 from deploy.apply import apply
 from deploy.bucket import Bucket
 from deploy.checkout import DesiredState, desired_state
-from deploy.command import add_names, check_names, credentials, one_line, run
+from deploy.command import add_names, check_names, find_credentials, one_line, run
 from deploy.composer import Composer
 from deploy.image import registry
 from deploy.image.registry import Image, Registry
@@ -46,9 +46,9 @@ def _main(options: argparse.Namespace) -> int:
 
 
 def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
-    found = credentials((STORAGE, composer_client.EMULATOR, registry.EMULATOR))
+    credentials = find_credentials((STORAGE, composer_client.EMULATOR, registry.EMULATOR))
     parent = f"projects/{options.project}/locations/{options.location}"
-    return Composer(f"{parent}/environments/{options.environment}", found), found
+    return Composer(f"{parent}/environments/{options.environment}", credentials), credentials
 
 
 def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
@@ -58,14 +58,14 @@ def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
     try:
         if not (options.project and options.location and options.environment):
             raise EnvironmentConfigError("PROJECT, LOCATION and ENVIRONMENT are not all given")
-        composer, found = _clients(options)
+        composer, credentials = _clients(options)
     except (GoogleAuthError, EnvironmentConfigError) as error:
         print(f"dry run for an empty environment ({one_line(error)})")
     else:
         environment = composer.find()
-        bucket = Bucket(environment.bucket, options.project, found)
+        bucket = Bucket(environment.bucket, options.project, credentials)
         existing, bucket_url = bucket.objects(), f"gs://{bucket.name}"
-        images = _lookups(desired, found)
+        images = _lookups(desired, credentials)
         print(f"dry run for {composer.name}, {environment.image}")
     print(
         f"release {desired.release} of {desired.owner}, names relative to {bucket_url}/; nothing "
@@ -79,9 +79,9 @@ def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
     return 1 if _refused(options, desired, existing, images) else 0
 
 
-def _lookups(desired: DesiredState, found: Any) -> _Lookups:
+def _lookups(desired: DesiredState, credentials: Any) -> _Lookups:
     """The digest of each image that the pipelines name, None for a missing one, or the error."""
-    images = Registry(found)
+    images = Registry(credentials)
     results: _Lookups = {}
     for name in desired.images:
         image = Image.parse(name)
@@ -117,15 +117,15 @@ def _refused(
 
 
 def _deploy(options: argparse.Namespace, desired: DesiredState) -> int:
-    composer, found = _clients(options)
+    composer, credentials = _clients(options)
     environment = composer.find()
-    bucket = Bucket(environment.bucket, options.project, found)
+    bucket = Bucket(environment.bucket, options.project, credentials)
     print(
         f"{composer.name}, {environment.image}: release {desired.release} of {desired.owner} to "
         f"gs://{bucket.name}"
     )
     existing = bucket.objects()
-    if _refused(options, desired, existing, _lookups(desired, found)):
+    if _refused(options, desired, existing, _lookups(desired, credentials)):
         return 1
     steps = plan(desired, existing, force=options.force)
     apply(steps, desired, bucket, partial(time.sleep, options.settle), print)

@@ -41,7 +41,7 @@ def check_names(options: argparse.Namespace, usage: str) -> None:
             raise EnvironmentConfigError(f"{name.upper()} is {value!r}; write {description}")
 
 
-def credentials(variables: Iterable[str]) -> Any:
+def find_credentials(variables: Iterable[str]) -> Any:
     """The caller's credentials, or anonymous ones if all services are emulated, each at the address
     in its variable.
 
@@ -57,8 +57,8 @@ def credentials(variables: Iterable[str]) -> Any:
         given = ", ".join(variable for variable, found in emulated.items() if found)
         missing = ", ".join(variable for variable, found in emulated.items() if not found)
         raise EnvironmentConfigError(
-            f"{given} is set and {missing} is not; unset it (it may come from var/sandbox.env) to "
-            "use Google Cloud"
+            f"only {given} is set, without {missing}; unset it (it may come from var/sandbox.env) "
+            "to use Google Cloud"
         )
     import google.auth
 

@@ -11,7 +11,7 @@ from typing import Any
 
 from google.auth.exceptions import GoogleAuthError
 
-from deploy.command import add_names, check_names, credentials, one_line, run
+from deploy.command import add_names, check_names, find_credentials, one_line, run
 from deploy.image import cloud_build, registry
 from deploy.image.cloud_build import CloudBuild
 from deploy.image.context import ContextBucket, archive
@@ -56,17 +56,17 @@ def _image(options: argparse.Namespace) -> int:
     try:
         if not (options.project and options.location):
             raise EnvironmentConfigError("PROJECT and LOCATION are not both given")
-        found = credentials((STORAGE, registry.EMULATOR, cloud_build.EMULATOR))
+        credentials = find_credentials((STORAGE, registry.EMULATOR, cloud_build.EMULATOR))
     except (GoogleAuthError, EnvironmentConfigError) as error:
         if not options.dry_run:
             raise
         print(f"dry run for a project without this image ({one_line(error)})")
         steps = list(_steps(options, reference, None))
     else:
-        if digest := Registry(found).digest(_parsed(reference)):
+        if digest := Registry(credentials).digest(_parsed(reference)):
             print(f"{reference} exists, with the digest {digest}")
             return 0
-        steps = list(_steps(options, reference, found))
+        steps = list(_steps(options, reference, credentials))
     print(f"{reference}{'; nothing is changed' if options.dry_run else ''}")
     for number, step in enumerate(steps, 1):
         print(f"{number}/{len(steps)} {step.text}", flush=True)
@@ -103,17 +103,17 @@ def _check_committed(options: argparse.Namespace) -> None:
     print(f"overridden by UNCOMMITTED=1: {reason}")
 
 
-def _steps(options: argparse.Namespace, reference: str, found: Any) -> Iterator[Step]:
-    """The steps to the image; without credentials, in `found`, those for an empty project."""
-    images, image = Registry(found), _parsed(reference)
-    bucket = ContextBucket(options.project or "PROJECT", found)
-    builds = CloudBuild(options.project, options.location, found, options.service_account)
-    if found is None or not images.has_repository(image.repository):
+def _steps(options: argparse.Namespace, reference: str, credentials: Any) -> Iterator[Step]:
+    """The steps to the image; those for an empty project if `credentials` is None."""
+    images, image = Registry(credentials), _parsed(reference)
+    bucket = ContextBucket(options.project or "PROJECT", credentials)
+    builds = CloudBuild(options.project, options.location, credentials, options.service_account)
+    if credentials is None or not images.has_repository(image.repository):
         yield Step(
             f"create the repository {repository()}",
             lambda: images.create_repository(image.repository, time.sleep),
         )
-    if found is None or not bucket.exists():
+    if credentials is None or not bucket.exists():
         yield Step(f"create the bucket gs://{bucket.name}", lambda: bucket.create(options.location))
     content = archive(context_files())
 

@@ -231,8 +231,8 @@ def test_a_dry_run_without_project_or_credentials(
     )
     assert f"1/4 create the repository {repository()}" in output
     monkeypatch.delenv("CLOUD_BUILD_EMULATOR_HOST")
-    assert "CLOUD_BUILD_EMULATOR_HOST is not; unset it" in project("--dry-run")
-    assert "CLOUD_BUILD_EMULATOR_HOST is not; unset it" in project(code=1)
+    assert "without CLOUD_BUILD_EMULATOR_HOST; unset it" in project("--dry-run")
+    assert "without CLOUD_BUILD_EMULATOR_HOST; unset it" in project(code=1)
 
 
 def test_an_archive_is_the_same_for_the_same_files() -> None:
