@@ -16,7 +16,7 @@ awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 endef
 
-.PHONY: force help setup lock compile run up down status test bench check audit docs deploy
+.PHONY: force help setup lock compile run up down status test bench check audit docs image deploy
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -58,6 +58,7 @@ docs: setup ## write what is generated: JSON Schema, reference pages, roles, the
 	mv dags/models/schema.new dags/models/schema.json
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m deploy.permissions
+	$(BIN)/python -m images.licenses
 	$(BIN)/python -m sandbox.vertex.coverage
 
 run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
@@ -92,6 +93,11 @@ check: setup ## ruff, mypy, the models' files, and whether the lock is installed
 
 audit: setup ## known vulnerabilities of the locked packages, from osv.dev if it can be reached
 	@$(BIN)/python -m tests.audit --or-skip
+
+image: setup ## build the image that trains and serves with Cloud Build; DRY_RUN=1 only prints the steps
+	@$(BIN)/python -m deploy.image --project '$(PROJECT)' --location '$(LOCATION)' \
+	  $(if $(filter-out 0,$(DRY_RUN)),--dry-run) $(if $(filter-out 0,$(UNCOMMITTED)),--uncommitted) \
+	  $(if $(SERVICE_ACCOUNT),--service-account '$(SERVICE_ACCOUNT)')
 
 deploy: setup ## deploy to a Composer environment; DRY_RUN=1 only prints the steps
 	@$(BIN)/python -m pipeline.compile --check

@@ -1,8 +1,6 @@
 """The command of `make deploy`: `python -m deploy --project P --location L --environment E`."""
 
 import argparse
-import os
-import re
 import sys
 import time
 from collections.abc import Mapping, Sequence
@@ -12,115 +10,102 @@ from pathlib import Path
 from typing import Any
 
 from google.auth.exceptions import GoogleAuthError
-from requests.exceptions import RequestException
 
+from deploy import composer as composer_client
 from deploy.airflow import wait_until_parsed
 from deploy.apply import apply
 from deploy.bucket import Bucket
 from deploy.checkout import DesiredState, desired_state
+from deploy.command import add_names, check_names, find_credentials, one_line, run
 from deploy.composer import Composer
-from deploy.objections import objections, uncommitted
+from deploy.image import registry
+from deploy.image.registry import Image, Registry
+from deploy.objections import missing_images, objections, uncommitted
 from deploy.plan import Object, plan
-from titleholder.errors import EnvironmentConfigError, TitleholderError
+from titleholder.errors import EnvironmentConfigError
+from titleholder.gcp.loopback import STORAGE
 
 REPOSITORY = Path(__file__).resolve().parents[1]
-INTERRUPTED = 130
-_NAMES = {
-    "project": (r"([a-z0-9.-]+:)?[a-z][a-z0-9-]{4,28}[a-z0-9]", "a project's id, as my-project"),
-    "location": (r"[a-z]+-[a-z]+\d+", "a region, as us-central1"),
-    "environment": (r"[a-z]([a-z0-9-]{0,62}[a-z0-9])?", "an environment's name, as production"),
-}
+USAGE = "make deploy PROJECT=my-project LOCATION=us-central1 ENVIRONMENT=production"
+STOPPED = "stopped; repeat the same command to continue"
+_Lookups = dict[str, str | EnvironmentConfigError | None]
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """0: deployed and verified; 1: refused or failed, with one sentence on stderr; 130: stopped."""
     options = _parser().parse_args(arguments)
-    try:
-        _check(options)
-        desired = desired_state(options.repository, options.owner)
-        if desired.left_out:
-            print(f"not uploaded: {', '.join(desired.left_out)}")
-        return _dry_run(options, desired) if options.dry_run else _deploy(options, desired)
-    except (TitleholderError, OSError, RequestException) as error:
-        print(f"deploy: {error}", file=sys.stderr)
-    except GoogleAuthError as error:
-        reason = " ".join(str(error).split())
-        print(
-            f"deploy: no working credentials: {reason}; run `gcloud auth application-default "
-            "login`",
-            file=sys.stderr,
-        )
-    except KeyboardInterrupt:
-        print("deploy: stopped; repeat the same command to continue", file=sys.stderr)
-        return INTERRUPTED
-    return 1
+    return run("deploy", lambda: _main(options), STOPPED)
 
 
-def _check(options: argparse.Namespace) -> None:
-    for name, (pattern, description) in _NAMES.items():
-        value = getattr(options, name)
-        if not value and not options.dry_run:
-            raise EnvironmentConfigError(
-                f"{name.upper()} is missing; write make deploy PROJECT=my-project "
-                "LOCATION=us-central1 ENVIRONMENT=production"
-            )
-        if value and not re.fullmatch(pattern, value):
-            raise EnvironmentConfigError(f"{name.upper()} is {value!r}; write {description}")
+def _main(options: argparse.Namespace) -> int:
+    check_names(options, USAGE)
+    desired = desired_state(options.repository, options.owner)
+    if desired.left_out:
+        print(f"not uploaded: {', '.join(desired.left_out)}")
+    return _dry_run(options, desired) if options.dry_run else _deploy(options, desired)
 
 
 def _clients(options: argparse.Namespace) -> tuple[Composer, Any]:
-    """Raises EnvironmentConfigError when only one of the two services is emulated."""
-    if ("STORAGE_EMULATOR_HOST" in os.environ) != ("COMPOSER_EMULATOR_HOST" in os.environ):
-        raise EnvironmentConfigError(
-            "only one of STORAGE_EMULATOR_HOST and COMPOSER_EMULATOR_HOST is set; unset it (it may "
-            "come from var/sandbox.env) to deploy to Google Cloud"
-        )
-    if "COMPOSER_EMULATOR_HOST" in os.environ:
-        from google.auth.credentials import AnonymousCredentials
-
-        credentials: Any = AnonymousCredentials()  # type: ignore[no-untyped-call]
-    else:
-        import google.auth
-
-        scope = "https://www.googleapis.com/auth/cloud-platform"
-        credentials = google.auth.default(scopes=[scope])[0]
+    credentials = find_credentials((STORAGE, composer_client.EMULATOR, registry.EMULATOR))
     parent = f"projects/{options.project}/locations/{options.location}"
     return Composer(f"{parent}/environments/{options.environment}", credentials), credentials
 
 
 def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
     existing: Mapping[str, Object] = {}
+    images: _Lookups = {}
     bucket_url = "gs://BUCKET"
     try:
         if not (options.project and options.location and options.environment):
             raise EnvironmentConfigError("PROJECT, LOCATION and ENVIRONMENT are not all given")
         composer, credentials = _clients(options)
     except (GoogleAuthError, EnvironmentConfigError) as error:
-        reason = " ".join(str(error).split())
-        print(f"dry run for an empty environment ({reason})")
+        print(f"dry run for an empty environment ({one_line(error)})")
     else:
         environment = composer.find()
         bucket = Bucket(environment.bucket, options.project, credentials)
         existing, bucket_url = bucket.objects(), f"gs://{bucket.name}"
+        images = _lookups(desired, credentials)
         print(f"dry run for {composer.name}, {environment.image}")
     print(
         f"release {desired.release} of {desired.owner}, names relative to {bucket_url}/; nothing "
         "is changed"
     )
-    steps = [str(step) for step in plan(desired, existing, force=options.force)]
+    steps = [f"look up the image {image}" for image in desired.images]
+    steps += [str(step) for step in plan(desired, existing, force=options.force)]
     steps.append("query Airflow for import errors, and until it has parsed the DAGs")
     for number, step in enumerate(steps, 1):
         print(f"{number}. {step}")
-    return 1 if _refused(options, desired, existing) else 0
+    return 1 if _refused(options, desired, existing, images) else 0
+
+
+def _lookups(desired: DesiredState, credentials: Any) -> _Lookups:
+    """The digest of each image that the pipelines name, None for a missing one, or the error."""
+    images = Registry(credentials)
+    results: _Lookups = {}
+    for name in desired.images:
+        image = Image.parse(name)
+        if image is None:
+            results[name] = EnvironmentConfigError("it is no reference of an image")
+            continue
+        try:
+            results[name] = images.digest(image)
+        except EnvironmentConfigError as error:
+            results[name] = error
+    return results
 
 
 def _refused(
-    options: argparse.Namespace, desired: DesiredState, existing: Mapping[str, Object]
+    options: argparse.Namespace,
+    desired: DesiredState,
+    existing: Mapping[str, Object],
+    images: _Lookups,
 ) -> bool:
     """Whether there is an objection that the options do not override. Each of those is printed on
     stderr, each overridden one on stdout."""
     found = [
         *((objection, options.uncommitted, "UNCOMMITTED=1") for objection in uncommitted(desired)),
+        *((objection, options.force, "FORCE=1") for objection in missing_images(desired, images)),
         *((objection, options.force, "FORCE=1") for objection in objections(desired, existing)),
     ]
     for objection, overridden, option in found:
@@ -140,7 +125,7 @@ def _deploy(options: argparse.Namespace, desired: DesiredState) -> int:
         f"gs://{bucket.name}"
     )
     existing = bucket.objects()
-    if _refused(options, desired, existing):
+    if _refused(options, desired, existing, _lookups(desired, credentials)):
         return 1
     steps = plan(desired, existing, force=options.force)
     apply(steps, desired, bucket, partial(time.sleep, options.settle), print)
@@ -163,13 +148,13 @@ def _deploy(options: argparse.Namespace, desired: DesiredState) -> int:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
-    for name, (_, description) in _NAMES.items():
-        parser.add_argument(f"--{name}", default="", help=description)
+    add_names(parser, "project", "location", "environment")
     parser.add_argument("--dry-run", action="store_true", help="print the steps, change nothing")
     parser.add_argument(
         "--force",
         action="store_true",
-        help="replace objects of other owners, drop models that are not in the checkout",
+        help="replace objects of other owners, drop models that are not in the checkout, deploy "
+        "pipelines whose images are not found",
     )
     parser.add_argument(
         "--uncommitted", action="store_true", help="deploy the working tree, not the last commit"

@@ -1,6 +1,5 @@
 """The bucket of an environment, through Google's client of Cloud Storage."""
 
-import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -14,6 +13,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from deploy.plan import Delete, Object, Upload, md5_of
 from titleholder.errors import EnvironmentConfigError, ManualActionRequired
 from titleholder.gcp.errors import error_message
+from titleholder.gcp.loopback import STORAGE, emulator
 
 # Every object of a deployment has one of these prefixes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")
@@ -81,7 +81,7 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Client:
-        host = os.environ.get("STORAGE_EMULATOR_HOST")
+        host = emulator(STORAGE)
         options = {"api_endpoint": host} if host else None
         return Client(self.project, credentials=self.credentials, client_options=options)
 

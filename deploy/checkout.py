@@ -3,11 +3,14 @@
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
+import yaml
+
 from deploy.owner import owner_of
+from deploy.pipeline_images import pipeline_images
 from deploy.release_guard import FOLDER, digest, with_guard
 from deploy.tracked import FOLDERS, tracked
 from titleholder.config.loader import load_models
@@ -25,7 +28,8 @@ class DesiredState:
 
     `release_objects` are the pipelines, the package and the models' files, under names that are not
     in use yet; `entry_objects` are the DAG files and Airflow's plugin, each of which names its
-    release. `models` are names; `uncommitted` and `left_out` are those of `Tracked`.
+    release. `models` are names; `images` are those that pipelines name, with the pipelines' files;
+    `uncommitted` and `left_out` are those of `Tracked`.
     """
 
     release: str
@@ -33,6 +37,7 @@ class DesiredState:
     entry_objects: dict[str, bytes]
     models: tuple[str, ...]
     owner: str
+    images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     uncommitted: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -46,7 +51,8 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
     """The desired state of the checkout in `repository`, with that owner (see `owner_of`).
 
     Raises ConfigError for an invalid model file, EnvironmentConfigError for a pipeline that is not
-    compiled, for a DAG file with a syntax error, and for a folder that is not a checkout.
+    compiled or not YAML, for a DAG file with a syntax error, and for a folder that is not a
+    checkout.
     """
     found = tracked(repository)
     dags, files, compiled = (
@@ -84,6 +90,7 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
         },
         models=_models(models, compiled),
         owner=owner_of(repository, owner),
+        images=_images(compiled),
         uncommitted=tuple(name for name in found.uncommitted if name != _SCHEMA),
         left_out=found.left_out,
     )
@@ -96,6 +103,21 @@ def _guarded(name: str, content: bytes, release: str) -> bytes:
         raise EnvironmentConfigError(
             f"{name} is not valid Python ({error}); correct it, or move it away"
         ) from None
+
+
+def _images(compiled: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+    found: dict[str, tuple[str, ...]] = {}
+    for name, content in compiled.items():
+        try:
+            images = pipeline_images(content)
+        except yaml.YAMLError as error:
+            raise EnvironmentConfigError(
+                f"pipeline/compiled/{name} is not valid YAML ({' '.join(str(error).split())}); "
+                "compile it again with `make compile`"
+            ) from None
+        for image in images:
+            found[image] = (*found.get(image, ()), name)
+    return found
 
 
 def _models(files: Mapping[str, bytes], compiled: Collection[str]) -> tuple[str, ...]:

@@ -1,7 +1,6 @@
 """The environment, through Google's client of Cloud Composer."""
 
 import json
-import os
 import re
 import time
 from dataclasses import dataclass
@@ -13,7 +12,9 @@ from google.cloud.orchestration.airflow import service_v1 as v1
 
 from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.gcp.errors import error_message
+from titleholder.gcp.loopback import emulator
 
+EMULATOR = "COMPOSER_EMULATOR_HOST"
 _SECONDS = 60.0
 _POLLS = 120
 POLL_SECONDS = 1.0
@@ -31,8 +32,8 @@ class EnvironmentInfo:
 class Composer:
     """The environment `name` (projects/P/locations/L/environments/E).
 
-    COMPOSER_EMULATOR_HOST, a base URL, replaces Google's, as STORAGE_EMULATOR_HOST does for Cloud
-    Storage.
+    COMPOSER_EMULATOR_HOST, a base URL on this machine, replaces Google's, as STORAGE_EMULATOR_HOST
+    does for Cloud Storage.
     """
 
     name: str
@@ -123,7 +124,7 @@ class Composer:
 
     @cached_property
     def _client(self) -> v1.EnvironmentsClient:
-        host = os.environ.get("COMPOSER_EMULATOR_HOST")
+        host = emulator(EMULATOR)
         if host is None:
             return v1.EnvironmentsClient(credentials=self.credentials)
         return v1.EnvironmentsClient(

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deploy.checkout import DesiredState
 from deploy.plan import Delete, Object, Upload, plan, release_of
+from titleholder.errors import EnvironmentConfigError
 
 _FORCE = "repeat this with FORCE=1"
 
@@ -31,6 +32,29 @@ def uncommitted(desired: DesiredState) -> list[Objection]:
             "commit it, or repeat this with UNCOMMITTED=1 to deploy the working tree as it is",
         )
     ]
+
+
+def missing_images(
+    desired: DesiredState, lookups: Mapping[str, str | EnvironmentConfigError | None]
+) -> list[Objection]:
+    """An objection for each image of the pipelines that does not exist or that cannot be looked up,
+    by the result of each lookup: its digest, None or an error. FORCE=1 overrides it."""
+    found = []
+    for image, result in lookups.items():
+        named = f"{image}, which pipeline/compiled/{desired.images[image][0]} names,"
+        if isinstance(result, EnvironmentConfigError):
+            found.append(
+                Objection(f"{named} cannot be looked up ({result})", f"correct that, or {_FORCE}")
+            )
+        elif result is None:
+            found.append(
+                Objection(
+                    f"{named} does not exist, so its jobs would fail",
+                    "build it first (`make image PROJECT=my-project LOCATION=us-central1` builds "
+                    f"that of this checkout), or {_FORCE}",
+                )
+            )
+    return found
 
 
 def objections(desired: DesiredState, existing: Mapping[str, Object]) -> list[Objection]:

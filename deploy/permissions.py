@@ -4,8 +4,10 @@ docs/how-to/composer.md.
 
 The permissions are those of https://cloud.google.com/vertex-ai/docs/general/iam-permissions,
 https://cloud.google.com/bigquery/docs/access-control,
-https://cloud.google.com/storage/docs/access-control/iam-json and
-https://cloud.google.com/composer/docs/how-to/access-control.
+https://cloud.google.com/storage/docs/access-control/iam-json,
+https://cloud.google.com/composer/docs/how-to/access-control,
+https://cloud.google.com/build/docs/iam-roles-permissions and
+https://cloud.google.com/artifact-registry/docs/access-control.
 """
 
 import sys
@@ -34,8 +36,9 @@ ROLES = {
     "source": Role("worker and pipeline", "the source table", "`roles/bigquery.dataViewer`"),
     "events": Role("worker", "the events dataset", "`roles/bigquery.dataEditor`"),
     "act_as": Role(
-        "worker",
-        "the pipeline's account, and the endpoint's where a model names one",
+        "worker and deployer",
+        "the accounts of the pipeline and, where a model names one, of the endpoint (worker); the "
+        "account that builds images (deployer)",
         "`roles/iam.serviceAccountUser`",
     ),
     "templates": Role(
@@ -46,6 +49,16 @@ ROLES = {
     "deployer": Role("deployer", "the project", "`roles/composer.admin`"),
     "environment_bucket": Role(
         "deployer", "the environment's bucket", "`roles/storage.objectUser`"
+    ),
+    "images": Role("deployer", "the images' repository", "`roles/artifactregistry.reader`"),
+    "image_build": Role(
+        "deployer",
+        "the project",
+        "`roles/cloudbuild.builds.editor`, `roles/artifactregistry.admin` and "
+        "`roles/storage.admin`",
+    ),
+    "build_context": Role(
+        "deployer", "the builds' bucket", "`roles/storage.objectUser`"
     ),
 }  # fmt: skip
 
@@ -65,8 +78,10 @@ class Call:
 
 _ENDPOINT, _MODEL, _JOB = "EndpointServiceClient", "ModelServiceClient", "PipelineServiceClient"
 _BIGQUERY, _READ, _COMPOSER = "bigquery.Client", "BigQueryReadClient", "EnvironmentsClient"
+_REGISTRY, _BUILD = "ArtifactRegistryClient", "CloudBuildClient"
 _RUN = {"worker": ("bigquery.jobs.create",)}
 _ACT_AS = {"act_as": ("iam.serviceAccounts.actAs",)}
+_CREATE_BUILD: dict[str, tuple[str, ...]] = {"image_build": ("cloudbuild.builds.create",)}
 _ROWS = ("bigquery.tables.get", "bigquery.tables.getData")
 
 
@@ -155,6 +170,24 @@ CALLS = (
         "poll_airflow_command",
         {"deployer": ("composer.environments.executeAirflowCommand",)},
     ),
+    Call("deploy", _REGISTRY, "get_tag", {"images": ("artifactregistry.tags.get",)}),
+    Call("deploy", _REGISTRY, "get_version", {"images": ("artifactregistry.versions.get",)}),
+    Call(
+        "deploy",
+        _REGISTRY,
+        "get_repository",
+        {"image_build": ("artifactregistry.repositories.get",)},
+    ),
+    Call(
+        "deploy",
+        _REGISTRY,
+        "create_repository",
+        {"image_build": ("artifactregistry.repositories.create",)},
+    ),
+    Call("deploy", _BUILD, "create_build", _CREATE_BUILD | _ACT_AS),
+    Call("deploy", _BUILD, "get_build", {"image_build": ("cloudbuild.builds.get",)}),
+    Call("deploy", "storage.Client", "list_buckets", {"image_build": ("storage.buckets.list",)}),
+    Call("deploy", "storage.Bucket", "create", {"image_build": ("storage.buckets.create",)}),
     Call(
         "deploy", "storage.Client", "list_blobs", {"environment_bucket": ("storage.objects.list",)}
     ),
@@ -163,10 +196,19 @@ CALLS = (
         "storage.Blob",
         "upload_from_string",
         # Overwriting an object needs the permission to delete it.
-        {"environment_bucket": ("storage.objects.create", "storage.objects.delete")},
+        {
+            "environment_bucket": ("storage.objects.create", "storage.objects.delete"),
+            "build_context": ("storage.objects.create",),
+        },
     ),
     Call(
-        "deploy", "storage.Blob", "delete", {"environment_bucket": ("storage.objects.delete",)}
+        "deploy",
+        "storage.Blob",
+        "delete",
+        {
+            "environment_bucket": ("storage.objects.delete",),
+            "build_context": ("storage.objects.delete",),
+        },
     ),
 )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The files of a checkout that may be uploaded: those that git tracks. Reads files, calls git."""
 
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,17 @@ def tracked(repository: Path) -> Tracked:
     )
 
 
+def changed(repository: Path, folder: str) -> list[str]:
+    """The paths below the folder that differ from the last commit or that git neither tracks nor
+    ignores, sorted. Raises EnvironmentConfigError as `tracked` does."""
+    root = repository.resolve()
+    edited = _names(
+        root, "diff", "--name-only", "--no-renames", "--relative", "HEAD", folders=[folder]
+    )
+    new = _names(root, "ls-files", "--others", "--exclude-standard", folders=[folder])
+    return sorted({*edited, *new})
+
+
 def git(repository: Path, *arguments: str) -> str:
     """The output of git in that folder. Raises EnvironmentConfigError, with git's message, when it
     fails."""
@@ -70,6 +81,6 @@ def git(repository: Path, *arguments: str) -> str:
     return result.stdout
 
 
-def _names(root: Path, *arguments: str) -> Iterator[str]:
-    output = git(root, *arguments, "-z", "--", *FOLDERS)
+def _names(root: Path, *arguments: str, folders: Iterable[str] = FOLDERS) -> Iterator[str]:
+    output = git(root, *arguments, "-z", "--", *folders)
     yield from sorted({name for name in output.split("\0") if name})

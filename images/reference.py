@@ -5,14 +5,19 @@ import re
 from functools import cache
 from pathlib import Path
 
+from packaging.requirements import Requirement
+
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "src"
 """The folder that the image has on PYTHONPATH."""
 NAME = "model"
 LOCK = FOLDER / "requirements.txt"
+_PROJECT_LOCK = FOLDER.parent / "requirements.txt"
 _REPOSITORY = FOLDER / "repository.txt"
 _LOCATION = r"[a-z]+(?:-[a-z]+\d+)?"
-_VALID = re.compile(rf"{_LOCATION}-docker\.pkg\.dev/[a-z][a-z0-9.:-]*/[a-z][a-z0-9-]{{0,62}}")
+# The project of a domain, `example.com:name`, is `example.com/name` in the name of an image.
+_PROJECT = r"(?:[a-z0-9.-]+\.[a-z]+/)?[a-z][a-z0-9-]*"
+_VALID = re.compile(rf"{_LOCATION}-docker\.pkg\.dev/{_PROJECT}/[a-z][a-z0-9-]{{0,62}}")
 
 
 class ImageError(Exception):
@@ -58,3 +63,24 @@ def image_reference() -> str:
 def is_own_image(uri: str) -> bool:
     """Whether the URI is one of this checkout's image, in any repository."""
     return uri.endswith(f"/{NAME}:{image_tag(context_files())}")
+
+
+def check_lock(lock: Path = LOCK, project_lock: Path = _PROJECT_LOCK) -> None:
+    """Raise ImageError unless the image has every package in the version of the project's lock:
+    tests and the sandbox's environment use that one."""
+    project = {(pin.name, str(pin.specifier)) for pin in pins(project_lock)}
+    names = {name for name, _ in project}
+    for pin in pins(lock):
+        if (pin.name, str(pin.specifier)) not in project:
+            other = "another version" if pin.name in names else "none of it"
+            raise ImageError(
+                f"images/requirements.txt has {pin.name}{pin.specifier} and requirements.txt "
+                f"{other}: run `make lock`"
+            )
+
+
+def pins(lock: Path) -> list[Requirement]:
+    """The requirements `name==version` of a lock, with their markers."""
+    lines = lock.read_text(encoding="utf-8").splitlines()
+    # The other lines are hashes and comments, which are indented.
+    return [Requirement(line.rstrip("\\ ")) for line in lines if re.match(r"[A-Za-z0-9]", line)]

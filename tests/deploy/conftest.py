@@ -6,11 +6,9 @@ import json
 import os
 import shutil
 import subprocess
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +20,10 @@ from deploy import __main__ as command
 from deploy import airflow
 from deploy import composer as api
 from deploy.bucket import Bucket
+from deploy.image.registry import EMULATOR as REGISTRY_EMULATOR
+from deploy.pipeline_images import pipeline_images
 from tests.conftest import REPOSITORY, Sandbox
+from tests.deploy.fakes import Answer, FakeRegistry, error, serving
 
 NUMBERS = itertools.count(1)
 PROJECT, LOCATION = "titleholder-local", "us-central1"
@@ -41,10 +42,10 @@ class FakeComposer:
     error: tuple[int, str] | None = None
     commands: list[str] = field(default_factory=list)
 
-    def answer(self, path: str, body: dict[str, Any]) -> tuple[int, dict[str, Any]]:
+    def answer(self, path: str, query: dict[str, str], body: dict[str, Any]) -> Answer | None:
         name, _, verb = path.removeprefix("/v1/").partition(":")
         if name != NAME:
-            return 404, {"error": {"code": 404, "status": "NOT_FOUND", "message": "not found"}}
+            return None
         if not verb:
             return 200, {
                 "name": name,
@@ -56,7 +57,7 @@ class FakeComposer:
             }
         if self.error is not None:
             code, status = self.error
-            return code, {"error": {"code": code, "status": status, "message": "not allowed"}}
+            return error(code, status, "not allowed")
         if verb == "executeAirflowCommand":
             self.commands.append(
                 " ".join([body["command"], body["subcommand"], *body["parameters"]])
@@ -83,7 +84,19 @@ class FakeComposer:
 
 
 @pytest.fixture
-def composer(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[FakeComposer]:
+def registry() -> FakeRegistry:
+    """An Artifact Registry with the images that the repository's pipelines name, and no other."""
+    found = FakeRegistry()
+    for path in (REPOSITORY / "pipeline/compiled").glob("*.yaml"):
+        for image in pipeline_images(path.read_bytes()):
+            found.push(image, b"")
+    return found
+
+
+@pytest.fixture
+def composer(
+    sandbox: Sandbox, registry: FakeRegistry, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[FakeComposer]:
     """An environment with an empty bucket, whose Airflow parses immediately."""
     for name, value in sandbox.env.items():
         monkeypatch.setenv(name, value)
@@ -91,33 +104,10 @@ def composer(sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake
     fake = FakeComposer(created.name)
     fake.parsed(datetime.now(UTC) + timedelta(days=1), "second", "third")
 
-    class Handler(BaseHTTPRequestHandler):
-        def do_GET(self) -> None:
-            self._send(*fake.answer(self.path.partition("?")[0], {}))
-
-        def do_POST(self) -> None:
-            length = int(self.headers["Content-Length"])
-            body = json.loads(self.rfile.read(length))
-            self._send(*fake.answer(self.path.partition("?")[0], body))
-
-        def _send(self, code: int, answer: dict[str, Any]) -> None:
-            content = json.dumps(answer).encode()
-            self.send_response(code)
-            self.send_header("Content-Type", "application/json")
-            self.send_header("Content-Length", str(len(content)))
-            self.end_headers()
-            self.wfile.write(content)
-
-        def log_message(self, *_: Any) -> None:
-            pass
-
-    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
-        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
-        thread.start()
-        monkeypatch.setenv("COMPOSER_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
+    with serving(fake, registry) as url:
+        monkeypatch.setenv(api.EMULATOR, url)
+        monkeypatch.setenv(REGISTRY_EMULATOR, url)
         yield fake
-        server.shutdown()
-        thread.join()
 
 
 def client(sandbox: Sandbox) -> storage.Client:

@@ -12,7 +12,8 @@ from deploy import __main__ as command
 from deploy.bucket import Bucket
 from deploy.checkout import desired_state
 from deploy.plan import Object, Upload
-from tests.deploy.conftest import Deploy, FakeComposer
+from tests.deploy.conftest import LOCATION, PROJECT, Deploy, FakeComposer, commit
+from tests.deploy.fakes import FakeRegistry
 
 MODEL = "dags/models/linnerud.yaml"
 
@@ -59,7 +60,7 @@ def test_a_dry_run_without_an_environment(
     checkout: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert command.main(["--dry-run", "--repository", str(checkout)]) == 0
-    assert "3. upload plugins/titleholder-" in capsys.readouterr().out
+    assert re.search(r"^\d+\. upload plugins/titleholder-", capsys.readouterr().out, re.MULTILINE)
 
 
 @pytest.mark.parametrize("after", [1, 6, 8])
@@ -208,9 +209,95 @@ def test_an_environment_that_is_not_ready_is_refused(
     assert "upgrade it to composer-3-airflow-3.3.1 or newer" in deploy(code=1)
 
 
-def test_only_one_emulator_is_refused(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_some_emulators_are_refused(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("COMPOSER_EMULATOR_HOST")
-    assert "it may come from var/sandbox.env" in deploy(code=1)
+    assert (
+        "only STORAGE_EMULATOR_HOST, ARTIFACT_REGISTRY_EMULATOR_HOST is set, without "
+        "COMPOSER_EMULATOR_HOST; unset it (it may come from var/sandbox.env)"
+    ) in deploy(code=1)
+
+
+def test_an_emulator_elsewhere_is_refused(deploy: Deploy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COMPOSER_EMULATOR_HOST", "http://composer.example.com")
+    assert "is no address on this machine" in deploy(code=1)
+
+
+IMAGE = f"{LOCATION}-docker.pkg.dev/{PROJECT}/titleholder/model:0123456789abcdef"
+
+
+@pytest.fixture
+def with_image(checkout: Path) -> Path:
+    """The checkout with a compiled pipeline that names IMAGE twice, and a prebuilt one."""
+    text = f"""
+deploymentSpec:
+  executors:
+    train:
+      container:
+        image: {IMAGE}
+        command: ["python", "-c", "print('us-docker.pkg.dev/other/images/in-the-source:1')"]
+    evaluate: {{container: {{image: "python@sha256:{64 * "a"}"}}}}
+root:
+  dag:
+    tasks:
+      export-model:
+        inputs:
+          parameters:
+            container_spec:
+              runtimeValue: {{constant: '{{"imageUri": "{IMAGE}", "healthRoute": "/health"}}'}}
+            serving_image:
+              runtimeValue: {{constant: "us-docker.pkg.dev/vertex-ai/prediction/sklearn:latest"}}
+"""
+    (checkout / "pipeline/compiled/own.yaml").write_text(text)
+    commit(checkout)
+    return checkout
+
+
+def test_a_missing_image_is_refused(
+    with_image: Path, deploy: Deploy, registry: FakeRegistry, bucket: storage.Bucket
+) -> None:
+    found = desired_state(with_image).images
+    assert found[IMAGE] == ("own.yaml",)
+    assert not any("in-the-source" in image or "vertex-ai" in image for image in found)
+    refusal = (
+        f"{IMAGE}, which pipeline/compiled/own.yaml names, does not exist, so its jobs would fail; "
+        "build it first (`make image PROJECT=my-project LOCATION=us-central1` builds that of this "
+        "checkout), or repeat this with FORCE=1"
+    )
+    assert deploy(code=1) == f"deploy: {refusal}\n"
+    assert refusal in deploy("--dry-run", code=1)
+    assert names(bucket) == set()
+    registry.push(IMAGE, b"the image")
+    assert f"1. look up the image {IMAGE}" in deploy("--dry-run")
+    deploy()
+    assert names(bucket)
+
+
+def test_an_image_that_cannot_be_looked_up_is_refused_or_forced(
+    with_image: Path, deploy: Deploy, registry: FakeRegistry, bucket: storage.Bucket
+) -> None:
+    registry.denied.add("get_tag")
+    output = deploy(code=1)
+    assert f"{IMAGE}, which pipeline/compiled/own.yaml names, cannot be looked up (" in output
+    assert "artifactregistry.tags.get" in output
+    assert "correct that, or repeat this with FORCE=1" in output
+    assert names(bucket) == set()
+    assert f"overridden by FORCE=1: {IMAGE}" in deploy("--force")
+    assert names(bucket)
+
+
+def test_a_dry_run_without_an_environment_names_the_images(
+    with_image: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert command.main(["--dry-run", "--repository", str(with_image)]) == 0
+    assert f". look up the image {IMAGE}\n" in capsys.readouterr().out
+
+
+def test_a_compiled_pipeline_that_is_not_yaml_is_refused(
+    deploy: Deploy, checkout: Path, bucket: storage.Bucket
+) -> None:
+    (checkout / "pipeline/compiled/own.yaml").write_text("a: [")
+    assert "pipeline/compiled/own.yaml is not valid YAML" in deploy(code=1)
+    assert names(bucket) == set()
 
 
 def test_an_invalid_checkout_is_refused(

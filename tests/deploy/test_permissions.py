@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 import yaml
 from google.cloud import aiplatform_v1 as v1
-from google.cloud import bigquery, bigquery_storage, storage
+from google.cloud import artifactregistry_v1, bigquery, bigquery_storage, storage
+from google.cloud.devtools import cloudbuild_v1
 from google.cloud.orchestration.airflow import service_v1
 
 from deploy.permissions import BEGIN, CALLS, END, PAGE, ROLES, ROLES_FOLDER, permissions, tables
@@ -25,13 +26,17 @@ CLIENTS: dict[str, Any] = {
     "storage.Bucket": storage.Bucket,
     "storage.Blob": storage.Blob,
     "EnvironmentsClient": service_v1.EnvironmentsClient,
+    "ArtifactRegistryClient": artifactregistry_v1.ArtifactRegistryClient,
+    "CloudBuildClient": cloudbuild_v1.CloudBuildClient,
 }
 # Their packages in google.cloud.
 SERVICES = {
     "aiplatform_v1",
+    "artifactregistry_v1",
     "bigquery",
     "bigquery_storage",
     "bigquery_storage_v1",
+    "devtools",
     "storage",
     "orchestration",
 }
@@ -41,6 +46,8 @@ OTHERS = {
     *((name, "create") for name in ("validate.py", "plan.py")),
     ("release.py", "exists"),  # of a path
     ("compile.py", "exists"),
+    ("__main__.py", "exists"),  # of a build context's bucket
+    ("context.py", "open"),  # of an archive
     ("create_dataset.py", "update"),  # of a dictionary
     ("export_model.py", "update"),
     ("train.py", "update"),
@@ -54,7 +61,7 @@ OTHERS = {
     ("wait_for_job.py", "result"),  # its own
 }
 # Methods that create an object without a call to Google.
-LOCAL = {"bucket", "blob", "from_uri"}
+LOCAL = {"bucket", "blob", "from_uri", "add_lifecycle_delete_rule"}
 
 
 def scanned(folder: str) -> tuple[set[str], set[tuple[str, str]]]:

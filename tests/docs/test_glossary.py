@@ -64,7 +64,9 @@ def test_explanations_are_one_sentence() -> None:
         assert not re.search(r"[.] [A-Z]", line), line
 
 
-@pytest.mark.parametrize("folder", ["plugins", "sandbox", "pipeline", "deploy", "dags", "docs"])
+@pytest.mark.parametrize(
+    "folder", ["plugins", "sandbox", "pipeline", "deploy", "images", "dags", "docs"]
+)
 def test_no_private_words(folder: str) -> None:
     found = [
         f"{path.relative_to(REPOSITORY)}:{number}: {line.strip()}"
