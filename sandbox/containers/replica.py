@@ -135,7 +135,7 @@ class Replica:
             if self._wait_for_start(process, environment):
                 self._set_healthy()
                 self._watch(process, environment)
-            elif not self._started and not self._stopping.is_set():
+            elif not self._started and not self._stopping.is_set() and not self._lost_port(process):
                 self._fail(self._cause(process))
         finally:
             if self._stopping.is_set() and process.wait(_DRAIN_SECONDS) is None:
@@ -191,6 +191,11 @@ class Replica:
     def _listens(self, process: Process) -> bool:
         """Whether the process itself has the port: another one could have taken it before."""
         return self.port in _ports(process.pid)
+
+    def _lost_port(self, process: Process) -> bool:
+        """Whether the process ended because another one took its port first: it is then started
+        again with another port."""
+        return process.ended() and free_port(self.port) != self.port
 
     def _cause(self, process: Process) -> str:
         code = process.wait(0)

@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.containers.catalog import Catalog, UnknownImage
+from sandbox.state import LOOPBACK
 from sandbox.vertex import clock as clock_path
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.context import Context, Durations
@@ -91,7 +92,8 @@ def create_app(
     operations = Operations(store, clock, disturbance)
     context = Context(store, clock, Names(project, number), operations, durations or Durations())
     copies = ModelCopies(store, storage_host, project)
-    host = Host(catalog, home / "containers", number, {"STORAGE_EMULATOR_HOST": storage_host})
+    shared = {"STORAGE_EMULATOR_HOST": storage_host, "MODEL_SERVER_HOST": LOOPBACK}
+    host = Host(catalog, home / "containers", number, shared)
     serving = Serving(store, host, copies, chance or random.Random(), project)
     listeners: list[Callable[[str], None]] = [serving.invalidate]
 
