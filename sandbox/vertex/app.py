@@ -71,13 +71,16 @@ def create_app(
     bigquery_host: str = "",
     faults: bool = False,
     images: Path | None = None,
+    wait_for_containers: bool = False,
     limits: tuple[Limits, Limits] = (SHARED, DEDICATED),
 ) -> ASGIApp:
     """The local Vertex AI of one project, with its state in `home`.
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
     BigQuery, without which predictions are not logged. `images` is a file of further images
-    (containers/catalog.py), `limits` those of predictions by shared and dedicated endpoints.
+    (containers/catalog.py), `limits` those of predictions by shared and dedicated endpoints. With
+    `wait_for_containers` a deployment's response comes when they are healthy, so that tests with a
+    clock of their own make as many calls on any machine.
     Clients can move `clock` (clock.py) and, with `faults`, request faults at /sandbox/...
     (faults/admin.py). Raises ValueError for a host that is not on loopback, for a store that cannot
     be used, and for an invalid file of images.
@@ -105,7 +108,7 @@ def create_app(
     models = ModelRecords(context, endpoints.deployments, serving.invalidate_all, copies)
     services: list[Any] = [
         EndpointService(context, endpoints),
-        DeploymentService(context, endpoints, models, serving),
+        DeploymentService(context, endpoints, models, serving, wait_for_containers),
         ModelService(context, models),
         UploadService(context, models, copies),
         EvaluationService(context, models),

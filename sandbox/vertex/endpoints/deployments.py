@@ -30,12 +30,19 @@ class DeploymentService:
     """DeployModel and UndeployModel of google/cloud/aiplatform/v1/endpoint_service.proto."""
 
     def __init__(
-        self, context: Context, records: EndpointRecords, models: ModelRecords, serving: Serving
+        self,
+        context: Context,
+        records: EndpointRecords,
+        models: ModelRecords,
+        serving: Serving,
+        wait_for_containers: bool = False,
     ) -> None:
+        """With `wait_for_containers` the response to deploy_model comes when they are healthy."""
         self._context = context
         self._records = records
         self._models = models
         self._serving = serving
+        self._slow = not wait_for_containers
 
     def deploy_model(self, request: Any) -> Any:
         """Start to deploy a model; it receives traffic only when its containers are healthy.
@@ -103,7 +110,7 @@ class DeploymentService:
             metadata,
             self._context.durations.deploy,
             prepare,
-            slow=True,
+            slow=self._slow,
             alone=True,
             abandon=abandon,
         )

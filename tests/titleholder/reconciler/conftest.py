@@ -138,7 +138,8 @@ def id_of_week(week: int, generation: int = 0) -> str:
 
 @pytest.fixture(scope="session")
 def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
-    server = Vertex(tmp_path_factory.mktemp("rollouts"), bucket.host, faults=True)
+    home = tmp_path_factory.mktemp("rollouts")
+    server = Vertex(home, bucket.host, faults=True, wait_for_containers=True)
     try:
         yield server
     finally:

@@ -87,7 +87,9 @@ def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterat
     """The server of conftest, with operations that end before they are polled twice: polling more
     often adds no other case."""
     home: Path = tmp_path_factory.mktemp("scenarios")
-    server = Vertex(home, bucket.host, durations=Durations(0.2, 0.2, 0.2), faults=True)
+    server = Vertex(
+        home, bucket.host, durations=Durations(0.2, 0.2, 0.2), faults=True, wait_for_containers=True
+    )
     try:
         yield server
     finally:
