@@ -46,7 +46,7 @@ class Label(DescribedEnum):
     FINGERPRINT = "fingerprint", "digest of rows, template and parameters of the training"
     DATA_INTERVAL_START = "data-interval-start", "start of the training data"
     DATA_INTERVAL_END = "data-interval-end", "end of the training data"
-    DIGEST = "sha256", "digest of the model's file, in base32"
+    DIGEST = "sha256", "digest of the artifact folder, in base32"
     JOB = "pipeline-job", "id of the training job"
     SCORE = "score", "score on held-out rows"
     FRAMEWORK = "framework-version", "version of scikit-learn"

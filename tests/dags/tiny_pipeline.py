@@ -36,10 +36,12 @@ def export_model(ready: str, image: str, corrupt: bool, place: str, model: dsl.O
     joblib.dump(constant.fit([[0.0]], [0.0]), folder / "model.joblib")
     if corrupt:
         (folder / "model.joblib").write_bytes(b"half a mod")
-    model.metadata["serving_image"] = image
+    model.metadata["containerSpec"] = {"imageUri": image}
     model.metadata["framework_version"] = sklearn.__version__
     digest = hashlib.sha256((folder / "model.joblib").read_bytes()).hexdigest()
-    model.metadata["sha256"] = digest
+    # Of the folder: the line that `sha256sum` prints for its one file.
+    line = f"{digest}  model.joblib\n"
+    model.metadata["sha256"] = hashlib.sha256(line.encode()).hexdigest()
     model.uri = place or model.uri
 
 

@@ -24,7 +24,7 @@ def deploy_candidate(
         display_name=run.model,
         description=f"score {candidate.score:.2f}, data of {run.interval}",
         uri=candidate.uri,
-        image=candidate.image,
+        container=candidate.container.to_register(candidate.digest),
         labels={
             **config.labels,
             Label.DATA_INTERVAL_START: format_label_time(run.interval.start),

@@ -1,7 +1,7 @@
 """Plans and their steps, each one call to Vertex AI."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
 from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
@@ -14,7 +14,8 @@ from titleholder.rollout.view import DeployedModel, View
 
 @dataclass(frozen=True)
 class NewVersion:
-    """A version to register: the folder `uri` with the model's file, and the serving `image`.
+    """A version to register: the artifact folder `uri`, and the `container` that serves it, a
+    ModelContainerSpec of Vertex AI in its REST form.
 
     `alias` is the name of the training run, by which later runs find the version.
     """
@@ -23,7 +24,7 @@ class NewVersion:
     display_name: str
     description: str
     uri: str
-    image: str
+    container: dict[str, Any] = field(default_factory=dict, hash=False)
     labels: dict[str, str] = field(default_factory=dict, hash=False)
 
 

@@ -34,6 +34,7 @@ from titleholder.errors import ManualActionRequired
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.pipelines.templates import template_version
 from titleholder.reconciler.engine import Converged
@@ -90,7 +91,9 @@ def artifact(sandbox: Sandbox) -> str:
 def deploy(name: str, folder: Path, artifact: str, week: int) -> None:
     """Deploy a candidate, as the weekly run of that week does."""
     config = load_model(folder / f"{name}.yaml")
-    candidate = CandidateModel(artifact, IMAGE, "1.6.1", 90.0 + week, "0" * 64)
+    candidate = CandidateModel(
+        artifact, ContainerSpec(image_uri=IMAGE), "1.6.1", 90.0 + week, "0" * 64
+    )
     intent = deploy_candidate(config, run_of(name, week), candidate, "fresh")
     assert isinstance(CommandContext.of(config, os.environ).engine().run(intent), Converged)
 

@@ -22,6 +22,7 @@ from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.reconciler.engine import Converged, PendingOperation, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
@@ -30,6 +31,7 @@ from titleholder.rollout.view import View
 
 WEEK = timedelta(days=7)
 FIRST = datetime(2026, 9, 7, 3, tzinfo=UTC)
+CONTAINER = ContainerSpec(image_uri=IMAGE)
 _LOCATIONS = itertools.count(1)
 
 
@@ -88,11 +90,13 @@ class ModelUnderTest:
             }
         )
 
-    def candidate(self, week: int, generation: int = 0, **rollout: Any) -> DeployCandidate:
+    def candidate(
+        self, week: int, generation: int = 0, container: ContainerSpec = CONTAINER, **rollout: Any
+    ) -> DeployCandidate:
         """The intent of the training run on that week."""
         end = FIRST + week * WEEK
         run = TrainingRun("m1", Interval(end - WEEK, end), generation)
-        candidate = CandidateModel(self.artifact, IMAGE, "1.6.1", 90.0, "0" * 64)
+        candidate = CandidateModel(self.artifact, container, "1.6.1", 90.0, "0" * 64)
         return deploy_candidate(self.config(**rollout), run, candidate, "fresh")
 
     def engine(self, pause: Callable[[float], None] | None = None, **rollout: Any) -> Reconciler:

@@ -1,5 +1,6 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
+import json
 import re
 from contextlib import suppress
 from dataclasses import dataclass
@@ -171,7 +172,7 @@ class Endpoints:
                     "model": v1.Model(
                         display_name=new.display_name,
                         artifact_uri=new.uri,
-                        container_spec=v1.ModelContainerSpec(image_uri=new.image),
+                        container_spec=v1.ModelContainerSpec.from_json(json.dumps(new.container)),
                         labels=new.labels,
                         version_aliases=[new.alias],
                         version_description=new.description,
@@ -276,6 +277,7 @@ class Endpoints:
                 digest=digest_from_label(version.labels.get(Label.DIGEST, "")),
                 data_interval_end=parse_label_time(version.labels.get(Label.DATA_INTERVAL_END, "")),
                 fingerprint=fingerprint_from_labels(version.labels),
+                image=version.container_spec.image_uri,
             )
             for version in versions
         )
