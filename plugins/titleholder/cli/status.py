@@ -57,6 +57,7 @@ def status(context: CommandContext, options: argparse.Namespace) -> int:
         answer = {
             "model": view.model,
             "endpoint": view.endpoint,
+            "address": view.address or None,
             "deployed": deployed,
             "not_deployed": not_deployed,
             "last_change": event_to_json(changes.last) if changes.last else None,
@@ -68,6 +69,8 @@ def status(context: CommandContext, options: argparse.Namespace) -> int:
         print(json.dumps(answer))
         return 1 if needs_action else 0
     print_line(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
+    if view.endpoint:
+        print_line(f"  address: {view.address or 'none; Private Service Connect only'}")
     for row in deployed:
         data_end = row["data_interval_end"]
         until = f"data until {data_end:.16}" if data_end else "not deployed by Titleholder"

@@ -24,7 +24,7 @@ from titleholder.rollout.view import View
 def describe_step(step: Step, view: View) -> str:
     """The effect of the step on this view, beginning with a verb or the action."""
     match step:
-        case CreateEndpoint(display_name):
+        case CreateEndpoint(display_name, _):
             return f"create the endpoint {display_name}"
         case Register(new):
             return f"register the model version {new.alias}"

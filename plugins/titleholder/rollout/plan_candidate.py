@@ -2,6 +2,7 @@
 
 from datetime import datetime
 
+from titleholder.config.endpoint import EndpointType
 from titleholder.config.rollout import Rollout
 from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
@@ -10,6 +11,7 @@ from titleholder.naming import Recency
 from titleholder.rollout.display_names import version_name, version_of_model, version_text
 from titleholder.rollout.drift import RoleState, resolve_roles
 from titleholder.rollout.intents import DeployCandidate
+from titleholder.rollout.resources import require_type
 from titleholder.rollout.roles import Roles, high_water
 from titleholder.rollout.steps import (
     CreateEndpoint,
@@ -49,7 +51,9 @@ def deploy_candidate(view: View, intent: DeployCandidate, rollout: Rollout) -> P
                     f"there is no endpoint named {intent.endpoint!r}; create it, or set "
                     f"endpoint.create: true in {view.model}.yaml"
                 )
-            steps.insert(0, CreateEndpoint(intent.endpoint))
+            wanted = view.configured.type if view.configured else EndpointType.SHARED
+            steps.insert(0, CreateEndpoint(intent.endpoint, wanted))
+        require_type(view)
         state = resolve_roles(view)
         newer = _newer_unmanaged(view, intent)
         if newer is None:

@@ -20,8 +20,8 @@ def apply_to_view(view: View, step: Step) -> View:
     """The view after the step, as far as a plan needs it. A version that is not registered yet has
     its alias as number."""
     match step:
-        case CreateEndpoint(display_name):
-            return replace(view, endpoint=display_name)
+        case CreateEndpoint(display_name, found):
+            return replace(view, endpoint=display_name, type=found)
         case Register(new):
             until = parse_label_time(new.labels.get(Label.DATA_INTERVAL_END, ""))
             version = Version(new.alias, frozenset([new.alias]), data_interval_end=until)
@@ -29,7 +29,10 @@ def apply_to_view(view: View, step: Step) -> View:
         case Deploy(name, display_name, reference):
             registered = view.version(reference)
             number = registered.number if registered else reference
-            deployed = DeployedModel(name, display_name, f"{view.model}@{number}")
+            resources = view.configured.resources if view.configured else None
+            deployed = DeployedModel(
+                name, display_name, f"{view.model}@{number}", resources=resources
+            )
             return replace(view, deployed_models=(*view.deployed_models, deployed))
         case SetTraffic(split, _, action):
             return replace(

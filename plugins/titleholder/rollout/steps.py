@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
+from titleholder.config.endpoint import EndpointType
 from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.labels import ROLE_LABELS, Label
@@ -33,6 +34,7 @@ class CreateEndpoint:
     """Create the endpoint that applications will call."""
 
     display_name: str
+    type: EndpointType = EndpointType.SHARED
 
 
 @dataclass(frozen=True)
@@ -160,8 +162,13 @@ class Plan:
 def call_of(step: Step, view: View) -> str:
     """The call to Vertex AI that does the step: service, method and arguments."""
     match step:
-        case CreateEndpoint(display_name):
-            return f"EndpointService.CreateEndpoint(display_name={display_name!r})"
+        case CreateEndpoint(display_name, found):
+            more = {
+                EndpointType.SHARED: "",
+                EndpointType.DEDICATED: ", dedicated_endpoint_enabled=True",
+                EndpointType.PRIVATE: ", private_service_connect_config",
+            }
+            return f"EndpointService.CreateEndpoint(display_name={display_name!r}{more[found]})"
         case Register(version):
             return f"ModelService.UploadModel(version_aliases=[{version.alias!r}])"
         case Deploy(name, display_name, version):

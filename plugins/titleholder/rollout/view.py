@@ -3,18 +3,21 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from titleholder.config.endpoint import Endpoint, EndpointType, Resources
 from titleholder.naming import Recency, deployed_model_id_of, recency_of
 
 
 @dataclass(frozen=True)
 class DeployedModel:
-    """A version deployed on an endpoint. `model` is `<model>@<version number>`."""
+    """A version deployed on an endpoint. `model` is `<model>@<version number>`, `resources` are its
+    machine settings, None if Vertex AI decides on them."""
 
     id: str
     display_name: str
     model: str
     traffic_percentage: int = 0
     deployed_at: datetime | None = None
+    resources: Resources | None = None
 
     @property
     def model_id(self) -> str:
@@ -60,6 +63,9 @@ class View:
     `pending_operations` are the names of unfinished operations on the endpoint or in the registry;
     `undeploying` is True if one of them undeploys a model. `request_log` is the BigQuery table to
     which the endpoint logs requests, "" for none.
+
+    `type` is that of the endpoint, `address` the URL of predictions, "" without a public one, and
+    `configured` the section `endpoint` of the model's file, None if unknown.
     """
 
     model: str
@@ -73,6 +79,9 @@ class View:
     pending_operations: tuple[str, ...] = ()
     undeploying: bool = False
     request_log: str = ""
+    type: EndpointType = EndpointType.SHARED
+    address: str = ""
+    configured: Endpoint | None = None
 
     def deployed_model(self, deployed_model_id: str | None) -> DeployedModel | None:
         """The deployed model of that id, if any."""

@@ -31,7 +31,8 @@ DEPLOYED = (
     DeployedModel("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
 LABELS = {"champion": "1", "challenger": "2", "challenger-percentage": "10"}
-VIEW = View("linnerud", ENDPOINT, DEPLOYED, LABELS)
+ADDRESS = f"https://us-central1-aiplatform.googleapis.com/v1/{ENDPOINT}:predict"
+VIEW = View("linnerud", ENDPOINT, DEPLOYED, LABELS, address=ADDRESS)
 
 
 class Parsed(HTMLParser):
@@ -69,7 +70,15 @@ def test_traffic_and_evaluation_of_a_model() -> None:
     found = facts(deployment, evaluated(2, 0.01), evaluated(1, 0.1), view=VIEW)
     html = page([found], NOW, "https://a.b", runs={found.events[-1].run})
     parsed = Parsed(html)
-    for shown in ("90 %", "champion", "10 %", "challenger", "score 96.5", "not decided yet"):
+    for shown in (
+        ADDRESS,
+        "90 %",
+        "champion",
+        "10 %",
+        "challenger",
+        "score 96.5",
+        "not decided yet",
+    ):
         assert shown in parsed.text.replace("\xa0", " "), shown
     bar = next(one for one in parsed.of("svg") if one.get("class") == "bar")
     assert bar["aria-label"] == "champion 90 %, challenger 10 %"
