@@ -43,6 +43,8 @@ def main(arguments: list[str] | None = None) -> int:
             durations=durations,
             bigquery_host=os.environ.get("BIGQUERY_EMULATOR_HOST", ""),
             faults=options.faults,
+            # Another name than that of the region's host, as on Google Cloud.
+            dedicated_host=f"localhost:{options.port}",
         )
     except ValueError as error:
         parser.error(str(error))

@@ -62,11 +62,13 @@ def create_app(
     chance: random.Random | None = None,
     bigquery_host: str = "",
     faults: bool = False,
+    dedicated_host: str = "localhost",
 ) -> ASGIApp:
     """The local Vertex AI of one project, with its state in `home`.
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
-    BigQuery, without which predictions are not logged. Clients can move `clock` (clock.py) and,
+    BigQuery, without which predictions are not logged, and `dedicated_host` (`localhost:PORT`) the
+    host of dedicated endpoints. Clients can move `clock` (clock.py) and,
     with `faults`, request faults at /sandbox/... (faults/admin.py). Raises ValueError for a host
     that is not on loopback, and for a store that cannot be used.
     """
@@ -86,7 +88,7 @@ def create_app(
     endpoints = EndpointRecords(context, on_change)
     models = ModelRecords(context, endpoints.deployments, serving.invalidate_all)
     services: list[Any] = [
-        EndpointService(context, endpoints),
+        EndpointService(context, endpoints, dedicated_host),
         DeploymentService(context, endpoints, models, serving),
         ModelService(context, models),
         UploadService(context, models),

@@ -10,7 +10,9 @@ from titleholder.config.loader import load_model
 from titleholder.config.pipeline import RUNTIME_PARAMETERS
 from titleholder.data_intervals import Interval
 from titleholder.errors import PipelineError
+from titleholder.naming import TrainingRun
 from titleholder.operators.wait_for_job import failure, progress
+from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import (
     Artifact,
@@ -65,6 +67,21 @@ def test_an_invalid_container_breaks_the_contract_in_one_sentence() -> None:
         "ports.0.containerPort: is 0; write 1 or more; gpu: is not a key; remove it or mend its "
         "spelling; see docs/reference/pipeline-contract.md"
     )
+
+
+def test_a_container_for_dedicated_endpoints_only() -> None:
+    week = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), NOW)
+    run = TrainingRun("linnerud", week, 0)
+    container = ContainerSpec(image_uri=IMAGE, invoke_route_prefix="/*")
+    candidate = CandidateModel("gs://b/m", container, "1.6.1", 91.5, "ab" * 32)
+    with pytest.raises(
+        PipelineError, match=r"dedicated endpoint only, and linnerud\.yaml has a sh"
+    ):
+        deploy_candidate(CONFIG, run, candidate, "fresh")
+    dedicated = CONFIG.endpoint.model_copy(update={"dedicated": True})
+    config = CONFIG.model_copy(update={"endpoint": dedicated})
+    version = deploy_candidate(config, run, candidate, "fresh").version
+    assert version.container["invokeRoutePrefix"] == "/*"
 
 
 def test_another_image_than_the_prebuilt_one_may_have_any_scikit_learn() -> None:
