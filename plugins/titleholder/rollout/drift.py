@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from titleholder.errors import DriftDetected, ManualActionRequired
-from titleholder.labels import ROLES, Label
+from titleholder.labels import Label
 from titleholder.rollout.display_names import adopt_command, listed, split_text, version_text
 from titleholder.rollout.roles import Roles, recorded_roles, recorded_state, with_recorded_roles
 from titleholder.rollout.view import DeployedModel, View
@@ -81,7 +81,7 @@ def orphans(view: View) -> tuple[DeployedModel, ...]:
 
 
 def _is_orphan(view: View, deployed: DeployedModel) -> bool:
-    if deployed.traffic_percentage or deployed.id in (view.labels.get(role) for role in ROLES):
+    if deployed.traffic_percentage or view.has_role(deployed.id):
         return False
     return view.deployed_by_us(deployed) is not None
 

@@ -1,5 +1,6 @@
 """The plan of the weekly run: register a candidate and deploy it as challenger."""
 
+from dataclasses import replace
 from datetime import datetime
 
 from titleholder.config.endpoint import EndpointType
@@ -32,6 +33,7 @@ def deploy_candidate(view: View, intent: DeployCandidate, rollout: Rollout) -> P
     candidate that has or had a role is left unchanged, as its traffic may have been changed on
     purpose. Raises ManualActionRequired if a user has to decide.
     """
+    intent = replace(intent, deployed_model_id=_present_id(view, intent))
     version = view.version(intent.version.alias)
     deployed = view.deployed_model(intent.deployed_model_id)
     steps: list[Step] = [] if version is not None else [Register(intent.version)]
@@ -158,6 +160,14 @@ def _undeploy_inactive(view: View, roles: Roles) -> list[Step]:
     return undeploy(
         view.deployed_model(roles.last_challenger), view.deployed_model(roles.previous_champion)
     )
+
+
+def _present_id(view: View, intent: DeployCandidate) -> str:
+    """The id under which the candidate has a role, is deployed, or else is to be deployed."""
+    other = view.other_id(intent.deployed_model_id)
+    if other is not None and view.has_role(other) and not view.has_role(intent.deployed_model_id):
+        return other
+    return view.present_id(intent.deployed_model_id)
 
 
 def _deploy_step(view: View, intent: DeployCandidate) -> list[Step]:

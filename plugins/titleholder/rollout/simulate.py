@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from titleholder.labels import Label, parse_label_time
+from titleholder.rollout.resources import with_replicas
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -12,6 +13,7 @@ from titleholder.rollout.steps import (
     SetTraffic,
     Step,
     Undeploy,
+    UpdateReplicas,
 )
 from titleholder.rollout.view import DeployedModel, Version, View
 
@@ -34,6 +36,16 @@ def apply_to_view(view: View, step: Step) -> View:
                 name, display_name, f"{view.model}@{number}", resources=resources
             )
             return replace(view, deployed_models=(*view.deployed_models, deployed))
+        case UpdateReplicas(name, wanted):
+            return replace(
+                view,
+                deployed_models=tuple(
+                    replace(one, resources=with_replicas(one.resources or wanted, wanted))
+                    if one.id == name
+                    else one
+                    for one in view.deployed_models
+                ),
+            )
         case SetTraffic(split, _, action):
             return replace(
                 view,

@@ -19,7 +19,7 @@ from tests.titleholder.page.model_sections import (
     facts,
 )
 from titleholder.events.event import Event
-from titleholder.naming import deployed_model_id_of
+from titleholder.naming import deployed_model_ids_of
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy, run_page
 from titleholder.page.sections import build_section
@@ -117,7 +117,7 @@ def test_events_of_a_deleted_endpoint_do_not_count() -> None:
 def test_the_end_of_the_training_data_is_that_of_the_registry() -> None:
     alias = "linnerud-20261109t0300-20261116t0300-g0"
     ours = DeployedModel(
-        deployed_model_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100
+        deployed_model_ids_of(alias)[0], "linnerud-champion-model", "linnerud@1", 100
     )
     view = View("linnerud", ENDPOINT, (ours,), {"champion": ours.id})
     known = replace(view, versions=(Version("1", frozenset([alias])),))

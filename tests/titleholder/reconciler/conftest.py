@@ -75,7 +75,8 @@ class ModelUnderTest:
     def endpoint(self) -> str:
         return f"{self.parent}/endpoints/m1"
 
-    def config(self, **rollout: Any) -> ModelConfig:
+    def config(self, machines: dict[str, Any] | None = None, **rollout: Any) -> ModelConfig:
+        """Its file; `machines` are more keys of the section `endpoint`."""
         return ModelConfig.model_validate(
             {
                 "model": "m1",
@@ -85,7 +86,7 @@ class ModelUnderTest:
                 "source": {"table": "tests.m", "timestamp": "at"},
                 "pipeline": {"template": "m.yaml"},
                 "gate": {"min_score": 50},
-                "endpoint": {"display_name": "m1", "create": True},
+                "endpoint": {"display_name": "m1", "create": True, **(machines or {})},
                 "rollout": rollout,
             }
         )

@@ -19,6 +19,7 @@ from titleholder.gcp.vertex.clients import (
     write_options,
 )
 from titleholder.gcp.vertex.messages import (
+    REPLICAS_MASK,
     dedicated_resources,
     deployed_model,
     endpoint_type,
@@ -37,6 +38,7 @@ from titleholder.rollout.steps import (
     SetTraffic,
     Step,
     Undeploy,
+    UpdateReplicas,
 )
 from titleholder.rollout.view import Version, View
 
@@ -213,6 +215,15 @@ class Endpoints:
                         dedicated_resources=dedicated_resources(self.config.endpoint.resources),
                         service_account=self.config.endpoint.resources.service_account,
                     ),
+                    **write_options(),
+                )
+            case UpdateReplicas(deployed_model_id, resources):
+                return self._endpoints.mutate_deployed_model(
+                    endpoint=view.endpoint,
+                    deployed_model=v1.DeployedModel(
+                        id=deployed_model_id, dedicated_resources=dedicated_resources(resources)
+                    ),
+                    update_mask=FieldMask(paths=REPLICAS_MASK),
                     **write_options(),
                 )
             case SetTraffic(split):

@@ -13,6 +13,12 @@ _METRICS = {
     "accelerator_duty_cycle": f"{_METRIC}accelerator/duty_cycle",
     "request_count": f"{_METRIC}request_count",
 }
+# endpoint_service.proto, MutateDeployedModelRequest: what can be changed in place.
+REPLICAS_MASK = [
+    "dedicated_resources.min_replica_count",
+    "dedicated_resources.max_replica_count",
+    "dedicated_resources.autoscaling_metric_specs",
+]
 
 
 def new_endpoint(config: Endpoint, labels: dict[str, str]) -> Any:
