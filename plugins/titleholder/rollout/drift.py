@@ -13,11 +13,13 @@ from titleholder.rollout.view import DeployedModel, View
 class RoleState:
     """Roles derived from an endpoint view. `roles` is None without a champion; `recorded` is False
     if they were inferred. `orphans` are models that an interrupted training run deployed and gave
-    no role."""
+    no role, `copies` those that an update of machine settings deployed beside a model with a
+    role."""
 
     roles: Roles | None
     recorded: bool
     orphans: tuple[DeployedModel, ...] = ()
+    copies: tuple[DeployedModel, ...] = ()
 
 
 def resolve_roles(view: View) -> RoleState:
@@ -40,7 +42,9 @@ def resolve_roles(view: View) -> RoleState:
             f"`titleholder restore {view.model}` (or trigger {view.model}__rollout with "
             "that intent), then repeat this"
         )
-    return RoleState(recorded[0], True, orphaned)
+    beside = copies(view)
+    without = tuple(one for one in orphaned if one not in beside)
+    return RoleState(recorded[0], True, without, beside)
 
 
 def find_drift(view: View) -> list[str]:
@@ -78,6 +82,15 @@ def unmanaged(view: View, roles: Roles) -> list[DeployedModel]:
 def orphans(view: View) -> tuple[DeployedModel, ...]:
     """The models that an interrupted training run deployed and gave no role."""
     return tuple(one for one in view.deployed_models if _is_orphan(view, one))
+
+
+def copies(view: View) -> tuple[DeployedModel, ...]:
+    """The orphans whose training run has a role under its other id."""
+    return tuple(
+        one
+        for one in orphans(view)
+        if (other := view.other_id(one.id)) is not None and view.has_role(other)
+    )
 
 
 def _is_orphan(view: View, deployed: DeployedModel) -> bool:

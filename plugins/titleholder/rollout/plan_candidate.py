@@ -82,6 +82,8 @@ def _deploy(
     candidate_id, roles = intent.deployed_model_id, state.roles
     name = version_of_model(view, intent.version.alias)
     cleanup = undeploy(*(one for one in state.orphans if one.id != candidate_id))
+    # Last: an update of machine settings that runs meanwhile may still need them.
+    copies = undeploy(*state.copies)
     if roles is None:
         # Another run may be making an orphan champion. Vertex AI undeploys a model with traffic
         # only if it is the last one, so the last orphan is undeployed after the first champion.
@@ -92,7 +94,9 @@ def _deploy(
         steps.append(SetTraffic(view.split, roles, Action.ADOPT))
     if candidate_id == roles.champion:
         percentage = view.split[candidate_id]
-        return Plan((*steps, *cleanup), f"{name} is champion with {percentage} % of the traffic")
+        return Plan(
+            (*steps, *cleanup, *copies), f"{name} is champion with {percentage} % of the traffic"
+        )
     if candidate_id in (roles.previous_champion, roles.last_challenger):
         role = "champion" if candidate_id == roles.previous_champion else "challenger"
         return Plan(
@@ -103,7 +107,7 @@ def _deploy(
         )
     current = view.deployed_model(roles.challenger)
     if intent.keep_current and current is not None and current.id != candidate_id:
-        steps += [*cleanup, *undeploy(view.deployed_model(candidate_id))]
+        steps += [*cleanup, *undeploy(view.deployed_model(candidate_id)), *copies]
         return Plan(
             tuple(steps),
             f"{version_text(view, current.id)} is still evaluated, so {name} is only registered; "
@@ -120,7 +124,7 @@ def _deploy(
     else:
         steps += _replace_challenger(view, intent, rollout, roles, current)
     return Plan(
-        tuple(steps),
+        (*steps, *copies),
         f"{name} is challenger with {percentage} % of the traffic, "
         f"{version_text(view, roles.champion)} champion with {100 - percentage} %",
     )

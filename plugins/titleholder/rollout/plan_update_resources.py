@@ -7,7 +7,7 @@ from titleholder.config.endpoint import Resources
 from titleholder.events.event import Action
 from titleholder.labels import ROLES, Label
 from titleholder.rollout.display_names import version_text
-from titleholder.rollout.drift import orphans
+from titleholder.rollout.drift import copies
 from titleholder.rollout.plan_roles import roles_to_change
 from titleholder.rollout.resources import needs_new_machines, require_type, wanted_resources
 from titleholder.rollout.roles import Roles
@@ -38,15 +38,10 @@ def update_resources(view: View) -> Plan:
     inactive = [one for one in _deployed(view, roles) if one not in active]
     again = [one for one in active if _new_machines(view, one)]
     removed = [one for one in inactive if again or _new_machines(view, one)]
-    copies = {view.other_id(one.id) for one in again}
-    removed += [
-        one
-        for one in orphans(view)
-        # A copy that an interrupted attempt deployed is used, unless the file changed since.
-        if one.id not in copies
-        or view.configured is None
-        or one.resources != view.configured.resources
-    ]
+    needed = {view.other_id(one.id) for one in again}
+    # A copy that an interrupted attempt deployed is used, unless the file has changed since.
+    settings = view.configured.resources if view.configured is not None else None
+    removed += [one for one in copies(view) if one.id not in needed or one.resources != settings]
     steps += undeploy(*removed)
     for one in (*active, *inactive):
         if one in removed:

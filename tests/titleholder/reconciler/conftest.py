@@ -20,7 +20,7 @@ from titleholder.config.model import ModelConfig
 from titleholder.data_intervals import Interval
 from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.naming import TrainingRun
+from titleholder.naming import TrainingRun, deployed_model_ids_of
 from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
@@ -139,6 +139,12 @@ def id_of_week(week: int, generation: int = 0) -> str:
     """The deployed model id of the training run on that week."""
     end = FIRST + week * WEEK
     return TrainingRun("m1", Interval(end - WEEK, end), generation).deployed_model_id
+
+
+def ids_of_week(week: int) -> tuple[str, ...]:
+    """The primary and the alternate deployed model id of the training run on that week."""
+    end = FIRST + week * WEEK
+    return deployed_model_ids_of(TrainingRun("m1", Interval(end - WEEK, end), 0).name)
 
 
 @pytest.fixture(scope="session")
