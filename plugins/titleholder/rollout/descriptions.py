@@ -38,6 +38,9 @@ def describe_step(step: Step, view: View) -> str:
         case UpdateReplicas(deployed_model_id, resources):
             name = version_text(view, deployed_model_id)
             return f"set the replicas of {name} to {replicas_text(resources)}"
+        case SetTraffic(_, _, action, announces=UpdateReplicas(deployed_model_id)):
+            name = version_text(view, deployed_model_id)
+            return f"{action}: record that the replicas of {name} change"
         case SetTraffic(split, roles, action):
             return f"{action}: {_split_and_roles(view, split, roles)}"
         case Undeploy(deployed_model_id):

@@ -72,7 +72,10 @@ def test_replicas_are_changed_in_place() -> None:
         "machine settings of m1@9 differ from m1.yaml (min_replicas 2, is 1, max_replicas 2, is "
         "1): apply with `titleholder update-resources m1`"
     )
-    assert describe_steps(steps, found)[1] == "set the replicas of m1@9 to 2"
+    assert describe_steps(steps, found)[:2] == [
+        "update_resources: record that the replicas of m1@9 change",
+        "set the replicas of m1@9 to 2",
+    ]
     assert isinstance(records[0], SetTraffic)
     assert describe_change(found, records[0], UpdateResources()) == (
         "m1@9 gets other machine settings: min_replicas 2 instead of 1, max_replicas 2 instead of 1"
