@@ -19,7 +19,7 @@ def export_model(
 ) -> None:
     """Output the trained model under its own URI, with the metadata that registration needs."""
     model.uri = trained.uri
-    model.metadata.update(trained.metadata, score=score, serving_image=serving_image)
+    model.metadata.update(trained.metadata, score=score, containerSpec={"imageUri": serving_image})
 
 
 def require_same_minor(image: str, pinned: str) -> str:

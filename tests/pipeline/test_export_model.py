@@ -12,5 +12,5 @@ def test_the_model_keeps_its_uri_and_metadata() -> None:
         "framework": "scikit-learn",
         "sha256": "0",
         "score": 91.5,
-        "serving_image": "image",
+        "containerSpec": {"imageUri": "image"},
     }

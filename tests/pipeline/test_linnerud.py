@@ -90,7 +90,7 @@ def test_a_good_week_is_exported_and_a_poor_score_is_not(
     assert list(exported["target_columns"]) == list(TARGETS)
     assert exported["framework"] == "scikit-learn"
     assert exported["framework_version"].startswith("1.6.")
-    assert "/sklearn-cpu.1-6:" in exported["serving_image"]
+    assert "/sklearn-cpu.1-6:" in exported["containerSpec"]["imageUri"]
     assert exported["sha256"] == trained[0].metadata["sha256"], (
         "the same model as in another process"
     )

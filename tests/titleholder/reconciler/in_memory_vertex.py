@@ -81,4 +81,4 @@ class Anything:
     def nothing(self, *_: object) -> None:
         return
 
-    save = delete = drain = kill = nothing
+    save = delete = drain = kill = scale = nothing

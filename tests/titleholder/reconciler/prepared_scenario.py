@@ -61,14 +61,13 @@ class PreparedScenario:
         """Differences to the state that a run without faults leaves, apart from `failed`
         operations; and invariants that were broken at any time."""
         traffic = self.faults.traffic()
-        most = 3 if self.scenario.rollout.get("replacement") == "surge" else 2
         expected, actual = dict(self.expected), final_state(m1)
         for key in [key for key in actual["events"] if key[0] == "blocked"]:
             del actual["events"][key]  # It changed nothing.
         once: Counter[str] = expected.pop("operations")
         started: Counter[str] = actual.pop("operations")
         problems = [
-            *traffic_problems(traffic, most),
+            *traffic_problems(traffic, self.scenario.most),
             *event_problems(m1, traffic, {*self.start.events_table.events}),
         ]
         if once - started or (started - once).total() != failed:
