@@ -25,7 +25,7 @@ from kfp import compiler
 from sandbox.replay.clock import SandboxClock
 from sandbox.services import airflow as sandbox_airflow
 from sandbox.state import Home
-from tests.conftest import AIRFLOW_HOME, DAGS_FOLDER, REPOSITORY, Sandbox
+from tests.conftest import AIRFLOW_HOME, CONSTANT, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
@@ -343,7 +343,6 @@ def clock(google: Google) -> Iterator[SandboxClock]:
 def deploy_champion(google: Google, made: Model, end: datetime) -> None:
     """Deploy a champion through Google's clients, as a run over the week before `end` does."""
     run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
-    image = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
     google.models.upload_model(
         request={
             "parent": google.parent,
@@ -351,7 +350,7 @@ def deploy_champion(google: Google, made: Model, end: datetime) -> None:
             "model": v1.Model(
                 display_name=made.name,
                 artifact_uri=google.artifact,
-                container_spec=v1.ModelContainerSpec(image_uri=image),
+                container_spec=v1.ModelContainerSpec(image_uri=CONSTANT),
                 version_aliases=[run.name],
             ),
         }
