@@ -41,7 +41,9 @@ def environment(home: Path, **also: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return {
         **inherited,
-        "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}",
+        "PYTHONPATH": ":".join(
+            str(REPOSITORY / folder) for folder in ("", "plugins", "images/src")
+        ),
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         **also,
