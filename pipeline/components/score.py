@@ -28,6 +28,7 @@ def score(
     loads an artifact. Raises ValueError, in one sentence, for an artifact or model that cannot be
     used.
     """
+    import gc
     import tempfile
 
     import numpy as np
@@ -38,10 +39,12 @@ def score(
         model = getattr(predictor, "model", None)
         check_model(model, role, loss)
         schema = predictions_schema(model, role, loss, target_columns)
+        # A batch is many lists, for which the collector would visit all modules again and again.
+        gc.freeze()
         file = pq.ParquetFile(rows.path)
         with pq.ParquetWriter(predictions.path, schema, use_dictionary=False) as writer:
             for number in range(file.num_row_groups):
                 table = file.read_row_group(number, columns=feature_columns)
                 columns = [table[name].to_numpy() for name in feature_columns]
-                instances = np.column_stack(columns).tolist()
-                writer.write_batch(predict(predictor, role, loss, instances, schema))
+                features = np.column_stack(columns)
+                writer.write_batch(predict(predictor, role, loss, features, schema))

@@ -50,21 +50,26 @@ def predictions_schema(model: Any, role: str, loss: str, targets: list[str]) -> 
     )
 
 
-def predict(predictor: Any, role: str, loss: str, instances: list[list[float]], schema: Any) -> Any:
-    """The record batch of the predictions of these instances, by the calls that the model server
-    makes. Raises ValueError, with the role, when one of them fails, and for predictions of another
-    shape."""
+def predict(predictor: Any, role: str, loss: str, features: Any, schema: Any) -> Any:
+    """The record batch of the predictions for `features` (rows x features, floats), by the calls
+    that the model server makes.
+
+    Raises ValueError, with the role, when one of them fails, and for predictions of another shape.
+    """
     import numpy as np
     import pyarrow as pa
 
-    count, targets = len(instances), len(schema)
+    count, targets = len(features), len(schema)
+    # A request has lists. The server's own predictors make an array of them, which takes as long as
+    # many predictions.
+    own_class = not type(predictor).__module__.startswith("model_server.")
+    request = {"instances": features.tolist() if own_class else features}
 
     def tables() -> Any:
-        tables = predictor.model.predict_proba(predictor.preprocess({"instances": instances}))
+        tables = predictor.model.predict_proba(predictor.preprocess(request))
         return [np.asarray(t, float) for t in (tables if isinstance(tables, list) else [tables])]
 
     def predicted() -> Any:
-        request = {"instances": instances}
         found = predictor.postprocess(predictor.predict(predictor.preprocess(request)))
         return np.asarray(found["predictions"], object if loss == "zero_one" else float)
 

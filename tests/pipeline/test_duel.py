@@ -214,8 +214,8 @@ def test_a_changed_artifact_is_refused(results: dict[str, Submitted]) -> None:
     assert results["changed"].state == "FAILED"
     assert results["changed"].failed == ["score-challenger"]
     assert re.search(
-        r"The challenger cannot be scored: the files under gs://\S+/changed have the SHA-256 \w{64} "
-        r"instead of the registered \w{64}: restore them, or train",
+        r"The challenger cannot be scored: the files under gs://\S+/changed have the SHA-256 "
+        r"\w{64} instead of the registered \w{64}: restore them, or train",
         results["changed"].error,
     )
     assert not results["changed"].outputs

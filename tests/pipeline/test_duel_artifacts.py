@@ -77,7 +77,7 @@ def test_a_loaded_artifact_creates_the_file(
     duels: Duels, put: Put, load: Load, marker: Path
 ) -> None:
     digest = put(duels.bucket().name, "duel-tests/marker")
-    with pytest.raises(ValueError, match="The champion cannot be scored: .* holds a NoneType"):
+    with pytest.raises(ValueError, match=r"The champion cannot be scored: .* holds a NoneType"):
         load(f"{duels.root}/marker", digest)
     assert marker.exists()
 

@@ -43,7 +43,7 @@ def scored(model: Any, loss: str, features: Any, labels: Any) -> tuple[Any, Any,
     predictor.load("")
     names = [f"target {number}" for number in range(labels.shape[1])]
     schema = predictions_schema(model, "challenger", loss, names)
-    batch = predict(predictor, "challenger", loss, features.tolist(), schema)
+    batch = predict(predictor, "challenger", loss, features, schema)
     parquet = io.BytesIO()
     pq.write_table(pa.Table.from_batches([batch]), parquet)
     columns = [pa.array(column.tolist(), from_pandas=True) for column in labels.T]

@@ -6,19 +6,17 @@ FEATURES = ["weight_kg", "waist_cm", "pulse_bpm"]
 TARGETS = ["chins", "situps", "jumps"]
 
 
-def step(name: str, given: dict[str, Any], files: dict[str, tuple[str, Any]]) -> dict[str, Any]:
-    """A step of the duel; the metadata of its artifacts. `given` are parameters, also of other
-    steps, `files` the path and metadata of each artifact."""
-    import importlib
-    import inspect
-
+def step(
+    source: str, function: str, given: dict[str, Any], files: dict[str, tuple[str, Any]]
+) -> dict[str, Any]:
+    """A compiled step of the duel; the metadata of its artifacts. `given` are its parameters,
+    `files` the path and metadata of each artifact."""
     from kfp import dsl
 
-    component = getattr(importlib.import_module(f"pipeline.components.{name}"), name)
+    names: dict[str, Any] = {}
+    exec(compile(source, function, "exec", dont_inherit=True), names)
     artifacts = {key: dsl.Dataset(uri=uri, metadata=about) for key, (uri, about) in files.items()}
-    names = inspect.signature(component.python_func).parameters
-    values = {key: value for key, value in given.items() if key in names}
-    component.python_func(**values, **artifacts)
+    names[function](**given, **artifacts)
     return {key: one.metadata for key, one in artifacts.items()}
 
 

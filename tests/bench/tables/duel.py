@@ -92,9 +92,9 @@ def measure(options: Options) -> Table:
             ),
         ],
         [
-            "By hand: one script a model that reads the rows, predicts and averages the losses. The "
-            "duel: the seconds of its four steps, of which Vertex AI runs the two that score side "
-            "by side, and the peak of the largest."
+            "By hand: one script a model that reads the rows, predicts and averages the losses. "
+            "The duel: the seconds of its four steps, of which Vertex AI runs the two that score "
+            "side by side, and the peak of the largest."
         ],
     )
 
