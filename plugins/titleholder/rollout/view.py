@@ -31,9 +31,10 @@ class DeployedModel:
 class Version:
     """A registered version of the model; `number` is Vertex AI's.
 
-    `uri` is the folder with the model's file, `digest` that file's SHA-256 in hexadecimal,
-    `data_interval_end` the end of the interval it was trained on, `fingerprint` the digest of its
-    training data, template and parameters; "" or None if the version has no such label.
+    `uri` is the artifact's folder, `digest` that folder's SHA-256 in hexadecimal, `image` the URI
+    of the serving container's image, `data_interval_end` the end of the interval it was trained on,
+    `fingerprint` the digest of its training data, template and parameters; "" or None if the
+    version has no such label.
     """
 
     number: str
@@ -42,6 +43,7 @@ class Version:
     digest: str = ""
     data_interval_end: datetime | None = None
     fingerprint: str = ""
+    image: str = ""
 
     @property
     def reference(self) -> str:

@@ -276,6 +276,7 @@ class Endpoints:
                 digest=digest_from_label(version.labels.get(Label.DIGEST, "")),
                 data_interval_end=parse_label_time(version.labels.get(Label.DATA_INTERVAL_END, "")),
                 fingerprint=fingerprint_from_labels(version.labels),
+                image=version.container_spec.image_uri,
             )
             for version in versions
         )
