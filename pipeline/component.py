@@ -11,17 +11,17 @@ from images.reference import image_reference
 
 
 def component(
-    image: str = "", bundle: Iterable[ModuleType | Callable[..., Any]] = ()
+    bundle: Iterable[ModuleType | Callable[..., Any]] = (),
 ) -> Callable[[Callable[..., Any]], Any]:
-    """A decorator like `dsl.component`, for a step that runs in `image` (by default this
-    checkout's) and installs nothing: the image has all packages, kfp among them.
+    """A decorator like `dsl.component`, for a step that runs in this checkout's image and installs
+    nothing: the image has all packages, kfp among them.
 
     A step consists of its function's source only. `bundle` are functions, or modules with
     functions, whose source is added. All of them import inside, and of this repository only what
-    the image has: `model_server`.
+    the image has: `model_server`. A task runs in another image by `task.set_container_image`.
     """
     return dsl.component(  # type: ignore[no-any-return]
-        base_image=image or image_reference(),
+        base_image=image_reference(),
         install_kfp_package=False,
         additional_funcs=[function for part in bundle for function in _functions(part)],
     )

@@ -25,7 +25,12 @@ def export_model(
     from model_server.examples import EXAMPLES
 
     source, target = Path(trained.path), Path(model.path)
-    files = {path.relative_to(source): path for path in source.rglob("*") if path.is_file()}
+    files = {
+        path.relative_to(source): path
+        for path in source.rglob("*")
+        # Steps that import a predictor's module leave its bytecode there.
+        if path.is_file() and "__pycache__" not in path.parts
+    }
     for name, path in {**files, Path(EXAMPLES): Path(examples.path)}.items():
         (target / name).parent.mkdir(parents=True, exist_ok=True)
         # Content only: a mounted bucket has no modes and times.

@@ -11,6 +11,8 @@ def test_the_artifact_has_the_model_and_its_examples(tmp_path: Path) -> None:
     (tmp_path / "trained/code").mkdir(parents=True)
     (tmp_path / "trained/model.joblib").write_bytes(b"model")
     (tmp_path / "trained/code/predictor.py").write_text("# a predictor")
+    (tmp_path / "trained/code/__pycache__").mkdir()
+    (tmp_path / "trained/code/__pycache__/predictor.cpython-311.pyc").write_bytes(b"")
     examples = dsl.Artifact(uri=str(tmp_path / "examples"))
     Path(examples.path).write_text('{"instances": [[1]], "predictions": [2]}')
     model = dsl.Model(uri=str(tmp_path / "exported"))

@@ -9,13 +9,16 @@ TARGETS = ["chins", "situps", "jumps"]
 def step(
     source: str, function: str, given: dict[str, Any], files: dict[str, tuple[str, Any]]
 ) -> dict[str, Any]:
-    """A compiled step of the duel; the metadata of its artifacts. `given` are its parameters,
-    `files` the path and metadata of each artifact."""
+    """A compiled step; the metadata of its artifacts. `given` are its parameters, `files` the path
+    and metadata of each artifact."""
     from kfp import dsl
 
     names: dict[str, Any] = {}
     exec(compile(source, function, "exec", dont_inherit=True), names)
-    artifacts = {key: dsl.Dataset(uri=uri, metadata=about) for key, (uri, about) in files.items()}
+    artifacts = {
+        key: (dsl.Metrics if key == "metrics" else dsl.Dataset)(uri=uri, metadata=about)
+        for key, (uri, about) in files.items()
+    }
     names[function](**given, **artifacts)
     return {key: one.metadata for key, one in artifacts.items()}
 
