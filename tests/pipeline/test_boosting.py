@@ -1,7 +1,6 @@
 """A model of another framework: XGBoost in a format of its own, in an image of its own."""
 
 import json
-import subprocess
 from datetime import timedelta
 from importlib.metadata import packages_distributions
 from pathlib import Path
@@ -9,37 +8,31 @@ from typing import Any
 
 import pyarrow.parquet as pq
 import pytest
-import uv
 import yaml
 from kfp import compiler
 from packaging.requirements import Requirement
 
 from images.reference import LOCK, image_reference
+from sandbox.containers.catalog import Catalog
+from sandbox.containers.environments import interpreter
 from tests.bench.duel_steps import run_duel, run_step
 from tests.bench.measuring import environment
-from tests.conftest import REPOSITORY, Sandbox
+from tests.conftest import IMAGES, REPOSITORY, Sandbox
 from tests.containers.boosting.pipeline import IMAGE, deliveries
 from tests.containers.boosting.rows import deliveries as rows_of
 from tests.pipeline.duels import END, START, Duels
 from titleholder.config.loader import load_model
 
 FOLDER = REPOSITORY / "tests" / "containers" / "boosting"
-PIP = ("--no-deps", "--require-hashes", "--only-binary=:all:", "--requirements")
 WEEK = timedelta(weeks=1)
 # The rows before the first training's end are wrong, see rows.py.
 ROWS = rows_of(END, weeks=4, wrong_before=START - WEEK)
 
 
 @pytest.fixture(scope="module")
-def python(tmp_path_factory: pytest.TempPathFactory) -> str:
-    """The interpreter of an environment with the packages of the example's image."""
-    folder = tmp_path_factory.mktemp("boosting")
-    for arguments in (
-        ["venv", "--python", "3.11", str(folder)],
-        ["pip", "install", "--python", str(folder), *PIP, str(FOLDER / "requirements.txt")],
-    ):
-        subprocess.run([uv.find_uv_bin(), "--quiet", *arguments], check=True)
-    return str(folder / "bin" / "python")
+def python() -> str:
+    """The interpreter of the sandbox's environment of the example's image."""
+    return str(interpreter(Catalog(IMAGES).find(IMAGE)))
 
 
 @pytest.fixture(scope="module")
