@@ -11,22 +11,17 @@ import yaml
 from kfp import compiler
 from kfp.dsl.graph_component import GraphComponent
 
-from images.reference import LOCK, NAME, is_own_image
+from images.reference import NAME, ImageError, check_lock, is_own_image
 
 HERE = Path(__file__).parent
 COMPILED = HERE / "compiled"
-PROJECT_LOCK = HERE.parent / "requirements.txt"
-
-
-class CompileError(Exception):
-    """The pipelines must not be compiled; the message is one sentence."""
 
 
 def compile_all(target: Path) -> list[Path]:
     """Compile each pipeline/NAME.py that defines a pipeline NAME; returns the YAML files.
 
-    Raises CompileError for an image whose lock is not that of the project, and for a step in an
-    earlier build of the image.
+    Raises ImageError for an image whose lock is not that of the project, and for a step in another
+    build of the image.
     """
     check_lock()
     files = []
@@ -41,31 +36,16 @@ def compile_all(target: Path) -> list[Path]:
     return files
 
 
-def check_lock(image: Path = LOCK, project: Path = PROJECT_LOCK) -> None:
-    """Raise CompileError for a pin of the image's lock that the project's lock does not have: a
-    step is tested with the packages that it runs with."""
-    for pin in sorted(_pins(image) - _pins(project)):
-        raise CompileError(
-            f"images/requirements.txt has {pin} and requirements.txt has not: run `make lock`"
-        )
-
-
 def check_images(name: str, spec: dict[str, Any]) -> None:
-    """Raise CompileError if a step of the compiled pipeline `name` runs in another build of the
+    """Raise ImageError if a step of the compiled pipeline `name` runs in another build of the
     image than this checkout's."""
     for label, executor in spec["deploymentSpec"]["executors"].items():
         image = executor.get("container", {}).get("image", "")
         if image.rpartition(":")[0].endswith(f"/{NAME}") and not is_own_image(image):
-            raise CompileError(
+            raise ImageError(
                 f"{name}: {label.removeprefix('exec-')} runs in {image}, which is another "
                 "build of the image than this checkout's: name image_reference() as its image"
             )
-
-
-def _pins(lock: Path) -> set[str]:
-    """`name==version` of each line of a lock."""
-    lines = lock.read_text(encoding="utf-8").splitlines()
-    return {line.split()[0] for line in lines if line[:1].strip() and line[0] != "#"}
 
 
 def main() -> int:
@@ -75,7 +55,7 @@ def main() -> int:
     check = parser.parse_args().check
     try:
         return _check() if check else _write()
-    except CompileError as error:
+    except ImageError as error:
         print(error, file=sys.stderr)
         return 1
 
