@@ -60,8 +60,8 @@ def predict(predictor: Any, role: str, loss: str, features: Any, schema: Any) ->
     import pyarrow as pa
 
     count, targets = len(features), len(schema)
-    # A request has lists. The server's own predictors make an array of them, which takes as long as
-    # many predictions.
+    # Request and response have lists. The server's own predictors make an array of the ones and the
+    # others of an array, which takes as long as many predictions.
     own_class = not type(predictor).__module__.startswith("model_server.")
     request = {"instances": features.tolist() if own_class else features}
 
@@ -70,8 +70,10 @@ def predict(predictor: Any, role: str, loss: str, features: Any, schema: Any) ->
         return [np.asarray(t, float) for t in (tables if isinstance(tables, list) else [tables])]
 
     def predicted() -> Any:
-        found = predictor.postprocess(predictor.predict(predictor.preprocess(request)))
-        return np.asarray(found["predictions"], object if loss == "zero_one" else float)
+        found = predictor.predict(predictor.preprocess(request))
+        if own_class:
+            found = predictor.postprocess(found)["predictions"]
+        return np.asarray(found, object if loss == "zero_one" else float)
 
     try:
         found = tables() if loss == "log_loss" else predicted()
