@@ -26,6 +26,7 @@ def train(
     held_out: dsl.Output[dsl.Dataset],
 ) -> None:
     """Fit on four fifths of the rows; `predictor` is the source of the class that serves."""
+    import importlib
     import json
     import sys
     from pathlib import Path
@@ -45,11 +46,11 @@ def train(
     (folder / "predictor.json").write_text(json.dumps({"class": "deliveries.Deliveries"}))
     # The features are made as they are for a request.
     sys.path.insert(0, str(folder))
-    from deliveries import Deliveries  # type: ignore[import-not-found]
+    deliveries = importlib.import_module("deliveries").Deliveries()
 
     training = rows.filter(~fifth)
     columns = [training[name].to_numpy() for name in feature_columns]
-    features = Deliveries().preprocess({"instances": np.column_stack(columns).tolist()})
+    features = deliveries.preprocess({"instances": np.column_stack(columns).tolist()})
     features.set_label(np.log(training[target_columns[0]].to_numpy()))
     booster = xgboost.train({"max_depth": 4, "eta": 0.2, "nthread": 1}, features, 60)
     booster.save_model(folder / "model.ubj")
