@@ -98,6 +98,13 @@ CALLS = (
         "plugins", _ENDPOINT, "deploy_model", _vertex("endpoints.deploy", "models.get") | _ACT_AS
     ),
     Call("plugins", _ENDPOINT, "undeploy_model", _vertex("endpoints.undeploy")),
+    # Google's page does not list it; the role has both of those that come into question.
+    Call(
+        "plugins",
+        _ENDPOINT,
+        "mutate_deployed_model",
+        _vertex("endpoints.deploy", "endpoints.update"),
+    ),
     Call("plugins", _ENDPOINT, "list_operations", _vertex("operations.list")),
     # Permission to read the resource includes its operations.
     Call("plugins", _ENDPOINT, "get_operation", _vertex("endpoints.get", "models.get")),

@@ -6,6 +6,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 from sandbox.state import State, addresses
 from titleholder.labels import Label
@@ -30,8 +31,12 @@ def base(state: State) -> str:
 
 
 def predict_url(state: State, endpoint: dict[str, Any]) -> str:
-    """The URL that applications call; it does not depend on the deployed models."""
-    return f"{base(state)}/endpoints/{endpoint['name'].rsplit('/', 1)[-1]}:predict"
+    """The URL that applications call; it does not depend on the deployed models. A dedicated
+    endpoint has a host of its own."""
+    resource = f"/endpoints/{endpoint['name'].rsplit('/', 1)[-1]}:predict"
+    if host := endpoint.get("dedicatedEndpointDns"):
+        return f"http://{host}{urlsplit(base(state)).path}{resource}"
+    return f"{base(state)}{resource}"
 
 
 def described(state: State) -> Iterator[tuple[dict[str, Any], str]]:

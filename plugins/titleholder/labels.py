@@ -37,6 +37,10 @@ class Label(DescribedEnum):
     )
     CHALLENGER_PERCENTAGE = "challenger-percentage", "the recorded traffic percentage"
     LAST_EVENT = "last-event", "id of the event of the last change of roles or traffic"
+    MACHINE_SETTINGS = (
+        "machine-settings",
+        "digest of the change of replicas that the last change recorded",
+    )
     NEWEST_DATA = (
         "newest-data",
         "end of the newest training data of any model that had traffic, and its generation",
@@ -46,7 +50,7 @@ class Label(DescribedEnum):
     FINGERPRINT = "fingerprint", "digest of rows, template and parameters of the training"
     DATA_INTERVAL_START = "data-interval-start", "start of the training data"
     DATA_INTERVAL_END = "data-interval-end", "end of the training data"
-    DIGEST = "sha256", "digest of the model's file, in base32"
+    DIGEST = "sha256", "digest of the artifact folder, in base32"
     JOB = "pipeline-job", "id of the training job"
     SCORE = "score", "score on held-out rows"
     FRAMEWORK = "framework-version", "version of scikit-learn"
@@ -55,7 +59,9 @@ class Label(DescribedEnum):
 
 ROLES = (Label.CHAMPION, Label.CHALLENGER, Label.PREVIOUS_CHAMPION, Label.LAST_CHALLENGER)
 # Replaced on an endpoint by each write of roles.
-ROLE_LABELS = frozenset({*ROLES, Label.CHALLENGER_PERCENTAGE, Label.LAST_EVENT})
+ROLE_LABELS = frozenset(
+    {*ROLES, Label.CHALLENGER_PERCENTAGE, Label.LAST_EVENT, Label.MACHINE_SETTINGS}
+)
 ON_ENDPOINTS = ROLE_LABELS | {Label.MODEL, Label.NEWEST_DATA}
 ON_JOBS = frozenset({Label.MODEL, Label.RUN, Label.PIPELINE, Label.FINGERPRINT})
 ON_VERSIONS = frozenset(Label) - ON_ENDPOINTS - ON_JOBS | {Label.FINGERPRINT}

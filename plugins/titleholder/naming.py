@@ -55,10 +55,10 @@ class TrainingRun:
 
     @property
     def deployed_model_id(self) -> str:
-        """Ten digits, the most that Vertex AI accepts: unique for each interval end and generation
-        of a model (within 171 years), and different for other models. It encodes neither order nor
-        time."""
-        return _deployed_model_id(self.model, self.recency)
+        """The primary id of the deployed model: ten digits, the most that Vertex AI accepts,
+        unique for each interval end and generation of a model (within 85 years), and different for
+        other models. It encodes neither order nor time."""
+        return _deployed_model_ids(self.model, self.recency)[0]
 
     @property
     def recency(self) -> Recency:
@@ -98,10 +98,11 @@ def recency_of(alias: str, model: str | None = None) -> Recency | None:
 
 
 @lru_cache(maxsize=10_000)
-def deployed_model_id_of(alias: str) -> str | None:
-    """The deployed model id of a training run's name; None for any other alias."""
+def deployed_model_ids_of(alias: str) -> tuple[str, ...]:
+    """The primary and the alternate deployed model id of a training run's name, so that its version
+    can be deployed beside itself; empty for any other alias."""
     parsed = _parsed(alias)
-    return _deployed_model_id(*parsed) if parsed is not None else None
+    return _deployed_model_ids(*parsed) if parsed is not None else ()
 
 
 def _parsed(alias: str) -> tuple[str, Recency] | None:
@@ -115,10 +116,11 @@ def _parsed(alias: str) -> tuple[str, Recency] | None:
     return match[1], Recency(end, int(match[3]))
 
 
-def _deployed_model_id(model: str, recency: Recency) -> str:
+def _deployed_model_ids(model: str, recency: Recency) -> tuple[str, str]:
     minutes = int(recency.until.timestamp() // 60)
     offset = int(hashlib.sha256(model.encode()).hexdigest(), 16)
-    return str(_FIRST_ID + (minutes * 100 + recency.generation + offset) % _IDS)
+    first = (minutes * 100 + recency.generation) * 2 + offset
+    return str(_FIRST_ID + first % _IDS), str(_FIRST_ID + (first + 1) % _IDS)
 
 
 def label_recency(recency: Recency) -> str:

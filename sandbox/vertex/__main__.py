@@ -45,6 +45,8 @@ def main(arguments: list[str] | None = None) -> int:
             bigquery_host=os.environ.get("BIGQUERY_EMULATOR_HOST", ""),
             faults=options.faults,
             images=options.images,
+            # Another name than that of the region's host, as on Google Cloud.
+            dedicated_host=f"localhost:{options.port}",
         )
     except ValueError as error:
         parser.error(str(error))

@@ -71,13 +71,18 @@ def create_app(
     bigquery_host: str = "",
     faults: bool = False,
     images: Path | None = None,
+    wait_for_containers: bool = False,
     limits: tuple[Limits, Limits] = (SHARED, DEDICATED),
+    dedicated_host: str = "localhost",
 ) -> ASGIApp:
     """The local Vertex AI of one project, with its state in `home`.
 
     `storage_host` is the base URL of the sandbox's Cloud Storage, `bigquery_host` that of its
-    BigQuery, without which predictions are not logged. `images` is a file of further images
-    (containers/catalog.py), `limits` those of predictions by shared and dedicated endpoints.
+    BigQuery, without which predictions are not logged, and `dedicated_host` (`localhost:PORT`) the
+    host of dedicated endpoints. `images` is a file of further images
+    (containers/catalog.py), `limits` those of predictions by shared and dedicated endpoints. With
+    `wait_for_containers` a deployment's response comes when they are healthy, so that tests with a
+    clock of their own make as many calls on any machine.
     Clients can move `clock` (clock.py) and, with `faults`, request faults at /sandbox/...
     (faults/admin.py). Raises ValueError for a host that is not on loopback, for a store that cannot
     be used, and for an invalid file of images.
@@ -104,15 +109,15 @@ def create_app(
     endpoints = EndpointRecords(context, on_change)
     models = ModelRecords(context, endpoints.deployments, serving.invalidate_all, copies)
     services: list[Any] = [
-        EndpointService(context, endpoints),
-        DeploymentService(context, endpoints, models, serving),
+        EndpointService(context, endpoints, dedicated_host),
+        DeploymentService(context, endpoints, models, serving, wait_for_containers),
         ModelService(context, models),
         UploadService(context, models, copies),
         EvaluationService(context, models),
         OperationService(operations),
         PipelineService(context, home / "pipelines", catalog, failing_tasks),
     ]
-    prediction = Prediction(context.names, serving, log, clock, *limits)
+    prediction = Prediction(context.names, serving, log, clock, dedicated_host, *limits)
     api = _Api(services, prediction, context, clock)
 
     @asynccontextmanager
@@ -182,7 +187,7 @@ class _Api:
         await response(scope, receive, send)
 
     def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes | RawReply]:
-        path = request.scope["path"]
+        path, host = request.scope["path"], request.headers.get("host", "")
         body = unpack(body, request.headers.get("content-encoding"))
         if path == clock_path.PATH:
             return clock_path.respond(self._clock, request.method, body)
@@ -191,7 +196,7 @@ class _Api:
             require_declared(kind)
             endpoint = self._context.names.canonical(invoked["endpoint"])
             return self._prediction.invoke(
-                endpoint, invoked["deployed"] or "", invoked["path"], body, kind
+                endpoint, invoked["deployed"] or "", invoked["path"], body, kind, host
             )
         found = self._routes.match(request.method, path)
         known = found is not None
@@ -208,12 +213,12 @@ class _Api:
         kind = request.headers.get("content-type", "")
         if route.rpc == "raw_predict":
             require_declared(kind)
-            return self._prediction.raw_predict(variables["endpoint"], body, kind)
+            return self._prediction.raw_predict(variables["endpoint"], body, kind, host)
         method = None if route.rpc == "predict" else self._method(route)
         if route.body is not None:
             require_json(kind, body)
         if method is None:
-            return self._prediction.predict(variables["endpoint"], body)
+            return self._prediction.predict(variables["endpoint"], body, host)
         query = parse_qsl(request.url.query, keep_blank_values=True)
         result = method(read_request(route, variables, query, body))
         # A method that waits is a coroutine, which keeps no thread busy.

@@ -35,11 +35,12 @@ calls them; a pipeline's own components do the training |
 | gRPC | every client of Google's has a REST transport |
 | explanations | they need the explanation spec's own containers |
 | streaming and direct prediction | they are for gRPC and for servers that stream |
-| private and dedicated endpoints, networks, customer-managed keys, shared resource pools | they \
-define network access and hardware; here it is loopback and this machine |
+| networks, customer-managed keys, shared resource pools | they define network access and \
+hardware; here it is loopback and this machine. Private Service Connect is stored with an \
+endpoint and has no other effect |
 | IAM: policies, permissions, service accounts | there are no credentials to check |
 | quotas and their 429 | request one as a fault instead |
-| changing replicas of deployed models, autoscaling | there are no replicas |
+| autoscaling | there is no load to follow; its targets are stored |
 | copying and exporting models | there is one project and one place |
 | `?fields=` (partial responses) | no client library sends it |
 """

@@ -363,7 +363,8 @@ def calls(
 ) -> Iterator[type[Calls]]:
     """The state machine, with a server whose clock only the machine advances."""
     home = tmp_path_factory.mktemp("rules")
-    server = Vertex(home, sandbox.env["STORAGE_EMULATOR_HOST"])
+    host = sandbox.env["STORAGE_EMULATOR_HOST"]
+    server = Vertex(home, host, wait_for_containers=True)
     artifact = _cloud.constant(1)
     try:
         yield type(

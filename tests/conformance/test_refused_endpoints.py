@@ -26,6 +26,10 @@ def pair(cloud: Cloud, endpoint_and_model: tuple[str, str]) -> Iterator[tuple[st
 
 
 INVALID, PRECONDITION = "INVALID_ARGUMENT", "FAILED_PRECONDITION"
+KEY = {"kms_key_name": "projects/p/locations/l/keyRings/r/cryptoKeys/k"}
+CPU = "aiplatform.googleapis.com/prediction/online/cpu/utilization"
+DUTY_CYCLE = "aiplatform.googleapis.com/prediction/online/accelerator/duty_cycle"
+GPU = {"machine_type": "n1-standard-2", "accelerator_type": "NVIDIA_TESLA_T4"}
 
 
 @pytest.mark.parametrize(
@@ -57,7 +61,17 @@ INVALID, PRECONDITION = "INVALID_ARGUMENT", "FAILED_PRECONDITION"
         ("PERMISSION_DENIED", {"parent": "projects/another-project/locations/us-central1"}),
         (INVALID, {"parent": "projects/{project}/locations/US"}),
         ("UNIMPLEMENTED", {"endpoint": {"display_name": "x", "network": "projects/1/n"}}),
-        ("UNIMPLEMENTED", {"endpoint": {"display_name": "x", "dedicated_endpoint_enabled": True}}),
+        ("UNIMPLEMENTED", {"endpoint": {"display_name": "x", "encryption_spec": KEY}}),
+        (
+            INVALID,
+            {
+                "endpoint": {
+                    "display_name": "x",
+                    "dedicated_endpoint_enabled": True,
+                    "private_service_connect_config": {"enable_private_service_connect": True},
+                }
+            },
+        ),
     ],
 )
 def test_create_is_refused(cloud: Cloud, pair: Any, status: str, request_fields: Any) -> None:
@@ -143,6 +157,32 @@ def test_update_is_refused(
             {},
             {"dedicated_resources": {**MACHINE, "min_replica_count": 2, "max_replica_count": 1}},
         ),
+        (INVALID, {}, {"dedicated_resources": {**MACHINE, "required_replica_count": 2}}),
+        (INVALID, {}, {"dedicated_resources": {**MACHINE, "machine_spec": GPU}}),
+        (
+            INVALID,
+            {},
+            {
+                "dedicated_resources": {
+                    **MACHINE,
+                    "machine_spec": {"machine_type": "n1-standard-2", "accelerator_count": 1},
+                }
+            },
+        ),
+        *(
+            (
+                INVALID,
+                {},
+                {"dedicated_resources": {**MACHINE, "autoscaling_metric_specs": specs}},
+            )
+            for specs in (
+                [{"metric_name": "cpu", "target": 60}],
+                [{"metric_name": CPU, "target": 101}],
+                [{"metric_name": CPU, "target": -1}],
+                [{"metric_name": CPU, "target": 60}, {"metric_name": CPU, "target": 70}],
+                [{"metric_name": DUTY_CYCLE, "target": 60}],
+            )
+        ),
         ("UNIMPLEMENTED", {}, {"dedicated_resources": None, "shared_resources": "pool"}),
     ],
 )
@@ -153,6 +193,41 @@ def test_deploy_is_refused(
     request = {"model": f"{model}@1", **fields}
     request["model"] = request["model"].replace("{model}", model)
     refused(status, cloud.deploy, endpoint, request.pop("model"), split, **request)
+
+
+MINIMUM = "dedicated_resources.min_replica_count"
+
+
+@pytest.mark.parametrize(
+    ("status", "fields", "paths"),
+    [
+        (INVALID, {"id": ""}, [MINIMUM]),
+        ("NOT_FOUND", {"id": "7"}, [MINIMUM]),
+        (INVALID, {}, []),
+        (INVALID, {}, ["display_name"]),
+        (INVALID, {}, ["dedicated_resources"]),
+        (INVALID, {}, ["dedicated_resources.machine_spec"]),
+        (INVALID, {}, [MINIMUM, "service_account"]),
+        (INVALID, {}, ["automatic_resources.min_replica_count"]),
+        (INVALID, {"dedicated_resources": {"min_replica_count": 0}}, [MINIMUM]),
+        (INVALID, {"dedicated_resources": {"min_replica_count": 2}}, [MINIMUM]),
+        (
+            INVALID,
+            {"dedicated_resources": {"autoscaling_metric_specs": [{"metric_name": "x"}]}},
+            ["dedicated_resources.autoscaling_metric_specs"],
+        ),
+    ],
+)
+def test_mutate_is_refused(
+    cloud: Cloud, pair: Any, status: str, fields: Any, paths: list[str]
+) -> None:
+    refused(
+        status,
+        cloud.endpoints.mutate_deployed_model,
+        endpoint=pair[0],
+        deployed_model={"id": "1", **fields},
+        update_mask={"paths": paths},
+    )
 
 
 @pytest.mark.parametrize(

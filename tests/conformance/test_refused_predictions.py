@@ -22,11 +22,11 @@ def endpoint(_cloud: Cloud) -> str:
     "instances",
     [[[]], [[1.0]], [[1.0, 2.0, 3.0, 4.0]], [["a", "b", "c"]], [{"a": 1.0}], [None], [1.0]],
 )
-def test_instances_that_scikit_learn_refuses(cloud: Cloud, endpoint: str, instances: Any) -> None:
+def test_instances_that_a_server_refuses(cloud: Cloud, endpoint: str, instances: Any) -> None:
     message = refused(
         PRECONDITION, cloud.predictions.predict, endpoint=endpoint, instances=instances
     )
-    assert message.startswith("Prediction failed: Exception during sklearn prediction: ")
+    assert message.startswith("Prediction failed: ")
 
 
 def test_the_largest_request(cloud: Cloud, endpoint: str) -> None:

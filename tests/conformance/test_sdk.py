@@ -104,6 +104,50 @@ def test_a_model_deployed_without_an_endpoint_creates_one(cloud: Cloud) -> None:
         aiplatform.Model("alone")
 
 
+def test_a_dedicated_endpoint_with_autoscaling(cloud: Cloud) -> None:
+    endpoint = aiplatform.Endpoint.create(
+        display_name="dedicated", endpoint_id="dedicated", dedicated_endpoint_enabled=True
+    )
+    assert endpoint.dedicated_endpoint_enabled
+    assert endpoint.dedicated_endpoint_dns.startswith("localhost:")
+    endpoint.deploy(
+        register(cloud, 5, "scaled"),
+        machine_type="n1-standard-4",
+        min_replica_count=1,
+        max_replica_count=3,
+        accelerator_type="NVIDIA_TESLA_T4",
+        accelerator_count=1,
+        autoscaling_target_cpu_utilization=70,
+        autoscaling_target_accelerator_duty_cycle=80,
+        autoscaling_target_request_count_per_minute=900,
+    )
+    (deployed,) = endpoint.list_models()
+    found = deployed.dedicated_resources
+    assert found.machine_spec.accelerator_type.name == "NVIDIA_TESLA_T4"
+    assert (found.min_replica_count, found.max_replica_count) == (1, 3)
+    targets = {
+        s.metric_name.rpartition("online/")[2]: s.target for s in found.autoscaling_metric_specs
+    }
+    assert targets == {
+        "cpu/utilization": 70,
+        "accelerator/duty_cycle": 80,
+        "request_count": 900,
+    }
+    endpoint.delete(force=True)
+
+
+def test_a_private_endpoint(cloud: Cloud) -> None:
+    private = aiplatform.PrivateEndpoint.create(
+        display_name="private",
+        private_service_connect_config=aiplatform.PrivateEndpoint.PrivateServiceConnectConfig(
+            project_allowlist=["my-project"]
+        ),
+    )
+    found = aiplatform.Endpoint(private.resource_name).private_service_connect_config
+    assert list(found.project_allowlist) == ["my-project"]
+    private.delete()
+
+
 def test_the_registry(cloud: Cloud) -> None:
     first = register(cloud, 1, "registry", labels={"team": "ml"})
     second = register(

@@ -39,6 +39,13 @@ BODIES: dict[str, Any] = {
     "create_endpoint": _ENDPOINT,
     "update_endpoint": {**_ENDPOINT, "trafficSplit": {"1": 50, "2": 50}},
     "deploy_model": {"deployedModel": _DEPLOYED, "trafficSplit": {"1": 50, "0": 50}},
+    "mutate_deployed_model": {
+        "deployedModel": {
+            "id": "1",
+            "dedicatedResources": {"minReplicaCount": 2, "maxReplicaCount": 3},
+        },
+        "updateMask": "dedicatedResources.minReplicaCount,dedicatedResources.maxReplicaCount",
+    },
     "undeploy_model": {"deployedModelId": "2", "trafficSplit": {"1": 100}},
     "upload_model": {"model": _MODEL, "parentModel": "{parent}/models/m"},
     "update_model": _MODEL,

@@ -13,6 +13,7 @@ from tests.dags.tiny_pipeline import IMAGE
 from titleholder.events.event import Event
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 
 WEEK = timedelta(weeks=1)
@@ -43,7 +44,9 @@ def events_of(made: Model) -> list[Event]:
 def deploy_both(made: Model, google: Google, clock: Callable[[], datetime], **also: Any) -> None:
     """Deploy a champion and a challenger, as two weekly runs do at the time of `clock`."""
     for weeks in (3, 2):
-        candidate = CandidateModel(google.artifact, IMAGE, "1.6.1", 90.0, f"{weeks:064x}")
+        candidate = CandidateModel(
+            google.artifact, ContainerSpec(image_uri=IMAGE), "1.6.1", 90.0, f"{weeks:064x}"
+        )
         deploy(made, LAST_MONDAY - weeks * WEEK, candidate, clock, **also)
 
 

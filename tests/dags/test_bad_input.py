@@ -10,6 +10,7 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy_ch
 from tests.dags.tiny_pipeline import IMAGE
 from titleholder.data_intervals import Interval
 from titleholder.operators import pipeline
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 
 WEEK = timedelta(weeks=1)
@@ -151,7 +152,9 @@ def test_a_model_outside_the_pipeline_root_in_an_xcom(
     """As when another process writes the task's result."""
 
     def evil(*_: object) -> CandidateModel:
-        return CandidateModel("gs://evil/m", IMAGE, "1.6.1", 90.0, "0" * 64)
+        return CandidateModel(
+            "gs://evil/m", ContainerSpec(image_uri=IMAGE), "1.6.1", 90.0, "0" * 64
+        )
 
     made = model()
     message = run_unchanged(

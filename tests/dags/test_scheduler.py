@@ -15,7 +15,7 @@ from tests.dags.real_airflow import WEEK, Airflow, logs_of
 from tests.dags.real_airflow import airflow as airflow
 from tests.dags.real_airflow import airflow_webhook as airflow_webhook
 from tests.sink import SECRET, Sink
-from titleholder.naming import deployed_model_id_of
+from titleholder.naming import deployed_model_ids_of
 
 LINKED = ["submit_pipeline", "wait_for_pipeline", "update_traffic"]
 
@@ -92,7 +92,7 @@ def test_scheduled_cleared_and_backfilled(
         for alias in version.version_aliases
         if alias.endswith("-g1")
     )
-    assert endpoint.labels["challenger"] == deployed_model_id_of(retrained)
+    assert endpoint.labels["challenger"] == deployed_model_ids_of(retrained)[0]
     names = {job.name.rsplit("-", 1)[-1] for job in google.jobs_of(made.name)}
     assert len(google.jobs_of(made.name)) == 4
     assert names == {"g0", "g1"}

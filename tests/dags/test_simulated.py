@@ -24,6 +24,7 @@ from sandbox.replay.clock import SandboxClock
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy
 from tests.dags.tiny_pipeline import IMAGE
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 
 DAY, A_DAY = timedelta(days=1), 300
@@ -135,7 +136,13 @@ def trial(
             bucket.blob(f"{folder}/constant.json").upload_from_string("0")
             digest = hashlib.sha256(file.getvalue()).hexdigest()
             clock.move(end)
-            candidate = CandidateModel(f"gs://{bucket.name}/{folder}", IMAGE, "1.6.1", 90.0, digest)
+            candidate = CandidateModel(
+                f"gs://{bucket.name}/{folder}",
+                ContainerSpec(image_uri=IMAGE),
+                "1.6.1",
+                90.0,
+                digest,
+            )
             deploy(made, end, candidate, clock)
         return Trial(made, google, clock)
 

@@ -29,10 +29,12 @@ def export_model(ready: str, image: str, corrupt: bool, place: str, model: dsl.O
     folder = pathlib.Path(model.path)
     folder.mkdir(parents=True)
     (folder / "constant.json").write_text("{half" if corrupt else str(float(ready[8:10])))
-    model.metadata["serving_image"] = image
+    model.metadata["containerSpec"] = {"imageUri": image}
     model.metadata["framework_version"] = "1.6.1"
     digest = hashlib.sha256((folder / "constant.json").read_bytes()).hexdigest()
-    model.metadata["sha256"] = digest
+    # Of the folder: the line that `sha256sum` prints for its one file.
+    line = f"{digest}  constant.json\n"
+    model.metadata["sha256"] = hashlib.sha256(line.encode()).hexdigest()
     model.uri = place or model.uri
 
 

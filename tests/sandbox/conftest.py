@@ -114,7 +114,7 @@ class Vertex:
     ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
         self.clock = ManualClock()
-        self._start: Callable[[], Any] = lambda: create_app(
+        self._start: Callable[[int], Any] = lambda port: create_app(
             home,
             PROJECT,
             storage_host,
@@ -124,14 +124,16 @@ class Vertex:
             faults=faults,
             images=IMAGES,
             **options,
+            dedicated_host=f"localhost:{port}",
         )
         self._thread: threading.Thread | None = None
         self.start()
 
     def start(self) -> None:
         listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        self._server = uvicorn.Server(uvicorn.Config(self._start(), log_level="warning"))
+        port = listener.getsockname()[1]
+        self.url = f"http://127.0.0.1:{port}"
+        self._server = uvicorn.Server(uvicorn.Config(self._start(port), log_level="warning"))
         self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
         clients = google_clients(self.url)

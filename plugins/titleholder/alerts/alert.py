@@ -30,6 +30,10 @@ class AlertKind(DescribedEnum):
     PROMOTED = "challenger promoted", "the challenger became champion"
     ROLLED_BACK = "challenger rolled back", "the challenger lost its traffic: rollback or abort"
     PROMOTION_UNDONE = "promotion undone", "the previous champion became champion again"
+    MACHINES_CHANGED = (
+        "machine settings changed",
+        "a deployed model gets other machines or another number of replicas",
+    )
     DRIFT_RESOLVED = "manual change resolved", "a manual change was adopted or restored"
     PROMOTION_ON_HOLD = (
         "promotion on hold",

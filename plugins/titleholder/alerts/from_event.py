@@ -139,6 +139,12 @@ def _undo_promotion(event: Event, has_duel: bool) -> _Text:
     return AlertKind.PROMOTION_UNDONE, champion, summary, _NOTHING
 
 
+def _update_resources(event: Event, has_duel: bool) -> _Text:
+    moved = event.challenger_after != event.challenger_before
+    about = event.challenger_after if moved else event.champion_after
+    return AlertKind.MACHINES_CHANGED, about, event.reason, _NOTHING
+
+
 def _resolve_drift(event: Event, has_duel: bool) -> _Text:
     adopted = event.action == Action.ADOPT
     how = "was recorded as it was found" if adopted else "is as it was recorded again"
@@ -158,6 +164,7 @@ _TEXTS: Mapping[str, Callable[[Event, bool], _Text]] = {
     Action.ROLLBACK: _rollback,
     Action.ABORT: _abort,
     Action.UNDO_PROMOTION: _undo_promotion,
+    Action.UPDATE_RESOURCES: _update_resources,
     Action.ADOPT: _resolve_drift,
     Action.RESTORE: _resolve_drift,
 }

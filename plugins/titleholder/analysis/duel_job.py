@@ -14,13 +14,11 @@ from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, PipelineError
 from titleholder.naming import MAX_GENERATION
+from titleholder.pipelines.container import is_prebuilt
 from titleholder.pipelines.contract import Job
 
 COMPARE = "compare"
 SCORE = "score-{role}"
-# In the URI of each of Vertex AI's prebuilt containers for prediction
-# (https://cloud.google.com/vertex-ai/docs/predictions/pre-built-containers).
-_PREBUILT = "-docker.pkg.dev/vertex-ai/prediction/"
 
 
 @dataclass(frozen=True)
@@ -82,7 +80,7 @@ def duel_images(pair: ModelPair) -> dict[str, str]:
     return {
         SCORE.format(role=role): model.image
         for role, model in (("champion", pair.champion), ("challenger", pair.challenger))
-        if model.image and _PREBUILT not in model.image
+        if model.image and not is_prebuilt(model.image)
     }
 
 

@@ -23,7 +23,7 @@ from titleholder.errors import ConfigError
 from titleholder.gcp.environment import DAGS_FOLDER
 from titleholder.gcp.errors import user_message
 from titleholder.reconciler.recorder import MAX_REASON_LENGTH
-from titleholder.rollout.intents import INTENTS, SetTrafficPercentage, summary
+from titleholder.rollout.intents import INTENTS, SetTrafficPercentage, UpdateResources, summary
 
 INTERRUPTED = 130
 
@@ -130,7 +130,10 @@ def make_parser() -> argparse.ArgumentParser:
         verb = verbs.add_parser(_verb(name), parents=[common], help=text)
         if intent is SetTrafficPercentage:
             verb.add_argument("traffic_percentage", type=int, help="1 to 99")
-        _add_target(verb)
+        if intent is UpdateResources:
+            verb.set_defaults(deployed_model_id=None)
+        else:
+            _add_target(verb)
         verb.add_argument("--reason", type=_reason, help="why; kept as evidence of the event")
         verb.set_defaults(do=_for_model(change), intent=name)
         if intent is not SetTrafficPercentage:

@@ -56,4 +56,4 @@ def _next_candidate(context: CommandContext) -> DeployCandidate:
     last = last_complete(config.schedule, datetime.now(UTC))
     end: datetime = croniter(config.schedule, last.end).get_next(datetime)
     run = TrainingRun(config.model, Interval(last.end, end), 0)
-    return deploy_version(config, run, NewVersion(run.name, config.model, "", "", ""))
+    return deploy_version(config, run, NewVersion(run.name, config.model, "", ""))

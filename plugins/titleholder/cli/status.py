@@ -13,6 +13,7 @@ from titleholder.events.event import NO_CHANGE_ACTIONS, Event
 from titleholder.gcp.errors import user_message
 from titleholder.labels import Label
 from titleholder.rollout.display_names import version_name
+from titleholder.rollout.resources import settings_text
 from titleholder.rollout.status import endpoint_status
 from titleholder.rollout.view import View
 
@@ -52,22 +53,27 @@ def status(context: CommandContext, options: argparse.Namespace) -> int:
         for role in (Label.PREVIOUS_CHAMPION, Label.LAST_CHALLENGER)
         if roles is not None and (found := _not_deployed(view, roles.holder(role)))
     }
+    settings = settings_text(view)
     changes = _last_changes(context, roles.last_challenger if roles else None)
     if options.json:
         answer = {
             "model": view.model,
             "endpoint": view.endpoint,
+            "address": view.address or None,
             "deployed": deployed,
             "not_deployed": not_deployed,
             "last_change": event_to_json(changes.last) if changes.last else None,
             "challenger_removed_by": event_to_json(changes.removal) if changes.removal else None,
             "events_unreadable": changes.unreadable or None,
             "pending_operations": view.pending_operations,
+            "machine_settings_differ": settings or None,
             "needs_action": needs_action or None,
         }
         print(json.dumps(answer))
         return 1 if needs_action else 0
     print_line(f"{view.model}: {view.endpoint or 'no endpoint yet'}")
+    if view.endpoint:
+        print_line(f"  address: {view.address or 'none; Private Service Connect only'}")
     for row in deployed:
         data_end = row["data_interval_end"]
         until = f"data until {data_end:.16}" if data_end else "not deployed by Titleholder"
@@ -87,6 +93,8 @@ def status(context: CommandContext, options: argparse.Namespace) -> int:
     for operation in view.pending_operations:
         print_line(f"  pending operation: {operation}")
     for line in _change_lines(changes, view):
+        print_line(f"  {line}")
+    for line in settings:
         print_line(f"  {line}")
     if needs_action:
         print_line(needs_action)

@@ -6,6 +6,7 @@ from typing import Annotated
 from pydantic import Field, ValidationInfo, field_validator, model_validator
 
 from titleholder.config.duel import Duel, format_hours, resolve_columns, shortest_period
+from titleholder.config.endpoint import Endpoint
 from titleholder.config.messages import FieldError
 from titleholder.config.pipeline import Gate, Pipeline
 from titleholder.config.rollout import Rollout
@@ -14,11 +15,9 @@ from titleholder.config.types import (
     ConnectionId,
     Cron,
     Date,
-    DisplayName,
     Duration,
     Email,
     Labels,
-    MachineType,
     ModelName,
     Section,
     Table,
@@ -70,24 +69,6 @@ class Source(Section):
         "table by it"
     )
     freshness: Freshness = Field(Freshness(), description="when the source is fresh enough")
-
-
-class Endpoint(Section):
-    """The Vertex AI endpoint that serves the model."""
-
-    display_name: DisplayName = Field(
-        description="the endpoint's name; exactly one may have it, and it belongs to one model: "
-        "the first write sets its label `titleholder-model`, and another model is refused, "
-        "whatever connection it uses"
-    )
-    create: bool = Field(
-        False, description="create the endpoint if it is missing, with the model's name as its id"
-    )
-    machine_type: MachineType = Field("n1-standard-4", description="of each deployed model")
-    replicas: int = Field(1, ge=1, description="of each deployed model")
-    service_account: str | None = Field(
-        None, description="the account that the deployed models run as"
-    )
 
 
 class Alerts(Section):

@@ -179,6 +179,7 @@ MachineType = Annotated[
     str,
     _Text(r"[a-z0-9]+(-[a-z0-9]+)+", "write a machine type of Google's, such as n1-standard-4"),
 ]
+ProjectId = Annotated[str, _Text(_PROJECT, "write the id of a project, such as my-project-123")]
 ConnectionId = Annotated[
     str, _Text(r"[\w.-]{1,200}", "write 1 to 200 letters, digits, _, . and -, as Airflow has them")
 ]

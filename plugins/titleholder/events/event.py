@@ -23,6 +23,7 @@ class Action(DescribedEnum):
     ROLLBACK = "rollback", "the challenger lost its traffic and was undeployed"
     ABORT = "abort", "the challenger lost its traffic and stays deployed"
     UNDO_PROMOTION = "undo_promotion", "the previous champion became champion again"
+    UPDATE_RESOURCES = "update_resources", "the machine settings of a deployed model were changed"
     ADOPT = "adopt", "the endpoint was recorded as it was"
     RESTORE = "restore", "the endpoint was returned to what was recorded"
     EVALUATED = "evaluated", "the challenger was evaluated, with any verdict"
@@ -154,7 +155,8 @@ def champion_at(events: Iterable[Event], time: datetime) -> Event | None:
     """The last event up to `time` (aware) that changed the champion; None without a champion.
 
     `events` are of one model, in any order. If that event is missing, it is the first event that
-    has the champion. Actions that change nothing do not count.
+    has the champion. Actions that change nothing do not count, nor does another deployed model id
+    of the same version.
     """
     found: Event | None = None
     for event in history(events):
@@ -167,12 +169,19 @@ def champion_at(events: Iterable[Event], time: datetime) -> Event | None:
             found = None if event.champion_before is not None else found
         elif (
             found is None
-            or found.champion_after != event.champion_after
+            or not _same_model(found, found.champion_after, event, event.champion_after)
             # The event of a champion in between is missing.
-            or event.champion_before not in (None, event.champion_after)
+            or not _same_model(event, event.champion_before, event, event.champion_after)
         ):
             found = event
     return found
+
+
+def _same_model(one: Event, first: str | None, two: Event, second: str | None) -> bool:
+    """Whether two deployed model ids are of the same version, or one of them is unknown."""
+    if first is None or second is None or first == second:
+        return True
+    return one.versions.get(first, first) == two.versions.get(second, second)
 
 
 def _chained(events: list[Event], last: Event | None) -> Iterator[Event]:

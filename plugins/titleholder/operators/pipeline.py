@@ -1,7 +1,7 @@
 """Submits the training pipeline of a run, unless nothing has changed, and waits for its model."""
 
 from collections.abc import Mapping
-from dataclasses import asdict, replace
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -121,6 +121,6 @@ class WaitForPipelineOperator(WaitForJobOperator):
         self.log.info("score %.2f, %s the gate", score, "passed" if candidate else "under")
         return {
             "score": score,
-            "candidate": asdict(candidate) if candidate else None,
+            "candidate": candidate.to_json() if candidate else None,
             "fingerprint": fingerprint_from_labels(job.labels),
         }

@@ -18,7 +18,7 @@ from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import EndpointLink, ModelLink
 from titleholder.reconciler.engine import PendingOperation, Reconciler
 from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
-from titleholder.rollout.intents import Adopt, Intent, Restore
+from titleholder.rollout.intents import Adopt, Intent, Restore, UpdateResources
 from titleholder.rollout.view import View
 
 
@@ -99,7 +99,7 @@ class RolloutOperator(ModelOperator):
 def _version(intent: Intent, view: View) -> str:
     """The registered version that the intent targets, such as `linnerud@3`; empty for none."""
     target = intent.deployed_model_id
-    if target is None or isinstance(intent, Adopt | Restore):
+    if target is None or isinstance(intent, UpdateResources | Adopt | Restore):
         target = view.labels.get("champion", "")
     deployed, version = view.deployed_model(target), view.version_for_deployment(target)
     if deployed is not None:

@@ -24,7 +24,7 @@ class UpdateTrafficOperator(RolloutOperator):
                 f"{trained['score']:.2f}, under the gate of {self.config.gate.min_score:g}; "
                 f"nothing was registered and {self.config.endpoint.display_name} is unchanged"
             )
-        candidate = CandidateModel(**trained["candidate"])
+        candidate = CandidateModel.from_json(trained["candidate"])
         require_within_root(self.environment.pipeline_root, candidate.uri)
         submitted = self.xcom_result(context, "submit_pipeline")
         run = replace(self.training_run(context), generation=submitted["generation"])

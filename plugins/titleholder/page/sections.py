@@ -4,7 +4,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from titleholder.events.event import NO_CHANGE_ACTIONS, Event, champion_at, events_of_endpoint
+from titleholder.events.event import (
+    NO_CHANGE_ACTIONS,
+    Action,
+    Event,
+    champion_at,
+    events_of_endpoint,
+)
 from titleholder.page.chart import Chart, chart
 from titleholder.page.facts import ModelFacts
 from titleholder.page.freshness import IntervalFreshness, newest_freshness
@@ -133,7 +139,13 @@ def _score(deployed_model_id: str, events: Sequence[Event]) -> float | None:
     """The score in the event with which the model was deployed."""
     for event in events:
         after = deployed_model_id in (event.champion_after, event.challenger_after)
-        if after and deployed_model_id not in (event.champion_before, event.challenger_before):
+        before = (event.champion_before, event.challenger_before)
+        redeployed = event.action == Action.UPDATE_RESOURCES
+        if after and deployed_model_id not in before and redeployed:
+            versions = {one: event.versions.get(one) for one in filter(None, before)}
+            same = [o for o, v in versions.items() if v == event.versions.get(deployed_model_id)]
+            return _score(same[0], events) if same else None
+        if after and deployed_model_id not in before:
             score = event.evidence.get("score")
             return float(score) if isinstance(score, int | float) else None
     return None

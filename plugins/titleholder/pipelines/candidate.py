@@ -1,6 +1,8 @@
 """The intent of a training run: deploy the model of its pipeline. No I/O."""
 
+from titleholder.config.endpoint import EndpointType
 from titleholder.config.model import ModelConfig
+from titleholder.errors import PipelineError
 from titleholder.labels import Label, digest_to_label, format_label_time
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.contract import CandidateModel
@@ -17,14 +19,24 @@ def deploy_candidate(
     fingerprint: str = "",
 ) -> DeployCandidate:
     """The intent to deploy the candidate of `run`. `freshness` is the result of its check and
-    `fingerprint` that of its training data, "" where unknown; both become labels of the version."""
+    `fingerprint` that of its training data, "" where unknown; both become labels of the version.
+
+    Raises PipelineError for a container that the endpoint's type excludes
+    (ModelContainerSpec.invoke_route_prefix in google/cloud/aiplatform/v1/model.proto).
+    """
+    if candidate.container.invoke_route_prefix and config.endpoint.type is EndpointType.SHARED:
+        raise PipelineError(
+            f"the container of {run.name} has invokeRoutePrefix, which Vertex AI deploys to a "
+            f"dedicated endpoint only, and {run.model}.yaml has a shared one; let 'export-model' "
+            "give predictRoute instead, or name another endpoint with endpoint.dedicated: true"
+        )
     version = NewVersion(
         alias=run.name,
         # The same for all versions: every prediction response contains it.
         display_name=run.model,
         description=f"score {candidate.score:.2f}, data of {run.interval}",
         uri=candidate.uri,
-        image=candidate.image,
+        container=candidate.container.to_register(candidate.digest),
         labels={
             **config.labels,
             Label.DATA_INTERVAL_START: format_label_time(run.interval.start),

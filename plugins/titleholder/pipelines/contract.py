@@ -6,15 +6,17 @@ import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any
+from typing import Any, Self
 
 from titleholder.config.model import ModelConfig
 from titleholder.config.pipeline import RUNTIME_PARAMETERS, RuntimeParameters
 from titleholder.data_intervals import Interval
 from titleholder.errors import PipelineError
 from titleholder.labels import is_digest
+from titleholder.pipelines.container import ContainerSpec, InvalidContainer, container_spec
 
 EVALUATE, EXPORT_MODEL = "evaluate", "export-model"
+CONTAINER, VERSION, DIGEST = "containerSpec", "framework_version", "sha256"
 
 
 @dataclass(frozen=True)
@@ -62,14 +64,23 @@ class Job:
 
 @dataclass(frozen=True)
 class CandidateModel:
-    """A model that passed the quality gate. `uri` is the folder of the model's file, `image` the
-    serving container for it."""
+    """A model that passed the quality gate. `uri` is the artifact's folder, `container` serves the
+    model, `digest` is the folder's SHA-256 (docs/reference/pipeline-contract.md) in hexadecimal."""
 
     uri: str
-    image: str
+    container: ContainerSpec
     framework_version: str
     score: float
     digest: str
+
+    def to_json(self) -> dict[str, Any]:
+        """JSON for `from_json`, such as an XCom."""
+        return {**vars(self), "container": self.container.to_json()}
+
+    @classmethod
+    def from_json(cls, value: Mapping[str, Any]) -> Self:
+        """Raises KeyError, TypeError and ValueError for another value than that of `to_json`."""
+        return cls(**{**value, "container": container_spec(value["container"])})
 
 
 def runtime_parameters(
@@ -123,33 +134,29 @@ def candidate_model(job: Job, min_score: float, root: str) -> CandidateModel | N
             job, "the task 'export-model' has no output artifact 'model' with a gs:// URI"
         )
     require_within_root(root, model.uri)
-    missing = [
-        key for key in ("serving_image", "framework_version", "sha256") if key not in model.metadata
-    ]
+    missing = [key for key in (CONTAINER, VERSION, DIGEST) if key not in model.metadata]
     if missing:
         raise _broken(
             job, f"the artifact 'model' of 'export-model' lacks the metadata {', '.join(missing)}"
         )
-    digest = str(model.metadata["sha256"])
+    digest = str(model.metadata[DIGEST])
     if not is_digest(digest):
         raise _broken(
             job, f"the sha256 {digest!r} of 'export-model' is not 64 lower-case hexadecimal digits"
         )
-    image, version = str(model.metadata["serving_image"]), str(model.metadata["framework_version"])
-    serves = re.search(r"/sklearn-[a-z]+\.(\d+)-(\d+)[:@]?", image)
-    if serves and version.split(".")[:2] != list(serves.groups()):
+    version = str(model.metadata[VERSION])
+    try:
+        container = container_spec(model.metadata[CONTAINER])
+    except InvalidContainer as error:
+        raise _broken(job, f"the {CONTAINER} of 'export-model': {error}") from None
+    serves = re.search(r"/sklearn-[a-z]+\.(\d+)-(\d+)[:@]?", container.image_uri)
+    if container.prebuilt and serves and version.split(".")[:2] != list(serves.groups()):
         raise _broken(
             job,
-            f"the model was trained with scikit-learn {version} and {image} serves "
+            f"the model was trained with scikit-learn {version} and {container.image_uri} serves "
             f"{'.'.join(serves.groups())}, which may not load it; make the two agree",
         )
-    return CandidateModel(
-        uri=model.uri,
-        image=image,
-        framework_version=version,
-        score=score,
-        digest=digest,
-    )
+    return CandidateModel(model.uri, container, version, score, digest)
 
 
 def require_within_root(root: str, uri: str) -> None:

@@ -3,10 +3,13 @@
 from collections.abc import Sequence
 from typing import assert_never
 
+from titleholder.config.endpoint import Resources
 from titleholder.events.event import Action
+from titleholder.labels import ROLES
 from titleholder.rollout.display_names import split_text, version_of_model, version_text
 from titleholder.rollout.drift import find_drift
 from titleholder.rollout.intents import DeployCandidate, Intent, UndoPromotion
+from titleholder.rollout.resources import differing, replicas_text
 from titleholder.rollout.roles import Roles, recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import (
@@ -17,6 +20,7 @@ from titleholder.rollout.steps import (
     SetTraffic,
     Step,
     Undeploy,
+    UpdateReplicas,
 )
 from titleholder.rollout.view import View
 
@@ -24,13 +28,19 @@ from titleholder.rollout.view import View
 def describe_step(step: Step, view: View) -> str:
     """The effect of the step on this view, beginning with a verb or the action."""
     match step:
-        case CreateEndpoint(display_name):
+        case CreateEndpoint(display_name, _):
             return f"create the endpoint {display_name}"
         case Register(new):
             return f"register the model version {new.alias}"
         case Deploy(deployed_model_id, _, reference):
             version = version_of_model(view, reference)
             return f"deploy {version} as {deployed_model_id}, without traffic"
+        case UpdateReplicas(deployed_model_id, resources):
+            name = version_text(view, deployed_model_id)
+            return f"set the replicas of {name} to {replicas_text(resources)}"
+        case SetTraffic(_, _, action, announces=UpdateReplicas(deployed_model_id)):
+            name = version_text(view, deployed_model_id)
+            return f"{action}: record that the replicas of {name} change"
         case SetTraffic(split, roles, action):
             return f"{action}: {_split_and_roles(view, split, roles)}"
         case Undeploy(deployed_model_id):
@@ -91,6 +101,8 @@ def describe_change(before: View, step: SetTraffic, intent: Intent) -> str:
             had = before.split.get(roles.challenger or "", 0)
             rest = f"the champion {champion} receives {split[roles.champion]} %"
             return f"{challenger} goes from {had} % to {percentage} %: {rest}"
+        case Action.UPDATE_RESOURCES:
+            return _resources_change(before, step)
         case Action.RESTORE:
             return f"returned to what was recorded: {_state(before, roles, split)}"
         case _:
@@ -103,6 +115,26 @@ def describe_reconstructed(view: View, split: dict[str, int] | None) -> str:
     recorded = recorded_state(view)
     state = _state(view, recorded[0], split) if recorded else "no model has a role"
     return f"read from the endpoint's labels afterwards, as it was not recorded: {state}"
+
+
+def _resources_change(before: View, step: SetTraffic) -> str:
+    """The change of machine settings that this write completes, or announces."""
+    recorded = recorded_state(before)
+    wanted: Resources | None = None
+    if step.announces is not None:
+        old = before.deployed_model(step.announces.deployed_model_id)
+        wanted = step.announces.resources
+    else:
+        names = filter(None, (recorded[0].holder(role) for role in ROLES) if recorded else ())
+        moved = next((one for one in names if step.roles and not step.roles.holds(one)), "")
+        old, new = (before.deployed_model(one) for one in (moved, before.other_id(moved)))
+        wanted = new.resources if new is not None else None
+    if old is None or old.resources is None or wanted is None:
+        return f"machine settings change; {_split_and_roles(before, step.split, step.roles)}"
+    changes = differing(old.resources, wanted)
+    text = ", ".join(f"{key} {now} instead of {found}" for key, now, found in changes)
+    again = "" if step.announces else ", and was deployed again for that"
+    return f"{old.model} gets other machine settings{again}: {text}"
 
 
 def _traffic(view: View, roles: Roles, split: dict[str, int]) -> str:

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 
 from titleholder.errors import DriftDetected, ManualActionRequired
-from titleholder.labels import ROLES, Label
+from titleholder.labels import Label
 from titleholder.rollout.display_names import adopt_command, listed, split_text, version_text
 from titleholder.rollout.roles import Roles, recorded_roles, recorded_state, with_recorded_roles
 from titleholder.rollout.view import DeployedModel, View
@@ -13,11 +13,13 @@ from titleholder.rollout.view import DeployedModel, View
 class RoleState:
     """Roles derived from an endpoint view. `roles` is None without a champion; `recorded` is False
     if they were inferred. `orphans` are models that an interrupted training run deployed and gave
-    no role."""
+    no role, `copies` those that an update of machine settings deployed beside a model with a
+    role."""
 
     roles: Roles | None
     recorded: bool
     orphans: tuple[DeployedModel, ...] = ()
+    copies: tuple[DeployedModel, ...] = ()
 
 
 def resolve_roles(view: View) -> RoleState:
@@ -40,7 +42,9 @@ def resolve_roles(view: View) -> RoleState:
             f"`titleholder restore {view.model}` (or trigger {view.model}__rollout with "
             "that intent), then repeat this"
         )
-    return RoleState(recorded[0], True, orphaned)
+    beside = copies(view)
+    without = tuple(one for one in orphaned if one not in beside)
+    return RoleState(recorded[0], True, without, beside)
 
 
 def find_drift(view: View) -> list[str]:
@@ -80,8 +84,17 @@ def orphans(view: View) -> tuple[DeployedModel, ...]:
     return tuple(one for one in view.deployed_models if _is_orphan(view, one))
 
 
+def copies(view: View) -> tuple[DeployedModel, ...]:
+    """The orphans whose training run has a role under its other id."""
+    return tuple(
+        one
+        for one in orphans(view)
+        if (other := view.other_id(one.id)) is not None and view.has_role(other)
+    )
+
+
 def _is_orphan(view: View, deployed: DeployedModel) -> bool:
-    if deployed.traffic_percentage or deployed.id in (view.labels.get(role) for role in ROLES):
+    if deployed.traffic_percentage or view.has_role(deployed.id):
         return False
     return view.deployed_by_us(deployed) is not None
 

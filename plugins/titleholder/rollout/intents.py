@@ -87,6 +87,13 @@ class UndoPromotion(_RoleIntent):
     action = Action.UNDO_PROMOTION
 
 
+class UpdateResources(_RoleIntent):
+    """The deployed models get the machine settings of the model's file, all of them; a model that
+    needs other machines is deployed again beside itself first."""
+
+    action = Action.UPDATE_RESOURCES
+
+
 class Adopt(_RoleIntent):
     """Record the endpoint as it was changed by hand. The id is that of the champion, needed only if
     labels and traffic do not show it."""
@@ -100,11 +107,29 @@ class Restore(_RoleIntent):
     action = Action.RESTORE
 
 
-RoleIntent = Promote | RollBack | Abort | SetTrafficPercentage | UndoPromotion | Adopt | Restore
+RoleIntent = (
+    Promote
+    | RollBack
+    | Abort
+    | SetTrafficPercentage
+    | UndoPromotion
+    | UpdateResources
+    | Adopt
+    | Restore
+)
 Intent = DeployCandidate | RoleIntent
 INTENTS: dict[str, type[RoleIntent]] = {
     intent.action.value: intent
-    for intent in (Promote, RollBack, Abort, SetTrafficPercentage, UndoPromotion, Adopt, Restore)
+    for intent in (
+        Promote,
+        RollBack,
+        Abort,
+        SetTrafficPercentage,
+        UndoPromotion,
+        UpdateResources,
+        Adopt,
+        Restore,
+    )
 }
 """The intents of a user or a decision, by their action."""
 
@@ -118,7 +143,12 @@ def intent_from(
     name: str, deployed_model_id: str | None = None, traffic_percentage: int | None = None
 ) -> RoleIntent:
     """The intent of that name in INTENTS. Raises InvalidRequest for a missing traffic percentage,
-    and for one with an intent that takes none."""
+    and for a percentage or an id with an intent that takes none."""
+    if name == UpdateResources.action and deployed_model_id is not None:
+        raise InvalidRequest(
+            f"{name} takes no deployed model id; leave the {deployed_model_id} out, as all models "
+            "get the settings"
+        )
     if name != SetTrafficPercentage.action:
         if traffic_percentage is not None:
             raise InvalidRequest(
@@ -144,7 +174,9 @@ def resolve_target(intent: RoleIntent, view: View) -> RoleIntent:
 
     Raises InvalidRequest if no model has the role, ManualActionRequired if it is not known.
     """
-    if intent.deployed_model_id is not None or isinstance(intent, Adopt | Restore):
+    if intent.deployed_model_id is not None or isinstance(
+        intent, UpdateResources | Adopt | Restore
+    ):
         return intent
     require_endpoint(view)
     recorded, differences = recorded_state(view), find_drift(view)

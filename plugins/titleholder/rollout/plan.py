@@ -18,6 +18,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
+    UpdateResources,
 )
 from titleholder.rollout.plan_adopt_restore import adopt, restore
 from titleholder.rollout.plan_candidate import deploy_candidate
@@ -28,6 +29,7 @@ from titleholder.rollout.plan_roles import (
     set_traffic_percentage,
     undo_promotion,
 )
+from titleholder.rollout.plan_update_resources import update_resources
 from titleholder.rollout.roles import recorded_state
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, Plan, Step
@@ -38,8 +40,9 @@ def plan(view: View, intent: Intent, rollout: Rollout | None = None) -> Plan:
     """The whole plan from this view; the engine applies its first step, observes and plans again.
 
     The champion is never undeployed, the split sums to 100 after every step, and no more models are
-    deployed than `rollout.replacement` allows. The last steps adapt the registry's aliases. Raises
-    InvalidRequest for an invalid intent, ManualActionRequired if a user has to decide.
+    deployed than `rollout.replacement` allows, or one more while a model is deployed again. The
+    last steps adapt the registry's aliases. Raises InvalidRequest for an invalid intent,
+    ManualActionRequired if a user has to decide.
     """
     found = _plan(view, intent, rollout or Rollout())
     last = reduce(apply_to_view, found.steps, view)
@@ -47,6 +50,8 @@ def plan(view: View, intent: Intent, rollout: Rollout | None = None) -> Plan:
 
 
 def _plan(view: View, intent: Intent, rollout: Rollout) -> Plan:
+    if not isinstance(intent, DeployCandidate) and intent.deployed_model_id is not None:
+        intent = replace(intent, deployed_model_id=view.present_id(intent.deployed_model_id))
     match intent:
         case DeployCandidate():
             return deploy_candidate(view, intent, rollout)
@@ -60,6 +65,8 @@ def _plan(view: View, intent: Intent, rollout: Rollout) -> Plan:
             return set_traffic_percentage(view, intent)
         case UndoPromotion():
             return undo_promotion(view, intent, rollout)
+        case UpdateResources():
+            return update_resources(view)
         case Adopt():
             return adopt(view, intent)
         case Restore():

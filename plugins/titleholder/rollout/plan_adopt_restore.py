@@ -6,7 +6,7 @@ from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.labels import Label
 from titleholder.rollout.display_names import adopt_command, listed, version_text
-from titleholder.rollout.drift import differences_from, orphans, unmanaged
+from titleholder.rollout.drift import copies, differences_from, orphans, unmanaged
 from titleholder.rollout.intents import Adopt
 from titleholder.rollout.roles import Roles, recorded_state, with_recorded_roles
 from titleholder.rollout.steps import Plan, SetTraffic, Step, deploy_from_registry, undeploy
@@ -93,7 +93,8 @@ def restore(view: View) -> Plan:
             steps.append(deploy_from_registry(view, name, role, "adopt the endpoint"))
     if steps:
         # Orphans are undeployed first, so that no more models are deployed than recorded.
-        steps = [*undeploy(*orphans(view)), *steps]
+        beside = copies(view)
+        steps = [*undeploy(*(one for one in orphans(view) if one not in beside)), *steps]
     if view.split != split:
         steps.append(SetTraffic(split, roles, Action.RESTORE))
     steps += undeploy(*unmanaged(view, roles))

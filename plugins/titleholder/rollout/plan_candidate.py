@@ -1,7 +1,9 @@
 """The plan of the weekly run: register a candidate and deploy it as challenger."""
 
+from dataclasses import replace
 from datetime import datetime
 
+from titleholder.config.endpoint import EndpointType
 from titleholder.config.rollout import Rollout
 from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
@@ -10,6 +12,7 @@ from titleholder.naming import Recency
 from titleholder.rollout.display_names import version_name, version_of_model, version_text
 from titleholder.rollout.drift import RoleState, resolve_roles
 from titleholder.rollout.intents import DeployCandidate
+from titleholder.rollout.resources import require_type
 from titleholder.rollout.roles import Roles, high_water
 from titleholder.rollout.steps import (
     CreateEndpoint,
@@ -30,6 +33,7 @@ def deploy_candidate(view: View, intent: DeployCandidate, rollout: Rollout) -> P
     candidate that has or had a role is left unchanged, as its traffic may have been changed on
     purpose. Raises ManualActionRequired if a user has to decide.
     """
+    intent = replace(intent, deployed_model_id=_present_id(view, intent))
     version = view.version(intent.version.alias)
     deployed = view.deployed_model(intent.deployed_model_id)
     steps: list[Step] = [] if version is not None else [Register(intent.version)]
@@ -49,7 +53,9 @@ def deploy_candidate(view: View, intent: DeployCandidate, rollout: Rollout) -> P
                     f"there is no endpoint named {intent.endpoint!r}; create it, or set "
                     f"endpoint.create: true in {view.model}.yaml"
                 )
-            steps.insert(0, CreateEndpoint(intent.endpoint))
+            wanted = view.configured.type if view.configured else EndpointType.SHARED
+            steps.insert(0, CreateEndpoint(intent.endpoint, wanted))
+        require_type(view)
         state = resolve_roles(view)
         newer = _newer_unmanaged(view, intent)
         if newer is None:
@@ -76,6 +82,8 @@ def _deploy(
     candidate_id, roles = intent.deployed_model_id, state.roles
     name = version_of_model(view, intent.version.alias)
     cleanup = undeploy(*(one for one in state.orphans if one.id != candidate_id))
+    # Last: an update of machine settings that runs meanwhile may still need them.
+    copies = undeploy(*state.copies)
     if roles is None:
         # Another run may be making an orphan champion. Vertex AI undeploys a model with traffic
         # only if it is the last one, so the last orphan is undeployed after the first champion.
@@ -86,7 +94,9 @@ def _deploy(
         steps.append(SetTraffic(view.split, roles, Action.ADOPT))
     if candidate_id == roles.champion:
         percentage = view.split[candidate_id]
-        return Plan((*steps, *cleanup), f"{name} is champion with {percentage} % of the traffic")
+        return Plan(
+            (*steps, *cleanup, *copies), f"{name} is champion with {percentage} % of the traffic"
+        )
     if candidate_id in (roles.previous_champion, roles.last_challenger):
         role = "champion" if candidate_id == roles.previous_champion else "challenger"
         return Plan(
@@ -97,7 +107,7 @@ def _deploy(
         )
     current = view.deployed_model(roles.challenger)
     if intent.keep_current and current is not None and current.id != candidate_id:
-        steps += [*cleanup, *undeploy(view.deployed_model(candidate_id))]
+        steps += [*cleanup, *undeploy(view.deployed_model(candidate_id)), *copies]
         return Plan(
             tuple(steps),
             f"{version_text(view, current.id)} is still evaluated, so {name} is only registered; "
@@ -114,7 +124,7 @@ def _deploy(
     else:
         steps += _replace_challenger(view, intent, rollout, roles, current)
     return Plan(
-        tuple(steps),
+        (*steps, *copies),
         f"{name} is challenger with {percentage} % of the traffic, "
         f"{version_text(view, roles.champion)} champion with {100 - percentage} %",
     )
@@ -154,6 +164,14 @@ def _undeploy_inactive(view: View, roles: Roles) -> list[Step]:
     return undeploy(
         view.deployed_model(roles.last_challenger), view.deployed_model(roles.previous_champion)
     )
+
+
+def _present_id(view: View, intent: DeployCandidate) -> str:
+    """The id under which the candidate has a role, is deployed, or else is to be deployed."""
+    other = view.other_id(intent.deployed_model_id)
+    if other is not None and view.has_role(other) and not view.has_role(intent.deployed_model_id):
+        return other
+    return view.present_id(intent.deployed_model_id)
 
 
 def _deploy_step(view: View, intent: DeployCandidate) -> list[Step]:

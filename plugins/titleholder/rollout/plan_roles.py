@@ -24,7 +24,7 @@ from titleholder.rollout.view import View
 def promote(view: View, intent: Promote, rollout: Rollout) -> Plan:
     """The challenger becomes champion with all traffic in one write; by
     `rollout.keep_previous_champion` the champion before stays deployed or is undeployed."""
-    roles, steps = _roles(view)
+    roles, steps = roles_to_change(view)
     new = intent.target
     percentage = view.split.get(new, 0) if roles.champion == new else 100
     if roles.champion != new:
@@ -79,7 +79,7 @@ def set_traffic_percentage(view: View, intent: SetTrafficPercentage) -> Plan:
             f"a challenger's traffic percentage is 1 to 99, not {percentage}; use promote for 100 "
             "and abort for 0"
         )
-    roles, steps = _roles(view)
+    roles, steps = roles_to_change(view)
     may_return = roles.challenger is None and not intent.only_current_challenger
     returns = may_return and roles.last_challenger == target and view.deployed_model(target)
     if not returns and roles.challenger != target:
@@ -99,7 +99,7 @@ def set_traffic_percentage(view: View, intent: SetTrafficPercentage) -> Plan:
 def undo_promotion(view: View, intent: UndoPromotion, rollout: Rollout) -> Plan:
     """The previous champion becomes champion again, in one write if it is still deployed, otherwise
     after a deployment from the registry. The present champion becomes the previous one."""
-    roles, steps = _roles(view)
+    roles, steps = roles_to_change(view)
     target = intent.target
     name = version_text(view, target)
     if roles.champion == target:
@@ -147,7 +147,7 @@ def _free_capacity(view: View, roles: Roles, rollout: Rollout, steps: list[Step]
 
 def _take_traffic_from(view: View, challenger: str, action: Action) -> tuple[Roles, list[Step]]:
     """The roles, and the steps after which that challenger has no traffic."""
-    roles, steps = _roles(view)
+    roles, steps = roles_to_change(view)
     if roles.challenger == challenger:
         steps.append(_without_challenger(roles, action))
     elif roles.last_challenger != challenger:
@@ -160,7 +160,7 @@ def _without_challenger(roles: Roles, action: Action) -> SetTraffic:
     return SetTraffic({roles.champion: 100}, changed, action)
 
 
-def _roles(view: View) -> tuple[Roles, list[Step]]:
+def roles_to_change(view: View) -> tuple[Roles, list[Step]]:
     """The roles, and the step that records them if they are not recorded."""
     require_endpoint(view)
     state = resolve_roles(view)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from typing import assert_never
 
 from titleholder.labels import Label, parse_label_time
+from titleholder.rollout.resources import with_replicas
 from titleholder.rollout.steps import (
     Alias,
     CreateEndpoint,
@@ -12,6 +13,7 @@ from titleholder.rollout.steps import (
     SetTraffic,
     Step,
     Undeploy,
+    UpdateReplicas,
 )
 from titleholder.rollout.view import DeployedModel, Version, View
 
@@ -20,8 +22,8 @@ def apply_to_view(view: View, step: Step) -> View:
     """The view after the step, as far as a plan needs it. A version that is not registered yet has
     its alias as number."""
     match step:
-        case CreateEndpoint(display_name):
-            return replace(view, endpoint=display_name)
+        case CreateEndpoint(display_name, found):
+            return replace(view, endpoint=display_name, type=found)
         case Register(new):
             until = parse_label_time(new.labels.get(Label.DATA_INTERVAL_END, ""))
             version = Version(new.alias, frozenset([new.alias]), data_interval_end=until)
@@ -29,8 +31,21 @@ def apply_to_view(view: View, step: Step) -> View:
         case Deploy(name, display_name, reference):
             registered = view.version(reference)
             number = registered.number if registered else reference
-            deployed = DeployedModel(name, display_name, f"{view.model}@{number}")
+            resources = view.configured.resources if view.configured else None
+            deployed = DeployedModel(
+                name, display_name, f"{view.model}@{number}", resources=resources
+            )
             return replace(view, deployed_models=(*view.deployed_models, deployed))
+        case UpdateReplicas(name, wanted):
+            return replace(
+                view,
+                deployed_models=tuple(
+                    replace(one, resources=with_replicas(one.resources or wanted, wanted))
+                    if one.id == name
+                    else one
+                    for one in view.deployed_models
+                ),
+            )
         case SetTraffic(split, _, action):
             return replace(
                 view,

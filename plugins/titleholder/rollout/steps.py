@@ -1,10 +1,11 @@
 """Plans and their steps, each one call to Vertex AI."""
 
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Any, Literal
 
+from titleholder.config.endpoint import EndpointType, Resources
 from titleholder.errors import ManualActionRequired
-from titleholder.events.event import Action
+from titleholder.events.event import Action, event_id
 from titleholder.labels import ROLE_LABELS, Label
 from titleholder.naming import label_recency
 from titleholder.rollout.display_names import version_name, version_text
@@ -14,7 +15,8 @@ from titleholder.rollout.view import DeployedModel, View
 
 @dataclass(frozen=True)
 class NewVersion:
-    """A version to register: the folder `uri` with the model's file, and the serving `image`.
+    """A version to register: the artifact folder `uri`, and the `container` that serves it, a
+    ModelContainerSpec of Vertex AI in its REST form.
 
     `alias` is the name of the training run, by which later runs find the version.
     """
@@ -23,7 +25,7 @@ class NewVersion:
     display_name: str
     description: str
     uri: str
-    image: str
+    container: dict[str, Any] = field(default_factory=dict, hash=False)
     labels: dict[str, str] = field(default_factory=dict, hash=False)
 
 
@@ -32,6 +34,7 @@ class CreateEndpoint:
     """Create the endpoint that applications will call."""
 
     display_name: str
+    type: EndpointType = EndpointType.SHARED
 
 
 @dataclass(frozen=True)
@@ -51,12 +54,28 @@ class Deploy:
 
 
 @dataclass(frozen=True)
+class UpdateReplicas:
+    """Change minimum, maximum and autoscaling of a deployed model's replicas to those of
+    `resources`, in place."""
+
+    deployed_model_id: str
+    resources: Resources
+
+    def digest(self, view: View) -> str:
+        """A digest of this change of the view's deployed model."""
+        deployed = view.deployed_model(self.deployed_model_id)
+        found = deployed.resources if deployed is not None else None
+        return event_id(self.deployed_model_id, repr(found), repr(self.resources))
+
+
+@dataclass(frozen=True)
 class SetTraffic:
     """Change traffic split and roles in one write. `split` sums to 100 and has the champion;
     without any deployed model it is empty and `roles` is None.
 
     After manual changes the labels may record another split, `recorded`, than the one that is
-    written; then `split` may lack the champion, or be empty.
+    written; then `split` may lack the champion, or be empty. `announces` is a change of replicas
+    that follows; its digest becomes a label, so that the change is recorded once.
 
     Raises ValueError for another split.
     """
@@ -65,6 +84,7 @@ class SetTraffic:
     roles: Roles | None
     action: Action
     recorded: dict[str, int] | None = field(default=None, hash=False)
+    announces: UpdateReplicas | None = None
 
     def __post_init__(self) -> None:
         if self.roles is None:
@@ -90,6 +110,8 @@ class SetTraffic:
         mark = {Label.NEWEST_DATA.value: label_recency(newest)} if newest else {}
         record = self.split if self.recorded is None else self.recorded
         others = {key: value for key, value in view.labels.items() if key not in ROLE_LABELS}
+        if self.announces is not None:
+            mark[Label.MACHINE_SETTINGS.value] = self.announces.digest(view)
         return others | role_labels(self.roles, record, event) | mark
 
 
@@ -109,7 +131,7 @@ class Alias:
     remove: bool = False
 
 
-Step = CreateEndpoint | Register | Deploy | SetTraffic | Undeploy | Alias
+Step = CreateEndpoint | Register | Deploy | UpdateReplicas | SetTraffic | Undeploy | Alias
 
 
 def undeploy(*deployed: DeployedModel | None) -> list[Step]:
@@ -159,14 +181,26 @@ class Plan:
 def call_of(step: Step, view: View) -> str:
     """The call to Vertex AI that does the step: service, method and arguments."""
     match step:
-        case CreateEndpoint(display_name):
-            return f"EndpointService.CreateEndpoint(display_name={display_name!r})"
+        case CreateEndpoint(display_name, found):
+            more = {
+                EndpointType.SHARED: "",
+                EndpointType.DEDICATED: ", dedicated_endpoint_enabled=True",
+                EndpointType.PRIVATE: ", private_service_connect_config",
+            }
+            return f"EndpointService.CreateEndpoint(display_name={display_name!r}{more[found]})"
         case Register(version):
             return f"ModelService.UploadModel(version_aliases=[{version.alias!r}])"
         case Deploy(name, display_name, version):
             return (
                 f"EndpointService.DeployModel(id={name!r}, display_name={display_name!r}, "
                 f"version={version!r}, traffic_split={{}})"
+            )
+        case UpdateReplicas(name, resources):
+            return (
+                f"EndpointService.MutateDeployedModel(id={name!r}, "
+                f"min_replica_count={resources.min_replicas}, "
+                f"max_replica_count={resources.max_replicas}, "
+                f"autoscaling_metric_specs={dict(resources.autoscaling)})"
             )
         case SetTraffic(split, _, action):
             labels = step.labels(view, f"{action}-...")

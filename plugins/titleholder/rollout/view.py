@@ -3,18 +3,22 @@
 from dataclasses import dataclass, field
 from datetime import datetime
 
-from titleholder.naming import Recency, deployed_model_id_of, recency_of
+from titleholder.config.endpoint import Endpoint, EndpointType, Resources
+from titleholder.labels import ROLES
+from titleholder.naming import Recency, deployed_model_ids_of, recency_of
 
 
 @dataclass(frozen=True)
 class DeployedModel:
-    """A version deployed on an endpoint. `model` is `<model>@<version number>`."""
+    """A version deployed on an endpoint. `model` is `<model>@<version number>`, `resources` are its
+    machine settings, None if Vertex AI decides on them."""
 
     id: str
     display_name: str
     model: str
     traffic_percentage: int = 0
     deployed_at: datetime | None = None
+    resources: Resources | None = None
 
     @property
     def model_id(self) -> str:
@@ -46,9 +50,14 @@ class Version:
     image: str = ""
 
     @property
+    def deployed_model_ids(self) -> tuple[str, ...]:
+        """The ids under which its training run deploys it."""
+        return tuple(one for alias in self.aliases for one in deployed_model_ids_of(alias))
+
+    @property
     def reference(self) -> str:
         """The alias of its training run, else its number."""
-        return min((a for a in self.aliases if deployed_model_id_of(a)), default=self.number)
+        return min((a for a in self.aliases if deployed_model_ids_of(a)), default=self.number)
 
 
 @dataclass(frozen=True)
@@ -60,6 +69,9 @@ class View:
     `pending_operations` are the names of unfinished operations on the endpoint or in the registry;
     `undeploying` is True if one of them undeploys a model. `request_log` is the BigQuery table to
     which the endpoint logs requests, "" for none.
+
+    `type` is that of the endpoint, `address` the URL of predictions, "" without a public one, and
+    `configured` the section `endpoint` of the model's file, None if unknown.
     """
 
     model: str
@@ -73,6 +85,9 @@ class View:
     pending_operations: tuple[str, ...] = ()
     undeploying: bool = False
     request_log: str = ""
+    type: EndpointType = EndpointType.SHARED
+    address: str = ""
+    configured: Endpoint | None = None
 
     def deployed_model(self, deployed_model_id: str | None) -> DeployedModel | None:
         """The deployed model of that id, if any."""
@@ -93,10 +108,31 @@ class View:
 
     def version_for_deployment(self, deployed_model_id: str) -> Version | None:
         """The version whose training run deploys it under that id, if any."""
-        return next(
-            (v for v in self.versions if deployed_model_id in map(deployed_model_id_of, v.aliases)),
-            None,
+        return next((v for v in self.versions if deployed_model_id in v.deployed_model_ids), None)
+
+    def other_id(self, deployed_model_id: str) -> str | None:
+        """The other deployed model id of the same training run, if it is known."""
+        version = self.version_for_deployment(deployed_model_id)
+        others = version.deployed_model_ids if version is not None else ()
+        return next((one for one in others if one != deployed_model_id), None)
+
+    def present_id(self, deployed_model_id: str) -> str:
+        """The id, or the other one of the same training run if only that is deployed or has a
+        role: a version that was deployed again has changed its id."""
+        other = self.other_id(deployed_model_id)
+        if other is None or self._in_use(deployed_model_id) or not self._in_use(other):
+            return deployed_model_id
+        return other
+
+    def _in_use(self, deployed_model_id: str) -> bool:
+        deployed = self.deployed_model(deployed_model_id)
+        return self.has_role(deployed_model_id) or (
+            deployed is not None and self.deployed_by_us(deployed) is not None
         )
+
+    def has_role(self, deployed_model_id: str) -> bool:
+        """Whether a label gives that model a role."""
+        return deployed_model_id in (self.labels.get(role) for role in ROLES)
 
     def version_served_by(self, deployed: DeployedModel) -> Version | None:
         """The version that the deployed model serves; None for a version of another model."""

@@ -1,4 +1,4 @@
-"""Deploys models to endpoints, and undeploys them."""
+"""Deploys models to endpoints, changes their replicas, and undeploys them."""
 
 import re
 from collections.abc import Collection
@@ -9,15 +9,15 @@ from google.cloud.aiplatform_v1 import types
 from sandbox.containers.deployment import Deployment
 from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
+from sandbox.vertex.endpoints.resources import MUTABLE, completed_resources
 from sandbox.vertex.endpoints.traffic import split_after_deploy, split_after_undeploy
 from sandbox.vertex.http.errors import (
     AlreadyExists,
     FailedPrecondition,
     InvalidArgument,
     NotFound,
-    Unimplemented,
 )
-from sandbox.vertex.http.field_checks import check_display_name
+from sandbox.vertex.http.field_checks import check_display_name, mask_paths
 from sandbox.vertex.http.resource_names import new_id
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.operations.lifecycle import Finish
@@ -27,15 +27,23 @@ _DEPLOYED_ID: Final = re.compile(r"[0-9]{1,10}")
 
 
 class DeploymentService:
-    """DeployModel and UndeployModel of google/cloud/aiplatform/v1/endpoint_service.proto."""
+    """DeployModel, MutateDeployedModel and UndeployModel of
+    google/cloud/aiplatform/v1/endpoint_service.proto."""
 
     def __init__(
-        self, context: Context, records: EndpointRecords, models: ModelRecords, serving: Serving
+        self,
+        context: Context,
+        records: EndpointRecords,
+        models: ModelRecords,
+        serving: Serving,
+        wait_for_containers: bool = False,
     ) -> None:
+        """With `wait_for_containers` the response to deploy_model comes when they are healthy."""
         self._context = context
         self._records = records
         self._models = models
         self._serving = serving
+        self._slow = not wait_for_containers
 
     def deploy_model(self, request: Any) -> Any:
         """Start to deploy a model; it receives traffic only when its containers are healthy.
@@ -47,13 +55,19 @@ class DeploymentService:
         """
         endpoint = self._records.get(request.endpoint)
         model = self._models.get(request.deployed_model.model)
-        _check_resources(request.deployed_model)
+        resources = completed_resources(request.deployed_model)
         if request.deployed_model.display_name:
             check_display_name(request.deployed_model.display_name, "deployed_model.display_name")
         if not model.container_spec.image_uri:
             raise FailedPrecondition(
                 f"Model {model.name}@{model.version_id} has no container image; upload a version "
                 "with container_spec.image_uri."
+            )
+        if model.container_spec.invoke_route_prefix and not endpoint.dedicated_endpoint_enabled:
+            # ModelContainerSpec.invoke_route_prefix
+            raise FailedPrecondition(
+                f"Model {model.name}@{model.version_id} has container_spec.invoke_route_prefix and "
+                f"{endpoint.name} is no dedicated endpoint; deploy it to a dedicated one."
             )
         deployed = types.DeployedModel(
             request.deployed_model,
@@ -64,8 +78,7 @@ class DeploymentService:
             status=None,
             private_endpoints=None,
         )
-        machines = deployed.dedicated_resources
-        machines.max_replica_count = machines.max_replica_count or machines.min_replica_count
+        deployed.dedicated_resources = resources
         wanted = dict(request.traffic_split)
         split_after_deploy(endpoint.traffic_split, wanted, deployed.id, _ids(endpoint))
         started: list[Deployment] = []
@@ -103,9 +116,34 @@ class DeploymentService:
             metadata,
             self._context.durations.deploy,
             prepare,
-            slow=True,
+            slow=self._slow,
             alone=True,
             abandon=abandon,
+        )
+
+    def mutate_deployed_model(self, request: Any) -> Any:
+        """Start to change the replicas or the autoscaling of a deployed model.
+
+        Raises InvalidArgument for a mask with another field and for invalid values, NotFound, and
+        FailedPrecondition while another operation runs on the endpoint.
+        """
+        endpoint = self._records.get(request.endpoint)
+        paths = mask_paths(request.update_mask, MUTABLE, "a deployed model")
+        deployed_id = request.deployed_model.id
+        _mutated(endpoint, request.deployed_model, paths)
+
+        def finish() -> Any:
+            current = self._records.get(endpoint.name)
+            deployed = _mutated(current, request.deployed_model, paths)
+            current.deployed_models = [
+                deployed if one.id == deployed_id else one for one in current.deployed_models
+            ]
+            self._records.save(current)
+            self._serving.scale(current.name, deployed)
+            return types.MutateDeployedModelResponse(deployed_model=deployed)
+
+        return self._context.start(
+            endpoint.name, types.MutateDeployedModelOperationMetadata(), finish, alone=True
         )
 
     def undeploy_model(self, request: Any) -> Any:
@@ -145,9 +183,24 @@ def _ids(endpoint: Any) -> Collection[str]:
     return [model.id for model in endpoint.deployed_models]
 
 
+def _mutated(endpoint: Any, changes: Any, paths: Collection[str]) -> Any:
+    """The deployed model with the fields of these paths from `changes`."""
+    _require_deployed(endpoint, changes.id)
+    (found,) = (one for one in endpoint.deployed_models if one.id == changes.id)
+    deployed = types.DeployedModel(found)
+    for path in paths:
+        parent, _, field = path.rpartition(".")
+        source, target = changes, deployed
+        if parent:
+            source, target = getattr(source, parent), getattr(target, parent)
+        setattr(target, field, getattr(source, field))
+    deployed.dedicated_resources = completed_resources(deployed)
+    return deployed
+
+
 def _require_deployed(endpoint: Any, deployed_id: str) -> None:
     if not deployed_id:
-        raise InvalidArgument("deployed_model_id is required: the id of the model to undeploy.")
+        raise InvalidArgument("The id of the deployed model is required; send it.")
     if deployed_id not in _ids(endpoint):
         raise NotFound(
             f"DeployedModel {deployed_id} is not found in {endpoint.name}; "
@@ -171,28 +224,4 @@ def _require_unused_id(endpoint: Any, deployed_id: str) -> None:
     if deployed_id in _ids(endpoint):
         raise AlreadyExists(
             f"DeployedModel {deployed_id} already exists in {endpoint.name}; choose another id."
-        )
-
-
-def _check_resources(deployed: Any) -> None:
-    """Custom models need dedicated resources (Model.supported_deployment_resources_types)."""
-    if deployed.shared_resources:
-        raise Unimplemented(
-            "deployed_model.shared_resources is not in the sandbox; use dedicated_resources."
-        )
-    dedicated = deployed.dedicated_resources
-    if not dedicated.machine_spec.machine_type:
-        raise InvalidArgument(
-            "deployed_model.dedicated_resources.machine_spec.machine_type is required for a model "
-            "with a container; send one, such as n1-standard-2."
-        )
-    if dedicated.min_replica_count < 1:
-        raise InvalidArgument(
-            "deployed_model.dedicated_resources.min_replica_count is "
-            f"{dedicated.min_replica_count}; it must be 1 or more."
-        )
-    if dedicated.max_replica_count and dedicated.max_replica_count < dedicated.min_replica_count:
-        raise InvalidArgument(
-            "deployed_model.dedicated_resources.max_replica_count is below min_replica_count; "
-            "raise it or leave it out."
         )

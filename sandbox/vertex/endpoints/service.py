@@ -7,7 +7,12 @@ from google.cloud.aiplatform_v1 import types
 from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.endpoints.traffic import check_split
-from sandbox.vertex.http.errors import AlreadyExists, FailedPrecondition, Unimplemented
+from sandbox.vertex.http.errors import (
+    AlreadyExists,
+    FailedPrecondition,
+    InvalidArgument,
+    Unimplemented,
+)
 from sandbox.vertex.http.field_checks import (
     check_display_name,
     check_etag,
@@ -25,13 +30,13 @@ _MUTABLE: Final = (
     "traffic_split",
     "predict_request_response_logging_config",
 )
+# Fixed at the creation.
+_TYPE: Final = ("dedicated_endpoint_enabled", "private_service_connect_config")
 # They change networks and encryption, which one machine cannot imitate.
 _UNSUPPORTED: Final = (
     "encryption_spec",
     "network",
     "enable_private_service_connect",
-    "private_service_connect_config",
-    "dedicated_endpoint_enabled",
     "gen_ai_advanced_features_config",
     "private_model_server_enabled",
 )
@@ -40,12 +45,15 @@ _UNSUPPORTED: Final = (
 class EndpointService:
     """Methods of google/cloud/aiplatform/v1/endpoint_service.proto."""
 
-    def __init__(self, context: Context, records: EndpointRecords) -> None:
+    def __init__(
+        self, context: Context, records: EndpointRecords, dedicated_host: str = "localhost"
+    ) -> None:
         self._context = context
         self._records = records
+        self._dedicated_host = dedicated_host
 
     def create_endpoint(self, request: Any) -> Any:
-        """Start to create an endpoint without models.
+        """Start to create an endpoint without models. Every dedicated endpoint has the same host.
 
         Raises InvalidArgument, AlreadyExists, Unimplemented for networks and encryption.
         """
@@ -56,11 +64,22 @@ class EndpointService:
             name=f"{parent}/endpoints/{request.endpoint_id or new_id()}",
             **{
                 field: getattr(request.endpoint, field)
-                for field in _MUTABLE
+                for field in (*_MUTABLE, *_TYPE)
                 if field in request.endpoint
             },
         )
         _check(endpoint, self._context.names)
+        private = endpoint.private_service_connect_config
+        if endpoint.dedicated_endpoint_enabled:
+            if private.enable_private_service_connect:
+                raise InvalidArgument(
+                    "endpoint has dedicated_endpoint_enabled and private_service_connect_config; "
+                    "send one of them."
+                )
+            endpoint.dedicated_endpoint_dns = self._dedicated_host
+        if private.enable_private_service_connect:
+            service = endpoint.name.replace("/endpoints/", "/serviceAttachments/")
+            private.service_attachment = service
         for field in _UNSUPPORTED:
             if field in request.endpoint:
                 raise Unimplemented(f"endpoint.{field} is not in the sandbox; leave it out.")

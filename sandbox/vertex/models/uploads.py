@@ -70,7 +70,7 @@ class UploadService:
             return finish
 
         seconds, metadata = self._context.durations.other, types.UploadModelOperationMetadata()
-        return self._context.operations.start(name, metadata, seconds, prepare, slow=True)
+        return self._context.operations.start(name, metadata, seconds, prepare)
 
     def _add(self, name: str, model: Any, *, new: bool) -> str:
         now = self._context.clock()

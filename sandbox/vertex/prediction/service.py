@@ -51,6 +51,7 @@ class Prediction:
         serving: Serving,
         log: RequestLog,
         clock: Clock,
+        dedicated_host: str,
         shared: Limits = SHARED,
         dedicated: Limits = DEDICATED,
     ) -> None:
@@ -58,34 +59,41 @@ class Prediction:
         self._serving = serving
         self._log = log
         self._clock = clock
+        self._dedicated_host = dedicated_host
         self._shared = shared
         self._dedicated = dedicated
         self._client = ModelClient()
 
-    def predict(self, endpoint: str, body: bytes) -> Coroutine[Any, Any, bytes]:
-        """The JSON response of one of the endpoint's models.
+    def predict(self, endpoint: str, body: bytes, host: str) -> Coroutine[Any, Any, bytes]:
+        """The JSON response of one of the endpoint's models. `host` is that of the request.
 
         Raises InvalidArgument for a body that is not a predict request; NotFound;
-        FailedPrecondition for an endpoint without a split, a body that is too large, and an error
-        of the model server; Unavailable without a healthy replica; DeadlineExceeded; Unimplemented
-        for a publisher's model.
+        FailedPrecondition for an endpoint without a split, a dedicated one at the region's host, a
+        body that is too large, and an error of the model server; Unavailable without a healthy
+        replica; DeadlineExceeded; Unimplemented for a publisher's model.
         """
-        name, limits = self._checked(endpoint, body)
+        name, limits = self._checked(endpoint, body, host)
         instances, sent = _request(body)
         target, log = self._serving.pick(name)
         return self._predict(name, target, log, instances, sent, limits)
 
     def raw_predict(
-        self, endpoint: str, body: bytes, content_type: str
+        self, endpoint: str, body: bytes, content_type: str, host: str
     ) -> Coroutine[Any, Any, RawReply]:
         """The response of one of the endpoint's models to any body; raises as `predict`."""
-        name, limits = self._checked(endpoint, body)
+        name, limits = self._checked(endpoint, body, host)
         target, _ = self._serving.pick(name)
         path = target.deployment.container.predict_route
         return self._raw(name, target, path, body, content_type, limits)
 
     def invoke(
-        self, endpoint: str, deployed_id: str, path: str, body: bytes, content_type: str
+        self,
+        endpoint: str,
+        deployed_id: str,
+        path: str,
+        body: bytes,
+        content_type: str,
+        host: str,
     ) -> Coroutine[Any, Any, RawReply]:
         """The response of a model to a request of any path below the container's
         `invoke_route_prefix`; `deployed_id` overrides the traffic split.
@@ -93,7 +101,7 @@ class Prediction:
         Raises as `predict`, and FailedPrecondition for an endpoint that is not dedicated and for a
         container without that prefix.
         """
-        name, limits = self._checked(endpoint, body)
+        name, limits = self._checked(endpoint, body, host)
         if not self._serving.endpoint(name).dedicated_endpoint_enabled:
             raise FailedPrecondition(
                 f"Endpoint {name} is not a dedicated endpoint, and only those have invoke; use "
@@ -112,7 +120,7 @@ class Prediction:
         """Close the connections to the models."""
         await self._client.close()
 
-    def _checked(self, endpoint: str, body: bytes) -> tuple[str, Limits]:
+    def _checked(self, endpoint: str, body: bytes, host: str) -> tuple[str, Limits]:
         if "/publishers/" in endpoint:
             raise Unimplemented(
                 f"{endpoint} is a publisher's model, and the sandbox has none; "
@@ -120,8 +128,13 @@ class Prediction:
             )
         name = self._names.resource(endpoint, "endpoints", "endpoint")
         limits = self._shared
-        if len(body) > limits.size and self._serving.endpoint(name).dedicated_endpoint_enabled:
+        if self._serving.endpoint(name).dedicated_endpoint_enabled:
             limits = self._dedicated
+            if host != self._dedicated_host:
+                raise FailedPrecondition(
+                    f"Endpoint {name} is a dedicated endpoint, and {host} answers no predictions "
+                    f"for it; send them to its dedicated_endpoint_dns, {self._dedicated_host}."
+                )
         if len(body) > limits.size:
             raise FailedPrecondition(
                 f"The request size ({len(body)} bytes) exceeds {limits.size / 1e6:.3f}MB limit; "

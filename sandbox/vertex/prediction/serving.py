@@ -166,7 +166,7 @@ class Serving:
             thread.join()
 
     def endpoint(self, name: str) -> Any:
-        """The endpoint of that name; raises NotFound, and FailedPrecondition without a split."""
+        """The endpoint of that name; raises NotFound."""
         return self._table(name).endpoint
 
     def pick(self, name: str, deployed_id: str = "") -> tuple[Target, Destination | None]:
@@ -182,6 +182,11 @@ class Serving:
             if not found:
                 raise NotFound(f"DeployedModel {deployed_id} is not found in {name}.")
             deployed = found[0]
+        elif not table.deployed:
+            raise FailedPrecondition(
+                f"Endpoint {name} has no traffic split; deploy a model to it with a "
+                "traffic_split, or update the endpoint's."
+            )
         elif len(table.deployed) == 1:
             deployed = table.deployed[0]
         else:
@@ -203,11 +208,6 @@ class Serving:
             if endpoint is None:
                 raise NotFound(f"Endpoint {name} is not found; list those of its location.")
             split = {key: value for key, value in endpoint.traffic_split.items() if value > 0}
-            if not split:
-                raise FailedPrecondition(
-                    f"Endpoint {name} has no traffic split; deploy a model to it with a "
-                    "traffic_split, or update the endpoint's."
-                )
             deployed = [one for one in endpoint.deployed_models if one.id in split]
             table = _Table(
                 deployed,

@@ -11,6 +11,8 @@ from titleholder.alerts.from_event import alert_for_event
 from titleholder.events.event import Event
 
 FIRST, SECOND = "2990322000", "2991330000"
+OTHER = "2990322001"  # the other id of the first one's training run
+MACHINES = "linnerud@1 gets other machine settings: min_replicas 2 instead of 1"
 ENDPOINT = "projects/p1/locations/us-central1/endpoints/linnerud"
 ALONE, PAIR = {FIRST: 100}, {FIRST: 90, SECOND: 10}
 CHAMPION = {"champion_before": FIRST, "champion_after": FIRST}
@@ -23,9 +25,9 @@ def event(action: str, **fields: Any) -> Event:
         time=datetime(2026, 11, 23, 5, tzinfo=UTC),
         model="linnerud",
         action=action,
-        reason="",
+        reason=MACHINES if action == "update_resources" else "",
         endpoint=ENDPOINT,
-        versions={FIRST: "linnerud@1", SECOND: "linnerud@2"},
+        versions={FIRST: "linnerud@1", OTHER: "linnerud@1", SECOND: "linnerud@2"},
         data_interval_end={FIRST: "2026-11-09T03:00:00Z", SECOND: "2026-11-16T03:00:00Z"},
         **fields,
     )
@@ -58,6 +60,19 @@ def event(action: str, **fields: Any) -> Event:
             "60 % to the champion linnerud@1, 40 % to the challenger linnerud@2.",
             "Nothing. To take its traffic at once, trigger linnerud__rollout with the intent "
             "abort.",
+        ),
+        (
+            "update_resources",
+            {
+                "champion_before": FIRST,
+                "champion_after": OTHER,
+                "split_before": ALONE,
+                "split_after": {OTHER: 100},
+            },
+            AlertKind.MACHINES_CHANGED,
+            "linnerud@1 gets other machine settings: min_replicas 2 instead of 1.",
+            "100 % to the champion linnerud@1.",
+            "Nothing now.",
         ),
         (
             "promote",

@@ -31,6 +31,7 @@ from titleholder.errors import ManualActionRequired
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.pipelines.templates import template_version
 from titleholder.reconciler.engine import Converged
@@ -84,7 +85,9 @@ def artifact(sandbox: Sandbox) -> str:
 def deploy(name: str, folder: Path, artifact: str, week: int) -> None:
     """Deploy a candidate, as the weekly run of that week does."""
     config = load_model(folder / f"{name}.yaml")
-    candidate = CandidateModel(artifact, CONSTANT, "1.6.1", 90.0 + week, "0" * 64)
+    candidate = CandidateModel(
+        artifact, ContainerSpec(image_uri=CONSTANT), "1.6.1", 90.0 + week, "0" * 64
+    )
     intent = deploy_candidate(config, run_of(name, week), candidate, "fresh")
     assert isinstance(CommandContext.of(config, os.environ).engine().run(intent), Converged)
 
@@ -626,3 +629,41 @@ def test_the_command_runs_in_a_process_of_its_own(terminal: Terminal, sandbox: S
     assert done.returncode == 0, done.stderr
     assert "champion           90 %" in done.stdout
     assert done.stderr == ""
+
+
+def test_update_resources(terminal: Terminal) -> None:
+    name = terminal.name
+    a, b = (run_of(name, week).deployed_model_id for week in (0, 1))
+    address = f"{os.environ['VERTEX_AI_EMULATOR_HOST']}/v1/"
+    assert f"  address: {address}" in terminal("status")
+    assert terminal.json("status")["machine_settings_differ"] is None
+    path = terminal.models / f"{name}.yaml"
+    raw = yaml.safe_load(path.read_text())
+    raw["endpoint"] |= {"min_replicas": 2, "max_replicas": 2}
+    path.write_text(yaml.safe_dump(raw))
+    (first, second) = terminal.json("status")["machine_settings_differ"]
+    assert first == (
+        f"machine settings of {name}@1 differ from {name}.yaml (min_replicas 2, is 1, "
+        f"max_replicas 2, is 1): apply with `titleholder update-resources {name}`"
+    )
+    assert second in terminal("status")
+    planned = terminal("plan", "update-resources")
+    assert f"EndpointService.MutateDeployedModel(id='{a}', min_replica_count=2" in planned
+    done = f"the deployed models have the machine settings of {name}.yaml\n"
+    assert terminal("update-resources", "--reason", "more load") == done
+    assert terminal("update-resources") == f"nothing to change: {done}"
+    assert terminal.json("status")["machine_settings_differ"] is None
+
+    raw["endpoint"]["machine_type"] = "n1-standard-8"
+    path.write_text(yaml.safe_dump(raw))
+    assert terminal("update-resources") == done
+    deployed = endpoint_client().get_endpoint(name=f"{place()}/endpoints/{name}").deployed_models
+    machines = {one.dedicated_resources.machine_spec.machine_type for one in deployed}
+    assert machines == {"n1-standard-8"}
+    assert not {a, b} & {one.id for one in deployed}, "both under their other ids"
+    assert [*roles_and_traffic(terminal).values()] == [("champion", 90), ("challenger", 10)]
+    events = terminal("history")
+    assert events.count("gets other machine settings") == 4
+    assert "machine_type n1-standard-8 instead of n1-standard-4" in events
+    terminal("promote", "--deployed-model-id", b)
+    assert {v for v, _ in roles_and_traffic(terminal).values()} == {"champion", "previous-champion"}

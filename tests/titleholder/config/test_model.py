@@ -2,9 +2,11 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
+from typing import get_args
 
 import pytest
 import yaml
+from google.cloud import aiplatform_v1 as v1
 
 from tests.titleholder.config.model_files import (
     INVALID,
@@ -15,6 +17,7 @@ from tests.titleholder.config.model_files import (
     keys,
     write_staging,
 )
+from titleholder.config.endpoint import Accelerator, Endpoint, EndpointType, Resources
 from titleholder.config.loader import load_model, load_models, model_from_json
 from titleholder.config.model import ModelConfig
 from titleholder.config.rollout import TrafficStep
@@ -344,3 +347,48 @@ def test_a_deeply_nested_file_is_an_error(tmp_path: Path, text: str) -> None:
     path.write_text(text)
     with pytest.raises(ConfigError, match=r"not readable as YAML \(it is nested more than 100 lev"):
         load_model(path)
+
+
+def test_machine_settings(tmp_path: Path) -> None:
+    def resources(**endpoint: object) -> Resources:
+        raw = changed("endpoint", {"display_name": "linnerud", **endpoint})
+        path = tmp_path / "linnerud.yaml"
+        path.write_text(yaml.safe_dump(raw))
+        return load_model(path).endpoint.resources
+
+    assert resources() == Resources("n1-standard-4")
+    assert resources(min_replicas=2) == Resources("n1-standard-4", None, 2, 2)
+    scaled = resources(
+        machine_type="g2-standard-8",
+        accelerator={"type": "NVIDIA_L4"},
+        max_replicas=3,
+        autoscaling={"request_count": 90, "cpu_utilization": 70, "accelerator_duty_cycle": 60},
+        service_account="models@my-project.iam.gserviceaccount.com",
+    )
+    # 60 is Vertex AI's default for a utilization.
+    assert scaled == Resources(
+        "g2-standard-8",
+        ("NVIDIA_L4", 1),
+        1,
+        3,
+        (("cpu_utilization", 70), ("request_count", 90)),
+        "models@my-project.iam.gserviceaccount.com",
+    )
+
+
+@pytest.mark.parametrize(
+    ("endpoint", "found"),
+    [
+        ({}, EndpointType.SHARED),
+        ({"dedicated": True}, EndpointType.DEDICATED),
+        ({"private_service_connect": {"projects": ["my-project"]}}, EndpointType.PRIVATE),
+    ],
+)
+def test_the_type_of_the_endpoint(endpoint: dict[str, object], found: EndpointType) -> None:
+    assert Endpoint.model_validate({"display_name": "a", **endpoint}).type is found
+
+
+def test_the_accelerators_are_those_of_the_client_library() -> None:
+    known = {name for name in v1.AcceleratorType.__members__ if name.startswith("NVIDIA_")}
+    # The K80 has reached its end of support.
+    assert {*get_args(Accelerator.model_fields["type"].annotation)} == known - {"NVIDIA_TESLA_K80"}

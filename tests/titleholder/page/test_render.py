@@ -19,7 +19,7 @@ from tests.titleholder.page.model_sections import (
     facts,
 )
 from titleholder.events.event import Event
-from titleholder.naming import deployed_model_id_of
+from titleholder.naming import deployed_model_ids_of
 from titleholder.page.facts import Unreadable
 from titleholder.page.render import notice, page, policy, run_page
 from titleholder.page.sections import build_section
@@ -31,7 +31,8 @@ DEPLOYED = (
     DeployedModel("2", "linnerud-challenger-model", "linnerud@2", 10, NOW),
 )
 LABELS = {"champion": "1", "challenger": "2", "challenger-percentage": "10"}
-VIEW = View("linnerud", ENDPOINT, DEPLOYED, LABELS)
+ADDRESS = f"https://us-central1-aiplatform.googleapis.com/v1/{ENDPOINT}:predict"
+VIEW = View("linnerud", ENDPOINT, DEPLOYED, LABELS, address=ADDRESS)
 
 
 class Parsed(HTMLParser):
@@ -69,7 +70,15 @@ def test_traffic_and_evaluation_of_a_model() -> None:
     found = facts(deployment, evaluated(2, 0.01), evaluated(1, 0.1), view=VIEW)
     html = page([found], NOW, "https://a.b", runs={found.events[-1].run})
     parsed = Parsed(html)
-    for shown in ("90 %", "champion", "10 %", "challenger", "score 96.5", "not decided yet"):
+    for shown in (
+        ADDRESS,
+        "90 %",
+        "champion",
+        "10 %",
+        "challenger",
+        "score 96.5",
+        "not decided yet",
+    ):
         assert shown in parsed.text.replace("\xa0", " "), shown
     bar = next(one for one in parsed.of("svg") if one.get("class") == "bar")
     assert bar["aria-label"] == "champion 90 %, challenger 10 %"
@@ -108,7 +117,7 @@ def test_events_of_a_deleted_endpoint_do_not_count() -> None:
 def test_the_end_of_the_training_data_is_that_of_the_registry() -> None:
     alias = "linnerud-20261109t0300-20261116t0300-g0"
     ours = DeployedModel(
-        deployed_model_id_of(alias) or "", "linnerud-champion-model", "linnerud@1", 100
+        deployed_model_ids_of(alias)[0], "linnerud-champion-model", "linnerud@1", 100
     )
     view = View("linnerud", ENDPOINT, (ours,), {"champion": ours.id})
     known = replace(view, versions=(Version("1", frozenset([alias])),))

@@ -1,3 +1,4 @@
+import json
 import re
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -9,7 +10,10 @@ from titleholder.config.loader import load_model
 from titleholder.config.pipeline import RUNTIME_PARAMETERS
 from titleholder.data_intervals import Interval
 from titleholder.errors import PipelineError
+from titleholder.naming import TrainingRun
 from titleholder.operators.wait_for_job import failure, progress
+from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import (
     Artifact,
     CandidateModel,
@@ -22,7 +26,11 @@ from titleholder.pipelines.contract import (
 ROOT = "gs://b"
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
-MODEL = {"serving_image": IMAGE, "framework_version": "1.6.1", "sha256": "ab" * 32}
+MODEL = {
+    "containerSpec": {"imageUri": IMAGE},
+    "framework_version": "1.6.1",
+    "sha256": "ab" * 32,
+}
 CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml")
 
 
@@ -38,8 +46,49 @@ def job(
 
 def test_the_candidate_of_a_job() -> None:
     assert candidate_model(job(), 60, ROOT) == CandidateModel(
-        "gs://b/m", IMAGE, "1.6.1", 91.5, "ab" * 32
+        "gs://b/m", ContainerSpec(image_uri=IMAGE), "1.6.1", 91.5, "ab" * 32
     )
+
+
+def test_a_candidate_as_json() -> None:
+    candidate = candidate_model(job(), 60, ROOT)
+    assert candidate is not None
+    stored = json.loads(json.dumps(candidate.to_json()))
+    assert CandidateModel.from_json(stored) == candidate
+
+
+def test_an_invalid_container_breaks_the_contract_in_one_sentence() -> None:
+    ports = [{"containerPort": 0}]
+    found = MODEL | {"containerSpec": {"imageUri": IMAGE, "ports": ports, "gpu": 1}}
+    with pytest.raises(PipelineError) as caught:
+        candidate_model(job(model=found), 60, ROOT)
+    assert str(caught.value) == (
+        "job does not keep the pipeline contract: the containerSpec of 'export-model': "
+        "ports.0.containerPort: is 0; write 1 or more; gpu: is not a key; remove it or mend its "
+        "spelling; see docs/reference/pipeline-contract.md"
+    )
+
+
+def test_a_container_for_dedicated_endpoints_only() -> None:
+    week = Interval(datetime(2026, 11, 9, 3, tzinfo=UTC), NOW)
+    run = TrainingRun("linnerud", week, 0)
+    container = ContainerSpec(image_uri=IMAGE, invoke_route_prefix="/*")
+    candidate = CandidateModel("gs://b/m", container, "1.6.1", 91.5, "ab" * 32)
+    with pytest.raises(
+        PipelineError, match=r"dedicated endpoint only, and linnerud\.yaml has a sh"
+    ):
+        deploy_candidate(CONFIG, run, candidate, "fresh")
+    dedicated = CONFIG.endpoint.model_copy(update={"dedicated": True})
+    config = CONFIG.model_copy(update={"endpoint": dedicated})
+    version = deploy_candidate(config, run, candidate, "fresh").version
+    assert version.container["invokeRoutePrefix"] == "/*"
+
+
+def test_another_image_than_the_prebuilt_one_may_have_any_scikit_learn() -> None:
+    own = {"imageUri": "us-docker.pkg.dev/p/r/sklearn-cpu.1-5:latest"}
+    candidate = candidate_model(job(model=MODEL | {"containerSpec": own}), 60, ROOT)
+    assert candidate is not None
+    assert candidate.container.image_uri == own["imageUri"]
 
 
 def test_a_candidate_without_a_digest() -> None:

@@ -40,7 +40,8 @@ class PausingEventsTable:
 
 
 class ActorScheduler:
-    """The system under test of the state machine.
+    """The system under test of the state machine. `machines` are the machine settings in the
+    model's file now.
 
     `stale_deployments` are the models deployed, and `stale_undeployments` those undeployed, by a
     plan that is older than another actor's change: nothing at Vertex AI protects these two calls.
@@ -50,6 +51,7 @@ class ActorScheduler:
         self.vertex = vertex
         self.m1 = ModelUnderTest(vertex, "gs://artifacts/any")  # type: ignore[arg-type]
         self.rollout = {"replacement": replacement, "keep_previous_champion": keep}
+        self.machines: dict[str, Any] = {}
         self.manual_edits = ManualEdits(self.m1)
         self.actors: list[Actor] = []
         self.weeks: set[int] = set()
@@ -124,8 +126,9 @@ class ActorScheduler:
 
         while True:
             # Every attempt, and every resumed deferral, is a process of its own.
+            config = self.m1.config(self.machines, **self.rollout)
             engine = Reconciler(
-                Endpoints(FakeEnvironment(self.m1.location), self.m1.config(**self.rollout)),  # type: ignore[arg-type]
+                Endpoints(FakeEnvironment(self.m1.location), config),  # type: ignore[arg-type]
                 PausingEventsTable(actor, self.m1.events_table),  # type: ignore[arg-type]
                 Rollout(**self.rollout),  # type: ignore[arg-type]
                 cause,

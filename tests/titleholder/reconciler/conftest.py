@@ -20,8 +20,9 @@ from titleholder.config.model import ModelConfig
 from titleholder.data_intervals import Interval
 from titleholder.events.event import Event
 from titleholder.gcp.vertex.endpoints import Endpoints
-from titleholder.naming import TrainingRun
+from titleholder.naming import TrainingRun, deployed_model_ids_of
 from titleholder.pipelines.candidate import deploy_candidate
+from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.reconciler.engine import Converged, PendingOperation, Reconciler
 from titleholder.reconciler.recorder import ChangeContext
@@ -30,6 +31,7 @@ from titleholder.rollout.view import View
 
 WEEK = timedelta(days=7)
 FIRST = datetime(2026, 9, 7, 3, tzinfo=UTC)
+CONTAINER = ContainerSpec(image_uri=CONSTANT)
 _LOCATIONS = itertools.count(1)
 
 
@@ -73,7 +75,8 @@ class ModelUnderTest:
     def endpoint(self) -> str:
         return f"{self.parent}/endpoints/m1"
 
-    def config(self, **rollout: Any) -> ModelConfig:
+    def config(self, machines: dict[str, Any] | None = None, **rollout: Any) -> ModelConfig:
+        """Its file; `machines` are more keys of the section `endpoint`."""
         return ModelConfig.model_validate(
             {
                 "model": "m1",
@@ -83,16 +86,18 @@ class ModelUnderTest:
                 "source": {"table": "tests.m", "timestamp": "at"},
                 "pipeline": {"template": "m.yaml"},
                 "gate": {"min_score": 50},
-                "endpoint": {"display_name": "m1", "create": True},
+                "endpoint": {"display_name": "m1", "create": True, **(machines or {})},
                 "rollout": rollout,
             }
         )
 
-    def candidate(self, week: int, generation: int = 0, **rollout: Any) -> DeployCandidate:
+    def candidate(
+        self, week: int, generation: int = 0, container: ContainerSpec = CONTAINER, **rollout: Any
+    ) -> DeployCandidate:
         """The intent of the training run on that week."""
         end = FIRST + week * WEEK
         run = TrainingRun("m1", Interval(end - WEEK, end), generation)
-        candidate = CandidateModel(self.artifact, CONSTANT, "1.6.1", 90.0, "0" * 64)
+        candidate = CandidateModel(self.artifact, container, "1.6.1", 90.0, "0" * 64)
         return deploy_candidate(self.config(**rollout), run, candidate, "fresh")
 
     def engine(self, pause: Callable[[float], None] | None = None, **rollout: Any) -> Reconciler:
@@ -136,9 +141,16 @@ def id_of_week(week: int, generation: int = 0) -> str:
     return TrainingRun("m1", Interval(end - WEEK, end), generation).deployed_model_id
 
 
+def ids_of_week(week: int) -> tuple[str, ...]:
+    """The primary and the alternate deployed model id of the training run on that week."""
+    end = FIRST + week * WEEK
+    return deployed_model_ids_of(TrainingRun("m1", Interval(end - WEEK, end), 0).name)
+
+
 @pytest.fixture(scope="session")
 def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
-    server = Vertex(tmp_path_factory.mktemp("rollouts"), bucket.host, faults=True)
+    home = tmp_path_factory.mktemp("rollouts")
+    server = Vertex(home, bucket.host, faults=True, wait_for_containers=True)
     try:
         yield server
     finally:

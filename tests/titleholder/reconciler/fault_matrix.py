@@ -15,7 +15,7 @@ from titleholder.errors import TitleholderError
 
 _WRITES = {
     *("create_endpoint", "upload_model", "deploy_model", "undeploy_model", "update_endpoint"),
-    "merge_version_aliases",
+    *("merge_version_aliases", "mutate_deployed_model"),
 }
 # Statuses of a call without an effect, and of one that had its effect nevertheless.
 _BEFORE = ("UNAVAILABLE", "PERMISSION_DENIED", "RESOURCE_EXHAUSTED", "ABORTED")

@@ -33,7 +33,10 @@ def final_state(m1: ModelUnderTest) -> dict[str, Any]:
             for one in get("models", f"{model['name']}:listVersions")
         ),
         "operations": Counter(_last(one["metadata"]["@type"]) for one in operations),
-        "events": Counter((event.action, repr(event.after)) for event in all_events(m1)),
+        "events": Counter(
+            (event.action, *event.after[:2], *sorted((event.after[2] or {}).items()))
+            for event in all_events(m1)
+        ),
     }
 
 
@@ -48,7 +51,14 @@ def _endpoint(one: dict[str, Any]) -> dict[str, Any]:
         "split": one.get("trafficSplit", {}),
         "labels": {k: v for k, v in one.get("labels", {}).items() if k != LAST_EVENT},
         "deployed": sorted(
-            (d["id"], d["displayName"], _last(d["model"]), d["modelVersionId"])
+            (
+                d["id"],
+                d["displayName"],
+                _last(d["model"]),
+                d["modelVersionId"],
+                d["dedicatedResources"]["machineSpec"]["machineType"],
+                d["dedicatedResources"]["minReplicaCount"],
+            )
             for d in one.get("deployedModels", [])
         ),
     }
@@ -98,6 +108,12 @@ def event_problems(
     if changes[-1].after != end:
         problems.append(f"the last event leaves {changes[-1].after}, the endpoint is {end}")
     made = champion_at(changes, m1.vertex.clock() + timedelta(days=1))
-    if made is None or made.champion_after != labels.get("champion"):
+    champion = m1.view().deployed_model(end[0])
+    # A version that was deployed again has another id.
+    known = {end[0], champion.model if champion is not None else None}
+    if made is None or not known & {
+        made.champion_after,
+        made.version_text(made.champion_after or ""),
+    }:
         problems.append(f"the events say that {made} made the champion, which is {end[0]}")
     return problems

@@ -32,21 +32,23 @@ class InMemoryVertex:
         operations = Operations(store, self.clock)
         durations = Durations(deploy=12, undeploy=3, other=1)
         context = Context(store, self.clock, Names(PROJECT, PROJECT_NUMBER), operations, durations)
-        serving = Serving(store, Anything(), random.Random(0), PROJECT)  # type: ignore[arg-type]
+        anything: Any = Anything()
+        serving = NoContainers(store, anything, anything, random.Random(0), PROJECT)
 
         def changed(name: str) -> None:
             serving.invalidate(name)
             self.traffic.record(name)
 
         endpoints = EndpointRecords(context, changed)
-        models = ModelRecords(context, endpoints.deployments, serving.invalidate_all)
+        on_change = serving.invalidate_all
+        models = ModelRecords(context, endpoints.deployments, on_change, anything)
         self.traffic = TrafficHistory(store, self.clock, serving.loaded)
         self._store, self._operations = store, operations
         self._services: list[Any] = [
             EndpointService(context, endpoints),
-            DeploymentService(context, endpoints, models, serving),
+            DeploymentService(context, endpoints, models, serving, wait_for_containers=True),
             ModelService(context, models),
-            UploadService(context, models),
+            UploadService(context, models, anything),
             OperationService(operations),
         ]
         channel.vertex = self
@@ -63,11 +65,20 @@ class InMemoryVertex:
         self._store.close()
 
 
+class NoContainers(Serving):
+    """Deploys models whose containers are healthy at once; nobody asks them for predictions."""
+
+    def start(self, *_: object) -> Any:
+        return Anything()
+
+
 class Anything:
-    """Replaces models and their storage, which these tests do not use: every load succeeds."""
+    """Replaces containers, and the copies of models' files, which these tests do not use."""
 
-    def load(self, *_: str) -> "Anything":
-        return self
+    def copy(self, uri: str) -> str:
+        return uri
 
-    def predict(self, instances: Any) -> Any:
-        return instances
+    def nothing(self, *_: object) -> None:
+        return
+
+    save = delete = drain = kill = scale = nothing

@@ -61,14 +61,13 @@ class PreparedScenario:
         """Differences to the state that a run without faults leaves, apart from `failed`
         operations; and invariants that were broken at any time."""
         traffic = self.faults.traffic()
-        most = 3 if self.scenario.rollout.get("replacement") == "surge" else 2
         expected, actual = dict(self.expected), final_state(m1)
         for key in [key for key in actual["events"] if key[0] == "blocked"]:
             del actual["events"][key]  # It changed nothing.
         once: Counter[str] = expected.pop("operations")
         started: Counter[str] = actual.pop("operations")
         problems = [
-            *traffic_problems(traffic, most),
+            *traffic_problems(traffic, self.scenario.most),
             *event_problems(m1, traffic, {*self.start.events_table.events}),
         ]
         if once - started or (started - once).total() != failed:
@@ -87,7 +86,9 @@ def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterat
     """The server of conftest, with operations that end before they are polled twice: polling more
     often adds no other case."""
     home: Path = tmp_path_factory.mktemp("scenarios")
-    server = Vertex(home, bucket.host, durations=Durations(0.2, 0.2, 0.2), faults=True)
+    server = Vertex(
+        home, bucket.host, durations=Durations(0.2, 0.2, 0.2), faults=True, wait_for_containers=True
+    )
     try:
         yield server
     finally:

@@ -14,18 +14,22 @@ from titleholder.rollout.intents import (
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
+    UpdateResources,
 )
 
+MACHINES = {"machines": {"machine_type": "n1-standard-8"}}
 A, B, C = (id_of_week(week) for week in range(3))
 
 
 @dataclass(frozen=True)
 class Scenario:
-    """`prepare` makes the starting state, without faults; `intent` is run from there."""
+    """`prepare` makes the starting state, without faults; `intent` is run from there, with these
+    keys of `rollout` and, as `machines`, of `endpoint`. At most `most` models may be deployed."""
 
     prepare: Callable[[ModelUnderTest], None]
     intent: Callable[[ModelUnderTest], Intent]
     rollout: dict[str, Any] = field(default_factory=dict)
+    most: int = 2
 
 
 def _weeks(*weeks: int) -> Callable[[ModelUnderTest], None]:
@@ -40,6 +44,12 @@ def _promoted(m1: ModelUnderTest) -> None:
     """B is champion, A the previous champion, still deployed."""
     _weeks(0, 1)(m1)
     m1.run(Promote(B))
+
+
+def _updated(m1: ModelUnderTest) -> None:
+    """A is champion and B challenger, both deployed again with other machines."""
+    _weeks(0, 1)(m1)
+    m1.run(UpdateResources(), **MACHINES)
 
 
 def _promoted_without_previous(m1: ModelUnderTest) -> None:
@@ -150,7 +160,7 @@ def _fixed(intent: Intent) -> Callable[[ModelUnderTest], Intent]:
 SCENARIOS = {
     "first": Scenario(_weeks(), _week(0)),
     "replace": Scenario(_weeks(0, 1), _week(2)),
-    "replace-surge": Scenario(_weeks(0, 1), _week(2), {"replacement": "surge"}),
+    "replace-surge": Scenario(_weeks(0, 1), _week(2), {"replacement": "surge"}, most=3),
     "replace-previous-champion": Scenario(_promoted, _week(2)),
     "promote": Scenario(_weeks(0, 1), _fixed(Promote(B))),
     "promote-keep-none": Scenario(
@@ -165,6 +175,14 @@ SCENARIOS = {
     "roll-back-unmanaged-by-hand": Scenario(_unmanaged_by_hand, _fixed(RollBack(B))),
     "roll-back-the-unmanaged-by-hand": Scenario(_unmanaged_by_hand, _fixed(RollBack("7"))),
     "abort-without-champion": Scenario(_promoted_by_hand, _fixed(Abort(B))),
+    "update-replicas": Scenario(
+        _weeks(0, 1), _fixed(UpdateResources()), {"machines": {"min_replicas": 2}}
+    ),
+    "update-machines": Scenario(_weeks(0, 1), _fixed(UpdateResources()), MACHINES, most=3),
+    "update-machines-previous": Scenario(_promoted, _fixed(UpdateResources()), MACHINES, most=2),
+    "update-machines-again": Scenario(_updated, _fixed(UpdateResources()), most=3),
+    "replace-updated": Scenario(_updated, _week(2), MACHINES),
+    "rollback-updated": Scenario(_updated, _fixed(RollBack(B)), MACHINES),
     "adopt-split": Scenario(_split_by_hand, _fixed(Adopt())),
     "restore-split": Scenario(_split_by_hand, _fixed(Restore())),
     "restore-undeployed": Scenario(_undeployed_by_hand, _fixed(Restore())),

@@ -21,6 +21,7 @@ from titleholder.rollout.intents import (
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
+    UpdateResources,
 )
 
 MAX_ACTORS = 3
@@ -32,12 +33,19 @@ INTENTS: dict[str, tuple[str, Callable[[str], Intent]]] = {
     "set_traffic": ("challenger", lambda one: SetTrafficPercentage(one, 50)),
     "set_traffic again": ("last-challenger", lambda one: SetTrafficPercentage(one, 20)),
     "undo_promotion": ("previous-champion", UndoPromotion),
+    "update_resources": ("champion", lambda one: UpdateResources()),
     "adopt": ("champion", lambda one: Adopt()),
     "restore": ("champion", lambda one: Restore()),
 }
 EDITS = (
     *("set_split", "move_traffic", "remove_label", "undeploy", "undeploy_champion"),
     *("add_unmanaged", "delete_version"),
+)
+MACHINES: tuple[dict[str, Any], ...] = (
+    {},
+    {"min_replicas": 2},
+    {"machine_type": "n1-standard-8"},
+    {"machine_type": "n1-standard-8", "max_replicas": 3},
 )
 picks = st.integers(0, 5)
 
@@ -118,6 +126,11 @@ class Rollouts(RuleBasedStateMachine):
     @rule(kind=st.sampled_from(EDITS), pick=picks)
     def edited_by_hand(self, kind: str, pick: int) -> None:
         self.scheduler.manual_edits.edit(kind, pick)
+
+    @rule(machines=st.sampled_from(MACHINES))
+    def file_edited(self, machines: dict[str, Any]) -> None:
+        """Another version of the model's file has other machine settings."""
+        self.scheduler.machines = machines
 
     @rule(seconds=st.sampled_from([3, 30]))
     def time_passes(self, seconds: float) -> None:

@@ -1,9 +1,12 @@
 """Whole rollouts, one intent after the other, on the local Vertex AI."""
 
 import pytest
+from google.protobuf import json_format
 
 from tests.faults import Faults, unsound
 from tests.titleholder.reconciler.conftest import ModelUnderTest, id_of_week
+from titleholder.events.event import Action
+from titleholder.pipelines.container import container_spec
 from titleholder.rollout.intents import (
     Abort,
     Promote,
@@ -50,3 +53,19 @@ def test_a_sequence_of_all_intents(m1: ModelUnderTest, faults: Faults, replaceme
         *("undo_promotion", "deploy_challenger", "abort", "set_traffic", "rollback"),
     ]
     assert not any(event.reconstructed for event in m1.events_table.events.values())
+
+
+def test_the_registry_receives_the_whole_container_spec(m1: ModelUnderTest) -> None:
+    m1.run(m1.candidate(1))
+    image = "us-central1-docker.pkg.dev/p/models/server:1"
+    found = {"imageUri": image, "args": ["--fast"], "ports": [{"containerPort": 9000}]}
+    older = m1.candidate(0, container=container_spec(found))
+    assert m1.run(older).plan.outcome == Action.SUPERSEDED
+    version = m1.view().version(older.version.alias)
+    assert version is not None
+    assert version.image == image
+    stored = m1.vertex.models.get_model(name=f"{m1.parent}/models/m1@{version.number}")
+    assert json_format.MessageToDict(stored._pb.container_spec) == {
+        **found,
+        "env": [{"name": "MODEL_SHA256", "value": "0" * 64}],
+    }

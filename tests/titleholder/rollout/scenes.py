@@ -24,7 +24,7 @@ NEW, OLD, OLDER, OLDEST = (run(ago).deployed_model_id for ago in range(4))
 
 
 def new_version(weeks_ago: int = 0, generation: int = 0) -> NewVersion:
-    return NewVersion(run(weeks_ago, generation).name, "m1", "", "gs://b/m", "image")
+    return NewVersion(run(weeks_ago, generation).name, "m1", "", "gs://b/m")
 
 
 def candidate(

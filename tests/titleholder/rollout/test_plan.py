@@ -18,9 +18,11 @@ from tests.titleholder.rollout.scenes import (
     run,
     view,
 )
+from titleholder.config.endpoint import Endpoint
 from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
+from titleholder.naming import deployed_model_ids_of
 from titleholder.rollout.display_names import traffic_summary
 from titleholder.rollout.drift import find_drift
 from titleholder.rollout.intents import (
@@ -33,8 +35,10 @@ from titleholder.rollout.intents import (
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
+    UpdateResources,
 )
 from titleholder.rollout.plan import plan
+from titleholder.rollout.resources import settings_text
 from titleholder.rollout.roles import Roles
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import SetTraffic
@@ -45,7 +49,17 @@ policies = st.builds(
     replacement=st.sampled_from(["recreate", "surge"]),
     keep_previous_champion=st.booleans(),
 )
-names = st.sampled_from([run(ago, g).deployed_model_id for ago in range(4) for g in range(2)])
+names = st.sampled_from(
+    [one for ago in range(4) for g in range(2) for one in deployed_model_ids_of(run(ago, g).name)]
+)
+files = st.builds(
+    lambda machine, replicas: Endpoint.model_validate(
+        {"display_name": "m1", "machine_type": machine, "min_replicas": replicas}
+    ),
+    st.sampled_from(["n1-standard-2", "n1-standard-4", "n1-standard-4"]),
+    st.integers(1, 2),
+)
+FILE = Endpoint.model_validate({"display_name": "m1"})
 intents = st.one_of(
     st.builds(candidate, st.integers(0, 3), st.integers(0, 1), st.integers(1, 99)),
     st.builds(candidate, st.integers(0, 3), st.integers(0, 1), st.integers(1, 99)),
@@ -54,6 +68,8 @@ intents = st.one_of(
     st.builds(Abort, names),
     st.builds(SetTrafficPercentage, names, st.integers(1, 99)),
     st.builds(UndoPromotion, names),
+    st.just(UpdateResources()),
+    st.just(UpdateResources()),
     st.just(Adopt()),
     st.just(Restore()),
 )
@@ -75,19 +91,22 @@ DELETE = "delete the versions that are not deployed"
 
 @example(
     [
-        (one, Rollout(), 9)
+        (one, Rollout(), 9, FILE)
         for one in (candidate(2), candidate(0), RollBack(NEW), DELETE, candidate(1))
     ]
 )
-@given(st.lists(st.tuples(intents | st.just(DELETE), policies, st.integers(0, 9)), max_size=15))
+@given(
+    st.lists(st.tuples(intents | st.just(DELETE), policies, st.integers(0, 9), files), max_size=15)
+)
 def test_the_invariants_hold_for_any_interrupted_processes(
-    processes: list[tuple[Intent | str, Rollout, int]],
+    processes: list[tuple[Intent | str, Rollout, int, Endpoint]],
 ) -> None:
     """Each process stops after some steps; the next one continues from there."""
     now = View("m1", None)
     has_champion = False
     newest = run(9).recency  # of all models that ever had traffic
-    for intent, policy, step_count in processes:
+    for intent, policy, step_count, file in processes:
+        now = replace(now, configured=file)
         if isinstance(intent, str):
             served = {now.version_served_by(one) for one in now.deployed_models}
             now = replace(now, versions=tuple(v for v in now.versions if v in served))
@@ -120,7 +139,20 @@ def test_the_invariants_hold_for_any_interrupted_processes(
             if has_champion:
                 assert now.split.get(now.labels["champion"])
             assert len(now.versions) == len({v.reference for v in now.versions})
-    # Whatever was left: a run of a newer week than all of them comes through.
+    # Whatever was left: settings are applied, and a run of a newer week than all comes through.
+    if has_champion:
+        for _ in range(20):
+            steps = plan(now, UpdateResources()).steps
+            if not steps:
+                break
+            champion = now.labels.get("champion")
+            now = apply_to_view(now, steps[0])
+            assert champion is None or now.deployed_model(champion) is not None
+            assert now.split[now.labels["champion"]]
+        assert plan(now, UpdateResources()).steps == ()
+        wanted = now.configured.resources if now.configured else None
+        assert {one.resources for one in now.deployed_models} == {wanted}
+        assert settings_text(now) == []
     last = candidate(0, 9, 30)
     for _ in range(20):
         steps = plan(now, last).steps
@@ -164,18 +196,32 @@ labels = st.fixed_dictionaries(
 splits = st.sampled_from([(), (100,), (90, 10), (50, 50), (1, 99), (60, 20, 20), (0, 100)])
 
 
-@given(models, splits, labels, st.sampled_from([(), VERSIONS[:2], VERSIONS]), intents, policies)
+@given(
+    models,
+    splits,
+    labels,
+    st.sampled_from([(), VERSIONS[:2], VERSIONS]),
+    intents,
+    policies,
+    files,
+)
 def test_any_view_gives_steps_or_an_error(
-    found: list, split: tuple, labels: dict, versions: tuple, intent: Intent, policy: Rollout
+    found: list,
+    split: tuple,
+    labels: dict,
+    versions: tuple,
+    intent: Intent,
+    policy: Rollout,
+    file: Endpoint,
 ) -> None:
     """Steps that keep the invariants, or an error in one sentence."""
     percentages = split if len(split) <= len(found) else ()
     found = [
-        replace(one, traffic_percentage=percentage)
+        replace(one, traffic_percentage=percentage, resources=FILE.resources)
         for one, percentage in zip_longest(found, percentages, fillvalue=0)
         if one
     ]
-    now = replace(view(*found), labels=labels, versions=versions)
+    now = replace(view(*found), labels=labels, versions=versions, configured=file)
     before = now
     message = ""
     try:

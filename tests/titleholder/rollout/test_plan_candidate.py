@@ -20,6 +20,7 @@ from tests.titleholder.rollout.scenes import (
     run,
     view,
 )
+from titleholder.config.endpoint import Endpoint, EndpointType
 from titleholder.config.rollout import Rollout
 from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
@@ -33,6 +34,7 @@ from titleholder.rollout.steps import (
     Register,
     SetTraffic,
     Undeploy,
+    call_of,
 )
 from titleholder.rollout.view import View
 
@@ -293,3 +295,32 @@ def test_keep_current_undeploys_a_candidate_without_a_role() -> None:
     three = view(deployed(2, 90), deployed(1, 10), deployed(0), roles=Roles(OLDER, OLD))
     decided = plan(three, candidate(keep_current=True))
     assert (decided.outcome, decided.steps[:1]) == ("challenger_busy", (Undeploy(NEW),))
+
+
+@pytest.mark.parametrize(
+    ("section", "found", "advice"),
+    [
+        ({"dedicated": True}, EndpointType.SHARED, "write neither endpoint.dedicated nor"),
+        ({}, EndpointType.DEDICATED, "write endpoint.dedicated: true to keep"),
+        ({}, EndpointType.PRIVATE, "write endpoint.private_service_connect to keep"),
+    ],
+)
+def test_an_endpoint_of_another_type_is_refused(
+    section: dict[str, object], found: EndpointType, advice: str
+) -> None:
+    configured = Endpoint.model_validate({"display_name": "m1", **section})
+    other = view(deployed(1, 100), roles=Roles(OLD), type=found, configured=configured)
+    with pytest.raises(ManualActionRequired) as caught:
+        plan(other, candidate())
+    message = str(caught.value)
+    assert f"e is a {found} endpoint and m1.yaml wants a {configured.type} one" in message
+    assert advice in message
+    # A backfill only registers.
+    assert plan(other, candidate(3)).outcome == Action.SUPERSEDED
+
+
+def test_a_new_endpoint_has_the_type_of_the_file() -> None:
+    configured = Endpoint.model_validate({"display_name": "m1", "dedicated": True})
+    first = plan(View("m1", None, configured=configured), candidate())
+    assert first.steps[0] == CreateEndpoint("m1", EndpointType.DEDICATED)
+    assert "dedicated_endpoint_enabled=True" in call_of(first.steps[0], View("m1", None))

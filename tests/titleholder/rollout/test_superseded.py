@@ -21,7 +21,7 @@ from tests.titleholder.rollout.scenes import (
 )
 from titleholder.config.rollout import Rollout
 from titleholder.events.event import Action
-from titleholder.naming import deployed_model_id_of, label_recency
+from titleholder.naming import deployed_model_ids_of, label_recency
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -212,7 +212,7 @@ def test_only_the_superseded_candidate_is_undeployed() -> None:
     before = view(deployed(2, 100), deployed(1), deployed(3), roles=Roles(OLDER))
     steps = [step for step in plan(before, candidate(1)).steps if not isinstance(step, Alias)]
     assert steps == [Undeploy(OLD)]
-    assert deployed_model_id_of(run(1).name) == OLD
+    assert deployed_model_ids_of(run(1).name)[0] == OLD
 
 
 def test_the_summary_names_a_newer_foreign_model() -> None:

@@ -13,28 +13,36 @@ CALL_SECONDS = 60.0
 
 
 def make_client(kind: type[C], environment: Environment) -> C:
-    """A client of `aiplatform_v1` for the environment's region and credentials.
+    """A client of `aiplatform_v1` for the environment's region and credentials. Raises
+    EnvironmentConfigError as `api_url` does."""
+    url = api_url(environment)
+    arguments: dict[str, Any] = {"credentials": credentials_for(VERTEX_AI, environment)}
+    if emulator(VERTEX_AI):
+        arguments |= {"transport": "rest", "client_options": {"api_endpoint": url}}
+    else:
+        arguments["client_options"] = {"api_endpoint": url.removeprefix("https://")}
+    return kind(**arguments)
+
+
+def api_url(environment: Environment) -> str:
+    """The base URL of Vertex AI's API in the environment's region.
 
     VERTEX_AI_EMULATOR_HOST, a base URL on this machine, is called instead if set, without
     credentials; the clients of BigQuery and Cloud Storage read such a variable themselves.
     TITLEHOLDER_VERTEX_API_HOST replaces the public host of the API, for example with one of Private
     Service Connect. Raises EnvironmentConfigError for an invalid value of either.
     """
-    host = emulator(VERTEX_AI)
-    arguments: dict[str, Any] = {"credentials": credentials_for(VERTEX_AI, environment)}
-    if host:
-        arguments |= {"transport": "rest", "client_options": {"api_endpoint": host}}
-    else:
-        name = os.environ.get("TITLEHOLDER_VERTEX_API_HOST")
-        name = name or f"{environment.location}-aiplatform.googleapis.com"
-        # No scheme and no path: it is a TLS host, and the credentials go there.
-        if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?", name):
-            raise EnvironmentConfigError(
-                f"TITLEHOLDER_VERTEX_API_HOST is {name!r}; write a host alone, such as "
-                "aiplatform-NAME.p.googleapis.com"
-            )
-        arguments["client_options"] = {"api_endpoint": name}
-    return kind(**arguments)
+    if host := emulator(VERTEX_AI):
+        return host
+    name = os.environ.get("TITLEHOLDER_VERTEX_API_HOST")
+    name = name or f"{environment.location}-aiplatform.googleapis.com"
+    # No scheme and no path: it is a TLS host, and the credentials go there.
+    if not re.fullmatch(r"[A-Za-z0-9]([A-Za-z0-9.-]*[A-Za-z0-9])?(:\d{1,5})?", name):
+        raise EnvironmentConfigError(
+            f"TITLEHOLDER_VERTEX_API_HOST is {name!r}; write a host alone, such as "
+            "aiplatform-NAME.p.googleapis.com"
+        )
+    return f"https://{name}"
 
 
 def read_options(timeout_seconds: float | None = None) -> dict[str, Any]:

@@ -1,6 +1,6 @@
 """Observes an endpoint with its registry, and applies one step of a plan to it."""
 
-import re
+import json
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -11,7 +11,22 @@ from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.errors import error_message, error_status, is_transient
-from titleholder.gcp.vertex.clients import make_client, parent, read_options, write_options
+from titleholder.gcp.vertex.clients import (
+    api_url,
+    make_client,
+    parent,
+    read_options,
+    write_options,
+)
+from titleholder.gcp.vertex.messages import (
+    REPLICAS_MASK,
+    dedicated_resources,
+    deployed_model,
+    endpoint_type,
+    new_endpoint,
+    prediction_url,
+    request_log_table,
+)
 from titleholder.labels import Label, digest_from_label, parse_label_time
 from titleholder.pipelines.fingerprint import fingerprint_from_labels
 from titleholder.rollout.descriptions import describe_step
@@ -23,8 +38,9 @@ from titleholder.rollout.steps import (
     SetTraffic,
     Step,
     Undeploy,
+    UpdateReplicas,
 )
-from titleholder.rollout.view import DeployedModel, Version, View
+from titleholder.rollout.view import Version, View
 
 # google.rpc.Code of operations that would fail the same way again: INVALID_ARGUMENT, NOT_FOUND,
 # PERMISSION_DENIED, FAILED_PRECONDITION.
@@ -60,14 +76,20 @@ class Endpoints:
         running += self._pending_operations(self._endpoints, name or self._own_endpoint)
         busy = tuple(operation.name for operation in running)
         if name is None:
-            return View(self.config.model, None, versions=self.versions(), pending_operations=busy)
+            return View(
+                self.config.model,
+                None,
+                versions=self.versions(),
+                pending_operations=busy,
+                configured=self.config.endpoint,
+            )
         endpoint = self._endpoints.get_endpoint(name=name, **read_options(self.timeout_seconds))
         self._check_owner(endpoint)
         return View(
             model=self.config.model,
             endpoint=name,
             deployed_models=tuple(
-                _deployed_model(endpoint, deployed) for deployed in endpoint.deployed_models
+                deployed_model(endpoint, deployed) for deployed in endpoint.deployed_models
             ),
             labels=dict(endpoint.labels),
             etag=endpoint.etag,
@@ -79,6 +101,9 @@ class Endpoints:
                 operation.metadata.type_url.endswith(_UNDEPLOYING) for operation in running
             ),
             request_log=request_log_table(endpoint),
+            type=endpoint_type(endpoint),
+            address=prediction_url(endpoint, api_url(self.environment)),
+            configured=self.config.endpoint,
         )
 
     def resource(self) -> tuple[str, datetime | None]:
@@ -154,13 +179,11 @@ class Endpoints:
         from google.protobuf.field_mask_pb2 import FieldMask
 
         match step:
-            case CreateEndpoint(display_name):
+            case CreateEndpoint():
+                labels = {**self.config.labels, Label.MODEL: self.config.model}
                 return self._endpoints.create_endpoint(
                     parent=parent(self.environment),
-                    endpoint=v1.Endpoint(
-                        display_name=display_name,
-                        labels={**self.config.labels, Label.MODEL: self.config.model},
-                    ),
+                    endpoint=new_endpoint(self.config.endpoint, labels),
                     # A fixed id: of two runs that create the endpoint, one gets ALREADY_EXISTS.
                     endpoint_id=self.config.model,
                     **write_options(),
@@ -171,7 +194,7 @@ class Endpoints:
                     "model": v1.Model(
                         display_name=new.display_name,
                         artifact_uri=new.uri,
-                        container_spec=v1.ModelContainerSpec(image_uri=new.image),
+                        container_spec=v1.ModelContainerSpec.from_json(json.dumps(new.container)),
                         labels=new.labels,
                         version_aliases=[new.alias],
                         version_description=new.description,
@@ -189,15 +212,18 @@ class Endpoints:
                         id=deployed_model_id,
                         model=self._version_name(view, reference),
                         display_name=display_name,
-                        dedicated_resources=v1.DedicatedResources(
-                            machine_spec=v1.MachineSpec(
-                                machine_type=self.config.endpoint.machine_type
-                            ),
-                            min_replica_count=self.config.endpoint.replicas,
-                            max_replica_count=self.config.endpoint.replicas,
-                        ),
-                        service_account=self.config.endpoint.service_account or "",
+                        dedicated_resources=dedicated_resources(self.config.endpoint.resources),
+                        service_account=self.config.endpoint.resources.service_account,
                     ),
+                    **write_options(),
+                )
+            case UpdateReplicas(deployed_model_id, resources):
+                return self._endpoints.mutate_deployed_model(
+                    endpoint=view.endpoint,
+                    deployed_model=v1.DeployedModel(
+                        id=deployed_model_id, dedicated_resources=dedicated_resources(resources)
+                    ),
+                    update_mask=FieldMask(paths=REPLICAS_MASK),
                     **write_options(),
                 )
             case SetTraffic(split):
@@ -319,32 +345,3 @@ class Endpoints:
         from google.cloud.aiplatform_v1 import ModelServiceClient
 
         return make_client(ModelServiceClient, self.environment)
-
-
-def _deployed_model(endpoint: Any, deployed: Any) -> DeployedModel:
-    return DeployedModel(
-        id=deployed.id,
-        display_name=deployed.display_name,
-        model=f"{deployed.model.rsplit('/', 1)[-1].partition('@')[0]}@{deployed.model_version_id}",
-        traffic_percentage=endpoint.traffic_split.get(deployed.id, 0),
-        deployed_at=deployed.create_time,
-    )
-
-
-def request_log_table(endpoint: Any) -> str:
-    """`project.dataset.table` to which an `aiplatform_v1.Endpoint` logs its requests; empty when it
-    logs nothing.
-
-    A missing part has its default of PredictRequestResponseLoggingConfig in Google's
-    endpoint.proto: the dataset `logging_<endpoint-display-name>_<endpoint-id>`, in which "most"
-    special characters become underscores, and the table `request_response_logging`. A missing
-    project is left out.
-    """
-    config = endpoint.predict_request_response_logging_config
-    if not config.enabled:
-        return ""
-    parts = config.bigquery_destination.output_uri.removeprefix("bq://").split(".", 2)
-    project, dataset, table = (*parts, "", "")[:3]
-    default = f"logging_{endpoint.display_name}_{endpoint.name.rpartition('/')[2]}"
-    dataset = dataset or re.sub(r"\W", "_", default, flags=re.ASCII)
-    return ".".join(filter(None, (project, dataset, table or "request_response_logging")))

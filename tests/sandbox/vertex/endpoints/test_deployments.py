@@ -17,6 +17,7 @@ from sandbox.vertex.endpoints.traffic import check_split
 from sandbox.vertex.http.errors import FailedPrecondition
 from sandbox.vertex.prediction.model_copies import ModelCopies
 from sandbox.vertex.store import Store
+from tests.conftest import CONSTANT
 
 IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu"
 
@@ -348,3 +349,71 @@ def _split(vertex: Any, endpoint: str, split: dict[str, int]) -> None:
         endpoint={"name": endpoint, "traffic_split": split},
         update_mask={"paths": ["traffic_split"]},
     )
+
+
+CPU = "aiplatform.googleapis.com/prediction/online/cpu/utilization"
+
+
+def mutate(vertex: Any, endpoint: str, resources: dict[str, Any]) -> Any:
+    return vertex.endpoints.mutate_deployed_model(
+        endpoint=endpoint,
+        deployed_model={"id": "1", "dedicated_resources": resources},
+        update_mask={"paths": [f"dedicated_resources.{field}" for field in resources]},
+    )
+
+
+def test_a_mutation_changes_only_the_fields_of_the_mask(vertex: Any, pair: Any) -> None:
+    endpoint, _ = pair
+    before = vertex.endpoints.get_endpoint(name=endpoint)
+    specs = [{"metric_name": CPU}]
+    changes = {"min_replica_count": 2, "max_replica_count": 4, "autoscaling_metric_specs": specs}
+    operation = mutate(vertex, endpoint, changes)
+    assert vertex.endpoints.get_endpoint(name=endpoint) == before
+
+    answer = vertex.finish(operation)
+    after = vertex.endpoints.get_endpoint(name=endpoint)
+    first, second = after.deployed_models
+    assert answer.deployed_model == first
+    found = first.dedicated_resources
+    assert (found.min_replica_count, found.max_replica_count) == (2, 4)
+    assert [(spec.metric_name, spec.target) for spec in found.autoscaling_metric_specs] == [
+        (CPU, 60)
+    ]
+    assert found.machine_spec == before.deployed_models[0].dedicated_resources.machine_spec
+    assert second == before.deployed_models[1]
+    assert after.traffic_split == before.traffic_split
+    assert after.etag != before.etag
+
+    vertex.finish(mutate(vertex, endpoint, {"max_replica_count": 0}))
+    (now, _) = vertex.endpoints.get_endpoint(name=endpoint).deployed_models
+    assert now.dedicated_resources.max_replica_count == 2
+
+
+def test_a_mutation_waits_for_no_other_operation(vertex: Any, pair: Any) -> None:
+    endpoint, model = pair
+    deploying = vertex.deploy(endpoint, model, {}, id="3")
+    with pytest.raises(exceptions.BadRequest) as refused:
+        mutate(vertex, endpoint, {"min_replica_count": 1})
+    assert status_of(refused.value) == "FAILED_PRECONDITION"
+    vertex.finish(deploying)
+    mutating = mutate(vertex, endpoint, {"max_replica_count": 2})
+    with pytest.raises(exceptions.BadRequest) as refused:
+        vertex.deploy(endpoint, model, {}, id="4")
+    assert status_of(refused.value) == "FAILED_PRECONDITION"
+    vertex.finish(mutating)
+
+
+def test_a_container_with_an_invoke_prefix_needs_a_dedicated_endpoint(
+    vertex: Any, bucket: Any
+) -> None:
+    container = {"image_uri": CONSTANT, "invoke_route_prefix": "/*"}
+    artifact = bucket.put_constant(1)
+    model = vertex.upload(artifact, model={"container_spec": container}).model
+    shared, dedicated = (
+        vertex.endpoint(f"e-{value}", dedicated_endpoint_enabled=bool(value)).name
+        for value in range(2)
+    )
+    with pytest.raises(exceptions.BadRequest, match="is no dedicated endpoint") as refused:
+        vertex.deploy(shared, model, {})
+    assert status_of(refused.value) == "FAILED_PRECONDITION"
+    vertex.finish(vertex.deploy(dedicated, model, {"0": 100}))

@@ -78,11 +78,31 @@ def test_invalid_endpoints_are_refused(
 
 
 def test_networks_and_encryption_are_refused(vertex: Any) -> None:
-    for field, value in (("network", "x"), ("dedicated_endpoint_enabled", True)):
+    for field, value in (("network", "x"), ("enable_private_service_connect", True)):
         with pytest.raises(exceptions.MethodNotImplemented, match=field):
             vertex.endpoints.create_endpoint(
                 parent=vertex.parent, endpoint={"display_name": "x", field: value}
             )
+
+
+def test_a_dedicated_endpoint_has_a_host_of_its_own(vertex: Any) -> None:
+    endpoint = vertex.endpoint("dedicated", dedicated_endpoint_enabled=True)
+    assert endpoint.dedicated_endpoint_dns == vertex.url.replace("http://127.0.0.1", "localhost")
+    assert not vertex.endpoint("shared").dedicated_endpoint_dns
+    with pytest.raises(exceptions.BadRequest, match="cannot be changed"):
+        vertex.endpoints.update_endpoint(
+            endpoint={"name": endpoint.name, "dedicated_endpoint_enabled": False},
+            update_mask={"paths": ["dedicated_endpoint_enabled"]},
+        )
+
+
+def test_private_service_connect_is_stored(vertex: Any) -> None:
+    private = {"enable_private_service_connect": True, "project_allowlist": ["my-project"]}
+    endpoint = vertex.endpoint("private", private_service_connect_config=private)
+    found = endpoint.private_service_connect_config
+    assert list(found.project_allowlist) == ["my-project"]
+    assert found.service_attachment == f"{vertex.parent}/serviceAttachments/private"
+    assert not endpoint.dedicated_endpoint_dns
 
 
 def test_list(vertex: Any) -> None:

@@ -91,7 +91,7 @@ def test_a_server_that_never_gets_healthy_changes_nothing(
     assert cause in failed.value.message
     assert vertex.endpoints.get_endpoint(name=endpoint) == before
     assert predict(vertex, endpoint).json()["deployedModelId"] == "1"
-    assert len(server_pids(vertex, endpoint)) == 1
+    until(lambda: len(server_pids(vertex, endpoint)) == 1, "the failed server still runs")
 
 
 @pytest.mark.parametrize(
@@ -252,10 +252,57 @@ def test_routes_arguments_and_variables_reach_the_server(vertex: Vertex) -> None
 
 
 def test_invoke_is_for_dedicated_endpoints(vertex: Vertex) -> None:
-    endpoint = vertex.deployed("", invoke_route_prefix="/*", **behaviour("echo"))
+    endpoint = vertex.deployed("", **behaviour("echo"))
     response = vertex.http.post(f"/v1/{endpoint}/invoke/any/path", json={})
     assert response.status_code == 400
     assert "not a dedicated endpoint" in response.json()["error"]["message"]
+
+
+def test_a_dedicated_endpoint(vertex: Vertex, bucket: Storage) -> None:
+    """It answers at its own host only, also a model without traffic, and larger requests."""
+    endpoint = vertex.endpoint("dedicated", dedicated_endpoint_enabled=True)
+    assert endpoint.dedicated_endpoint_dns.startswith("localhost:")
+    container = {"image_uri": CONSTANT, "invoke_route_prefix": "/*", **behaviour("echo")}
+    model = vertex.upload("", model={"container_spec": container}).model
+    vertex.finish(vertex.deploy(endpoint.name, model, {}, id="1"))
+    url = f"http://{endpoint.dedicated_endpoint_dns}"
+    with httpx.Client(base_url=url, trust_env=False) as http:
+        path = f"/v1/{endpoint.name}"
+        one = http.post(f"{path}/deployedModels/1/invoke/any/path?a=b", json={"x": 1})
+        assert one.json() == ["/any/path", "application/json", '{"x":1}']
+        assert http.post(f"{path}/invoke/any/path", json={}).status_code == 400
+        assert http.post(f"{path}/deployedModels/2/invoke/any", json={}).status_code == 404
+        vertex.endpoints.update_endpoint(
+            endpoint={"name": endpoint.name, "traffic_split": {"1": 100}},
+            update_mask={"paths": ["traffic_split"]},
+        )
+        large = b"x" * 2_000_000
+        kind = {"Content-Type": "application/octet-stream"}
+        assert http.post(f"{path}:rawPredict", content=large, headers=kind).status_code == 200
+    elsewhere = vertex.http.post(f"{path}:rawPredict", json={})
+    assert elsewhere.status_code == 400
+    assert "dedicated_endpoint_dns" in elsewhere.json()["error"]["message"]
+
+
+def test_replicas_follow_the_machine_settings(vertex: Vertex, bucket: Storage) -> None:
+    endpoint = vertex.deployed(bucket.put_constant(1))
+    for count in (3, 1):
+        operation = vertex.endpoints.mutate_deployed_model(
+            endpoint=endpoint,
+            deployed_model={
+                "id": "1",
+                "dedicated_resources": {"min_replica_count": count, "max_replica_count": 3},
+            },
+            update_mask={
+                "paths": [
+                    "dedicated_resources.min_replica_count",
+                    "dedicated_resources.max_replica_count",
+                ]
+            },
+        )
+        vertex.finish(operation)
+        until(lambda n=count: len(server_pids(vertex, endpoint)) == n, f"not {count} replicas")
+        assert predict(vertex, endpoint).status_code == 200
 
 
 def test_a_file_changed_after_the_upload_changes_nothing(vertex: Vertex, bucket: Storage) -> None:

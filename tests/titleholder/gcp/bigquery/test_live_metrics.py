@@ -19,7 +19,7 @@ from titleholder.config.guardrails import Guardrails
 from titleholder.gcp.bigquery import live_metrics
 from titleholder.gcp.bigquery.live_metrics import LiveMetrics
 from titleholder.gcp.environment import Environment
-from titleholder.gcp.vertex.endpoints import request_log_table
+from titleholder.gcp.vertex.messages import request_log_table
 from titleholder.rollout.view import View
 
 NOW = datetime(2026, 11, 20, 5, tzinfo=UTC)
