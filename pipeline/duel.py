@@ -3,6 +3,8 @@
 from kfp import dsl
 
 from pipeline.components.compare import compare
+from pipeline.components.read_rows import read_rows
+from pipeline.components.score import score
 
 
 @dsl.pipeline(
@@ -28,8 +30,8 @@ def duel(
     artifact_root: str,
     batch_size: int = 10_000,
 ) -> None:
-    """Parameters and outputs are those of docs/reference/duel.md."""
-    comparison = compare(
+    """Parameters, tasks and outputs are those of docs/reference/duel.md."""
+    rows = read_rows(
         project=project,
         source_table=source_table,
         timestamp_column=timestamp_column,
@@ -37,14 +39,39 @@ def duel(
         target_columns=target_columns,
         primary_target=primary_target,
         loss=loss,
-        champion_uri=champion_uri,
-        champion_sha256=champion_sha256,
         champion_data_interval_end=champion_data_interval_end,
-        challenger_uri=challenger_uri,
-        challenger_sha256=challenger_sha256,
         challenger_data_interval_end=challenger_data_interval_end,
         labels_until=labels_until,
-        artifact_root=artifact_root,
         batch_size=batch_size,
     )
-    comparison.set_caching_options(False)  # new labels of the same window may have arrived
+    rows.set_caching_options(False)  # new labels of the same window may have arrived
+    predictions = {}
+    for role, uri, sha256 in (
+        ("champion", champion_uri, champion_sha256),
+        ("challenger", challenger_uri, challenger_sha256),
+    ):
+        scored = score(
+            rows=rows.outputs["rows"],
+            role=role,
+            uri=uri,
+            sha256=sha256,
+            artifact_root=artifact_root,
+            feature_columns=feature_columns,
+            target_columns=target_columns,
+            loss=loss,
+        )
+        scored.set_display_name(f"score-{role}")  # by which the image of the version is set
+        predictions[role] = scored.outputs["predictions"]
+    compare(
+        rows=rows.outputs["rows"],
+        champion=predictions["champion"],
+        challenger=predictions["challenger"],
+        timestamp_column=timestamp_column,
+        target_columns=target_columns,
+        primary_target=primary_target,
+        loss=loss,
+        champion_uri=champion_uri,
+        champion_sha256=champion_sha256,
+        challenger_uri=challenger_uri,
+        challenger_sha256=challenger_sha256,
+    )

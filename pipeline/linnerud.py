@@ -2,10 +2,10 @@
 
 from kfp import dsl
 
-from pipeline.component import pin
+from images.reference import image_reference
 from pipeline.components.create_dataset import create_dataset
 from pipeline.components.evaluate import evaluate
-from pipeline.components.export_model import SERVING_IMAGE, export_model, require_same_minor
+from pipeline.components.export_model import export_model
 from pipeline.components.train import train
 
 
@@ -49,6 +49,7 @@ def linnerud(
     with dsl.If(evaluation.outputs["Output"] >= min_score, name="quality-gate"):
         export_model(
             trained=training.outputs["model"],
+            examples=evaluation.outputs["examples"],
             score=evaluation.outputs["Output"],
-            serving_image=require_same_minor(SERVING_IMAGE, pin("scikit-learn")),
+            image=image_reference(),
         )

@@ -1,46 +1,36 @@
-"""The step that scores champion and challenger on the same rows, which neither was trained on."""
+"""The duel's step that compares the predictions of champion and challenger."""
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from kfp import dsl
 
-from pipeline import duel_steps
 from pipeline.component import component
+from pipeline.duel_steps import accumulator as duel_accumulator
+from pipeline.duel_steps import evidence as duel_evidence
+from pipeline.duel_steps import losses as duel_losses
 from pipeline.duel_steps.accumulator import new_accumulator, update
 from pipeline.duel_steps.evidence import make_evidence
-from pipeline.duel_steps.model_loader import load_model
+from pipeline.duel_steps.losses import losses
+from pipeline.duel_steps.report import charts, page, plots, text
 from pipeline.duel_steps.report.page import report_page
-from pipeline.duel_steps.rows import arrays, duel_window, has_label, window_batches
-from pipeline.duel_steps.scoring import check_model, losses
-from pipeline.source import check_column_names, check_columns, open_session, storage_client
+from pipeline.duel_steps.rows import utc_text
 
 
 @component(
-    "scikit-learn",
-    "numpy",
-    "joblib",
-    "pyarrow",
-    "google-cloud-bigquery-storage",
-    "google-cloud-storage",
-    bundle=duel_steps.MODULES,
+    bundle=(utc_text, duel_losses, duel_accumulator, duel_evidence, text, charts, plots, page)
 )
 def compare(
-    project: str,
-    source_table: str,
+    rows: dsl.Input[dsl.Dataset],
+    champion: dsl.Input[dsl.Dataset],
+    challenger: dsl.Input[dsl.Dataset],
     timestamp_column: str,
-    feature_columns: list[str],
     target_columns: list[str],
     primary_target: str,
     loss: str,
     champion_uri: str,
     champion_sha256: str,
-    champion_data_interval_end: str,
     challenger_uri: str,
     challenger_sha256: str,
-    challenger_data_interval_end: str,
-    labels_until: str,
-    artifact_root: str,
-    batch_size: int,
     report: dsl.Output[dsl.HTML],
 ) -> NamedTuple(  # type: ignore[valid-type]
     "Outputs",
@@ -62,65 +52,41 @@ def compare(
 ):
     """The evidence of docs/reference/duel.md, and a page with plots of it.
 
-    Raises ValueError, in one sentence, for a table, window or artifact that cannot be used.
+    `rows` is the output of `read_rows`; `champion` and `challenger` are the predictions for them.
+    Raises ValueError, in one sentence, for predictions of other rows.
     """
     from pathlib import Path
 
-    import numpy as np
+    import pyarrow as pa
+    import pyarrow.parquet as pq
 
-    if primary_target not in target_columns:
-        raise ValueError(
-            f"primary_target is {primary_target!r}: name one of the target_columns, "
-            f"{', '.join(target_columns)}."
-        )
-    if batch_size < 1:
-        raise ValueError(f"batch_size is {batch_size}: give the number of rows, at least 1.")
-    columns = [timestamp_column, *feature_columns, *target_columns]
-    check_column_names(columns)
-    start, end = duel_window(champion_data_interval_end, challenger_data_interval_end, labels_until)
-    client = storage_client()
-    _, schema = open_session(client, project, source_table)
-    check_columns(
-        schema,
-        source_table,
-        timestamp_column,
-        feature_columns,
-        target_columns,
-        class_labels=loss in ("log_loss", "zero_one"),
-    )
-
-    artifacts = {
-        "champion": (champion_uri, champion_sha256),
-        "challenger": (challenger_uri, challenger_sha256),
+    file = pq.ParquetFile(rows.path)
+    predictions = {
+        "champion": pq.ParquetFile(champion.path),
+        "challenger": pq.ParquetFile(challenger.path),
     }
-    models: dict[str, Any] = {}
-    for role, (uri, sha256) in artifacts.items():
-        models[role] = load_model(role, uri, sha256, artifact_root, project)
-        check_model(models[role], role, loss, feature_columns)
-
-    accumulator = new_accumulator(target_columns)
-    for batch in window_batches(client, project, source_table, columns, start, end, batch_size):
-        times, features, labels = arrays(
-            batch, timestamp_column, feature_columns, target_columns, loss
-        )
-        usable = np.isfinite(features).all(axis=1)
-        labelled = has_label(labels)
-        accumulator["rows"] += len(times)
-        accumulator["skipped"] += int((~usable).sum())
-        accumulator["labelled"] += labelled.sum(axis=0)
-        scored = usable & labelled.any(axis=1)
-        if scored.any():
-            champion, challenger = (
-                losses(model, role, loss, features[scored], labels[scored])
-                for role, model in models.items()
+    for role, found in predictions.items():
+        if found.metadata.num_rows != file.metadata.num_rows:
+            raise ValueError(
+                f"There are {found.metadata.num_rows} predictions of the {role} for "
+                f"{file.metadata.num_rows} rows: run the duel again."
             )
-            primary = target_columns.index(primary_target)
-            update(accumulator, times[scored], champion, challenger, primary)
+    accumulator = new_accumulator(rows.metadata)
+    primary = target_columns.index(primary_target)
+    for number in range(file.num_row_groups):
+        group = file.read_row_group(number, columns=[timestamp_column, *target_columns])
+        labels = group.select(target_columns)
+        times = group[timestamp_column].cast(pa.int64()).to_numpy()
+        champions, challengers = (
+            losses(loss, one.read_row_group(number), labels) for one in predictions.values()
+        )
+        update(accumulator, times, champions, challengers, primary)
 
     evidence = make_evidence(accumulator, target_columns, primary_target, loss)
-    evidence |= {"window_start": start, "window_end": end, "source_table": source_table}
-    for role, (uri, sha256) in artifacts.items():
-        evidence[role] = {"uri": uri, "sha256": sha256}
+    for name in ("window_start", "window_end", "source_table"):
+        evidence[name] = rows.metadata[name]
+    evidence["champion"] = {"uri": champion_uri, "sha256": champion_sha256}
+    evidence["challenger"] = {"uri": challenger_uri, "sha256": challenger_sha256}
     html = report_page(evidence, accumulator["residuals"])
     Path(report.path).write_text(html, encoding="utf-8")
     report.metadata["evidence"] = evidence
@@ -130,10 +96,17 @@ def compare(
     return (
         evidence["n"],
         *(evidence[name] or 0.0 for name in unknown_as_zero),
-        *(evidence[name] for name in ("rows", "rows_labelled", "coverage")),
         *(
             evidence[name]
-            for name in ("champion_invalid_predictions", "challenger_invalid_predictions")
+            for name in (
+                "rows",
+                "rows_labelled",
+                "coverage",
+                "champion_invalid_predictions",
+                "challenger_invalid_predictions",
+                "window_start",
+                "window_end",
+            )
         ),
-        *(start, end, evidence),
+        evidence,
     )

@@ -19,7 +19,7 @@ from pipeline.source import (
 )
 
 
-@component("google-cloud-bigquery-storage", "pyarrow", bundle=(source,))
+@component(bundle=(source,))
 def create_dataset(
     project: str,
     source_table: str,

@@ -1,39 +1,48 @@
 """The step behind the quality gate, whose output is the model that may be registered."""
 
-import re
-
 from kfp import dsl
 
 from pipeline.component import component
-
-# The container that serves the model.
-SERVING_IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 
 
 @component()
 def export_model(
     trained: dsl.Input[dsl.Model],
+    examples: dsl.Input[dsl.Artifact],
     score: float,
-    serving_image: str,
+    image: str,
     model: dsl.Output[dsl.Model],
 ) -> None:
-    """Output the trained model under its own URI, with the metadata that registration needs."""
-    model.uri = trained.uri
-    model.metadata.update(trained.metadata, score=score, containerSpec={"imageUri": serving_image})
+    """Output the artifact: the files of the trained model, and its examples.
 
-
-def require_same_minor(image: str, pinned: str) -> str:
-    """The image, if a model trained with `pinned` (`scikit-learn==1.6.1`) loads in it.
-
-    Raises ValueError when the minor versions differ: such a model may fail to load, which would
-    show only after minutes of deploying.
+    The metadata are those of `trained` and what registration needs: `image` and its routes as
+    `containerSpec`, the digest of the folder as `sha256`, and the score.
     """
-    serving = re.search(r"/sklearn-cpu\.(\d+)-(\d+):", image)
-    training = re.fullmatch(r"scikit-learn==(\d+)\.(\d+)\..*", pinned)
-    if not serving or not training or serving.groups() != training.groups():
-        raise ValueError(
-            f"Models trained with {pinned} may not load in the serving image {image}: pin the "
-            "same minor version of scikit-learn in requirements.in, or change SERVING_IMAGE in "
-            "pipeline/components/export_model.py."
-        )
-    return image
+    import shutil
+    from pathlib import Path
+
+    from model_server.artifact import artifact_digest
+    from model_server.examples import EXAMPLES
+
+    source, target = Path(trained.path), Path(model.path)
+    files = {
+        path.relative_to(source): path
+        for path in source.rglob("*")
+        # Steps that import a predictor's module leave its bytecode there.
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    for name, path in {**files, Path(EXAMPLES): Path(examples.path)}.items():
+        (target / name).parent.mkdir(parents=True, exist_ok=True)
+        # Content only: a mounted bucket has no modes and times.
+        shutil.copyfile(path, target / name)
+    model.metadata.update(
+        trained.metadata,
+        score=score,
+        sha256=artifact_digest(target),
+        containerSpec={
+            "imageUri": image,
+            "predictRoute": "/predict",
+            "healthRoute": "/health",
+            "ports": [{"containerPort": 8080}],
+        },
+    )

@@ -5,7 +5,7 @@ from kfp import dsl
 from pipeline.component import component
 
 
-@component("scikit-learn", "numpy", "joblib", "threadpoolctl", "pyarrow")
+@component()
 def train(
     dataset: dsl.Input[dsl.Dataset],
     key_column: str,
@@ -16,11 +16,10 @@ def train(
 ) -> None:
     """Fit on 80 % of the dataset; write the other 20 % to `held_out` (Parquet, same columns).
 
-    `model` becomes a directory with `model.joblib`: an estimator of stock scikit-learn classes
-    whose `predict` takes rows of features and returns rows of targets, both in the order of
-    their columns here. The same rows in any order give the same model.
+    `model` becomes a folder with `model.joblib`: an estimator whose `predict` takes rows of
+    features and returns rows of targets, both in the order of their columns here. The same rows in
+    any order give the same model.
     """
-    import hashlib
     from pathlib import Path
 
     import joblib
@@ -65,17 +64,12 @@ def train(
     )
     with threadpool_limits(1):  # the same sums on any number of cores
         best = search.fit(features, targets).best_estimator_
-    # Used only for training, and not loadable by a model server with another version of numpy.
-    for attribute in ("_optimizer", "_random_state"):
-        delattr(best.regressor_["network"], attribute)
-
     file = Path(model.path, "model.joblib")
     file.parent.mkdir(parents=True, exist_ok=True)
     joblib.dump(best, file)
     model.framework = "scikit-learn"
     model.metadata.update(
         framework_version=sklearn.__version__,
-        sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
         feature_columns=feature_columns,
         target_columns=target_columns,
         **{name.split("__")[-1]: value for name, value in search.best_params_.items()},

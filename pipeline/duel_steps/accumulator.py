@@ -7,15 +7,18 @@ sums, as in the textbook formula, would lose a small variance beside a large mea
 from typing import Any
 
 
-def new_accumulator(targets: list[str]) -> dict[str, Any]:
-    """An accumulator of no rows. Losses and their differences are moments by target and by day."""
+def new_accumulator(counts: dict[str, Any]) -> dict[str, Any]:
+    """An accumulator of no losses yet; `counts` has those of the window, `rows`, `rows_skipped` and
+    `rows_labelled` (a list, by target). Losses and their differences are moments by target and by
+    day."""
     import numpy as np
 
     roles = ("champion", "challenger")
     return {
-        "rows": 0,
-        "skipped": 0,
-        "labelled": np.zeros(len(targets), np.int64),
+        # Metadata of Vertex AI are JSON, whose whole numbers may arrive as floats.
+        "rows": int(counts["rows"]),
+        "skipped": int(counts["rows_skipped"]),
+        "labelled": [int(count) for count in counts["rows_labelled"]],
         "invalid": dict.fromkeys(roles, 0),
         "valid": dict.fromkeys(roles, 0),  # labelled rows of the primary target
         "smallest": None,

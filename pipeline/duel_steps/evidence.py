@@ -31,7 +31,7 @@ def make_evidence(
         return utc_text(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest))
 
     primary, rows = targets.index(primary_target), accumulator["rows"]
-    labelled = int(accumulator["labelled"][primary])
+    labelled = accumulator["labelled"][primary]
     return {
         "loss": loss,
         "primary_target": primary_target,
@@ -49,7 +49,7 @@ def make_evidence(
         "first_row": time_text(accumulator["first"]),
         "last_row": time_text(accumulator["last"]),
         "targets": {
-            name: {**summary(accumulator["targets"], number), "rows_labelled": int(count)}
+            name: {**summary(accumulator["targets"], number), "rows_labelled": count}
             for number, (name, count) in enumerate(
                 zip(targets, accumulator["labelled"], strict=True)
             )

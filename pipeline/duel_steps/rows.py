@@ -1,4 +1,4 @@
-"""The rows of a duel: their window, and arrays of times, features and labels."""
+"""The rows of a duel: their window, and of each batch those that can be compared."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -40,8 +40,7 @@ def window_batches(
     """Arrow record batches of at most `batch_size` rows of [start, end), with these columns in this
     order; the first column is the timestamp.
 
-    One stream only: scoring takes most of the time, and one message (some megabytes at most) is
-    held at once.
+    One stream only, so that one message (some megabytes at most) is held at once.
     """
     if start == end:
         return
@@ -58,41 +57,50 @@ def window_batches(
                 yield batch.slice(begin, batch_size)
 
 
-def arrays(
-    batch: Any, timestamp: str, features: list[str], targets: list[str], loss: str
-) -> tuple[Any, Any, Any]:
-    """Times (int64 microseconds since 1970), features and labels (rows x columns) of a batch.
-
-    A missing feature is NaN. A missing label, which includes NaN and infinite ones, is NaN for a
-    regressor's loss and None for a classifier's.
-    """
-    import numpy as np
+def rows_schema(
+    schema: Any, timestamp: str, features: list[str], targets: list[str], loss: str
+) -> Any:
+    """The columns of the rows to compare, from the table's Arrow schema: the time in UTC, features
+    as float64, and labels, as strings or booleans for a classifier, otherwise as float64."""
     import pyarrow as pa
 
-    def floats(names: list[str]) -> Any:
-        cast = [batch[name].cast(pa.float64(), safe=False) for name in names]
-        return np.column_stack([column.to_numpy(zero_copy_only=False) for column in cast])
+    def label(kind: Any) -> Any:
+        as_is = loss in ("log_loss", "zero_one") and (
+            pa.types.is_string(kind) or pa.types.is_boolean(kind)
+        )
+        return kind if as_is else pa.float64()
 
-    times = batch[timestamp].cast(pa.timestamp("us", tz="UTC")).cast(pa.int64()).to_numpy()
-    if loss in ("absolute", "squared"):
-        labels = floats(targets)
-        return times, floats(features), np.where(np.isfinite(labels), labels, np.nan)
-    labels = np.empty((batch.num_rows, len(targets)), object)
-    for column, name in enumerate(targets):
-        kind = batch[name].type
-        numeric = not (pa.types.is_string(kind) or pa.types.is_boolean(kind))
-        values = batch[name].cast(pa.float64(), safe=False) if numeric else batch[name]
-        labels[:, column] = [
-            None if value is None or (numeric and not np.isfinite(value)) else value
-            for value in values.to_pylist()
+    return pa.schema(
+        [
+            (timestamp, pa.timestamp("us", tz="UTC")),
+            *((name, pa.float64()) for name in features),
+            *((name, label(schema.field(name).type)) for name in targets),
         ]
-    return times, floats(features), labels
+    )
 
 
-def has_label(labels: Any) -> Any:
-    """Where (rows x targets, bool) a label is present."""
-    import numpy as np
+def comparable_rows(
+    batch: Any, schema: Any, features: list[str], targets: list[str]
+) -> tuple[Any, int, list[int]]:
+    """The rows of a batch with finite features and at least one label, in `rows_schema`; the number
+    of rows with another feature; and for each target the number of rows with a label.
 
-    if labels.dtype != object:
-        return ~np.isnan(labels)
-    return np.array([label is not None for label in labels.flat], bool).reshape(labels.shape)
+    A label that is null, NaN or infinite is missing, which is null in the result.
+    """
+    import pyarrow as pa
+    import pyarrow.compute as pc
+
+    batch = batch.cast(schema, safe=False)
+    usable = pa.array([True] * batch.num_rows)
+    for name in features:
+        usable = pc.and_(usable, pc.fill_null(pc.is_finite(batch[name]), False))
+    labelled, counts = pa.array([False] * batch.num_rows), []
+    for name in targets:
+        label = batch[name]
+        if pa.types.is_float64(label.type):
+            label = pc.if_else(pc.is_finite(label), label, pa.scalar(None, label.type))
+            batch = batch.set_column(schema.get_field_index(name), schema.field(name), label)
+        labelled = pc.or_(labelled, pc.is_valid(label))
+        counts.append(batch.num_rows - label.null_count)
+    skipped = batch.num_rows - usable.true_count
+    return batch.filter(pc.and_(usable, labelled)), skipped, counts

@@ -41,19 +41,24 @@ def environment(home: Path, **also: str) -> dict[str, str]:
     inherited = {name: value for name, value in os.environ.items() if not name.startswith(FOREIGN)}
     return {
         **inherited,
-        "PYTHONPATH": f"{REPOSITORY}:{REPOSITORY / 'plugins'}",
+        "PYTHONPATH": ":".join(
+            str(REPOSITORY / folder) for folder in ("", "plugins", "images/src")
+        ),
         "AIRFLOW_HOME": str(home / "airflow"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
         **also,
     }
 
 
-def call(function: str, *arguments: Any, env: Mapping[str, str]) -> tuple[Any, Cost]:
-    """The result and the cost of `module:function` of tests.bench in a process of its own.
+def call(
+    function: str, *arguments: Any, env: Mapping[str, str], python: str = sys.executable
+) -> tuple[Any, Cost]:
+    """The result and the cost of `module:function` of tests.bench in a process of its own, by the
+    interpreter `python`.
 
     Raises RuntimeError with its error output when it fails.
     """
-    command = [sys.executable, "-m", "tests.bench.child", f"tests.bench.{function}"]
+    command = [python, "-m", "tests.bench.child", f"tests.bench.{function}"]
     done = subprocess.run(
         [*command, json.dumps(arguments)],
         cwd=REPOSITORY,

@@ -88,7 +88,8 @@ def test_the_file_of_the_page_is_a_model(tmp_path: Path) -> None:
 def test_the_pipeline_of_the_page_passes_the_check(tmp_path: Path, check: list[str]) -> None:
     """`make check` of the page's pipeline file; the whole repository with it is checked below."""
     shutil.copy(REPOSITORY / "pyproject.toml", tmp_path)
-    shutil.copytree(REPOSITORY / "pipeline", tmp_path / "pipeline")
+    for folder in ("pipeline", "images"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     (tmp_path / "pipeline" / "wine.py").write_text(wine.file("pipeline/wine.py"))
     done = subprocess.run(
         [sys.executable, "-m", *check, "pipeline/wine.py"],

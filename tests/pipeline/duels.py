@@ -1,10 +1,12 @@
 """Inputs of duels in tests: tables, models in the sandbox's Cloud Storage, submitted jobs."""
 
-import hashlib
 import io
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import joblib
@@ -17,11 +19,13 @@ from google.cloud import bigquery, storage
 from google.cloud.aiplatform_v1 import PipelineJob, PipelineServiceClient, PipelineState
 from google.protobuf import json_format
 
+from model_server.artifact import artifact_digest
 from pipeline.compile import COMPILED
 from tests.conftest import Sandbox
 
 ANONYMOUS = AnonymousCredentials()
 START, END = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
+STEPS = ("read-rows", "score-champion", "score-challenger", "compare")
 TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}
 
 
@@ -61,9 +65,11 @@ def ended_job(client: PipelineServiceClient, name: str) -> PipelineJob:
 
 @dataclass(frozen=True)
 class Submitted:
-    """The result of a job: its state, and error, outputs and report of the step `compare`."""
+    """The result of a job: its state, the names of the steps that failed, the first one's error,
+    and outputs and report of the step `compare`."""
 
     state: str
+    failed: list[str]
     error: str
     outputs: dict[str, Any]
     report: str
@@ -112,15 +118,24 @@ class Duels:
         return client.bucket(f"{self.project}-titleholder")
 
     def put_model(self, name: str, model: Any, role: str = "champion") -> dict[str, str]:
-        """Store a model; returns the parameters that name it in that role."""
+        """Store a model as `model.joblib`; returns the parameters that name it in that role."""
         file = io.BytesIO()
         joblib.dump(model, file)
-        self.bucket().blob(f"duel-tests/{name}/model.joblib").upload_from_string(file.getvalue())
-        digest = hashlib.sha256(file.getvalue()).hexdigest()
+        return self.put_artifact(name, {"model.joblib": file.getvalue()}, role)
+
+    def put_artifact(
+        self, name: str, files: Mapping[str, bytes], role: str = "champion"
+    ) -> dict[str, str]:
+        """Store an artifact of these files; returns the parameters that name it in that role."""
+        with TemporaryDirectory() as folder:
+            for path, content in files.items():
+                self.bucket().blob(f"duel-tests/{name}/{path}").upload_from_string(content)
+                Path(folder, path).write_bytes(content)
+            digest = artifact_digest(Path(folder))
         return {f"{role}_uri": f"{self.root}/{name}", f"{role}_sha256": digest}
 
     def parameters(self, table: str, **changes: Any) -> dict[str, Any]:
-        """The parameters of the step `compare`, except those of the models."""
+        """The parameters of a duel, except `location` and those of the models."""
         return {
             "project": self.project,
             "source_table": table,
@@ -152,21 +167,24 @@ class Duels:
     def result(self, job: str) -> Submitted:
         """The result of a job, after its end."""
         found = ended_job(self._vertex(), job)
-        (task,) = (t for t in found.job_detail.task_details if t.task_name == "compare")
+        tasks = {task.task_name: task for task in found.job_detail.task_details}
+        failed = [name for name in STEPS if name in tasks and tasks[name].state.name == "FAILED"]
+        error = tasks[failed[0]].error.message if failed else ""
+        state = PipelineState(found.state).name.removeprefix("PIPELINE_STATE_")
+        task = tasks.get("compare")
+        if task is None or "report" not in task.outputs:
+            return Submitted(state, failed, error, {}, "", {})
         execution = json_format.MessageToDict(type(task.execution).pb(task.execution))
         outputs = {
             name.removeprefix("output:"): value
-            for name, value in execution.get("metadata", {}).items()
+            for name, value in execution["metadata"].items()
             if name.startswith("output:")
         }
-        report, metadata = "", {}
-        if "report" in task.outputs:
-            artifact = task.outputs["report"].artifacts[0]
-            metadata = json_format.MessageToDict(type(artifact).pb(artifact)).get("metadata", {})
-            path = artifact.uri.split("/", 3)[3]
-            report = self.bucket().blob(path).download_as_bytes().decode()
-        state = PipelineState(found.state).name.removeprefix("PIPELINE_STATE_")
-        return Submitted(state, task.error.message, outputs, report, metadata)
+        artifact = task.outputs["report"].artifacts[0]
+        metadata = json_format.MessageToDict(type(artifact).pb(artifact))["metadata"]
+        path = artifact.uri.split("/", 3)[3]
+        report = self.bucket().blob(path).download_as_bytes().decode()
+        return Submitted(state, failed, error, outputs, report, metadata)
 
     def _vertex(self) -> PipelineServiceClient:
         return PipelineServiceClient(transport="rest", **self._options("VERTEX_AI"))

@@ -47,6 +47,30 @@ PARTLY_INVALID = TransformedTargetRegressor(
 ).fit(SEEN[["x", "z"]].to_numpy(), SEEN["y"].to_numpy() / 10)
 
 
+# A model in a format of its own, whose predictor adds a feature.
+OWN = {
+    "predictor.json": b'{"class": "line.Line"}',
+    "line.json": b"[3, -1, 0.5]",
+    "line.py": b"""
+import json
+import pathlib
+
+class Line:
+    def load(self, artifacts_uri):
+        self.factors = json.loads(pathlib.Path(artifacts_uri, "line.json").read_text())
+
+    def preprocess(self, prediction_input):
+        return [[*instance, 1.0] for instance in prediction_input["instances"]]
+
+    def predict(self, instances):
+        return [sum(map(float.__mul__, row, map(float, self.factors))) for row in instances]
+
+    def postprocess(self, prediction_results):
+        return {"predictions": prediction_results}
+""",
+}
+
+
 @pytest.fixture(scope="module")
 def results(sandbox: Sandbox) -> dict[str, Submitted]:
     """Every job of these tests, by name; they run in parallel."""
@@ -64,6 +88,8 @@ def results(sandbox: Sandbox) -> dict[str, Submitted]:
     kinds = {"target_columns": ["kind"], "primary_target": "kind", "loss": "log_loss"}
     kinds |= duels.put_model("prior", DummyClassifier().fit(*labelled))
     kinds |= duels.put_model("bayes", GaussianNB().fit(*labelled), "challenger")
+    errors = kinds | {"loss": "zero_one"}
+    own = one | duels.put_artifact("own", OWN, "challenger")
     jobs = {
         "good": duels.submit("good", table, **both),
         "small": duels.submit("small", table, batch_size=97, **both),
@@ -73,6 +99,8 @@ def results(sandbox: Sandbox) -> dict[str, Submitted]:
         "empty": duels.submit("empty", table, **both | {"labels_until": "2026-03-01T00:00:00Z"}),
         "unlabelled": duels.submit("unlabelled", unlabelled, **one | invalid),
         "kinds": duels.submit("kinds", table, **kinds),
+        "errors": duels.submit("errors", table, **errors),
+        "own": duels.submit("own", table, **own),
     }
     return {name: duels.result(job) for name, job in jobs.items()}
 
@@ -184,9 +212,10 @@ def test_the_report_is_self_contained_and_has_the_evidence(results: dict[str, Su
 
 def test_a_changed_artifact_is_refused(results: dict[str, Submitted]) -> None:
     assert results["changed"].state == "FAILED"
+    assert results["changed"].failed == ["score-challenger"]
     assert re.search(
-        r"The challenger's file gs://\S+/changed/model.joblib changed: its SHA-256 is \w{64} and "
-        r"\w{64} was recorded at registration; restore the file, or train",
+        r"The challenger cannot be scored: the files under gs://\S+/changed have the SHA-256 "
+        r"\w{64} instead of the registered \w{64}: restore them, or train",
         results["changed"].error,
     )
     assert not results["changed"].outputs
@@ -208,7 +237,7 @@ def test_invalid_predictions_are_counted(results: dict[str, Submitted]) -> None:
 
 
 def test_a_missing_column_is_named(results: dict[str, Submitted]) -> None:
-    assert results["column"].state == "FAILED"
+    assert results["column"].failed == ["read-rows"]
     assert re.search(r"Table \S+ has no column waist: correct the name", results["column"].error)
 
 
@@ -239,3 +268,19 @@ def test_classifiers_are_compared_by_log_loss(results: dict[str, Submitted]) -> 
     assert job.outputs["champion_loss"] == pytest.approx(expected, rel=1e-9)
     assert 0 < job.outputs["challenger_loss"] < job.outputs["champion_loss"]
     assert "Probability of the actual class" in job.report
+
+
+def test_classifiers_are_compared_by_their_errors(results: dict[str, Submitted]) -> None:
+    job = results["errors"]
+    assert job.state == "SUCCEEDED", job.error
+    usual = SEEN["kind"].mode().item()
+    assert job.outputs["champion_loss"] == pytest.approx((LABELLED["kind"] != usual).mean())
+    assert 0 < job.outputs["challenger_loss"] < job.outputs["champion_loss"]
+    assert job.report.count("<svg") == 2, "there are no probabilities to show"
+
+
+def test_a_model_is_scored_by_the_predictor_in_its_artifact(results: dict[str, Submitted]) -> None:
+    job = results["own"]
+    assert job.state == "SUCCEEDED", job.error
+    predicted = 3 * LABELLED["x"] - LABELLED["z"] + 0.5
+    assert job.outputs["challenger_loss"] == pytest.approx((LABELLED["y"] - predicted).abs().mean())

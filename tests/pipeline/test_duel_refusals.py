@@ -5,11 +5,11 @@ import pyarrow as pa
 import pytest
 
 from pipeline.duel_steps.accumulator import new_accumulator
+from pipeline.duel_steps.artifact import load_artifact
 from pipeline.duel_steps.evidence import make_evidence
-from pipeline.duel_steps.model_loader import load_model
 from pipeline.duel_steps.report.page import report_page
 from pipeline.duel_steps.report.text import interval_class
-from pipeline.duel_steps.rows import arrays, duel_window
+from pipeline.duel_steps.rows import comparable_rows, duel_window, rows_schema
 from pipeline.source import check_column_names, check_columns, table_path
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
@@ -40,7 +40,7 @@ ROOT = "gs://bucket/models"
 )
 def test_an_artifact_that_is_not_trusted_is_not_read(uri: str, root: str, message: str) -> None:
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
-        load_model("champion", uri, "abc", root, "project")
+        load_artifact("champion", uri, "abc", root, "folder")
 
 
 def test_the_window_starts_at_the_later_training_and_may_be_empty() -> None:
@@ -104,19 +104,28 @@ def test_columns_that_cannot_be_compared_are_refused(
 
 def test_labels_that_are_not_finite_count_as_missing() -> None:
     nan = float("nan")
-    batch = pa.record_batch(
+    table = pa.record_batch(
         {
-            "at": pa.array([1, 2, 3, 4], UTC_TIME),
-            "x": [1, None, 3, 4],
-            "y": [1.0, nan, None, 1e999],
+            "at": pa.array([1, 2, 3, 4, 5, 6], UTC_TIME),
+            "x": [1, None, 3, 4, 5, 6],
+            "y": [1.0, 2.0, nan, None, 1e999, 6.0],
+            "kind": [True, None, None, True, None, False],
         }
     )
-    times, features, labels = arrays(batch, "at", ["x"], ["y"], "absolute")
-    assert times.tolist() == [1, 2, 3, 4]
-    np.testing.assert_array_equal(features, [[1], [nan], [3], [4]])
-    np.testing.assert_array_equal(labels, [[1], [nan], [nan], [nan]])
-    _, _, labels = arrays(batch, "at", ["x"], ["y"], "zero_one")
-    assert labels.tolist() == [[1.0], [None], [None], [None]]
+    for loss, targets, times, labelled in (
+        ("absolute", ["y"], [1, 6], [3]),
+        ("zero_one", ["y"], [1, 6], [3]),
+        ("log_loss", ["kind"], [1, 4, 6], [3]),
+        ("log_loss", ["y", "kind"], [1, 4, 6], [3, 3]),
+    ):
+        schema = rows_schema(table.schema, "at", ["x"], targets, loss)
+        batch = table.select(["at", "x", *targets])
+        found, skipped, counts = comparable_rows(batch, schema, ["x"], targets)
+        assert found.schema == schema
+        assert found["at"].cast(pa.int64()).to_pylist() == times
+        assert (skipped, counts) == (1, labelled)
+    assert found["y"].to_pylist() == [1.0, None, 6.0]
+    assert found["kind"].to_pylist() == [True, True, False]
 
 
 def test_an_interval_that_contains_zero_is_even() -> None:
@@ -127,7 +136,8 @@ def test_an_interval_that_contains_zero_is_even() -> None:
 
 def test_names_are_escaped_in_the_report() -> None:
     hostile = '<img src=x onerror=alert(1)>"&'
-    evidence = make_evidence(new_accumulator([hostile, "b"]), [hostile, "b"], hostile, "absolute")
+    counts = {"rows": 0, "rows_skipped": 0, "rows_labelled": [0, 0]}
+    evidence = make_evidence(new_accumulator(counts), [hostile, "b"], hostile, "absolute")
     evidence |= {"window_start": hostile, "window_end": hostile, "source_table": hostile}
     evidence |= {role: {"uri": hostile, "sha256": hostile} for role in ("champion", "challenger")}
     day = {"day": "2026-03-02", "n": 2, "mean": 0.5, "variance": 0.1}

@@ -1,8 +1,11 @@
+import io
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from sklearn.multioutput import MultiOutputClassifier
 from sklearn.naive_bayes import GaussianNB
 from sklearn.tree import DecisionTreeClassifier
 
+from model_server.predictors import ArrayPredictor
 from pipeline.duel_steps.accumulator import (
     bin_counts,
     bin_edges,
@@ -23,12 +27,27 @@ from pipeline.duel_steps.accumulator import (
     variance,
 )
 from pipeline.duel_steps.evidence import make_evidence
+from pipeline.duel_steps.losses import losses
+from pipeline.duel_steps.predictions import check_model, predict, predictions_schema
 from pipeline.duel_steps.report.charts import even_bins
-from pipeline.duel_steps.scoring import check_model, losses
 
 RNG = np.random.default_rng(5)
 X = RNG.normal(size=(400, 2))
 NOON = int(datetime(2026, 3, 2, 12, tzinfo=UTC).timestamp() * 1e6)
+
+
+def scored(model: Any, loss: str, features: Any, labels: Any) -> tuple[Any, Any, Any]:
+    """The losses of the challenger's predictions, which are written to Parquet and read again;
+    `labels` is an array, rows x targets, with NaN or None for a missing label."""
+    predictor = ArrayPredictor(lambda _: model)
+    predictor.load("")
+    names = [f"target {number}" for number in range(labels.shape[1])]
+    schema = predictions_schema(model, "challenger", loss, names)
+    batch = predict(predictor, "challenger", loss, features, schema)
+    parquet = io.BytesIO()
+    pq.write_table(pa.Table.from_batches([batch]), parquet)
+    columns = [pa.array(column.tolist(), from_pandas=True) for column in labels.T]
+    return losses(loss, pq.read_table(parquet), pa.table(columns, names))
 
 
 @settings(deadline=None, max_examples=60)
@@ -61,7 +80,7 @@ def test_losses_of_regressors_are_in_the_targets_unit(loss_name: str) -> None:
     labels = np.column_stack([X.sum(axis=1) + 1, X[:, 0] * 7])
     model = LinearRegression().fit(X, labels[:, ::-1])
     labels[5, 1] = np.nan
-    loss, residual, invalid = losses(model, "champion", loss_name, X, labels)
+    loss, residual, invalid = scored(model, loss_name, X, labels)
     expected = labels - model.predict(X)
     np.testing.assert_array_equal(residual, expected)
     np.testing.assert_allclose(loss, abs(expected) if loss_name == "absolute" else expected**2)
@@ -71,7 +90,7 @@ def test_losses_of_regressors_are_in_the_targets_unit(loss_name: str) -> None:
 
 def test_a_regressor_of_one_target_may_return_a_1d_array() -> None:
     model = LinearRegression().fit(X, X[:, 0])
-    loss, _, _ = losses(model, "champion", "absolute", X, X[:, :1] + 1)
+    loss, _, _ = scored(model, "absolute", X, X[:, :1] + 1)
     np.testing.assert_allclose(loss, np.ones((400, 1)))
 
 
@@ -81,11 +100,11 @@ def test_an_invalid_prediction_is_counted_and_excluded_from_the_means(wrong: flo
     model.intercept_ = np.array([0.0, wrong])  # the primary target's predictions are valid
     labels = np.column_stack([X[:, 0], np.full(400, np.nan)])
     labels[:100, 1] = 1.0
-    result = losses(model, "challenger", "squared", X, labels)
+    result = scored(model, "squared", X, labels)
     assert result[2].sum() == (100 if wrong == 1e200 else 400)
-    valid = losses(LinearRegression().fit(X, X), "champion", "squared", X, labels)
-    accumulator = new_accumulator(["a", "b"])
-    accumulator["rows"], accumulator["labelled"] = 400, np.array([400, 100])
+    valid = scored(LinearRegression().fit(X, X), "squared", X, labels)
+    counts = {"rows": 400.0, "rows_skipped": 0.0, "rows_labelled": [400.0, 100.0]}
+    accumulator = new_accumulator(counts)
     update(accumulator, np.full(400, NOON), valid, result, 0)
     evidence = make_evidence(accumulator, ["a", "b"], "a", "squared")
     json.dumps(evidence, allow_nan=False)
@@ -102,7 +121,7 @@ def classes(of: Any) -> Any:
 def test_log_loss_is_that_of_scikit_learn_for_each_of_several_targets() -> None:
     labels = np.column_stack([classes(X[:, 0] + RNG.normal(size=400)), classes(X[:, 1] * -1)])
     model = MultiOutputClassifier(GaussianNB()).fit(X, labels)
-    loss, probability, invalid = losses(model, "champion", "log_loss", X, labels)
+    loss, probability, invalid = scored(model, "log_loss", X, labels)
     for target, table in enumerate(model.predict_proba(X)):
         expected = log_loss(labels[:, target].astype(str), table)
         assert loss[:, target].mean() == pytest.approx(expected, rel=1e-9)
@@ -112,8 +131,9 @@ def test_log_loss_is_that_of_scikit_learn_for_each_of_several_targets() -> None:
 
 def test_the_log_loss_of_an_unknown_class_is_large_but_finite() -> None:
     model = DecisionTreeClassifier().fit(X, X[:, 0] > 0)
-    labels = np.array([[True], [None], [2.0]], object)
-    loss, _, invalid = losses(model, "champion", "log_loss", X[:3], labels)
+    labels = np.array([[True], [None], [False]], object)
+    model.classes_ = np.array([True, "other"], object)
+    loss, _, invalid = scored(model, "log_loss", X[:3], labels)
     assert loss[2, 0] == pytest.approx(-np.log(1e-15))
     assert np.isnan(loss[1, 0])
     assert not invalid.any()
@@ -123,7 +143,7 @@ def test_zero_one_loss_counts_the_errors_of_predict() -> None:
     labels = classes(X[:, 0] + RNG.normal(size=400)).reshape(-1, 1)
     model = GaussianNB().fit(X, labels[:, 0].astype(str))
     labels[3] = None
-    loss, _, invalid = losses(model, "champion", "zero_one", X, labels)
+    loss, _, invalid = scored(model, "zero_one", X, labels)
     has_label = np.arange(400) != 3
     wrong = model.predict(X) != labels[:, 0]
     np.testing.assert_array_equal(loss[has_label, 0], wrong[has_label].astype(float))
@@ -134,39 +154,63 @@ def test_zero_one_loss_counts_the_errors_of_predict() -> None:
 def test_a_row_without_probabilities_is_invalid() -> None:
     model = GaussianNB().fit(X, X[:, 0] > 0)
     model.theta_ = np.full_like(model.theta_, np.nan)
-    for loss_name in ("log_loss", "zero_one"):
-        loss, _, invalid = losses(
-            model, "challenger", loss_name, X[:2], np.array([[True], [False]], object)
-        )
-        assert invalid.all()
-        assert np.isnan(loss).all()
+    labels = np.array([[True], [False]], object)
+    loss, _, invalid = scored(model, "log_loss", X[:2], labels)
+    assert invalid.all()
+    assert np.isnan(loss).all()
 
 
-def test_the_error_names_the_model_that_fails() -> None:
-    with pytest.raises(
-        ValueError, match=r"^The challenger fails in predict \(NotFittedError: This "
-    ):
-        losses(LinearRegression(), "challenger", "absolute", X, X)
+class Undecided:
+    """Predicts no class for every third row."""
+
+    def predict(self, features: Any) -> Any:
+        nothing = [None, float("nan")]
+        return [
+            nothing[row % 2] if row % 3 == 0 else bool(value > 0)
+            for row, value in enumerate(features[:, 0])
+        ]
 
 
-def test_predictions_of_another_shape_are_refused() -> None:
-    model = LinearRegression().fit(X, X)
-    with pytest.raises(ValueError, match=r"^The challenger gives predictions of shape \(400, 2\)"):
-        losses(model, "challenger", "absolute", X, X[:, :1])
+def test_a_row_without_a_predicted_class_is_invalid() -> None:
+    loss, _, invalid = scored(Undecided(), "zero_one", X, (X[:, :1] > 0).astype(object))
+    third = np.arange(400) % 3 == 0
+    np.testing.assert_array_equal(invalid, third)
+    np.testing.assert_array_equal(loss[:, 0], np.where(third, np.nan, 0.0))
 
 
 @pytest.mark.parametrize(
-    ("model", "loss_name", "message"),
+    ("model", "loss", "labels", "message"),
     [
-        (DummyRegressor(), "mape", "loss is 'mape': name one of"),
-        (GaussianNB(), "squared", "The champion is a classifier, and squared is for regressors"),
-        (DummyRegressor(), "log_loss", "The champion has no predict_proba, which log_loss needs"),
-        (GaussianNB().fit(X, X[:, 0] > 0), "zero_one", "The champion was trained on 2 features"),
+        (LinearRegression(), "absolute", X, r"fails to predict \(NotFittedError: This "),
+        (GaussianNB().fit(X[:, :1], X[:, 0] > 0), "log_loss", X[:, :1], "fails to predict .* 1 fe"),
+        (GaussianNB().fit(X, classes(X[:, 0])), "absolute", X, "fails to predict .*convert string"),
+        (
+            LinearRegression().fit(X, X),
+            "absolute",
+            X[:, :1],
+            r"gives predictions of shape \(400, 2",
+        ),
+        (GaussianNB().fit(X, X[:, 0] > 0), "log_loss", X, "predicts 1 targets and target_columns"),
     ],
 )
-def test_a_model_that_does_not_fit_is_refused(model: Any, loss_name: str, message: str) -> None:
-    with pytest.raises(ValueError, match=f"^{message}"):
-        check_model(model, "champion", loss_name, ["x"])
+def test_the_error_names_the_model_that_cannot_predict(
+    model: Any, loss: str, labels: Any, message: str
+) -> None:
+    with pytest.raises(ValueError, match=f"^The challenger {message}"):
+        scored(model, loss, X, labels)
+
+
+@pytest.mark.parametrize(
+    ("model", "loss", "message"),
+    [
+        (GaussianNB().fit(X, X[:, 0] > 0), "squared", "is a classifier, and squared is for regr"),
+        (DummyRegressor(), "log_loss", "has no predict_proba, which log_loss needs"),
+        (None, "log_loss", "has no predict_proba, which log_loss needs"),
+    ],
+)
+def test_a_model_that_does_not_fit_the_loss_is_refused(model: Any, loss: str, message: str) -> None:
+    with pytest.raises(ValueError, match=f"^The champion {message}"):
+        check_model(model, "champion", loss)
 
 
 def test_the_even_bins_approximate_the_histogram_of_the_values() -> None:

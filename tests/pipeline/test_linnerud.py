@@ -1,8 +1,10 @@
 """The compiled pipeline, submitted with Google's client to the sandbox's Vertex AI."""
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
+import joblib
 import pytest
 import yaml
 from google.auth.credentials import AnonymousCredentials
@@ -11,7 +13,10 @@ from google.cloud.aiplatform_v1 import PipelineJob, PipelineServiceClient, Pipel
 from google.protobuf import json_format
 from kfp import dsl
 
+from images.reference import image_reference
+from model_server.examples import check_examples
 from pipeline.compile import COMPILED
+from pipeline.duel_steps.artifact import load_artifact
 from sandbox.example.linnerud import FEATURES, TARGETS, load
 from tests.conftest import Sandbox
 from tests.pipeline.conftest import COLUMNS, NOW, WEEK
@@ -28,6 +33,7 @@ class Runs:
     client: PipelineServiceClient
     project: str
     table: str
+    storage: dict[str, str]
 
     def submit(self, name: str, window: tuple[str, str], **changes: Any) -> str:
         """Start a job over `window`; returns its resource name."""
@@ -66,22 +72,23 @@ def runs(sandbox: Sandbox) -> Runs:
         PipelineServiceClient(transport="rest", client_options=options, credentials=anonymous),
         project,
         table,
+        {"STORAGE_EMULATOR_HOST": sandbox.env["STORAGE_EMULATOR_HOST"]},
     )
 
 
 def test_a_good_week_is_exported_and_a_poor_score_is_not(
-    runs: Runs, trained: tuple[dsl.Model, dsl.Dataset]
+    runs: Runs,
+    trained: tuple[dsl.Model, dsl.Dataset],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     good = runs.submit("good", WEEK)
     poor = runs.submit("poor", MORNING, min_score=101.0)
 
     state, tasks = runs.result(good)
     assert state == "PIPELINE_STATE_SUCCEEDED"
-    uri = tasks["train"].outputs["model"].artifacts[0].uri
     metrics = tasks["evaluate"].outputs["metrics"].artifacts[0].metadata
     model = tasks["export-model"].outputs["model"].artifacts[0]
-    assert model.uri == uri
-    assert uri.startswith("gs://")
     assert metrics["score"] > 90
     assert metrics["n_test"] == 400
     exported = dict(model.metadata)
@@ -90,10 +97,18 @@ def test_a_good_week_is_exported_and_a_poor_score_is_not(
     assert list(exported["target_columns"]) == list(TARGETS)
     assert exported["framework"] == "scikit-learn"
     assert exported["framework_version"].startswith("1.6.")
-    assert "/sklearn-cpu.1-6:" in exported["containerSpec"]["imageUri"]
-    assert exported["sha256"] == trained[0].metadata["sha256"], (
-        "the same model as in another process"
-    )
+    assert exported["containerSpec"]["imageUri"] == image_reference()
+    assert exported["containerSpec"]["predictRoute"] == "/predict"
+    (port,) = exported["containerSpec"]["ports"]
+    assert port["containerPort"] == 8080
+    # By the code of the model server, which a deployed model and a duel use.
+    for name, value in runs.storage.items():
+        monkeypatch.setenv(name, value)
+    predictor = load_artifact("champion", model.uri, exported["sha256"], model.uri, str(tmp_path))
+    assert check_examples(predictor, tmp_path, model.uri) == 8
+    instances = [[86.6, 91.4, 50], [80, 85, 60]]
+    here = joblib.load(Path(trained[0].path, "model.joblib")).predict(instances)
+    assert predictor.predict(instances).tolist() == here.tolist(), "as trained in another process"
 
     state, tasks = runs.result(poor)
     assert state == "PIPELINE_STATE_SUCCEEDED"

@@ -65,10 +65,11 @@ def differences_plot(evidence: dict[str, Any]) -> str:
 
 
 def residuals_plot(evidence: dict[str, Any], residuals: dict[str, Any]) -> str:
-    """The distribution of the residuals, or of the probabilities of the actual class."""
+    """The distribution of the residuals, or of the probabilities of the actual class; nothing for
+    zero_one, which has neither."""
     if not all(counts.sum() for counts in residuals.values()):
         return ""
-    classifier = evidence["loss"] in ("log_loss", "zero_one")
+    classifier = evidence["loss"] == "log_loss"
     edges, fractions = even_bins(residuals, *((0.0, 1.0) if classifier else (None, None)))
     high = max(float(fraction.max()) for fraction in fractions.values()) * 1.08
     x, y = scale(edges[0], edges[-1], 72, 704), scale(0.0, high, 212, 12)

@@ -14,9 +14,11 @@ from titleholder.config.duel import Duel
 from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, PipelineError
 from titleholder.naming import MAX_GENERATION
+from titleholder.pipelines.container import is_prebuilt
 from titleholder.pipelines.contract import Job
 
 COMPARE = "compare"
+SCORE = "score-{role}"
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,17 @@ def duel_parameters(
         parameters[f"{role}_sha256"] = model.sha256
         parameters[f"{role}_data_interval_end"] = model.data_interval_end
     return parameters
+
+
+def duel_images(pair: ModelPair) -> dict[str, str]:
+    """The image of each task that scores a model: the one that serves its version, and so has the
+    packages that it was trained with. A prebuilt container has no code that scores: the models of
+    such a version are scored in the image of the duel's template."""
+    return {
+        SCORE.format(role=role): model.image
+        for role, model in (("champion", pair.champion), ("challenger", pair.challenger))
+        if model.image and not is_prebuilt(model.image)
+    }
 
 
 def duel_result(job: Job) -> tuple[dict[str, Any], str]:

@@ -15,14 +15,16 @@ class Evaluate:
 
 @dataclass(frozen=True)
 class RegisteredModel:
-    """A deployed model id, the registered version (`linnerud@3`), the folder `uri` of its file,
-    that file's SHA-256 in hexadecimal, and the end of its training data (RFC 3339)."""
+    """A deployed model id, the registered version (`linnerud@3`), the folder `uri` of its artifact,
+    that folder's SHA-256 in hexadecimal, the end of its training data (RFC 3339), and the URI of
+    the image that serves it."""
 
     id: str
     version: str
     uri: str
     sha256: str
     data_interval_end: str
+    image: str = ""
 
     def __str__(self) -> str:
         return f"{self.version} (id {self.id})"
@@ -76,4 +78,6 @@ def _registered(view: View, role: str, deployed_model_id: str) -> RegisteredMode
             "duel needs; promote or roll back by hand, or clear the weekly run to train again"
         )
     until = f"{version.data_interval_end:%Y-%m-%dT%H:%M:%SZ}"
-    return RegisteredModel(deployed.id, deployed.model, version.uri, version.digest, until)
+    return RegisteredModel(
+        deployed.id, deployed.model, version.uri, version.digest, until, version.image
+    )

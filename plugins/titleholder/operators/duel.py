@@ -6,7 +6,7 @@ from typing import Any
 
 from airflow.sdk.exceptions import AirflowSkipException
 
-from titleholder.analysis.duel_job import DuelJob, duel_parameters, duel_result
+from titleholder.analysis.duel_job import DuelJob, duel_images, duel_parameters, duel_result
 from titleholder.config.duel import Duel
 from titleholder.gcp.console import object_page
 from titleholder.naming import training_run_of
@@ -46,6 +46,7 @@ class SubmitDuelOperator(SubmitJobOperator):
             DuelJob(self.config.model, pair.champion.id, pair.challenger.id, at),
             self.duel.template,
             duel_parameters(self.config, self.duel, places, pair, at),
+            duel_images(pair),
         )
 
 

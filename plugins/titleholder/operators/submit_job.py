@@ -2,7 +2,7 @@
 
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol, cast
 
 from airflow.sdk import BaseOperatorLink
@@ -14,7 +14,7 @@ from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import PipelineLink
 from titleholder.operators.shared_jobs import cancel_unshared
 from titleholder.pipelines.contract import Job
-from titleholder.pipelines.templates import PipelineTemplate
+from titleholder.pipelines.templates import PipelineTemplate, with_images
 
 
 class JobIdentity(Protocol):
@@ -35,11 +35,13 @@ class JobIdentity(Protocol):
 
 @dataclass(frozen=True)
 class JobRequest:
-    """A job to submit. `template` is a pipeline template, or a version of one."""
+    """A job to submit. `template` is a pipeline template, or a version of one; `images` replace
+    those of the tasks of these names."""
 
     identity: JobIdentity
     template: str
     parameters: dict[str, Any]
+    images: Mapping[str, str] = field(default_factory=dict)
 
 
 class SubmitJobOperator(ModelOperator):
@@ -80,7 +82,7 @@ class SubmitJobOperator(ModelOperator):
             name, _, digest = template.version.rpartition("-")
             job = jobs.submit(
                 identity.name,
-                template.spec,
+                with_images(template.spec, request.images),
                 request.parameters,
                 {
                     **config.labels,

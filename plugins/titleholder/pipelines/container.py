@@ -160,7 +160,7 @@ class ContainerSpec(_Message):
     @property
     def prebuilt(self) -> bool:
         """Whether the image is one of Vertex AI's prebuilt containers for prediction."""
-        return "-docker.pkg.dev/vertex-ai/prediction/" in self.image_uri
+        return is_prebuilt(self.image_uri)
 
     def to_json(self) -> dict[str, Any]:
         """The REST form, without fields that are not set."""
@@ -174,6 +174,12 @@ class ContainerSpec(_Message):
         if not self.prebuilt:
             spec["env"] = [*spec.get("env", ()), {"name": MODEL_DIGEST, "value": digest}]
         return spec
+
+
+def is_prebuilt(image: str) -> bool:
+    """Whether the URI is that of one of Vertex AI's prebuilt containers for prediction
+    (https://cloud.google.com/vertex-ai/docs/predictions/pre-built-containers)."""
+    return "-docker.pkg.dev/vertex-ai/prediction/" in image
 
 
 def container_spec(value: Any) -> ContainerSpec:

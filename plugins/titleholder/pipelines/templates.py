@@ -4,8 +4,10 @@ A version is `<name>-<first 12 hexadecimal digits of the SHA-256 of its text>`. 
 each template under that name.
 """
 
+import copy
 import hashlib
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -50,6 +52,22 @@ def parse_template(name: str, content: bytes) -> PipelineTemplate:
     if not isinstance(spec, dict) or "root" not in spec:
         raise EnvironmentConfigError(f"{name} is not a whole compiled pipeline; compile it anew")
     return PipelineTemplate(template_version(name, content), spec)
+
+
+def with_images(spec: dict[str, Any], images: Mapping[str, str]) -> dict[str, Any]:
+    """The compiled pipeline with these images, by the name of the task that runs in each; a task
+    that the pipeline does not have is ignored.
+
+    kfp compiles an executor of its own for each task, so no other task's image changes. An image
+    that is a parameter of the job would also need Vertex AI to resolve it.
+    """
+    changed = copy.deepcopy(spec)
+    for task in changed["root"].get("dag", {}).get("tasks", {}).values():
+        image = images.get(task.get("taskInfo", {}).get("name", ""))
+        if image is not None:
+            label = changed["components"][task["componentRef"]["name"]]["executorLabel"]
+            changed["deploymentSpec"]["executors"][label]["container"]["image"] = image
+    return changed
 
 
 def load_template(name: str, package: Path = PACKAGE) -> bytes:

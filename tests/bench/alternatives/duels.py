@@ -1,4 +1,4 @@
-"""Two models on the same rows: by the step `compare`, and each alone by hand."""
+"""Two models on the same rows: by the steps of the duel, and each alone by hand."""
 
 from typing import Any
 
@@ -6,16 +6,21 @@ FEATURES = ["weight_kg", "waist_cm", "pulse_bpm"]
 TARGETS = ["chins", "situps", "jumps"]
 
 
-def compare(report: str, given: dict[str, Any]) -> dict[str, float]:
-    """The step of the duel; rows, and the challenger's loss of the primary target."""
+def step(
+    source: str, function: str, given: dict[str, Any], files: dict[str, tuple[str, Any]]
+) -> dict[str, Any]:
+    """A compiled step; the metadata of its artifacts. `given` are its parameters, `files` the path
+    and metadata of each artifact."""
     from kfp import dsl
 
-    from pipeline.components.compare import compare as component
-
-    page = dsl.HTML(uri=report)
-    component.python_func(report=page, **given)
-    found = page.metadata["evidence"]
-    return {"n": found["n"], "loss": found["challenger_loss"]}
+    names: dict[str, Any] = {}
+    exec(compile(source, function, "exec", dont_inherit=True), names)
+    artifacts = {
+        key: (dsl.Metrics if key == "metrics" else dsl.Dataset)(uri=uri, metadata=about)
+        for key, (uri, about) in files.items()
+    }
+    names[function](**given, **artifacts)
+    return {key: one.metadata for key, one in artifacts.items()}
 
 
 def alone(project: str, table: str, start: str, end: str, model: str) -> dict[str, float]:

@@ -9,6 +9,7 @@ import yaml
 
 from titleholder.analysis.duel_job import (
     DuelJob,
+    duel_images,
     duel_parameters,
     duel_result,
     parse_evidence,
@@ -24,6 +25,7 @@ from titleholder.config.model import ModelConfig
 from titleholder.errors import ManualActionRequired, PipelineError
 from titleholder.events.event import Event
 from titleholder.pipelines.contract import Artifact, Job, Task
+from titleholder.pipelines.templates import with_images
 from titleholder.rollout.intents import RollBack
 from titleholder.rollout.roles import Roles, role_labels
 from titleholder.rollout.view import DeployedModel, View
@@ -79,6 +81,50 @@ def test_the_parameters_are_those_of_the_template() -> None:
     assert parameters["labels_until"] == "2026-11-19T23:00:00Z", "six hours before"
     assert parameters["challenger_sha256"] == "2" * 64
     assert parameters["champion_data_interval_end"] == "2026-11-09T03:00:00Z"
+
+
+def test_each_model_is_scored_in_the_image_that_serves_it() -> None:
+    champion, challenger = "l-docker.pkg.dev/p/r/model:1", "l-docker.pkg.dev/p/r/boosting:2"
+    pair = ModelPair(
+        replace(PAIR.champion, image=champion), replace(PAIR.challenger, image=challenger)
+    )
+    images = {"score-champion": champion, "score-challenger": challenger}
+    assert duel_images(pair) == images
+    compiled = (ROOT / "pipeline" / "compiled" / "duel.yaml").read_text()
+    spec = yaml.safe_load(compiled)
+    changed = with_images(spec, images)
+    assert spec == yaml.safe_load(compiled)
+    executors, before = (one["deploymentSpec"]["executors"] for one in (changed, spec))
+    for label, executor in before.items():
+        expected = executor["container"]["image"]
+        if label.startswith("exec-score"):
+            parameters = _task_of(spec, label)["inputs"]["parameters"]
+            expected = images[f"score-{parameters['role']['runtimeValue']['constant']}"]
+        assert executors[label] == {"container": executor["container"] | {"image": expected}}, label
+
+
+def _task_of(spec: dict[str, Any], executor: str) -> dict[str, Any]:
+    """The task that the executor runs."""
+    (task,) = (
+        task
+        for task in spec["root"]["dag"]["tasks"].values()
+        if spec["components"][task["componentRef"]["name"]]["executorLabel"] == executor
+    )
+    return task
+
+
+@pytest.mark.parametrize(
+    "image", ["", "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"]
+)
+def test_a_model_of_a_prebuilt_container_is_scored_in_the_image_of_the_template(image: str) -> None:
+    pair = ModelPair(replace(PAIR.champion, image=image), replace(PAIR.challenger, image="a/b:1"))
+    assert duel_images(pair) == {"score-challenger": "a/b:1"}
+
+
+def test_a_template_without_such_tasks_is_not_changed() -> None:
+    tasks = {"compare": {"componentRef": {"name": "comp-compare"}, "taskInfo": {"name": "compare"}}}
+    for spec in ({"root": {}}, {"root": {"dag": {"tasks": tasks}}}):
+        assert with_images(spec, {"score-champion": "a/b:1"}) == spec
 
 
 def test_the_job_name_has_the_pair_and_the_time() -> None:
