@@ -4,7 +4,9 @@ An image is run as a process: its command, in a Python environment made of its r
 """
 
 import re
+import tempfile
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 from fnmatch import fnmatchcase
 from pathlib import Path
@@ -15,6 +17,9 @@ import yaml
 from images import reference
 from sandbox.state import REPOSITORY
 
+KEPT: Final = REPOSITORY / ".images"
+"""Where environments and the sources of this project's images are kept. They depend only on their
+content, so they outlive the sandbox's data."""
 DEFAULT_FILE: Final = REPOSITORY / "images" / "sandbox.yaml"
 """The file of further images, if it is there and no other is named."""
 
@@ -33,6 +38,7 @@ _PREBUILT_PACKAGES: Final = {
 }
 _PREBUILT_PYTHON: Final = "3.10"
 _SERVER_PACKAGES: Final = ("google-cloud-storage", "httptools", "joblib", "starlette", "uvicorn")
+_OWN: Final = re.compile(rf"/{reference.NAME}:([0-9a-f]{{16}})$")
 _KEYS: Final = {"image", "requirements", "python", "command", "path"}
 
 
@@ -81,16 +87,19 @@ class Catalog:
         for pattern, image in self._entries:
             if fnmatchcase(uri, pattern):
                 return image
+        own = _OWN.search(uri)
         if reference.is_own_image(uri):
-            return _own_image(uri)
+            _keep(own[1] if own else "")
+        if own and (KEPT / own[1]).exists():
+            return _own_image(uri, KEPT / own[1])
         prebuilt = _PREBUILT.fullmatch(uri)
         if prebuilt and prebuilt["name"] in _PREBUILT_PACKAGES:
             return _prebuilt(uri, prebuilt["name"], prebuilt["framework"])
-        if re.search(rf"/{reference.NAME}:[0-9a-f]{{16}}$", uri):
+        if own:
             raise UnknownImage(
                 f"the image {uri} was built from another lock than this checkout's, whose image is "
-                f"{reference.image_reference()}: run `make compile` and train again, or list the "
-                f"image in {self.file} with its own requirements"
+                f"{reference.image_reference()}, and was never used here: run `make compile` and "
+                f"train again, or list the image in {self.file} with its own requirements"
             )
         raise UnknownImage(
             f"the sandbox does not know the image {uri}: list it in {self.file} with its "
@@ -99,13 +108,28 @@ class Catalog:
         )
 
 
-def _own_image(uri: str) -> Image:
+def _keep(tag: str) -> None:
+    """Keep the files of this checkout's image: a model that it serves can then be started again
+    when the checkout has another lock."""
+    if (KEPT / tag).exists():
+        return
+    KEPT.mkdir(exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=KEPT) as folder:
+        for name, content in reference.context_files().items():
+            path = Path(folder, "files", name)
+            path.parent.mkdir(parents=True, exist_ok=True)
+            path.write_bytes(content)
+        with suppress(OSError):  # another process was faster
+            Path(folder, "files").rename(KEPT / tag)
+
+
+def _own_image(uri: str, folder: Path) -> Image:
     return Image(
         uri,
-        reference.LOCK.read_text(encoding="utf-8"),
+        (folder / "requirements.txt").read_text(encoding="utf-8"),
         "3.11",
         ("python", "-m", "model_server"),
-        str(reference.SOURCE),
+        str(folder / "src"),
         {"_KFP_RUNTIME": "true"},
     )
 

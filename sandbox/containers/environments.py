@@ -7,15 +7,10 @@ import platform
 import shutil
 import subprocess
 from pathlib import Path
-from typing import Final
 
 import uv
 
-from sandbox.containers.catalog import Image
-from sandbox.state import REPOSITORY
-
-DEFAULT_FOLDER: Final = REPOSITORY / "var" / "images"
-"""Where environments are kept. They outlive the sandbox's data: they depend only on their locks."""
+from sandbox.containers.catalog import KEPT, Image
 
 
 class EnvironmentFailed(Exception):
@@ -28,7 +23,7 @@ def interpreter(image: Image, folder: Path | None = None) -> Path:
     It has the image's Python version if that is on this machine, otherwise the sandbox's. Raises
     EnvironmentFailed.
     """
-    home = folder or Path(os.environ.get("TITLEHOLDER_IMAGE_ENVIRONMENTS") or DEFAULT_FOLDER)
+    home = folder or KEPT
     key = hashlib.sha256(
         f"{image.python} {platform.python_version()}\n{image.requirements}".encode()
     )
