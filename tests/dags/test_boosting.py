@@ -23,9 +23,9 @@ WEEK = timedelta(weeks=1)
 
 @pytest.fixture
 def logistics(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> Iterator[Model]:
-    """The model with its pipeline and rows up to now, of which those of the first training week are
-    wrong."""
-    rows = rows_of(datetime.now(UTC), weeks=5, wrong_before=LAST_MONDAY - WEEK)
+    """The model with its pipeline and rows up to now; deliveries got faster after the first
+    training week."""
+    rows = rows_of(datetime.now(UTC), weeks=5, faster_since=LAST_MONDAY - WEEK)
     pq.write_table(rows, tmp_path / "rows.parquet")
     table = f"{tables.project}.logistics.deliveries"
     load_parquet(tables, table, tmp_path / "rows.parquet")

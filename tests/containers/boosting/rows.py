@@ -6,9 +6,9 @@ import numpy as np
 import pyarrow as pa
 
 
-def deliveries(end: datetime, weeks: int, wrong_before: datetime) -> pa.Table:
-    """A delivery every quarter of an hour, for `weeks` weeks up to `end`. Half of the minutes
-    before `wrong_before` are wrong, so that a model that was trained on those is worse."""
+def deliveries(end: datetime, weeks: int, faster_since: datetime) -> pa.Table:
+    """A delivery every quarter of an hour, for `weeks` weeks up to `end`. Before `faster_since`
+    each takes twice as long, so that a model that was trained on those is worse later."""
     random = np.random.default_rng(0)
     count = weeks * 7 * 96
     at = [end - timedelta(minutes=15) * (count - number) for number in range(count)]
@@ -16,7 +16,7 @@ def deliveries(end: datetime, weeks: int, wrong_before: datetime) -> pa.Table:
     hour = np.array([time.hour + time.minute / 60 for time in at])
     minutes = 5 + 2 * distance * (1.5 + np.cos((hour - 17) * np.pi / 12)) + weight
     minutes *= random.lognormal(0, 0.05, count)
-    wrong = np.array([time < wrong_before for time in at]) & (random.random(count) < 0.5)
+    slow = np.array([time < faster_since for time in at])
     return pa.table(
         {
             "id": np.arange(count),
@@ -24,6 +24,6 @@ def deliveries(end: datetime, weeks: int, wrong_before: datetime) -> pa.Table:
             "distance_km": distance,
             "weight_kg": weight,
             "hour": hour,
-            "minutes": np.where(wrong, 10.0, minutes),
+            "minutes": np.where(slow, 2 * minutes, minutes),
         }
     )
