@@ -152,7 +152,11 @@ CALLS = (
         {"pipeline": ("bigquery.readsessions.create",), "source": _ROWS},
     ),
     Call("pipeline", _READ, "read_rows", {"pipeline": ("bigquery.readsessions.getData",)}),
-    Call("pipeline", "storage.Blob", "download_as_bytes", {"artifacts": ("storage.objects.get",)}),
+    # The model server's package, by which the duel's steps load an artifact.
+    Call("images", "storage.Client", "list_blobs", {"artifacts": ("storage.objects.list",)}),
+    Call(
+        "images", "storage.Blob", "download_to_filename", {"artifacts": ("storage.objects.get",)}
+    ),
     # Google's launcher of each step reads its inputs and writes its outputs.
     Call(
         "Vertex AI",

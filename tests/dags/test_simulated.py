@@ -4,8 +4,6 @@ The label is 3 `x` plus noise; `whim` is independent of it; `turned` is 1 from t
 simulated day takes about five seconds.
 """
 
-import hashlib
-import io
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -20,10 +18,11 @@ from google.cloud import storage
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
+from images.reference import image_reference
+from model_server.artifact import artifact_digest
 from sandbox.replay.clock import SandboxClock
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy
-from tests.dags.tiny_pipeline import IMAGE
 from titleholder.pipelines.container import ContainerSpec
 from titleholder.pipelines.contract import CandidateModel
 
@@ -112,7 +111,11 @@ class Trial:
 
 @pytest.fixture
 def trial(
-    model: Callable[..., Model], google: Google, clock: SandboxClock, sandbox: Sandbox
+    model: Callable[..., Model],
+    google: Google,
+    clock: SandboxClock,
+    sandbox: Sandbox,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Trial]:
     """Makes a trial: real artifacts, deployed as two weekly runs do."""
     env = sandbox.env
@@ -129,19 +132,19 @@ def trial(
             ("champion", CHAMPION, DEPLOYED - timedelta(weeks=1)),
             ("challenger", challenger, DEPLOYED),
         ):
-            file = io.BytesIO()
-            joblib.dump(estimator, file)
+            local = tmp_path_factory.mktemp("artifact")
+            joblib.dump(estimator, local / "model.joblib")
             folder = f"pipelines/{made.name}/{name}"
-            bucket.blob(f"{folder}/model.joblib").upload_from_string(file.getvalue())
-            bucket.blob(f"{folder}/constant.json").upload_from_string("0")
-            digest = hashlib.sha256(file.getvalue()).hexdigest()
+            bucket.blob(f"{folder}/model.joblib").upload_from_filename(local / "model.joblib")
             clock.move(end)
             candidate = CandidateModel(
                 f"gs://{bucket.name}/{folder}",
-                ContainerSpec(image_uri=IMAGE),
+                ContainerSpec(
+                    image_uri=image_reference(), predict_route="/predict", health_route="/health"
+                ),
                 "1.6.1",
                 90.0,
-                digest,
+                artifact_digest(local),
             )
             deploy(made, end, candidate, clock)
         return Trial(made, google, clock)

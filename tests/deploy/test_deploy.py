@@ -267,7 +267,7 @@ def test_a_missing_image_is_refused(
     assert refusal in deploy("--dry-run", code=1)
     assert names(bucket) == set()
     registry.push(IMAGE, b"the image")
-    assert f"1. look up the image {IMAGE}" in deploy("--dry-run")
+    assert f". look up the image {IMAGE}" in deploy("--dry-run")
     deploy()
     assert names(bucket)
 

@@ -75,7 +75,11 @@ class Handler(BaseHTTPRequestHandler):
             fields = [self.path, self.headers["Content-Type"], body.decode("latin-1")]
             self.answer(200, json.dumps(fields).encode())
             return
-        instances = json.loads(body)["instances"]
+        try:
+            instances = list(json.loads(body)["instances"])
+        except (ValueError, KeyError, TypeError):
+            self.answer(400, b'{"error": "Prediction failed: there are no instances."}')
+            return
         for instance in instances:
             if isinstance(VALUE, list) and not is_row(instance):
                 error = {"error": f"Prediction failed: {instance} cannot be predicted."}
