@@ -3,6 +3,7 @@
 from typing import Any
 
 import pytest
+import requests
 from google.api_core import exceptions
 from google.cloud import aiplatform
 
@@ -194,3 +195,53 @@ def test_resources_are_found_by_every_form_of_their_name(cloud: Cloud) -> None:
     endpoint.delete()
     with pytest.raises(exceptions.NotFound):
         aiplatform.Endpoint("named").list_models()
+
+
+@pytest.mark.usefixtures("sdk")
+def test_a_model_with_every_container_field(cloud: Cloud) -> None:
+    model = aiplatform.Model.upload(
+        display_name="every",
+        artifact_uri=cloud.constant(3),
+        serving_container_image_uri=CONSTANT,
+        serving_container_predict_route="/score",
+        serving_container_health_route="/up",
+        serving_container_command=["python", "-m", "scripted_server"],
+        serving_container_args=["--any"],
+        serving_container_environment_variables={"LEVEL": "info"},
+        serving_container_ports=[9000],
+        serving_container_deployment_timeout=600,
+        serving_container_shared_memory_size_mb=64,
+        serving_container_startup_probe_exec=["python", "-c", ""],
+        serving_container_startup_probe_period_seconds=1,
+        serving_container_startup_probe_timeout_seconds=5,
+        serving_container_health_probe_exec=["python", "-c", ""],
+        serving_container_health_probe_period_seconds=5,
+        serving_container_health_probe_timeout_seconds=5,
+    )
+    spec = model.container_spec
+    assert (spec.predict_route, spec.health_route, spec.args) == ("/score", "/up", ["--any"])
+    assert spec.deployment_timeout.total_seconds() == 600
+    assert spec.shared_memory_size_mb == 64
+    assert spec.startup_probe.exec_.command == ["python", "-c", ""]
+    endpoint = aiplatform.Endpoint.create(display_name="every")
+    endpoint.deploy(
+        model,
+        machine_type="n1-standard-2",
+        min_replica_count=1,
+        max_replica_count=3,
+        autoscaling_target_cpu_utilization=70,
+    )
+    assert endpoint.predict([[1.0, 2.0, 3.0]]).predictions == [[3.0, 3.0]]
+
+    # The SDK builds an https:// address of its own for raw prediction.
+    class ToSandbox(requests.adapters.HTTPAdapter):
+        def send(self, request: requests.PreparedRequest, *rest: Any, **more: Any) -> Any:
+            request.url = cloud.url + "/" + request.url.split("/", 3)[3]
+            return super().send(request, *rest, **more)
+
+    endpoint.authorized_session = requests.Session()
+    endpoint.authorized_session.mount("https://", ToSandbox())
+    body = b'{"instances": [[1, 2, 3], [4, 5, 6]]}'
+    raw = endpoint.raw_predict(body, {"Content-Type": "application/json"})
+    assert raw.json() == {"predictions": [[3.0, 3.0]] * 2}
+    assert raw.headers["X-Vertex-AI-Deployed-Model-Id"] == endpoint.list_models()[0].id
