@@ -10,10 +10,10 @@ from google.api_core.exceptions import GoogleAPIError, PreconditionFailed
 from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from deploy.clients import storage_client
 from deploy.plan import Delete, Object, Upload, md5_of
 from titleholder.errors import EnvironmentConfigError, ManualActionRequired
 from titleholder.gcp.errors import error_message
-from titleholder.gcp.loopback import STORAGE, emulator
 
 # Every object of a deployment has one of these prefixes.
 PREFIXES = ("dags/", "plugins/titleholder", "data/titleholder/")
@@ -81,9 +81,7 @@ class Bucket:
 
     @cached_property
     def _client(self) -> Client:
-        host = emulator(STORAGE)
-        options = {"api_endpoint": host} if host else None
-        return Client(self.project, credentials=self.credentials, client_options=options)
+        return storage_client(self.project, self.credentials)
 
     @contextmanager
     def _translated_errors(self, action: str) -> Iterator[None]:

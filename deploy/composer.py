@@ -10,9 +10,9 @@ from typing import Any
 from google.api_core.exceptions import Forbidden, GoogleAPIError, NotFound
 from google.cloud.orchestration.airflow import service_v1 as v1
 
+from deploy.clients import make_client
 from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.gcp.errors import error_message
-from titleholder.gcp.loopback import emulator
 
 EMULATOR = "COMPOSER_EMULATOR_HOST"
 _SECONDS = 60.0
@@ -124,14 +124,7 @@ class Composer:
 
     @cached_property
     def _client(self) -> v1.EnvironmentsClient:
-        host = emulator(EMULATOR)
-        if host is None:
-            return v1.EnvironmentsClient(credentials=self.credentials)
-        return v1.EnvironmentsClient(
-            credentials=self.credentials,
-            transport="rest",
-            client_options={"api_endpoint": host},
-        )
+        return make_client(v1.EnvironmentsClient, EMULATOR, self.credentials)
 
 
 def rows_of(printed: str) -> list[dict[str, Any]] | None:

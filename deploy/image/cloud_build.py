@@ -9,10 +9,10 @@ from typing import Any
 from google.api_core.exceptions import GoogleAPIError
 from google.cloud.devtools import cloudbuild_v1 as v1
 
+from deploy.clients import make_client
 from deploy.image.context import UploadedContext
 from titleholder.errors import EnvironmentConfigError, RetryableError
 from titleholder.gcp.errors import error_message
-from titleholder.gcp.loopback import emulator
 
 EMULATOR = "CLOUD_BUILD_EMULATOR_HOST"
 # https://cloud.google.com/build/docs/cloud-builders
@@ -103,12 +103,7 @@ class CloudBuild:
 
     @cached_property
     def _client(self) -> v1.CloudBuildClient:
-        host = emulator(EMULATOR)
-        if host is None:
-            return v1.CloudBuildClient(credentials=self.credentials)
-        return v1.CloudBuildClient(
-            credentials=self.credentials, transport="rest", client_options={"api_endpoint": host}
-        )
+        return make_client(v1.CloudBuildClient, EMULATOR, self.credentials)
 
 
 def build_of(image: str, context: UploadedContext) -> v1.Build:

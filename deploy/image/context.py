@@ -14,9 +14,9 @@ from google.api_core.exceptions import Conflict, GoogleAPIError
 from google.cloud.storage import Client
 from google.cloud.storage.retry import DEFAULT_RETRY
 
+from deploy.clients import storage_client
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.errors import error_message
-from titleholder.gcp.loopback import STORAGE, emulator
 
 _SECONDS = 60.0
 
@@ -117,9 +117,7 @@ class ContextBucket:
 
     @cached_property
     def _client(self) -> Client:
-        host = emulator(STORAGE)
-        options = {"api_endpoint": host} if host else None
-        return Client(self.project, credentials=self.credentials, client_options=options)
+        return storage_client(self.project, self.credentials)
 
     @contextmanager
     def _translated_errors(self, action: str) -> Iterator[None]:

@@ -10,9 +10,9 @@ from urllib.parse import quote
 from google.api_core.exceptions import AlreadyExists, Conflict, GoogleAPIError, NotFound
 from google.cloud import artifactregistry_v1 as v1
 
+from deploy.clients import make_client
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.errors import error_message
-from titleholder.gcp.loopback import emulator
 
 EMULATOR = "ARTIFACT_REGISTRY_EMULATOR_HOST"
 _SECONDS = 60.0
@@ -121,12 +121,7 @@ class Registry:
 
     @cached_property
     def _client(self) -> v1.ArtifactRegistryClient:
-        host = emulator(EMULATOR)
-        if host is None:
-            return v1.ArtifactRegistryClient(credentials=self.credentials)
-        return v1.ArtifactRegistryClient(
-            credentials=self.credentials, transport="rest", client_options={"api_endpoint": host}
-        )
+        return make_client(v1.ArtifactRegistryClient, EMULATOR, self.credentials)
 
 
 def _refused(action: str, error: Exception) -> EnvironmentConfigError:
