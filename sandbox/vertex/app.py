@@ -188,11 +188,12 @@ class _Api:
 
     def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes | RawReply]:
         path, host = request.scope["path"], request.headers.get("host", "")
+        kind = request.headers.get("content-type", "")
         body = unpack(body, request.headers.get("content-encoding"))
         if path == clock_path.PATH:
             return clock_path.respond(self._clock, request.method, body)
         if invoked := _INVOKE.fullmatch(path):
-            kind = request.headers.get("content-type", "")
+            self._context.operations.settle()
             require_declared(kind)
             endpoint = self._context.names.canonical(invoked["endpoint"])
             return self._prediction.invoke(
@@ -210,7 +211,6 @@ class _Api:
         if not known:
             raise _unimplemented(route)
         self._context.operations.settle()
-        kind = request.headers.get("content-type", "")
         if route.rpc == "raw_predict":
             require_declared(kind)
             return self._prediction.raw_predict(variables["endpoint"], body, kind, host)

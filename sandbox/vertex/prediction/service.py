@@ -84,7 +84,7 @@ class Prediction:
         name, limits = self._checked(endpoint, body, host)
         target, _ = self._serving.pick(name)
         path = target.deployment.container.predict_route
-        return self._raw(name, target, path, body, content_type, limits)
+        return self._raw(name, target, "", path, body, content_type, limits)
 
     def invoke(
         self,
@@ -114,7 +114,7 @@ class Prediction:
                 f"The model's container_spec.invoke_route_prefix {prefix!r} does not allow {path}; "
                 "upload the model with one that does, such as /*."
             )
-        return self._raw(name, target, path, body, content_type, limits)
+        return self._raw(name, target, deployed_id, path, body, content_type, limits)
 
     async def close(self) -> None:
         """Close the connections to the models."""
@@ -151,7 +151,7 @@ class Prediction:
         body: bytes,
         limits: Limits,
     ) -> bytes:
-        target, reply = await self._post(name, target, None, body, _JSON, limits)
+        target, reply = await self._post(name, target, "", None, body, _JSON, limits)
         raise_for_status(reply)
         predictions, text = predictions_of(reply)
         if log is not None:
@@ -165,13 +165,14 @@ class Prediction:
         self,
         name: str,
         target: Target,
+        deployed_id: str,
         path: str,
         body: bytes,
         content_type: str,
         limits: Limits,
     ) -> RawReply:
         headers = {"Content-Type": content_type} if content_type else {}
-        target, reply = await self._post(name, target, path, body, headers, limits)
+        target, reply = await self._post(name, target, deployed_id, path, body, headers, limits)
         raise_for_status(reply)
         about = {
             "X-Vertex-AI-Endpoint-Id": name.rpartition("/")[2],
@@ -183,12 +184,14 @@ class Prediction:
         self,
         name: str,
         target: Target,
+        deployed_id: str,
         path: str | None,
         body: bytes,
         headers: Mapping[str, str],
         limits: Limits,
     ) -> tuple[Target, Reply]:
-        """The target that responds, another one if the first is being undeployed; its response."""
+        """The target that responds, another one if the first is being undeployed; its response. The
+        other one is picked as the first was: by `deployed_id`, or by the split without one."""
         while True:
             with target.deployment.request() as accepted:
                 if accepted:
@@ -201,7 +204,7 @@ class Prediction:
                         limits.seconds,
                     )
                     return target, reply
-            target, _ = self._serving.pick(name)
+            target, _ = self._serving.pick(name, deployed_id)
 
 
 def _about(target: Target) -> dict[str, str]:
