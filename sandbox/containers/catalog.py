@@ -5,9 +5,9 @@ An image is run as a process: its command, in a Python environment made of its r
 
 import re
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any, Final
@@ -40,8 +40,6 @@ _PREBUILT_PYTHON: Final = "3.10"
 _SERVER_PACKAGES: Final = ("google-cloud-storage", "httptools", "joblib", "starlette", "uvicorn")
 _OWN: Final = re.compile(rf"/{reference.NAME}:([0-9a-f]{{16}})$")
 _KEYS: Final = {"image", "requirements", "python", "command", "path"}
-
-
 _PYTHON: Final = re.compile(
     r"(?:docker\.io/)?(?:library/)?python(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?"
 )
@@ -69,8 +67,6 @@ class Image:
     """The command of the image's Dockerfile; empty for an image without a server."""
     path: str = ""
     """A folder for PYTHONPATH, as the image has it; empty for none."""
-    environment: Mapping[str, str] = field(default_factory=dict)
-    """Variables of the image's Dockerfile."""
 
 
 class Catalog:
@@ -88,10 +84,8 @@ class Catalog:
             if fnmatchcase(uri, pattern):
                 return image
         own = _OWN.search(uri)
-        if reference.is_own_image(uri):
-            _keep(own[1] if own else "")
-        if own and (KEPT / own[1]).exists():
-            return _own_image(uri, KEPT / own[1])
+        if own and (folder := _kept(own[1])):
+            return _own_image(uri, folder)
         prebuilt = _PREBUILT.fullmatch(uri)
         if prebuilt and prebuilt["name"] in _PREBUILT_PACKAGES:
             return _prebuilt(uri, prebuilt["name"], prebuilt["framework"])
@@ -108,19 +102,28 @@ class Catalog:
         )
 
 
-def _keep(tag: str) -> None:
-    """Keep the files of this checkout's image: a model that it serves can then be started again
-    when the checkout has another lock."""
-    if (KEPT / tag).exists():
-        return
+def _kept(tag: str) -> Path | None:
+    """The folder with the files of this project's image of that tag; None if it is not this
+    checkout's and was never used.
+
+    Files that were used are kept: a model can then be started again when the checkout has another
+    lock.
+    """
+    folder = KEPT / tag
+    if folder.exists():
+        return folder
+    files = reference.context_files()
+    if reference.image_tag(files) != tag:
+        return None
     KEPT.mkdir(exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=KEPT) as folder:
-        for name, content in reference.context_files().items():
-            path = Path(folder, "files", name)
+    with tempfile.TemporaryDirectory(dir=KEPT) as scratch:
+        for name, content in files.items():
+            path = Path(scratch, "files", name)
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_bytes(content)
         with suppress(OSError):  # another process was faster
-            Path(folder, "files").rename(KEPT / tag)
+            Path(scratch, "files").rename(folder)
+    return folder
 
 
 def _own_image(uri: str, folder: Path) -> Image:
@@ -130,7 +133,6 @@ def _own_image(uri: str, folder: Path) -> Image:
         "3.11",
         ("python", "-m", "model_server"),
         str(folder / "src"),
-        {"_KFP_RUNTIME": "true"},
     )
 
 

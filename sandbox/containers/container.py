@@ -79,17 +79,11 @@ def container_of(
     `ModelContainerSpec`. `environment` has variables of the sandbox."""
     endpoint_id = endpoint.rpartition("/")[2]
     default = f"/v1/endpoints/{endpoint_id}/deployedModels/{deployed.id}"
-    health_route, predict_route = (
-        spec.health_route or default,
-        spec.predict_route or f"{default}:predict",
-    )
-    command = (
-        tuple(spec.command) + tuple(spec.args) if spec.command else image.command + tuple(spec.args)
-    )
+    health_route = spec.health_route or default
+    predict_route = spec.predict_route or f"{default}:predict"
     machine = deployed.dedicated_resources.machine_spec
     variables = {
         **environment,
-        **image.environment,
         **{variable.name: variable.value for variable in spec.env},
         "AIP_MODE": "PREDICTION",
         "AIP_MODE_VERSION": "1.0.0",
@@ -107,7 +101,7 @@ def container_of(
     timeout = spec.deployment_timeout.total_seconds() if spec.deployment_timeout else 0.0
     return Container(
         image,
-        command,
+        (tuple(spec.command) or image.command) + tuple(spec.args),
         variables,
         predict_route,
         spec.invoke_route_prefix,

@@ -72,10 +72,6 @@ class Deployment:
                 return replica
         return None
 
-    def process_ids(self) -> list[int]:
-        """The process groups of the running replicas."""
-        return [replica.pid for replica in self._replicas if replica.pid is not None]
-
     def drain(self) -> None:
         """Take no new requests, wait for those that are being answered, then stop the replicas."""
         with self._lock:

@@ -6,6 +6,7 @@ import os
 import platform
 import shutil
 import subprocess
+from collections.abc import Callable
 from pathlib import Path
 
 import uv
@@ -29,16 +30,29 @@ def interpreter(image: Image, folder: Path | None = None) -> Path:
     )
     target = home / key.hexdigest()[:16]
     python = target / "bin" / "python"
-    if (target / "ready").exists():
-        return python
-    home.mkdir(parents=True, exist_ok=True)
-    with open(target.with_suffix(".lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes may need it at the same time
-        if not (target / "ready").exists():
-            shutil.rmtree(target, ignore_errors=True)
-            _make(image, target, python)
-            (target / "ready").touch()
+    make_once(target, lambda: _make(image, target, python))
     return python
+
+
+def make_once(folder: Path, make: Callable[[], None]) -> None:
+    """Call `make`, which fills the folder, unless a call for this folder has succeeded before, in
+    any process."""
+    ready = folder / "ready"
+    if ready.exists():
+        return
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with open(folder.with_suffix(".lock"), "w", encoding="utf-8") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # two processes may need it at the same time
+        if not ready.exists():
+            shutil.rmtree(folder, ignore_errors=True)
+            make()
+            ready.touch()
+
+
+def image_variables(image: Image, python: Path) -> dict[str, str]:
+    """The variables by which a process finds the programs and modules of its image."""
+    path = os.pathsep.join((str(python.parent), os.environ.get("PATH", os.defpath)))
+    return {"PATH": path, "PYTHONPATH": image.path}
 
 
 def _make(image: Image, target: Path, python: Path) -> None:

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Final
 
+from sandbox.services.processes import end_group
+
 # Standard input ends with the sandbox, however that ends: the shell then kills its process group.
 # SIGTERM goes to the command, which may need time; the exit code is the command's.
 _GUARD: Final = """
@@ -75,10 +77,7 @@ class Process:
 
     def kill(self) -> None:
         """End the process and its children at once."""
-        try:
-            os.killpg(self.pid, 9)
-        except (ProcessLookupError, PermissionError):
-            return
+        end_group(self.pid, force=True)
 
     def clean_up(self) -> None:
         """Remove the working directory of the ended process."""

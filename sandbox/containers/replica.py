@@ -1,19 +1,16 @@
 """One replica of a deployed model: its process is watched, and started again when it ends."""
 
 import logging
-import os
 import threading
 import time
 from pathlib import Path
 from typing import Final
 
-import psutil
-
 from sandbox.containers.container import Container, Probe
-from sandbox.containers.environments import EnvironmentFailed, interpreter
+from sandbox.containers.environments import EnvironmentFailed, image_variables, interpreter
 from sandbox.containers.probing import probe_succeeds
 from sandbox.containers.process import Process
-from sandbox.services.processes import free_port
+from sandbox.services.processes import free_port, listening_ports
 from sandbox.state import LOOPBACK
 
 _LOG: Final = logging.getLogger(__name__)
@@ -56,11 +53,6 @@ class Replica:
         """Whether the server receives traffic."""
         return self._healthy
 
-    @property
-    def pid(self) -> int | None:
-        """The process group of the server, None while it does not run."""
-        return self._process.pid if self._process else None
-
     def wait_until_healthy(self) -> None:
         """Wait for the first time that the server is healthy. Raises ContainerFailed if it ends
         before, or is not healthy within the container's deployment timeout."""
@@ -68,11 +60,6 @@ class Replica:
             self._changed.wait_for(lambda: self._started or self._failure is not None)
         if self._failure is not None:
             raise ContainerFailed(self._failure)
-
-    def wait_until_back(self, seconds: float) -> bool:
-        """Whether the server is healthy, at the latest after `seconds`."""
-        with self._changed:
-            return self._changed.wait_for(lambda: self._healthy, seconds)
 
     def stop(self) -> None:
         """End the server once its requests are answered. Returns at once; `join` waits."""
@@ -82,11 +69,8 @@ class Replica:
             self._process.terminate()
 
     def join(self) -> None:
-        """Wait until the server has ended, and kill it when that takes too long."""
-        self._thread.join(_DRAIN_SECONDS)
-        if self._thread.is_alive() and self._process is not None:
-            self._process.kill()
-            self._thread.join()
+        """Wait until the server has ended; its thread kills it when that takes too long."""
+        self._thread.join(_DRAIN_SECONDS + _KILL_SECONDS)
 
     def kill(self) -> None:
         """End the server at once."""
@@ -106,7 +90,7 @@ class Replica:
         try:
             python = interpreter(self._container.image)
         except EnvironmentFailed as error:
-            self._fail(f"{error}")
+            self._fail(str(error))
             return
         while not self._stopping.is_set():
             began = time.monotonic()
@@ -190,7 +174,7 @@ class Replica:
 
     def _listens(self, process: Process) -> bool:
         """Whether the process itself has the port: another one could have taken it before."""
-        return self.port in _ports(process.pid)
+        return self.port in listening_ports(process.pid)
 
     def _lost_port(self, process: Process) -> bool:
         """Whether the process ended because another one took its port first: it is then started
@@ -203,22 +187,19 @@ class Replica:
         said = f"; its last output: {output}" if output else ""
         if code is not None:
             return f"it ended with the status {code}{said}"
-        others = _ports(process.pid) - {self.port}
-        if others and self.port not in _ports(process.pid):
+        ports = listening_ports(process.pid)
+        if ports and self.port not in ports:
             return (
-                f"it listens on port {min(others)} instead of AIP_HTTP_PORT ({self.port} here, "
+                f"it listens on port {min(ports)} instead of AIP_HTTP_PORT ({self.port} here, "
                 f"{self._natural_port} on Vertex AI){said}"
             )
         return f"it was not healthy at {self._container.startup.path or 'its port'} in time{said}"
 
     def _environment(self, python: Path) -> dict[str, str]:
-        image = self._container.image
-        path = os.pathsep.join((str(python.parent), os.environ.get("PATH", os.defpath)))
         return {
-            "PATH": path,
             "LANG": "C.UTF-8",
             "PYTHONUNBUFFERED": "1",
-            **({"PYTHONPATH": image.path} if image.path else {}),
+            **image_variables(self._container.image, python),
             **self._container.variables(self.port),
         }
 
@@ -232,17 +213,3 @@ class Replica:
         with self._changed:
             self._failure = reason
             self._changed.notify_all()
-
-
-def _ports(group: int) -> set[int]:
-    """The ports on which the processes of a group listen."""
-    try:
-        leader = psutil.Process(group)
-        return {
-            connection.laddr.port
-            for member in (leader, *leader.children(recursive=True))
-            for connection in member.net_connections("inet")
-            if connection.status == psutil.CONN_LISTEN
-        }
-    except psutil.Error:
-        return set()

@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import signal
 import socket
 import subprocess
 import time
@@ -113,22 +114,31 @@ def is_healthy(running: Running, health: Sequence[str], port: int | None) -> boo
     return (
         alive(running)
         and all(_probe(url) for url in health)
-        and (port is None or _listens(running, port))
+        # Another process that took the port first would pass the health probe as well.
+        and (port is None or port in listening_ports(running.pid))
     )
 
 
-def _listens(running: Running, port: int) -> bool:
-    """Whether the process or a child listens on `port`: another process that took the port first
-    would pass the health probe as well."""
+def listening_ports(pid: int) -> set[int]:
+    """The ports on which the process and its children listen; empty if it has ended."""
     try:
-        process = psutil.Process(running.pid)
-        return any(
-            connection.laddr.port == port and connection.status == psutil.CONN_LISTEN
+        process = psutil.Process(pid)
+        return {
+            connection.laddr.port
             for member in (process, *process.children(recursive=True))
             for connection in member.net_connections("inet")
-        )
+            if connection.status == psutil.CONN_LISTEN
+        }
     except psutil.NoSuchProcess:
-        return False
+        return set()
+
+
+def end_group(pid: int, force: bool = False) -> None:
+    """Terminate or kill the process group of `pid`, unless it has ended."""
+    try:
+        os.killpg(pid, signal.SIGKILL if force else signal.SIGTERM)
+    except (ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
+        return
 
 
 def _probe(url: str) -> bool:

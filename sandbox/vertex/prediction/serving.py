@@ -78,7 +78,7 @@ class Serving:
         """Start the containers of a DeployedModel, and wait until they are healthy.
 
         Raises FailedPrecondition for an unknown image, and for a container that does not become
-        healthy. The caller passes the result to `add` or `discard`.
+        healthy. The caller passes the result to `add`, or kills it.
         """
         spec = model.container_spec
         try:

@@ -12,8 +12,8 @@ from typing import Any, TypeAlias
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
-from sandbox.containers.catalog import Catalog, UnknownImage, is_plain_python
-from sandbox.containers.environments import EnvironmentFailed
+from sandbox.containers.catalog import Catalog, Image, UnknownImage, is_plain_python
+from sandbox.containers.environments import EnvironmentFailed, image_variables
 from sandbox.vertex.pipelines.execution import component_main
 from sandbox.vertex.pipelines.execution.environment import interpreter_for
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
@@ -116,7 +116,9 @@ class ComponentRunner:
         self, event: TaskEvent, component: ir.ComponentSpec, container: Container, inputs: Inputs
     ) -> Outcome:
         lightweight = command.read(container.command, container.args)
-        python = interpreter_for(lightweight, container.image, self._catalog, self._environments)
+        plain = is_plain_python(container.image)
+        image = None if plain else self._catalog.find(container.image)
+        python = interpreter_for(lightweight, image, self._environments)
         label = event.unique_name
         for artifacts in artifacts_of(inputs).values():
             for artifact in artifacts:
@@ -145,9 +147,9 @@ class ComponentRunner:
             # In the process group of the runner, which is ended as a whole.
             arguments = [str(self._mount.folder), "ephemeral_component.py", "executor_input.json"]
             process = self._start(
-                [python, component_main.__file__, *arguments, lightweight.function],
+                [str(python), component_main.__file__, *arguments, lightweight.function],
                 cwd=work,
-                env=self._environment(container, python),
+                env=self._environment(container, image, python),
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -167,17 +169,16 @@ class ComponentRunner:
             return Outcome("FAILED", error=Problem(9, message))
         return Outcome("SUCCEEDED", read_outputs(component, outputs))
 
-    def _environment(self, container: Container, python: str) -> dict[str, str]:
-        found = {
+    def _environment(
+        self, container: Container, image: Image | None, python: Path
+    ) -> dict[str, str]:
+        return {
             **os.environ,
             "PYTHONUNBUFFERED": "1",
             "VERTEX_AI_PIPELINES_RUN_LABELS": json.dumps(self._job.labels),
+            **(image_variables(image, python) if image else {}),
+            **{variable.name: variable.value for variable in container.env},
         }
-        if not is_plain_python(container.image):
-            image = self._catalog.find(container.image)
-            found |= {"PATH": f"{Path(python).parent}:{found.get('PATH', os.defpath)}"}
-            found |= {"PYTHONPATH": image.path, **image.environment}
-        return found | {variable.name: variable.value for variable in container.env}
 
 
 def _file_name(label: str) -> str:

@@ -5,10 +5,8 @@ sandbox's own environment takes its place if it has them. Otherwise, and in othe
 packages are installed into a separate environment, created once.
 """
 
-import fcntl
 import hashlib
 import importlib.util
-import shutil
 import subprocess
 import sys
 import sysconfig
@@ -19,36 +17,30 @@ from pathlib import Path
 
 from packaging.requirements import InvalidRequirement, Requirement
 
-from sandbox.containers.catalog import Catalog, is_plain_python
-from sandbox.containers.environments import EnvironmentFailed, interpreter
+from sandbox.containers.catalog import Image
+from sandbox.containers.environments import EnvironmentFailed, interpreter, make_once
 from sandbox.vertex.pipelines.spec.command import Lightweight
 
 
-def interpreter_for(component: Lightweight, image: str, catalog: Catalog, home: Path) -> str:
-    """The path of the interpreter for a component of that image; creating it may take long.
+def interpreter_for(component: Lightweight, image: Image | None, home: Path) -> Path:
+    """The interpreter for a component of that image, None for a plain Python image; creating it may
+    take long.
 
     `home` has the environments, one for each image and set of requirements. Raises
-    EnvironmentFailed, and UnknownImage for an image that is not in the catalog.
+    EnvironmentFailed.
     """
-    if is_plain_python(image):
-        base, packages = sys.executable, Path(sysconfig.get_path("purelib"))
+    if image is None:
+        base, packages = Path(sys.executable), Path(sysconfig.get_path("purelib"))
     else:
-        base = str(interpreter(catalog.find(image)))
-        packages = next(Path(base).parents[1].glob("lib/python*/site-packages"))
+        base = interpreter(image)
+        packages = next(base.parents[1].glob("lib/python*/site-packages"))
     needed = missing(component.requirements, packages)
     if not needed:
         return base
     parts = (str(packages), *component.requirements, *component.pip_options)
     folder = home / hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    home.mkdir(parents=True, exist_ok=True)
-    with open(folder.with_suffix(".lock"), "w", encoding="utf-8") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # two jobs may need it at the same time
-        python = folder / "bin" / "python"
-        if not (folder / "ready").exists():
-            shutil.rmtree(folder, ignore_errors=True)
-            _create(folder, base, packages, component, needed)
-            (folder / "ready").touch()
-    return str(python)
+    make_once(folder, lambda: _create(folder, base, packages, component, needed))
+    return folder / "bin" / "python"
 
 
 def missing(requirements: Iterable[str], packages: Path) -> list[str]:
@@ -83,16 +75,16 @@ def _satisfied(text: str, packages: Path, parents: frozenset[str]) -> bool:
 
 
 def _create(
-    folder: Path, base: str, packages: Path, component: Lightweight, needed: list[str]
+    folder: Path, base: Path, packages: Path, component: Lightweight, needed: list[str]
 ) -> None:
     # The pip of this environment, if any, can install into the new one: ensurepip takes 3 s.
     own = importlib.util.find_spec("pip") is not None
     python = folder / "bin" / "python"
-    if base == sys.executable:
+    if base == Path(sys.executable):
         venv.create(folder, with_pip=not own)
     else:
         without = ["--without-pip"] if own else []
-        subprocess.run([base, "-m", "venv", *without, str(folder)], check=True)
+        subprocess.run([str(base), "-m", "venv", *without, str(folder)], check=True)
     pip = [sys.executable, "-m", "pip", "--python", str(python)]
     if not own:
         pip = [str(python), "-m", "pip"]

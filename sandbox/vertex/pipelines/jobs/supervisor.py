@@ -3,7 +3,6 @@
 import json
 import logging
 import os
-import signal
 import subprocess
 import sys
 import threading
@@ -15,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from sandbox.services.processes import started_at
+from sandbox.services.processes import end_group, started_at
 from sandbox.vertex.pipelines.jobs.slots import Slots
 from sandbox.vertex.pipelines.protocol.events import (
     SLOT,
@@ -85,7 +84,7 @@ class Supervisor:
         with self._lock:
             process = self._running.get(name)
             if process is not None:
-                _end_group(process.pid)
+                end_group(process.pid)
                 timer = threading.Timer(_GRACE, self._force, (name, process))
                 timer.daemon = True
                 timer.start()
@@ -179,7 +178,7 @@ class Supervisor:
             os.waitid(os.P_PID, process.pid, os.WEXITED | os.WNOWAIT)
         with self._lock:
             del self._running[name]
-            _end_group(process.pid, force=True)
+            end_group(process.pid, force=True)
         code = process.wait()
         answers.close()
         process.stdout.close()
@@ -188,7 +187,7 @@ class Supervisor:
     def _force(self, name: str, process: subprocess.Popen[str]) -> None:
         with self._lock:
             if self._running.get(name) is process:
-                _end_group(process.pid, force=True)
+                end_group(process.pid, force=True)
 
 
 class _Answers:
@@ -217,12 +216,4 @@ def end_leftover(folder: Path) -> None:
     except (FileNotFoundError, ValueError):
         return
     if record["started_at"] and started_at(record["pid"]) == record["started_at"]:
-        _end_group(record["pid"], force=True)
-
-
-def _end_group(pid: int, force: bool = False) -> None:
-    """Terminate or kill the process group of `pid`, unless it has ended."""
-    try:
-        os.killpg(pid, signal.SIGKILL if force else signal.SIGTERM)
-    except (ProcessLookupError, PermissionError):  # macOS raises the latter for a group of zombies
-        return
+        end_group(record["pid"], force=True)
