@@ -66,7 +66,7 @@ class InMemoryVertex:
 
 
 class NoContainers(Serving):
-    """Deploys models whose containers are healthy at once; nobody asks them for predictions."""
+    """Deploys models whose containers are healthy at once; no test requests predictions of them."""
 
     def start(self, *_: object) -> Any:
         return Anything()

@@ -5,8 +5,7 @@ import json
 import socket
 import subprocess
 import sys
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -28,6 +27,7 @@ from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
 from tests.sandbox.vertex.pipelines import samples
+from tests.waiting import until
 
 PARENT = "projects/123456789/locations/us-central1"
 BUCKET = "pipelines-test"
@@ -36,15 +36,6 @@ _FINAL = {
     types.PipelineState.PIPELINE_STATE_FAILED,
     types.PipelineState.PIPELINE_STATE_CANCELLED,
 }
-
-
-def until(done: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """The first true value that `done` returns; fails after `seconds`."""
-    deadline = time.monotonic() + seconds
-    while not (found := done()):
-        assert time.monotonic() < deadline, f"still waiting for {what} after {seconds} seconds"
-        time.sleep(0.02)
-    return found
 
 
 @dataclass

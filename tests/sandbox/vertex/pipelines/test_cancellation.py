@@ -23,8 +23,8 @@ from tests.sandbox.vertex.pipelines.conftest import (
     context,
     pid_in,
     task,
-    until,
 )
+from tests.waiting import until
 
 State = types.PipelineState
 

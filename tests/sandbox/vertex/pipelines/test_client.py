@@ -17,7 +17,8 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.app import create_app
 from tests.sandbox.vertex.pipelines import samples
-from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, pid_in, task, until
+from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, pid_in, task
+from tests.waiting import until
 
 State = types.PipelineState
 Task = types.PipelineTaskDetail.State

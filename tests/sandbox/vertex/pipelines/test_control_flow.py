@@ -8,7 +8,8 @@ import pytest
 from google.cloud.aiplatform_v1 import types
 
 from tests.sandbox.vertex.pipelines import flows, samples
-from tests.sandbox.vertex.pipelines.conftest import Bench, alive, pid_in, task, until
+from tests.sandbox.vertex.pipelines.conftest import Bench, alive, pid_in, task
+from tests.waiting import until
 
 Task = types.PipelineTaskDetail.State
 State = types.PipelineState

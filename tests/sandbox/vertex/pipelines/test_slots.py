@@ -10,7 +10,8 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.pipelines.jobs.slots import Slots
 from tests.sandbox.vertex.pipelines import flows, samples
-from tests.sandbox.vertex.pipelines.conftest import Bench, pid_in, task, until
+from tests.sandbox.vertex.pipelines.conftest import Bench, pid_in, task
+from tests.waiting import until
 
 Task = types.PipelineTaskDetail.State
 State = types.PipelineState

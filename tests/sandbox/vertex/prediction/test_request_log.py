@@ -3,8 +3,7 @@
 import json
 import logging
 import socket
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -20,6 +19,7 @@ from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.tables import Tables
 from tests.conftest import run_sandbox
 from tests.sandbox.conftest import CONSTANT, MACHINE, PROJECT, Storage, Vertex
+from tests.waiting import until
 
 ROW = [86.6, 91.4, 50]
 NOW = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -31,16 +31,6 @@ def config(uri: str = "", rate: float = 1, enabled: bool = True) -> dict[str, An
         "sampling_rate": rate,
         "bigquery_destination": {"output_uri": uri},
     }
-
-
-def until(condition: Callable[[], Any]) -> Any:
-    """The first true value of `condition`; fails after some seconds."""
-    for _ in range(400):
-        answer = condition()
-        if answer:
-            return answer
-        time.sleep(0.02)
-    raise AssertionError("it did not come to be")
 
 
 @pytest.fixture
@@ -115,7 +105,7 @@ def rows(bq: bigquery.Client, table: str, count: int = 1) -> list[dict[str, Any]
             return []  # The emulator raises the latter for a missing dataset.
         return found if len(found) >= count else []
 
-    return until(read)
+    return until(read, "the logged rows")
 
 
 def test_a_prediction_is_logged_as_a_row(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
@@ -233,7 +223,7 @@ def test_logging_enabled_by_the_sdk(logged: Vertex, bucket: Any, bq: bigquery.Cl
         request_response_logging_sampling_rate=1.0,
         sync=False,
     )
-    until(lambda: logged.clock.advance(60) or endpoint._resource_is_available)
+    until(lambda: logged.clock.advance(60) or endpoint._resource_is_available, "the endpoint")
     model = logged.upload(bucket.put_constant(1)).model
     logged.finish(logged.deploy(endpoint.resource_name, model, {"0": 100}, id="1"))
     answer = endpoint.predict([ROW])
@@ -250,7 +240,7 @@ def test_a_table_that_cannot_be_written_is_reported_once(
     )
     with caplog.at_level(logging.WARNING, "sandbox.vertex.prediction.request_log"):
         predict(logged, endpoint)
-        until(lambda: caplog.records)
+        until(lambda: caplog.records, "a warning")
         for _ in range(20):
             predict(logged, endpoint)
         assert len(caplog.records) == 1
@@ -261,7 +251,7 @@ def test_a_table_that_cannot_be_written_is_reported_once(
             predict(logged, endpoint)
             return len(caplog.records) > 1
 
-        until(has_recovered)
+        until(has_recovered, "the recovery")
         assert "again" in caplog.records[1].getMessage()
         lost = caplog.records[1].args[1]  # type: ignore[index]
         assert isinstance(lost, int)

@@ -3,7 +3,6 @@
 import json
 import random
 import threading
-import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -24,7 +23,9 @@ from sklearn.linear_model import LinearRegression
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
 from tests.sandbox.conftest import CONSTANT, SKLEARN, Vertex
+from tests.sandbox.vertex.prediction.model_servers import behaviour
 from tests.titleholder.reconciler.in_memory_vertex import Anything
+from tests.waiting import until
 
 ROW = [86.6, 91.4, 50]
 CLIENTS = 3
@@ -187,17 +188,13 @@ class Gate:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
 
-    def spec(self, behaviour: str) -> dict[str, Any]:
+    def spec(self, name: str) -> dict[str, Any]:
         """Fields of a container that waits at this gate."""
-        env = {"BEHAVIOUR": behaviour, "GATE": str(self.folder)}
-        return {"env": [{"name": name, "value": value} for name, value in env.items()]}
+        return behaviour(name, GATE=str(self.folder))
 
     def wait(self) -> None:
         """Wait until the server has reached the gate."""
-        end = time.monotonic() + SECONDS
-        while not (self.folder / "reached").exists():
-            assert time.monotonic() < end, "the server does not reach the gate"
-            time.sleep(0.01)
+        until((self.folder / "reached").exists, "the server to reach the gate")
 
     def open(self) -> None:
         (self.folder / "opened").touch()

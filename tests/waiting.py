@@ -1,0 +1,14 @@
+"""Waits for what other processes and threads do."""
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+
+def until(done: Callable[[], Any], what: str, seconds: float = 30) -> Any:
+    """The first true value that `done` returns; fails after `seconds`."""
+    deadline = time.monotonic() + seconds
+    while not (found := done()):
+        assert time.monotonic() < deadline, f"still waiting for {what} after {seconds} seconds"
+        time.sleep(0.02)
+    return found
