@@ -149,9 +149,12 @@ def test_a_file_that_was_added_to_an_artifact_is_never_imported(
 
 
 def test_an_image_without_the_model_server_is_named_in_the_error() -> None:
-    call = f"load_artifact('challenger', 'gs://b/m', {'0' * 64!r}, 'gs://b', '.')"
-    found = subprocess.run(
-        [sys.executable, "-c", f"from pipeline.duel_steps.artifact import load_artifact; {call}"],
+    program = (
+        "from pipeline.duel_steps.artifact import load_artifact; "
+        f"load_artifact('challenger', 'gs://b/m', {'0' * 64!r}, 'gs://b', '.')"
+    )
+    found = subprocess.run(  # -S: without the installed packages, of which model_server is one
+        [sys.executable, "-S", "-c", program],
         env={**os.environ, "PYTHONPATH": str(REPOSITORY)},
         capture_output=True,
         text=True,
