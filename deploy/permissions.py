@@ -41,8 +41,11 @@ ROLES = {
         "account that builds images (deployer)",
         "`roles/iam.serviceAccountUser`",
     ),
-    "templates": Role(
-        "worker", "the bucket of a `gs://` template, if any", "`roles/storage.objectViewer`"
+    "objects": Role(
+        "worker",
+        "the bucket of a `gs://` template, if any; the pipelines' bucket, for a model with "
+        "`invokeRoutePrefix`",
+        "`roles/storage.objectViewer`",
     ),
     "pipeline": Role("pipeline", "the project", "`roles/bigquery.readSessionUser`"),
     "artifacts": Role("pipeline", "the pipelines' bucket", "`roles/storage.objectUser`"),
@@ -144,7 +147,9 @@ CALLS = (
     # Only while the dataset does not exist; docs/how-to/composer.md creates it beforehand.
     Call("plugins", _BIGQUERY, "create_dataset", {}),
     Call("plugins", _BIGQUERY, "create_table", {"events": ("bigquery.tables.create",)}),
-    Call("plugins", "storage.Blob", "download_as_bytes", {"templates": ("storage.objects.get",)}),
+    Call("plugins", "storage.Blob", "download_as_bytes", {"objects": ("storage.objects.get",)}),
+    # Over HTTP: Google's client has no method for it.
+    Call("Vertex AI", "", "`deployedModels/*/invoke`", _vertex("endpoints.predict")),
     Call(
         "pipeline",
         _READ,

@@ -9,7 +9,7 @@ from typing import Any
 
 from titleholder.config.types import full_name
 from titleholder.errors import EnvironmentConfigError
-from titleholder.gcp.loopback import STORAGE, credentials_for
+from titleholder.gcp.storage import read_object
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
@@ -104,11 +104,9 @@ class Environment:
 
     def _download(self, uri: str) -> bytes:
         from google.api_core.exceptions import GoogleAPIError
-        from google.cloud.storage import Blob, Client
 
-        client = Client(project=self.project, credentials=credentials_for(STORAGE, self))
         try:
-            return bytes(Blob.from_uri(uri, client=client).download_as_bytes())
+            return read_object(self, uri)
         except GoogleAPIError as error:
             raise EnvironmentConfigError(
                 f"no compiled pipeline at {uri} ({error}); upload it"

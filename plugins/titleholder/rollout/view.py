@@ -38,7 +38,7 @@ class Version:
     `uri` is the artifact's folder, `digest` that folder's SHA-256 in hexadecimal, `image` the URI
     of the serving container's image, `data_interval_end` the end of the interval it was trained on,
     `fingerprint` the digest of its training data, template and parameters; "" or None if the
-    version has no such label.
+    version has no such label. `invokable` is True if its container has an `invokeRoutePrefix`.
     """
 
     number: str
@@ -48,6 +48,7 @@ class Version:
     data_interval_end: datetime | None = None
     fingerprint: str = ""
     image: str = ""
+    invokable: bool = False
 
     @property
     def deployed_model_ids(self) -> tuple[str, ...]:

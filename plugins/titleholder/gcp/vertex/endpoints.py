@@ -18,6 +18,7 @@ from titleholder.gcp.vertex.clients import (
     read_options,
     write_options,
 )
+from titleholder.gcp.vertex.examples import check_new_traffic
 from titleholder.gcp.vertex.messages import (
     REPLICAS_MASK,
     dedicated_resources,
@@ -130,6 +131,9 @@ class Endpoints:
     def apply(self, step: Step, view: View, event: str = "") -> str:
         """Apply one step; returns the name of its long-running operation, "" when it is done.
 
+        A model is asked for its recorded predictions before its first traffic, where Vertex AI
+        allows that (see `check_new_traffic`).
+
         `event` is the id of the event of a traffic update, for the endpoint's labels. Raises
         StaleView when the endpoint changed, is being changed or did not answer,
         ManualActionRequired when Vertex AI refuses the step, RetryableError without quota.
@@ -227,6 +231,7 @@ class Endpoints:
                     **write_options(),
                 )
             case SetTraffic(split):
+                check_new_traffic(self.environment, view, split)
                 self._endpoints.update_endpoint(
                     endpoint=v1.Endpoint(
                         name=view.endpoint,
@@ -303,6 +308,7 @@ class Endpoints:
                 data_interval_end=parse_label_time(version.labels.get(Label.DATA_INTERVAL_END, "")),
                 fingerprint=fingerprint_from_labels(version.labels),
                 image=version.container_spec.image_uri,
+                invokable=bool(version.container_spec.invoke_route_prefix),
             )
             for version in versions
         )
