@@ -1,5 +1,6 @@
 """The high-level SDK, with the sandbox as its API endpoint."""
 
+import json
 from typing import Any
 
 import pytest
@@ -49,6 +50,25 @@ def deploy_challenger(display_name: str, model: aiplatform.Model) -> aiplatform.
         traffic_percentage=10,
     )
     return endpoint
+
+
+class Redirected(requests.adapters.HTTPAdapter):
+    """Sends every request to `base`: for these predictions the SDK builds https:// addresses."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__()
+        self._base = base
+
+    def send(self, request: requests.PreparedRequest, *rest: Any, **more: Any) -> Any:
+        assert request.url is not None
+        request.url = f"{self._base}/{request.url.split('/', 3)[3]}"
+        return super().send(request, *rest, **more)
+
+
+def redirect(endpoint: aiplatform.Endpoint, base: str) -> None:
+    """Give the SDK's object a session that finds the sandbox."""
+    endpoint.authorized_session = requests.Session()
+    endpoint.authorized_session.mount("https://", Redirected(base))
 
 
 def test_the_original_deploy_step(cloud: Cloud) -> None:
@@ -134,6 +154,20 @@ def test_a_dedicated_endpoint_with_autoscaling(cloud: Cloud) -> None:
         "accelerator/duty_cycle": 80,
         "request_count": 900,
     }
+    redirect(endpoint, f"http://{endpoint.dedicated_endpoint_dns}")
+    answer = endpoint.predict([ROW], use_dedicated_endpoint=True)
+    assert (answer.predictions, answer.deployed_model_id) == ([[5.0, 5.0]], deployed.id)
+    body = json.dumps({"instances": [ROW]}).encode()
+    kind = {"Content-Type": "application/json"}
+    raw = endpoint.raw_predict(body, kind, use_dedicated_endpoint=True)
+    assert raw.json() == {"predictions": [[5.0, 5.0]]}
+    invoked = {"serving_container_invoke_route_prefix": "/*"}
+    endpoint.deploy(register(cloud, 6, "invoked", **invoked), traffic_percentage=0)
+    (other,) = (one for one in endpoint.list_models() if one.id != deployed.id)
+    one = endpoint.invoke("/any", body, kind, deployed_model_id=other.id)
+    assert one.json() == {"predictions": [[6.0, 6.0]]}
+    # The other one has traffic, and no such route.
+    assert endpoint.invoke("/any", body, kind).status_code == 400
     endpoint.delete(force=True)
 
 
@@ -233,14 +267,7 @@ def test_a_model_with_every_container_field(cloud: Cloud) -> None:
     )
     assert endpoint.predict([[1.0, 2.0, 3.0]]).predictions == [[3.0, 3.0]]
 
-    # The SDK builds an https:// address of its own for raw prediction.
-    class ToSandbox(requests.adapters.HTTPAdapter):
-        def send(self, request: requests.PreparedRequest, *rest: Any, **more: Any) -> Any:
-            request.url = cloud.url + "/" + request.url.split("/", 3)[3]
-            return super().send(request, *rest, **more)
-
-    endpoint.authorized_session = requests.Session()
-    endpoint.authorized_session.mount("https://", ToSandbox())
+    redirect(endpoint, cloud.url)
     body = b'{"instances": [[1, 2, 3], [4, 5, 6]]}'
     raw = endpoint.raw_predict(body, {"Content-Type": "application/json"})
     assert raw.json() == {"predictions": [[3.0, 3.0]] * 2}
