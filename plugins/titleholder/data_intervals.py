@@ -1,5 +1,6 @@
 """Data intervals: half-open spans of time, and the last complete one of a cron schedule."""
 
+import itertools
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -36,8 +37,21 @@ def last_complete(cron: str, at: datetime) -> Interval:
 
 def period_at(cron: str, at: datetime) -> timedelta:
     """The time between the last fire time of `cron` at or before `at` and the next one."""
+    start = last_complete(cron, at).end
+    return next_fire(cron, start) - start
+
+
+def next_fire(cron: str, at: datetime) -> datetime:
+    """The first fire time of `cron` after `at`, in UTC."""
     from croniter import croniter
 
-    start = last_complete(cron, at).end
-    end: datetime = croniter(cron, start).get_next(datetime)
-    return end - start
+    found: datetime = croniter(cron, at.astimezone(UTC)).get_next(datetime)
+    return found
+
+
+def fires_between(cron: str, start: datetime, end: datetime) -> list[datetime]:
+    """The fire times of `cron` after `start` and until `end`, in UTC."""
+    from croniter import croniter
+
+    later = croniter(cron, start.astimezone(UTC)).all_next(datetime)
+    return list(itertools.takewhile(lambda fire: fire <= end, later))

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from titleholder.analysis.confidence_sequence import radius, rho_squared
+from titleholder.analysis.sequential.confidence_sequence import radius, rho_squared
 
 DAYS = 28
 # The defaults of the rules.

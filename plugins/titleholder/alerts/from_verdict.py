@@ -42,7 +42,8 @@ def alert_for_verdict(
     last = earlier[-1] if earlier else None
     verdict, decision = evaluation.verdict, evaluation.decision
     begun = datetime.fromisoformat(evaluation.record["since"])
-    long = begun + _LONG * duel.max_duration
+    end = begun + duel.max_duration if duel.max_duration is not None else None
+    long = begun + _LONG * (end - begun) if end is not None else None
     percentage = evaluation.record["traffic_percentage"]
     by_hand = f"trigger {config.model}__rollout with the intent promote or rollback"
     steps = config.rollout.traffic_steps
@@ -61,8 +62,12 @@ def alert_for_verdict(
             AlertKind.PROMOTION_ON_HOLD,
             f"Time alone will not change it: correct what the sentence names, or {by_hand}.",
         )
-    elif verdict.outcome is Outcome.HOLD and now >= long and (last is None or last.time < long):
-        end = begun + duel.max_duration
+    elif (
+        verdict.outcome is Outcome.HOLD
+        and long
+        and now >= long
+        and (last is None or last.time < long)
+    ):
         then = "a person has to decide" if duel.on_timeout == "manual" else "it is rolled back"
         kind, next_step = (
             AlertKind.PROMOTION_ON_HOLD,

@@ -13,6 +13,8 @@ from titleholder.config.duel import Duel, format_days, format_loss
 
 # The largest part of the sum of squares that one row may have.
 MAX_ROW_WEIGHT = 0.1
+# Of a two-sided 95 % interval for one look.
+_Z = NormalDist().inv_cdf(0.975)
 # The tolerated difference between clocks.
 SKEW = timedelta(minutes=5)
 
@@ -22,30 +24,35 @@ Issues = dict[EvidenceIssue, str]
 def check_evidence(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Issues:
     """The issues, most severe first, each with its reason. Total."""
     found = [
-        *_subject(evidence, rules, context),
+        *_subject(evidence, context),
         *_times(evidence, rules, context),
         *_counts(evidence, rules),
-        *_differences(evidence, rules),
+        *_differences(evidence, rules, context),
     ]
     # The first reason of each issue.
     reasons = dict(reversed(found))
     return {issue: reasons[issue] for issue in EvidenceIssue if issue in reasons}
 
 
-def _subject(
-    evidence: Evidence, rules: Duel, context: EvaluationContext
-) -> Iterator[tuple[EvidenceIssue, str]]:
+def _subject(evidence: Evidence, context: EvaluationContext) -> Iterator[tuple[EvidenceIssue, str]]:
     subject = (evidence.champion, evidence.challenger)
     if subject != (context.champion, context.challenger):
         yield (
             EvidenceIssue.WRONG_SUBJECT,
             f"it is about {subject[0]} and {subject[1]}, not about these two models",
         )
-    if (evidence.loss, evidence.target) != (rules.loss, rules.target):
+    design = context.design
+    if (evidence.loss, evidence.target) != (design.loss, design.target):
         yield (
             EvidenceIssue.WRONG_SUBJECT,
             f"it is about the {format_loss(evidence.loss)} of {evidence.target}, not the "
-            f"{format_loss(rules.loss)} of {rules.target}",
+            f"{format_loss(design.loss)} of {design.target}",
+        )
+    if context.changes:
+        yield (
+            EvidenceIssue.DESIGN_CHANGED,
+            f"the model's file was changed after the first verdict on this challenger "
+            f"({context.changes}): restore it, or promote by hand",
         )
 
 
@@ -77,6 +84,12 @@ def _times(
             f"its newest row is of {newest:%Y-%m-%d %H:%M} UTC, and the challenger was evaluated "
             "on "
             f"rows until {evaluated:%Y-%m-%d %H:%M} UTC before",
+        )
+    elif context.earlier and evidence.n < context.earlier[-1].rows:
+        yield (
+            stale,
+            f"it has {evidence.n:.0f} rows, fewer than the {context.earlier[-1].rows:.0f} of an "
+            "earlier verdict",
         )
     elif newest is not None and now - newest > rules.max_evidence_age:
         yield (
@@ -122,7 +135,9 @@ def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, st
         yield EvidenceIssue.INSUFFICIENT_ROWS, f"{n:.0f} rows are fewer than {rules.min_rows}"
 
 
-def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
+def _differences(
+    evidence: Evidence, rules: Duel, context: EvaluationContext
+) -> Iterator[tuple[EvidenceIssue, str]]:
     n, mean, variance = evidence.n, evidence.mean, evidence.variance
     if not n >= 2:
         # Mean and variance of fewer than 2 rows are NULL or NaN, which is no error.
@@ -139,24 +154,25 @@ def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssu
     elif variance == 0:
         yield EvidenceIssue.ZERO_VARIANCE, f"all {n:.0f} rows differ by the same {mean:g}"
     else:
-        yield from _recent_regression(evidence, rules)
+        yield from _recent_regression(evidence, rules, context.design.margin)
         yield from _heavy_tail(evidence, rules)
 
 
-def _recent_regression(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
+def _recent_regression(
+    evidence: Evidence, rules: Duel, margin: float
+) -> Iterator[tuple[EvidenceIssue, str]]:
     """Whether the challenger is worse on the newest days, which the mean over all rows shows late.
-    Every trailing window is tested by an interval for one look: a test that can only hold a
+    Every trailing window is tested by a 95 % interval for one look: a test that can only hold a
     promotion does not raise the probability of a wrong one, however often it is repeated."""
     if not are_consistent(evidence.days, evidence.n):
         yield (
             EvidenceIssue.NO_DAILY_BREAKDOWN,
             f"its days are not those of its {evidence.n:.0f} rows",
         )
-    elif evidence.mean >= -rules.margin:  # otherwise the mean over all rows shows it
-        z = NormalDist().inv_cdf(1 - rules.alpha / 2)
+    elif evidence.mean >= -margin:  # otherwise the mean over all rows shows it
         for window in trailing_windows(evidence.days, rules.min_rows):
-            half = z * math.sqrt(window.variance / window.n)
-            if not window.mean + half >= -rules.margin:
+            half = _Z * math.sqrt(window.variance / window.n)
+            if not window.mean + half >= -margin:
                 yield (
                     EvidenceIssue.RECENT_REGRESSION,
                     f"the challenger is worse lately: {window.mean:.4g} ({window.mean - half:.4g} "

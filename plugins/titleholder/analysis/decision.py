@@ -1,11 +1,12 @@
 """The decision after a verdict: next traffic step, promotion or rollback. No I/O."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Container, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Literal
 
+from titleholder.analysis.sequential.design import Design, Look, parse_design
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.config.duel import format_days
 from titleholder.config.rollout import Rollout, TrafficStep
@@ -116,6 +117,24 @@ def analysis_count(events: Sequence[Event], challenger: str, job: str) -> int:
     """The number of duels by which this challenger was evaluated, including the one of `job`."""
     jobs = {event.evidence.get("job") for event in _evaluations(events, challenger)}
     return len(jobs | {job})
+
+
+def earlier_looks(
+    events: Sequence[Event], champion: Container[str], challenger: Container[str], job: str
+) -> tuple[Design | None, tuple[Look, ...]]:
+    """The design that the first verdict on this pair recorded, and the looks until now, without
+    those of `job`. Champion and challenger are all deployed model ids of their training runs."""
+    design, looks = None, {}
+    for event in events:
+        same = event.champion_after in champion and event.challenger_after in challenger
+        if event.action != Action.EVALUATED or not same or event.evidence.get("job") == job:
+            continue
+        design = design or parse_design(event.evidence.get("design"))
+        # Events written by other versions may have any content.
+        with suppress(KeyError, TypeError, ValueError):
+            found = event.evidence["verdict"]["look"]
+            looks[event.evidence["job"]] = Look(float(found["time"]), float(found["rows"]))
+    return design, tuple(looks.values())
 
 
 def _evaluations(events: Sequence[Event], challenger: str) -> Iterator[Event]:

@@ -10,6 +10,7 @@ from titleholder.analysis.decision import (
     Decision,
     analysis_count,
     decide,
+    earlier_looks,
     newest_row,
     unchanged_since,
 )
@@ -19,6 +20,7 @@ from titleholder.analysis.guardrails import GuardrailFindings, LiveObservations,
 from titleholder.analysis.limits import check_limits
 from titleholder.analysis.model_pair import ModelPair
 from titleholder.analysis.sample_ratio import check_sample_ratio
+from titleholder.analysis.sequential.design import design_changes, design_to_json, plan_design
 from titleholder.analysis.verdict import Verdict, verdict
 from titleholder.config.duel import Duel
 from titleholder.config.guardrails import Guardrails
@@ -55,7 +57,13 @@ def policy_of(config: ModelConfig) -> str:
 
 
 def evaluation_context(
-    pair: ModelPair, view: View, events: Sequence[Event], job: str, now: datetime
+    config: ModelConfig,
+    duel: Duel,
+    pair: ModelPair,
+    view: View,
+    events: Sequence[Event],
+    job: str,
+    now: datetime,
 ) -> EvaluationContext:
     """The context of an evaluation of `view`'s challenger at `now`, with the duel `job`.
 
@@ -63,20 +71,32 @@ def evaluation_context(
     had its traffic percentage, and how often and on which rows it was evaluated. Without them the
     endpoint's last change counts, which is no earlier; a time before the challenger's deployment
     does not count. So the time at this percentage is never overestimated.
+
+    The design is that of the first verdict on this pair, also under the other id of a training run.
     """
     challenger = pair.challenger.id
     own = events_of_endpoint(events, view.endpoint, view.created)
     since = unchanged_since(own, challenger, view.split.get(challenger, 0)) or view.updated or now
     deployed = view.deployed_model(challenger)
+    begins = since
     if deployed is not None and deployed.deployed_at is not None:
-        since = max(since, deployed.deployed_at)
+        begins = deployed.deployed_at
+        since = max(since, begins)
+    champions, challengers = (
+        {one.id, view.other_id(one.id) or one.id} for one in (pair.champion, pair.challenger)
+    )
+    recorded, earlier = earlier_looks(own, champions, challengers, job)
+    design = plan_design(config, duel, recorded.begins if recorded else begins)
     return EvaluationContext(
         pair.champion.id,
         challenger,
         since,
         now,
         analysis_count(own, challenger, job),
+        recorded or design,
         newest_row(own, challenger),
+        earlier,
+        design_changes(recorded, design) if recorded else "",
     )
 
 
@@ -107,6 +127,7 @@ def evaluate(
         },
         "traffic_percentage": percentage,
         "since": context.since.isoformat(),
+        "design": design_to_json(context.design),
         "rules": duel.model_dump(mode="json"),
         "duel": dict(measured.evidence),
     }

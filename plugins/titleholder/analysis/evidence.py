@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from titleholder.analysis.sequential.design import Design, Look
 from titleholder.analysis.trailing_windows import DifferenceStats
 
 
@@ -54,6 +55,9 @@ class EvaluationContext:
     traffic percentage. `analysis_count` counts the evaluations of this challenger, including this
     one; `newest_evaluated` is the time of the newest row of the earlier ones, if any. All times
     are aware.
+
+    The `design` is that of the first evaluation of this pair, `earlier` are the looks before this
+    one, and `changes` is what the model's file has changed of the design since, "" for nothing.
     """
 
     champion: str
@@ -61,7 +65,10 @@ class EvaluationContext:
     since: datetime
     now: datetime
     analysis_count: int
+    design: Design
     newest_evaluated: datetime | None = None
+    earlier: tuple[Look, ...] = ()
+    changes: str = ""
 
     @property
     def time_at_percentage(self) -> timedelta:

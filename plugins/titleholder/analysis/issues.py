@@ -61,6 +61,12 @@ class EvidenceIssue(Enum):
         "it is older than `max_evidence_age`, than the traffic percentage, or than the evidence of "
         "an earlier verdict",
     )
+    # The recorded design still applies; a promotion by rules that were chosen after the first look
+    # is a person's.
+    DESIGN_CHANGED = (
+        *("design_changed", False, True, True),
+        "the model's file has changed the rules since the first verdict",
+    )
     # If it lasts, the mean over all rows will show it.
     RECENT_REGRESSION = (
         *("recent_regression", True, True, True),

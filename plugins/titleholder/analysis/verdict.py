@@ -3,9 +3,9 @@
 from dataclasses import dataclass
 
 from titleholder.analysis.checks import Issues, check_evidence
-from titleholder.analysis.confidence_sequence import interval
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue
+from titleholder.analysis.sequential.design import Interval, Look, adjusted_estimate, interval_at
 from titleholder.config.duel import Duel, format_days, format_loss
 from titleholder.labels import DescribedEnum
 
@@ -28,7 +28,9 @@ class Verdict:
 
     `issue` is the most severe EvidenceIssue or GuardrailIssue, "" without one. `estimate` is the
     mean difference, champion's loss minus challenger's, in the loss's unit; `low` and `high` are
-    the ends of its interval, None without one. `analysis_count` counts the looks.
+    the ends of its repeated confidence interval, None without one. `adjusted` is the estimate
+    without the bias of stopping at a boundary, None while none is crossed. `look` is what later
+    looks need to know of this one, None without an interval. `analysis_count` counts the verdicts.
     """
 
     outcome: Outcome
@@ -41,29 +43,36 @@ class Verdict:
     margin: float
     coverage: float
     analysis_count: int
+    adjusted: float | None = None
+    look: Look | None = None
 
 
 def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verdict:
     """The verdict at this look, valid after any number of looks. Pure and total.
 
-    In this order: a clear rollback, unless an issue forbids it; `max_duration`; the issues of the
-    evidence; promotion; hold.
+    In this order: a clear rollback, unless an issue forbids it; futility; `max_duration`; the
+    issues of the evidence; promotion; hold.
     """
     issues = check_evidence(evidence, rules, context)
-    ends = _interval(evidence, rules, issues)
-    outcome, reason = _decide(evidence, rules, context, issues, ends)
-    low, high = ends or (None, None)
+    design, look = context.design, None
+    found = None
+    if not _NO_INTERVAL & issues.keys():
+        look = Look(design.time(context.now), evidence.n)
+        found = interval_at(design, context.earlier, look, evidence.mean, evidence.variance)
+    outcome, reason = _decide(evidence, rules, context, issues, found)
     return Verdict(
         outcome,
         reason,
         next((issue.word for issue in issues), ""),
         evidence.n,
         evidence.mean,
-        low,
-        high,
-        rules.margin,
+        found.low if found else None,
+        found.high if found else None,
+        design.margin,
         evidence.coverage,
         context.analysis_count,
+        _adjusted(evidence, context, found, look),
+        look,
     )
 
 
@@ -72,7 +81,7 @@ def timeout_outcome(
 ) -> tuple[Outcome, str] | None:
     """Outcome and reason for a challenger without a decision after `max_duration`; None before.
     `objection` is the reason against its promotion."""
-    if context.time_at_percentage < rules.max_duration:
+    if rules.max_duration is None or context.time_at_percentage < rules.max_duration:
         return None
     reason = f"nothing was decided in {format_days(rules.max_duration)}{objection}"
     if rules.on_timeout == "rollback":
@@ -89,6 +98,7 @@ _UNKNOWN_FAILURES = {
 }
 # With these there is no interval.
 _NO_INTERVAL = {
+    EvidenceIssue.CLOCK_SKEW,
     EvidenceIssue.WRONG_SUBJECT,
     EvidenceIssue.INVALID_COUNTS,
     EvidenceIssue.NO_ROWS,
@@ -98,11 +108,19 @@ _NO_INTERVAL = {
 }
 
 
-def _interval(evidence: Evidence, rules: Duel, issues: Issues) -> tuple[float, float] | None:
-    if _NO_INTERVAL & issues.keys():
+def _adjusted(
+    evidence: Evidence, context: EvaluationContext, found: Interval | None, look: Look | None
+) -> float | None:
+    """The adjusted estimate where a boundary is crossed."""
+    design = context.design
+    if found is None or look is None:
         return None
-    planned_rows = rules.planned_rows or rules.min_rows
-    return interval(evidence.n, evidence.mean, evidence.variance, rules.alpha, planned_rows)
+    looks = (*context.earlier, look)
+    if found.low > design.threshold:
+        return adjusted_estimate(design, looks, evidence.mean, evidence.variance, "promotion")
+    if found.high < -design.margin:
+        return adjusted_estimate(design, looks, evidence.mean, evidence.variance, "rollback")
+    return None
 
 
 def _decide(
@@ -110,17 +128,24 @@ def _decide(
     rules: Duel,
     context: EvaluationContext,
     issues: Issues,
-    ends: tuple[float, float] | None,
+    found: Interval | None,
 ) -> tuple[Outcome, str]:
     most_severe = next(iter(issues), None)
     objection = f"; and {issues[most_severe]}" if most_severe else ""
-    estimate = _estimate(evidence, ends) if ends else ""
-    if ends and ends[1] < -rules.margin and all(issue.may_roll_back for issue in issues):
+    design = context.design
+    estimate = _estimate(evidence, found) if found else ""
+    may_roll_back = all(issue.may_roll_back for issue in issues)
+    if found and found.high < -design.margin and may_roll_back:
         return Outcome.ROLLBACK, f"the challenger is worse: {estimate}{objection}"
     if EvidenceIssue.CHALLENGER_INVALID in issues and not issues.keys() & _UNKNOWN_FAILURES:
         return Outcome.ROLLBACK, issues[EvidenceIssue.CHALLENGER_INVALID]
-    threshold = 0.0 if rules.hypothesis == "superiority" else 0.0 - rules.margin
-    supported = ends is not None and ends[0] > threshold and not issues
+    threshold = design.threshold
+    if found and found.futile and may_roll_back:
+        return Outcome.ROLLBACK, (
+            f"the challenger can hardly be promoted any more: {estimate}, and a low end above "
+            f"{threshold:g} by the end of its evaluation has become unlikely{objection}"
+        )
+    supported = found is not None and found.low > threshold and not issues
     if not supported and all(issue.may_end for issue in issues):
         timed_out = timeout_outcome(rules, context, objection)
         if timed_out is not None:
@@ -138,12 +163,12 @@ def _decide(
             Outcome.HOLD,
             f"good so far, but live for less than {format_days(rules.min_duration)}: {estimate}",
         )
-    better = "better" if threshold == 0 else f"not worse by more than {rules.margin:g}"
+    better = "better" if threshold == 0 else f"not worse by more than {design.margin:g}"
     return Outcome.PROMOTE, f"the challenger is {better}: {estimate}"
 
 
-def _estimate(evidence: Evidence, ends: tuple[float, float]) -> str:
+def _estimate(evidence: Evidence, found: Interval) -> str:
     return (
         f"the {format_loss(evidence.loss)} of {evidence.target}, champion's minus challenger's, is "
-        f"{evidence.mean:.4g} ({ends[0]:.4g} to {ends[1]:.4g}) on {evidence.n:.0f} rows"
+        f"{evidence.mean:.4g} ({found.low:.4g} to {found.high:.4g}) on {evidence.n:.0f} rows"
     )

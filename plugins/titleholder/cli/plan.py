@@ -7,7 +7,7 @@ from typing import Any
 
 from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import print_line
-from titleholder.data_intervals import Interval, last_complete
+from titleholder.data_intervals import Interval, last_complete, next_fire
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_version
 from titleholder.rollout import plan as planning
@@ -50,10 +50,8 @@ def plan(context: CommandContext, options: argparse.Namespace) -> int:
 
 def _next_candidate(context: CommandContext) -> DeployCandidate:
     """The intent of the next weekly run, if its model passes the gate."""
-    from croniter import croniter
-
     config = context.config
     last = last_complete(config.schedule, datetime.now(UTC))
-    end: datetime = croniter(config.schedule, last.end).get_next(datetime)
-    run = TrainingRun(config.model, Interval(last.end, end), 0)
+    coming = Interval(last.end, next_fire(config.schedule, last.end))
+    run = TrainingRun(config.model, coming, 0)
     return deploy_version(config, run, NewVersion(run.name, config.model, "", ""))

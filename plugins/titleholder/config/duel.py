@@ -61,20 +61,38 @@ class Duel(Section):
         description="in the loss's unit; a challenger whose whole interval is below `-margin` is "
         "rolled back",
     )
+    design: Literal["group_sequential", "confidence_sequence"] | None = Field(
+        None,
+        description="how the verdicts of one challenger share `alpha`: `group_sequential`, for a "
+        "rollout that ends, or `confidence_sequence`, which holds for ever and finds less. By "
+        "default the first, and the second without an end (docs/explanation/verdict.md)",
+    )
     alpha: float = Field(
         0.05,
         gt=0,
-        le=0.5,  # above exp(-1/2) the interval would widen with more rows
-        description="the probability, over all looks together, of an interval that misses the true "
-        "difference",
+        le=0.25,  # twice that, both sides together, is where the interval would soon widen
+        description="the probability, over all looks together, that a challenger is promoted which "
+        "is not better (or worse by more than `margin` with `non_inferiority`); one-sided",
+    )
+    rollback_alpha: float = Field(
+        0.05,
+        gt=0,
+        le=0.25,
+        description="the probability, over all looks together, that a challenger is rolled back as "
+        "worse which is not worse by more than `margin`; one-sided",
+    )
+    futility: bool = Field(
+        False,
+        description="whether a challenger is rolled back early that can hardly be promoted any "
+        "more, with `group_sequential`; it costs a few promotions (docs/explanation/verdict.md)",
     )
     min_rows: int = Field(100, ge=2, le=10**12, description="fewer rows decide nothing")
     planned_rows: int | None = Field(
         None,
         ge=1,
         le=10**12,
-        description="the number of rows near which the interval is narrowest, where a decision is "
-        "expected; by default `min_rows`",
+        description="with `confidence_sequence`: the number of rows near which the interval is "
+        "narrowest, where a decision is expected; by default `min_rows`",
     )
     min_label_coverage: float = Field(
         0.9, ge=0, le=1, description="the least part of the rows that must have labels, 0 to 1"
@@ -86,10 +104,10 @@ class Duel(Section):
         timedelta(days=1),
         description="how long a challenger must have had its traffic percentage to be promoted",
     )
-    max_duration: Duration = Field(
+    max_duration: Duration | None = Field(
         timedelta(days=28),
         description="after this time at one traffic percentage without a decision, `on_timeout` "
-        "applies",
+        "applies; `null` for never",
     )
     on_timeout: Literal["rollback", "manual"] = Field(
         "rollback", description="roll back, or leave it to a person, with a warning"
@@ -97,7 +115,7 @@ class Duel(Section):
 
     @model_validator(mode="after")
     def _min_below_max(self) -> "Duel":
-        if self.min_duration >= self.max_duration:
+        if self.max_duration is not None and self.min_duration >= self.max_duration:
             raise FieldError("has a min_duration that is not shorter than max_duration; write one")
         return self
 

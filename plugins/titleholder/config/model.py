@@ -174,6 +174,13 @@ def _require_duel(rollout: Rollout, duel: Duel | None) -> None:
                 "effect; add it, or leave that out"
             )
         return
+    no_end = duel.max_duration is None and rollout.on_new_challenger == "keep_current"
+    if no_end and duel.design == "group_sequential":
+        raise FieldError(
+            "has the design group_sequential, for a rollout that ends, and neither max_duration "
+            "nor rollout.on_new_challenger: replace, which end it; write one of them, or the "
+            "design confidence_sequence"
+        )
     timeout = rollout.approval_timeout
     if timeout is not None and timeout >= (period := shortest_period(duel.schedule)):
         raise FieldError(

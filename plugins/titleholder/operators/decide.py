@@ -57,7 +57,9 @@ class DecideOperator(ModelOperator):
             view = reconciler.read_view(Evaluate(), lambda seen: require_same_pair(seen, pair))
             events = self._events(view, pair.challenger)
             now = self.clock()
-            look = evaluation_context(pair, view, events, duel_result.job, now)
+            look = evaluation_context(
+                self.config, self.duel, pair, view, events, duel_result.job, now
+            )
             live = self._live_observations(view, look)
             percentage = view.split.get(look.challenger, 0)
             evaluation = evaluate(self.config, self.duel, pair, look, percentage, duel_result, live)

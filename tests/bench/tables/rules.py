@@ -20,7 +20,7 @@ from titleholder.rollout.view import Version, View
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 DAY = timedelta(days=1)
 RULES = Duel(loss="zero_one", target="y")
-DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
+DUEL = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3, DESIGN)
 CALLS = 500
 
 

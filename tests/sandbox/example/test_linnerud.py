@@ -11,7 +11,7 @@ from sklearn.neighbors import KNeighborsRegressor
 
 from sandbox.example.linnerud import FEATURES, ROWS_PER_WEEK, TARGETS, load, weeks
 from tests.conftest import Sandbox
-from titleholder.analysis.confidence_sequence import interval
+from titleholder.analysis.sequential.confidence_sequence import interval
 
 MONDAY = datetime(2026, 3, 2, 3, tzinfo=UTC)
 NOW = MONDAY + timedelta(days=2, hours=9)

@@ -193,8 +193,9 @@ def evaluated(
     observed: LiveObservations = NOTHING,
     rules: Duel | None = None,
 ) -> Evaluation:
-    context = evaluation_context(PAIR, view, [], result.job, NOW)
-    return evaluate(config, rules or duel(), PAIR, context, 10, result, observed)
+    rules = rules or duel()
+    context = evaluation_context(config, rules, PAIR, view, [], result.job, NOW)
+    return evaluate(config, rules, PAIR, context, 10, result, observed)
 
 
 def test_all_rules_come_from_the_section_and_are_recorded() -> None:
@@ -203,7 +204,10 @@ def test_all_rules_come_from_the_section_and_are_recorded() -> None:
             "loss": "log_loss",
             "hypothesis": "non_inferiority",
             "margin": 0.5,
+            "design": "confidence_sequence",
             "alpha": 0.01,
+            "rollback_alpha": 0.02,
+            "futility": True,
             "min_rows": 7,
             "planned_rows": 8,
             "min_label_coverage": 0.5,
@@ -322,7 +326,7 @@ def test_only_events_of_this_deployment_on_this_endpoint_count(
     events = [replace(e, evidence={"job": e.id}) if e.action == "evaluated" else e for e in events]
     models = tuple(replace(one, deployed_at=ago(deployed)) for one in VIEW.deployed_models)
     view = replace(VIEW, created=ago(created), deployed_models=models)
-    context = evaluation_context(PAIR, view, events, "job", NOW)
+    context = evaluation_context(CONFIG, duel(), PAIR, view, events, "job", NOW)
     assert (NOW - context.since, context.analysis_count) == (hours * HOUR, analysis_count)
 
 

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from tests.titleholder.analysis.designs import context_for
 from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import GuardrailFindings, apply_guardrails
 from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
@@ -21,7 +22,7 @@ def verdict(outcome: Outcome, issue: str = "") -> Verdict:
 
 
 def context(days: float = 2) -> EvaluationContext:
-    return EvaluationContext("1", "2", NOW - timedelta(days=days), NOW, 1)
+    return context_for(RULES, NOW - timedelta(days=days), NOW)
 
 
 def split(outcome: Any) -> GuardrailFindings:

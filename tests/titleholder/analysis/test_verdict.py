@@ -9,19 +9,26 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.analysis.confidence_sequence import interval
+from tests.titleholder.analysis.designs import context_for, design_for
 from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.issues import EvidenceIssue as Issue
+from titleholder.analysis.sequential.confidence_sequence import interval
+from titleholder.analysis.sequential.design import Look
 from titleholder.analysis.trailing_windows import DifferenceStats
 from titleholder.analysis.verdict import Outcome, Verdict, verdict
 from titleholder.config.duel import Duel
 
 NOW = datetime(2026, 11, 16, 3, tzinfo=UTC)
 HOUR, DAY = timedelta(hours=1), timedelta(days=1)
-RULES = Duel(loss="zero_one", target="y")
-MARGIN = Duel(loss="zero_one", target="y", hypothesis="non_inferiority", margin=0.02)
-CONTEXT = EvaluationContext("old", "new", NOW - 3 * DAY, NOW, 3)
+RULES = Duel(
+    loss="zero_one", target="y", design="confidence_sequence", alpha=0.025, rollback_alpha=0.025
+)
+SEQUENTIAL = Duel(loss="zero_one", target="y")
+FUTILE = Duel(loss="zero_one", target="y", futility=True)
+MARGIN = RULES.model_copy(update={"hypothesis": "non_inferiority", "margin": 0.02})
+CONTEXT = context_for(RULES, NOW - 3 * DAY, NOW)
 LATE = replace(CONTEXT, since=NOW - 28 * DAY)
+LATER = {"newest": NOW, "measured": NOW}
 NONE = {"n": 0, "champion_rows": 0, "challenger_rows": 0, "newest": None}
 
 
@@ -70,6 +77,7 @@ def with_rules(rules: Duel, **changes: Any) -> Duel:
 def verdict_on(
     mean: float, rules: Duel = RULES, context: EvaluationContext = CONTEXT, **changes: Any
 ) -> Verdict:
+    context = replace(context, design=design_for(rules, context.design.begins))
     return verdict(evidence(mean, **changes), rules, context)
 
 
@@ -241,6 +249,14 @@ CASES: list[tuple[Issue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Issue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLLBACK, ROLLBACK),
     (Issue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLLBACK, ROLLBACK),
     (Issue.STALE, {"newest": NOW - 8 * DAY - HOUR}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.STALE, {"earlier": (Look(0.2, 1001),)}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (
+        Issue.DESIGN_CHANGED,
+        {"changes": "alpha is 0.1 and was 0.05"},
+        INCONCLUSIVE,
+        ROLLBACK,
+        ROLLBACK,
+    ),
     (Issue.RECENT_REGRESSION, {"days": turned(-0.2)}, HOLD, ROLLBACK, ROLLBACK),
     (Issue.RECENT_REGRESSION, {"days": turned(-0.2, 0)}, HOLD, ROLLBACK, ROLLBACK),
     (Issue.NO_DAILY_BREAKDOWN, {"days": ()}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
@@ -289,14 +305,23 @@ CASES: list[tuple[Issue, dict[str, Any], Outcome, Outcome, Outcome]] = [
 ]
 
 
+@pytest.mark.parametrize("rules", [RULES, SEQUENTIAL], ids=["confidence", "sequential"])
 @pytest.mark.parametrize(("issue", "changes", "better", "worse", "late"), CASES)
 def test_no_issue_allows_a_promotion(
-    issue: Issue, changes: dict[str, Any], better: Outcome, worse: Outcome, late: Outcome
+    issue: Issue,
+    changes: dict[str, Any],
+    better: Outcome,
+    worse: Outcome,
+    late: Outcome,
+    rules: Duel,
 ) -> None:
-    found = verdict_on(**{"mean": BETTER} | changes)
+    changes = dict(changes)
+    context = {name: changes.pop(name) for name in ("changes", "earlier") if name in changes}
+    now, after = replace(CONTEXT, **context), replace(LATE, **context)
+    found = verdict_on(rules=rules, context=now, **{"mean": BETTER} | changes)
     assert (found.issue, found.outcome) == (issue.word, better)
-    assert verdict_on(**{"mean": -0.2} | changes).outcome is worse
-    assert verdict_on(context=LATE, **{"mean": BETTER} | changes).outcome is late
+    assert verdict_on(rules=rules, context=now, **{"mean": -0.2} | changes).outcome is worse
+    assert verdict_on(rules=rules, context=after, **{"mean": BETTER} | changes).outcome is late
     assert "\n" not in found.reason
 
 
@@ -344,6 +369,50 @@ def test_only_a_clear_recent_regression_holds() -> None:
     )
     # Not reported where the mean over all rows shows it.
     assert verdict_on(-0.01, days=turned(-0.1)).issue == ""
+
+
+def test_a_group_sequential_verdict() -> None:
+    """By the boundaries of the third of seven looks after one with 400 rows: 2.753 standard errors
+    of 0.01 for a promotion, 2.345 for a rollback."""
+    after = replace(CONTEXT, earlier=(Look(2 / 7, 400.0),))
+    found = verdict_on(BETTER, SEQUENTIAL, after)
+    assert (found.low, found.high) == pytest.approx((0.02247, 0.07345), abs=1e-5)
+    assert (found.outcome, found.look) == (PROMOTE, Look(3 / 7, 1000))
+    # It stopped because the estimate was high.
+    assert found.adjusted is not None
+    assert found.low < found.adjusted < BETTER
+    assert verdict_on(0.02, SEQUENTIAL, after).outcome is HOLD
+    assert verdict_on(0.02, SEQUENTIAL, after).adjusted is None
+    worse = verdict_on(-0.03, SEQUENTIAL, after)
+    assert worse.outcome is ROLLBACK
+    assert worse.adjusted is not None
+    assert -0.03 < worse.adjusted < 0
+    # A look at the same rows again has the same boundary, and one much later a lower one.
+    again = replace(after, earlier=(*after.earlier, Look(3 / 7, 1000)))
+    assert verdict_on(BETTER, SEQUENTIAL, again).low == pytest.approx(found.low)
+    end = replace(again, now=NOW + 4 * DAY)
+    assert verdict_on(0.02, SEQUENTIAL, end, **LATER, n=2000, **small_extremes(0.02)).outcome is (
+        PROMOTE
+    )
+
+
+def test_a_challenger_that_can_hardly_be_promoted_any_more() -> None:
+    after = replace(CONTEXT, now=NOW + 3 * DAY)  # day 6 of 7
+    found = verdict_on(-0.005, FUTILE, after, **LATER)
+    assert found.outcome is ROLLBACK
+    assert found.reason == (
+        "the challenger can hardly be promoted any more: the zero-one loss of y, champion's minus "
+        f"challenger's, is -0.005 ({found.low:.4g} to {found.high:.4g}) on 1000 rows, and a low "
+        "end above 0 by the end of its evaluation has become unlikely"
+    )
+    assert verdict_on(-0.005, SEQUENTIAL, after, **LATER).outcome is HOLD
+    assert verdict_on(0.015, FUTILE, after, **LATER).outcome is HOLD
+    # Early there is hope, and after the end the next challenger comes, or max_duration.
+    assert verdict_on(-0.005, FUTILE, replace(CONTEXT, now=NOW - 2 * DAY)).outcome is INCONCLUSIVE
+    assert verdict_on(-0.005, FUTILE, replace(CONTEXT, now=NOW + 5 * DAY), **LATER).outcome is HOLD
+    # Bad input may not be futile either way.
+    wrong = verdict_on(-0.005, FUTILE, after, **LATER, rows=999)
+    assert wrong.outcome is INCONCLUSIVE
 
 
 def test_the_smallest_number_of_rows_and_time() -> None:
@@ -397,7 +466,7 @@ def test_reasons() -> None:
         PROMOTE,
         "the challenger is better: the zero-one loss of y, champion's minus challenger's, is 0.05 "
         "(0.01754 to 0.08246) on 1000 rows",
-        *("", 1000, 0.05, low, high, 0.0, 1.0, 3),
+        *("", 1000, 0.05, low, high, 0.0, 1.0, 3, None, Look(3 / 7, 1000)),
     )
     assert verdict_on(-0.2, newest=NOW - 9 * DAY).reason == (
         "the challenger is worse: the zero-one loss of y, champion's minus challenger's, is -0.2 "
@@ -449,11 +518,21 @@ any_rules = st.sampled_from(
         RULES,
         MARGIN,
         with_rules(RULES, on_timeout="manual"),
-        with_rules(MARGIN, alpha=0.5, min_rows=2),
+        with_rules(MARGIN, alpha=0.25, rollback_alpha=0.25, min_rows=2),
+        SEQUENTIAL,
+        FUTILE,
     ]
 )
+any_looks = st.lists(st.builds(Look, st.floats(0, 3), st.floats(2, 1e6)), max_size=3).map(tuple)
 any_context = st.builds(
-    EvaluationContext, st.just("old"), st.just("new"), times, times, st.integers(0, 99)
+    EvaluationContext,
+    st.just("old"),
+    st.just("new"),
+    times,
+    times,
+    st.integers(0, 99),
+    any_rules.map(lambda rules: design_for(rules, CONTEXT.since)),
+    earlier=any_looks,
 )
 any_evidence = st.builds(
     Evidence,
@@ -494,6 +573,7 @@ def test_bad_input_never_promotes(
     mean: float, changes: dict[str, float], rules: Duel, context: EvaluationContext
 ) -> None:
     given = replace(evidence(mean), **changes)
+    context = replace(context, design=design_for(rules, CONTEXT.since))
     found = verdict(given, rules, context)
     if found.outcome is PROMOTE:
         assert found.low is not None

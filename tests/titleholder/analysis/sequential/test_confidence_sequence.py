@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.analysis.confidence_sequence import interval, radius, rho_squared
+from titleholder.analysis.sequential.confidence_sequence import interval, radius, rho_squared
 
 alphas = st.floats(1e-6, 0.5)
 rows = st.integers(2, 10**9)

@@ -1,0 +1,1 @@
+"""Verdicts at many looks: intervals, boundaries, and the design that sets them."""
