@@ -15,12 +15,13 @@ from titleholder.analysis.decision import (
     unchanged_since,
 )
 from titleholder.analysis.duel_job import parse_evidence
-from titleholder.analysis.evidence import EvaluationContext
+from titleholder.analysis.evidence import EvaluationContext, Evidence
 from titleholder.analysis.guardrails import GuardrailFindings, LiveObservations, apply_guardrails
 from titleholder.analysis.limits import check_limits
 from titleholder.analysis.model_pair import ModelPair
 from titleholder.analysis.sample_ratio import check_sample_ratio
 from titleholder.analysis.sequential.design import design_changes, design_to_json, plan_design
+from titleholder.analysis.sequential.forecast import forecast
 from titleholder.analysis.verdict import Verdict, verdict
 from titleholder.config.duel import Duel
 from titleholder.config.guardrails import Guardrails
@@ -111,7 +112,8 @@ def evaluate(
 ) -> Evaluation:
     """The evaluation of the challenger, which has that traffic percentage, at one look."""
     rollout = config.rollout
-    by_duel = verdict(parse_evidence(measured.evidence, pair, measured.at), duel, context)
+    evidence = parse_evidence(measured.evidence, pair, measured.at)
+    by_duel = verdict(evidence, duel, context)
     live = _findings(rollout.guardrails, observed, context, percentage)
     found = apply_guardrails(by_duel, live, duel, context)
     decision = decide(found, rollout, percentage, context.time_at_percentage, context.challenger)
@@ -128,6 +130,7 @@ def evaluate(
         "traffic_percentage": percentage,
         "since": context.since.isoformat(),
         "design": design_to_json(context.design),
+        "forecast": _forecast(evidence, context, found),
         "rules": duel.model_dump(mode="json"),
         "duel": dict(measured.evidence),
     }
@@ -139,6 +142,19 @@ def evaluate(
             "metrics": {model: asdict(arm) for model, arm in (observed.arms or {}).items()},
         }
     return Evaluation(found, decision, record)
+
+
+def _forecast(
+    evidence: Evidence, context: EvaluationContext, found: Verdict
+) -> dict[str, Any] | None:
+    if found.look is None:
+        return None
+    looks = (*context.earlier, found.look)
+    made = forecast(context.design, looks, evidence.mean, evidence.variance)
+    if made is None:
+        return None
+    by = made.decided_by.isoformat() if made.decided_by else None
+    return asdict(made) | {"decided_by": by}
 
 
 def _findings(

@@ -111,7 +111,8 @@ def _resolved(key: Any, sections: Mapping[str, Any]) -> Any:
         case {"anyOf": [one, {"type": "null"}], **rest}:
             # An empty value is the same as a missing key.
             found = _resolved(one, sections)
-            return found | rest | {"type": [found["type"], "null"]}
+            words = {"enum": [*found["enum"], None]} if "enum" in found else {}
+            return found | rest | {"type": [found["type"], "null"]} | words
         case dict():
             return {name: _resolved(value, sections) for name, value in key.items()}
         case list():

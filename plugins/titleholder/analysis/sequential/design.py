@@ -116,7 +116,9 @@ def plan_design(config: ModelConfig, duel: Duel, deployed: datetime) -> Design:
     if ends is not None:
         fires = fires_between(duel.schedule, deployed, ends)
         ends = fires[-1] if fires else ends
-        looks = max(len(fires), 1)
+        looks = 1
+        if len(fires) > 1:  # the first may come right after the deployment
+            looks = max(round((ends - deployed) / (ends - fires[0]) * (len(fires) - 1)), 1)
     return Design(
         kind,
         deployed,

@@ -20,12 +20,12 @@ from titleholder.analysis.sequential.group_sequential import (
 NORMAL = NormalDist()
 FIVE = (0.2, 0.4, 0.6, 0.8, 1.0)
 # Jennison and Turnbull, "Group Sequential Methods with Applications to Clinical Trials" (2000):
-# constants of two-sided tests with alpha 0.05 by the number of looks, of Pocock (table 2.1, page
-# 26) and O'Brien and Fleming (table 2.3, page 31), rounded to three decimals.
+# constants of two-sided tests with alpha 0.05 by the number of looks, of Pocock (table 2.1) and
+# O'Brien and Fleming (table 2.3), rounded to three decimals.
 POCOCK = {1: 1.960, 2: 2.178, 3: 2.289, 4: 2.361, 5: 2.413, 10: 2.555, 20: 2.672}
 OBRIEN_FLEMING = {1: 1.960, 2: 1.977, 3: 2.004, 4: 2.024, 5: 2.040, 10: 2.087, 20: 2.126}
 # The factors by which five looks need more rows than one, for the power 0.8 and 0.9 (tables 2.2 and
-# 2.4, pages 27 and 32).
+# 2.4).
 FACTORS = {"pocock": (1.228, 1.206), "obrien_fleming": (1.028, 1.026)}
 
 
@@ -62,6 +62,13 @@ def test_the_published_boundaries_by_error_spending() -> None:
     assert found == pytest.approx((4.877, 3.357, 2.680, 2.290, 2.031), abs=5e-4)
     found = boundaries(FIVE, tuple(spending.pocock(t, 0.025) for t in FIVE))
     assert found == pytest.approx((2.438, 2.427, 2.410, 2.397, 2.386), abs=5e-4)
+
+
+def test_another_implementation() -> None:
+    """rpact 3.2.3: three equal looks, one-sided 0.025, as its own tests have it."""
+    spent = (0.00025917372, 0.0071600594, 0.02499999)
+    found = boundaries(equal(3), spent)
+    assert found == pytest.approx((3.4710914, 2.4544323, 2.0040356), abs=2e-6)
 
 
 def test_one_look_is_a_plain_test() -> None:

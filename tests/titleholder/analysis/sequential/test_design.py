@@ -1,0 +1,174 @@
+"""The design of the verdicts on one challenger: its end, its looks and what it finds."""
+
+import math
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tests.titleholder.analysis.designs import design_for
+from titleholder.analysis.sequential.design import (
+    Look,
+    adjusted_estimate,
+    boundaries_of,
+    design_changes,
+    design_to_json,
+    interval_at,
+    parse_design,
+    plan_design,
+)
+from titleholder.analysis.sequential.forecast import detectable_difference, forecast
+from titleholder.config.duel import Duel
+from titleholder.config.loader import load_model
+from titleholder.config.model import ModelConfig
+from titleholder.config.rollout import Rollout
+
+ROOT = Path(__file__).parents[4]
+CONFIG = load_model(ROOT / "dags" / "models" / "linnerud.yaml")  # Mondays at 03:00
+DAY = timedelta(days=1)
+MONDAY = datetime(2026, 11, 16, 4, 30, tzinfo=UTC)
+RULES = Duel(loss="squared", target="y")
+DESIGN = design_for(RULES, MONDAY)
+
+
+def with_rollout(**fields: Any) -> ModelConfig:
+    return CONFIG.model_copy(update={"rollout": Rollout(**fields)})
+
+
+@pytest.mark.parametrize(
+    ("config", "duel", "ends", "looks"),
+    [
+        # The last evaluation at 05:00 before the next training on Monday at 03:00.
+        (CONFIG, {"schedule": "0 5 * * *"}, datetime(2026, 11, 22, 5, tzinfo=UTC), 6),
+        (CONFIG, {"schedule": "0 2 * * *"}, datetime(2026, 11, 23, 2, tzinfo=UTC), 7),
+        (CONFIG, {"max_duration": 3 * DAY}, datetime(2026, 11, 19, tzinfo=UTC), 3),
+        (
+            with_rollout(on_new_challenger="keep_current"),
+            {},
+            datetime(2026, 12, 14, tzinfo=UTC),
+            28,
+        ),
+        # Without an evaluation before its end.
+        (CONFIG, {"schedule": "0 4 1 1 *"}, datetime(2026, 11, 23, 3, tzinfo=UTC), 1),
+    ],
+)
+def test_the_planned_end(
+    config: ModelConfig, duel: dict[str, Any], ends: datetime, looks: int
+) -> None:
+    found = plan_design(config, RULES.model_copy(update={"schedule": "0 0 * * *"} | duel), MONDAY)
+    assert (found.kind, found.ends, found.looks) == ("group_sequential", ends, looks)
+
+
+def test_without_an_end_it_is_a_confidence_sequence() -> None:
+    config = with_rollout(on_new_challenger="keep_current")
+    found = plan_design(config, RULES.model_copy(update={"max_duration": None}), MONDAY)
+    assert (found.kind, found.ends, found.looks) == ("confidence_sequence", None, 0)
+    assert found.time(MONDAY + DAY) == 0
+    assert forecast(found, [Look(0.5, 100)], 0.1, 1.0) is None
+    assert detectable_difference(found, 1000, 1.0) is None
+    assert adjusted_estimate(found, [Look(0.0, 100)], 0.1, 1.0, "promotion") is None
+
+
+def test_it_is_recorded_and_read_again() -> None:
+    recorded = design_to_json(DESIGN)
+    assert parse_design(recorded) == DESIGN
+    for wrong in (None, {}, recorded | {"alpha": "high"}, recorded | {"kind": "other"}, []):
+        assert parse_design(wrong) is None
+
+
+def test_changes_are_named() -> None:
+    assert design_changes(DESIGN, DESIGN) == ""
+    later = replace(DESIGN, begins=MONDAY + DAY, looks=9, planned_rows=1)
+    assert design_changes(DESIGN, later) == ""
+    changed = replace(DESIGN, alpha=0.1, ends=MONDAY + 14 * DAY, kind="confidence_sequence")
+    assert design_changes(DESIGN, changed) == (
+        "design is confidence_sequence and was group_sequential, the planned end is "
+        "2026-11-30T04:30:00Z and was 2026-11-23T04:30:00Z, alpha is 0.1 and was 0.05"
+    )
+
+
+def test_time() -> None:
+    assert DESIGN.time(MONDAY - DAY) == 0
+    assert DESIGN.time(MONDAY + 3.5 * DAY) == 0.5
+    assert DESIGN.time(MONDAY + 14 * DAY) == 2
+
+
+looks = st.lists(st.builds(Look, st.floats(0, 2), st.floats(2, 1e6)), min_size=1, max_size=8)
+
+
+@given(looks, st.floats(-10, 10), st.floats(0, 100), st.booleans())
+def test_any_looks_have_an_interval(
+    given: list[Look], mean: float, variance: float, futility: bool
+) -> None:
+    design = replace(DESIGN, futility=futility)
+    found = interval_at(design, given[:-1], given[-1], mean, variance)
+    assert -math.inf < found.low <= mean + 1e-9
+    assert mean - 1e-9 <= found.high < math.inf
+    assert not (found.futile and found.low > design.threshold)
+
+
+def test_the_interval_agrees_with_the_boundaries() -> None:
+    """The low end is above 0 where the boundary of a promotion is crossed."""
+    earlier, look = [Look(0.2, 100.0), Look(0.4, 250.0)], Look(0.7, 400.0)
+    upper = boundaries_of(DESIGN, [*earlier, look], "promotion")[-1]
+    down = boundaries_of(DESIGN, [*earlier, look], "rollback")[-1]
+    error = math.sqrt(2.0 / 400)
+    found = interval_at(DESIGN, earlier, look, 0.3, 2.0)
+    assert (found.low, found.high) == pytest.approx((0.3 - upper * error, 0.3 + down * error))
+    # With a margin both ends are compared with it, so the interval is the same.
+    margin = replace(DESIGN, hypothesis="non_inferiority", margin=0.1)
+    assert margin.threshold == -0.1
+    assert interval_at(margin, earlier, look, 0.3, 2.0) == found
+
+
+def test_a_forecast_agrees_with_simulated_rollouts() -> None:
+    rng, rollouts = np.random.default_rng(5), 200_000
+    now, mean, variance = [Look(1 / 7, 200.0), Look(2 / 7, 400.0)], 0.07, 1.0
+    found = forecast(DESIGN, now, mean, variance)
+    assert found is not None
+    coming = [Look(day / 7, 200.0 * day) for day in range(3, 8)]
+    up, down = (
+        boundaries_of(DESIGN, [*now, *coming], side)[2:] for side in ("promotion", "rollback")
+    )
+    total, running = np.full(rollouts, 400 * mean), np.ones(rollouts, bool)
+    promoted, back, decided = np.zeros(rollouts, bool), np.zeros(rollouts, bool), []
+    for look, high, low in zip(coming, up, down, strict=True):
+        total += rng.standard_normal(rollouts) * math.sqrt(200) + 200 * mean
+        z = total / math.sqrt(look.rows)
+        promoted |= running & (z >= high)
+        back |= running & (z <= -low)
+        running &= (z < high) & (z > -low)
+        decided.append(1 - running.mean())
+    assert found.promotion == pytest.approx(promoted.mean(), abs=0.004)
+    assert found.rollback == pytest.approx(back.mean(), abs=0.004)
+    first = next(number for number, part in enumerate(decided) if part >= 0.5)
+    assert found.decided_by is not None
+    assert abs(found.decided_by - (MONDAY + (first + 3) * DAY)) < timedelta(seconds=1)
+
+
+def test_a_forecast_needs_looks_to_come() -> None:
+    assert forecast(DESIGN, [Look(1.0, 100.0)], 0.1, 1.0) is None
+    assert forecast(DESIGN, [Look(0.5, 100.0)], 0.1, 0.0) is None
+    assert forecast(DESIGN, [], 0.1, 1.0) is None
+    hopeless = forecast(DESIGN, [Look(0.5, 100.0)], 0.0, 1.0)
+    assert hopeless is not None
+    assert hopeless.decided_by is None
+
+
+@pytest.mark.parametrize("hypothesis", ["superiority", "non_inferiority"])
+def test_the_smallest_detectable_difference(hypothesis: str) -> None:
+    design = replace(DESIGN, hypothesis=hypothesis, margin=0.02)
+    found = detectable_difference(design, 2000, 1.0)
+    assert found is not None
+    assert found == pytest.approx(design.threshold + 0.0568, abs=1e-3)
+    # A test at the end alone would find 0.0556.
+    assert found - design.threshold > (1.6449 + 0.8416) / math.sqrt(2000)
+    four = detectable_difference(design, 8000, 1.0)
+    assert four is not None
+    assert four - design.threshold == pytest.approx((found - design.threshold) / 2)
+    assert detectable_difference(design, 0, 1.0) is None
