@@ -8,7 +8,6 @@ import pytest
 
 from sandbox.replay.clock import SandboxClock
 from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy
-from tests.dags.tiny_duel import CASES
 from tests.dags.tiny_pipeline import IMAGE
 from titleholder.events.event import Event
 from titleholder.gcp.bigquery.events_table import EventsTable
@@ -18,10 +17,10 @@ from titleholder.pipelines.contract import CandidateModel
 
 WEEK = timedelta(weeks=1)
 DUEL = {
-    "target": "equal",
+    "target": "y",
     "loss": "absolute",
-    "feature_columns": ["x"],
-    "target_columns": CASES,
+    "feature_columns": ["equal"],  # the case
+    "target_columns": ["y"],
     "template": "tiny_duel.yaml",
     "min_duration": "1s",
 }
@@ -32,7 +31,7 @@ def evaluate(
 ) -> RunResult:
     """A daily run with this case of the tiny duel. Each needs a day of its own: the second run of a
     day reuses the duel of the first."""
-    made.configure("duel", target=case)
+    made.configure("duel", feature_columns=[case])
     day = datetime.now(UTC) - timedelta(days=days_ago)
     return made.run(day, dag="rollout", mark_success=mark_success)
 

@@ -75,7 +75,7 @@ def test_events_of_another_endpoint_do_not_count(
     monkeypatch: pytest.MonkeyPatch,
     other: Callable[..., Any],
 ) -> None:
-    made = model(duel=DUEL | {"target": "better", "min_duration": "1d"})
+    made = model(duel=DUEL | {"feature_columns": ["better"], "min_duration": "1d"})
     clock.move(FIVE_DAYS_AGO)
     other(made, google, clock, monkeypatch)
     split = dict(google.endpoint(made.name).traffic_split)

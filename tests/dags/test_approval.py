@@ -84,11 +84,11 @@ def test_rejected_then_approved(
     assert asked["defaults"] == ["Reject"]
     report = rejected.returned["decide"]["report"]
     for text in (
-        "the challenger is better: the absolute loss of better",
+        "the challenger is better: the absolute loss of y",
         f"| champion now | {made.name}@1 |",
         f"| challenger | {made.name}@2 |",
         "| loss, champion's minus challenger's | 0.5 |",
-        "| interval | 0.3973 to 0.6027 |",
+        "| interval | 0.247 to 0.6",
         "| rows | 1000 |",
         f"[{report}](https://storage.cloud.google.com/{report.removeprefix('gs://')})",
         "no answer within 20 h: nothing is changed",
@@ -150,9 +150,10 @@ def test_approval_under_a_real_airflow(
     contested: Callable[..., Model], airflow: Airflow, google: Google
 ) -> None:
     impatient = contested(
-        duel={"target": "better"}, rollout={"promotion": "approval", "approval_timeout": "1s"}
+        duel={"feature_columns": ["better"]},
+        rollout={"promotion": "approval", "approval_timeout": "1s"},
     )
-    made = contested(duel={"target": "better"}, rollout={"promotion": "approval"})
+    made = contested(duel={"feature_columns": ["better"]}, rollout={"promotion": "approval"})
     champion, challenger = (
         google.endpoint(made.name).labels[role] for role in ("champion", "challenger")
     )

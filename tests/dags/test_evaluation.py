@@ -28,7 +28,7 @@ def test_held_then_promoted_then_skipped_without_a_challenger(
 
     before = google.endpoint(made.name)
     for case, reason, days_ago in (
-        ("equal", "not decided yet: the absolute loss of equal", 5),
+        ("equal", "not decided yet: the absolute loss of y", 5),
         ("silent", "the challenger has no finite loss on 40 rows on which the other has one", 4),
     ):
         held = evaluate(made, case, days_ago)

@@ -36,7 +36,7 @@ class Days:
         """That day's run, at 05:00; `mark` is marked as successful by hand."""
         at = DEPLOYED + number * DAY + HOUR
         self.clock.move(at)
-        self.made.configure("duel", target=case)
+        self.made.configure("duel", feature_columns=[case])
         result = self.made.run(at, dag="rollout", clock=self.clock, mark_success=mark)
         assert result.state == "success", result.errors
         return result
@@ -44,7 +44,7 @@ class Days:
     def clear(self, run: RunResult, *tasks: str, at: timedelta, case: str) -> RunResult:
         """Clear these tasks of the run `at` after DEPLOYED, with that case of the duel."""
         self.clock.move(DEPLOYED + at)
-        self.made.configure("duel", target=case)
+        self.made.configure("duel", feature_columns=[case])
         return self.made.clear(run.run_id, *(tasks or ("update_traffic",)), clock=self.clock)
 
     def assert_blocked(self, run: RunResult, reason: str, *tasks: str, **when: Any) -> None:

@@ -13,16 +13,15 @@ from sandbox.replay.replay_report import replay_report
 from sandbox.state import Home
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model
-from tests.dags.tiny_duel import CASES
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.environment import Environment
 
 WEEK = timedelta(weeks=1)
 DUEL = {
-    "target": "better",
+    "target": "y",
     "loss": "absolute",
-    "feature_columns": ["x"],
-    "target_columns": CASES,
+    "feature_columns": ["better"],
+    "target_columns": ["y"],
     "template": "tiny_duel.yaml",
 }
 

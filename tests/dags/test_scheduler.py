@@ -173,7 +173,7 @@ def test_waiting_tasks_are_deferred_and_a_failed_task_cancels_the_pipeline(
 def test_the_duel_of_several_runs_continues_until_no_run_waits_for_it(
     contested: Callable[..., Model], airflow: Airflow, google: Google, sandbox: Sandbox
 ) -> None:
-    made = contested(duel={"target": "slow"})
+    made = contested(duel={"feature_columns": ["slow"]})
     dag_id = f"{made.name}__rollout"
     airflow.start(dag_id)
     runs = [airflow.run(dag_id, "running")["dag_run_id"]]

@@ -213,7 +213,7 @@ def test_the_page_in_a_browser(contested: Callable[..., Model], airflow: Airflow
             section.wait_for()
             bar = section.locator("svg.bar")
             assert bar.get_attribute("aria-label") == "champion 90 %, challenger 10 %"
-            assert "not decided yet: the absolute loss of equal" in section.inner_text()
+            assert "not decided yet: the absolute loss of y" in section.inner_text()
             wide, narrow = section.locator("figure svg").all()
             assert (wide.is_visible(), narrow.is_visible()) == (width > 560, width <= 560)
             body = inside.locator("body")
