@@ -51,5 +51,5 @@ def test_other_tables_stay_and_keep_their_order(tmp_path: Path) -> None:
 
 def test_the_rules_are_measured_whole(tmp_path: Path) -> None:
     table = rules.measure(Options(1, True, tmp_path))
-    assert len(table.rows) == 7
+    assert len(table.rows) == 9
     assert {bar.what for bar in table.bars} == {"the slowest verdict", "the slowest plan"}

@@ -108,6 +108,7 @@ def parse_evidence(raw: Mapping[str, Any], pair: ModelPair, at: datetime) -> Evi
         n=_agreed(raw, "n"),
         mean=_number(raw, "mean"),
         variance=_number(raw, "variance"),
+        skewness=_number(raw, "skewness"),
         smallest=_number(raw, "smallest"),
         largest=_number(raw, "largest"),
         coverage=_number(raw, "coverage"),

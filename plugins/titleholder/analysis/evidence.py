@@ -13,7 +13,8 @@ class Evidence:
 
     Differences are the champion's loss minus the challenger's on the same labelled row; above 0
     the challenger is better. `n` rows have that `mean` (in the loss's unit) and that sample
-    `variance` (divisor n - 1); `smallest` and `largest` are the extreme differences. `rows` is the
+    `variance` (divisor n - 1) and `skewness` (the third central moment over the third power of the
+    standard deviation); `smallest` and `largest` are the extreme differences. `rows` is the
     number of rows in the window; `rows_labelled` of them have a label, `rows_skipped` have no valid
     features, and `coverage` is the labelled part, 0 to 1 (0 without rows). `champion_rows` and
     `challenger_rows` count the labelled rows on which each model has a finite loss, `n` those on
@@ -32,6 +33,7 @@ class Evidence:
     n: float
     mean: float
     variance: float
+    skewness: float
     smallest: float
     largest: float
     coverage: float

@@ -53,7 +53,7 @@ class EvidenceIssue(Enum):
     # Usually the models differ on too few rows so far.
     HEAVY_TAIL = (
         *("heavy_tail", True, True, True),
-        "one row carries more than a tenth of the sum of squares",
+        "one row carries too large a part of the sum of squares",
     )
     # A difference that was clear at the time of measurement still is.
     STALE = (

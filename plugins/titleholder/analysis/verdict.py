@@ -58,7 +58,9 @@ def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verd
     found = None
     if not _NO_INTERVAL & issues.keys():
         look = Look(design.time(context.now), evidence.n)
-        found = interval_at(design, context.earlier, look, evidence.mean, evidence.variance)
+        found = interval_at(
+            design, context.earlier, look, evidence.mean, evidence.variance, evidence.skewness
+        )
     outcome, reason = _decide(evidence, rules, context, issues, found)
     return Verdict(
         outcome,

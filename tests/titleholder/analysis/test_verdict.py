@@ -43,6 +43,7 @@ def evidence(mean: float, **changes: Any) -> Evidence:
         n=1000,
         mean=mean,
         variance=0.1,
+        skewness=0.0,
         coverage=1.0,
         champion_rows=1000,
         challenger_rows=1000,
@@ -121,7 +122,7 @@ def test_times() -> None:
 
 def turned(mean: float, variance: float = 0.1) -> tuple[DifferenceStats, ...]:
     """900 rows, then 100 rows in two days with that mean and variance, whose interval for one look
-    is the mean +- 0.062."""
+    is the mean +- 0.052."""
     return (
         DifferenceStats(900, 0.0777, 0.1),
         DifferenceStats(40, mean, variance),
@@ -223,6 +224,7 @@ CASES: list[tuple[Issue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Issue.NOT_FINITE, {"mean": -math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.NOT_FINITE, {"variance": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.NOT_FINITE, {"variance": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.NOT_FINITE, {"skewness": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.NEGATIVE_VARIANCE, {"variance": -0.1}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.INSUFFICIENT_ROWS, {"n": 99}, HOLD, HOLD, ROLLBACK),
     (Issue.INSUFFICIENT_ROWS, {"n": 1, "variance": math.nan}, HOLD, HOLD, ROLLBACK),
@@ -335,8 +337,8 @@ def test_no_issue_allows_a_promotion(
         {"measured": NOW + HOUR / 12},
         {"newest": NOW - HOUR * 11 / 12},
         {"measured": CONTEXT.since, "newest": CONTEXT.since},
-        # 3.1^2 is exactly a tenth of 0.1 * 961; one more row, for rounding errors.
-        {"n": 963, "mean": 0.0, "largest": 3.1},
+        # 2.497^2 is just below a tenth of 0.1 * 624, and 2.5 / sqrt(625) a tenth.
+        {"n": 625, "mean": 0.0, "largest": 2.497},
     ],
     ids=str,
 )
@@ -345,15 +347,15 @@ def test_values_at_a_limit_are_no_issue(edge: dict[str, Any]) -> None:
 
 
 def test_only_a_clear_recent_regression_holds() -> None:
-    assert verdict_on(BETTER, days=turned(-0.061)).outcome is PROMOTE
+    assert verdict_on(BETTER, days=turned(-0.051)).outcome is PROMOTE
     held = verdict_on(BETTER, days=turned(-0.1))
     assert (held.issue, held.outcome) == (Issue.RECENT_REGRESSION.word, HOLD)
     assert held.reason == (
-        "the challenger is worse lately: -0.1 (-0.1617 to -0.03833) on the newest 100 rows"
+        "the challenger is worse lately: -0.1 (-0.1518 to -0.04825) on the newest 100 rows"
     )
     # A regression within the margin does not hold.
-    assert verdict_on(BETTER, MARGIN, days=turned(-0.081)).outcome is PROMOTE
-    assert verdict_on(BETTER, MARGIN, days=turned(-0.083)).outcome is HOLD
+    assert verdict_on(BETTER, MARGIN, days=turned(-0.071)).outcome is PROMOTE
+    assert verdict_on(BETTER, MARGIN, days=turned(-0.073)).outcome is HOLD
     # A longer window may show what a shorter one does not; fewer than min_rows rows do not count.
     slow = (
         DifferenceStats(600, 0.12, 0.1),
@@ -421,10 +423,12 @@ def test_the_smallest_number_of_rows_and_time() -> None:
         verdict_on(BETTER, context=replace(CONTEXT, since=NOW - DAY), measured=NOW).outcome
         is PROMOTE
     )
-    # Just above the limit: the row's weight is 3.1^2 / (0.1 * 960).
-    heavy = verdict_on(0.0, n=961, largest=3.1)
+    # Just above the limit: the row's weight is 2.499^2 / (0.1 * 624).
+    heavy = verdict_on(0.0, n=625, largest=2.499)
     assert (heavy.issue, heavy.outcome) == (Issue.HEAVY_TAIL.word, HOLD)
-    assert heavy.reason == ("one row, 3.1, carries 10.01% of the sum of squares, more than 10.00%")
+    assert heavy.reason == (
+        "one row, 2.499, carries 10.01% of the sum of squares, more than 10.00%"
+    )
     # The smallest min_rows is 2.
     two = with_rules(RULES, min_rows=2)
     assert verdict_on(math.nan, two, n=2).issue == Issue.NOT_FINITE.word
@@ -541,7 +545,7 @@ any_evidence = st.builds(
     st.just("zero_one"),
     st.just("y"),
     counts,
-    *[anything] * 5,
+    *[anything] * 6,
     *[counts] * 7,
     st.none() | times,
     times,

@@ -9,7 +9,7 @@ from typing import Any, Literal
 
 from pydantic import TypeAdapter, ValidationError
 
-from titleholder.analysis.sequential.confidence_sequence import interval
+from titleholder.analysis.sequential.confidence_sequence import radius, rho_squared
 from titleholder.analysis.sequential.group_sequential import (
     adjusted_drift,
     boundaries,
@@ -164,30 +164,52 @@ def design_changes(recorded: Design, present: Design) -> str:
 
 
 def interval_at(
-    design: Design, earlier: Sequence[Look], look: Look, mean: float, variance: float
+    design: Design,
+    earlier: Sequence[Look],
+    look: Look,
+    mean: float,
+    variance: float,
+    skewness: float = 0.0,
 ) -> Interval:
     """The interval of the mean difference at `look`, after the `earlier` ones, in their order.
 
-    `mean` and `variance` (divisor n - 1) are those of `look.rows` rows, at least one. Looks are of
-    any number and at any times; with fewer rows than an earlier one a look counts as one without
-    new rows.
+    `mean`, `variance` (divisor n - 1) and `skewness` are those of `look.rows` rows, at least one.
+    Looks are of any number and at any times; with fewer rows than an earlier one a look counts as
+    one without new rows.
     """
-    n = look.rows
+    n, error = look.rows, math.sqrt(variance / look.rows)
+    looks, futile = [*earlier, look], False
     if design.kind == "confidence_sequence":
         # The two-sided intervals with twice the error: half of it on each side.
-        ends = [
-            interval(n, mean, variance, 2 * alpha, design.planned_rows)
+        low, high = (
+            radius(n, 2 * alpha, rho_squared(2 * alpha, design.planned_rows)) * math.sqrt(n)
             for alpha in (design.alpha, design.rollback_alpha)
-        ]
-        return Interval(ends[0][0], ends[1][1])
-    looks, error = [*earlier, look], math.sqrt(variance / n)
-    uppers = boundaries_of(design, looks, "promotion")
-    low = min(uppers[-1], _FARTHEST)
-    high = min(boundaries_of(design, looks, "rollback")[-1], _FARTHEST)
-    futile = False
-    if design.futility and 0 < look.time < 1 and error:
-        futile = (mean - design.threshold) / error < _futility_boundary(design, looks, uppers)
+        )
+    else:
+        uppers = boundaries_of(design, looks, "promotion")
+        low = min(uppers[-1], _FARTHEST)
+        high = min(boundaries_of(design, looks, "rollback")[-1], _FARTHEST)
+        if design.futility and 0 < look.time < 1 and error:
+            futile = (mean - design.threshold) / error < _futility_boundary(design, looks, uppers)
+    low += skewness_correction(low, -skewness, n)
+    high += skewness_correction(high, skewness, n)
     return Interval(mean - low * error, mean + high * error, futile)
+
+
+def skewness_correction(boundary: float, skewness: float, n: float) -> float:
+    """What has to be added to a boundary of the studentised mean of `n` rows whose tail against the
+    verdict is the longer one, by a `skewness` above 0; 0 for any other, as a shorter tail is no
+    reason to decide earlier.
+
+    Rare great losses are missing from most samples, and their mean looks too good: the first term
+    of the Edgeworth expansion of P(T > b) is the normal tail plus the density times
+
+        skewness (2 b^2 + 1) / (6 sqrt(n))
+
+    Hall, "Inverting an Edgeworth expansion", Annals of Statistics 11 (1983). Skewness 33, 8,000
+    rows, b = 1.9: 33 * 8.22 / (6 * 89.4) = 0.51.
+    """
+    return max(skewness, 0.0) * (2 * boundary * boundary + 1) / (6 * math.sqrt(n))
 
 
 def adjusted_estimate(

@@ -138,8 +138,10 @@ def adjusted_drift(
     """
     ends = (*uppers[:-1], z)
     plain = z / math.sqrt(information[-1])
-    reach = 10 / math.sqrt(information[0])
-    low, high = plain - reach, plain + reach
+    error = 1 / math.sqrt(information[-1])
+    low, high = plain - 4 * error, plain + 4 * error
+    while sum(crossing(information, ends, low)) > level and low > plain - 1000 * error:
+        low, high = 2 * low - plain, low
     return _root(lambda d: sum(crossing(information, ends, d)) - level, low, high)
 
 
@@ -171,8 +173,8 @@ def _require(information: Sequence[float], spent: Sequence[float]) -> None:
 
 
 def _root(rising: Any, low: float, high: float) -> float:
-    """Where a rising function is 0, to 1e-7 of the range: Brent's idea in its simplest form, false
-    position with halved ends (Illinois)."""
+    """Where a rising function of probabilities is 0, to 1e-6: false position with halved ends, the
+    Illinois method."""
     at_low, at_high = rising(low), rising(high)
     if at_low >= 0 or at_high <= 0:
         return low if at_low >= 0 else high
@@ -180,7 +182,7 @@ def _root(rising: Any, low: float, high: float) -> float:
     while high - low > tolerance:
         middle = (low * at_high - high * at_low) / (at_high - at_low)
         value = rising(middle)
-        if abs(value) < 1e-9:
+        if abs(value) < 1e-6:
             return float(middle)
         if value > 0:
             high, at_high = middle, value

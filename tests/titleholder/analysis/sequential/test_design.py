@@ -21,6 +21,7 @@ from titleholder.analysis.sequential.design import (
     interval_at,
     parse_design,
     plan_design,
+    skewness_correction,
 )
 from titleholder.analysis.sequential.forecast import detectable_difference, forecast
 from titleholder.config.duel import Duel
@@ -172,3 +173,17 @@ def test_the_smallest_detectable_difference(hypothesis: str) -> None:
     assert four is not None
     assert four - design.threshold == pytest.approx((found - design.threshold) / 2)
     assert detectable_difference(design, 0, 1.0) is None
+
+
+def test_a_longer_tail_against_a_verdict_widens_its_end() -> None:
+    """Skewness 33, 8,000 rows and 1.9 standard errors, as in the docstring."""
+    assert skewness_correction(1.9, 33, 8000) == pytest.approx(0.505, abs=1e-3)
+    assert skewness_correction(1.9, -33, 8000) == 0
+    look = Look(0.9, 8000.0)
+    plain, against, champions = (
+        interval_at(DESIGN, (), look, 0.1, 1.0, skewness) for skewness in (0.0, -33.0, 33.0)
+    )
+    # A challenger with rare great losses is promoted later, one whose champion has them rolled
+    # back later; nothing happens earlier.
+    assert (against.low < plain.low, against.high) == (True, plain.high)
+    assert (champions.low, champions.high > plain.high) == (plain.low, True)
