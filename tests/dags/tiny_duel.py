@@ -31,6 +31,7 @@ def compare(
         "n": 1000,
         "mean": mean,
         "variance": 1.0,
+        "skewness": 0.0,
         "smallest": mean - 3,
         "largest": mean + 3,
         "coverage": 1.0,

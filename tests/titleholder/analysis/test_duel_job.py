@@ -44,6 +44,7 @@ RAW = {
     "n": 2000,
     "mean": 0.5,
     "variance": 1.0,
+    "skewness": 0.0,
     "smallest": -3.0,
     "largest": 4.0,
     "coverage": 1.0,
