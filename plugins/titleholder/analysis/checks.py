@@ -47,6 +47,12 @@ def _subject(
             f"it is about the {format_loss(evidence.loss)} of {evidence.target}, not the "
             f"{format_loss(rules.loss)} of {rules.target}",
         )
+    if evidence.cluster_column != (rules.cluster_column or ""):
+        found, required = (
+            f"clusters by {column}" if column else "rows"
+            for column in (evidence.cluster_column, rules.cluster_column)
+        )
+        yield EvidenceIssue.WRONG_SUBJECT, f"it counts {found}, not {required}"
 
 
 def _times(
@@ -87,15 +93,16 @@ def _times(
 
 
 def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
-    n, champion, challenger = evidence.n, evidence.champion_rows, evidence.challenger_rows
+    champion, challenger = evidence.champion_rows, evidence.challenger_rows
+    n, compared = evidence.n, evidence.rows_compared
     if problem := contradiction(evidence):
         yield EvidenceIssue.INVALID_COUNTS, problem
         return
     # A model that fails on `min_rows` rows is broken. A champion without any valid prediction is
     # broken on any number of rows, since traffic must not go back to it.
     for failed, issue, role in (
-        (challenger - n, EvidenceIssue.CHAMPION_INVALID, "champion"),
-        (champion - n, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
+        (challenger - compared, EvidenceIssue.CHAMPION_INVALID, "champion"),
+        (champion - compared, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
     ):
         if failed:
             broken = failed >= rules.min_rows or champion == 0
@@ -119,7 +126,10 @@ def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, st
     if n == 0:
         yield EvidenceIssue.NO_ROWS, "no labelled row has a prediction of both models"
     elif n < rules.min_rows:
-        yield EvidenceIssue.INSUFFICIENT_ROWS, f"{n:.0f} rows are fewer than {rules.min_rows}"
+        yield (
+            EvidenceIssue.INSUFFICIENT_ROWS,
+            (f"{n:.0f} {evidence.units} are fewer than {rules.min_rows}"),
+        )
 
 
 def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
@@ -137,7 +147,10 @@ def _differences(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssu
     elif n < rules.min_rows:
         return
     elif variance == 0:
-        yield EvidenceIssue.ZERO_VARIANCE, f"all {n:.0f} rows differ by the same {mean:g}"
+        yield (
+            EvidenceIssue.ZERO_VARIANCE,
+            f"all {n:.0f} {evidence.units} differ by the same {mean:g}",
+        )
     else:
         yield from _recent_regression(evidence, rules)
         yield from _heavy_tail(evidence, rules)
@@ -150,7 +163,7 @@ def _recent_regression(evidence: Evidence, rules: Duel) -> Iterator[tuple[Eviden
     if not are_consistent(evidence.days, evidence.n):
         yield (
             EvidenceIssue.NO_DAILY_BREAKDOWN,
-            f"its days are not those of its {evidence.n:.0f} rows",
+            f"its days are not those of its {evidence.n:.0f} {evidence.units}",
         )
     elif evidence.mean >= -rules.margin:  # otherwise the mean over all rows shows it
         z = NormalDist().inv_cdf(1 - rules.alpha / 2)
@@ -160,7 +173,8 @@ def _recent_regression(evidence: Evidence, rules: Duel) -> Iterator[tuple[Eviden
                 yield (
                     EvidenceIssue.RECENT_REGRESSION,
                     f"the challenger is worse lately: {window.mean:.4g} ({window.mean - half:.4g} "
-                    f"to {window.mean + half:.4g}) on the newest {window.n:.0f} rows",
+                    f"to {window.mean + half:.4g}) on the newest {window.n:.0f} "
+                    f"{evidence.units}",
                 )
                 return
 
@@ -176,6 +190,6 @@ def _heavy_tail(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue
         if not weight <= MAX_ROW_WEIGHT:
             yield (
                 EvidenceIssue.HEAVY_TAIL,
-                f"one row, {extreme:g}, carries {weight:.2%} of the sum of squares, more than "
-                f"{MAX_ROW_WEIGHT:.2%}",
+                f"one {evidence.units[:-1]}, {extreme:g}, carries {weight:.2%} of the sum of "
+                f"squares, more than {MAX_ROW_WEIGHT:.2%}",
             )

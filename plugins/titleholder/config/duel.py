@@ -1,6 +1,7 @@
 """The section `duel`: the comparison of champion and challenger, and the rules of the verdict."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -35,6 +36,18 @@ class Duel(Section):
         description="columns with the labels in the order of a prediction's values; by default "
         "those of `pipeline.parameters`",
     )
+    cluster_column: Column | None = Field(
+        None,
+        description="rows with the same value of this column, such as a customer, count as one: "
+        "their differences are averaged first. By default each row counts",
+    )
+    max_rows_per_day: int | None = Field(
+        None,
+        ge=2,
+        le=10**12,
+        description="the most rows of a UTC day that are scored, a sample that is the same for "
+        "both models and in every duel; by default all rows",
+    )
     label_delay: Duration = Field(
         timedelta(days=1),
         description="rows younger than this at the end of the run's interval are not used: their "
@@ -68,7 +81,12 @@ class Duel(Section):
         description="the probability, over all looks together, of an interval that misses the true "
         "difference",
     )
-    min_rows: int = Field(100, ge=2, le=10**12, description="fewer rows decide nothing")
+    min_rows: int = Field(
+        100,
+        ge=2,
+        le=10**12,
+        description="fewer rows decide nothing; with `cluster_column`: fewer clusters",
+    )
     planned_rows: int | None = Field(
         None,
         ge=1,
@@ -101,11 +119,24 @@ class Duel(Section):
             raise FieldError("has a min_duration that is not shorter than max_duration; write one")
         return self
 
+    @model_validator(mode="after")
+    def _min_rows_within_sample(self) -> "Duel":
+        # A span of whole days touches one day more.
+        days = math.ceil(self.max_duration / timedelta(days=1)) + 1
+        if self.max_rows_per_day and self.max_rows_per_day * days < self.min_rows:
+            raise FieldError(
+                f"has a max_rows_per_day of {self.max_rows_per_day}, which is "
+                f"{self.max_rows_per_day * days} rows in max_duration, fewer than min_rows "
+                f"{self.min_rows}; write at least {math.ceil(self.min_rows / days)}"
+            )
+        return self
+
 
 def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
     """The section, with the columns of `pipeline.parameters` as defaults.
 
-    Raises FieldError if neither has columns, and for a target that is not among them.
+    Raises FieldError if neither has columns, for a target that is not among them, and for a
+    cluster column that is.
     """
     found = {}
     for name in ("feature_columns", "target_columns"):
@@ -121,6 +152,11 @@ def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
         raise FieldError(
             f"has the target {duel.target!r}, which is no target column; write one of "
             f"{', '.join(found['target_columns'])}"[:200]
+        )
+    if duel.cluster_column in found["target_columns"]:
+        raise FieldError(
+            f"has the cluster_column {duel.cluster_column!r}, which is a target column; write the "
+            "column of what has several rows, such as a customer"
         )
     return duel.model_copy(update=found)
 

@@ -32,6 +32,7 @@ def evidence(mean: float) -> Evidence:
         loss="zero_one",
         target="y",
         n=1e6,
+        rows_compared=1e6,
         mean=mean,
         variance=0.1,
         coverage=1.0,
