@@ -36,9 +36,9 @@ def read_rows(
 
     The columns are time, features and labels, see `rows_schema`, and with a `cluster_column` the
     keys of its values, see `with_keys`. With `max_rows_per_day` (0 for none) the rows are those of
-    a sample, see `sample_batches`. The metadata has the window, the sample, and the counts of all rows
-    of the sample or else of the window. Raises ValueError, in one sentence, for a table, window or
-    parameter that cannot be used.
+    a sample, see `sample_batches`. The metadata has the window, the sample, and the counts of all
+    rows of the sample or else of the window. Raises ValueError, in one sentence, for a table,
+    window or parameter that cannot be used.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq

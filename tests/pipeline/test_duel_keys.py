@@ -66,8 +66,10 @@ def test_the_key_of_a_cluster_is_that_of_its_value(values: Any, text: bytes) -> 
 
 
 SCHEMA = pa.schema(
-    [("at", UTC_TIME), ("x", pa.int64()), ("w", pa.float64()), ("y", pa.string())]
-    + [("tags", pa.list_(pa.string())), ("person", pa.string())]
+    [
+        *(("at", UTC_TIME), ("x", pa.int64()), ("w", pa.float64()), ("y", pa.string())),
+        *(("tags", pa.list_(pa.string())), ("person", pa.string())),
+    ]
 )
 
 
