@@ -58,9 +58,10 @@ def read_rows(
             f"max_rows_per_day is {max_rows_per_day}: give the number of rows, at least 2, or 0 "
             "for all."
         )
-    columns = [timestamp_column, *feature_columns, *target_columns]
+    kept = [timestamp_column, *feature_columns, *target_columns]
     # A feature or the time may be the cluster column, too.
-    columns += [cluster_column] if cluster_column and cluster_column not in columns else []
+    others = [cluster_column] if cluster_column and cluster_column not in kept else []
+    columns = [*kept, *others]
     check_column_names(columns)
     start, end = duel_window(champion_data_interval_end, challenger_data_interval_end, labels_until)
     client = storage_client()
@@ -82,7 +83,8 @@ def read_rows(
     batches: Any = window_batches(client, project, source_table, columns, start, end, batch_size)
     if cluster_column or max_rows_per_day:
         about = source_table, cluster_column, timestamp_column, feature_columns
-        batches = (with_keys(batch, *about) for batch in batches)
+        kept.append(key_column())
+        batches = (with_keys(batch, *about).select(kept) for batch in batches)
     if max_rows_per_day:
         sampled_by = [cluster_column] if cluster_column else [timestamp_column, *feature_columns]
         batches, rows.metadata["sample"] = sample_batches(

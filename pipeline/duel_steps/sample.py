@@ -58,6 +58,8 @@ def sample_days(batches: Iterable[Any], timestamp: str, maximum: int) -> tuple[A
             limit = limits.setdefault(day, None)
             if limit is not None:
                 below &= (days != day) | (keys < limit)
+        if not below.any():
+            continue
         # Of a key that did not fit before, not all rows are there any more.
         pending.append(batch.filter(pa.array(below)))
         waiting += pending[-1].num_rows
@@ -91,7 +93,8 @@ def smallest_keys(
     counts = ends[np.cumsum(new_key) - 1] - starts[np.cumsum(new_day) - 1]
     fits = counts <= maximum
     over, first = np.unique(days[~fits], return_index=True)
-    limits.update(zip(over.tolist(), keys[~fits][first].tolist(), strict=True))
+    for day, key in zip(over.tolist(), keys[~fits][first].tolist(), strict=True):
+        limits[day] = key
     return table.take(pa.array(order[fits])).combine_chunks()
 
 
