@@ -29,6 +29,8 @@ def duel(
     labels_until: str,
     artifact_root: str,
     batch_size: int = 10_000,
+    cluster_column: str = "",
+    max_rows_per_day: int = 0,
 ) -> None:
     """Parameters, tasks and outputs are those of docs/reference/duel.md."""
     rows = read_rows(
@@ -43,6 +45,8 @@ def duel(
         challenger_data_interval_end=challenger_data_interval_end,
         labels_until=labels_until,
         batch_size=batch_size,
+        cluster_column=cluster_column,
+        max_rows_per_day=max_rows_per_day,
     )
     rows.set_caching_options(False)  # new labels of the same window may have arrived
     predictions = {}

@@ -6,10 +6,12 @@ from kfp import dsl
 
 from pipeline.component import component
 from pipeline.duel_steps import accumulator as duel_accumulator
+from pipeline.duel_steps import clusters as duel_clusters
 from pipeline.duel_steps import evidence as duel_evidence
 from pipeline.duel_steps import losses as duel_losses
-from pipeline.duel_steps.accumulator import new_accumulator, update
+from pipeline.duel_steps.accumulator import add_clusters, new_accumulator, update
 from pipeline.duel_steps.evidence import make_evidence
+from pipeline.duel_steps.keys import key_column
 from pipeline.duel_steps.losses import losses
 from pipeline.duel_steps.report import charts, page, plots, text
 from pipeline.duel_steps.report.page import report_page
@@ -17,7 +19,10 @@ from pipeline.duel_steps.rows import utc_text
 
 
 @component(
-    bundle=(utc_text, duel_losses, duel_accumulator, duel_evidence, text, charts, plots, page)
+    bundle=(
+        *(utc_text, key_column, duel_losses, duel_clusters, duel_accumulator, duel_evidence),
+        *(text, charts, plots, page),
+    )
 )
 def compare(
     rows: dsl.Input[dsl.Dataset],
@@ -71,20 +76,30 @@ def compare(
                 f"There are {found.metadata.num_rows} predictions of the {role} for "
                 f"{file.metadata.num_rows} rows: run the duel again."
             )
-    accumulator = new_accumulator(rows.metadata)
+    cluster_column, sample = rows.metadata["cluster_column"], rows.metadata.get("sample")
+    accumulator = new_accumulator(rows.metadata, clustered=bool(cluster_column))
     primary = target_columns.index(primary_target)
+    columns = [timestamp_column, *target_columns, *([key_column()] if cluster_column else [])]
     for number in range(file.num_row_groups):
-        group = file.read_row_group(number, columns=[timestamp_column, *target_columns])
+        group = file.read_row_group(number, columns=columns)
         labels = group.select(target_columns)
+        keys = group[key_column()].to_numpy() if cluster_column else None
         times = group[timestamp_column].cast(pa.int64()).to_numpy()
         champions, challengers = (
             losses(loss, one.read_row_group(number), labels) for one in predictions.values()
         )
-        update(accumulator, times, champions, challengers, primary)
+        update(accumulator, times, champions, challengers, primary, keys)
+    add_clusters(accumulator, primary)
 
     evidence = make_evidence(accumulator, target_columns, primary_target, loss)
     for name in ("window_start", "window_end", "source_table"):
         evidence[name] = rows.metadata[name]
+    evidence["cluster_column"] = cluster_column or None
+    evidence["sample"] = sample and {
+        # Metadata of Vertex AI are JSON, whose whole numbers may arrive as floats.
+        name: int(value) if isinstance(value, float) else value
+        for name, value in sample.items()
+    }
     evidence["champion"] = {"uri": champion_uri, "sha256": champion_sha256}
     evidence["challenger"] = {"uri": challenger_uri, "sha256": challenger_sha256}
     html = report_page(evidence, accumulator["residuals"])

@@ -1,4 +1,5 @@
-"""Statistics of a duel that accumulate batch by batch, in memory that does not grow with the rows.
+"""Statistics of a duel that accumulate batch by batch, in memory that does not grow with the rows,
+only with the clusters if rows are clustered.
 
 Moments are merged by the formulas of Chan, Golub and LeVeque (1979): the difference of two large
 sums, as in the textbook formula, would lose a small variance beside a large mean.
@@ -6,14 +7,17 @@ sums, as in the textbook formula, would lose a small variance beside a large mea
 
 from typing import Any
 
+from pipeline.duel_steps.clusters import add_to_sums, cluster_means, new_sums
 
-def new_accumulator(counts: dict[str, Any]) -> dict[str, Any]:
-    """An accumulator of no losses yet; `counts` has those of the window, `rows`, `rows_skipped` and
-    `rows_labelled` (a list, by target). Losses and their differences are moments by target and by
-    day."""
+
+def new_accumulator(counts: dict[str, Any], clustered: bool = False) -> dict[str, Any]:
+    """An accumulator of no losses yet; `counts` has those of the rows read, `rows`, `rows_skipped`
+    and `rows_labelled` (a list, by target). Losses and their differences are moments by target and
+    by day, of rows, or of the means of clusters."""
     import numpy as np
 
     roles = ("champion", "challenger")
+    targets = range(len(counts["rows_labelled"]))
     return {
         # Metadata of Vertex AI are JSON, whose whole numbers may arrive as floats.
         "rows": int(counts["rows"]),
@@ -21,6 +25,8 @@ def new_accumulator(counts: dict[str, Any]) -> dict[str, Any]:
         "labelled": [int(count) for count in counts["rows_labelled"]],
         "invalid": dict.fromkeys(roles, 0),
         "valid": dict.fromkeys(roles, 0),  # labelled rows of the primary target
+        "compared": [0 for _ in targets],  # rows behind the moments
+        "clusters": [new_sums() for _ in targets] if clustered else None,
         "smallest": None,
         "largest": None,
         "first": None,
@@ -32,10 +38,15 @@ def new_accumulator(counts: dict[str, Any]) -> dict[str, Any]:
 
 
 def update(
-    accumulator: dict[str, Any], times: Any, champion: Any, challenger: Any, primary: int
+    accumulator: dict[str, Any],
+    times: Any,
+    champion: Any,
+    challenger: Any,
+    primary: int,
+    keys: Any = None,
 ) -> None:
-    """Add scored rows; `champion` and `challenger` are results of `losses` for them, and `primary`
-    is the number of the primary target.
+    """Add scored rows; `champion` and `challenger` are results of `losses` for them, `primary` is
+    the number of the primary target, and `keys` are those of their clusters, if clustered.
 
     Rows with an invalid prediction of either model are counted and excluded from both means, so
     that the differences stay paired.
@@ -53,23 +64,47 @@ def update(
         values["difference"] = values["champion"] - values["challenger"]
     for target in range(values["champion"].shape[1]):
         paired = valid & ~np.isnan(values["difference"][:, target])
-        days = times[paired] // 86_400_000_000
-        for name, value in values.items():
-            column = value[paired, target]
-            add_moments(accumulator["targets"], (target, name), column)
-            if target == primary:
-                for day in np.unique(days):
-                    add_moments(accumulator["days"], (int(day), name), column[days == day])
+        columns = {name: value[paired, target] for name, value in values.items()}
+        accumulator["compared"][target] += int(paired.sum())
+        if accumulator["clusters"] is None:
+            add_units(accumulator, target, primary, times[paired], columns)
+        else:
+            table = np.column_stack(list(columns.values()))
+            add_to_sums(accumulator["clusters"][target], keys[paired], times[paired], table)
         if target == primary and paired.any():
-            differences = values["difference"][paired, target]
-            for key, better, value in (
-                ("first", min, int(times[paired].min())),
-                ("last", max, int(times[paired].max())),
-                ("smallest", min, float(differences.min())),
-                ("largest", max, float(differences.max())),
-            ):
-                known = accumulator[key]
-                accumulator[key] = value if known is None else better(value, known)
+            extend(accumulator, "first", "last", times[paired])
+
+
+def add_clusters(accumulator: dict[str, Any], primary: int) -> None:
+    """Add the means of all clusters, after the last row; each is of the day of its newest row."""
+    for target, sums in enumerate(accumulator["clusters"] or []):
+        newest, means = cluster_means(sums)
+        columns = dict(zip(("champion", "challenger", "difference"), means.T, strict=True))
+        add_units(accumulator, target, primary, newest, columns)
+
+
+def add_units(
+    accumulator: dict[str, Any], target: int, primary: int, times: Any, columns: dict[str, Any]
+) -> None:
+    """Add losses and differences of one target, by name, to its moments: of rows or of clusters."""
+    import numpy as np
+
+    for name, column in columns.items():
+        add_moments(accumulator["targets"], (target, name), column)
+    if target != primary or not len(times):
+        return
+    days = times // 86_400_000_000
+    for day in np.unique(days):
+        for name, column in columns.items():
+            add_moments(accumulator["days"], (int(day), name), column[days == day])
+    extend(accumulator, "smallest", "largest", columns["difference"])
+
+
+def extend(accumulator: dict[str, Any], least: str, most: str, values: Any) -> None:
+    """Extend the range from `least` to `most` by these values (1-d, not empty)."""
+    for key, better, value in ((least, min, values.min()), (most, max, values.max())):
+        known = accumulator[key]
+        accumulator[key] = value.item() if known is None else better(value.item(), known)
 
 
 def add_moments(moments_by_key: dict[Any, Any], key: Any, values: Any) -> None:

@@ -37,6 +37,7 @@ def make_evidence(
         "primary_target": primary_target,
         **summary(accumulator["targets"], primary),
         "rows": rows,
+        "rows_compared": accumulator["compared"][primary],
         "rows_labelled": labelled,
         "rows_skipped": accumulator["skipped"],
         "coverage": labelled / rows if rows else 0.0,
@@ -49,9 +50,13 @@ def make_evidence(
         "first_row": time_text(accumulator["first"]),
         "last_row": time_text(accumulator["last"]),
         "targets": {
-            name: {**summary(accumulator["targets"], number), "rows_labelled": count}
-            for number, (name, count) in enumerate(
-                zip(targets, accumulator["labelled"], strict=True)
+            name: {
+                **summary(accumulator["targets"], number),
+                "rows_compared": compared,
+                "rows_labelled": labels,
+            }
+            for number, (name, compared, labels) in enumerate(
+                zip(targets, accumulator["compared"], accumulator["labelled"], strict=True)
             )
         },
         "days": [

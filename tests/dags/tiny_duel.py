@@ -38,6 +38,7 @@ def compare(
         "champion_rows": 1000 + silent,
         "challenger_rows": 1000,
         "rows": 1000 + silent,
+        "rows_compared": 1000,
         "rows_labelled": 1000 + silent,
         "rows_skipped": 0,
         "champion_invalid_predictions": 0,

@@ -139,6 +139,8 @@ def test_names_are_escaped_in_the_report() -> None:
     counts = {"rows": 0, "rows_skipped": 0, "rows_labelled": [0, 0]}
     evidence = make_evidence(new_accumulator(counts), [hostile, "b"], hostile, "absolute")
     evidence |= {"window_start": hostile, "window_end": hostile, "source_table": hostile}
+    sample = {"max_rows_per_day": 2, "sampled_by": [hostile], "rows_in_window": 9}
+    evidence |= {"cluster_column": hostile, "sample": sample | {"days_without_rows": 1}}
     evidence |= {role: {"uri": hostile, "sha256": hostile} for role in ("champion", "challenger")}
     day = {"day": "2026-03-02", "n": 2, "mean": 0.5, "variance": 0.1}
     day |= {"champion_loss": 1.0, "challenger_loss": 0.5}

@@ -8,7 +8,15 @@ from pipeline.duel_steps.report.plots import (
     residuals_plot,
     targets_plot,
 )
-from pipeline.duel_steps.report.text import facts, headline, number, warnings
+from pipeline.duel_steps.report.text import (
+    facts,
+    headline,
+    notes,
+    number,
+    target_results,
+    units,
+    warnings,
+)
 
 
 def style() -> str:
@@ -62,6 +70,7 @@ def report_page(evidence: dict[str, Any], residuals: dict[str, Any]) -> str:
         for name, value in facts(evidence)
     )
     paragraphs = "".join(f'<p class="warning">{escape(text)}</p>' for text in warnings(evidence))
+    paragraphs += "".join(f"<p>{escape(text)}</p>" for text in notes(evidence))
     figures = (
         losses_plot(evidence)
         + differences_plot(evidence)
@@ -75,7 +84,7 @@ def report_page(evidence: dict[str, Any], residuals: dict[str, Any]) -> str:
         "champion": "champion_loss",
         "challenger": "challenger_loss",
         "difference": "mean",
-        "rows": "n",
+        units(evidence): "n",
         "labelled": "rows_labelled",
     }
     rows = "".join(
@@ -84,6 +93,7 @@ def report_page(evidence: dict[str, Any], residuals: dict[str, Any]) -> str:
         for name, target in evidence["targets"].items()
     )
     heads = "".join(f"<th>{head}</th>" for head in ("target", *columns))
+    results = "".join(f"<li>{escape(text)}</li>" for text in target_results(evidence))
     models = "".join(
         f"<br>{role}: {escape(evidence[role]['uri'])} "
         f"(SHA-256 {escape(evidence[role]['sha256'][:12])}…, checked)"
@@ -99,6 +109,8 @@ def report_page(evidence: dict[str, Any], residuals: dict[str, Any]) -> str:
         f"<style>{style()}</style></head><body><h1>{escape(headline(evidence))}</h1>"
         f'<p class="where">{escape(where)}</p>{paragraphs}<div class="facts">{tiles}</div>'
         f'<div class="legend">{legend}</div>{figures}<table><tr>{heads}</tr>{rows}</table>'
+        f"<p>By target, in its loss's unit, with a 95 % interval for one look; the verdict is on "
+        f"{escape(evidence['primary_target'])} alone.</p><ul>{results}</ul>"
         "<footer>Evidence, not a verdict: an interval of one day is not valid for a decision made "
         f"by looking every day.{models}</footer></body></html>"
     )

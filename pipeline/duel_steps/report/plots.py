@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.duel_steps.report.charts import day_ticks, even_bins, figure, line, scale, ticks
-from pipeline.duel_steps.report.text import interval_class, number
+from pipeline.duel_steps.report.text import interval_class, number, units
 
 
 def losses_plot(evidence: dict[str, Any]) -> str:
@@ -21,7 +21,8 @@ def losses_plot(evidence: dict[str, Any]) -> str:
         points = [(x, y(day[f"{role}_loss"])) for x, day in zip(xs, days, strict=True)]
         body += line(points, role) + "".join(
             f'<circle class="{role}" cx="{px:.1f}" cy="{py:.1f}" r="3"><title>{day["day"]}: {role} '
-            f"{number(day[f'{role}_loss'])} on {number(day['n'])} rows</title></circle>"
+            f"{number(day[f'{role}_loss'])} on {number(day['n'])} {units(evidence)}"
+            "</title></circle>"
             for (px, py), day in zip(points, days, strict=True)
         )
     y_ticks = [(y(value), f"{value:.6g}") for value in ticks(low, high)]
@@ -46,7 +47,7 @@ def differences_plot(evidence: dict[str, Any]) -> str:
         top, bottom = y(day["mean"] + half), y(day["mean"] - half)
         body += (
             f'<g class="{kind}"><title>{day["day"]}: {number(day["mean"])} ± {number(half)} on '
-            f"{number(day['n'])} rows</title>"
+            f"{number(day['n'])} {units(evidence)}</title>"
             f'<line class="whisker" x1="{x:.1f}" x2="{x:.1f}" y1="{top:.1f}" y2="{bottom:.1f}"/>'
             f'<circle cx="{x:.1f}" cy="{y(day["mean"]):.1f}" r="4"/></g>'
         )
@@ -118,7 +119,7 @@ def targets_plot(evidence: dict[str, Any]) -> str:
         y = 28 + 34 * place
         body += (
             f'<g class="{interval_class(percentage, half)}"><title>{number(percentage)} % ± '
-            f"{number(half)} % on {number(n)} rows</title>"
+            f"{number(half)} % on {number(n)} {units(evidence)}</title>"
             f'<line class="whisker" x1="{x(percentage - half):.1f}" '
             f'x2="{x(percentage + half):.1f}" y1="{y}" y2="{y}"/>'
             f'<circle cx="{x(percentage):.1f}" cy="{y}" r="4"/></g>'

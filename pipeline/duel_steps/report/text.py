@@ -23,18 +23,23 @@ def interval_class(mean: float, half_width: float) -> str:
     return "better" if mean > 0 else "worse"
 
 
+def units(evidence: dict[str, Any]) -> str:
+    """What `n` counts: rows or clusters."""
+    return "clusters" if evidence["cluster_column"] else "rows"
+
+
 def headline(evidence: dict[str, Any]) -> str:
     """The result in one sentence."""
     if not evidence["n"]:
         return "Nothing to compare: no row has a label and two valid predictions."
-    rows, target = number(evidence["n"]), evidence["primary_target"]
+    count, target = f"{number(evidence['n'])} {units(evidence)}", evidence["primary_target"]
     if not evidence["mean"] or not evidence["champion_loss"]:
         comparison = "the same as" if not evidence["mean"] else "higher than"
     else:
         percentage = 100 * evidence["mean"] / evidence["champion_loss"]
         word = "lower" if percentage > 0 else "higher"
         comparison = f"{number(abs(percentage))} % {word} than"
-    return f"On {rows} rows the challenger's loss on {target} is {comparison} the champion's."
+    return f"On {count} the challenger's loss on {target} is {comparison} the champion's."
 
 
 def warnings(evidence: dict[str, Any]) -> list[str]:
@@ -60,6 +65,50 @@ def warnings(evidence: dict[str, Any]) -> list[str]:
             "Rows with a null, NaN or infinite feature, which were not scored: "
             f"{number(evidence['rows_skipped'])}."
         )
+    sample = evidence["sample"]
+    if sample and sample["days_without_rows"]:
+        found.append(
+            f"Days of which no row is in the sample: {number(sample['days_without_rows'])}. The "
+            "rows of one key are more than max_rows_per_day."
+        )
+    return found
+
+
+def notes(evidence: dict[str, Any]) -> list[str]:
+    """How the rows were chosen and counted, one sentence each; nothing for all rows, one by one."""
+    found = []
+    if sample := evidence["sample"]:
+        found.append(
+            f"A sample: {number(evidence['rows'])} of {number(sample['rows_in_window'])} rows, at "
+            f"most {number(sample['max_rows_per_day'])} of each day (UTC), chosen by "
+            f"{', '.join(sample['sampled_by'])}. All counts are of the sample."
+        )
+    if column := evidence["cluster_column"]:
+        found.append(
+            f"Rows with the same {column} are one cluster and count as one: "
+            f"{number(evidence['rows_compared'])} rows in {number(evidence['n'])} clusters. A "
+            "cluster is of the day of its newest row."
+        )
+    return found
+
+
+def target_results(evidence: dict[str, Any]) -> list[str]:
+    """Of each target, whether the challenger got better or worse, and by how much."""
+    found = []
+    for name, target in evidence["targets"].items():
+        if target["variance"] is None:
+            found.append(f"{name}: too few {units(evidence)} to tell")
+            continue
+        mean, half = target["mean"], 1.96 * (target["variance"] / target["n"]) ** 0.5
+        kind = interval_class(mean, half)
+        if not target["variance"]:
+            found.append(f"{name}: the same difference, {number(mean)}, of all {units(evidence)}")
+        elif kind == "even":
+            low, high = number(mean - half), number(mean + half)
+            found.append(f"{name}: no clear difference, {number(mean)} ({low} to {high})")
+        else:
+            low, high = number(abs(mean) - half), number(abs(mean) + half)
+            found.append(f"{name}: {kind} by {number(abs(mean))} ({low} to {high})")
     return found
 
 
@@ -71,6 +120,6 @@ def facts(evidence: dict[str, Any]) -> list[tuple[str, str]]:
         (f"champion's {unit[evidence['loss']]}", number(evidence["champion_loss"])),
         (f"challenger's {unit[evidence['loss']]}", number(evidence["challenger_loss"])),
         ("mean difference", number(evidence["mean"])),
-        ("rows compared", number(evidence["n"])),
+        (f"{units(evidence)} compared", number(evidence["n"])),
         ("rows with a label", f"{100 * evidence['coverage']:.1f} %"),
     ]

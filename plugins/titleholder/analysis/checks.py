@@ -62,6 +62,12 @@ def _subject(evidence: Evidence, context: EvaluationContext) -> Iterator[tuple[E
             f"the model's file was changed after the first verdict on this challenger "
             f"({context.changes}): restore it, or promote by hand",
         )
+    if evidence.cluster_column != design.cluster_column:
+        found, required = (
+            f"clusters by {column}" if column else "rows"
+            for column in (evidence.cluster_column, design.cluster_column)
+        )
+        yield EvidenceIssue.WRONG_SUBJECT, f"it counts {found}, not {required}"
 
 
 def _times(
@@ -96,7 +102,7 @@ def _times(
     elif context.earlier and evidence.n < context.earlier[-1].rows:
         yield (
             stale,
-            f"it has {evidence.n:.0f} rows, fewer than the {context.earlier[-1].rows:.0f} of an "
+            f"it has {evidence.n:.0f} {evidence.units}, fewer than the {context.earlier[-1].rows:.0f} of an "
             "earlier verdict",
         )
     elif newest is not None and now - newest > rules.max_evidence_age:
@@ -108,15 +114,16 @@ def _times(
 
 
 def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
-    n, champion, challenger = evidence.n, evidence.champion_rows, evidence.challenger_rows
+    champion, challenger = evidence.champion_rows, evidence.challenger_rows
+    n, compared = evidence.n, evidence.rows_compared
     if problem := contradiction(evidence):
         yield EvidenceIssue.INVALID_COUNTS, problem
         return
     # A model that fails on `min_rows` rows is broken. A champion without any valid prediction is
     # broken on any number of rows, since traffic must not go back to it.
     for failed, issue, role in (
-        (challenger - n, EvidenceIssue.CHAMPION_INVALID, "champion"),
-        (champion - n, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
+        (challenger - compared, EvidenceIssue.CHAMPION_INVALID, "champion"),
+        (champion - compared, EvidenceIssue.CHALLENGER_INVALID, "challenger"),
     ):
         if failed:
             broken = failed >= rules.min_rows or champion == 0
@@ -140,7 +147,10 @@ def _counts(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, st
     if n == 0:
         yield EvidenceIssue.NO_ROWS, "no labelled row has a prediction of both models"
     elif n < rules.min_rows:
-        yield EvidenceIssue.INSUFFICIENT_ROWS, f"{n:.0f} rows are fewer than {rules.min_rows}"
+        yield (
+            EvidenceIssue.INSUFFICIENT_ROWS,
+            (f"{n:.0f} {evidence.units} are fewer than {rules.min_rows}"),
+        )
 
 
 def _differences(
@@ -160,7 +170,10 @@ def _differences(
     elif n < rules.min_rows:
         return
     elif variance == 0:
-        yield EvidenceIssue.ZERO_VARIANCE, f"all {n:.0f} rows differ by the same {mean:g}"
+        yield (
+            EvidenceIssue.ZERO_VARIANCE,
+            f"all {n:.0f} {evidence.units} differ by the same {mean:g}",
+        )
     elif not math.isfinite(evidence.skewness):
         yield EvidenceIssue.NOT_FINITE, f"a skewness of {evidence.skewness} is no measurement"
     else:
@@ -178,7 +191,7 @@ def _recent_regression(
     if not are_consistent(evidence.days, evidence.n):
         yield (
             EvidenceIssue.NO_DAILY_BREAKDOWN,
-            f"its days are not those of its {evidence.n:.0f} rows",
+            f"its days are not those of its {evidence.n:.0f} {evidence.units}",
         )
     elif evidence.mean >= -margin:  # otherwise the mean over all rows shows it
         for window in trailing_windows(evidence.days, rules.min_rows):
@@ -187,7 +200,8 @@ def _recent_regression(
                 yield (
                     EvidenceIssue.RECENT_REGRESSION,
                     f"the challenger is worse lately: {window.mean:.4g} ({window.mean - half:.4g} "
-                    f"to {window.mean + half:.4g}) on the newest {window.n:.0f} rows",
+                    f"to {window.mean + half:.4g}) on the newest {window.n:.0f} "
+                    f"{evidence.units}",
                 )
                 return
 
@@ -203,6 +217,6 @@ def _heavy_tail(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue
         if not weight <= limit:
             yield (
                 EvidenceIssue.HEAVY_TAIL,
-                f"one row, {extreme:g}, carries {weight:.2%} of the sum of squares, more than "
-                f"{limit:.2%}",
+                f"one {evidence.units[:-1]}, {extreme:g}, carries {weight:.2%} of the sum of "
+                f"squares, more than {limit:.2%}",
             )

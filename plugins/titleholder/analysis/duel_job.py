@@ -66,6 +66,10 @@ def duel_parameters(
         "loss": duel.loss,
         "labels_until": f"{(at - duel.label_delay).astimezone(UTC):%Y-%m-%dT%H:%M:%SZ}",
     }
+    if duel.cluster_column:
+        parameters["cluster_column"] = duel.cluster_column
+    if duel.max_rows_per_day:
+        parameters["max_rows_per_day"] = duel.max_rows_per_day
     for role, model in (("champion", pair.champion), ("challenger", pair.challenger)):
         parameters[f"{role}_uri"] = model.uri
         parameters[f"{role}_sha256"] = model.sha256
@@ -105,7 +109,9 @@ def parse_evidence(raw: Mapping[str, Any], pair: ModelPair, at: datetime) -> Evi
         challenger=_model_id(raw, "challenger", pair.challenger),
         loss=str(raw.get("loss")),
         target=str(raw.get("primary_target")),
+        cluster_column=str(raw.get("cluster_column") or ""),
         n=_agreed(raw, "n"),
+        rows_compared=_agreed(raw, "rows_compared"),
         mean=_number(raw, "mean"),
         variance=_number(raw, "variance"),
         skewness=_number(raw, "skewness"),

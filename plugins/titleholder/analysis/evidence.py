@@ -12,18 +12,21 @@ class Evidence:
     """One measurement, unchecked: any value of any field leads to a verdict.
 
     Differences are the champion's loss minus the challenger's on the same labelled row; above 0
-    the challenger is better. `n` rows have that `mean` (in the loss's unit) and that sample
+    the challenger is better. `n` units have that `mean` (in the loss's unit) and that sample
     `variance` (divisor n - 1) and `skewness` (the third central moment over the third power of the
-    standard deviation); `smallest` and `largest` are the extreme differences. `rows` is the
-    number of rows in the window; `rows_labelled` of them have a label, `rows_skipped` have no valid
-    features, and `coverage` is the labelled part, 0 to 1 (0 without rows). `champion_rows` and
-    `challenger_rows` count the labelled rows on which each model has a finite loss, `n` those on
-    which both have. `champion_invalid_predictions` and `challenger_invalid_predictions` count the
+    standard deviation); `smallest` and `largest` are the extreme differences. A unit is a row, or with a `cluster_column` ("" for none) a cluster: the rows with the same value of that
+    column, whose differences are averaged.
+
+    `rows` is the number of rows in the window, or in a sample of it; `rows_labelled` of them have a
+    label, `rows_skipped` have no valid features, and `coverage` is the labelled part, 0 to 1 (0
+    without rows). `champion_rows` and `challenger_rows` count the labelled rows on which each model
+    has a finite loss, `rows_compared` those on which both have, which are the rows of the n units.
+    `champion_invalid_predictions` and `challenger_invalid_predictions` count the
     rows, labelled or not, for which each model gave no valid prediction. `champion` and
     `challenger` are deployed model ids.
 
     `newest` is the time of the newest row (None without rows), `measured` the time of scoring, both
-    aware. `days` has the same n rows by day, oldest first; empty if unknown.
+    aware. `days` has the same n units by day, oldest first; empty if unknown.
     """
 
     champion: str
@@ -31,6 +34,7 @@ class Evidence:
     loss: str
     target: str
     n: float
+    rows_compared: float
     mean: float
     variance: float
     skewness: float
@@ -47,6 +51,12 @@ class Evidence:
     newest: datetime | None
     measured: datetime
     days: tuple[DifferenceStats, ...] = ()
+    cluster_column: str = ""
+
+    @property
+    def units(self) -> str:
+        """What `n` counts: rows or clusters."""
+        return "clusters" if self.cluster_column else "rows"
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from typing import Any
 
 from titleholder.cli.declared_parameters import duel_errors, training_errors
 from titleholder.cli.terminal import print_line
-from titleholder.config.duel import format_loss
+from titleholder.config.duel import Duel, format_loss
 from titleholder.config.loader import load_models
 from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
@@ -102,9 +102,15 @@ def _report(result: _Result) -> Iterator[str]:
     yield f"  deploy    {endpoint}: a challenger receives {percentages} of the traffic"
     duel, promotion = config.duel, _PROMOTION[config.rollout.promotion]
     yield "  evaluate  " + (
-        f"{duel.schedule} (UTC): by the {format_loss(duel.loss)} on {duel.target}; a better "
-        "challenger "
-        f"is {promotion}"
+        f"{duel.schedule} (UTC): by the {format_loss(duel.loss)} on {duel.target}{_rows(duel)}; a "
+        f"better challenger is {promotion}"
         if duel
         else f"nothing automatically: trigger {config.model}__rollout to promote or roll back"
     )
+
+
+def _rows(duel: Duel) -> str:
+    """Which rows a duel compares, and what it counts, where that is not each row."""
+    maximum, column = duel.max_rows_per_day, duel.cluster_column
+    sample = f", at most {maximum} rows a day" if maximum else ""
+    return sample + (f", clustered by {column}" if column else "")

@@ -1,6 +1,7 @@
 """The section `duel`: the comparison of champion and challenger, and the rules of the verdict."""
 
 import itertools
+import math
 from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import Any, Literal
@@ -34,6 +35,18 @@ class Duel(Section):
         default_factory=list,
         description="columns with the labels in the order of a prediction's values; by default "
         "those of `pipeline.parameters`",
+    )
+    cluster_column: Column | None = Field(
+        None,
+        description="rows with the same value of this column, such as a customer, count as one: "
+        "their differences are averaged first. By default each row counts",
+    )
+    max_rows_per_day: int | None = Field(
+        None,
+        ge=2,
+        le=10**12,
+        description="the most rows of a UTC day that are scored, a sample that is the same for "
+        "both models and in every duel; by default all rows",
     )
     label_delay: Duration = Field(
         timedelta(days=1),
@@ -86,7 +99,12 @@ class Duel(Section):
         description="whether a challenger is rolled back early that can hardly be promoted any "
         "more, with `group_sequential`; it costs a few promotions (docs/explanation/verdict.md)",
     )
-    min_rows: int = Field(100, ge=2, le=10**12, description="fewer rows decide nothing")
+    min_rows: int = Field(
+        100,
+        ge=2,
+        le=10**12,
+        description="fewer rows decide nothing; with `cluster_column`: fewer clusters",
+    )
     planned_rows: int | None = Field(
         None,
         ge=1,
@@ -119,11 +137,26 @@ class Duel(Section):
             raise FieldError("has a min_duration that is not shorter than max_duration; write one")
         return self
 
+    @model_validator(mode="after")
+    def _min_rows_within_sample(self) -> "Duel":
+        if self.max_duration is None:
+            return self
+        # A span of whole days touches one day more.
+        days = math.ceil(self.max_duration / timedelta(days=1)) + 1
+        if self.max_rows_per_day and self.max_rows_per_day * days < self.min_rows:
+            raise FieldError(
+                f"has a max_rows_per_day of {self.max_rows_per_day}, which is "
+                f"{self.max_rows_per_day * days} rows in max_duration, fewer than min_rows "
+                f"{self.min_rows}; write at least {math.ceil(self.min_rows / days)}"
+            )
+        return self
+
 
 def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
     """The section, with the columns of `pipeline.parameters` as defaults.
 
-    Raises FieldError if neither has columns, and for a target that is not among them.
+    Raises FieldError if neither has columns, for a target that is not among them, and for a
+    cluster column that is.
     """
     found = {}
     for name in ("feature_columns", "target_columns"):
@@ -139,6 +172,11 @@ def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
         raise FieldError(
             f"has the target {duel.target!r}, which is no target column; write one of "
             f"{', '.join(found['target_columns'])}"[:200]
+        )
+    if duel.cluster_column in found["target_columns"]:
+        raise FieldError(
+            f"has the cluster_column {duel.cluster_column!r}, which is a target column; write the "
+            "column of what has several rows, such as a customer"
         )
     return duel.model_copy(update=found)
 

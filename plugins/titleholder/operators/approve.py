@@ -80,6 +80,7 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
 def question(config: ModelConfig, decided: Decided, approval_timeout: timedelta) -> tuple[str, str]:
     """Subject and body (Markdown) of the required action."""
     challenger, verdict = decided.challenger, decided.verdict or {}
+    clustered = config.duel is not None and config.duel.cluster_column
     subject = f"{config.model}: promote the challenger {challenger}?"
     body = f"""\
 {decided.reason}.
@@ -91,7 +92,7 @@ def question(config: ModelConfig, decided: Decided, approval_timeout: timedelta)
 | challenger | {challenger} |
 | loss, champion's minus challenger's | {verdict["estimate"]:.4g} |
 | interval | {verdict["low"]:.4g} to {verdict["high"]:.4g} |
-| rows | {verdict["n"]:.0f} |
+| {"clusters" if clustered else "rows"} | {verdict["n"]:.0f} |
 | report | [{decided.report}]({object_page(decided.report)}) |
 | duel | {decided.job} |
 

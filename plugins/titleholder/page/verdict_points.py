@@ -12,8 +12,9 @@ from titleholder.events.event import Action, Event
 @dataclass(frozen=True)
 class VerdictPoint:
     """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
-    challenger's; `low` and `high` are None without an interval. `challenger` is a deployed model
-    id, "" if unknown, and `version` its version, else that id."""
+    challenger's; `low` and `high` are None without an interval. `n` counts `units`, rows or
+    clusters. `challenger` is a deployed model id, "" if unknown, and `version` its version, else
+    that id."""
 
     time: datetime
     outcome: str
@@ -21,6 +22,7 @@ class VerdictPoint:
     challenger: str
     version: str
     n: float | None
+    units: str
     estimate: float | None
     low: float | None
     high: float | None
@@ -49,6 +51,8 @@ def _point(event: Event) -> VerdictPoint:
     evidence = event.evidence
     recorded = evidence.get("verdict")
     verdict: dict[str, Any] = recorded if isinstance(recorded, dict) else {}
+    duel = evidence.get("duel")
+    clustered = isinstance(duel, dict) and bool(duel.get("cluster_column"))
     challenger = event.challenger_after or ""
     return VerdictPoint(
         time=event.time,
@@ -57,6 +61,7 @@ def _point(event: Event) -> VerdictPoint:
         challenger=challenger,
         version=event.versions.get(challenger) or challenger or "unknown",
         n=_number(verdict.get("n")),
+        units="clusters" if clustered else "rows",
         estimate=_number(verdict.get("estimate")),
         low=_number(verdict.get("low")),
         high=_number(verdict.get("high")),

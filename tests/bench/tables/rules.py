@@ -38,6 +38,7 @@ def evidence(mean: float) -> Evidence:
         loss="zero_one",
         target="y",
         n=1e6,
+        rows_compared=1e6,
         mean=mean,
         variance=0.1,
         skewness=0.0,

@@ -51,6 +51,7 @@ RAW = {
     "champion_rows": 2000,
     "challenger_rows": 2000,
     "rows": 2000,
+    "rows_compared": 2000,
     "rows_labelled": 2000,
     "rows_skipped": 0,
     "champion_invalid_predictions": 0,
@@ -79,6 +80,10 @@ def test_the_parameters_are_those_of_the_template() -> None:
     assert {
         name for name, one in declared.items() if not one.get("isOptional")
     } <= parameters.keys()
+    fewer = duel().model_copy(update={"cluster_column": "person", "max_rows_per_day": 1000})
+    more = duel_parameters(CONFIG, fewer, ENVIRONMENT, PAIR, NOW)
+    assert more == parameters | {"cluster_column": "person", "max_rows_per_day": 1000}
+    assert more.keys() <= declared.keys()
     assert parameters["labels_until"] == "2026-11-19T23:00:00Z", "six hours before"
     assert parameters["challenger_sha256"] == "2" * 64
     assert parameters["champion_data_interval_end"] == "2026-11-09T03:00:00Z"
@@ -160,7 +165,7 @@ def test_a_job_without_evidence_is_an_error() -> None:
 
 # The evidence on the first days after a training.
 NO_ROWS: dict[str, object] = dict.fromkeys(("mean", "variance", "smallest", "largest", "last_row"))
-NO_ROWS |= dict.fromkeys(("n", "rows", "rows_labelled", "coverage"), 0)
+NO_ROWS |= dict.fromkeys(("n", "rows", "rows_compared", "rows_labelled", "coverage"), 0)
 NO_ROWS |= dict.fromkeys(("champion_rows", "challenger_rows"), 0)
 NO_ROWS |= {"targets": {"chins": {"n": 0, "rows_labelled": 0}}}
 
@@ -217,6 +222,7 @@ def test_all_rules_come_from_the_section_and_are_recorded() -> None:
             "max_duration": timedelta(3),
             "on_timeout": "manual",
             "target": "jumps",
+            "cluster_column": "person",
         }
     )
     evaluation = evaluated(DuelResult("job", NOW, RAW), rules=changed)
@@ -224,7 +230,8 @@ def test_all_rules_come_from_the_section_and_are_recorded() -> None:
     assert (evaluation.verdict.margin, evaluation.verdict.issue) == (0.5, "wrong_subject")
     defaults = Duel(loss="absolute", target="chins")
     in_verdict = set(Duel.model_fields) - {
-        *("feature_columns", "target_columns", "label_delay", "schedule", "template", "timeout")
+        *("feature_columns", "target_columns", "label_delay", "schedule", "template", "timeout"),
+        "max_rows_per_day",
     }
     assert [n for n in in_verdict if getattr(changed, n) == getattr(defaults, n)] == []
 
@@ -249,6 +256,10 @@ def test_all_rules_come_from_the_section_and_are_recorded() -> None:
         ({"rows": 10**400}, Outcome.INCONCLUSIVE, None),
         ({"targets": {"chins": {"n": 1999, "rows_labelled": 2000}}}, Outcome.INCONCLUSIVE, None),
         ({"targets": {"chins": {"rows_labelled": None}}}, Outcome.INCONCLUSIVE, None),
+        ({"targets": {"chins": {"rows_compared": 1999}}}, Outcome.INCONCLUSIVE, None),
+        ({"rows_compared": None}, Outcome.INCONCLUSIVE, None),
+        # Clusters, where the file asks for rows.
+        ({"cluster_column": "person"}, Outcome.INCONCLUSIVE, None),
         ({"challenger": None}, Outcome.INCONCLUSIVE, None),
         ({"primary_target": "jumps"}, Outcome.INCONCLUSIVE, None),
         (NO_ROWS, Outcome.HOLD, None),
@@ -273,6 +284,22 @@ def test_the_time_at_a_percentage_is_not_overestimated() -> None:
         evaluation = evaluated(DuelResult("job", NOW, RAW), changed)
         assert evaluation.verdict.outcome is Outcome.HOLD
         assert evaluation.decision.intent is None
+
+
+def test_clusters_are_what_is_counted() -> None:
+    """100 persons with 20 rows each are 100 units, fewer than 500 and more than 50."""
+    days = [{"day": "2026-11-19", "n": 100, "mean": 0.5, "variance": 1.0}]
+    raw = {**RAW, "cluster_column": "person", "n": 100, "targets": {}, "days": days}
+    raw |= {"smallest": -2.0, "largest": 3.0}
+    clustered = duel().model_copy(update={"cluster_column": "person"})
+    held = evaluated(DuelResult("job", NOW, raw), rules=clustered).verdict
+    assert (held.outcome, held.reason) == (Outcome.HOLD, "100 clusters are fewer than 500")
+    fewer = clustered.model_copy(update={"min_rows": 50})
+    assert evaluated(DuelResult("job", NOW, raw), rules=fewer).verdict.outcome is Outcome.PROMOTE
+    # Evidence on rows, by a template that ignores the parameter.
+    ignored = evaluated(DuelResult("job", NOW, RAW), rules=clustered).verdict
+    assert ignored.issue == "wrong_subject"
+    assert ignored.reason == "it counts rows, not clusters by person"
 
 
 HOUR = timedelta(hours=1)

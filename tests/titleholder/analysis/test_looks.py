@@ -52,7 +52,7 @@ def evaluated(
 def test_looks_add_up_and_the_first_records_the_design() -> None:
     events: list[Event] = []
     for day, n in ((1, 600), (2, 900), (3, 1500)):
-        counts = dict.fromkeys(("n", "rows", "rows_labelled"), n)
+        counts = dict.fromkeys(("n", "rows_compared", "rows", "rows_labelled"), n)
         counts |= dict.fromkeys(("champion_rows", "challenger_rows"), n)
         one_day = [{"day": "2026-11-18", "n": n, "mean": 0.0, "variance": 1.0}]
         found, events = evaluated(day, events, mean=0.0, targets={}, days=one_day, **counts)

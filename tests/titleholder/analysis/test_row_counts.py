@@ -1,6 +1,7 @@
 """Counts are consistent exactly if some set of rows has all of them."""
 
 import itertools
+import math
 from dataclasses import replace
 
 from hypothesis import given
@@ -30,6 +31,7 @@ def total(rows: tuple[tuple[int, ...], ...]) -> tuple[int, ...]:
 def contradiction_in(counts: tuple[int, ...]) -> str:
     rows, labelled = counts[:2]
     named = dict(zip(COUNTS, counts, strict=True))
+    named["n"] = named["rows_compared"]
     return contradiction(replace(VALID, **named, coverage=labelled / rows if rows else 0.0))
 
 
@@ -44,6 +46,19 @@ def test_counts_are_consistent_exactly_if_some_rows_have_them() -> None:
         assert (contradiction_in(counts) == "") == (counts in possible), counts
 
 
+def test_clusters_have_at_least_a_row_each_and_rows_are_counted_one_by_one() -> None:
+    for cluster_column, possible in (("", [1000]), ("customer", [1, 999, 1000])):
+        clusters = replace(VALID, cluster_column=cluster_column)
+        for n in (-1, 0, 0.5, 1, 999, 1000, 1001, math.nan):
+            assert (contradiction(replace(clusters, n=n)) == "") == (n in possible), n
+    none = dict.fromkeys(COUNTS, 0)
+    empty = replace(VALID, **none, coverage=0.0, cluster_column="customer")
+    assert contradiction(replace(empty, n=0)) == ""
+    assert contradiction(replace(empty, n=1)) == "1 clusters cannot be those of 0 rows"
+    lost = replace(VALID, n=999)
+    assert contradiction(lost) == "n is 999, and 1000 rows were compared, each by itself"
+
+
 numbers = st.sampled_from([0, 1, 50, 99, 100, 101, 999, 1000, 1001, 2000])
 duels = st.lists(st.tuples(st.sampled_from(ROW_KINDS), numbers), min_size=1, max_size=4)
 
@@ -55,7 +70,7 @@ def test_the_counts_of_any_rows_are_consistent(duel: list[tuple[tuple[int, ...],
     )
 
 
-@given(st.dictionaries(st.sampled_from([*COUNTS, "coverage"]), numbers | st.floats(0, 1)))
+@given(st.dictionaries(st.sampled_from(["n", *COUNTS, "coverage"]), numbers | st.floats(0, 1)))
 def test_no_inconsistent_evidence_is_ever_promoted(changes: dict[str, float]) -> None:
     """All other evidence is in favour of the challenger."""
     assert verdict(VALID, RULES, CONTEXT).outcome is Outcome.PROMOTE

@@ -41,6 +41,7 @@ def evidence(mean: float, **changes: Any) -> Evidence:
         loss="zero_one",
         target="y",
         n=1000,
+        rows_compared=1000,
         mean=mean,
         variance=0.1,
         skewness=0.0,
@@ -58,9 +59,10 @@ def evidence(mean: float, **changes: Any) -> Evidence:
         largest=1,
     )
     if "n" in changes:
-        made = replace(made, champion_rows=changes["n"], challenger_rows=changes["n"])
+        counted = dict.fromkeys(("rows_compared", "champion_rows", "challenger_rows"), changes["n"])
+        made = replace(made, **counted)
     made = replace(made, **changes)
-    either = made.champion_rows + made.challenger_rows - made.n
+    either = made.champion_rows + made.challenger_rows - made.rows_compared
     counts = {"rows": either, "rows_labelled": either}
     counts["champion_invalid_predictions"] = either - made.champion_rows
     counts["challenger_invalid_predictions"] = either - made.challenger_rows
@@ -164,6 +166,7 @@ CASES: list[tuple[Issue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Issue.WRONG_SUBJECT, {"champion": "older"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.WRONG_SUBJECT, {"loss": "squared"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.WRONG_SUBJECT, {"target": "z"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
+    (Issue.WRONG_SUBJECT, {"cluster_column": "z"}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.INVALID_COUNTS, {"n": 999.5}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.INVALID_COUNTS, {"n": math.nan}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
     (Issue.INVALID_COUNTS, {"n": math.inf}, INCONCLUSIVE, INCONCLUSIVE, ROLLBACK),
@@ -545,6 +548,7 @@ any_evidence = st.builds(
     st.just("zero_one"),
     st.just("y"),
     counts,
+    counts,
     *[anything] * 6,
     *[counts] * 7,
     st.none() | times,
@@ -552,12 +556,12 @@ any_evidence = st.builds(
     st.lists(st.builds(DifferenceStats, counts, anything, anything), max_size=4).map(tuple),
 )
 COUNTS = (
-    *("rows", "rows_labelled", "rows_skipped", "champion_rows", "challenger_rows", "n"),
-    *("champion_invalid_predictions", "challenger_invalid_predictions"),
+    *("rows", "rows_labelled", "rows_skipped", "champion_rows", "challenger_rows"),
+    *("rows_compared", "champion_invalid_predictions", "challenger_invalid_predictions"),
 )
 # Mostly valid, with up to three invalid values, so that every case of the table occurs.
 few_changes = st.dictionaries(
-    st.sampled_from(["mean", "variance", "coverage", *COUNTS]),
+    st.sampled_from(["n", "mean", "variance", "coverage", *COUNTS]),
     st.one_of(anything, st.just(1000)),
     max_size=3,
 )
@@ -583,7 +587,8 @@ def test_bad_input_never_promotes(
         assert found.low is not None
         assert found.low > -rules.margin
         assert all(map(math.isfinite, (given.n, given.mean, given.variance)))
-        assert given.n == given.champion_rows == given.challenger_rows >= rules.min_rows
+        assert given.champion_rows == given.challenger_rows == given.rows_compared
+        assert given.n == given.rows_compared >= rules.min_rows
         assert given.n <= given.rows_labelled <= given.rows
         assert given.coverage == pytest.approx(given.rows_labelled / given.rows, abs=1e-6)
         assert given.challenger_invalid_predictions == 0

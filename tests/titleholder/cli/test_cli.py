@@ -558,6 +558,14 @@ def test_validate_prints_what_a_file_leads_to(
         "  evaluate  0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
         "promoted automatically\n"
     )
+    raw = yaml.safe_load(good.read_text())
+    raw["duel"] |= {"max_rows_per_day": 1000, "cluster_column": "person"}
+    good.write_text(yaml.safe_dump(raw))
+    assert main(["validate", "--models", str(tmp_path)]) == 0
+    assert (
+        "by the absolute loss on chins, at most 1000 rows a day, clustered by person; a better"
+        in capsys.readouterr().out
+    )
     (tmp_path / "broken.yaml").write_text("model: broken\n")
     assert main(["validate", "--models", str(tmp_path)]) == 1
     output = capsys.readouterr()

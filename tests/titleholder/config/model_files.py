@@ -133,6 +133,19 @@ INVALID: list[tuple[str, object, str]] = [
     ("duel.design", "pocock", "duel.design: is 'pocock'; write 'group_sequential' or 'confidence"),
     ("duel.margin", float("inf"), "duel.margin: is inf; write a number"),
     ("duel.min_rows", 1, "duel.min_rows: is 1; write 2 or more"),
+    ("duel.max_rows_per_day", 1, "duel.max_rows_per_day: is 1; write 2 or more"),
+    (
+        "duel.max_rows_per_day",
+        17,
+        "duel: has a max_rows_per_day of 17, which is 493 rows in max_duration, fewer than min_rows"
+        " 500; write at least 18",
+    ),
+    ("duel.cluster_column", "a b", "duel.cluster_column: is 'a b'; write the name of one"),
+    (
+        "duel.cluster_column",
+        "jumps",
+        "duel: has the cluster_column 'jumps', which is a target column; write the column of what",
+    ),
     ("duel.min_duration", "30d", "has a min_duration that is not shorter than max_duration; w"),
     ("duel.schedule", "daily", "duel.schedule: is 'daily'; write five cron fields in UTC"),
     ("duel.promote", "x", "duel.promote: is not a key; remove it or mend its spelling"),

@@ -47,6 +47,8 @@ LOADER_ONLY = [
     ("pipeline.parameters", {"feature_columns": 3}),
     ("duel.target", "weight_kg"),
     ("duel.target_columns", ["a"]),
+    ("duel.max_rows_per_day", 17),
+    ("duel.cluster_column", "jumps"),
     ("duel.min_duration", "30d"),
     ("rollout.steps", [10, 5]),
     ("rollout.steps", [5, 25]),

@@ -176,6 +176,15 @@ def test_words_are_neither_repeated_nor_joined() -> None:
     assert "All 2 verdicts as a table" in text(evaluated(2, 0.1), evaluated(1, 0.1))
 
 
+def test_clusters_are_not_called_rows() -> None:
+    found = evaluated(1, 0.1)
+    assert "on 524 rows" in text(found)
+    clustered = replace(found, evidence={**found.evidence, "duel": {"cluster_column": "person"}})
+    shown = text(clustered)
+    assert "on 524 clusters" in shown
+    assert "524 rows" not in shown
+
+
 def test_versions_commands_and_dates_in_sentences() -> None:
     versions = {"2990322000": "linnerud@6", "2992338000": "linnerud@8"}
     change = event(

@@ -29,6 +29,8 @@ _FUTILITY_RHO = 3.0
 FUTILITY_BETA = 0.1
 """The probability that futility ends a challenger with the improvement which the design finds with
 the probability 1 - FUTILITY_BETA."""
+# Before this part of the design nothing is futile: what may be spent is less than a millionth.
+_NO_FUTILITY = 0.01
 # Beyond this, in standard errors, nothing is; it keeps the ends of an interval finite.
 _FARTHEST = 8.0
 
@@ -39,7 +41,7 @@ Side = Literal["promotion", "rollback"]
 @dataclass(frozen=True)
 class Look:
     """A verdict with an interval: the `time` since the design's beginning, as a part of its
-    duration, and the number of `rows` compared until then."""
+    duration, and the number of `rows` compared until then, or of clusters."""
 
     time: float
     rows: float
@@ -66,6 +68,8 @@ class Design:
     loss: str
     futility: bool
     planned_rows: int
+    cluster_column: str = ""
+    max_rows_per_day: int | None = None
 
     @property
     def threshold(self) -> float:
@@ -132,6 +136,8 @@ def plan_design(config: ModelConfig, duel: Duel, deployed: datetime) -> Design:
         duel.loss,
         duel.futility,
         duel.planned_rows or duel.min_rows,
+        duel.cluster_column or "",
+        duel.max_rows_per_day,
     )
 
 
@@ -189,7 +195,7 @@ def interval_at(
         uppers = boundaries_of(design, looks, "promotion")
         low = min(uppers[-1], _FARTHEST)
         high = min(boundaries_of(design, looks, "rollback")[-1], _FARTHEST)
-        if design.futility and 0 < look.time < 1 and error:
+        if design.futility and _NO_FUTILITY < look.time < 1 and error:
             futile = (mean - design.threshold) / error < _futility_boundary(design, looks, uppers)
     low += skewness_correction(low, -skewness, n)
     high += skewness_correction(high, skewness, n)

@@ -28,7 +28,7 @@ missed, added, after the planned end, or without new data.
 import functools
 import itertools
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any
 
@@ -60,14 +60,13 @@ def boundaries(information: tuple[float, ...], spent: tuple[float, ...]) -> tupl
     _require(information, spent)
     found: list[float] = []
     paths, last = _Paths.start(), 0.0
-    for stage in _stages(information):
-        here = information[stage[0]]
+    for stage, here, after in _stages(information):
         for look in stage:
             guess = 2 * found[-1] - found[-2] if len(found) > 1 else math.inf
             # Without new information the boundary falls, and lets pass what may be spent more.
             found.append(paths.upper(here, spent[look] - last, guess))
         last = spent[stage[-1]]
-        paths = paths.stopped(here, found[-1])
+        paths = paths.stopped(here, after, found[-1])
     return tuple(found)
 
 
@@ -86,11 +85,10 @@ def lower_boundaries(
     _require(information, spent)
     found: list[float] = []
     paths, last = _Paths.start(drift), 0.0
-    for stage in _stages(information):
-        here = information[stage[0]]
+    for stage, here, after in _stages(information):
         found += [min(paths.lower(here, spent[look] - last), uppers[look]) for look in stage]
         last = spent[stage[-1]]
-        paths = paths.stopped(here, min(uppers[look] for look in stage), found[-1])
+        paths = paths.stopped(here, after, min(uppers[look] for look in stage), found[-1])
     return tuple(found)
 
 
@@ -109,8 +107,8 @@ def crossing(
     """
     found: list[float] = []
     paths = _Paths.start(drift, start)
-    for stage in _stages(information):
-        here, passed = information[stage[0]], 0.0
+    for stage, here, after in _stages(information):
+        passed = 0.0
         if here - start[1] <= _SAME * here:  # nothing new since the start
             found += [0.0 for _ in stage]
             continue
@@ -120,7 +118,7 @@ def crossing(
             before, passed = passed, paths.tail(here, upper)
             found.append(passed - before)
         lower = max((lowers[look] for look in stage), default=-math.inf) if lowers else -math.inf
-        paths = paths.stopped(here, upper, lower)
+        paths = paths.stopped(here, after, upper, lower)
     return found
 
 
@@ -153,15 +151,17 @@ def detectable_drift(
     return _root(lambda d: sum(crossing(information, uppers, d)) - power, 0.0, high)
 
 
-def _stages(information: Sequence[float]) -> list[list[int]]:
-    """The numbers of the looks, those without new information together."""
+def _stages(information: Sequence[float]) -> Iterator[tuple[list[int], float, float]]:
+    """The numbers of the looks, those without new information together, with the information of
+    these, and of the next ones (inf after the last)."""
     stages: list[list[int]] = []
     for look, rows in enumerate(information):
         if stages and rows - information[stages[-1][0]] <= _SAME * rows:
             stages[-1].append(look)
         else:
             stages.append([look])
-    return stages
+    ends = [*(information[stage[0]] for stage in stages), math.inf]
+    return zip(stages, ends[:-1], ends[1:], strict=True)
 
 
 def _require(information: Sequence[float], spent: Sequence[float]) -> None:
@@ -239,12 +239,17 @@ class _Paths:
         mirrored = _Paths(-self._points, self._masses, self._information, -self._drift)
         return -mirrored.upper(information, error)
 
-    def stopped(self, information: float, upper: float, lower: float = -math.inf) -> "_Paths":
-        """The paths with lower <= Z < upper at the look with that information."""
+    def stopped(
+        self, information: float, after: float, upper: float, lower: float = -math.inf
+    ) -> "_Paths":
+        """The paths with lower <= Z < upper at the look with that information, for a next look with
+        the information `after`."""
         means, deviation = self._next(information)
         center = self._drift * math.sqrt(information)
         low, high = max(lower, center - _REACH), min(upper, center + _REACH)
-        points, weights = _grid(low, max(high, low + 1e-9), deviation)
+        # Both the density and what it is multiplied with next are as smooth as that.
+        smooth = min(deviation, math.sqrt(1 - information / after))
+        points, weights = _grid(low, max(high, low + 1e-9), smooth)
         return _Paths(
             points, weights * self._density(means, deviation, points), information, self._drift
         )
@@ -299,12 +304,12 @@ def _legendre() -> tuple["NDArray[Any]", "NDArray[Any]"]:
 
 
 def _grid(low: float, high: float, deviation: float) -> tuple["NDArray[Any]", "NDArray[Any]"]:
-    """Points and weights to integrate a density that was smoothed by a normal one with that
-    `deviation`: Gauss-Legendre with 16 points in panels of at most 14 deviations."""
+    """Points and weights to integrate what is as smooth as a normal density with that `deviation`:
+    Gauss-Legendre with 16 points in panels of at most 12 deviations."""
     import numpy as np
 
     points, weights = _legendre()
-    panels = min(max(math.ceil((high - low) / (14 * deviation)), 2), 20)
+    panels = min(max(math.ceil((high - low) / (12 * deviation)), 2), 48)
     half = (high - low) / panels / 2
     middles = low + half * (2 * np.arange(panels) + 1)
     return (middles[:, None] + half * points).ravel(), np.tile(half * weights, panels)

@@ -5,10 +5,10 @@ from statistics import NormalDist
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from titleholder.analysis.sequential import spending
+from titleholder.analysis.sequential import group_sequential, spending
 from titleholder.analysis.sequential.group_sequential import (
     adjusted_drift,
     boundaries,
@@ -69,6 +69,23 @@ def test_another_implementation() -> None:
     spent = (0.00025917372, 0.0071600594, 0.02499999)
     found = boundaries(equal(3), spent)
     assert found == pytest.approx((3.4710914, 2.4544323, 2.0040356), abs=2e-6)
+
+
+@given(
+    st.lists(st.floats(-3.5, 0), min_size=2, max_size=8),
+    st.lists(st.floats(0, 1), min_size=8, max_size=8),
+)
+@settings(max_examples=30)
+def test_a_finer_integration_changes_nothing(steps: list[float], times: list[float]) -> None:
+    """Also after a look that brings little: the points have to resolve what comes next."""
+    information = tuple(np.cumsum([10.0**step for step in steps]))
+    spent = tuple(0.05 * time**2 for time in sorted(times[: len(steps)]))
+    found = boundaries(information, spent)
+    with pytest.MonkeyPatch.context() as patch:
+        coarse = group_sequential._grid
+        patch.setattr(group_sequential, "_grid", lambda a, b, sd: coarse(a, b, sd / 2))
+        finer = boundaries.__wrapped__(information, spent)
+    assert found == pytest.approx(finer, abs=1e-5)
 
 
 def test_one_look_is_a_plain_test() -> None:
