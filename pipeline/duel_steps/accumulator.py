@@ -1,8 +1,10 @@
 """Statistics of a duel that accumulate batch by batch, in memory that does not grow with the rows,
 only with the clusters if rows are clustered.
 
-Moments are merged by the formulas of Chan, Golub and LeVeque (1979): the difference of two large
-sums, as in the textbook formula, would lose a small variance beside a large mean.
+Moments are count, mean, and the sums of squares and of cubes of the deviations from that mean.
+They are merged by the formulas of Chan, Golub and LeVeque (1979) and, for the cubes, of Pebay
+(2008): the difference of two large sums, as in the textbook formula, would lose a small variance
+beside a large mean.
 """
 
 from typing import Any
@@ -109,33 +111,46 @@ def extend(accumulator: dict[str, Any], least: str, most: str, values: Any) -> N
 
 def add_moments(moments_by_key: dict[Any, Any], key: Any, values: Any) -> None:
     """Merge the moments of `values` (1-d) into those of `key`."""
-    known = moments_by_key.get(key, (0, 0.0, 0.0))
+    known = moments_by_key.get(key, (0, 0.0, 0.0, 0.0))
     moments_by_key[key] = merge(known, moments(values))
 
 
-def moments(values: Any) -> tuple[int, float, float]:
-    """Count, mean and sum of squared deviations from that mean, of a 1-d array of floats."""
+def moments(values: Any) -> tuple[int, float, float, float]:
+    """The moments of a 1-d array of floats."""
     if not len(values):
-        return 0, 0.0, 0.0
+        return 0, 0.0, 0.0, 0.0
     mean = float(values.mean())
-    return len(values), mean, float(((values - mean) ** 2).sum())
+    deviations = values - mean
+    squares = deviations**2
+    return len(values), mean, float(squares.sum()), float((squares * deviations).sum())
 
 
 def merge(
-    one: tuple[int, float, float], other: tuple[int, float, float]
-) -> tuple[int, float, float]:
+    one: tuple[int, float, float, float], other: tuple[int, float, float, float]
+) -> tuple[int, float, float, float]:
     """The moments of the union of both."""
     n = one[0] + other[0]
     if not n:
-        return 0, 0.0, 0.0
-    distance = other[1] - one[1]
-    mean = one[1] + distance * other[0] / n
-    return n, mean, one[2] + other[2] + distance**2 * one[0] * other[0] / n
+        return 0, 0.0, 0.0, 0.0
+    distance, part, rest = other[1] - one[1], one[0] / n, other[0] / n
+    squares = one[2] + other[2] + distance**2 * n * part * rest
+    cubes = one[3] + other[3] + 3 * distance * (part * other[2] - rest * one[2])
+    cubes += distance**3 * n * part * rest * (part - rest)
+    return n, one[1] + distance * rest, squares, cubes
 
 
-def variance(of: tuple[int, float, float]) -> float | None:
+def variance(of: tuple[int, float, float, float]) -> float | None:
     """The unbiased sample variance of these moments; None for fewer than two numbers."""
     return of[2] / (of[0] - 1) if of[0] > 1 else None
+
+
+def skewness(of: tuple[int, float, float, float]) -> float | None:
+    """The third central moment over the third power of the standard deviation (divisor n in both);
+    None for fewer than two numbers, 0 for numbers that do not differ."""
+    n, _, squares, cubes = of
+    if n < 2:
+        return None
+    return cubes / n / (squares / n) ** 1.5 if squares / n > 1e-200 else 0.0
 
 
 def bin_edges() -> Any:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from pipeline.duel_steps.accumulator import variance
+from pipeline.duel_steps.accumulator import skewness, variance
 from pipeline.duel_steps.rows import utc_text
 
 
@@ -12,8 +12,9 @@ def make_evidence(
     """The evidence of docs/reference/duel.md, as JSON; an unknown value is None, never NaN."""
     from datetime import UTC, datetime
 
+    empty = (0, 0.0, 0.0, 0.0)
+
     def summary(moments_by_key: dict[Any, Any], key: Any) -> dict[str, Any]:
-        empty = (0, 0.0, 0.0)
         difference = moments_by_key.get((key, "difference"), empty)
         n = difference[0]
         return {
@@ -36,6 +37,7 @@ def make_evidence(
         "loss": loss,
         "primary_target": primary_target,
         **summary(accumulator["targets"], primary),
+        "skewness": skewness(accumulator["targets"].get((primary, "difference"), empty)),
         "rows": rows,
         "rows_compared": accumulator["compared"][primary],
         "rows_labelled": labelled,

@@ -119,6 +119,7 @@ def expected_statistics(target: int) -> dict[str, Any]:
         "n": len(labelled),
         "mean": difference.mean(),
         "variance": difference.var(ddof=1),
+        "skewness": ((difference - difference.mean()) ** 3).mean() / difference.std() ** 3,
         "smallest": difference.min(),
         "largest": difference.max(),
         "champion_loss": champion.mean(),

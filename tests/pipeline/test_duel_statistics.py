@@ -23,6 +23,7 @@ from pipeline.duel_steps.accumulator import (
     merge,
     moments,
     new_accumulator,
+    skewness,
     update,
     variance,
 )
@@ -60,19 +61,26 @@ def test_moments_merge_as_if_they_were_taken_at_once(
     values: list[float], cuts: list[int], offset: float
 ) -> None:
     array = np.array(values) + offset
-    merged = (0, 0.0, 0.0)
+    merged = (0, 0.0, 0.0, 0.0)
     for part in np.split(array, sorted(min(cut, len(array)) for cut in cuts)):
         merged = merge(merged, moments(part))
     assert merged[0] == len(array)
     assert merged[1] == pytest.approx(array.mean(), rel=1e-12, abs=1e-9)
     exact = array.var(ddof=1)
     assert variance(merged) == pytest.approx(exact, rel=1e-6, abs=1e-12 * (1 + offset))
+    if array.std() > 1e-3 * (1 + offset * 1e-6):
+        cubes = ((array - array.mean()) ** 3).mean() / array.std() ** 3
+        assert skewness(merged) == pytest.approx(cubes, abs=1e-4)
 
 
 def test_a_variance_needs_two_numbers() -> None:
     assert variance(moments(np.array([]))) is None
     assert variance(moments(np.array([4.0]))) is None
     assert variance(moments(np.array([4.0, 4.0]))) == 0
+    assert skewness(moments(np.array([4.0]))) is None
+    assert skewness(moments(np.array([4.0, 4.0]))) == 0
+    # Of 0, 0, 3: mean 1, deviations -1, -1, 2: (6 / 3) / (6 / 3)^1.5 = 1 / sqrt(2).
+    assert skewness(moments(np.array([0.0, 0.0, 3.0]))) == pytest.approx(0.7071068)
 
 
 @pytest.mark.parametrize("loss_name", ["absolute", "squared"])

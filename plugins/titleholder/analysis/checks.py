@@ -102,8 +102,8 @@ def _times(
     elif context.earlier and evidence.n < context.earlier[-1].rows:
         yield (
             stale,
-            f"it has {evidence.n:.0f} {evidence.units}, fewer than the {context.earlier[-1].rows:.0f} of an "
-            "earlier verdict",
+            f"it has {evidence.n:.0f} {evidence.units}, fewer than the "
+            f"{context.earlier[-1].rows:.0f} of an earlier verdict",
         )
     elif newest is not None and now - newest > rules.max_evidence_age:
         yield (

@@ -12,10 +12,11 @@ class Evidence:
     """One measurement, unchecked: any value of any field leads to a verdict.
 
     Differences are the champion's loss minus the challenger's on the same labelled row; above 0
-    the challenger is better. `n` units have that `mean` (in the loss's unit) and that sample
+    the challenger is better. `n` units have that `mean` (in the loss's unit), that sample
     `variance` (divisor n - 1) and `skewness` (the third central moment over the third power of the
-    standard deviation); `smallest` and `largest` are the extreme differences. A unit is a row, or with a `cluster_column` ("" for none) a cluster: the rows with the same value of that
-    column, whose differences are averaged.
+    standard deviation); `smallest` and `largest` are the extreme differences. A unit is a row, or
+    with a `cluster_column` ("" for none) a cluster: the rows with the same value of that column,
+    whose differences are averaged.
 
     `rows` is the number of rows in the window, or in a sample of it; `rows_labelled` of them have a
     label, `rows_skipped` have no valid features, and `coverage` is the labelled part, 0 to 1 (0
