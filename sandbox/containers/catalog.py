@@ -5,7 +5,6 @@ An image is run as a process: its command, in a Python environment made of its r
 
 import re
 import tempfile
-from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -97,8 +96,8 @@ class Catalog:
             )
         raise UnknownImage(
             f"the sandbox does not know the image {uri}: list it in {self.file} with its "
-            "requirements and command (docs/explanation/sandbox.md), or use one of this project's "
-            f"image, {', '.join(_PREBUILT_PACKAGES)}"
+            "requirements and command (docs/explanation/sandbox.md) and restart the sandbox, or "
+            f"use this project's image or one of {', '.join(_PREBUILT_PACKAGES)}"
         )
 
 
@@ -169,7 +168,7 @@ def _entry(file: Path, entry: Any) -> tuple[str, Image]:
     if unknown := entry.keys() - _KEYS:
         raise invalid(f"has the unknown keys {', '.join(sorted(unknown))}: remove them")
     command = entry.get("command", [])
-    if not isinstance(command, Sequence) or not all(isinstance(word, str) for word in command):
+    if not isinstance(command, list) or not all(isinstance(word, str) for word in command):
         raise invalid("has a command that is not a list of strings: write [python, -m, server]")
     requirements = ""
     if "requirements" in entry:

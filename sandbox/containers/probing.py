@@ -6,23 +6,16 @@ import subprocess
 from collections.abc import Mapping
 
 from sandbox.containers.container import Probe
+from sandbox.services.processes import end_group
 from sandbox.state import LOOPBACK
 
 
 def probe_succeeds(probe: Probe, port: int, environment: Mapping[str, str]) -> bool:
     """Whether the probe of the server on this port succeeds within its time; a command of a probe
-    has the server's environment."""
+    has the server's environment, and ends with its children."""
     try:
         if probe.command:
-            done = subprocess.run(
-                probe.command,
-                env=dict(environment),
-                stdin=subprocess.DEVNULL,
-                capture_output=True,
-                timeout=probe.timeout,
-                check=False,
-            )
-            return done.returncode == 0
+            return _run(probe, environment) == 0
         if not probe.path:
             with socket.create_connection((LOOPBACK, port), timeout=probe.timeout):
                 return True
@@ -34,3 +27,19 @@ def probe_succeeds(probe: Probe, port: int, environment: Mapping[str, str]) -> b
             connection.close()
     except (OSError, http.client.HTTPException, subprocess.TimeoutExpired):
         return False
+
+
+def _run(probe: Probe, environment: Mapping[str, str]) -> int:
+    process = subprocess.Popen(
+        probe.command,
+        env=dict(environment),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+    try:
+        return process.wait(probe.timeout)
+    finally:
+        end_group(process.pid, force=True)
+        process.wait()

@@ -177,6 +177,7 @@ def test_examples_that_stop_the_server(linear: Path, examples: str, message: str
     "body",
     [
         *(b"", b"{", b"[]", b"3", b"{}", b"\xff"),
+        pytest.param(b"[" * 100_000, id="nested"),
         *(b'{"instances": []}', b'{"instances": 3}', b'{"instances": [[1, 2]]}'),
         *(b'{"instances": [["a", 1, 2]]}', b'{"instances": [{"a": 1}]}'),
     ],
@@ -210,5 +211,6 @@ def test_the_routes(linear: Path) -> None:
     refused = client.post("/score", content=b'{"instances": [[1]]}')
     assert refused.status_code == 400
     assert refused.json()["error"].startswith("Failed: X has 1 features")
-    assert client.post("/predict", content=BODY).status_code == 404
+    assert client.post("/predict", content=BODY).json() == {"predictions": [pytest.approx(4)]}
+    assert client.post("/other", content=BODY).status_code == 404
     assert client.get("/score").status_code == 405

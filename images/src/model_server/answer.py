@@ -18,7 +18,7 @@ def answer(predictor: Predictor, body: bytes) -> bytes:
     """The JSON response of the predictor. Raises RequestError and PredictorError."""
     try:
         request = json.loads(body)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise RequestError(f"the body is not JSON ({error}): send an object") from error
     instances = request.get("instances") if isinstance(request, dict) else None
     if not isinstance(instances, list) or not instances:

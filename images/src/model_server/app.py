@@ -11,6 +11,9 @@ from starlette.routing import Route
 from model_server.answer import PredictorError, RequestError, answer
 from model_server.predictors import Predictor
 
+PREDICT = "/predict"
+"""The path of predictions, for callers who name one: those of a model with invokeRoutePrefix do."""
+
 
 def create_app(
     predictor: Predictor,
@@ -18,7 +21,8 @@ def create_app(
     predict_route: str,
     failed: str = "Prediction failed: ",
 ) -> Starlette:
-    """The server of a loaded predictor. `failed` precedes the texts of errors."""
+    """The server of a loaded predictor, which predicts at `predict_route` and PREDICT. `failed`
+    precedes the texts of errors."""
 
     async def health(_: Request) -> Response:
         return Response()
@@ -38,5 +42,6 @@ def create_app(
         routes=[
             Route(health_route, health, methods=["GET"]),
             Route(predict_route, predict, methods=["POST"]),
+            Route(PREDICT, predict, methods=["POST"]),
         ]
     )

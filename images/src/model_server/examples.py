@@ -13,7 +13,8 @@ EXAMPLES = "examples.json"
 """A file in the artifact: `{"instances": [...], "predictions": [...]}`, as the pipeline recorded
 them. It may be missing."""
 TOLERANCE = 1e-5
-"""The relative difference that is allowed between numbers: other processors round differently."""
+"""The difference that is allowed between numbers, relative or absolute: other processors round
+differently."""
 
 
 def check_examples(predictor: Predictor, folder: Path, source: str) -> int:

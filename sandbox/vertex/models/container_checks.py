@@ -9,7 +9,7 @@ from sandbox.vertex.http.errors import InvalidArgument, Unimplemented
 
 _LONGEST_TIMEOUT: Final = 7200
 _PROBES: Final = ("startup_probe", "health_probe", "liveness_probe")
-_ROUTES: Final = ("predict_route", "health_route", "invoke_route_prefix")
+_ROUTES: Final = ("predict_route", "health_route")
 
 
 def check_container(spec: Any) -> None:
@@ -24,6 +24,15 @@ def check_container(spec: Any) -> None:
         route = getattr(spec, name)
         if route and not route.startswith("/"):
             raise InvalidArgument(f"{where}.{name} is {route!r}; it must start with /.")
+    if spec.invoke_route_prefix not in ("", "/*"):
+        raise InvalidArgument(
+            f"{where}.invoke_route_prefix is {spec.invoke_route_prefix!r}; the only supported "
+            "value is /*."
+        )
+    if spec.invoke_route_prefix and spec.predict_route:
+        raise InvalidArgument(
+            f"{where} has predict_route and invoke_route_prefix; send one of them."
+        )
     for port in spec.ports:
         if not 1 <= port.container_port <= 65_535:
             raise InvalidArgument(

@@ -95,8 +95,8 @@ class Prediction:
         content_type: str,
         host: str,
     ) -> Coroutine[Any, Any, RawReply]:
-        """The response of a model to a request of any path below the container's
-        `invoke_route_prefix`; `deployed_id` overrides the traffic split.
+        """The response of a model to a request of any path, which its container's
+        `invoke_route_prefix` allows; `deployed_id` overrides the traffic split.
 
         Raises as `predict`, and FailedPrecondition for an endpoint that is not dedicated and for a
         container without that prefix.
@@ -108,11 +108,10 @@ class Prediction:
                 "predict or rawPredict."
             )
         target, _ = self._serving.pick(name, deployed_id)
-        prefix = target.deployment.container.invoke_prefix
-        if not prefix or not path.startswith(prefix.removesuffix("*")):
+        if not target.deployment.container.invoke_prefix:
             raise FailedPrecondition(
-                f"The model's container_spec.invoke_route_prefix {prefix!r} does not allow {path}; "
-                "upload the model with one that does, such as /*."
+                f"The model has no container_spec.invoke_route_prefix, so {path} cannot be called; "
+                "upload the model with /*."
             )
         return self._raw(name, target, deployed_id, path, body, content_type, limits)
 

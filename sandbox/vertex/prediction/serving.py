@@ -71,7 +71,7 @@ class Serving:
         self._deployments: dict[_Key, Deployment] = {}
         self._deployed: set[_Key] = set()
         self._starting: set[Deployment] = set()
-        self._restarting = threading.Lock()
+        self._restarting: dict[_Key, threading.Lock] = {}
         self._draining: set[threading.Thread] = set()
 
     def start(self, endpoint: str, deployed: Any, model: Any) -> Deployment:
@@ -238,9 +238,10 @@ class Serving:
         return table.targets.setdefault(deployed.id, target)
 
     def _start_again(self, endpoint: str, deployed: Any, version: Any) -> Deployment:
-        # After a restart of the sandbox, a model is started at its first request.
-        with self._restarting:
-            key = _key(endpoint, deployed)
+        # After a restart of the sandbox, a model is started at its first request. Each has its own
+        # lock: one that starts slowly delays no other.
+        key = _key(endpoint, deployed)
+        with self._restarting.setdefault(key, threading.Lock()):
             deployment = self._deployments.get(key)
             if deployment is None:
                 try:
@@ -250,8 +251,24 @@ class Serving:
                         f"DeployedModel {deployed.id} could not be restarted after a restart of "
                         f"the sandbox. {error.message}"
                     ) from error
-                self._deployments[key] = deployment
+                if not self._keep(key, deployment):
+                    deployment.kill()
+                    raise Unavailable(
+                        f"DeployedModel {deployed.id} was undeployed while it was restarted; "
+                        "repeat the request."
+                    )
         return deployment
+
+    def _keep(self, key: _Key, deployment: Deployment) -> bool:
+        """Keep the containers that were started again; False if the model is not deployed now."""
+        with self._store.transaction():  # so that `remove` comes before or after
+            endpoint = self._store.get(types.Endpoint, key[0])
+            for deployed in endpoint.deployed_models if endpoint is not None else ():
+                if _key(key[0], deployed) == key:
+                    deployment.scale(deployed.dedicated_resources.min_replica_count)
+                    self._deployments[key] = deployment
+                    return True
+        return False
 
 
 def _exited(cause: str) -> FailedPrecondition:

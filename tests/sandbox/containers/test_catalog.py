@@ -85,6 +85,7 @@ def test_images_of_a_file(tmp_path: Path) -> None:
         ("images: [3]", "has no key `image`"),
         ("images: [{image: a, colour: red}]", "the image a has the unknown keys colour"),
         ("images: [{image: a, command: [1]}]", "a command that is not a list of strings"),
+        ("images: [{image: a, command: python}]", "a command that is not a list of strings"),
         ("images: [{image: a, requirements: no.txt}]", "no.txt, which cannot be read"),
         ("images: [{image: a, path: nowhere}]", "nowhere, which does not exist"),
     ],

@@ -58,6 +58,22 @@ def test_a_parent_model_gets_a_new_version(vertex: Any) -> None:
         ({"model_id": "Linnerud"}, "Invalid id"),
         ({"model": {"display_name": ""}}, "display_name"),
         ({"model": {"container_spec": None}}, "container_spec"),
+        (
+            {"model": {"container_spec": {"image_uri": "i", "invoke_route_prefix": "/api/*"}}},
+            "the only supported value is /\\*",
+        ),
+        (
+            {
+                "model": {
+                    "container_spec": {
+                        "image_uri": "i",
+                        "invoke_route_prefix": "/*",
+                        "predict_route": "/predict",
+                    }
+                }
+            },
+            "has predict_route and invoke_route_prefix",
+        ),
         ({"model": {"artifact_uri": "/home/me/model"}}, "gs://"),
         ({"model": {"artifact_uri": "https://example.com/model"}}, "gs://"),
         ({"model": {"labels": {"a": "B"}}}, "labels"),

@@ -61,6 +61,20 @@ def test_this_projects_image(vertex: Vertex, bucket: Storage, linear: Path) -> N
     assert addresses == {"127.0.0.1"}
 
 
+def test_this_projects_image_is_invoked(vertex: Vertex, bucket: Storage, linear: Path) -> None:
+    """It predicts at /predict, where a model is asked for its recorded predictions."""
+    uri, digest = artifact(bucket, linear, "invoked")
+    container = own_image(digest) | {"invoke_route_prefix": "/*"}
+    container["image_uri"] = container.pop("image")
+    del container["predict_route"]
+    model = vertex.upload(uri, model={"container_spec": container}).model
+    endpoint = vertex.endpoint("invoked", dedicated_endpoint_enabled=True)
+    vertex.finish(vertex.deploy(endpoint.name, model, {}, id="1"))
+    url = f"http://{endpoint.dedicated_endpoint_dns}/v1/{endpoint.name}/deployedModels/1/invoke"
+    response = vertex.http.post(f"{url}/predict", json={"instances": [[1, 2, 3]]})
+    assert response.json()["predictions"] == [pytest.approx(4)]
+
+
 @pytest.mark.parametrize(
     ("change", "cause"),
     [

@@ -23,7 +23,7 @@ from sklearn.linear_model import LinearRegression
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
 from tests.sandbox.conftest import CONSTANT, SKLEARN, Vertex
-from tests.sandbox.vertex.prediction.model_servers import behaviour
+from tests.sandbox.vertex.prediction.model_servers import behaviour, predict, server_pids
 from tests.titleholder.reconciler.in_memory_vertex import Anything
 from tests.waiting import until
 
@@ -199,6 +199,11 @@ class Gate:
     def open(self) -> None:
         (self.folder / "opened").touch()
 
+    def close(self) -> None:
+        """Close the gate, which no server has reached since."""
+        for name in ("opened", "reached"):
+            (self.folder / name).unlink()
+
 
 @pytest.fixture
 def gate(tmp_path: Path) -> Iterator[Gate]:
@@ -266,6 +271,33 @@ def test_concurrent_requests_after_a_restart(own_vertex: Vertex, bucket: Any) ->
     with Clients(own_vertex, endpoint, {("1", "1"): 50, ("2", "2"): 50}) as clients:
         assert_shares(clients.answered(100))
     assert clients.wrong == []
+
+
+def test_a_model_that_starts_slowly_after_a_restart(
+    own_vertex: Vertex, bucket: Any, gate: Gate
+) -> None:
+    """Another model is not delayed, and undeploying ends the server that has just started."""
+    gate.open()
+    slow = own_vertex.deployed(bucket.put_constant(7), **gate.spec("wait-load"))
+    other = own_vertex.deployed(bucket.put_constant(1))
+    gate.close()
+    own_vertex.restart()
+    answers: list[httpx.Response] = []
+    asking = threading.Thread(target=lambda: answers.append(predict(own_vertex, slow)))
+    asking.start()
+    try:
+        gate.wait()
+        assert predict(own_vertex, other).json()["predictions"] == [[1.0, 1.0]]
+        undeploy = own_vertex.endpoints.undeploy_model(endpoint=slow, deployed_model_id="1")
+        own_vertex.finish(undeploy)
+        assert answers == []
+    finally:
+        gate.open()
+        asking.join(SECONDS)
+    (answer,) = answers
+    assert answer.status_code == 503
+    assert "was undeployed while it was restarted" in answer.json()["error"]["message"]
+    until(lambda: not server_pids(own_vertex, slow), "the end of the server")
 
 
 def test_predictions_are_in_the_order_of_the_instances(vertex: Vertex, bucket: Any) -> None:
