@@ -161,6 +161,16 @@ def airflow_webhook(airflow: Airflow) -> Iterator[Sink]:
             airflow.call("DELETE", f"/connections/{name}")
 
 
+def reports_of(sandbox: Sandbox, dag_id: str, run_id: str, task: str) -> int:
+    """How many workers of the task's attempts have reported their end to the scheduler. Airflow
+    loses a waiting task that is resumed before that."""
+    log = (sandbox.var / "logs" / "airflow-scheduler.log").read_text(errors="replace")
+    return log.count(
+        "Received executor event with state success for task instance "
+        f"TaskInstanceKey(dag_id={dag_id!r}, task_id={task!r}, run_id={run_id!r}, "
+    )
+
+
 def logs_of(sandbox: Sandbox) -> str:
     """All logs of Airflow: of its processes, tasks and callbacks."""
     folders = sandbox.var / "logs", sandbox.var / "airflow" / "logs"
