@@ -15,14 +15,11 @@ from tests.sink import Sink, sink
 from titleholder.data_intervals import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
-# A dead worker is found, and a task retried, in seconds instead of ten minutes. In a file, as the
-# sandbox's processes ignore Airflow's variables of the caller.
+# A task is retried after a second instead of five minutes. In a file, as the sandbox's processes
+# ignore Airflow's variables of the caller.
 SETTINGS = """
 [core]
 default_task_retry_delay = 1
-[scheduler]
-task_instance_heartbeat_timeout = 10
-task_instance_heartbeat_timeout_detection_interval = 1
 """
 
 
