@@ -8,7 +8,7 @@ from pathlib import Path
 import uvicorn
 
 from sandbox.cli_types import seconds
-from sandbox.vertex.app import PROJECT_NUMBER, create_app
+from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
 
 
@@ -56,6 +56,7 @@ def main(arguments: list[str] | None = None) -> int:
         port=options.port,
         log_level="warning",
         proxy_headers=False,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         timeout_graceful_shutdown=5,
     )
     return 0

@@ -57,6 +57,10 @@ _INVOKE: Final = re.compile(
 )
 PROJECT_NUMBER: Final = "100000000001"
 """The default number of the sandbox's project."""
+KEEP_ALIVE_SECONDS: Final = 610
+"""The time after which the server closes an idle connection, as Google's load balancers do
+(https://cloud.google.com/load-balancing/docs/https). A client whose next request comes at just that
+moment gets a connection reset; uvicorn's default is 5 seconds."""
 
 
 def create_app(

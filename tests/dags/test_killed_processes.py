@@ -16,6 +16,12 @@ from tests.dags.real_airflow import WEEK, Airflow
 from tests.dags.real_airflow import airflow as airflow
 from tests.faults import Faults, unsound
 
+# A dead worker is found in seconds instead of five minutes.
+MORE_SETTINGS = """
+[scheduler]
+task_instance_heartbeat_timeout = 10
+task_instance_heartbeat_timeout_detection_interval = 1
+"""
 # The call that hangs until the task is killed: the job is submitted, is polled, the deployment is
 # started.
 HELD_CALLS: dict[str, tuple[str, dict[str, Any]]] = {

@@ -134,7 +134,7 @@ def test_staging_and_production_have_endpoints_of_their_own(
 def test_the_files_and_commands_of_the_page(tmp_path: Path) -> None:
     """In a copy of the repository; `make` would set up another environment."""
     copy = tmp_path / "copy"
-    left_out = shutil.ignore_patterns(".git", ".venv", "var", ".*_cache", "__pycache__")
+    left_out = shutil.ignore_patterns(".git", ".venv", ".images", "var", ".*_cache", "__pycache__")
     shutil.copytree(REPOSITORY, copy, ignore=left_out)
     (copy / ".venv" / "bin").mkdir(parents=True)
     python = copy / ".venv" / "bin" / "python"

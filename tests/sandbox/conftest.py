@@ -23,7 +23,7 @@ from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1, storage
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.app import PROJECT_NUMBER, create_app
+from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
 from tests.conftest import CONSTANT, IMAGES
 from tests.faults import Faults
@@ -133,7 +133,10 @@ class Vertex:
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        self._server = uvicorn.Server(uvicorn.Config(self._start(port), log_level="warning"))
+        config = uvicorn.Config(
+            self._start(port), log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS
+        )
+        self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
         clients = google_clients(self.url)

@@ -4,6 +4,7 @@ from dataclasses import replace
 from functools import reduce
 
 from titleholder.config.endpoint import Resources
+from titleholder.errors import ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.labels import ROLES, Label
 from titleholder.rollout.display_names import version_text
@@ -30,21 +31,23 @@ def update_resources(view: View) -> Plan:
     undeployed; so one model more than before is deployed meanwhile.
 
     Before that, models without traffic are undeployed, and a later intent deploys them with the new
-    settings. Raises ManualActionRequired for drift and for an endpoint of another type.
+    settings. Raises ManualActionRequired for drift, for an endpoint of another type, and for a
+    version that is both champion and challenger.
     """
     roles, steps = roles_to_change(view)
     require_type(view)
     active = [one for one in _deployed(view, roles) if one.id in (roles.champion, roles.challenger)]
     inactive = [one for one in _deployed(view, roles) if one not in active]
     again = [one for one in active if _new_machines(view, one)]
-    removed = [one for one in inactive if again or _new_machines(view, one)]
-    needed = {view.other_id(one.id) for one in again}
-    # A copy that an interrupted attempt deployed is used, unless the file has changed since.
-    settings = view.configured.resources if view.configured is not None else None
-    removed += [one for one in copies(view) if one.id not in needed or one.resources != settings]
+    _require_unused(view, again, active)
+    removed = [one for one in inactive if again or _new_machines(view, one)] + list(copies(view))
+    # A copy that an interrupted attempt deployed is used, unless the file has changed since. Its id
+    # may still have a role without traffic, which it then loses.
+    used = [one for one in removed if _replaces_one_of(view, again, one)]
+    removed = [one for one in removed if one not in used]
     steps += undeploy(*removed)
     for one in (*active, *inactive):
-        if one in removed:
+        if one in removed or one in used:
             continue
         now = reduce(apply_to_view, steps, view)
         wanted = wanted_resources(view, one)
@@ -67,8 +70,9 @@ def _redeploy(view: View, deployed: DeployedModel) -> list[Step]:
     deploy: list[Step] = []
     if view.deployed_model(copy) is None:
         deploy = [Deploy(copy, deployed.display_name, version.reference)]
+    ids = {deployed.id: copy, copy: None}
     holders = (roles.holder(role) for role in ROLES)
-    moved = Roles(*(copy if one == deployed.id else one for one in holders))  # type: ignore[arg-type]
+    moved = Roles(*(ids.get(one, one) if one else None for one in holders))  # type: ignore[arg-type]
     split = {copy if one == deployed.id else one: part for one, part in view.split.items()}
     return [*deploy, SetTraffic(split, moved, Action.UPDATE_RESOURCES), Undeploy(deployed.id)]
 
@@ -82,6 +86,26 @@ def _update(view: View, deployed: DeployedModel, wanted: Resources) -> list[Step
         return [update]
     record = SetTraffic(view.split, roles, Action.UPDATE_RESOURCES)
     return [replace(record, announces=update), update]
+
+
+def _replaces_one_of(view: View, again: list[DeployedModel], copy: DeployedModel) -> bool:
+    """Whether this is one of those versions, deployed again with the settings of the file."""
+    settings = view.configured.resources if view.configured is not None else None
+    ids = [view.other_id(one.id) for one in again]
+    return copy.id in ids and copy.resources == settings and view.deployed_by_us(copy) is not None
+
+
+def _require_unused(view: View, again: list[DeployedModel], active: list[DeployedModel]) -> None:
+    """Raise ManualActionRequired if one of `active` has the id under which a model has to be
+    deployed again: after manual changes one version can be champion and challenger."""
+    ids = {one.id for one in active}
+    for one in again:
+        if view.other_id(one.id) in ids:
+            raise ManualActionRequired(
+                f"the champion and the challenger on {view.endpoint} are one version, "
+                f"{view.model}@{one.version_number}, so it cannot be deployed again beside them; "
+                f"remove the challenger with `titleholder rollback {view.model}`, then repeat this"
+            )
 
 
 def _deployed(view: View, roles: Roles) -> list[DeployedModel]:

@@ -60,3 +60,18 @@ def test_every_invariant_holds_in_any_order_of_calls(examples: Examples) -> None
 def test_every_invariant_holds_in_many_longer_runs(examples: Examples) -> None:
     run(examples, 5000, 30)
     assert examples.finished >= 5000
+
+
+def test_an_update_that_was_adopted_half_way_can_be_repeated(examples: Examples) -> None:
+    """The copy becomes challenger, then last challenger, and is then deployed again as copy."""
+    one = type("Rollouts", (Rollouts,), {"examples": examples})()
+    one.set_up("first_champion", "recreate", keep=True, week=1)
+    one.operator("update_resources")
+    one.weekly_run(week=0)
+    one.actor_fails(pick=0, order="die")
+    one.actor_steps(pick=0, calls=8)
+    one.time_passes(seconds=30)
+    for _ in range(2):  # After an even number of edits the drift is adopted.
+        one.edited_by_hand(kind="set_split", pick=0)
+    one.teardown()
+    assert [actor.name for actor in one.scheduler.actors].count("adopt") == 1

@@ -153,6 +153,47 @@ def test_a_copy_with_outdated_settings_is_replaced() -> None:
     assert plan(with_file(again), UpdateResources()).steps == (Undeploy(OLD_COPY),)
 
 
+@pytest.mark.parametrize("role", ["previous_champion", "last_challenger"])
+def test_a_copy_with_a_role_without_traffic_is_used(role: str) -> None:
+    """`adopt` in the middle of an update gives the copy a role, which it keeps after that."""
+    roles = Roles(OLD, **{role: OLD_COPY})
+    found = with_file(view(small(1, 100), roles=roles), machine_type="n1-standard-8")
+    champion = run(1).name
+    deploy = Deploy(OLD_COPY, champion, champion)
+    rest = (
+        SetTraffic({OLD_COPY: 100}, Roles(OLD_COPY), Action.UPDATE_RESOURCES),
+        Undeploy(OLD),
+    )
+    assert plan(found, UpdateResources()).steps == (deploy, *rest)
+    found = apply_to_view(found, deploy)
+    assert plan(found, UpdateResources()).steps == rest
+    # With other settings in the file it is replaced.
+    other = with_file(found, machine_type="n1-standard-16")
+    assert plan(other, UpdateResources()).steps == (Undeploy(OLD_COPY), deploy, *rest)
+    for step in rest:
+        found = apply_to_view(found, step)
+    assert plan(found, UpdateResources()).steps == ()
+    assert role.replace("_", "-") not in found.labels
+
+
+def test_one_version_as_champion_and_challenger_cannot_be_deployed_again() -> None:
+    twice = view(small(1, 70), small(1, 30, id=OLD_COPY), roles=Roles(OLD, OLD_COPY))
+    sentence = (
+        "the champion and the challenger on e are one version, m1@9, so it cannot be deployed "
+        "again beside them; remove the challenger with `titleholder rollback m1`, then repeat this"
+    )
+    found = with_file(twice, machine_type="n1-standard-8")
+    with pytest.raises(ManualActionRequired) as raised:
+        plan(found, UpdateResources())
+    assert str(raised.value) == sentence
+    replicas = plan(with_file(twice, min_replicas=2), UpdateResources()).steps
+    changed = [one.deployed_model_id for one in replicas if isinstance(one, UpdateReplicas)]
+    assert changed == [OLD, OLD_COPY], "in place, both"
+    alone = reduce(apply_to_view, plan(found, RollBack(OLD_COPY)).steps, found)
+    done = reduce(apply_to_view, plan(alone, UpdateResources()).steps, alone)
+    assert [one.id for one in done.deployed_models] == [OLD_COPY]
+
+
 def test_models_without_traffic_make_room() -> None:
     promoted = view(small(0, 100), small(1), roles=Roles(NEW, None, OLD))
     steps = plan(with_file(promoted, machine_type="n1-standard-8"), UpdateResources()).steps

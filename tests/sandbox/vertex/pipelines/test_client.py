@@ -15,7 +15,7 @@ from google.cloud.aiplatform import pipeline_jobs
 from google.cloud.aiplatform.utils import gcs_utils
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.app import create_app
+from sandbox.vertex.app import KEEP_ALIVE_SECONDS, create_app
 from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, pid_in, task
 from tests.waiting import until
@@ -41,7 +41,9 @@ def server(
     app = create_app(tmp_path_factory.mktemp("vertex"), "titleholder", host, number="123456789")
     listener = socket.create_server(("127.0.0.1", 0))
     url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    running = uvicorn.Server(uvicorn.Config(app, log_level="warning"))
+    running = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS)
+    )
     thread = threading.Thread(target=running.run, args=([listener],))
     thread.start()
     client = aiplatform_v1.PipelineServiceClient(

@@ -17,7 +17,7 @@ from scipy.stats import binom
 from sandbox.vertex.prediction.destination import Destination
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.tables import Tables
-from tests.conftest import run_sandbox
+from tests.conftest import IMAGES, run_sandbox
 from tests.sandbox.conftest import CONSTANT, MACHINE, PROJECT, Storage, Vertex
 from tests.waiting import until
 
@@ -337,7 +337,10 @@ def test_remaining_entries_are_written_before_bigquery_stops(tmp_path: Path) -> 
     project = "demo-project"
 
     def up() -> dict[str, str]:
-        started = run_sandbox(tmp_path, "up", "--project", project, "--deploy-seconds", "0")
+        started = run_sandbox(
+            tmp_path,
+            *("up", "--project", project, "--deploy-seconds", "0", "--images", str(IMAGES)),
+        )
         assert started.returncode == 0, started.stdout + started.stderr
         return dict(line.split("=", 1) for line in (tmp_path / "sandbox.env").read_text().split())
 
