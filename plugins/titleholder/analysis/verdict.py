@@ -172,5 +172,5 @@ def _decide(
 def _estimate(evidence: Evidence, found: Interval) -> str:
     return (
         f"the {format_loss(evidence.loss)} of {evidence.target}, champion's minus challenger's, is "
-        f"{evidence.mean:.4g} ({found.low:.4g} to {found.high:.4g}) on {evidence.n:.0f} rows"
+        f"{evidence.mean:.4g} ({found.low:.4g} to {found.high:.4g}) on {evidence.n:.0f} {evidence.units}"
     )

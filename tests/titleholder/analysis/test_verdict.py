@@ -254,7 +254,7 @@ CASES: list[tuple[Issue, dict[str, Any], Outcome, Outcome, Outcome]] = [
     (Issue.HEAVY_TAIL, {"largest": 4.0}, HOLD, ROLLBACK, ROLLBACK),
     (Issue.HEAVY_TAIL, {"smallest": math.nan}, HOLD, ROLLBACK, ROLLBACK),
     (Issue.STALE, {"newest": NOW - 8 * DAY - HOUR}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
-    (Issue.STALE, {"earlier": (Look(0.2, 1001),)}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
+    (Issue.STALE, {"earlier": (Look(0.2, 1112),)}, INCONCLUSIVE, ROLLBACK, ROLLBACK),
     (
         Issue.DESIGN_CHANGED,
         {"changes": "alpha is 0.1 and was 0.05"},
