@@ -30,7 +30,8 @@ class Verdict:
     mean difference, champion's loss minus challenger's, in the loss's unit; `low` and `high` are
     the ends of its repeated confidence interval, None without one. `adjusted` is the estimate
     without the bias of stopping at a boundary, None while none is crossed. `look` is what later
-    looks need to know of this one, None without an interval. `analysis_count` counts the verdicts.
+    looks need to know of this one, None without an interval. `futile`: a promotion has become too
+    unlikely, by the futility boundary. `analysis_count` counts the verdicts.
     """
 
     outcome: Outcome
@@ -45,6 +46,7 @@ class Verdict:
     analysis_count: int
     adjusted: float | None = None
     look: Look | None = None
+    futile: bool = False
 
 
 def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verdict:
@@ -73,6 +75,7 @@ def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verd
         context.analysis_count,
         _adjusted(evidence, context, found, look),
         look,
+        found is not None and found.futile,
     )
 
 

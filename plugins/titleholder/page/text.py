@@ -46,6 +46,11 @@ def moment(time: datetime) -> str:
     return f"{time:%Y-%m-%d %H:%M}"
 
 
+def sentence(text: str) -> str:
+    """The text with a capital first and a full stop last."""
+    return f"{text[:1].upper()}{text[1:]}."
+
+
 def run_text(run: str) -> str:
     """An event's run without its own id: the DAG's id, or `command line`."""
     dag_id, _, run_id = run.partition("/")
