@@ -13,9 +13,9 @@ from titleholder.config.duel import Duel, format_days
 from titleholder.config.model import ModelConfig
 from titleholder.events.event import Action, Event
 
-# The part of duel.max_duration after which a person hears of what happens at its end. It is not that
-# of the planned duration: a weekly challenger leaves for the next one without anyone's action, and
-# by half of that time 3 % of the equal challengers are decided, and 23 % of those with the
+# The part of duel.max_duration after which a person hears of what happens at its end. It is not
+# that of the planned duration: a weekly challenger leaves for the next one without anyone's action,
+# and by half of that time only 3 % of the equal challengers are decided, and 23 % of those with the
 # improvement that the design finds with 80 %.
 _LONG = 0.5
 

@@ -13,10 +13,10 @@ from titleholder.events.event import Action, Event
 @dataclass(frozen=True)
 class VerdictPoint:
     """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
-    challenger's; `low` and `high` are None without an interval, `adjusted` is the estimate without the
-    bias of stopping at a boundary, None where none is crossed. `issue` is the most severe one, "" for
-    none. `challenger` is a deployed model id, "" if unknown, and `version` its version, else that
-    id."""
+    challenger's; `low` and `high` are None without an interval. `adjusted` is the estimate without
+    the bias of stopping at a boundary, None where none is crossed. `issue` is the most severe one,
+    "" for none. `challenger` is a deployed model id, "" if unknown, and `version` its version, else
+    that id."""
 
     time: datetime
     outcome: str

@@ -130,9 +130,7 @@ def test_text_of_an_alert_on_hold() -> None:
 
 def test_an_alert_on_hold_has_the_forecast() -> None:
     forecast = {"promotion": 0.41, "rollback": 0.02, "decided_by": None}
-    expected = (
-        "promoted by the end with 41 %, rolled back with 2 %; likely undecided until then."
-    )
+    expected = "promoted by the end with 41 %, rolled back with 2 %; likely undecided until then."
     held = alert_for(Outcome.HOLD, HALF, forecast=forecast)
     assert held is not None
     start = "hold: because. Forecast: at the present estimate and rate of rows"

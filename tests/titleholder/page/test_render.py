@@ -206,9 +206,9 @@ def test_what_the_design_finds_before_the_first_look() -> None:
     shown = text(earlier)
     assert "Group sequential until Sun 2026-11-29 05:00 UTC, 0 of 4 planned looks so far." in shown
     found = re.search(
-        r"The smallest improvement that this design finds with 80 % by its end is (0\.\d+) of the "
-        r"absolute loss of chins, with 262 rows a day and a variance of 0.2, as in the last duel on "
-        r"linnerud@3\.",
+        r"The smallest improvement that this design finds with 80 % by its end is (0\.\d+) of "
+        r"the absolute loss of chins, with 262 rows a day and a variance of 0.2, as in the last "
+        r"duel on linnerud@3\.",
         shown,
     )
     assert found is not None, shown
