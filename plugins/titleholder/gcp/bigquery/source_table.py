@@ -130,8 +130,11 @@ class SourceTables:
         """
         is_number = loss in _LOSS_OF_MEAN
         kind = "FLOAT64" if is_number else "STRING"
-        variance = f"VAR_SAMP({_LOSS_OF_MEAN[loss]})" if is_number else "CAST(NULL AS FLOAT64)"
-        # The mean could be a window function, which BigQuery computes on a single worker.
+        variance, center = "CAST(NULL AS FLOAT64)", ""
+        if is_number:
+            variance = f"VAR_SAMP({_LOSS_OF_MEAN[loss]})"
+            # As a window function, the mean would be computed by a single worker.
+            center = "CROSS JOIN (SELECT AVG(label) AS mean FROM labels)"
         query = f"""
             WITH labels AS (
               SELECT moment, IF(LOWER(written) IN ('nan', 'inf', '-inf'), NULL, label) AS label
@@ -150,8 +153,7 @@ class SourceTables:
               MIN(moment) AS first,
               MIN(label) = MAX(label) AS constant,
               {variance} AS variance
-            FROM labels
-            CROSS JOIN (SELECT {"AVG(label)" if is_number else "NULL"} AS mean FROM labels)
+            FROM labels {center}
         """
         invalid = (
             f"{table}.{column} cannot be read as {'numbers' if is_number else 'labels'} by "
