@@ -91,7 +91,8 @@ def make_parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser(
         "status",
         parents=[common],
-        help="print the deployed models with role and traffic, and the last change",
+        help="print the deployed models with role and traffic, the last change, and the evaluation "
+        "of the challenger",
     )
     verb.set_defaults(do=_for_model(status))
 
