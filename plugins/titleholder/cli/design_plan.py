@@ -68,7 +68,9 @@ def make_plan(context: CommandContext, options: argparse.Namespace, now: datetim
             f"{format_days(duel.min_duration)}, is over, so it cannot be promoted; give another "
             "time of deployment with --at, or another duration with --days"
         )
-    rate, variance = _assumptions(context, duel, options, now)
+    # What was known then, for a time in the past.
+    known = min(planned.begins, now)
+    rate, variance = _assumptions(context, duel, options, known)
     rows = rows_by_the_end(planned, rate.value, duel.label_delay)
     if rows < duel.min_rows:
         raise InvalidRequest(

@@ -148,7 +148,7 @@ def make_parser() -> argparse.ArgumentParser:
     )
     verb.add_argument(
         "--days",
-        type=_positive,
+        type=_days,
         metavar="DAYS",
         help="the duration, instead of the time until the next weekly run or `duel.max_duration`",
     )
@@ -247,6 +247,13 @@ def _alpha(text: str) -> float:
     found = _positive(text)
     if found > 0.25:
         raise argparse.ArgumentTypeError(f"{text!r} is too large; write at most 0.25")
+    return found
+
+
+def _days(text: str) -> float:
+    found = _positive(text)
+    if found > 366:
+        raise argparse.ArgumentTypeError(f"{text!r} is too long; write at most 366")
     return found
 
 

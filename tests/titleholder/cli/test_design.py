@@ -275,6 +275,7 @@ def test_a_model_without_duels_has_no_design(
         ("--alpha", "0.3"),
         ("--alpha", "x"),
         ("--days", "0"),
+        ("--days", "367"),
         ("--variance", "nan"),
         ("--rows-per-day", "-1"),
         ("--weeks", "0"),

@@ -55,11 +55,14 @@ def forecast_to_json(found: Forecast) -> dict[str, Any]:
 
 
 def parse_forecast(recorded: Any) -> Forecast | None:
-    """The forecast of an event; None if it has none."""
+    """The forecast of an event; None if it has none, or impossible probabilities."""
     try:
-        return _FORECAST.validate_python(recorded)
+        found = _FORECAST.validate_python(recorded)
     except ValidationError:
         return None
+    # Above 1 by the errors of the integration only.
+    possible = all(0 <= one <= 1.001 for one in (found.promotion, found.rollback))
+    return found if possible else None
 
 
 def forecast(

@@ -236,3 +236,5 @@ def test_a_forecast_is_recorded_and_read_again() -> None:
     assert parse_forecast(recorded) == found
     for wrong in (None, {}, [], {"promotion": "high"}, recorded | {"decided_by": 3.5j}):
         assert parse_forecast(wrong) is None
+    for impossible in ("NaN", "Infinity", -0.1, 1.2):
+        assert parse_forecast(recorded | {"rollback": impossible}) is None
