@@ -7,12 +7,16 @@ from titleholder.alerts.alert import Alert, AlertKind, Link
 from titleholder.analysis.decision import next_transition
 from titleholder.analysis.evaluate import Evaluation
 from titleholder.analysis.model_pair import RegisteredModel
+from titleholder.analysis.progress import forecast_sentence
 from titleholder.analysis.verdict import Outcome
 from titleholder.config.duel import Duel, format_days
 from titleholder.config.model import ModelConfig
 from titleholder.events.event import Action, Event
 
-# The part of duel.max_duration by which most challengers that can win have won.
+# The part of duel.max_duration after which a person hears of what happens at its end. It is not
+# that of the planned duration: a weekly challenger leaves for the next one without anyone's action,
+# and by half of that time only 3 % of the equal challengers are decided, and 23 % of those with the
+# improvement that the design finds with 80 %.
 _LONG = 0.5
 
 
@@ -77,12 +81,13 @@ def alert_for_verdict(
     else:
         return None
     age = max(now - begun, timedelta(0))
+    expected = forecast_sentence(evaluation.record) if kind is AlertKind.PROMOTION_ON_HOLD else ""
     return Alert(
         kind,
         config.model,
         f"{challenger.version} (data until {challenger.data_interval_end})",
         f"Challenger with {percentage} % for {format_days(age)}: {verdict.outcome}: "
-        f"{decision.reason}.",
+        f"{decision.reason}." + (f" Forecast: {expected}." if expected else ""),
         f"unchanged: the challenger {challenger.version} receives {percentage} % of the traffic.",
         next_step,
     ).linked(*pages)

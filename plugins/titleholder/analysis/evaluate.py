@@ -21,7 +21,7 @@ from titleholder.analysis.limits import check_limits
 from titleholder.analysis.model_pair import ModelPair
 from titleholder.analysis.sample_ratio import check_sample_ratio
 from titleholder.analysis.sequential.design import design_changes, design_to_json, plan_design
-from titleholder.analysis.sequential.forecast import forecast
+from titleholder.analysis.sequential.forecast import forecast, forecast_to_json
 from titleholder.analysis.verdict import Verdict, verdict
 from titleholder.config.duel import Duel
 from titleholder.config.guardrails import Guardrails
@@ -151,10 +151,7 @@ def _forecast(
         return None
     looks = (*context.earlier, found.look)
     made = forecast(context.design, looks, evidence.mean, evidence.variance)
-    if made is None:
-        return None
-    by = made.decided_by.isoformat() if made.decided_by else None
-    return asdict(made) | {"decided_by": by}
+    return forecast_to_json(made) if made is not None else None
 
 
 def _findings(

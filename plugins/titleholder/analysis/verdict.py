@@ -30,7 +30,8 @@ class Verdict:
     mean difference, champion's loss minus challenger's, in the loss's unit; `low` and `high` are
     the ends of its repeated confidence interval, None without one. `adjusted` is the estimate
     without the bias of stopping at a boundary, None while none is crossed. `look` is what later
-    looks need to know of this one, None without an interval. `analysis_count` counts the verdicts.
+    looks need to know of this one, None without an interval. `futile`: a promotion has become too
+    unlikely, by the futility boundary. `analysis_count` counts the verdicts.
     """
 
     outcome: Outcome
@@ -45,6 +46,7 @@ class Verdict:
     analysis_count: int
     adjusted: float | None = None
     look: Look | None = None
+    futile: bool = False
 
 
 def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verdict:
@@ -75,6 +77,7 @@ def verdict(evidence: Evidence, rules: Duel, context: EvaluationContext) -> Verd
         context.analysis_count,
         _adjusted(evidence, context, found, look),
         look,
+        found is not None and found.futile,
     )
 
 
@@ -172,5 +175,6 @@ def _decide(
 def _estimate(evidence: Evidence, found: Interval) -> str:
     return (
         f"the {format_loss(evidence.loss)} of {evidence.target}, champion's minus challenger's, is "
-        f"{evidence.mean:.4g} ({found.low:.4g} to {found.high:.4g}) on {evidence.n:.0f} {evidence.units}"
+        f"{evidence.mean:.4g} ({found.low:.4g} to {found.high:.4g}) on {evidence.n:.0f} "
+        f"{evidence.units}"
     )

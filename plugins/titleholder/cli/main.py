@@ -2,15 +2,17 @@
 
 import argparse
 import logging
+import math
 import os
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
 from titleholder.cli.change import change
 from titleholder.cli.context import CommandContext
+from titleholder.cli.design import design
 from titleholder.cli.history import history
 from titleholder.cli.plan import DEPLOY, plan
 from titleholder.cli.report import report
@@ -89,7 +91,8 @@ def make_parser() -> argparse.ArgumentParser:
     verb = verbs.add_parser(
         "status",
         parents=[common],
-        help="print the deployed models with role and traffic, and the last change",
+        help="print the deployed models with role and traffic, the last change, and the evaluation "
+        "of the challenger",
     )
     verb.set_defaults(do=_for_model(status))
 
@@ -123,6 +126,46 @@ def make_parser() -> argparse.ArgumentParser:
     verb.add_argument("traffic_percentage", nargs="?", type=int, help="for set-traffic: 1 to 99")
     _add_target(verb)
     verb.set_defaults(do=_for_model(plan))
+
+    verb = verbs.add_parser(
+        "design",
+        parents=[common],
+        help="print when the evaluation of a challenger ends, and which improvements it finds by "
+        "then; changes nothing",
+    )
+    verb.add_argument(
+        "--at", type=_time, metavar="TIME", help="when it is deployed, instead of now"
+    )
+    verb.add_argument(
+        "--weeks",
+        type=_weeks,
+        default=4,
+        metavar="N",
+        help="the last weeks of the source that are read (default 4)",
+    )
+    verb.add_argument(
+        "--alpha", type=_alpha, metavar="ALPHA", help="instead of `duel.alpha`, up to 0.25"
+    )
+    verb.add_argument(
+        "--days",
+        type=_days,
+        metavar="DAYS",
+        help="the duration, instead of the time until the next weekly run or `duel.max_duration`",
+    )
+    verb.add_argument(
+        "--rows-per-day",
+        type=_positive,
+        metavar="ROWS",
+        help="labelled rows a day, instead of those of the source",
+    )
+    verb.add_argument(
+        "--variance",
+        type=_positive,
+        metavar="VARIANCE",
+        help="of the difference of the two models' losses of one row, instead of that of the last "
+        "duel or an upper bound by the source",
+    )
+    verb.set_defaults(do=_for_model(design))
 
     for name, intent in INTENTS.items():
         text = summary(intent)
@@ -192,6 +235,33 @@ def _number(text: str) -> int:
     if not text.isdecimal() or not int(text):
         raise argparse.ArgumentTypeError(f"{text!r} is not a number of events; write 1 or more")
     return int(text)
+
+
+def _weeks(text: str) -> int:
+    if not text.isdecimal() or not 1 <= int(text) <= 104:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number of weeks; write 1 to 104")
+    return int(text)
+
+
+def _alpha(text: str) -> float:
+    found = _positive(text)
+    if found > 0.25:
+        raise argparse.ArgumentTypeError(f"{text!r} is too large; write at most 0.25")
+    return found
+
+
+def _days(text: str) -> float:
+    found = _positive(text)
+    if found > 366:
+        raise argparse.ArgumentTypeError(f"{text!r} is too long; write at most 366")
+    return found
+
+
+def _positive(text: str) -> float:
+    with suppress(ValueError):
+        if 0 < (found := float(text)) < math.inf:
+            return found
+    raise argparse.ArgumentTypeError(f"{text!r} is not a number above 0")
 
 
 def _reason(text: str) -> str:

@@ -2,11 +2,13 @@
 
 import argparse
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+from titleholder.analysis.progress import progress
 from titleholder.cli.context import CommandContext
+from titleholder.cli.evaluation import evaluation_lines, evaluation_to_json
 from titleholder.cli.history import event_line, event_to_json
 from titleholder.cli.terminal import print_line
 from titleholder.events.event import NO_CHANGE_ACTIONS, Event
@@ -33,8 +35,9 @@ class LastChanges:
 
 
 def status(context: CommandContext, options: argparse.Namespace) -> int:
-    """Print the deployed models with role and traffic, and the last change; 1 when a person has to
-    act."""
+    """Print the deployed models with role and traffic, the last change, and the evaluation of the
+    challenger; 1 when a person has to act."""
+    now = datetime.now(UTC)
     view = context.endpoints.observe()
     holders, roles, needs_action = endpoint_status(view)
     deployed = [
@@ -54,7 +57,9 @@ def status(context: CommandContext, options: argparse.Namespace) -> int:
         if roles is not None and (found := _not_deployed(view, roles.holder(role)))
     }
     settings = settings_text(view)
-    changes = _last_changes(context, roles.last_challenger if roles else None)
+    events, unreadable = _events(context, now - LOOK_BACK)
+    changes = _last_changes(events, unreadable, roles.last_challenger if roles else None)
+    evaluation = None if unreadable else progress(context.config, view, roles, events, now)
     if options.json:
         answer = {
             "model": view.model,
@@ -64,6 +69,7 @@ def status(context: CommandContext, options: argparse.Namespace) -> int:
             "not_deployed": not_deployed,
             "last_change": event_to_json(changes.last) if changes.last else None,
             "challenger_removed_by": event_to_json(changes.removal) if changes.removal else None,
+            "evaluation": evaluation_to_json(evaluation) if evaluation else None,
             "events_unreadable": changes.unreadable or None,
             "pending_operations": view.pending_operations,
             "machine_settings_differ": settings or None,
@@ -94,6 +100,8 @@ def status(context: CommandContext, options: argparse.Namespace) -> int:
         print_line(f"  pending operation: {operation}")
     for line in _change_lines(changes, view):
         print_line(f"  {line}")
+    for line in evaluation_lines(evaluation) if evaluation else ():
+        print_line(f"  {line}")
     for line in settings:
         print_line(f"  {line}")
     if needs_action:
@@ -110,14 +118,19 @@ def _not_deployed(view: View, deployed_model_id: str | None) -> dict[str, str | 
     return {"id": deployed_model_id, "version": name}
 
 
-def _last_changes(context: CommandContext, last_challenger: str | None) -> LastChanges:
-    """The last changes within LOOK_BACK; raises nothing, since `status` must work without BigQuery.
-    `last_challenger` is a deployed model id."""
-    since = datetime.now(UTC) - LOOK_BACK
+def _events(context: CommandContext, since: datetime) -> tuple[list[Event], str]:
+    """The events since then, and why they could not be read, "" if they were; raises nothing, since
+    `status` must work without BigQuery."""
     try:
-        events = context.events_within(EVENTS_SECONDS).read(context.config.model, since=since)
+        return context.events_within(EVENTS_SECONDS).read(context.config.model, since=since), ""
     except Exception as error:
-        return LastChanges(unreadable=user_message(error) or f"{type(error).__name__}: {error}")
+        return [], user_message(error) or f"{type(error).__name__}: {error}"
+
+
+def _last_changes(
+    events: Sequence[Event], unreadable: str, last_challenger: str | None
+) -> LastChanges:
+    """The last changes among these events, oldest first. `last_challenger` is an id."""
     changes = [event for event in events if event.action not in NO_CHANGE_ACTIONS]
     removals = [
         event
@@ -126,7 +139,9 @@ def _last_changes(context: CommandContext, last_challenger: str | None) -> LastC
         and event.challenger_before == last_challenger
         and event.challenger_after != last_challenger
     ]
-    return LastChanges(changes[-1] if changes else None, removals[-1] if removals else None)
+    return LastChanges(
+        changes[-1] if changes else None, removals[-1] if removals else None, unreadable
+    )
 
 
 def _change_lines(changes: LastChanges, view: View) -> Iterator[str]:

@@ -16,6 +16,7 @@ from titleholder.analysis.evaluate import (
 from titleholder.analysis.evidence import EvaluationContext
 from titleholder.analysis.guardrails import LiveObservations
 from titleholder.analysis.model_pair import Evaluate, RegisteredModel, require_same_pair
+from titleholder.analysis.progress import forecast_sentence
 from titleholder.analysis.verdict import Outcome, Verdict
 from titleholder.config.duel import Duel
 from titleholder.errors import RetryableError
@@ -77,6 +78,8 @@ class DecideOperator(ModelOperator):
         not_promoted = outcome is Outcome.PROMOTE and decision.intent is None
         warns = outcome is Outcome.INCONCLUSIVE or not_promoted
         (self.log.warning if warns else self.log.info)("%s: %s", outcome, decision.reason)
+        if forecast := forecast_sentence(evaluation.record):
+            self.log.info("%s", forecast)
         return Decided(
             outcome=str(outcome),
             reason=decision.reason,

@@ -13,7 +13,7 @@ from urllib.parse import quote
 from titleholder.gcp import console
 from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.sections import build_section
-from titleholder.page.text import count, moment, reason_text, run_text
+from titleholder.page.text import count, moment, reason_text, run_text, sentence
 
 if TYPE_CHECKING:
     from jinja2 import Environment
@@ -135,6 +135,7 @@ def _templates() -> "Environment":
         "reason": reason_text,
         "run_name": run_text,
         "count": count,
+        "sentence": sentence,
     }
     return environment
 

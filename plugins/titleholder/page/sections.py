@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
+from titleholder.analysis.progress import Progress, progress
 from titleholder.events.event import (
     NO_CHANGE_ACTIONS,
     Action,
@@ -48,6 +49,7 @@ class ModelSection:
 
     `names` are those of text.names_of. The last verdict is `current` if it is on the present
     challenger, else `past`; then `ended` is the event with which that challenger's role ended.
+    `progress` is the evaluation of the present challenger, None without one.
     `role_note` and `chart_note` are sentences about what is missing, "" for nothing.
     """
 
@@ -62,6 +64,7 @@ class ModelSection:
     past: VerdictPoint | None
     ended: Event | None
     not_evaluated: str
+    progress: Progress | None
     chart_note: str
     charts: list[Chart]
     freshness: IntervalFreshness | None
@@ -83,7 +86,9 @@ def build_section(facts: ModelFacts) -> ModelSection:
     challenger = next((one.deployed_model for one in holders if one.role == "challenger"), None)
     current = last if last and challenger and last.challenger == challenger.id else None
     past = None if current else last
-    freshness = None
+    freshness, evaluated = None, None
+    if view is not None and facts.events is not None:
+        evaluated = progress(facts.config, view, status.roles, events, facts.now)
     if facts.events is not None:
         freshness = newest_freshness(facts.config.schedule, events, facts.now)
     return ModelSection(
@@ -98,6 +103,7 @@ def build_section(facts: ModelFacts) -> ModelSection:
         past=past,
         ended=_end_of_role(past, present),
         not_evaluated=challenger.model if challenger and past else "",
+        progress=evaluated,
         chart_note=_chart_note(facts, points),
         charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(points, width))],
         freshness=freshness,

@@ -12,7 +12,7 @@ from titleholder.rollout.view import View
 # A shorter id could be any number in a sentence.
 SHORTEST_ID = 6
 _CODE = r"`(?P<code>[^`]+)`"
-_TIME = r"(?P<time>\d{4}-\d\d-\d\d(?: \d\d:\d\d(?: UTC)?)?)"
+_TIME = r"(?P<time>(?:(?:Mon|Tue|Wed|Thu|Fri|Sat|Sun) )?\d{4}-\d\d-\d\d(?: \d\d:\d\d(?: UTC)?)?)"
 
 
 def names_of(view: View | None, events: Iterable[Event]) -> dict[str, str]:
@@ -44,6 +44,11 @@ def reason_text(
 def moment(time: datetime) -> str:
     """The time to the minute, without a time zone."""
     return f"{time:%Y-%m-%d %H:%M}"
+
+
+def sentence(text: str) -> str:
+    """The text with a capital first and a full stop last."""
+    return f"{text[:1].upper()}{text[1:]}."
 
 
 def run_text(run: str) -> str:

@@ -6,15 +6,17 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
+from titleholder.analysis.verdict import Outcome
 from titleholder.events.event import Action, Event
 
 
 @dataclass(frozen=True)
 class VerdictPoint:
     """One verdict. `estimate`, `low` and `high` are of the mean difference, champion's loss minus
-    challenger's; `low` and `high` are None without an interval. `n` counts `units`, rows or
-    clusters. `challenger` is a deployed model id, "" if unknown, and `version` its version, else
-    that id."""
+    challenger's; `low` and `high` are None without an interval. `adjusted` is the estimate without
+    the bias of stopping at a boundary, None where none is crossed. `issue` is the most severe one,
+    "" for none. `n` counts `units`, rows or clusters. `challenger` is a deployed model id, "" if
+    unknown, and `version` its version, else that id."""
 
     time: datetime
     outcome: str
@@ -26,7 +28,10 @@ class VerdictPoint:
     estimate: float | None
     low: float | None
     high: float | None
+    adjusted: float | None
     margin: float
+    issue: str
+    futile: bool
     traffic_percentage: float | None
     analysis_count: float | None
     run: str
@@ -39,6 +44,13 @@ class VerdictPoint:
         if self.low is None or self.high is None:
             return "none"
         return "better" if self.low > 0 else "worse" if self.high < 0 else "even"
+
+    @property
+    def left_for_futility(self) -> bool:
+        """Whether the verdict was a rollback because a promotion had become too unlikely, not
+        because the challenger was worse."""
+        worse = self.high is not None and self.high < -self.margin
+        return self.outcome == Outcome.ROLLBACK and self.futile and not worse
 
 
 def verdict_points(events: Iterable[Event]) -> list[VerdictPoint]:
@@ -65,7 +77,10 @@ def _point(event: Event) -> VerdictPoint:
         estimate=_number(verdict.get("estimate")),
         low=_number(verdict.get("low")),
         high=_number(verdict.get("high")),
+        adjusted=_number(verdict.get("adjusted")),
         margin=_number(verdict.get("margin")) or 0.0,
+        issue=str(verdict.get("issue") or ""),
+        futile=verdict.get("futile") is True,
         traffic_percentage=_number(evidence.get("traffic_percentage")),
         analysis_count=_number(verdict.get("analysis_count")),
         run=event.run,

@@ -24,7 +24,12 @@ HALF = timedelta(days=14)
 
 
 def alert_for(
-    outcome: Outcome, live: timedelta, *before: Event, issue: str = "", promotion: Any = "automatic"
+    outcome: Outcome,
+    live: timedelta,
+    *before: Event,
+    issue: str = "",
+    promotion: Any = "automatic",
+    forecast: dict[str, Any] | None = None,
 ) -> Alert | None:
     assert CONFIG.duel is not None
     config = CONFIG.model_copy(
@@ -34,7 +39,13 @@ def alert_for(
     steps = config.rollout.traffic_steps
     percentage = steps[-1].traffic_percentage
     decision = decide(verdict, config.rollout, percentage, live, CHALLENGER.id)
-    record = {"job": "now", "since": BEGUN.isoformat(), "traffic_percentage": percentage}
+    record = {
+        "job": "now",
+        "since": BEGUN.isoformat(),
+        "traffic_percentage": percentage,
+        "verdict": {"outcome": str(outcome), "issue": issue},
+        "forecast": forecast,
+    }
     evaluation = Evaluation(verdict, decision, record)
     return alert_for_verdict(config, CONFIG.duel, evaluation, CHALLENGER, before, BEGUN + live)
 
@@ -115,3 +126,18 @@ def test_text_of_an_alert_on_hold() -> None:
     percentage = CONFIG.rollout.traffic_steps[-1].traffic_percentage
     assert alert.summary == f"Challenger with {percentage} % for 14 d: hold: because."
     assert "without a decision by 2026-12-14 04:00 UTC it is rolled back" in alert.next_step
+
+
+def test_an_alert_on_hold_has_the_forecast() -> None:
+    forecast = {"promotion": 0.41, "rollback": 0.02, "decided_by": None}
+    expected = "promoted by the end with 41 %, rolled back with 2 %; likely undecided until then."
+    held = alert_for(Outcome.HOLD, HALF, forecast=forecast)
+    assert held is not None
+    start = "hold: because. Forecast: at the present estimate and rate of rows"
+    assert held.summary.endswith(f"{start}: {expected}")
+    stale = alert_for(Outcome.INCONCLUSIVE, DAY, issue="stale", forecast=forecast)
+    assert stale is not None
+    assert f"rate of rows, without the issue stale: {expected}" in stale.summary
+    manual = alert_for(Outcome.PROMOTE, DAY, promotion="manual", forecast=forecast)
+    assert manual is not None
+    assert "Forecast" not in manual.summary

@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import re
 from dataclasses import replace
 from html.parser import HTMLParser
@@ -13,11 +14,13 @@ from tests.titleholder.page.model_sections import (
     CONFIG,
     DAY,
     ENDPOINT,
+    JOB,
     NOW,
     evaluated,
     event,
     facts,
 )
+from titleholder.analysis.sequential.design import design_to_json, plan_design
 from titleholder.events.event import Event
 from titleholder.naming import deployed_model_ids_of
 from titleholder.page.facts import Unreadable
@@ -130,6 +133,109 @@ def test_the_end_of_the_training_data_is_that_of_the_registry() -> None:
 def test_a_challenger_without_a_verdict() -> None:
     assert "linnerud@2 has not been evaluated yet." in text(evaluated(2, 0.1, challenger="0"))
     assert "has not been evaluated yet" not in text(evaluated(2, 0.1, challenger="2"))
+
+
+def recorded(
+    days_ago: float, outcome: str, challenger: str = "2", champion: str = "1", **changes: Any
+) -> Event:
+    """A verdict as `decide` records it, with design and forecast; `changes` are of the verdict, of
+    the forecast and of the duel."""
+    assert CONFIG.duel is not None
+    time = NOW - days_ago * DAY
+    design = plan_design(CONFIG, CONFIG.duel, NOW - 2 * DAY)
+    found = {
+        "outcome": outcome,
+        "n": 524,
+        "estimate": 0.03,
+        "low": -0.01,
+        "high": 0.07,
+        "margin": 0.0,
+        "look": {"time": design.time(time), "rows": 524},
+    }
+    forecast = {"promotion": 0.832, "rollback": 0.004, "decided_by": "2026-11-27T05:00:00+00:00"}
+    duel = {
+        "loss": "absolute",
+        "primary_target": "chins",
+        "n": 524,
+        "variance": 0.2,
+        "window_start": (time - 2.25 * DAY).isoformat(),
+        "window_end": (time - 0.25 * DAY).isoformat(),
+    }
+    return event(
+        days_ago,
+        "evaluated",
+        reason=f"{outcome}: because",
+        champion_after=champion,
+        challenger_after=challenger,
+        versions={challenger: f"linnerud@{challenger}"},
+        evidence={
+            "job": f"{JOB}-{days_ago}",
+            "design": design_to_json(design),
+            "verdict": found | changes.get("verdict", {}),
+            "forecast": changes.get("forecast", forecast),
+            "duel": duel | changes.get("duel", {}),
+        },
+    )
+
+
+def test_the_design_and_the_forecast_of_the_present_challenger() -> None:
+    shown = text(recorded(1.2, "hold"), recorded(0.2, "hold"))
+    assert (
+        "Group sequential until Sun 2026-11-29 05:00 UTC, 2 of 6 planned looks so far. "
+        "At the present estimate and rate of rows: promoted by the end with 83 %, rolled back with "
+        "less than 1 %; likely decided by Fri 2026-11-27." in shown
+    )
+    assert "smallest improvement" not in shown
+    assert "without the bias" not in shown
+    changed = {"issue": "design_changed", "adjusted": 0.0251}
+    shown = text(recorded(0.2, "inconclusive", verdict=changed))
+    assert "inconclusive design_changed linnerud@2" in shown
+    assert "rate of rows, without the issue design_changed: promoted" in shown
+    assert "Estimate without the bias of stopping early: 0.0251." in shown
+    for decided in ("promote", "rollback"):
+        assert "At the present estimate" not in text(recorded(0.2, decided))
+    undecided = recorded(0.2, "hold", forecast={"promotion": 1, "rollback": 0, "decided_by": None})
+    assert "with more than 99 %, rolled back with less than 1 %; likely undecided until then" in (
+        text(undecided)
+    )
+
+
+def test_what_the_design_finds_before_the_first_look() -> None:
+    assert "smallest improvement" not in text()
+    earlier = recorded(9, "promote", challenger="3")
+    shown = text(earlier)
+    assert "Group sequential until Sun 2026-11-29 05:00 UTC, 0 of 4 planned looks so far." in shown
+    found = re.search(
+        r"The smallest improvement that this design finds with 80 % by its end is (0\.\d+) of "
+        r"the absolute loss of chins, with 262 rows a day and a variance of 0.2, as in the last "
+        r"duel on linnerud@3\.",
+        shown,
+    )
+    assert found is not None, shown
+    # A test at the end alone, on the rows of 3 d 14 h without 6 h, finds a little less.
+    least = (1.6449 + 0.8416) * math.sqrt(0.2 / (262 * (3 + 14 / 24)))
+    assert least < float(found[1]) < 1.08 * least
+    for unusable in (
+        {"loss": "squared"},
+        {"primary_target": "jumps"},
+        {"variance": 0.0},
+        {"window_start": None},
+        {"window_start": NOW.isoformat(), "window_end": NOW.isoformat()},
+    ):
+        assert "smallest" not in text(recorded(9, "promote", challenger="3", duel=unusable))
+    assert "smallest" not in text(recorded(9, "hold", challenger="3", verdict={"look": None}))
+
+
+def test_a_challenger_that_left_for_futility() -> None:
+    alone = View("linnerud", ENDPOINT, DEPLOYED[:1], {"champion": "1"})
+    ended = event(0.1, "rollback", challenger_before="2", champion_before="1", champion_after="1")
+    futile = recorded(0.2, "rollback", verdict={"futile": True})
+    shown = text(futile, ended, view=alone)
+    assert "challenger until 2026-11-25 06:36 UTC (rollback for futility)" in shown
+    assert "rollback futility linnerud@2" in shown
+    worse = recorded(0.2, "rollback", verdict={"futile": True, "low": -0.1, "high": -0.01})
+    assert "futility" not in text(worse, ended, view=alone)
+    assert "futility" not in text(recorded(0.2, "rollback"), ended, view=alone)
 
 
 def test_the_verdict_on_an_earlier_challenger_is_the_last_verdict() -> None:

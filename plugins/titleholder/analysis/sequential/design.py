@@ -29,10 +29,10 @@ _FUTILITY_RHO = 3.0
 FUTILITY_BETA = 0.1
 """The probability that futility ends a challenger with the improvement which the design finds with
 the probability 1 - FUTILITY_BETA."""
-# Before this part of the design nothing is futile: what may be spent is less than a millionth.
-_NO_FUTILITY = 0.01
 # Beyond this, in standard errors, nothing is; it keeps the ends of an interval finite.
 _FARTHEST = 8.0
+# Before this part of the duration futility spends nothing; the rows at the end stay finite.
+_EARLIEST = 1e-6
 
 
 Side = Literal["promotion", "rollback"]
@@ -195,8 +195,9 @@ def interval_at(
         uppers = boundaries_of(design, looks, "promotion")
         low = min(uppers[-1], _FARTHEST)
         high = min(boundaries_of(design, looks, "rollback")[-1], _FARTHEST)
-        if design.futility and _NO_FUTILITY < look.time < 1 and error:
-            futile = (mean - design.threshold) / error < _futility_boundary(design, looks, uppers)
+        if design.futility and _EARLIEST < look.time < 1 and error:
+            boundary = futility_boundaries(design, looks, uppers)[-1]
+            futile = (mean - design.threshold) / error < boundary
     low += skewness_correction(low, -skewness, n)
     high += skewness_correction(high, skewness, n)
     return Interval(mean - low * error, mean + high * error, futile)
@@ -247,9 +248,12 @@ def boundaries_of(design: Design, looks: Sequence[Look], side: Side) -> tuple[fl
     return boundaries(tuple(one.rows for one in known), spent)
 
 
-def _futility_boundary(design: Design, looks: Sequence[Look], uppers: tuple[float, ...]) -> float:
-    """The futility boundary at the last of these looks. The rows at the end are those of this look
-    extrapolated by its time.
+def futility_boundaries(
+    design: Design, looks: Sequence[Look], uppers: tuple[float, ...]
+) -> tuple[float, ...]:
+    """The futility boundary at each of these looks, in standard errors above the threshold of a
+    promotion; `uppers` are those of a promotion. The rows at the end are those of the last look
+    extrapolated by its time, which is above 0.
 
     It is not binding: the boundaries of a promotion do not rely on it.
     """
@@ -259,7 +263,7 @@ def _futility_boundary(design: Design, looks: Sequence[Look], uppers: tuple[floa
     rows = tuple(one.rows for one in planned)
     drift = detectable_drift(rows, whole, 1 - FUTILITY_BETA)
     spent = tuple(power_family(one.time, FUTILITY_BETA, _FUTILITY_RHO) for one in known)
-    return lower_boundaries(tuple(one.rows for one in known), uppers, spent, drift)[-1]
+    return lower_boundaries(tuple(one.rows for one in known), uppers, spent, drift)
 
 
 def _rising(looks: Sequence[Look]) -> list[Look]:

@@ -144,11 +144,15 @@ def adjusted_drift(
 
 
 def detectable_drift(
-    information: tuple[float, ...], uppers: tuple[float, ...], power: float
+    information: tuple[float, ...],
+    uppers: tuple[float, ...],
+    power: float,
+    lowers: Sequence[float] = (),
 ) -> float:
-    """The drift with which a path crosses a boundary with the probability `power`."""
+    """The drift with which a path crosses an upper boundary with the probability `power`, while it
+    is above the `lowers`, if there are any."""
     high = 20 / math.sqrt(information[-1])
-    return _root(lambda d: sum(crossing(information, uppers, d)) - power, 0.0, high)
+    return _root(lambda d: sum(crossing(information, uppers, d, lowers=lowers)) - power, 0.0, high)
 
 
 def _stages(information: Sequence[float]) -> Iterator[tuple[list[int], float, float]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
+from titleholder.analysis.sequential.assumptions import TargetStats
 from titleholder.data_intervals import Interval
 from titleholder.freshness import Coverage, Metadata
 from titleholder.gcp.bigquery.client import Unreadable, bigquery_client, read_error
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
 # A query occupies a worker's slot.
 TIMEOUT_SECONDS = 300.0
 LIMIT = "source.freshness.max_bytes"
+# The loss of a prediction of the mean label, where it has one.
+_LOSS_OF_MEAN = {"absolute": "ABS(label - mean)", "squared": "POW(label - mean, 2)"}
 
 
 @dataclass(frozen=True)
@@ -117,6 +120,60 @@ class SourceTables:
         )
         return TableContent(row["inside"], row["newest"], row["mixed"] or 0, row["summed"] or 0)
 
+    def target(
+        self, table: str, timestamp: str, interval: Interval, max_bytes: int, column: str, loss: str
+    ) -> TargetStats:
+        """The labels of the interval in that column, by one query, which may bill `max_bytes`; NaN
+        and infinities are no labels. `loss` is one of `duel.loss`.
+
+        The names must have been validated. Raises Unreadable, as `coverage` does.
+        """
+        is_number = loss in _LOSS_OF_MEAN
+        kind = "FLOAT64" if is_number else "STRING"
+        variance, center = "CAST(NULL AS FLOAT64)", ""
+        if is_number:
+            variance = f"VAR_SAMP({_LOSS_OF_MEAN[loss]})"
+            # As a window function, the mean would be computed by a single worker.
+            center = "CROSS JOIN (SELECT AVG(label) AS mean FROM labels)"
+        query = f"""
+            WITH labels AS (
+              SELECT moment, IF(LOWER(written) IN ('nan', 'inf', '-inf'), NULL, label) AS label
+              FROM (
+                SELECT
+                  `{timestamp}` AS moment,
+                  CAST(`{column}` AS {kind}) AS label,
+                  CAST(`{column}` AS STRING) AS written
+                FROM `{table}`
+                WHERE `{timestamp}` >= @start AND `{timestamp}` < @end
+              )
+            )
+            SELECT
+              COUNT(*) AS inside,
+              COUNT(label) AS labelled,
+              MIN(moment) AS first,
+              MIN(label) = MAX(label) AS constant,
+              {variance} AS variance
+            FROM labels {center}
+        """
+        invalid = (
+            f"{table}.{column} cannot be read as {'numbers' if is_number else 'labels'} by "
+            f"{timestamp}",
+            "correct duel.target or source.timestamp in the model's YAML file, or the table",
+        )
+        row = self._query(
+            *(query, table, timestamp, max_bytes),
+            invalid=invalid,
+            start=interval.start,
+            end=interval.end,
+        )
+        return TargetStats(
+            row["inside"],
+            row["labelled"],
+            row["first"],
+            bool(row["constant"]),
+            row["variance"],
+        )
+
     def _query(
         self,
         query: str,
@@ -124,10 +181,12 @@ class SourceTables:
         timestamp: str,
         max_bytes: int,
         excluded_from_key: Collection[str] = (),
+        invalid: tuple[str, str] | None = None,
         **parameters: datetime,
     ) -> Any:
         """The single row of the query's result. Parameters in `excluded_from_key` do not
-        distinguish two queries for billing. Raises Unreadable."""
+        distinguish two queries for billing; `invalid` as in client.read_error. Raises Unreadable.
+        """
         from google.api_core.exceptions import GoogleAPIError
         from google.cloud import bigquery
 
@@ -161,7 +220,7 @@ class SourceTables:
                 final=False,
             ) from None
         except GoogleAPIError as error:
-            invalid = (
+            invalid = invalid or (
                 f"{table}.{timestamp} cannot be read as a TIMESTAMP",
                 "correct source.timestamp in the model's YAML file, or the table",
             )

@@ -1,5 +1,6 @@
 """The design of the verdicts on one challenger: its end, its looks and what it finds."""
 
+import json
 import math
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -18,12 +19,19 @@ from titleholder.analysis.sequential.design import (
     boundaries_of,
     design_changes,
     design_to_json,
+    futility_boundaries,
     interval_at,
     parse_design,
     plan_design,
     skewness_correction,
 )
-from titleholder.analysis.sequential.forecast import detectable_difference, forecast
+from titleholder.analysis.sequential.forecast import (
+    detectable_difference,
+    forecast,
+    forecast_to_json,
+    parse_forecast,
+    power,
+)
 from titleholder.config.duel import Duel
 from titleholder.config.loader import load_model
 from titleholder.config.model import ModelConfig
@@ -171,8 +179,66 @@ def test_the_smallest_detectable_difference(hypothesis: str) -> None:
     assert found - design.threshold > (1.6449 + 0.8416) / math.sqrt(2000)
     four = detectable_difference(design, 8000, 1.0)
     assert four is not None
-    assert four - design.threshold == pytest.approx((found - design.threshold) / 2)
+    # Not exactly half, as the margin of a rollback stays the same.
+    half = (found - design.threshold) / 2
+    assert four - design.threshold == pytest.approx(half, rel=1e-3)
     assert detectable_difference(design, 0, 1.0) is None
+    assert detectable_difference(design, 2000, 0.0) is None
+    for probability in (0.5, 0.95):
+        other = detectable_difference(design, 2000, 1.0, probability)
+        assert other is not None
+        assert (other > found) == (probability > 0.8)
+        reached = power(design, 2000, 1.0, other)
+        assert reached is not None
+        assert reached.promotion == pytest.approx(probability, abs=1e-6)
+
+
+@pytest.mark.parametrize("futility", [False, True])
+@pytest.mark.parametrize("difference", [-0.04, 0.0, 0.06])
+def test_power_agrees_with_simulated_rollouts(futility: bool, difference: float) -> None:
+    design, rows = replace(DESIGN, futility=futility), 2000.0
+    found = power(design, rows, 1.0, difference)
+    assert found is not None
+    looks = design.planned_looks(rows)
+    uppers, downs = (boundaries_of(design, looks, side) for side in ("promotion", "rollback"))
+    futile = [-math.inf] * 7
+    if futility:
+        futile[:6] = futility_boundaries(design, looks, uppers)[:6]
+    rng, rollouts = np.random.default_rng(7), 200_000
+    total, running = np.zeros(rollouts), np.ones(rollouts, bool)
+    promoted, back, days = np.zeros(rollouts, bool), np.zeros(rollouts, bool), np.zeros(rollouts)
+    for look, high, low, least in zip(looks, uppers, downs, futile, strict=True):
+        days += running
+        total += rng.standard_normal(rollouts) * math.sqrt(rows / 7) + rows / 7 * difference
+        z = total / math.sqrt(look.rows)
+        promoted |= running & (z >= high)
+        back |= running & ((z <= -low) | (z < least))
+        running &= ~(promoted | back)
+    assert found.promotion == pytest.approx(promoted.mean(), abs=0.004)
+    assert found.rollback == pytest.approx(back.mean(), abs=0.004)
+    assert found.duration / DAY == pytest.approx(days.mean(), abs=0.02)
+
+
+def test_a_forecast_foresees_futility() -> None:
+    now = [Look(1 / 7, 200.0), Look(2 / 7, 400.0)]
+    plain, futile = (
+        forecast(replace(DESIGN, futility=futility), now, 0.0, 1.0) for futility in (False, True)
+    )
+    assert plain is not None
+    assert futile is not None
+    assert plain.rollback < 0.1
+    assert futile.rollback > 0.8
+
+
+def test_a_forecast_is_recorded_and_read_again() -> None:
+    found = forecast(DESIGN, [Look(2 / 7, 400.0)], 0.1, 1.0)
+    assert found is not None
+    recorded = json.loads(json.dumps(forecast_to_json(found)))
+    assert parse_forecast(recorded) == found
+    for wrong in (None, {}, [], {"promotion": "high"}, recorded | {"decided_by": 3.5j}):
+        assert parse_forecast(wrong) is None
+    for impossible in ("NaN", "Infinity", -0.1, 1.2):
+        assert parse_forecast(recorded | {"rollback": impossible}) is None
 
 
 def test_a_longer_tail_against_a_verdict_widens_its_end() -> None:

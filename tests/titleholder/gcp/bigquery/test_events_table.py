@@ -468,7 +468,10 @@ def test_the_queries_of_the_documentation(
         champion_after="2991330000",
     )
     blocked = replace(promoted, id="refused", time=datetime.now(UTC), action="blocked")
-    found = {"verdict": {"outcome": "hold", "n": 500, "estimate": 0.25}}
+    found = {
+        "verdict": {"outcome": "hold", "n": 500, "estimate": 0.25},
+        "forecast": {"promotion": 0.4, "rollback": 0.01, "decided_by": None},
+    }
     evaluated = replace(DEPLOYED, id="judged", action="evaluated", reason="not yet", evidence=found)
     table.append([DEPLOYED, promoted, blocked, evaluated])
     page = (REPOSITORY / "docs" / "reference" / "events.md").read_text()
@@ -481,6 +484,7 @@ def test_the_queries_of_the_documentation(
     (verdict,) = verdicts
     assert (verdict["challenger_after"], verdict["outcome"]) == (DEPLOYED.challenger_after, "hold")
     assert (float(verdict["n"]), float(verdict["estimate"])) == (500, 0.25)
+    assert float(verdict["promotion_by_the_end"]) == 0.4
     assert [row["time"] for row in promotions] == [promoted.time]
     columns = (REPOSITORY / "docs" / "reference" / "event-table.md").read_text()
     assert all(f"`{column.name}`" in columns for column in COLUMNS)

@@ -1,0 +1,83 @@
+"""The verb `design`: what the evaluation of a challenger can find, before there is one."""
+
+import argparse
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from titleholder.analysis.sequential.design import design_to_json
+from titleholder.analysis.sequential.sentences import (
+    difference_text,
+    moment_text,
+    probability_text,
+)
+from titleholder.cli.context import CommandContext
+from titleholder.cli.design_plan import DesignPlan, make_plan
+from titleholder.cli.terminal import print_line
+from titleholder.config.duel import format_days, format_loss
+
+
+def design(context: CommandContext, options: argparse.Namespace) -> int:
+    """Print the design of a challenger that is deployed now or `--at`, and what it can find."""
+    plan = make_plan(context, options, datetime.now(UTC))
+    if options.json:
+        print(json.dumps(_to_json(plan)))
+        return 0
+    for line in _lines(plan):
+        print_line(line)
+    return 0
+
+
+def _lines(plan: DesignPlan) -> Iterator[str]:
+    planned, duel = plan.design, plan.duel
+    assert planned.ends is not None, "make_plan refuses a design without an end"
+    kind = planned.kind.replace("_", " ") + (" with futility" if planned.futility else "")
+    loss = f"{format_loss(duel.loss)} of {duel.target}"
+    yield f"{plan.config.model}: {kind} design of a challenger"
+    yield f"  begins    {moment_text(planned.begins)}"
+    length = format_days(planned.ends - planned.begins)
+    yield f"  ends      {moment_text(planned.ends)}, after {length}"
+    yield f"  looks     {planned.looks}, by {duel.schedule} (UTC)"
+    margin = f", margin {planned.margin:g}" if planned.margin else ""
+    yield (
+        f"  errors    alpha {planned.alpha:g}, rollback_alpha {planned.rollback_alpha:g}; "
+        f"{planned.hypothesis.replace('_', '-')}{margin}"
+    )
+    rate = plan.rate
+    yield f"  rows      {plan.rows:,.0f} by the end: {rate.value:,.3g} a day, {rate.origin}"
+    yield (
+        f"  variance  {plan.variance.value:.3g} of the differences of the {loss}: "
+        f"{plan.variance.origin}"
+    )
+    yield "the smallest true difference, champion's minus challenger's, that is found by the end"
+    for probability, difference in plan.smallest.items():
+        yield f"  with {100 * probability:.0f} %: {difference_text(planned, difference)}"
+    yield "a true difference of    promoted with    rolled back with    on average until"
+    for one in plan.powers:
+        promoted, back = probability_text(one.promotion), probability_text(one.rollback)
+        until = f"{planned.begins + one.duration:%a %Y-%m-%d}, {format_days(one.duration)}"
+        yield f"  {one.difference:<22.2g}{promoted:17}{back:20}{until}"
+    steps = plan.config.rollout.traffic_steps
+    if len(steps) > 1:
+        yield f"each of the {len(steps)} traffic steps needs such a verdict, the first one by then"
+
+
+def _to_json(plan: DesignPlan) -> dict[str, Any]:
+    return {
+        "model": plan.config.model,
+        "design": design_to_json(plan.design),
+        "rows": plan.rows,
+        "rows_per_day": {"value": plan.rate.value, "origin": plan.rate.origin},
+        "variance": {"value": plan.variance.value, "origin": plan.variance.origin},
+        "smallest_difference": {str(key): value for key, value in plan.smallest.items()},
+        "power": [
+            {
+                "difference": one.difference,
+                "promotion": one.promotion,
+                "rollback": one.rollback,
+                "days": one.duration / timedelta(days=1),
+            }
+            for one in plan.powers
+        ],
+    }

@@ -1,0 +1,167 @@
+"""What the verb `design` prints: a design, and its power by what is known of the rows."""
+
+import argparse
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from titleholder.analysis.sequential.assumptions import (
+    Assumption,
+    TargetStats,
+    assumed_variance,
+    variance_of_past,
+)
+from titleholder.analysis.sequential.design import Design, plan_design
+from titleholder.analysis.sequential.forecast import Power, detectable_difference, power
+from titleholder.analysis.sequential.planning import last_duel, rows_by_the_end
+from titleholder.analysis.sequential.sentences import moment_text
+from titleholder.cli.context import CommandContext
+from titleholder.config.duel import Duel, format_days
+from titleholder.config.model import ModelConfig
+from titleholder.data_intervals import Interval
+from titleholder.errors import EnvironmentConfigError, InvalidRequest, RetryableError
+from titleholder.gcp.bigquery.client import Unreadable
+from titleholder.gcp.bigquery.source_table import SourceTables
+
+PROBABILITIES = (0.5, 0.8, 0.95)
+# True differences to show, as multiples of the one that is found with 80 %.
+MULTIPLES = (-1.0, 0.0, 0.5, 1.0, 2.0)
+# Events that are older say little about the models of today.
+LOOK_BACK = timedelta(days=90)
+
+
+@dataclass(frozen=True)
+class DesignPlan:
+    """The design of a challenger, what is assumed of its rows, the number of `rows` of its last
+    look, the smallest difference that is found with each of PROBABILITIES, and the power for each
+    of MULTIPLES."""
+
+    config: ModelConfig
+    duel: Duel
+    design: Design
+    rate: Assumption
+    variance: Assumption
+    rows: float
+    smallest: dict[float, float]
+    powers: list[Power]
+
+
+def make_plan(context: CommandContext, options: argparse.Namespace, now: datetime) -> DesignPlan:
+    """The plan by the options of `titleholder design`, for a challenger that is deployed at `now`,
+    or at the option `at`.
+
+    Raises InvalidRequest for a model or source that has no such plan, EnvironmentConfigError or
+    RetryableError if the source cannot be read.
+    """
+    config, duel = _with_options(context.config, options)
+    planned = plan_design(config, duel, options.at or now)
+    if planned.ends is None or planned.kind == "confidence_sequence":
+        raise InvalidRequest(
+            f"the challengers of {config.model} are evaluated by a confidence sequence, which has "
+            "no end by which it finds an improvement; to plan a group sequential design, give "
+            "--days"
+        )
+    length = planned.ends - planned.begins
+    if length < duel.min_duration:
+        raise InvalidRequest(
+            f"a challenger of {config.model} that is deployed at {moment_text(planned.begins)} is "
+            f"last evaluated after {format_days(length)}, before duel.min_duration, "
+            f"{format_days(duel.min_duration)}, is over, so it cannot be promoted; give another "
+            "time of deployment with --at, or another duration with --days"
+        )
+    # What was known then, for a time in the past.
+    known = min(planned.begins, now)
+    rate, variance = _assumptions(context, duel, options, known)
+    rows = rows_by_the_end(planned, rate.value, duel.label_delay)
+    if rows < duel.min_rows:
+        raise InvalidRequest(
+            f"{rows:,.0f} rows are labelled by the end of an evaluation of {config.model}, at "
+            f"{rate.value:,.3g} a day, and duel.min_rows is {duel.min_rows:,}, so nothing is "
+            "decided; to plan another, give --days or --rows-per-day"
+        )
+    smallest = {
+        probability: detectable_difference(planned, rows, variance.value, probability) or 0.0
+        for probability in PROBABILITIES
+    }
+    unit = smallest[0.8] - planned.threshold
+    powers = [
+        power(planned, rows, variance.value, planned.threshold + multiple * unit)
+        for multiple in MULTIPLES
+    ]
+    found = [one for one in powers if one is not None]
+    return DesignPlan(config, duel, planned, rate, variance, rows, smallest, found)
+
+
+def _with_options(config: ModelConfig, options: argparse.Namespace) -> tuple[ModelConfig, Duel]:
+    """The model and its section `duel` with the options instead of the file's values."""
+    duel = config.duel
+    if duel is None:
+        raise InvalidRequest(
+            f"{config.model}.yaml has no section duel, so its challengers are not evaluated; add "
+            "it (docs/reference/model-file.md)"
+        )
+    if options.alpha is not None:
+        duel = duel.model_copy(update={"alpha": options.alpha})
+    if options.days is not None:
+        # So long whatever the weekly runs do, and with an end, so that it may be group sequential.
+        length = {"max_duration": timedelta(days=options.days), "design": None}
+        duel = duel.model_copy(update=length)
+        rollout = config.rollout.model_copy(update={"on_new_challenger": "keep_current"})
+        config = config.model_copy(update={"rollout": rollout})
+    return config, duel
+
+
+def _assumptions(
+    context: CommandContext, duel: Duel, options: argparse.Namespace, now: datetime
+) -> tuple[Assumption, Assumption]:
+    """The number of rows a day and the variance of the differences: those given, else by the
+    source and the last duel."""
+    config, past = context.config, None
+    rate = Assumption(options.rows_per_day, "as given") if options.rows_per_day else None
+    variance = Assumption(options.variance, "as given") if options.variance else None
+    if variance is None:
+        endpoint, _ = context.endpoints.resource()
+        events = context.events.read(config.model, since=now - LOOK_BACK, endpoint=endpoint)
+        past = last_duel(events, duel.loss, duel.target)
+        variance = variance_of_past(past) if past else None
+    if rate is not None and variance is not None:
+        return rate, variance
+    # The same query is billed once an hour.
+    end = now.replace(minute=0, second=0, microsecond=0) - duel.label_delay
+    interval = Interval(end - timedelta(weeks=options.weeks), end)
+    stats = _target_stats(context, duel, interval, now)
+    table = context.environment.qualified(config.source.table)
+    if not stats.labelled or stats.first is None:
+        raise InvalidRequest(
+            f"{table} has no row with a label of {duel.target} from {interval}; load it, correct "
+            "duel.target, look further back with --weeks, or give --rows-per-day and --variance"
+        )
+    if rate is None:
+        # A table that begins within these weeks is younger than they are.
+        since = max(min(stats.first, end - timedelta(days=1)), interval.start)
+        rate = Assumption(
+            stats.labelled / ((end - since) / timedelta(days=1)),
+            f"with a label of {duel.target} in {table} from {Interval(since, end)}",
+        )
+    if variance is None:
+        if stats.constant:
+            raise InvalidRequest(
+                f"all labels of {duel.target} in {table} from {interval} are the same, so no loss "
+                "tells two models apart; correct duel.target, look further back with --weeks, or "
+                "give --variance"
+            )
+        variance = assumed_variance(duel, stats)
+    return rate, variance
+
+
+def _target_stats(
+    context: CommandContext, duel: Duel, interval: Interval, now: datetime
+) -> TargetStats:
+    source, environment = context.config.source, context.environment
+    table = environment.qualified(source.table)
+    limit = source.freshness.max_bytes
+    try:
+        return SourceTables(environment, now).target(
+            table, source.timestamp, interval, limit, duel.target, duel.loss
+        )
+    except Unreadable as error:
+        raise (EnvironmentConfigError if error.final else RetryableError)(str(error)) from None
