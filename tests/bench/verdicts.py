@@ -18,7 +18,12 @@ from numpy.typing import NDArray
 
 from titleholder.analysis.checks import max_row_weight
 from titleholder.analysis.sequential.confidence_sequence import radius, rho_squared
-from titleholder.analysis.sequential.design import Design, Look, boundaries_of
+from titleholder.analysis.sequential.design import (
+    Design,
+    Look,
+    boundaries_of,
+    futility_boundaries,
+)
 from titleholder.config.duel import Duel
 
 DUEL = Duel(loss="zero_one", target="y")
@@ -160,6 +165,15 @@ def group_sequential(n: Floats, planned_days: int, times: Sequence[float] = ()) 
     return low, high
 
 
+def futility(n: Floats, days: int) -> Floats:
+    """The standard errors below which a challenger is given up, by day."""
+    plan = replace(design(days), futility=True)
+    looks = [Look((day + 1) / days, rows) for day, rows in enumerate(n)]
+    bounds = np.array(futility_boundaries(plan, looks, boundaries_of(plan, looks, "promotion")))
+    bounds[-1] = -np.inf  # at the end there is nothing to give up
+    return bounds
+
+
 def confidence_sequence(n: Floats) -> Ends:
     """The ends of the confidence sequence with the same errors, tuned to half of the rows."""
     rho2 = rho_squared(2 * ALPHA, max(n[-1] / 2, 1))
@@ -295,6 +309,37 @@ def power_lines(rollouts: int, days: int) -> dict[float, list[Line]]:
     return found
 
 
+@dataclass(frozen=True)
+class GivenUp:
+    """Shares promoted beside those without futility, and given up, with the mean day."""
+
+    what: str
+    days: int
+    promoted: float
+    given_up: float
+    day: float
+
+
+def with_futility(rollouts: int, days: int) -> list[GivenUp]:
+    """Zero-one losses, with `duel.futility`."""
+    shape, found = daily(rollouts, days), []
+    for power in (0.0, 0.5, 0.95):
+        better = (Z + NORMAL.inv_cdf(power) if power else 0.0) * math.sqrt(0.12 / shape.rows)
+        course = drawn(functools.partial(zero_one, better=better), shape)
+        ends, held = group_sequential(course.n, days), recent_regression(course)
+        up, down = evaluate(course, ends, held=held)
+        z = course.mean / np.sqrt(course.variance / course.n)
+        leaves = _first(z < futility(course.n, days))
+        first = np.minimum(np.minimum(up, down), np.inf)
+        given_up = leaves < first
+        promoted = np.isfinite(up) & ~given_up
+        what = f"found in {power:.0%} at the end" if power else "equal"
+        part = promoted.mean() / np.isfinite(up).mean()
+        day = float(leaves[given_up].mean()) if given_up.any() else math.nan
+        found.append(GivenUp(what, days, float(part), float(given_up.mean()), day))
+    return found
+
+
 def odd_looks(rollouts: int, seed: int = 2) -> dict[str, float]:
     """The shares of equal models that are promoted, of a design of seven days, by odd looks."""
     weekend = (400, 400, 400, 400, 400, 40, 40)
@@ -376,6 +421,11 @@ def main() -> None:
         lines = [line for found in power_lines(rollouts, days).values() for line in found]
         for line in (*lines, *other_lines(rollouts, days)):
             print(("{:32}" + "{:>12}" * 7).format(*cells(line)), flush=True)
+        for one in with_futility(rollouts, days):
+            print(
+                f"with futility, {one.what}: {one.given_up:.1%} given up, on day {one.day:.1f}; "
+                f"{one.promoted:.3f} of the promotions"
+            )
     for what, promoted in odd_looks(rollouts).items():
         print(f"equal, {what}: {promoted:.2%}")
     without, with_it = turned(rollouts, 7)

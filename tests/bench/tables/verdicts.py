@@ -15,6 +15,7 @@ from tests.bench.verdicts import (
     other_lines,
     power_lines,
     turned,
+    with_futility,
 )
 
 
@@ -34,6 +35,7 @@ def measure(options: Options) -> Table:
         (f"equal, {what}", "7", "", f"{promoted:.2%}", "", "", "", "")
         for what, promoted in odd.items()
     ]
+    given_up = [one for days in (7, 28) for one in with_futility(rollouts, days)]
     without, with_it = turned(rollouts, 7)
     return Table(
         "Verdicts",
@@ -49,7 +51,14 @@ def measure(options: Options) -> Table:
             "ever` the confidence sequence, `daily z` a z test repeated every day; `day` is the "
             "mean day of a promotion. Without a look at the newest days, "
             f"{without:.1%} of the challengers that become worse after 7 days are promoted. "
-            "docs/explanation/verdict.md explains the lines."
+            "docs/explanation/verdict.md explains the lines.",
+            "With `futility`, zero-one losses, "
+            + "; ".join(
+                f"{one.days} days, {one.what}: {one.given_up:.1%} given up, on day {one.day:.1f}, "
+                f"and {one.promoted:.3f} of the promotions"
+                for one in given_up
+            )
+            + ".",
         ],
     )
 

@@ -23,6 +23,7 @@ from tests.bench.verdicts import (
     recent_regression,
     skewed,
     turned,
+    with_futility,
     zero_one,
 )
 from tests.titleholder.analysis.designs import context_for
@@ -68,6 +69,15 @@ def test_other_models() -> None:
     course = drawn(skewed, daily(ROLLOUTS, 7))
     up, _ = evaluate(course, group_sequential(course.n, 7), heaviest_row=1, corrected=False)
     assert np.isfinite(up).mean() > LIMIT
+
+
+def test_futility_gives_up_what_cannot_win() -> None:
+    equal, half, found = with_futility(ROLLOUTS, 7)
+    # Measured: 84 % on day 4.3; 0.96 and 0.995 of the promotions stay.
+    assert equal.given_up > 0.7
+    assert equal.day < 5.5
+    assert half.promoted > 0.9
+    assert found.promoted > 0.98
 
 
 def test_alpha_holds_for_odd_looks() -> None:
