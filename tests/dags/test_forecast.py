@@ -20,7 +20,7 @@ def test_the_log_of_a_verdict_on_hold_has_the_forecast(
     caplog.set_level(logging.INFO)
     made = contested(
         ago=timedelta(days=2),
-        duel={"target": "equal", "max_duration": "8d"},
+        duel={"max_duration": "8d"},
         rollout={"on_new_challenger": "keep_current"},
     )
     held = evaluate(made, "equal")

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.titleholder.analysis.designs import design_for
@@ -111,6 +111,7 @@ looks = st.lists(st.builds(Look, st.floats(0, 2), st.floats(2, 1e6)), min_size=1
 
 
 @given(looks, st.floats(-10, 10), st.floats(0, 100), st.booleans())
+@settings(deadline=None)
 def test_any_looks_have_an_interval(
     given: list[Look], mean: float, variance: float, futility: bool
 ) -> None:

@@ -75,7 +75,7 @@ def test_another_implementation() -> None:
     st.lists(st.floats(-3.5, 0), min_size=2, max_size=8),
     st.lists(st.floats(0, 1), min_size=8, max_size=8),
 )
-@settings(max_examples=30)
+@settings(max_examples=30, deadline=None)
 def test_a_finer_integration_changes_nothing(steps: list[float], times: list[float]) -> None:
     """Also after a look that brings little: the points have to resolve what comes next."""
     information = tuple(np.cumsum([10.0**step for step in steps]))
@@ -133,6 +133,7 @@ def rising(values: list[float], scale: float = 1.0) -> tuple[float, ...]:
 
 
 @given(gaps, st.lists(st.floats(0, 3), min_size=12, max_size=12), st.floats(0.5, 4))
+@settings(deadline=None)
 def test_any_looks_spend_what_they_may(rows: list[float], times: list[float], rho: float) -> None:
     information = rising(rows, 1000)
     at = sorted(times[: len(rows)])
@@ -144,6 +145,7 @@ def test_any_looks_spend_what_they_may(rows: list[float], times: list[float], rh
 
 
 @given(gaps, st.floats(0.01, 0.3), st.floats(0, 5))
+@settings(deadline=None)
 def test_futility_spends_what_it_may(rows: list[float], beta: float, drift: float) -> None:
     information = rising(rows)
     parts = equal(len(rows))
