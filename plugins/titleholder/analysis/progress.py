@@ -62,7 +62,7 @@ def progress(
     begins = challenger.deployed_at or view.updated or now
     design = design or plan_design(config, config.duel, begins)
     last = verdicts[-1] if verdicts else None
-    past = None if looks else last_duel(own, design.loss, design.target)
+    past = None if looks else last_duel(own, design)
     return Progress(
         last,
         design,

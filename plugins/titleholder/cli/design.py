@@ -11,6 +11,7 @@ from titleholder.analysis.sequential.sentences import (
     difference_text,
     moment_text,
     probability_text,
+    units_text,
 )
 from titleholder.cli.context import CommandContext
 from titleholder.cli.design_plan import DesignPlan, make_plan
@@ -45,7 +46,10 @@ def _lines(plan: DesignPlan) -> Iterator[str]:
         f"{planned.hypothesis.replace('_', '-')}{margin}"
     )
     rate = plan.rate
-    yield f"  rows      {plan.rows:,.0f} by the end: {rate.value:,.3g} a day, {rate.origin}"
+    counted = (
+        f"{plan.rows:,.0f} {units_text(planned)}" if planned.cluster_column else f"{plan.rows:,.0f}"
+    )
+    yield f"  rows      {counted} by the end: {rate.value:,.3g} a day, {rate.origin}"
     yield (
         f"  variance  {plan.variance.value:.3g} of the differences of the {loss}: "
         f"{plan.variance.origin}"

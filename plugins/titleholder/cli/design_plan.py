@@ -8,12 +8,13 @@ from titleholder.analysis.sequential.assumptions import (
     Assumption,
     TargetStats,
     assumed_variance,
+    rate_of_source,
     variance_of_past,
 )
 from titleholder.analysis.sequential.design import Design, plan_design
 from titleholder.analysis.sequential.forecast import Power, detectable_difference, power
 from titleholder.analysis.sequential.planning import last_duel, rows_by_the_end
-from titleholder.analysis.sequential.sentences import moment_text
+from titleholder.analysis.sequential.sentences import moment_text, units_text
 from titleholder.cli.context import CommandContext
 from titleholder.config.duel import Duel, format_days
 from titleholder.config.model import ModelConfig
@@ -70,13 +71,13 @@ def make_plan(context: CommandContext, options: argparse.Namespace, now: datetim
         )
     # What was known then, for a time in the past.
     known = min(planned.begins, now)
-    rate, variance = _assumptions(context, duel, options, known)
+    rate, variance = _assumptions(context, duel, planned, options, known)
     rows = rows_by_the_end(planned, rate.value, duel.label_delay)
     if rows < duel.min_rows:
         raise InvalidRequest(
-            f"{rows:,.0f} rows are labelled by the end of an evaluation of {config.model}, at "
-            f"{rate.value:,.3g} a day, and duel.min_rows is {duel.min_rows:,}, so nothing is "
-            "decided; to plan another, give --days or --rows-per-day"
+            f"{rows:,.0f} {units_text(planned)} have labels by the end of an evaluation of "
+            f"{config.model}, at {rate.value:,.3g} a day, and duel.min_rows is {duel.min_rows:,}, "
+            "so nothing is decided; to plan another, give --days or --rows-per-day"
         )
     smallest = {
         probability: detectable_difference(planned, rows, variance.value, probability) or 0.0
@@ -111,18 +112,22 @@ def _with_options(config: ModelConfig, options: argparse.Namespace) -> tuple[Mod
 
 
 def _assumptions(
-    context: CommandContext, duel: Duel, options: argparse.Namespace, now: datetime
+    context: CommandContext,
+    duel: Duel,
+    planned: Design,
+    options: argparse.Namespace,
+    now: datetime,
 ) -> tuple[Assumption, Assumption]:
-    """The number of rows a day and the variance of the differences: those given, else by the
-    source and the last duel."""
+    """The number of rows or clusters a day and the variance of the differences: those given, else
+    by the source and the last duel."""
     config, past = context.config, None
     rate = Assumption(options.rows_per_day, "as given") if options.rows_per_day else None
     variance = Assumption(options.variance, "as given") if options.variance else None
     if variance is None:
         endpoint, _ = context.endpoints.resource()
         events = context.events.read(config.model, since=now - LOOK_BACK, endpoint=endpoint)
-        past = last_duel(events, duel.loss, duel.target)
-        variance = variance_of_past(past) if past else None
+        past = last_duel(events, planned)
+        variance = variance_of_past(planned, past) if past else None
     if rate is not None and variance is not None:
         return rate, variance
     # The same query is billed once an hour.
@@ -130,18 +135,13 @@ def _assumptions(
     interval = Interval(end - timedelta(weeks=options.weeks), end)
     stats = _target_stats(context, duel, interval, now)
     table = context.environment.qualified(config.source.table)
-    if not stats.labelled or stats.first is None:
+    if not stats.units:
         raise InvalidRequest(
             f"{table} has no row with a label of {duel.target} from {interval}; load it, correct "
             "duel.target, look further back with --weeks, or give --rows-per-day and --variance"
         )
     if rate is None:
-        # A table that begins within these weeks is younger than they are.
-        since = max(min(stats.first, end - timedelta(days=1)), interval.start)
-        rate = Assumption(
-            stats.labelled / ((end - since) / timedelta(days=1)),
-            f"with a label of {duel.target} in {table} from {Interval(since, end)}",
-        )
+        rate = rate_of_source(planned, stats, interval, table)
     if variance is None:
         if stats.constant:
             raise InvalidRequest(
@@ -161,7 +161,8 @@ def _target_stats(
     limit = source.freshness.max_bytes
     try:
         return SourceTables(environment, now).target(
-            table, source.timestamp, interval, limit, duel.target, duel.loss
+            *(table, source.timestamp, interval, limit, duel.target, duel.loss),
+            duel.cluster_column or "",
         )
     except Unreadable as error:
         raise (EnvironmentConfigError if error.final else RetryableError)(str(error)) from None

@@ -69,6 +69,8 @@ def source(sandbox: Sandbox) -> Iterator[np.ndarray]:
                 pa.timestamp("us", "UTC"),
             ),
             "y": pa.array(missing, pa.float64()),
+            # Those of the rows without a label have none with one.
+            "customer": pa.array([f"c{n % 4 * 100 + n // 20}" for n in range(200)], pa.string()),
             "same": pa.array([7] * 200, pa.int64()),
             "kind": pa.array(["a", "b"] * 100, pa.string()),
             "empty": pa.array([None] * 200, pa.float64()),
@@ -76,7 +78,13 @@ def source(sandbox: Sandbox) -> Iterator[np.ndarray]:
     )
     file = io.BytesIO()
     pq.write_table(data, file)
-    kinds = {"at": "TIMESTAMP", "y": "FLOAT64", "same": "INT64", "kind": "STRING"}
+    kinds = {
+        "at": "TIMESTAMP",
+        "y": "FLOAT64",
+        "same": "INT64",
+        "kind": "STRING",
+        "customer": "STRING",
+    }
     schema = [bigquery.SchemaField(n, kinds.get(n, "FLOAT64")) for n in data.column_names]
     client.create_table(bigquery.Table(f"{client.project}.tests.cli", schema))
     config = bigquery.LoadJobConfig(source_format="PARQUET")
@@ -220,6 +228,16 @@ def test_a_design_by_the_source_and_by_the_last_duel(
         assert answer["variance"]["value"] == variance
         assert answer["variance"]["origin"].startswith("an assumption, as there is no duel yet: ")
 
+    configure(terminal, {"max_rows_per_day": 10})
+    answer = terminal.json("design", *AT)
+    # Ten of twenty rows a day are scored, of which three in four have a label.
+    assert answer["rows_per_day"]["value"] == pytest.approx(7.5, rel=0.01)
+    assert answer["rows_per_day"]["origin"].endswith(", in a sample of at most 10 rows a day")
+    clustered = {"cluster_column": "customer"}
+    configure(terminal, clustered)
+    assert terminal.json("design", *AT)["rows_per_day"]["value"] == pytest.approx(3, rel=0.01)
+    assert "  rows      17 clusters by customer by the end: 3.01 a day" in terminal("design", *AT)
+
     configure(terminal)
     event = past_duel(terminal, 0.31)
     answer = terminal.json("design", *AT)
@@ -230,6 +248,9 @@ def test_a_design_by_the_source_and_by_the_last_duel(
     )
     assert answer["rows_per_day"]["value"] == pytest.approx(15, rel=0.01), "the source's"
     assert run_of(terminal.name, 1).deployed_model_id == event.challenger_after
+    for other in (clustered, {"loss": "squared"}):
+        configure(terminal, other)
+        assert "as there is no duel yet" in terminal.json("design", *AT)["variance"]["origin"]
 
 
 KEEP = {"rollout": {"on_new_challenger": "keep_current"}}

@@ -8,7 +8,7 @@ from datetime import datetime, timedelta
 
 from titleholder.analysis.sequential.design import Design
 from titleholder.analysis.sequential.forecast import detectable_difference
-from titleholder.analysis.sequential.sentences import difference_text
+from titleholder.analysis.sequential.sentences import difference_text, units_text
 from titleholder.events.event import Action, Event
 
 _DAY = timedelta(days=1)
@@ -17,7 +17,8 @@ _DAY = timedelta(days=1)
 @dataclass(frozen=True)
 class PastDuel:
     """A duel by which a challenger was evaluated: the `variance` of the differences of its `rows`
-    rows, which came at `rows_per_day`, the `version` of the challenger, and the event's `time`."""
+    rows or clusters, which came at `rows_per_day`, the `version` of the challenger, and the event's
+    `time`."""
 
     variance: float
     rows: float
@@ -26,13 +27,13 @@ class PastDuel:
     time: datetime
 
 
-def last_duel(events: Iterable[Event], loss: str, target: str) -> PastDuel | None:
-    """The last duel by that loss of that target that had enough rows for an interval, by the
-    events, oldest first; None without one."""
+def last_duel(events: Iterable[Event], design: Design) -> PastDuel | None:
+    """The last duel by the loss of the design, on its target and its clusters, that had enough rows
+    for an interval, by the events, oldest first; None without one."""
     found = None
     for event in events:
         if event.action == Action.EVALUATED:
-            found = _past_duel(event, loss, target) or found
+            found = _past_duel(event, design) or found
     return found
 
 
@@ -54,20 +55,21 @@ def expectation_text(design: Design, past: PastDuel, label_delay: timedelta) -> 
     what = "improvement" if design.hypothesis == "superiority" else "difference"
     return (
         f"the smallest {what} that this design finds with 80 % by its end is "
-        f"{difference_text(design, found)}, with {past.rows_per_day:,.0f} rows a day and a "
-        f"variance of {past.variance:.3g}, as in the last duel on {past.version}"
+        f"{difference_text(design, found)}, with {past.rows_per_day:,.0f} {units_text(design)} a "
+        f"day and a variance of {past.variance:.3g}, as in the last duel on {past.version}"
     )
 
 
-def _past_duel(event: Event, loss: str, target: str) -> PastDuel | None:
+def _past_duel(event: Event, design: Design) -> PastDuel | None:
     # Events written by other versions may have any content.
-    with suppress(KeyError, TypeError, ValueError, ZeroDivisionError):
+    with suppress(AttributeError, KeyError, TypeError, ValueError, ZeroDivisionError):
         duel, look = event.evidence["duel"], event.evidence["verdict"]["look"]
         ends = (datetime.fromisoformat(duel[name]) for name in ("window_start", "window_end"))
         start, end = ends
         variance, rows = float(duel["variance"]), float(duel["n"])
         rate = rows / ((end - start) / _DAY)
-        same = (duel["loss"], duel["primary_target"]) == (loss, target)
+        subject = duel["loss"], duel["primary_target"], duel.get("cluster_column") or ""
+        same = subject == (design.loss, design.target, design.cluster_column)
         usable = math.isfinite(variance) and variance > 0 and math.isfinite(rate) and rate > 0
         if look and same and usable:
             challenger = event.challenger_after or ""

@@ -36,6 +36,11 @@ def difference_text(design: Design, difference: float) -> str:
     return f"{difference:.2g} of the {format_loss(design.loss)} of {design.target}"
 
 
+def units_text(design: Design) -> str:
+    """What the design counts: `rows`, or `clusters by customer`."""
+    return f"clusters by {design.cluster_column}" if design.cluster_column else "rows"
+
+
 def moment_text(time: datetime) -> str:
     """The time with its weekday: `Sun 2026-11-22 05:00 UTC`."""
     return f"{time:%a %Y-%m-%d %H:%M} UTC"

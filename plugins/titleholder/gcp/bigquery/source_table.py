@@ -121,15 +121,25 @@ class SourceTables:
         return TableContent(row["inside"], row["newest"], row["mixed"] or 0, row["summed"] or 0)
 
     def target(
-        self, table: str, timestamp: str, interval: Interval, max_bytes: int, column: str, loss: str
+        self,
+        table: str,
+        timestamp: str,
+        interval: Interval,
+        max_bytes: int,
+        column: str,
+        loss: str,
+        cluster_column: str = "",
     ) -> TargetStats:
         """The labels of the interval in that column, by one query, which may bill `max_bytes`; NaN
-        and infinities are no labels. `loss` is one of `duel.loss`.
+        and infinities are no labels. `loss` is one of `duel.loss`; "" is no cluster column.
 
         The names must have been validated. Raises Unreadable, as `coverage` does.
         """
         is_number = loss in _LOSS_OF_MEAN
         kind = "FLOAT64" if is_number else "STRING"
+        units = (
+            "COUNT(DISTINCT IF(label IS NULL, NULL, unit))" if cluster_column else "COUNT(label)"
+        )
         variance, center = "CAST(NULL AS FLOAT64)", ""
         if is_number:
             variance = f"VAR_SAMP({_LOSS_OF_MEAN[loss]})"
@@ -137,10 +147,14 @@ class SourceTables:
             center = "CROSS JOIN (SELECT AVG(label) AS mean FROM labels)"
         query = f"""
             WITH labels AS (
-              SELECT moment, IF(LOWER(written) IN ('nan', 'inf', '-inf'), NULL, label) AS label
+              SELECT
+                moment,
+                unit,
+                IF(LOWER(written) IN ('nan', 'inf', '-inf'), NULL, label) AS label
               FROM (
                 SELECT
                   `{timestamp}` AS moment,
+                  `{cluster_column or timestamp}` AS unit,
                   CAST(`{column}` AS {kind}) AS label,
                   CAST(`{column}` AS STRING) AS written
                 FROM `{table}`
@@ -149,7 +163,7 @@ class SourceTables:
             )
             SELECT
               COUNT(*) AS inside,
-              COUNT(label) AS labelled,
+              {units} AS units,
               MIN(moment) AS first,
               MIN(label) = MAX(label) AS constant,
               {variance} AS variance
@@ -168,7 +182,7 @@ class SourceTables:
         )
         return TargetStats(
             row["inside"],
-            row["labelled"],
+            row["units"],
             row["first"],
             bool(row["constant"]),
             row["variance"],
