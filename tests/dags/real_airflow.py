@@ -9,7 +9,8 @@ from typing import Any
 import httpx
 import pytest
 
-from sandbox.services.processes import free_port
+from sandbox.services.processes import free_port, stop
+from sandbox.state import Home
 from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
 from tests.sink import Sink, sink
 from titleholder.data_intervals import last_complete
@@ -129,20 +130,25 @@ def airflow(
     sandbox: Sandbox, airflow_home: Path, request: pytest.FixtureRequest
 ) -> Iterator[Airflow]:
     """A real Airflow with the sandbox, with the pipeline templates of the environment and the
-    MORE_SETTINGS of a test module."""
+    MORE_SETTINGS of a test module. It ends with the module: `up` would keep it, and the settings
+    that it started with."""
     home = sandbox.var / "airflow"
     home.mkdir(exist_ok=True)
     (home / "airflow.cfg").write_text(SETTINGS + getattr(request.module, "MORE_SETTINGS", ""))
-    started = run_sandbox(
-        sandbox.var,
-        *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
-        *("--port", f"airflow={free_port(None)}"),
-    )
-    assert started.returncode == 0, started.stdout + started.stderr
-    (line,) = (row for row in started.stdout.splitlines() if row.startswith("Airflow UI"))
-    api = Airflow(f"http://{line.split()[5]}")
-    with api.http:
-        yield api
+    try:
+        started = run_sandbox(
+            sandbox.var,
+            *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
+            *("--port", f"airflow={free_port(None)}"),
+        )
+        assert started.returncode == 0, started.stdout + started.stderr
+        (line,) = (row for row in started.stdout.splitlines() if row.startswith("Airflow UI"))
+        api = Airflow(f"http://{line.split()[5]}")
+        with api.http:
+            yield api
+    finally:
+        processes = Home(sandbox.var).load().processes
+        stop([one for name, one in processes.items() if name.startswith("airflow")])
 
 
 @pytest.fixture

@@ -64,6 +64,9 @@ def serve(predictor: Predictor, failed: str = "Prediction failed: ") -> None:
         port=int(os.environ.get("AIP_HTTP_PORT", "8080")),
         log_level="warning",
         timeout_graceful_shutdown=60,
+        # Longer than Google's load balancers keep idle connections (600 s): a server that closes
+        # them first resets requests that are on their way.
+        timeout_keep_alive=620,
     )
 
 

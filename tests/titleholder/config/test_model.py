@@ -93,6 +93,24 @@ def test_approval_and_guardrails_need_a_duel(
     )
 
 
+def test_a_group_sequential_design_needs_an_end(tmp_path: Path) -> None:
+    raw, path = changed("duel.max_duration", None), tmp_path / "linnerud.yaml"
+    raw["duel"]["design"] = "group_sequential"
+    raw["rollout"]["on_new_challenger"] = "keep_current"
+    path.write_text(yaml.safe_dump(raw))
+    with pytest.raises(ConfigError, match=r"neither max_duration nor rollout\.on_new_challenger"):
+        load_model(path)
+    # The next challenger ends it, or it has another design.
+    for section, key, value in (
+        ("rollout", "on_new_challenger", "replace"),
+        ("duel", "design", "confidence_sequence"),
+    ):
+        path.write_text(yaml.safe_dump(raw | {section: raw[section] | {key: value}}))
+        duel = load_model(path).duel
+        assert duel is not None
+        assert duel.max_duration is None
+
+
 def test_an_approval_ends_before_the_next_duel(tmp_path: Path) -> None:
     raw = yaml.safe_load(LINNERUD.read_text())
     path = tmp_path / "linnerud.yaml"

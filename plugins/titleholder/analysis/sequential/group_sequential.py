@@ -228,7 +228,7 @@ class _Paths:
         if math.isinf(z):
             return 0.0 if z > 0 else float(self._masses.sum())
         means, deviation = self._next(information)
-        return self._above(means, deviation, z)
+        return self._above(means, deviation, z)[0]
 
     def upper(self, information: float, error: float, guess: float = math.inf) -> float:
         """The z with the tail `error`, near `guess`; inf for no error, -inf for all."""
@@ -265,11 +265,16 @@ class _Paths:
         means = (self._points * math.sqrt(self._information) + self._drift * grown) / root
         return means, math.sqrt(grown / information)
 
-    def _above(self, means: "NDArray[Any]", deviation: float, z: float) -> float:
-        distances = (z - means) / (deviation * _ROOT_2)
+    def _above(self, means: "NDArray[Any]", deviation: float, z: float) -> tuple[float, float]:
+        """The probability of Z >= z, and its slope in -z, the density."""
+        import numpy as np
+
+        distances = (z - means) * (1 / (deviation * _ROOT_2))
         near = distances < _REACH
-        tails = [math.erfc(one) for one in distances[near].tolist()]
-        return 0.5 * float(self._masses[near] @ tails) if tails else 0.0
+        distances, masses = distances[near], self._masses[near]
+        tails = [math.erfc(one) for one in distances.tolist()]
+        density = float(np.exp(-distances * distances) @ masses) / (deviation * _ROOT_TAU)
+        return 0.5 * float(masses @ tails) if tails else 0.0, density
 
     def _density(
         self, means: "NDArray[Any]", deviation: float, z: "NDArray[Any]"
@@ -285,14 +290,11 @@ class _Paths:
         self, means: "NDArray[Any]", deviation: float, error: float, guess: float
     ) -> float:
         """Newton's method for log(tail), which is concave and nearly linear, within a bracket."""
-        import numpy as np
-
         low, high = float(means.min()) - 9 * deviation, float(means.max()) + 9 * deviation
         z = guess if low < guess < high else min(max(_NORMAL.inv_cdf(1 - error), low), high)
         for _ in range(100):
-            found = self._above(means, deviation, z)
+            found, slope = self._above(means, deviation, z)
             low, high = (z, high) if found > error else (low, z)
-            slope = float(self._density(means, deviation, np.array([z]))[0])
             step = math.log(found / error) * found / slope if found > 0 and slope > 0 else math.inf
             if abs(step) < 1e-4:  # the error of the next z is of the order of its square
                 return z + step
@@ -301,19 +303,18 @@ class _Paths:
 
 
 @functools.cache
-def _legendre() -> tuple["NDArray[Any]", "NDArray[Any]"]:
+def _unit_grid(panels: int) -> tuple["NDArray[Any]", "NDArray[Any]"]:
+    """Points and weights of Gauss-Legendre with 16 points in each panel of the interval 0 to 1."""
     import numpy as np
 
-    return np.polynomial.legendre.leggauss(16)
+    points, weights = np.polynomial.legendre.leggauss(16)
+    starts = np.arange(panels)[:, None]
+    return ((starts + 0.5 * (points + 1)) / panels).ravel(), np.tile(weights / (2 * panels), panels)
 
 
 def _grid(low: float, high: float, deviation: float) -> tuple["NDArray[Any]", "NDArray[Any]"]:
     """Points and weights to integrate what is as smooth as a normal density with that `deviation`:
-    Gauss-Legendre with 16 points in panels of at most 12 deviations."""
-    import numpy as np
-
-    points, weights = _legendre()
+    in panels of at most 12 deviations."""
     panels = min(max(math.ceil((high - low) / (12 * deviation)), 2), 48)
-    half = (high - low) / panels / 2
-    middles = low + half * (2 * np.arange(panels) + 1)
-    return (middles[:, None] + half * points).ravel(), np.tile(half * weights, panels)
+    points, weights = _unit_grid(panels)
+    return low + (high - low) * points, (high - low) * weights
