@@ -39,6 +39,7 @@ _PREBUILT_PYTHON: Final = "3.10"
 _SERVER_PACKAGES: Final = ("google-cloud-storage", "httptools", "joblib", "starlette", "uvicorn")
 _OWN: Final = re.compile(rf"/{reference.NAME}:([0-9a-f]{{16}})$")
 _KEYS: Final = {"image", "requirements", "python", "command", "path"}
+_VERSION: Final = re.compile(r"\d+(?:\.\d+){1,2}")
 _PYTHON: Final = re.compile(
     r"(?:docker\.io/)?(?:library/)?python(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?"
 )
@@ -66,6 +67,8 @@ class Image:
     """The command of the image's Dockerfile; empty for an image without a server."""
     path: str = ""
     """A folder for PYTHONPATH, as the image has it; empty for none."""
+    needs_python: bool = False
+    """Whether no other Python version may take the place of `python`."""
 
 
 class Catalog:
@@ -180,6 +183,9 @@ def _entry(file: Path, entry: Any) -> tuple[str, Image]:
     folder = (file.parent / str(entry["path"])).resolve() if "path" in entry else None
     if folder is not None and not folder.is_dir():
         raise invalid(f"names the folder {folder}, which does not exist: correct the path")
+    python = entry.get("python", "3.11")
+    if not isinstance(python, str) or not _VERSION.fullmatch(python):  # 3.10 is the number 3.1
+        raise invalid(f"has the python {python!r}, which is no version: write it in quotes, '3.10'")
     return uri, Image(
-        uri, requirements, str(entry.get("python", "3.11")), tuple(command), str(folder or "")
+        uri, requirements, python, tuple(command), str(folder or ""), "python" in entry
     )

@@ -15,19 +15,18 @@ from sandbox.containers.catalog import KEPT, Image
 
 
 class EnvironmentFailed(Exception):
-    """The packages cannot be installed; the message is one sentence."""
+    """There is no such Python, or the packages cannot be installed; the message is one sentence."""
 
 
 def interpreter(image: Image, folder: Path | None = None) -> Path:
     """The Python of the image's environment; the first time, this takes as long as to install it.
 
-    It has the image's Python version if that is on this machine, otherwise the sandbox's. Raises
-    EnvironmentFailed.
+    It has the image's Python version if that is on this machine, otherwise the sandbox's, unless
+    the image needs its own. Raises EnvironmentFailed.
     """
     home = folder or KEPT
-    key = hashlib.sha256(
-        f"{image.python} {platform.python_version()}\n{image.requirements}".encode()
-    )
+    other = "" if image.needs_python else platform.python_version()
+    key = hashlib.sha256(f"{image.python} {other}\n{image.requirements}".encode())
     target = home / key.hexdigest()[:16]
     python = target / "bin" / "python"
     make_once(target, lambda: _make(image, target, python))
@@ -56,8 +55,14 @@ def image_variables(image: Image, python: Path) -> dict[str, str]:
 
 
 def _make(image: Image, target: Path, python: Path) -> None:
-    wanted = _uv("python", "find", "--no-python-downloads", image.python)
-    version = image.python if wanted.returncode == 0 else platform.python_version()
+    version = image.python
+    if _uv("python", "find", "--no-python-downloads", version).returncode:
+        if image.needs_python:
+            raise EnvironmentFailed(
+                f"the image {image.uri} needs Python {version}, which is not on this machine: "
+                "install it, or correct `python` in the file of images"
+            )
+        version = platform.python_version()
     _require(image, _uv("venv", "--no-python-downloads", "--python", version, str(target)))
     requirements = target / "requirements.txt"
     requirements.write_text(image.requirements, encoding="utf-8")

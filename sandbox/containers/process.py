@@ -27,17 +27,28 @@ kill $guard
 exit $code
 """
 _TAIL_BYTES: Final = 16 * 1024
+_WORK: Final = "work"
+
+
+def remove_leftovers(logs: Path) -> None:
+    """Remove the working directories of processes with logs in this folder, whose sandbox was
+    killed. None of them may run."""
+    shutil.rmtree(logs / _WORK, ignore_errors=True)
 
 
 class Process:
-    """A started command in an empty working directory of its own, its output in `log`."""
+    """A started command in an empty working directory of its own, its output in `log`.
+
+    The directory, which is also the one for temporary files, is beside the log.
+    """
 
     def __init__(self, command: Sequence[str], environment: Mapping[str, str], log: Path) -> None:
         """Raises OSError if the shell cannot be started."""
         self._log = log
-        log.parent.mkdir(parents=True, exist_ok=True)
+        work = log.parent.resolve() / _WORK
+        work.mkdir(parents=True, exist_ok=True)
         self._begin = log.stat().st_size if log.exists() else 0
-        self._folder = tempfile.mkdtemp(prefix="titleholder-container-")
+        self._folder = tempfile.mkdtemp(prefix=f"{log.stem}-", dir=work)
         with log.open("ab") as output:
             self._process = subprocess.Popen(
                 ["/bin/sh", "-c", _GUARD, "container", *command],

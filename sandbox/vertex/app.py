@@ -18,6 +18,7 @@ from starlette.responses import Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.containers.catalog import Catalog, UnknownImage
+from sandbox.containers.process import remove_leftovers
 from sandbox.state import LOOPBACK
 from sandbox.vertex import clock as clock_path
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
@@ -102,6 +103,7 @@ def create_app(
     context = Context(store, clock, Names(project, number), operations, durations or Durations())
     copies = ModelCopies(store, storage_host, project)
     shared = {"STORAGE_EMULATOR_HOST": storage_host, "MODEL_SERVER_HOST": LOOPBACK}
+    remove_leftovers(home / "containers")  # no other server uses this home: the store is open
     host = Host(catalog, home / "containers", number, shared)
     serving = Serving(store, host, copies, chance or random.Random(), project)
     listeners: list[Callable[[str], None]] = [serving.invalidate]

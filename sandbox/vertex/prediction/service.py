@@ -1,9 +1,13 @@
 """Online prediction; it skips the conversion to messages, as it is called often."""
 
+import asyncio
 import json
 from collections.abc import Coroutine, Mapping
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
+
+from starlette.concurrency import run_in_threadpool
 
 from sandbox.vertex.clock import Clock
 from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument, Unimplemented
@@ -74,17 +78,16 @@ class Prediction:
         """
         name, limits = self._checked(endpoint, body, host)
         instances, sent = _request(body)
-        target, log = self._serving.pick(name)
-        return self._predict(name, target, log, instances, sent, limits)
+        picked, log = self._serving.pick(name)
+        return self._predict(name, picked, log, instances, sent, limits)
 
     def raw_predict(
         self, endpoint: str, body: bytes, content_type: str, host: str
     ) -> Coroutine[Any, Any, RawReply]:
         """The response of one of the endpoint's models to any body; raises as `predict`."""
         name, limits = self._checked(endpoint, body, host)
-        target, _ = self._serving.pick(name)
-        path = target.deployment.container.predict_route
-        return self._raw(name, target, "", path, body, content_type, limits)
+        picked, _ = self._serving.pick(name)
+        return self._raw(name, picked, "", None, body, content_type, limits)
 
     def invoke(
         self,
@@ -107,13 +110,8 @@ class Prediction:
                 f"Endpoint {name} is not a dedicated endpoint, and only those have invoke; use "
                 "predict or rawPredict."
             )
-        target, _ = self._serving.pick(name, deployed_id)
-        if not target.deployment.container.invoke_prefix:
-            raise FailedPrecondition(
-                f"The model has no container_spec.invoke_route_prefix, so {path} cannot be called; "
-                "upload the model with /*."
-            )
-        return self._raw(name, target, deployed_id, path, body, content_type, limits)
+        picked, _ = self._serving.pick(name, deployed_id)
+        return self._raw(name, picked, deployed_id, path, body, content_type, limits)
 
     async def close(self) -> None:
         """Close the connections to the models."""
@@ -144,13 +142,13 @@ class Prediction:
     async def _predict(
         self,
         name: str,
-        target: Target,
+        picked: Future[Target],
         log: Destination | None,
         instances: list[Any],
         body: bytes,
         limits: Limits,
     ) -> bytes:
-        target, reply = await self._post(name, target, "", None, body, _JSON, limits)
+        target, reply = await self._post(name, picked, "", None, body, _JSON, limits)
         raise_for_status(reply)
         predictions, text = predictions_of(reply)
         if log is not None:
@@ -163,15 +161,15 @@ class Prediction:
     async def _raw(
         self,
         name: str,
-        target: Target,
+        picked: Future[Target],
         deployed_id: str,
-        path: str,
+        path: str | None,
         body: bytes,
         content_type: str,
         limits: Limits,
     ) -> RawReply:
         headers = {"Content-Type": content_type} if content_type else {}
-        target, reply = await self._post(name, target, deployed_id, path, body, headers, limits)
+        target, reply = await self._post(name, picked, deployed_id, path, body, headers, limits)
         raise_for_status(reply)
         about = {
             "X-Vertex-AI-Endpoint-Id": name.rpartition("/")[2],
@@ -182,7 +180,7 @@ class Prediction:
     async def _post(
         self,
         name: str,
-        target: Target,
+        picked: Future[Target],
         deployed_id: str,
         path: str | None,
         body: bytes,
@@ -190,11 +188,18 @@ class Prediction:
         limits: Limits,
     ) -> tuple[Target, Reply]:
         """The target that responds, another one if the first is being undeployed; its response. The
-        other one is picked as the first was: by `deployed_id`, or by the split without one."""
+        other one is picked as the first was: by `deployed_id`, or by the split without one. `path`
+        is None for the container's route of predictions."""
         while True:
+            target = picked.result() if picked.done() else await asyncio.wrap_future(picked)
+            container = target.deployment.container
+            if path is not None and not container.invoke_prefix:
+                raise FailedPrecondition(
+                    f"The model has no container_spec.invoke_route_prefix, so {path} cannot be "
+                    "called; upload the model with /*."
+                )
             with target.deployment.request() as accepted:
                 if accepted:
-                    container = target.deployment.container
                     reply = await self._client.post(
                         target.deployment,
                         path or container.predict_route,
@@ -203,7 +208,8 @@ class Prediction:
                         limits.seconds,
                     )
                     return target, reply
-            target, _ = self._serving.pick(name, deployed_id)
+            # In a thread: it may wait for a write to the disk.
+            picked, _ = await run_in_threadpool(self._serving.pick, name, deployed_id)
 
 
 def _about(target: Target) -> dict[str, str]:

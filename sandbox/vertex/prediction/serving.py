@@ -3,6 +3,7 @@
 import random
 import threading
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -16,6 +17,7 @@ from sandbox.containers.replica import ContainerFailed
 from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
 from sandbox.vertex.prediction.destination import Destination, destination_of
 from sandbox.vertex.prediction.model_copies import ModelCopies
+from sandbox.vertex.prediction.restarts import Restarts
 from sandbox.vertex.store import Store
 
 _Key = tuple[str, str, str, str]
@@ -36,7 +38,7 @@ class Target:
 class _Table:
     deployed: Sequence[Any]
     percentages: Sequence[int]
-    targets: dict[str, Target]
+    targets: dict[str, Future[Target]]
     endpoint: Any
     log: Destination | None
 
@@ -55,7 +57,8 @@ class Host:
 class Serving:
     """Picks a model by the traffic split, from a table per endpoint that is rebuilt after changes.
 
-    Until a change is on the disk the previous table is used: no prediction waits for the disk.
+    Until a change is on the disk the previous table is used: no prediction waits for the disk. No
+    method but `start` and `close` waits for a container.
     """
 
     def __init__(
@@ -71,7 +74,8 @@ class Serving:
         self._deployments: dict[_Key, Deployment] = {}
         self._deployed: set[_Key] = set()
         self._starting: set[Deployment] = set()
-        self._restarting: dict[_Key, threading.Lock] = {}
+        self._restarts: Restarts[Target] = Restarts()
+        self._closed = False
         self._draining: set[threading.Thread] = set()
 
     def start(self, endpoint: str, deployed: Any, model: Any) -> Deployment:
@@ -103,6 +107,8 @@ class Serving:
         count = deployed.dedicated_resources.min_replica_count
         deployment = Deployment(container, count, self._host.logs / name, port_of(spec))
         self._starting.add(deployment)
+        if self._closed:  # close() may not have seen it
+            deployment.kill()
         try:
             deployment.wait_until_healthy()
         except ContainerFailed as error:
@@ -159,8 +165,10 @@ class Serving:
 
     def close(self) -> None:
         """Stop all containers, also those that are starting."""
+        self._closed = True
         for deployment in list(self._starting):
             deployment.kill()
+        self._restarts.join()
         self.stop_all()
         for thread in list(self._draining):
             thread.join()
@@ -169,12 +177,13 @@ class Serving:
         """The endpoint of that name; raises NotFound."""
         return self._table(name).endpoint
 
-    def pick(self, name: str, deployed_id: str = "") -> tuple[Target, Destination | None]:
+    def pick(self, name: str, deployed_id: str = "") -> tuple[Future[Target], Destination | None]:
         """A random model by the traffic split, or the one of that id; and the log destination of a
         sampled request.
 
-        Raises NotFound, FailedPrecondition for an endpoint without a split, Unavailable if the
-        containers cannot be started again after a restart of the sandbox.
+        The model is there at once, unless its containers start again after a restart of the
+        sandbox; all requests share one start. Raises NotFound, and FailedPrecondition for an
+        endpoint without a split; the future raises Unavailable if the containers cannot be started.
         """
         table = self._table(name)
         if deployed_id:
@@ -219,44 +228,50 @@ class Serving:
             self._tables[name] = table
         return table
 
-    def _target(self, table: _Table, endpoint: str, deployed: Any) -> Target:
+    def _target(self, table: _Table, endpoint: str, deployed: Any) -> Future[Target]:
         shared = self._store.get(types.Model, deployed.model)
         version = self._store.get(types.Model, f"{deployed.model}@{deployed.model_version_id}")
         if shared is None or version is None:
             raise Internal(f"{deployed.model} is deployed but is missing: the sandbox has a bug.")
-        deployment = self._deployments.get(_key(endpoint, deployed))
+
+        def target(deployment: Deployment) -> Target:
+            return Target(
+                deployed.id,
+                deployed.model,
+                deployed.model_version_id,
+                shared.display_name,
+                deployment,
+            )
+
+        key = _key(endpoint, deployed)
+        deployment = self._deployments.get(key)
         if deployment is None:
             version.name = shared.name
-            deployment = self._start_again(endpoint, deployed, version)
-        target = Target(
-            deployed.id,
-            deployed.model,
-            deployed.model_version_id,
-            shared.display_name,
-            deployment,
-        )
-        return table.targets.setdefault(deployed.id, target)
+            return self._restarts.run(
+                key, lambda: target(self._start_again(endpoint, deployed, version))
+            )
+        done: Future[Target] = Future()
+        done.set_result(target(deployment))
+        return table.targets.setdefault(deployed.id, done)
 
     def _start_again(self, endpoint: str, deployed: Any, version: Any) -> Deployment:
-        # After a restart of the sandbox, a model is started at its first request. Each has its own
-        # lock: one that starts slowly delays no other.
+        # After a restart of the sandbox, a model is started at its first request.
         key = _key(endpoint, deployed)
-        with self._restarting.setdefault(key, threading.Lock()):
-            deployment = self._deployments.get(key)
-            if deployment is None:
-                try:
-                    deployment = self.start(endpoint, deployed, version)
-                except FailedPrecondition as error:
-                    raise Unavailable(
-                        f"DeployedModel {deployed.id} could not be restarted after a restart of "
-                        f"the sandbox. {error.message}"
-                    ) from error
-                if not self._keep(key, deployment):
-                    deployment.kill()
-                    raise Unavailable(
-                        f"DeployedModel {deployed.id} was undeployed while it was restarted; "
-                        "repeat the request."
-                    )
+        if found := self._deployments.get(key):  # by a start that has just ended
+            return found
+        try:
+            deployment = self.start(endpoint, deployed, version)
+        except FailedPrecondition as error:
+            raise Unavailable(
+                f"DeployedModel {deployed.id} could not be restarted after a restart of "
+                f"the sandbox. {error.message}"
+            ) from error
+        if not self._keep(key, deployment):
+            deployment.kill()
+            raise Unavailable(
+                f"DeployedModel {deployed.id} was undeployed while it was restarted; "
+                "repeat the request."
+            )
         return deployment
 
     def _keep(self, key: _Key, deployment: Deployment) -> bool:
@@ -264,7 +279,8 @@ class Serving:
         with self._store.transaction():  # so that `remove` comes before or after
             endpoint = self._store.get(types.Endpoint, key[0])
             for deployed in endpoint.deployed_models if endpoint is not None else ():
-                if _key(key[0], deployed) == key:
+                # It may have been undeployed and deployed again under its id.
+                if _key(key[0], deployed) == key and key not in self._deployments:
                     deployment.scale(deployed.dedicated_resources.min_replica_count)
                     self._deployments[key] = deployment
                     return True

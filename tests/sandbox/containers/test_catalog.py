@@ -72,7 +72,9 @@ def test_images_of_a_file(tmp_path: Path) -> None:
     assert image.requirements == "flask==3.1.0\n"
     assert (image.command, image.python) == (("python", "-m", "server"), "3.12")
     assert image.path == str(tmp_path / "server")
-    assert Catalog(file).find("gcr.io/mine/steps@sha256:1").command == ()
+    assert image.needs_python
+    steps = Catalog(file).find("gcr.io/mine/steps@sha256:1")
+    assert (steps.command, steps.needs_python) == ((), False)
 
 
 @pytest.mark.parametrize(
@@ -88,6 +90,8 @@ def test_images_of_a_file(tmp_path: Path) -> None:
         ("images: [{image: a, command: python}]", "a command that is not a list of strings"),
         ("images: [{image: a, requirements: no.txt}]", "no.txt, which cannot be read"),
         ("images: [{image: a, path: nowhere}]", "nowhere, which does not exist"),
+        ("images: [{image: a, python: 3.10}]", "the python 3.1, which is no version: .* in quotes"),
+        ("images: [{image: a, python: ''}]", "the python '', which is no version: .* in quotes"),
     ],
 )
 def test_an_invalid_file(tmp_path: Path, text: str | None, message: str) -> None:

@@ -42,6 +42,10 @@ def test_another_lock_has_another_environment(tmp_path: Path) -> None:
 def test_a_python_that_is_not_here_is_replaced_by_the_sandboxs(tmp_path: Path) -> None:
     python = interpreter(Image("an/image", "", "3.99"), tmp_path)
     assert subprocess.run([python, "-c", ""], check=False).returncode == 0
+    # Not for an image of a file with this version, also if the other one has the same packages.
+    image = Image("an/image", "", "3.99", needs_python=True)
+    with pytest.raises(EnvironmentFailed, match=r"an/image needs Python 3\.99, which is not on"):
+        interpreter(image, tmp_path)
 
 
 @pytest.mark.parametrize(

@@ -63,14 +63,14 @@ class Worker:
             client.transport.close()
 
     def set_up(self) -> None:
-        self._over(
+        self.finish(
             self.endpoints.create_endpoint(
                 parent=LOCATION,
                 endpoint={"display_name": "e"},
                 endpoint_id=f"e{self.number}",
             )
         )
-        self._over(self._upload(model_id=f"m{self.number}"))
+        self.finish(self._upload(model_id=f"m{self.number}"))
 
     def work(self) -> None:
         """Send changes until the server ends."""
@@ -79,13 +79,13 @@ class Worker:
                 self.attempted, call = self.chance.choice(self._changes())
                 response = call()
                 if hasattr(response, "operation"):
-                    self._over(response)
+                    self.finish(response)
                 self.known, self.attempted = self.attempted, None
                 self.done += 1
         except (requests.exceptions.RequestException, exceptions.ServiceUnavailable):
             pass
 
-    def _over(self, future: Any) -> None:
+    def finish(self, future: Any) -> None:
         name = future.operation.name
         ended = self.endpoints.wait_operation({"name": name, "timeout": {"seconds": 20}})
         assert ended.done
@@ -288,3 +288,31 @@ def test_a_kill_at_any_moment_loses_no_acknowledged_change(
     seed = random.SystemRandom().randrange(10**6)
     done = [one.done for one in run_with_kills(server, bucket, tmp_path, kills, seed)]
     assert min(done) >= kills, "too little happened to prove anything"
+
+
+def test_no_files_of_containers_are_left_after_a_kill(bucket: Any, tmp_path: Path) -> None:
+    """They are in the server's home, and removed when it starts."""
+    work = tmp_path / "home" / "containers" / "work"
+    server = KillableServer(tmp_path / "home", bucket.host, forked=False)
+    worker = Worker(server.url, 1, bucket.put_constant(1), random.Random(0))
+    try:
+        server.start()
+        worker.set_up()
+        deployed = {"model": worker.model, "id": "1", "dedicated_resources": MACHINE}
+        worker.finish(
+            worker.endpoints.deploy_model(
+                endpoint=worker.endpoint, deployed_model=deployed, traffic_split={"0": 100}
+            )
+        )
+        (folder,) = work.iterdir()
+        server.end(signal.SIGKILL)
+        assert folder.exists()
+        server.start()
+        assert not work.exists()
+        worker.predictions.predict(endpoint=worker.endpoint, instances=[[1.0, 2.0, 3.0]])
+        assert len(list(work.iterdir())) == 1
+        server.end(signal.SIGTERM)
+        assert list(work.iterdir()) == []
+    finally:
+        worker.close()
+        server.close()

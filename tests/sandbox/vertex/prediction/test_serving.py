@@ -2,11 +2,12 @@
 
 import json
 import random
+import socket
 import threading
 from collections import Counter
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -298,6 +299,34 @@ def test_a_model_that_starts_slowly_after_a_restart(
     assert answer.status_code == 503
     assert "was undeployed while it was restarted" in answer.json()["error"]["message"]
     until(lambda: not server_pids(own_vertex, slow), "the end of the server")
+
+
+def test_requests_to_models_that_start_block_nothing_else(
+    own_vertex: Vertex, bucket: Any, gate: Gate
+) -> None:
+    """They are more than the server has threads, and share one start."""
+    gate.open()
+    endpoint = own_vertex.deployed(bucket.put_constant(7), **gate.spec("wait-load"))
+    gate.close()
+    own_vertex.restart()
+    body = json.dumps({"instances": [ROW]})
+    head = [f"POST /v1/{endpoint}:predict HTTP/1.1", "Host: localhost", "Connection: close"]
+    head += ["Content-Type: application/json", f"Content-Length: {len(body)}", "", body]
+    url = httpx.URL(own_vertex.url)
+    with ExitStack() as stack:
+        waiting = []
+        for _ in range(60):
+            waiting.append(socket.create_connection((url.host, url.port), SECONDS))
+            stack.enter_context(waiting[-1])
+            waiting[-1].sendall("\r\n".join(head).encode())
+        gate.wait()
+        found = own_vertex.endpoints.get_endpoint(name=endpoint, timeout=SECONDS)
+        assert found.traffic_split == {"1": 100}
+        assert len(server_pids(own_vertex, endpoint)) == 1
+        gate.open()
+        for one in waiting:
+            assert one.makefile("rb").readline() == b"HTTP/1.1 200 OK\r\n"
+    assert len(server_pids(own_vertex, endpoint)) == 1
 
 
 def test_predictions_are_in_the_order_of_the_instances(vertex: Vertex, bucket: Any) -> None:
