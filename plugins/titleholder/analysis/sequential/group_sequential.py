@@ -43,8 +43,11 @@ _ROOT_TAU = math.sqrt(math.tau)
 _NOTHING = 1e-13
 # A look with less than this part of new information counts as one without any.
 _SAME = 1e-3
-# Standard deviations beyond which a normal density is nothing.
+# erfc(5.5) is 7e-15.
 _REACH = 5.5
+# Standard deviations beyond which paths do not matter: of those far below hardly one will cross a
+# boundary, of those above each would.
+_BELOW, _ABOVE = 4.5, 6.0
 
 
 @functools.lru_cache(maxsize=512)
@@ -137,7 +140,8 @@ def adjusted_drift(
     ends = (*uppers[:-1], z)
     plain = z / math.sqrt(information[-1])
     error = 1 / math.sqrt(information[-1])
-    low, high = plain - 4 * error, plain + 4 * error
+    span = (2 + abs(_NORMAL.inv_cdf(level))) * error
+    low, high = plain - span, plain + span
     while sum(crossing(information, ends, low)) > level and low > plain - 1000 * error:
         low, high = 2 * low - plain, low
     return _root(lambda d: sum(crossing(information, ends, d)) - level, low, high)
@@ -250,7 +254,7 @@ class _Paths:
         the information `after`."""
         means, deviation = self._next(information)
         center = self._drift * math.sqrt(information)
-        low, high = max(lower, center - _REACH), min(upper, center + _REACH)
+        low, high = max(lower, center - _BELOW), min(upper, center + _ABOVE)
         # Both the density and what it is multiplied with next are as smooth as that.
         smooth = min(deviation, math.sqrt(1 - information / after))
         points, weights = _grid(low, max(high, low + 1e-9), smooth)
