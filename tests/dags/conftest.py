@@ -327,7 +327,13 @@ def deploy(
         clock,
     )
     run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
-    assert isinstance(engine.run(deploy_candidate(config, run, candidate, "fresh")), Converged)
+    intent, waiting = deploy_candidate(config, run, candidate, "fresh"), None
+    for _ in range(60):  # making an image's environment takes longer than the engine waits
+        result = engine.run(intent, waiting)
+        if isinstance(result, Converged):
+            return
+        waiting = result
+    raise AssertionError(f"{made.name} is not deployed: {waiting}")
 
 
 @pytest.fixture

@@ -121,14 +121,16 @@ def _crowding(scheduler: ActorScheduler, traffic: list[dict[str, Any]]) -> list[
 def _endpoints_without_traffic(
     scheduler: ActorScheduler, traffic: list[dict[str, Any]]
 ) -> list[str]:
-    """An endpoint without traffic is accepted only where a manual edit undeployed the champion and
-    gave all traffic to a model whose undeployment was running."""
+    """An endpoint without traffic is accepted only where a manual edit undeployed the champion, or
+    any model while there was none, and so gave all traffic to a model whose undeployment was
+    running."""
     problems = []
     for found, left in pairwise(traffic):
         if found["traffic_split"] and not left["traffic_split"]:
             removed = set(found["deployed"]) - set(left["deployed"])
             champion = found["labels"].get("champion")
-            by_hand = champion in scheduler.manual_edits.undeployed
+            undeployed = scheduler.manual_edits.undeployed
+            by_hand = champion in undeployed if champion else bool(undeployed)
             if not (removed <= scheduler.stale_undeployments and by_hand):
                 problems.append(f"no model has traffic once {sorted(removed)} is undeployed")
     return problems
