@@ -30,6 +30,7 @@ from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
 from tests.sink import Sink, sink
 from tests.titleholder.config.editor import schema_errors
+from tests.waiting import until
 from titleholder.config.loader import load_model
 from titleholder.config.rollout import Rollout
 from titleholder.data_intervals import Interval, last_complete
@@ -327,13 +328,9 @@ def deploy(
         clock,
     )
     run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
-    intent, waiting = deploy_candidate(config, run, candidate, "fresh"), None
-    for _ in range(60):  # making an image's environment takes longer than the engine waits
-        result = engine.run(intent, waiting)
-        if isinstance(result, Converged):
-            return
-        waiting = result
-    raise AssertionError(f"{made.name} is not deployed: {waiting}")
+    intent = deploy_candidate(config, run, candidate, "fresh")
+    # Each call waits for an operation for a few seconds; an image's environment takes longer.
+    until(lambda: isinstance(engine.run(intent), Converged), "the deployment", 300)
 
 
 @pytest.fixture
