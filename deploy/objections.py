@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from deploy.checkout import DesiredState
 from deploy.plan import Delete, Object, Upload, plan, release_of
+from deploy.tracked import differences
 from titleholder.errors import EnvironmentConfigError
 
 _FORCE = "repeat this with FORCE=1"
@@ -28,8 +29,9 @@ def uncommitted(desired: DesiredState) -> list[Objection]:
         return []
     return [
         Objection(
-            f"{', '.join(desired.uncommitted)} in this checkout differs from the last commit",
-            "commit it, or repeat this with UNCOMMITTED=1 to deploy the working tree as it is",
+            differences(desired.uncommitted),
+            "commit the change, or repeat this with UNCOMMITTED=1 to deploy the working tree as it "
+            "is",
         )
     ]
 

@@ -1,7 +1,7 @@
 """The files of a checkout that may be uploaded: those that git tracks. Reads files, calls git."""
 
 import subprocess
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,15 +49,21 @@ def tracked(repository: Path) -> Tracked:
     )
 
 
-def changed(repository: Path, folder: str) -> list[str]:
-    """The paths below the folder that differ from the last commit or that git neither tracks nor
-    ignores, sorted. Raises EnvironmentConfigError as `tracked` does."""
+def changed(repository: Path, patterns: Iterable[str]) -> list[str]:
+    """The paths that differ from the last commit or that git neither tracks nor ignores, sorted, of
+    those that match one of the patterns, such as `src/**/*.py`. Raises EnvironmentConfigError as
+    `tracked` does."""
     root = repository.resolve()
-    edited = _names(
-        root, "diff", "--name-only", "--no-renames", "--relative", "HEAD", folders=[folder]
-    )
-    new = _names(root, "ls-files", "--others", "--exclude-standard", folders=[folder])
+    paths = [f":(glob){pattern}" for pattern in patterns]
+    edited = _names(root, "diff", "--name-only", "--no-renames", "--relative", "HEAD", paths=paths)
+    new = _names(root, "ls-files", "--others", "--exclude-standard", paths=paths)
     return sorted({*edited, *new})
+
+
+def differences(names: Sequence[str]) -> str:
+    """One clause: these paths are not as in the last commit."""
+    verb = "differs" if len(names) == 1 else "differ"
+    return f"{', '.join(names)} in this checkout {verb} from the last commit"
 
 
 def git(repository: Path, *arguments: str) -> str:
@@ -81,6 +87,6 @@ def git(repository: Path, *arguments: str) -> str:
     return result.stdout
 
 
-def _names(root: Path, *arguments: str, folders: Iterable[str] = FOLDERS) -> Iterator[str]:
-    output = git(root, *arguments, "-z", "--", *folders)
+def _names(root: Path, *arguments: str, paths: Iterable[str] = FOLDERS) -> Iterator[str]:
+    output = git(root, *arguments, "-z", "--", *paths)
     yield from sorted({name for name in output.split("\0") if name})

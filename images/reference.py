@@ -10,6 +10,8 @@ from packaging.requirements import Requirement
 FOLDER = Path(__file__).parent
 SOURCE = FOLDER / "src"
 """The folder that the image has on PYTHONPATH."""
+CONTEXT = ("Dockerfile", "requirements.txt", ".dockerignore", "src/**/*.py")
+"""The files of the build context, as patterns: what `.dockerignore` lets through."""
 NAME = "model"
 LOCK = FOLDER / "requirements.txt"
 _PROJECT_LOCK = FOLDER.parent / "requirements.txt"
@@ -25,9 +27,8 @@ class ImageError(Exception):
 
 
 def context_files(folder: Path = FOLDER) -> dict[str, bytes]:
-    """The files of the build context by their paths: what `.dockerignore` lets through."""
-    paths = [folder / "Dockerfile", folder / "requirements.txt", folder / ".dockerignore"]
-    paths += sorted((folder / "src").rglob("*.py"))
+    """The files of the build context by their paths."""
+    paths = [path for pattern in CONTEXT for path in sorted(folder.glob(pattern))]
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in paths}
 
 

@@ -16,8 +16,8 @@ from deploy.image import cloud_build, registry
 from deploy.image.cloud_build import CloudBuild
 from deploy.image.context import ContextBucket, archive
 from deploy.image.registry import Image, Registry
-from deploy.tracked import changed
-from images.reference import FOLDER, check_lock, context_files, image_reference, repository
+from deploy.tracked import changed, differences
+from images.reference import CONTEXT, FOLDER, check_lock, context_files, image_reference, repository
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE
 
@@ -91,14 +91,15 @@ def _check_repository(options: argparse.Namespace) -> None:
 
 
 def _check_committed(options: argparse.Namespace) -> None:
-    names = changed(FOLDER.parent, FOLDER.name)
+    patterns = [f"{FOLDER.name}/{name}" for name in (*CONTEXT, "repository.txt")]
+    names = changed(FOLDER.parent, patterns)
     if not names:
         return
-    reason = f"{', '.join(names)} in this checkout differs from the last commit"
+    reason = differences(names)
     if not options.uncommitted:
         raise EnvironmentConfigError(
-            f"{reason}; commit it, or repeat this with UNCOMMITTED=1 to build the image of the "
-            "working tree as it is"
+            f"{reason}; commit the change, or repeat this with UNCOMMITTED=1 to build the image of "
+            "the working tree as it is"
         )
     print(f"overridden by UNCOMMITTED=1: {reason}")
 

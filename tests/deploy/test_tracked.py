@@ -86,8 +86,8 @@ def test_uncommitted_changes_are_deployed_only_on_request(
     (checkout / "dags/models/schema.json").write_text("nothing that is deployed")
     (checkout / "README.md").write_text("nothing that is deployed")
     message = (
-        f"deploy: {name} in this checkout differs from the last commit; commit it, or repeat this "
-        "with UNCOMMITTED=1 to deploy the working tree as it is\n"
+        f"deploy: {name} in this checkout differs from the last commit; commit the change, or "
+        "repeat this with UNCOMMITTED=1 to deploy the working tree as it is\n"
     )
     assert deploy("--force", first=False, code=1) == message
     assert deploy("--dry-run", first=False, code=1) == message

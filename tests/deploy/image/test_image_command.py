@@ -187,15 +187,32 @@ def test_uncommitted_changes_are_refused(project: Project, images: Path) -> None
         new.write_text("")
         edited.write_text(before + "!new\n")
         named = (
-            "images/.dockerignore, images/src/model_server/new.py in this checkout differs from "
+            "images/.dockerignore, images/src/model_server/new.py in this checkout differ from "
             "the last commit"
         )
-        assert f"image: {named}; commit it, or" in project(code=1)
+        assert f"image: {named}; commit the change, or" in project(code=1)
         assert project.builds.requests == []
         assert f"overridden by UNCOMMITTED=1: {named}\n" in project("--uncommitted")
     finally:
         new.unlink()
         edited.write_text(before)
+
+
+def test_files_that_are_not_in_the_build_context_may_differ(project: Project, images: Path) -> None:
+    others = [images / "images/sandbox.yaml", images / "images/src/notes.txt"]
+    repository = images / "images/repository.txt"
+    before = repository.read_text()
+    try:
+        for other in others:
+            other.write_text("")
+        assert "has the digest sha256:" in project()
+        repository.write_text(before + "\n")
+        refused = "image: images/repository.txt in this checkout differs from the last commit"
+        assert refused in project(code=1)
+    finally:
+        repository.write_text(before)
+        for other in others:
+            other.unlink()
 
 
 def test_an_interrupted_build_goes_on(project: Project, monkeypatch: pytest.MonkeyPatch) -> None:
