@@ -85,5 +85,5 @@ def run(command: str, body: Callable[[], int], stopped: str) -> int:
 
 
 def one_line(error: Exception) -> str:
-    """The error's message on one line."""
-    return " ".join(str(error).split())
+    """The error's message on one line, without a period at its end."""
+    return " ".join(str(error).split()).removesuffix(".")

@@ -151,7 +151,7 @@ def _prebuilt(uri: str, name: str, framework: str) -> Image:
 def _read(file: Path) -> list[tuple[str, Image]]:
     try:
         content = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (OSError, yaml.YAMLError) as error:
+    except (OSError, UnicodeError, yaml.YAMLError) as error:
         first = str(error).splitlines()[0]
         raise UnknownImage(f"{file} cannot be read ({first}): correct it") from error
     entries = content.get("images") if isinstance(content, dict) else None
@@ -178,7 +178,7 @@ def _entry(file: Path, entry: Any) -> tuple[str, Image]:
         path = file.parent / str(entry["requirements"])
         try:
             requirements = path.read_text(encoding="utf-8")
-        except OSError as error:
+        except (OSError, UnicodeError) as error:
             raise invalid(f"names {path}, which cannot be read: correct the path") from error
     folder = (file.parent / str(entry["path"])).resolve() if "path" in entry else None
     if folder is not None and not folder.is_dir():

@@ -1,4 +1,7 @@
-"""One process of a container, which never outlives the sandbox."""
+"""One process of a container, whose process group never outlives the sandbox.
+
+A child that leaves the group (`setsid`) is not ended.
+"""
 
 import os
 import select
@@ -87,7 +90,7 @@ class Process:
         self._process.terminate()
 
     def kill(self) -> None:
-        """End the process and its children at once."""
+        """End the process group at once."""
         end_group(self.pid, force=True)
 
     def clean_up(self) -> None:

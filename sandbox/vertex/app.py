@@ -9,7 +9,7 @@ from contextlib import asynccontextmanager
 from inspect import isawaitable
 from pathlib import Path
 from typing import Any, Final
-from urllib.parse import parse_qsl
+from urllib.parse import parse_qsl, unquote
 
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
@@ -198,13 +198,15 @@ class _Api:
         body = unpack(body, request.headers.get("content-encoding"))
         if path == clock_path.PATH:
             return clock_path.respond(self._clock, request.method, body)
-        if invoked := _INVOKE.fullmatch(path):
+        # The container gets the rest of the path, and the query, as they were sent.
+        if invoked := _INVOKE.fullmatch(request.scope["raw_path"].decode("ascii")):
             self._context.operations.settle()
             require_declared(kind)
-            endpoint = self._context.names.canonical(invoked["endpoint"])
-            return self._prediction.invoke(
-                endpoint, invoked["deployed"] or "", invoked["path"], body, kind, host
-            )
+            endpoint = self._context.names.canonical(unquote(invoked["endpoint"]))
+            deployed, rest = unquote(invoked["deployed"] or ""), invoked["path"]
+            if request.url.query:
+                rest += f"?{request.url.query}"
+            return self._prediction.invoke(endpoint, deployed, rest, body, kind, host)
         found = self._routes.match(request.method, path)
         known = found is not None
         found = found or other_routes().match(request.method, path)

@@ -19,6 +19,7 @@ from model_server.app import create_app
 from model_server.artifact import ArtifactError, artifact_digest, download, require_digest
 from model_server.examples import check_examples
 from model_server.predictors import load_predictor
+from tests.deploy.fakes import serving
 
 BODY = json.dumps({"instances": [[1, 2, 3]]}).encode()
 OWN = """
@@ -88,6 +89,46 @@ def test_the_digest_is_that_of_sha256sum(tmp_path: Path) -> None:
 def test_only_cloud_storage_is_downloaded(tmp_path: Path, uri: str) -> None:
     with pytest.raises(ArtifactError, match="must be a gs:// folder"):
         download(uri, tmp_path)
+
+
+class Objects:
+    """A bucket of Cloud Storage with objects of these names."""
+
+    def __init__(self, *names: str) -> None:
+        self._names = names
+
+    def answer(self, path: str, query: dict[str, str], _: dict[str, Any]) -> tuple[int, Any]:
+        items = [{"name": name, "bucket": "b"} for name in self._names]
+        return 200, {"items": items} if path.endswith("/o") else {}
+
+
+@pytest.mark.parametrize(
+    ("names", "wrong"),
+    [
+        (["m/f/."], "m/f/."),
+        (["m/f/.."], "m/f/.."),
+        (["m/../f"], "m/../f"),
+        (["m/f/../a"], "m/f/../a"),
+        (["m//f"], "m//f"),
+        (["m/f/a", "m/f/a/b"], "m/f/a/b"),
+        (["m/f/a/b", "m/f/a"], "m/f/a"),
+        (["m/f//a"], "m/f//a"),
+        ([f"m/{'f' * 300}"], f"m/{'f' * 300}"),
+    ],
+)
+def test_objects_that_cannot_be_files(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, names: list[str], wrong: str
+) -> None:
+    folder = tmp_path / "model"
+    folder.mkdir()
+    with serving(Objects("m/", "m/model.joblib", *names)) as url:
+        monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+        with pytest.raises(ArtifactError) as error:
+            download("gs://b/m", folder)
+    assert str(error.value).startswith(f"the object '{wrong}' under gs://b/m cannot be a file")
+    assert "\n" not in str(error.value)
+    assert (folder / "model.joblib").read_bytes() == b"{}"
+    assert list(tmp_path.iterdir()) == [folder]
 
 
 def test_a_joblib_file(linear: Path) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 
 class ArtifactError(Exception):
@@ -36,7 +36,7 @@ def require_digest(folder: Path, source: str, expected: str) -> None:
 
 def download(uri: str, folder: Path) -> None:
     """Copy all objects below the `gs://` URI into the folder. Raises ArtifactError for another URI,
-    for no objects, and for a name that leaves the folder; exceptions of Google's client."""
+    for no objects, and for a name that is no path of a file; exceptions of Google's client."""
     scheme, _, rest = uri.rstrip("/").partition("://")
     bucket, _, path = rest.partition("/")
     if scheme != "gs" or not bucket:
@@ -48,14 +48,28 @@ def download(uri: str, folder: Path) -> None:
         name = blob.name[len(prefix) :]
         if not name or name.endswith("/"):
             continue
-        target = folder / name
-        if not target.resolve().is_relative_to(folder.resolve()):
-            raise ArtifactError(f"the object {blob.name!r} under {uri} is not below its folder")
-        target.parent.mkdir(parents=True, exist_ok=True)
-        blob.download_to_filename(str(target))
+        try:
+            file = _new_file(folder, name)
+        except (OSError, ValueError) as error:
+            # `a/.`, or `a` beside `a/b`: names of objects need not be paths.
+            reason = getattr(error, "strerror", None) or "its name is no path"
+            raise ArtifactError(
+                f"the object {blob.name!r} under {uri} cannot be a file in a folder "
+                f"({reason}): delete it, or train and register the model again"
+            ) from error
+        with file:
+            blob.download_to_file(file)
         count += 1
     if not count:
         raise ArtifactError(f"there are no files under {uri}: upload the model's files there")
+
+
+def _new_file(folder: Path, name: str) -> BinaryIO:
+    if {"", ".", ".."} & set(name.split("/")):
+        raise ValueError(name)
+    target = folder / name
+    target.parent.mkdir(parents=True, exist_ok=True)
+    return target.open("wb")
 
 
 def _storage_client() -> Any:

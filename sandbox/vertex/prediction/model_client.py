@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 import aiohttp
+from yarl import URL
 
 from sandbox.containers.deployment import Deployment
 from sandbox.vertex.http.errors import DeadlineExceeded, Unavailable
@@ -36,7 +37,7 @@ class ModelClient:
         headers: Mapping[str, str],
         seconds: float,
     ) -> Reply:
-        """The response to a POST request.
+        """The response to a POST request; `path` is percent-encoded, and may have a query.
 
         A request whose connection breaks is sent again, to another replica if there is one. Raises
         Unavailable if no replica is healthy, DeadlineExceeded after `seconds`.
@@ -48,7 +49,7 @@ class ModelClient:
             address = replica.address
             try:
                 async with session.post(
-                    address + path,
+                    URL(address + path, encoded=True),
                     data=io.BytesIO(body),
                     headers=headers,
                     timeout=aiohttp.ClientTimeout(total=seconds),

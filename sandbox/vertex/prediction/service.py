@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
+from yarl import URL
 
 from sandbox.vertex.clock import Clock
 from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument, Unimplemented
@@ -99,7 +100,8 @@ class Prediction:
         host: str,
     ) -> Coroutine[Any, Any, RawReply]:
         """The response of a model to a request of any path, which its container's
-        `invoke_route_prefix` allows; `deployed_id` overrides the traffic split.
+        `invoke_route_prefix` allows; `path` is percent-encoded, with its query, if any.
+        `deployed_id` overrides the traffic split.
 
         Raises as `predict`, and FailedPrecondition for an endpoint that is not dedicated and for a
         container without that prefix.
@@ -202,7 +204,7 @@ class Prediction:
                 if accepted:
                     reply = await self._client.post(
                         target.deployment,
-                        path or container.predict_route,
+                        path or str(URL(container.predict_route)),
                         body,
                         headers,
                         limits.seconds,

@@ -13,12 +13,14 @@ from google.cloud.artifactregistry_v1 import Repository
 from google.cloud.devtools import cloudbuild_v1
 
 from deploy.image import __main__ as command
+from deploy.image import cloud_build, registry
 from deploy.image.cloud_build import QUEUE_LIMIT, RUN_LIMIT, CloudBuild
 from deploy.image.context import ContextBucket, UploadedContext, archive
 from images.reference import ImageError, context_files, image_reference, repository
 from tests.deploy.fakes import error
 from tests.deploy.image.conftest import Project
 from titleholder.errors import RetryableError
+from titleholder.gcp.loopback import STORAGE
 
 ACCOUNT = "builder@my-project.iam.gserviceaccount.com"
 DOCKER = Repository.Format.DOCKER
@@ -250,6 +252,19 @@ def test_a_dry_run_without_project_or_credentials(
     monkeypatch.delenv("CLOUD_BUILD_EMULATOR_HOST")
     assert "without CLOUD_BUILD_EMULATOR_HOST; unset it" in project("--dry-run")
     assert "without CLOUD_BUILD_EMULATOR_HOST; unset it" in project(code=1)
+
+
+def test_no_credentials_are_one_sentence(
+    project: Project, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in (STORAGE, registry.EMULATOR, cloud_build.EMULATOR):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    message = project(code=1)
+    assert message.startswith("image: no working credentials: Your default credentials were not")
+    assert message.endswith("information; run `gcloud auth application-default login`\n")
+    assert "more information)\n" in project("--dry-run")
 
 
 def test_an_archive_is_the_same_for_the_same_files() -> None:

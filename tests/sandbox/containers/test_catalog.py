@@ -81,6 +81,8 @@ def test_images_of_a_file(tmp_path: Path) -> None:
     ("text", "message"),
     [
         (None, "cannot be read"),
+        ("# \xe9", "cannot be read"),
+        ("images: [{image: a, requirements: latin.txt}]", "latin.txt, which cannot be read"),
         ("{", "cannot be read"),
         ("", "has no list `images`"),
         ("images: 3", "has no list `images`"),
@@ -96,8 +98,9 @@ def test_images_of_a_file(tmp_path: Path) -> None:
 )
 def test_an_invalid_file(tmp_path: Path, text: str | None, message: str) -> None:
     file = tmp_path / "images.yaml"
+    (tmp_path / "latin.txt").write_text("# \xe9", encoding="latin-1")
     if text is not None:
-        file.write_text(text)
+        file.write_text(text, encoding="latin-1")
     with pytest.raises(UnknownImage, match=message) as error:
         Catalog(file)
     assert str(file) in str(error.value)

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 import requests
 from google.api_core import exceptions
@@ -290,8 +291,8 @@ def test_a_kill_at_any_moment_loses_no_acknowledged_change(
     assert min(done) >= kills, "too little happened to prove anything"
 
 
-def test_no_files_of_containers_are_left_after_a_kill(bucket: Any, tmp_path: Path) -> None:
-    """They are in the server's home, and removed when it starts."""
+def test_nothing_of_containers_is_left_after_a_kill(bucket: Any, tmp_path: Path) -> None:
+    """Processes end, and files are in the server's home, and removed when it starts."""
     work = tmp_path / "home" / "containers" / "work"
     server = KillableServer(tmp_path / "home", bucket.host, forked=False)
     worker = Worker(server.url, 1, bucket.put_constant(1), random.Random(0))
@@ -305,7 +306,10 @@ def test_no_files_of_containers_are_left_after_a_kill(bucket: Any, tmp_path: Pat
             )
         )
         (folder,) = work.iterdir()
+        processes = psutil.Process(server.pid).children(recursive=True)
+        assert len(processes) > 1, "there is only the shell that starts the command"
         server.end(signal.SIGKILL)
+        assert psutil.wait_procs(processes, 20)[1] == []
         assert folder.exists()
         server.start()
         assert not work.exists()

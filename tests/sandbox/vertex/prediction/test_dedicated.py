@@ -24,7 +24,12 @@ def test_a_dedicated_endpoint(vertex: Vertex, bucket: Storage) -> None:
     with httpx.Client(base_url=url, trust_env=False) as http:
         path = f"/v1/{endpoint.name}"
         one = http.post(f"{path}/deployedModels/1/invoke/any/path?a=b", json={"x": 1})
-        assert one.json() == ["/any/path", "application/json", '{"x":1}']
+        assert one.json() == ["/any/path?a=b", "application/json", '{"x":1}']
+        for sent in ("/a%2Fb%20c", "/100%25?at=1%2F2+3&at=", "/a%252Fb", "/%3Fno=query"):
+            url = httpx.URL(
+                http.base_url, raw_path=f"{path}/deployedModels/1/invoke{sent}".encode()
+            )
+            assert http.post(url, json={}).json()[0] == sent
         assert http.post(f"{path}/invoke/any/path", json={}).status_code == 400
         assert http.post(f"{path}/deployedModels/2/invoke/any", json={}).status_code == 404
         vertex.endpoints.update_endpoint(
