@@ -5,7 +5,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from titleholder.config.types import full_name
@@ -14,7 +13,6 @@ from titleholder.gcp.storage import read_object
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
-DAGS_FOLDER = Path(__file__).resolve().parents[3] / "dags"
 # What the extra of a connection may contain that needs nothing of Airflow's hook.
 _PLAIN_KEYS = {"is_anonymous", "project", "location", "pipeline_root"}
 _SCOPES = ["https://www.googleapis.com/auth/cloud-platform"]
@@ -48,6 +46,7 @@ class Environment:
         """The credentials, their project, and the connection's extra."""
         from airflow.providers.google.common.hooks.base_google import GoogleBaseHook
 
+        assert self.connection is not None
         hook = GoogleBaseHook(gcp_conn_id=self.connection)
         return hook.get_credentials(), hook.project_id, hook.extras
 

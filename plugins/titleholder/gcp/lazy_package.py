@@ -43,7 +43,7 @@ class _LazyPackage(ModuleType):
                     setattr(self, name, found)
                     return found
             # As an ordinary package from now on.
-            self.__class__ = ModuleType
+            self.__class__ = ModuleType  # type: ignore[assignment]
             assert self.__spec__ is not None
             assert self.__spec__.loader is not None
             self.__spec__.loader.exec_module(self)
