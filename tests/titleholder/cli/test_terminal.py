@@ -95,7 +95,7 @@ def test_history_fits_a_terminal_of_80_columns(terminal: Terminal) -> None:
         assert ESCAPE not in output
         assert "─" not in output
         head, *rows = output.splitlines()
-        assert [row.split()[4] for row in rows] == [
+        assert [row.split()[5] for row in rows] == [
             "first_champion",
             "deploy_challenger",
             "promote",
