@@ -25,10 +25,15 @@ def history(context: CommandContext, limit: int | None, *, as_json: bool) -> int
         print_line(f"{model}: there are no events yet")
         return 0
     now = datetime.now(UTC)
-    rows = (
-        (f"{event.time:%Y-%m-%d %H:%M}", age(event.time, now), event.action, _what(event))
+    rows = [
+        [
+            f"{event.time:%Y-%m-%d %H:%M}",
+            age(event.time, now),
+            event.action,
+            _what(event, _short(event.run)),
+        ]
         for event in events
-    )
+    ]
     show(table(("time (UTC)", "age", "action", "reason, and by what"), rows))
     return 0
 
@@ -63,8 +68,8 @@ def champion(context: CommandContext, at: datetime, *, as_json: bool) -> int:
 
 def event_text(event: Event, now: datetime) -> str:
     """The event in one sentence: time, age, action, reason, actor and the actor's reason."""
-    when = f"{event.time:%Y-%m-%d %H:%M:%S} UTC, {age(event.time, now)}"
-    return f"{when}: {event.action}: {_what(event)}"
+    when = f"{event.time:%Y-%m-%d %H:%M:%S} UTC, {age(event.time, now)} ago"
+    return f"{when}: {event.action}: {_what(event, event.run)}"
 
 
 def event_to_json(event: Event) -> dict[str, Any]:
@@ -75,9 +80,14 @@ def event_to_json(event: Event) -> dict[str, Any]:
     }
 
 
-def _what(event: Event) -> str:
+def _short(run: str) -> str:
+    """The DAG of a run, or `command line`."""
+    return run.partition("/")[0] if "/" in run else " ".join(run.split()[:2])
+
+
+def _what(event: Event, run: str) -> str:
     """The reason, the actor with the run, and the actor's reason."""
-    actor = f"{event.actor or 'unknown'}, {event.run or 'unknown run'}"
+    actor = f"{event.actor or 'unknown'}, {run or 'unknown run'}"
     reason = event.evidence.get(REASON)
     # Quoted, so that nothing in it can end the quotation.
     why = f", because {json.dumps(str(reason), ensure_ascii=False)}" if reason else ""

@@ -52,7 +52,7 @@ def show(*parts: "RenderableType") -> None:
     to = console()
     with to.capture() as captured:
         for part in parts:
-            to.print(part)
+            to.print(part, crop=False)
     for line in captured.get().splitlines():
         print(line.rstrip() if is_plain() else line)
 
@@ -73,7 +73,9 @@ def table(head: Sequence[str], rows: Iterable[Sequence["str | Text"]]) -> "Table
         box=None if is_plain() else box.SIMPLE_HEAD,
         header_style="bold",
         pad_edge=False,
-        padding=(0, 2, 0, 0) if is_plain() else (0, 1),
+        show_edge=False,
+        # A box has a space of its own between two columns.
+        padding=(0, 2 if is_plain() else 1, 0, 0),
     )
     for number, name in enumerate(head, 1):
         found.add_column(name, no_wrap=number < len(head), overflow="fold")
@@ -95,8 +97,15 @@ def facts(rows: Iterable[tuple[str, "str | Text"]], indent: int = 2) -> "Rendera
     return Padding(grid, (0, 0, 0, indent), expand=False)
 
 
+def unwrapped(content: str) -> "Text":
+    """A line for `show` that only the terminal itself breaks, such as an address to copy."""
+    found = text(content)
+    found.no_wrap, found.overflow = True, "ignore"
+    return found
+
+
 def age(time: datetime, now: datetime) -> str:
-    """How long ago that was, in one unit: `40 s ago`, `5 min ago`, `3 h ago`, `12 d ago`."""
+    """How long ago that was, in one unit: `40 s`, `5 min`, `3 h`, `12 d`."""
     span = now - time
     for unit, size, below in (
         ("s", timedelta(seconds=1), timedelta(minutes=1)),
@@ -104,8 +113,8 @@ def age(time: datetime, now: datetime) -> str:
         ("h", timedelta(hours=1), timedelta(days=2)),
     ):
         if span < below:
-            return f"{max(span, timedelta()) // size} {unit} ago"
-    return f"{span // timedelta(days=1)} d ago"
+            return f"{max(span, timedelta()) // size} {unit}"
+    return f"{span // timedelta(days=1)} d"
 
 
 class LineFormatter(logging.Formatter):

@@ -87,7 +87,7 @@ def test_with_json_an_error_is_the_last_line_of_stderr(
     terminal: Terminal, capsys: pytest.CaptureFixture[str]
 ) -> None:
     error = json.loads(terminal("promote", "--deployed-model-id", "77", "--json", code=1))
-    assert error["error"].startswith("77 is not the challenger on projects/")
+    assert error["error"].startswith("id 77 is not the challenger on projects/")
     assert error["type"] == "InvalidRequest"
     assert main(["history", "clo", "--json", "--models", str(terminal.models)]) == 1
     output = capsys.readouterr()

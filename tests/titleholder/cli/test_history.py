@@ -92,7 +92,7 @@ def test_a_reason_is_recorded(terminal: Terminal) -> None:
     assert promotion["evidence"] == {}
     head, first, second = terminal("history", "--limit", "2").splitlines()
     assert re.match(r"time \(UTC\) +age +action +reason, and by what$", head)
-    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d  \d+ (s|min) ago +set_traffic ", first)
+    assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d  \d+ (s|min) +set_traffic ", first)
     assert first.endswith(', because "fewer complaints")')
     assert "because" not in second
     assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4

@@ -17,7 +17,7 @@ def evaluation_facts(progress: Progress, now: datetime) -> Iterator[tuple[str, s
     if last is None:
         yield "verdict", "none on this challenger yet"
     else:
-        yield "verdict", f"{last.time:%Y-%m-%d %H:%M} UTC, {age(last.time, now)}: {last.reason}"
+        yield "verdict", f"{last.time:%Y-%m-%d %H:%M} UTC, {age(last.time, now)} ago: {last.reason}"
         verdict = last.evidence.get("verdict")
         numbers = [_number(verdict, key) for key in ("low", "estimate", "high")]
         low, estimate, high = numbers

@@ -8,7 +8,7 @@ from titleholder.cli.history import event_text
 from titleholder.cli.status.evaluation import evaluation_facts
 from titleholder.cli.status.facts import StatusFacts
 from titleholder.cli.status.split_bar import mark, split_bar
-from titleholder.cli.terminal import age, facts, table, text
+from titleholder.cli.terminal import age, facts, table, text, unwrapped
 from titleholder.labels import Label
 
 if TYPE_CHECKING:
@@ -27,6 +27,9 @@ def picture(found: StatusFacts) -> "RenderableType":
     parts: list[RenderableType] = [
         text(f"{view.model}: {view.endpoint or 'no endpoint yet'}", "bold")
     ]
+    if view.endpoint:
+        address = view.address or "none; Private Service Connect only"
+        parts.append(unwrapped(f"  address: {address}"))
     if any(one.traffic_percentage for one, _ in holders):
         parts.append(Padding(split_bar(holders, _BAR), (0, 0, 0, 2), expand=False))
     if rows := list(_models(found)):
@@ -88,7 +91,7 @@ def _grid(rows: list[list["str | Text"]]) -> "RenderableType":
 def _models(found: StatusFacts) -> Iterator[list["str | Text"]]:
     for one, role in found.status.holders:
         end = found.view.data_interval_end(one)
-        until = f"data until {end:%Y-%m-%d %H:%M}, {age(end, found.now)}" if end else ""
+        until = f"data until {end:%Y-%m-%d %H:%M}, {age(end, found.now)} ago" if end else ""
         yield [
             mark(role) if one.traffic_percentage else " ",
             role or "no role",
@@ -106,8 +109,6 @@ def _models(found: StatusFacts) -> Iterator[list["str | Text"]]:
 
 def _facts(found: StatusFacts) -> Iterator[tuple[str, str]]:
     view = found.view
-    if view.endpoint:
-        yield "address", view.address or "none; Private Service Connect only"
     for operation in view.pending_operations:
         yield "pending operation", operation
     yield from _changes(found)
