@@ -183,7 +183,7 @@ def test_messages_for_any_key_follow_one_pattern(tmp_path: Path, key: str) -> No
             refused += 1
             for sentence in str(error).splitlines():
                 file, reported, rest = sentence.split(": ", 2)
-                assert file == "linnerud.yaml"
+                assert re.fullmatch(r"linnerud\.yaml:\d+", file)
                 # The duel may lack what the pipeline parameters give.
                 assert reported.startswith((parents[0] if parents else last, "duel"))
                 problem, remedy = rest.split("; ", 1)
