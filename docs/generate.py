@@ -6,12 +6,15 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
+import typer
+
 from sandbox.__main__ import make_parser as sandbox_parser
 from titleholder import errors
 from titleholder.alerts.alert import AlertKind
 from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
 from titleholder.analysis.verdict import Outcome
-from titleholder.cli.main import make_parser
+from titleholder.cli.app import app
+from titleholder.cli.documents import EXIT_CODES, JSON_DOCUMENTS
 from titleholder.config.json_schema import keys
 from titleholder.events.event import NO_CHANGE_ACTIONS, Action
 from titleholder.events.rows import COLUMNS
@@ -143,20 +146,58 @@ def error_classes() -> str:
 
 def commands() -> str:
     """The verbs of both commands."""
-    parts: list[str] = []
-    for parser in (make_parser(), sandbox_parser()):
-        parts += [f"## {parser.prog}", parser.description or ""]
-        for name, help_text, verb in _verbs(parser):
-            options = [
-                (f"`{_usage(action)}`", action.help or "")
-                for action in verb._actions
-                if not isinstance(action, argparse._HelpAction)
-                and action.help is not argparse.SUPPRESS
-            ]
-            parts += [f"### {parser.prog} {name}", f"{help_text[:1].upper()}{help_text[1:]}."]
-            if options:
-                parts.append(_table(("argument", "meaning"), options))
-    return _page("Commands", *parts)
+    return _page("Commands", *_titleholder(), *_sandbox())
+
+
+def _titleholder() -> Iterator[str]:
+    group: Any = typer.main.get_command(app)
+    yield f"## {group.name}"
+    yield group.help
+    yield (
+        "Where stdout is no terminal, or `NO_COLOR` is set, output has no colours and no lines of "
+        "tables, and is neither wrapped nor cut. `titleholder --install-completion` installs the "
+        "[completion](../how-to/command-line.md) of verbs, options and models in bash, zsh or fish."
+    )
+    yield "### Exit codes"
+    codes = ((f"`{code}`", meaning) for code, meaning in EXIT_CODES.items())
+    yield _table(("code", "meaning"), codes)
+    yield "### JSON"
+    yield (
+        "With `--json` a verb prints one JSON document on stdout. Log lines stay on stderr. If a "
+        "verb fails (1), stdout is empty, and the last line of stderr is "
+        '`{"error": MESSAGE, "type": CLASS}`; the [classes](errors.md). Wrong usage (2) is text. '
+        "Times are RFC 3339 in UTC; what is not known, or not there, is null."
+    )
+    yield _table(("verb", "document"), JSON_DOCUMENTS.items())
+    for name, verb in group.commands.items():
+        yield f"### {group.name} {name}"
+        yield verb.help
+        shown = ((f"`{_given(one)}`", one.help or "") for one in verb.params)
+        yield _table(("argument", "meaning"), shown)
+
+
+def _given(parameter: Any) -> str:
+    """An argument or option as it is written."""
+    if parameter.param_type_name == "argument":
+        return str(parameter.metavar)
+    value = "" if parameter.is_flag else f" {parameter.metavar}"
+    return f"{parameter.opts[-1]}{value}"
+
+
+def _sandbox() -> Iterator[str]:
+    parser = sandbox_parser()
+    yield f"## {parser.prog}"
+    yield parser.description or ""
+    for name, help_text, verb in _verbs(parser):
+        options = [
+            (f"`{_usage(action)}`", action.help or "")
+            for action in verb._actions
+            if not isinstance(action, argparse._HelpAction) and action.help is not argparse.SUPPRESS
+        ]
+        yield f"### {parser.prog} {name}"
+        yield f"{help_text[:1].upper()}{help_text[1:].removesuffix('.')}."
+        if options:
+            yield _table(("argument", "meaning"), options)
 
 
 def _verbs(

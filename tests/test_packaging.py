@@ -46,7 +46,7 @@ def test_an_installed_command_answers_help_from_any_folder(command: str, tmp_pat
     done = subprocess.run(
         [script, "--help"], cwd=tmp_path, capture_output=True, text=True, check=True
     )
-    assert done.stdout.startswith("usage: ")
+    assert done.stdout.lower().startswith(f"usage: {command} ")
 
 
 def test_the_installed_version_is_that_of_pyproject() -> None:

@@ -13,6 +13,8 @@ from pathlib import Path
 TEMPLATES_PATH = "data/titleholder/pipelines"
 RELEASE_FILE = "release.json"
 PACKAGE = Path(__file__).resolve().parent
+# Of a checkout.
+DAGS_FOLDER = PACKAGE.parents[1] / "dags"
 
 
 def models_dir(dag_file: str, package: Path = PACKAGE) -> Path:

@@ -17,13 +17,13 @@ from tests.dags.conftest import LAST_MONDAY, Model
 @pytest.mark.parametrize(
     ("text", "replacement", "errors"),
     [
-        ("owner: ml-platform", "", ["linnerud.yaml: owner: is missing; add it"]),
+        ("owner: ml-platform", "", ["linnerud.yaml:1: owner: is missing; add it"]),
         (
             "owner: ml-platform",
             "ownr: ml",
             [
-                "linnerud.yaml: owner: is missing; add it",
-                "linnerud.yaml: ownr: is not a key; remove it or mend its spelling",
+                "linnerud.yaml:1: owner: is missing; add it",
+                "linnerud.yaml:5: ownr: is not a key; remove it or mend its spelling",
             ],
         ),
     ],

@@ -61,12 +61,13 @@ def test_the_command_line_refuses_a_second_model_of_one_endpoint(
     for name, code in ((owner.name, 0), (second.name, 1)):
         capsys.readouterr()
         assert main(["status", name, "--models", str(MODELS)]) == code
+    path = MODELS / f"{second.name}.yaml"
+    line = path.read_text().splitlines().index(f"  display_name: {owner.name}") + 1
     assert capsys.readouterr().err == (
-        f"titleholder: {second.name}.yaml: endpoint.display_name: {owner.name!r} is the endpoint "
-        f"of {owner.name}.yaml; name another one\n"
+        f"titleholder: {second.name}.yaml:{line}: endpoint.display_name: {owner.name!r} is the "
+        f"endpoint of {owner.name}.yaml; name another one\n"
     )
     # Another error in another file does not matter to a command for this model.
-    path = MODELS / f"{second.name}.yaml"
     raw = yaml.safe_load(path.read_text())
     path.write_text(yaml.safe_dump({**raw, "ownr": "ml"}))
     assert main(["status", owner.name, "--models", str(MODELS)]) == 0

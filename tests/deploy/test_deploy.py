@@ -307,7 +307,7 @@ def test_an_invalid_checkout_is_refused(
     (checkout / MODEL).write_text(text.replace("linnerud.yaml #", "missing.yaml #"))
     assert "git tracks no pipeline/compiled/missing.yaml; compile it" in deploy(code=1)
     (checkout / MODEL).write_text(text.replace("owner:", "ownr:"))
-    assert "linnerud.yaml: ownr: is not a key" in deploy(code=1)
+    assert "linnerud.yaml:5: ownr: is not a key" in deploy(code=1)
     assert names(bucket) == set()
 
 

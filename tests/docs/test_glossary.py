@@ -4,11 +4,13 @@ import re
 from collections.abc import Iterator
 
 import pytest
+import typer
 
 from tests.conftest import REPOSITORY
 from titleholder.analysis.issues import EvidenceIssue, GuardrailIssue
 from titleholder.analysis.verdict import Outcome
-from titleholder.cli.main import make_parser
+from titleholder.cli.app import app
+from titleholder.cli.arguments import INTENT_HELP
 from titleholder.config.json_schema import keys
 from titleholder.events.event import Action
 from titleholder.labels import ROLES, Label
@@ -46,9 +48,8 @@ def test_every_stored_word_is_in_the_reference(kind: str, word: str) -> None:
 
 
 def test_every_verb_is_in_the_reference() -> None:
-    [verbs] = [found.choices for found in make_parser()._actions if isinstance(found.choices, dict)]
-    assert verbs.keys() >= {name.replace("_", "-") for name in INTENTS}
-    for verb in verbs:
+    assert list(INTENT_HELP) == [name.replace("_", "-") for name in INTENTS]
+    for verb in typer.main.get_command(app).commands:
         assert f"### titleholder {verb}\n" in REFERENCE
 
 

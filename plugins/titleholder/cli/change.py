@@ -1,22 +1,29 @@
 """The verbs that change an endpoint: one for each intent."""
 
-import argparse
-import json
 import sys
 import time
 
 from titleholder.cli.context import CommandContext
-from titleholder.cli.terminal import print_line
+from titleholder.cli.terminal import print_json, print_line
 from titleholder.reconciler.engine import PendingOperation
 from titleholder.rollout.intents import intent_from
 
 POLL_SECONDS = 5.0
 
 
-def change(context: CommandContext, options: argparse.Namespace) -> int:
-    """Apply the intent, however long its operations take; each step is logged on stderr."""
-    engine = context.engine(options.reason)
-    requested = intent_from(options.intent, options.deployed_model_id, options.traffic_percentage)
+def change(
+    context: CommandContext,
+    verb: str,
+    deployed_model_id: str | None,
+    traffic_percentage: int | None,
+    reason: str | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Apply the intent of the verb, however long its operations take; each step is logged on
+    stderr."""
+    engine = context.engine(reason)
+    requested = intent_from(verb.replace("-", "_"), deployed_model_id, traffic_percentage)
     intent, _, _ = engine.resolve_target(requested)
     pending: PendingOperation | None = None
     while True:
@@ -27,15 +34,16 @@ def change(context: CommandContext, options: argparse.Namespace) -> int:
             print_line(f"waiting for {result.operation}", sys.stderr)
         pending = result
         time.sleep(POLL_SECONDS)
-    if options.json:
-        view = result.view
-        answer = {
+    if not as_json:
+        print_line(result.summary)
+        return 0
+    view = result.view
+    print_json(
+        {
             "summary": result.summary,
             "endpoint": view.endpoint,
             "split": view.split,
             "labels": view.labels,
         }
-        print(json.dumps(answer))
-    else:
-        print_line(result.summary)
+    )
     return 0

@@ -25,8 +25,7 @@ class CommandContext:
     def of(cls, config: ModelConfig, environ: Mapping[str, str]) -> "CommandContext":
         """With the model's Airflow connection if the environment defines it, else with Google's
         application default credentials."""
-        defined = f"AIRFLOW_CONN_{config.connection.upper()}" in environ
-        return cls(config, Environment(config.connection if defined else None))
+        return cls(config, Environment.of_command_line(config.connection, environ))
 
     @property
     def endpoints(self) -> Endpoints:

@@ -1,7 +1,5 @@
 """The verb `design`: what the evaluation of a challenger can find, before there is one."""
 
-import argparse
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -14,19 +12,27 @@ from titleholder.analysis.sequential.sentences import (
     units_text,
 )
 from titleholder.cli.context import CommandContext
-from titleholder.cli.design_plan import DesignPlan, make_plan
-from titleholder.cli.terminal import print_line
+from titleholder.cli.design_plan import Assumed, DesignPlan, make_plan
+from titleholder.cli.terminal import print_json, print_line, show, table
 from titleholder.config.duel import format_days, format_loss
 
 
-def design(context: CommandContext, options: argparse.Namespace) -> int:
-    """Print the design of a challenger that is deployed now or `--at`, and what it can find."""
-    plan = make_plan(context, options, datetime.now(UTC))
-    if options.json:
-        print(json.dumps(_to_json(plan)))
+def design(context: CommandContext, assumed: Assumed, *, as_json: bool) -> int:
+    """Print the design of a challenger that is deployed now or at the assumed time, and what it can
+    find."""
+    plan = make_plan(context, assumed, datetime.now(UTC))
+    if as_json:
+        print_json(_to_json(plan))
         return 0
     for line in _lines(plan):
         print_line(line)
+    head = ("true difference", "promoted with", "rolled back with", "on average until")
+    show(table(head, _powers(plan)))
+    steps = plan.config.rollout.traffic_steps
+    if len(steps) > 1:
+        print_line(
+            f"each of the {len(steps)} traffic steps needs such a verdict, the first one by then"
+        )
     return 0
 
 
@@ -57,14 +63,13 @@ def _lines(plan: DesignPlan) -> Iterator[str]:
     yield "the smallest true difference, champion's minus challenger's, that is found by the end"
     for probability, difference in plan.smallest.items():
         yield f"  with {100 * probability:.0f} %: {difference_text(planned, difference)}"
-    yield "a true difference of    promoted with    rolled back with    on average until"
+
+
+def _powers(plan: DesignPlan) -> Iterator[tuple[str, ...]]:
     for one in plan.powers:
-        promoted, back = probability_text(one.promotion), probability_text(one.rollback)
-        until = f"{planned.begins + one.duration:%a %Y-%m-%d}, {format_days(one.duration)}"
-        yield f"  {one.difference:<22.2g}{promoted:17}{back:20}{until}"
-    steps = plan.config.rollout.traffic_steps
-    if len(steps) > 1:
-        yield f"each of the {len(steps)} traffic steps needs such a verdict, the first one by then"
+        until = f"{plan.design.begins + one.duration:%a %Y-%m-%d}, {format_days(one.duration)}"
+        chances = probability_text(one.promotion), probability_text(one.rollback)
+        yield f"{one.difference:.2g}", *chances, until
 
 
 def _to_json(plan: DesignPlan) -> dict[str, Any]:

@@ -1,6 +1,5 @@
 """What the verb `design` prints: a design, and its power by what is known of the rows."""
 
-import argparse
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +30,23 @@ LOOK_BACK = timedelta(days=90)
 
 
 @dataclass(frozen=True)
+class Assumed:
+    """What is assumed instead of what the file, the source and the last duel say; None for nothing.
+
+    `at` (aware) is the time of deployment, `weeks` the last weeks of the source that are read,
+    `alpha` that of the section duel, `days` the duration, `rows_per_day` the labelled rows,
+    `variance` that of the differences of one row's losses.
+    """
+
+    at: datetime | None
+    weeks: int
+    alpha: float | None
+    days: float | None
+    rows_per_day: float | None
+    variance: float | None
+
+
+@dataclass(frozen=True)
 class DesignPlan:
     """The design of a challenger, what is assumed of its rows, the number of `rows` of its last
     look, the smallest difference that is found with each of PROBABILITIES, and the power for each
@@ -46,15 +62,14 @@ class DesignPlan:
     powers: list[Power]
 
 
-def make_plan(context: CommandContext, options: argparse.Namespace, now: datetime) -> DesignPlan:
-    """The plan by the options of `titleholder design`, for a challenger that is deployed at `now`,
-    or at the option `at`.
+def make_plan(context: CommandContext, assumed: Assumed, now: datetime) -> DesignPlan:
+    """The plan of a challenger that is deployed at `now`, or at the assumed time.
 
     Raises InvalidRequest for a model or source that has no such plan, EnvironmentConfigError or
     RetryableError if the source cannot be read.
     """
-    config, duel = _with_options(context.config, options)
-    planned = plan_design(config, duel, options.at or now)
+    config, duel = _with_assumed(context.config, assumed)
+    planned = plan_design(config, duel, assumed.at or now)
     if planned.ends is None or planned.kind == "confidence_sequence":
         raise InvalidRequest(
             f"the challengers of {config.model} are evaluated by a confidence sequence, which has "
@@ -71,7 +86,7 @@ def make_plan(context: CommandContext, options: argparse.Namespace, now: datetim
         )
     # What was known then, for a time in the past.
     known = min(planned.begins, now)
-    rate, variance = _assumptions(context, duel, planned, options, known)
+    rate, variance = _assumptions(context, duel, planned, assumed, known)
     rows = rows_by_the_end(planned, rate.value, duel.label_delay)
     if rows < duel.min_rows:
         raise InvalidRequest(
@@ -92,19 +107,19 @@ def make_plan(context: CommandContext, options: argparse.Namespace, now: datetim
     return DesignPlan(config, duel, planned, rate, variance, rows, smallest, found)
 
 
-def _with_options(config: ModelConfig, options: argparse.Namespace) -> tuple[ModelConfig, Duel]:
-    """The model and its section `duel` with the options instead of the file's values."""
+def _with_assumed(config: ModelConfig, assumed: Assumed) -> tuple[ModelConfig, Duel]:
+    """The model and its section `duel` with what is assumed instead of the file's values."""
     duel = config.duel
     if duel is None:
         raise InvalidRequest(
             f"{config.model}.yaml has no section duel, so its challengers are not evaluated; add "
             "it (docs/reference/model-file.md)"
         )
-    if options.alpha is not None:
-        duel = duel.model_copy(update={"alpha": options.alpha})
-    if options.days is not None:
+    if assumed.alpha is not None:
+        duel = duel.model_copy(update={"alpha": assumed.alpha})
+    if assumed.days is not None:
         # So long whatever the weekly runs do, and with an end, so that it may be group sequential.
-        length = {"max_duration": timedelta(days=options.days), "design": None}
+        length = {"max_duration": timedelta(days=assumed.days), "design": None}
         duel = duel.model_copy(update=length)
         rollout = config.rollout.model_copy(update={"on_new_challenger": "keep_current"})
         config = config.model_copy(update={"rollout": rollout})
@@ -115,14 +130,14 @@ def _assumptions(
     context: CommandContext,
     duel: Duel,
     planned: Design,
-    options: argparse.Namespace,
+    assumed: Assumed,
     now: datetime,
 ) -> tuple[Assumption, Assumption]:
     """The number of rows or clusters a day and the variance of the differences: those given, else
     by the source and the last duel."""
     config, past = context.config, None
-    rate = Assumption(options.rows_per_day, "as given") if options.rows_per_day else None
-    variance = Assumption(options.variance, "as given") if options.variance else None
+    rate = Assumption(assumed.rows_per_day, "as given") if assumed.rows_per_day else None
+    variance = Assumption(assumed.variance, "as given") if assumed.variance else None
     if variance is None:
         endpoint, _ = context.endpoints.resource()
         events = context.events.read(config.model, since=now - LOOK_BACK, endpoint=endpoint)
@@ -132,7 +147,7 @@ def _assumptions(
         return rate, variance
     # The same query is billed once an hour.
     end = now.replace(minute=0, second=0, microsecond=0) - duel.label_delay
-    interval = Interval(end - timedelta(weeks=options.weeks), end)
+    interval = Interval(end - timedelta(weeks=assumed.weeks), end)
     stats = _target_stats(context, duel, interval, now)
     table = context.environment.qualified(config.source.table)
     if not stats.units:

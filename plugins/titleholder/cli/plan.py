@@ -1,12 +1,11 @@
 """The verb `plan`."""
 
-import argparse
-import json
 from datetime import UTC, datetime
 from typing import Any
 
+from titleholder.cli.arguments import DEPLOY
 from titleholder.cli.context import CommandContext
-from titleholder.cli.terminal import print_line
+from titleholder.cli.terminal import print_json, print_line
 from titleholder.data_intervals import Interval, last_complete, next_fire
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.candidate import deploy_version
@@ -17,19 +16,23 @@ from titleholder.rollout.intents import DeployCandidate, Intent, intent_from, re
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import NewVersion, call_of
 
-DEPLOY = "deploy"
-"""The intent of the next weekly run."""
 
-
-def plan(context: CommandContext, options: argparse.Namespace) -> int:
-    """Print the calls that an intent leads to, and the split after each."""
+def plan(
+    context: CommandContext,
+    verb: str,
+    deployed_model_id: str | None,
+    traffic_percentage: int | None,
+    *,
+    as_json: bool,
+) -> int:
+    """Print the calls that the intent of the verb, or DEPLOY, leads to, and the split after
+    each."""
     view = context.endpoints.observe()
     intent: Intent
-    if options.intent == DEPLOY:
+    if verb == DEPLOY:
         intent = _next_candidate(context)
     else:
-        percentage = options.traffic_percentage
-        requested = intent_from(options.intent, options.deployed_model_id, percentage)
+        requested = intent_from(verb.replace("-", "_"), deployed_model_id, traffic_percentage)
         intent = resolve_target(requested, view)
     planned = planning.plan(view, intent, context.config.rollout)
     rows: list[dict[str, Any]] = []
@@ -37,8 +40,8 @@ def plan(context: CommandContext, options: argparse.Namespace) -> int:
         text, call, view = describe_step(step, view), call_of(step, view), apply_to_view(view, step)
         split = {"split": view.split, "split_text": split_text(view, view.split)}
         rows.append({"step": text, "call": call, **split})
-    if options.json:
-        print(json.dumps({"steps": rows, "summary": planned.answer}))
+    if as_json:
+        print_json({"steps": rows, "summary": planned.answer})
         return 0
     for number, row in enumerate(rows, 1):
         print_line(f"{number}. {row['step']}")

@@ -1,14 +1,14 @@
 """The verb `report`."""
 
-import argparse
 import os
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
+from pathlib import Path
 from urllib.parse import urlsplit
 
 from titleholder.cli.context import CommandContext
-from titleholder.cli.terminal import print_line
+from titleholder.cli.terminal import print_json, print_line
 from titleholder.config.loader import load_model_by_name, load_models
 from titleholder.config.model import ModelConfig
 from titleholder.errors import InvalidRequest
@@ -21,19 +21,20 @@ from titleholder.page.text import count
 DAG_TEST = "dag_test"
 
 
-def report(options: argparse.Namespace) -> int:
-    """Write the page of the named models, or of all, to one file; 1 when a model or a service could
-    not be read, which the page says too. Raises ConfigError, InvalidRequest, OSError."""
-    if options.airflow and urlsplit(options.airflow).scheme not in ("http", "https"):
-        raise InvalidRequest(
-            f"{options.airflow!r} is not the URL of Airflow; begin it with https://"
-        )
+def report(
+    models: Path, names: Sequence[str], out: Path, airflow: str | None, *, as_json: bool
+) -> int:
+    """Write the page of the named models, or of all of the folder, to one file; 1 when a model or a
+    service could not be read, which the page says too. Raises ConfigError, InvalidRequest,
+    OSError."""
+    if airflow and urlsplit(airflow).scheme not in ("http", "https"):
+        raise InvalidRequest(f"{airflow!r} is not the URL of Airflow; begin it with https://")
     now = datetime.now(UTC)
     found: list[ModelFacts | Unreadable] = []
-    if options.model:
-        configs = [load_model_by_name(options.models, name) for name in options.model]
+    if names:
+        configs = [load_model_by_name(models, name) for name in names]
     else:
-        loaded = load_models(options.models)
+        loaded = load_models(models)
         configs = loaded.configs
         found += [Unreadable(str(e).partition(".yaml")[0], str(e)) for e in loaded.errors]
 
@@ -42,12 +43,20 @@ def report(options: argparse.Namespace) -> int:
 
     with ThreadPoolExecutor(8) as threads:
         found += threads.map(facts, configs)
-    html = page(found, now, options.airflow, runs=_runs(found))
-    options.out.write_text(html, encoding="utf-8")
+    html = page(found, now, airflow, runs=_runs(found))
+    out.write_text(html, encoding="utf-8")
     incomplete = [one for one in found if isinstance(one, Unreadable) or one.unreachable]
-    missing = f", {len(incomplete)} incomplete" if incomplete else ""
-    print_line(f"{options.out}: {count(len(found), 'model')}{missing}")
+    if as_json:
+        written, missing = ([_name(one) for one in part] for part in (found, incomplete))
+        print_json({"file": str(out), "models": written, "incomplete": missing})
+    else:
+        ending = f", {len(incomplete)} incomplete" if incomplete else ""
+        print_line(f"{out}: {count(len(found), 'model')}{ending}")
     return 1 if incomplete else 0
+
+
+def _name(one: ModelFacts | Unreadable) -> str:
+    return one.model if isinstance(one, Unreadable) else one.config.model
 
 
 def _runs(found: Sequence[ModelFacts | Unreadable]) -> set[str]:

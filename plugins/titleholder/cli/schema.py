@@ -1,12 +1,11 @@
 """The verb `schema`."""
 
-import argparse
 import json
 
+from titleholder.config.json_schema import model_schema
 
-def schema(options: argparse.Namespace) -> int:
+
+def schema() -> int:
     """Print the JSON Schema of a model's YAML file, for editors."""
-    from titleholder.config.json_schema import model_schema
-
     print(json.dumps(model_schema(), indent=2))
     return 0

@@ -1,15 +1,14 @@
 """The verb `validate`, which needs nothing of Google Cloud."""
 
-import argparse
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from titleholder.cli.declared_parameters import duel_errors, training_errors
-from titleholder.cli.terminal import print_line
+from titleholder.cli.terminal import print_json, print_line
 from titleholder.config.duel import Duel, format_loss
-from titleholder.config.loader import load_models
+from titleholder.config.loader import load_models, located
 from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
 from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableError
@@ -35,25 +34,45 @@ class _Result:
     errors: list[str]
 
 
-def validate(options: argparse.Namespace) -> int:
-    """Check every file of the folder against its compiled pipelines, and print what it leads to;
-    raises ConfigError with one sentence for each error."""
-    folder: Path = options.models
+def validate(folder: Path, *, as_json: bool) -> int:
+    """Check every file of the folder against its compiled pipelines, and print what it leads to, or
+    raise ConfigError with `file:line: sentence` for each error; as JSON both are printed, with 1
+    for errors."""
     loaded = load_models(folder)
-    results = [_check(config) for config in loaded.configs]
+    results = [_check(config, folder / f"{config.model}.yaml") for config in loaded.configs]
     errors = [str(error) for error in loaded.errors]
     errors += [error for result in results for error in result.errors]
+    if not results and not errors:
+        errors = [f"{folder} holds no model; add a YAML file"]
+    if as_json:
+        print_json(_to_json(results, [line for error in errors for line in error.split("\n")]))
+        return 1 if errors else 0
     if errors:
         raise ConfigError("\n".join(errors))
-    if not results:
-        raise ConfigError(f"{folder} holds no model; add a YAML file")
     for result in results:
         for line in _report(result):
             print_line(line)
+    unchecked = sum(bool(result.unchecked) for result in results)
+    number = f"{len(results)} model{'s' if len(results) > 1 else ''}"
+    print_line(
+        f"{number}, all valid" + (f", {unchecked} not checked completely" if unchecked else "")
+    )
     return 0
 
 
-def _check(config: ModelConfig) -> _Result:
+def _to_json(results: list[_Result], errors: list[str]) -> dict[str, Any]:
+    models = [
+        {
+            "model": result.config.model,
+            "pipelines": [one.version for one in result.pipelines],
+            "unchecked": result.unchecked,
+        }
+        for result in results
+    ]
+    return {"valid": not errors, "models": models, "errors": errors}
+
+
+def _check(config: ModelConfig, path: Path) -> _Result:
     result = _Result(config, [], [], [])
     checks: list[tuple[str, str, _Check]] = [
         ("pipeline.template", config.pipeline.template, training_errors)
@@ -73,12 +92,11 @@ def _check(config: ModelConfig) -> _Result:
         except RetryableError as error:
             result.unchecked.append(f"{name} was not checked: {error}")
         except EnvironmentConfigError as error:
-            result.errors.append(f"{config.model}.yaml: {key}: {error}")
+            result.errors.append(located(path, f"{key}: {error}"))
         else:
             result.pipelines.append(pipeline)
-            result.errors += [
-                f"{config.model}.yaml: {error}" for error in check(config, name, pipeline.spec)
-            ]
+            found = check(config, name, pipeline.spec)
+            result.errors += [located(path, message) for message in found]
     return result
 
 

@@ -1,5 +1,7 @@
-"""Loader of models' YAML files; errors have file, key and remedy."""
+"""Loader of models' YAML files; errors have file, line, key and remedy."""
 
+from contextlib import suppress
+from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -8,7 +10,7 @@ from pydantic import ValidationError
 
 from titleholder.config.messages import truncated_repr, validation_messages
 from titleholder.config.model import ModelConfig
-from titleholder.config.yaml_reader import load_yaml
+from titleholder.config.yaml_reader import line_of, load_yaml
 from titleholder.errors import ConfigError
 
 EXTENDS = "extends"
@@ -33,7 +35,8 @@ def load_model(path: Path) -> ModelConfig:
     Raises ConfigError with one line for each error, and no other exception: an error in one file
     must not affect the other models.
     """
-    raw, errors = load_with_base(path)
+    raw, duplicates = load_with_base(path)
+    errors: list[str] = []
     try:
         config = ModelConfig.model_validate(raw)
         if config.model != path.stem:
@@ -42,9 +45,22 @@ def load_model(path: Path) -> ModelConfig:
             )
     except ValidationError as error:
         errors += validation_messages(error)
-    if errors:
-        raise ConfigError("\n".join(f"{path.name}: {message}" for message in errors))
+    lines = [f"{path.name}:{line}: {message}" for line, message in duplicates]
+    lines += [located(path, message) for message in errors]
+    if lines:
+        raise ConfigError("\n".join(lines))
     return config
+
+
+def located(path: Path, message: str) -> str:
+    """`file:line: key: problem; remedy` of a message `key: problem; remedy` on that file; without
+    the line if the file cannot be read any more. A key that the file has from the one that it
+    extends is in the line of `extends`."""
+    line = ""
+    with suppress(yaml.YAMLError, ValueError, OSError):
+        key = message.partition(":")[0]
+        line = f":{line_of(path.read_text(encoding='utf-8'), key, EXTENDS)}"
+    return f"{path.name}{line}: {message}"
 
 
 def load_model_by_name(folder: Path, name: str) -> ModelConfig:
@@ -52,11 +68,13 @@ def load_model_by_name(folder: Path, name: str) -> ModelConfig:
     the folder has its endpoint."""
     path = folder / f"{name}.yaml"
     if not path.is_file():
-        known = ", ".join(sorted(found.stem for found in folder.glob("*.yaml"))) or "none"
-        raise ConfigError(f"there is no model {name!r} in {folder}; there are {known}")
+        known = sorted(found.stem for found in folder.glob("*.yaml"))
+        close = get_close_matches(name, known, 1)
+        hint = f"did you mean {close[0]}?" if close else f"there are {', '.join(known) or 'none'}"
+        raise ConfigError(f"there is no model {name!r} in {folder}; {hint}")
     config = load_model(path)
     # Errors of other files do not matter, except a clash of endpoints.
-    if (error := _clashes(_loaded(folder)[0]).get(name)) is not None:
+    if (error := _clashes(folder, _loaded(folder)[0]).get(name)) is not None:
         raise error
     return config
 
@@ -81,14 +99,14 @@ def load_models(folder: Path, only: str | None = None) -> Models:
     endpoint is checked at run time, by the endpoint's label.
     """
     configs, errors = _loaded(folder, only)
-    clashes = _clashes(configs)
+    clashes = _clashes(folder, configs)
     valid = [config for config in configs if config.model not in clashes]
     return Models(valid, [*errors, *clashes.values()])
 
 
-def load_with_base(path: Path) -> tuple[dict[str, Any], list[str]]:
-    """The keys of the file merged over those of the file that it extends, and a message for each
-    duplicate key.
+def load_with_base(path: Path) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+    """The keys of the file merged over those of the file that it extends, and line and message for
+    each duplicate key.
 
     Sections are merged key by key; lists and values are replaced. Raises ConfigError.
     """
@@ -98,16 +116,14 @@ def load_with_base(path: Path) -> tuple[dict[str, Any], list[str]]:
         return own, duplicates
     others = sorted(file.stem for file in path.parent.glob("*.yaml") if file != path)
     if name not in others:
-        raise ConfigError(
-            f"{path.name}: {EXTENDS}: is {truncated_repr(name)}, which is no other file beside it; "
-            f"write one of {', '.join(others) or 'those that you add'}"
-        )
+        problem = f"{EXTENDS}: is {truncated_repr(name)}, which is no other file beside it"
+        remedy = f"write one of {', '.join(others) or 'those that you add'}"
+        raise ConfigError(located(path, f"{problem}; {remedy}"))
     base, _ = _read_keys(path.with_name(f"{name}.yaml"))
     if EXTENDS in base:
-        raise ConfigError(
-            f"{path.name}: {EXTENDS}: is {name!r}, which itself extends another; write "
-            f"{base[EXTENDS]!r}, or add its keys here"
-        )
+        problem = f"{EXTENDS}: is {name!r}, which itself extends another"
+        remedy = f"write {base[EXTENDS]!r}, or add its keys here"
+        raise ConfigError(located(path, f"{problem}; {remedy}"))
     return _merged(base, own), duplicates
 
 
@@ -121,12 +137,16 @@ def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
     return merged
 
 
-def _read_keys(path: Path) -> tuple[dict[str, Any], list[str]]:
+def _read_keys(path: Path) -> tuple[dict[str, Any], list[tuple[int, str]]]:
     try:
         raw, duplicates = load_yaml(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         problem = " ".join(str(error).split())
-        raise ConfigError(f"{path.name}: not readable as YAML ({problem}); correct it") from None
+        mark = getattr(error, "problem_mark", None)
+        line = f":{mark.line + 1}" if mark else ""
+        raise ConfigError(
+            f"{path.name}{line}: not readable as YAML ({problem}); correct it"
+        ) from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path.name}: has no keys; write at least those of linnerud.yaml")
     return raw, duplicates
@@ -145,7 +165,7 @@ def _loaded(folder: Path, only: str | None = None) -> tuple[list[ModelConfig], l
     return configs, errors
 
 
-def _clashes(configs: list[ModelConfig]) -> dict[str, ConfigError]:
+def _clashes(folder: Path, configs: list[ModelConfig]) -> dict[str, ConfigError]:
     """Model name to error, for each model with the endpoint of another model."""
     owners: dict[tuple[str, str], str] = {}
     found = {}
@@ -153,8 +173,7 @@ def _clashes(configs: list[ModelConfig]) -> dict[str, ConfigError]:
         name = config.endpoint.display_name
         owner = owners.setdefault((config.connection, name), config.model)
         if owner != config.model:
-            found[config.model] = ConfigError(
-                f"{config.model}.yaml: endpoint.display_name: {name!r} is the endpoint of "
-                f"{owner}.yaml; name another one"
-            )
+            message = f"endpoint.display_name: {name!r} is the endpoint of {owner}.yaml"
+            path = folder / f"{config.model}.yaml"
+            found[config.model] = ConfigError(located(path, f"{message}; name another one"))
     return found

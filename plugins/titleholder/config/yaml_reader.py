@@ -13,7 +13,7 @@ _MAX_DEPTH = 100
 class _Loader(_SafeLoader):  # type: ignore[misc]
     def __init__(self, stream: str | bytes) -> None:
         super().__init__(stream)
-        self.duplicates: list[str] = []
+        self.duplicates: list[tuple[int, str]] = []
         self._checked: set[yaml.Node] = set()
 
     def flatten_mapping(self, node: yaml.MappingNode) -> None:
@@ -25,16 +25,15 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
                 if isinstance(key, yaml.ScalarNode):
                     line, name = key.start_mark.line + 1, (key.tag, key.value)
                     if name in lines:
-                        self.duplicates.append(
-                            f"{key.value}: is written twice, in line {lines[name]} and in line "
-                            f"{line}; keep one"
-                        )
+                        first = lines[name]
+                        message = f"{key.value}: is written twice, in line {first} and in line"
+                        self.duplicates.append((line, f"{message} {line}; keep one"))
                     lines.setdefault(name, line)
         super().flatten_mapping(node)
 
 
-def load_yaml(text: str) -> tuple[Any, list[str]]:
-    """The content of the text, and a message for each duplicate key.
+def load_yaml(text: str) -> tuple[Any, list[tuple[int, str]]]:
+    """The content of the text, and line and message for each duplicate key.
 
     Raises yaml.YAMLError, and ValueError for a value such as 2026-02-30.
     """
@@ -43,6 +42,37 @@ def load_yaml(text: str) -> tuple[Any, list[str]]:
         return loader.get_single_data(), loader.duplicates
     finally:
         loader.dispose()
+
+
+def line_of(text: str, key: str, otherwise: str) -> int:
+    """The line, from 1, of a dotted key such as `rollout.steps.0`, or of the section or list that
+    lacks it; if its first part is not there, the line of the key `otherwise`, or 1. Raises as
+    load_yaml does."""
+    loader = _loader(text)
+    try:
+        node = loader.get_single_node()
+    finally:
+        loader.dispose()
+    for path in (key.split("."), [otherwise]):
+        if (line := _line(node, path)) is not None:
+            return line
+    return 1
+
+
+def _line(node: Any, path: list[str]) -> int | None:
+    line = None
+    for part in path:
+        if isinstance(node, yaml.MappingNode):
+            found = next((pair for pair in node.value if pair[0].value == part), None)
+        elif isinstance(node, yaml.SequenceNode) and part.isdecimal():
+            items = node.value[int(part) : int(part) + 1]
+            found = (items[0], items[0]) if items else None
+        else:
+            found = None
+        if found is None:
+            break
+        line, node = found[0].start_mark.line + 1, found[1]
+    return line
 
 
 def first_document(text: bytes) -> Any:

@@ -4,9 +4,7 @@ import os
 from datetime import UTC, datetime
 from pathlib import Path
 
-from tests.titleholder.cli.test_cli import Terminal
-from tests.titleholder.cli.test_cli import artifact as artifact
-from tests.titleholder.cli.test_cli import terminal as terminal
+from tests.titleholder.cli.cli_terminal import Terminal
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
 from titleholder.config.loader import load_model

@@ -10,6 +10,7 @@ from kfp import compiler, dsl
 
 from tests.conftest import REPOSITORY
 from titleholder.cli.main import main
+from titleholder.pipelines.templates import template_version
 
 LINNERUD = REPOSITORY / "dags" / "models" / "linnerud.yaml"
 COMMITTED = REPOSITORY / "pipeline" / "compiled"
@@ -154,3 +155,61 @@ def compile_typed_pipeline(folder: Path) -> None:
     inputs = spec["root"]["inputDefinitions"]
     inputs["parameters"] |= example["root"]["inputDefinitions"]["parameters"]
     path.write_text(yaml.safe_dump(spec))
+
+
+def test_validate_prints_what_a_file_leads_to(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    good = tmp_path / "linnerud.yaml"
+    good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+    assert main(["validate", "--models", str(tmp_path)]) == 0
+    pipeline, duel = (
+        template_version(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
+        for name in ("linnerud.yaml", "duel.yaml")
+    )
+    assert capsys.readouterr().out == (
+        f"linnerud: its file is valid, and fits {pipeline} and {duel}\n"
+        "  train     0 3 * * 1 (UTC): linnerud.measurements by measured_at, with linnerud.yaml; "
+        "scores from 60 pass\n"
+        "  deploy    endpoint linnerud (created if missing): a challenger receives 10 % of the "
+        "traffic\n"
+        "  evaluate  0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
+        "promoted automatically\n"
+    )
+    raw = yaml.safe_load(good.read_text())
+    raw["duel"] |= {"max_rows_per_day": 1000, "cluster_column": "person"}
+    good.write_text(yaml.safe_dump(raw))
+    assert main(["validate", "--models", str(tmp_path)]) == 0
+    assert (
+        "by the absolute loss on chins, at most 1000 rows a day, clustered by person; a better"
+        in capsys.readouterr().out
+    )
+    (tmp_path / "broken.yaml").write_text("model: broken\n")
+    assert main(["validate", "--models", str(tmp_path)]) == 1
+    output = capsys.readouterr()
+    assert output.err.startswith("titleholder: broken.yaml: owner: is missing; add it\n")
+    assert output.out == ""
+    assert main(["validate", "--models", str(tmp_path / "none")]) == 1
+    assert "none holds no model; add a YAML file" in capsys.readouterr().err
+
+
+def test_validate_names_the_pipelines_that_it_cannot_check(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    raw = yaml.safe_load((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
+    raw["duel"]["template"] = "gs://b/duel.yaml"
+    raw["rollout"] = {
+        "steps": [5, {"traffic_percentage": 20, "bake": "2d"}],
+        "promotion": "approval",
+    }
+    (tmp_path / "linnerud.yaml").write_text(yaml.safe_dump(raw))
+    monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path / "none"))
+    assert main(["validate", "--models", str(tmp_path)]) == 0
+    output = capsys.readouterr().out
+    assert output.startswith(
+        "linnerud: its file is valid\n"
+        f"  unknown   linnerud.yaml was not checked, as there is no {tmp_path}/none\n"
+        "  unknown   gs://b/duel.yaml was not checked, as it is in Cloud Storage\n"
+    )
+    assert "a challenger receives 5 %, then 20 % for 2d of the traffic" in output
+    assert "a better challenger is promoted once a person approves" in output

@@ -8,6 +8,7 @@ import pytest
 import yaml
 from google.cloud import aiplatform_v1 as v1
 
+from tests.conftest import REPOSITORY
 from tests.titleholder.config.model_files import (
     INVALID,
     LINNERUD,
@@ -18,7 +19,7 @@ from tests.titleholder.config.model_files import (
     write_staging,
 )
 from titleholder.config.endpoint import Accelerator, Endpoint, EndpointType, Resources
-from titleholder.config.loader import load_model, load_models, model_from_json
+from titleholder.config.loader import load_model, load_model_by_name, load_models, model_from_json
 from titleholder.config.model import ModelConfig
 from titleholder.config.rollout import TrafficStep
 from titleholder.errors import ConfigError
@@ -46,11 +47,11 @@ def error_of(tmp_path: Path) -> Callable[[str, object], str]:
 
 
 @pytest.mark.parametrize(("key", "value", "message"), INVALID)
-def test_an_error_names_file_key_and_remedy(
+def test_an_error_names_file_line_key_and_remedy(
     error_of: Callable[[str, object], str], key: str, value: object, message: str
 ) -> None:
     error = error_of(key, value)
-    assert error.startswith("linnerud.yaml: ")
+    assert re.match(r"linnerud\.yaml:\d+: ", error)
     assert message in error
     assert "\n" not in error
 
@@ -88,7 +89,7 @@ def test_approval_and_guardrails_need_a_duel(
     with pytest.raises(ConfigError) as raised:
         load_model(path)
     assert str(raised.value) == (
-        f"linnerud.yaml: duel: is missing, and without it nothing is evaluated, so that "
+        f"linnerud.yaml:1: duel: is missing, and without it nothing is evaluated, so that "
         f"rollout.{key} has no effect; add it, or leave that out"
     )
 
@@ -182,7 +183,7 @@ def test_messages_for_any_key_follow_one_pattern(tmp_path: Path, key: str) -> No
             refused += 1
             for sentence in str(error).splitlines():
                 file, reported, rest = sentence.split(": ", 2)
-                assert file == "linnerud.yaml"
+                assert re.fullmatch(r"linnerud\.yaml:\d+", file)
                 # The duel may lack what the pipeline parameters give.
                 assert reported.startswith((parents[0] if parents else last, "duel"))
                 problem, remedy = rest.split("; ", 1)
@@ -211,17 +212,19 @@ def test_duplicate_keys_are_reported_with_both_lines(tmp_path: Path) -> None:
         load_model(path)
     messages = str(raised.value).splitlines()
     assert messages[:3] == [
-        "linnerud.yaml: owner: is written twice, in line 1 and in line 2; keep one",
-        "linnerud.yaml: timeout: is written twice, in line 5 and in line 6; keep one",
-        "linnerud.yaml: a: is written twice, in line 9 and in line 9; keep one",
+        "linnerud.yaml:2: owner: is written twice, in line 1 and in line 2; keep one",
+        "linnerud.yaml:6: timeout: is written twice, in line 5 and in line 6; keep one",
+        "linnerud.yaml:9: a: is written twice, in line 9 and in line 9; keep one",
     ]
-    assert "linnerud.yaml: model: is missing; add it" in messages[3:]
+    assert "linnerud.yaml:1: model: is missing; add it" in messages[3:]
 
 
 def test_a_duplicate_key_is_an_error_in_an_otherwise_valid_file(tmp_path: Path) -> None:
     path = tmp_path / "linnerud.yaml"
     path.write_text(f"{LINNERUD.read_text()}\nowner: ml-platform\n")
-    with pytest.raises(ConfigError, match=r"^linnerud\.yaml: owner: is written twice.*keep one$"):
+    with pytest.raises(
+        ConfigError, match=r"^linnerud\.yaml:48: owner: is written twice.*keep one$"
+    ):
         load_model(path)
 
 
@@ -254,7 +257,7 @@ def test_merged_keys_are_no_duplicates(tmp_path: Path) -> None:
 )
 def test_a_file_that_is_not_a_mapping(tmp_path: Path, text: str) -> None:
     (tmp_path / "broken.yaml").write_text(text)
-    with pytest.raises(ConfigError, match=r"^broken\.yaml: "):
+    with pytest.raises(ConfigError, match=r"^broken\.yaml(:1)?: "):
         load_model(tmp_path / "broken.yaml")
 
 
@@ -410,3 +413,59 @@ def test_the_accelerators_are_those_of_the_client_library() -> None:
     known = {name for name in v1.AcceleratorType.__members__ if name.startswith("NVIDIA_")}
     # The K80 has reached its end of support.
     assert {*get_args(Accelerator.model_fields["type"].annotation)} == known - {"NVIDIA_TESLA_K80"}
+
+
+def test_loading_models_reads_no_pipeline(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    raw = (REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text()
+    (tmp_path / "linnerud.yaml").write_text(raw.replace("linnerud.yaml # in", "absent.yaml # in"))
+    monkeypatch.setattr(Path, "read_bytes", None)
+    (config,) = load_models(tmp_path).require_valid()
+    assert config.pipeline.template == "absent.yaml"
+
+
+LINES = """model: child
+extends: linnerud
+rollout:
+  steps:
+    - 5
+    - {traffic_percentage: 200, bake: 2d}
+gate: {min_score: much}
+endpoint:
+  display_name: child
+  machine_type: 7
+
+duel:
+  loss: absolut
+  ownr: x
+"""
+
+
+def test_an_error_is_in_the_line_of_its_key_or_of_the_section_that_lacks_it(tmp_path: Path) -> None:
+    base, child = tmp_path / "linnerud.yaml", tmp_path / "child.yaml"
+    base.write_text(LINNERUD.read_text().replace("owner: ml-platform", "owner: 7"))
+    child.write_text(LINES)
+    with pytest.raises(ConfigError) as raised:
+        load_model(child)
+    keys = [line.split(": ")[:2] for line in str(raised.value).splitlines()]
+    assert sorted(keys) == sorted(
+        [
+            # The key of the other file.
+            ["child.yaml:2", "owner"],
+            ["child.yaml:6", "rollout.steps.1.traffic_percentage"],
+            ["child.yaml:7", "gate.min_score"],
+            ["child.yaml:10", "endpoint.machine_type"],
+            ["child.yaml:13", "duel.loss"],
+            ["child.yaml:14", "duel.ownr"],
+        ]
+    )
+    child.write_text("model: child\nextends: linnerud\nsource: {table: a.b\n")
+    with pytest.raises(ConfigError, match=r"^child\.yaml:4: not readable as YAML \("):
+        load_model(child)
+
+
+def test_a_model_with_a_similar_name_is_suggested(tmp_path: Path) -> None:
+    for name in ("linnerud", "wine"):
+        (tmp_path / f"{name}.yaml").touch()
+    for wrong, hint in (("linerud", "did you mean linnerud"), ("x", "there are linnerud, wine")):
+        with pytest.raises(ConfigError, match=f"there is no model '{wrong}' in .*; {hint}"):
+            load_model_by_name(tmp_path, wrong)

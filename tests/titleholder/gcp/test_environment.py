@@ -161,3 +161,72 @@ def test_parsing_uses_no_connection_no_variable_and_no_database(parsed, tmp_path
     output, lookups = parsed(tmp_path / "dags")
     assert lookups == "variable region\n", output
     assert "unable to open database file" in output
+
+
+FRUGAL = """
+import os, sys
+from titleholder.gcp.environment import Environment
+from titleholder.gcp.loopback import VERTEX_AI, credentials_for
+found = Environment.of_command_line("staging", os.environ)
+print(found.project, found.location, type(credentials_for(VERTEX_AI, found)).__name__)
+print(type(found.credentials).__name__, [name for name in sys.modules if name == "airflow"])
+"""
+
+
+def test_the_command_line_reads_a_plain_connection_without_airflow() -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", FRUGAL],
+        capture_output=True,
+        text=True,
+        check=True,
+        env=os.environ
+        | {"PYTHONPATH": str(REPOSITORY / "plugins"), "VERTEX_AI_EMULATOR_HOST": "http://[::1]:9"},
+    )
+    assert done.stdout.splitlines() == [
+        "acme-staging europe-west4 AnonymousCredentials",
+        "AnonymousCredentials []",
+    ]
+
+
+@pytest.mark.parametrize(
+    "definition",
+    [
+        "google-cloud-platform://?extra__google_cloud_platform__project=acme",
+        '{"conn_type": "google_cloud_platform", "extra": {"impersonation_chain": "a@b"}}',
+        '{"conn_type": "google_cloud_platform", "extra": "{\\"key_path\\": \\"/key.json\\"}"}',
+        '["no connection"]',
+    ],
+)
+def test_another_connection_is_left_to_airflow(definition: str) -> None:
+    environ = {"AIRFLOW_CONN_OTHER": definition}
+    assert Environment.of_command_line("other", environ) == Environment("other")
+
+
+def test_a_secrets_backend_is_left_to_airflow(monkeypatch: pytest.MonkeyPatch) -> None:
+    plain = Environment.of_command_line("bare", os.environ)
+    assert (plain.connection, plain.plain_extra) == ("bare", {"is_anonymous": True})
+    monkeypatch.setenv("AIRFLOW__SECRETS__BACKEND", "some.Backend")
+    assert Environment.of_command_line("bare", os.environ) == Environment("bare")
+
+
+def test_without_a_connection_the_credentials_are_googles(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    user = {
+        "type": "authorized_user",
+        "client_id": "i",
+        "client_secret": "s",
+        "refresh_token": "t",
+        "quota_project_id": "quota",
+    }
+    (tmp_path / "adc.json").write_text(json.dumps(user))
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "adc.json"))
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "acme")
+    found = Environment.of_command_line("absent", os.environ)
+    assert found == Environment(None)
+    assert found.project == "acme"
+    assert found.credentials.refresh_token == "t"
+    # A connection without is_anonymous has the same credentials, with its own project.
+    definition = '{"conn_type": "google_cloud_platform", "extra": {"project": "own"}}'
+    found = Environment.of_command_line("plain", {"AIRFLOW_CONN_PLAIN": definition})
+    assert (found.project, found.credentials.refresh_token) == ("own", "t")

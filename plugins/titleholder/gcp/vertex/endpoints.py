@@ -16,6 +16,7 @@ from titleholder.gcp.vertex.clients import (
     make_client,
     parent,
     read_options,
+    vertex_api,
     write_options,
 )
 from titleholder.gcp.vertex.examples import check_new_traffic
@@ -179,9 +180,9 @@ class Endpoints:
         return not state.done
 
     def _call(self, step: Step, view: View, event: str) -> Any:
-        from google.cloud import aiplatform_v1 as v1
         from google.protobuf.field_mask_pb2 import FieldMask
 
+        v1 = vertex_api()
         match step:
             case CreateEndpoint():
                 labels = {**self.config.labels, Label.MODEL: self.config.model}
@@ -342,12 +343,8 @@ class Endpoints:
 
     @cached_property
     def _endpoints(self) -> Any:
-        from google.cloud.aiplatform_v1 import EndpointServiceClient
-
-        return make_client(EndpointServiceClient, self.environment)
+        return make_client(vertex_api().EndpointServiceClient, self.environment)
 
     @cached_property
     def _models(self) -> Any:
-        from google.cloud.aiplatform_v1 import ModelServiceClient
-
-        return make_client(ModelServiceClient, self.environment)
+        return make_client(vertex_api().ModelServiceClient, self.environment)

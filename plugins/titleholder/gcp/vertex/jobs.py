@@ -9,7 +9,13 @@ from typing import Any
 from titleholder.errors import PipelineError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.errors import error_message
-from titleholder.gcp.vertex.clients import make_client, parent, read_options, write_options
+from titleholder.gcp.vertex.clients import (
+    make_client,
+    parent,
+    read_options,
+    vertex_api,
+    write_options,
+)
 from titleholder.labels import Label
 from titleholder.pipelines.contract import Artifact, Job, Task
 
@@ -33,10 +39,10 @@ class Jobs:
         Raises PipelineError when Vertex AI refuses the job.
         """
         from google.api_core import exceptions
-        from google.cloud import aiplatform_v1
         from google.protobuf import json_format
 
-        message = aiplatform_v1.PipelineJob()
+        kind = vertex_api().PipelineJob
+        message = kind()
         json_format.ParseDict(
             {
                 "displayName": job_id,
@@ -48,7 +54,7 @@ class Jobs:
                 },
                 "serviceAccount": service_account or "",
             },
-            aiplatform_v1.PipelineJob.pb(message),
+            kind.pb(message),
         )
         try:
             created = self._client.create_pipeline_job(
@@ -100,9 +106,7 @@ class Jobs:
 
     @cached_property
     def _client(self) -> Any:
-        from google.cloud.aiplatform_v1 import PipelineServiceClient
-
-        return make_client(PipelineServiceClient, self.environment)
+        return make_client(vertex_api().PipelineServiceClient, self.environment)
 
 
 def _job(message: Any) -> Job:

@@ -4,6 +4,7 @@ import re
 from typing import Any
 
 from titleholder.config.endpoint import Endpoint, EndpointType, Resources, autoscaling_targets
+from titleholder.gcp.vertex.clients import vertex_api
 from titleholder.rollout.view import DeployedModel
 
 # google/cloud/aiplatform/v1/machine_resources.proto, AutoscalingMetricSpec.metric_name.
@@ -23,8 +24,7 @@ REPLICAS_MASK = [
 
 def new_endpoint(config: Endpoint, labels: dict[str, str]) -> Any:
     """The `Endpoint` to create."""
-    from google.cloud import aiplatform_v1 as v1
-
+    v1 = vertex_api()
     endpoint = v1.Endpoint(
         display_name=config.display_name, labels=labels, dedicated_endpoint_enabled=config.dedicated
     )
@@ -76,8 +76,7 @@ def deployed_model(endpoint: Any, deployed: Any) -> DeployedModel:
 
 def dedicated_resources(resources: Resources) -> Any:
     """The `DedicatedResources` of a model with these settings."""
-    from google.cloud import aiplatform_v1 as v1
-
+    v1 = vertex_api()
     machine = v1.MachineSpec(machine_type=resources.machine_type)
     if resources.accelerator is not None:
         name, machine.accelerator_count = resources.accelerator

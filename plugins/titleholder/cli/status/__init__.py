@@ -1,0 +1,1 @@
+"""The verb `status`: what it reads, its picture, and `--watch`."""
