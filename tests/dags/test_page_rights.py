@@ -31,8 +31,8 @@ def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, M
 def server(
     airflow_home: Path, models: tuple[Model, Model, Model], tmp_path: Path
 ) -> Iterator[httpx.Client]:
-    """Airflow's API server with the users ann and bob; bob may read the first model and one DAG of
-    the second."""
+    """Airflow's API server with the users ann, who may trigger DAGs, and bob, who may only read,
+    and that the first model and one DAG of the second."""
     first, second, _ = models
     passwords = tmp_path / "passwords.json"
     passwords.write_text(json.dumps(PASSWORDS))
@@ -40,7 +40,7 @@ def server(
     environ = os.environ | {
         "AIRFLOW__CORE__AUTH_MANAGER": "tests.dags.two_users.TwoUsers",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ann:viewer,bob:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ann:user,bob:viewer",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "BOBS_DAGS": f"{first.name}__train,{first.name}__rollout,{second.name}__rollout",
@@ -105,6 +105,16 @@ def test_a_user_sees_only_permitted_models(
     assert third.name not in bob.text
     assert "champion 100 %" in bob.text
     assert shown(page("ann", third.name)) == [third.name]
+    # Each sees the runs, and a form only who may trigger.
+    for answer, forms in ((page("ann", first.name), True), (bob, False)):
+        assert '<span class="chip run good">succeeded</span>' in answer.text
+        assert (f'data-url="/api/v2/dags/{first.name}__rollout/dagRuns"' in answer.text) == forms
+    refused = server.post(
+        f"/api/v2/dags/{first.name}__rollout/dagRuns",
+        json={"logical_date": None, "conf": {"intent": "adopt"}},
+        headers=dict(bob.request.headers),
+    )
+    assert refused.status_code == 403
 
     for named in (second.name, third.name, "missing", "<script>"):
         answer = page("bob", named)

@@ -69,6 +69,7 @@ def page(
             run=run,
             dag=dag,
             dags=dags,
+            dag_state=lambda dag_id: (dags or {}).get(dag_id, DagState()),
             present_run=lambda name: run_page(airflow, name),
             runs_of=lambda model: run_lines(model, dags or {}),
             api="" if airflow is None or not framed else f"{airflow.rstrip('/')}/api/v2",

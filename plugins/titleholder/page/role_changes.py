@@ -8,6 +8,7 @@ from titleholder.errors import TitleholderError
 from titleholder.rollout.descriptions import describe_steps
 from titleholder.rollout.intents import INTENTS, SetTrafficPercentage, intent_from, resolve_target
 from titleholder.rollout.plan import plan
+from titleholder.rollout.steps import Alias
 from titleholder.rollout.view import View
 
 # A sample of the intent set_traffic, to learn whether it is possible at all.
@@ -32,7 +33,7 @@ class RoleChange:
 
 
 def role_changes(view: View, config: ModelConfig) -> list[RoleChange]:
-    """The intents whose plan has a step, in the order of INTENTS."""
+    """The intents whose plan changes the endpoint, in the order of INTENTS."""
     return [change for name in INTENTS for change in _changes(name, view, config)]
 
 
@@ -47,7 +48,9 @@ def _changes(name: str, view: View, config: ModelConfig) -> Iterator[RoleChange]
         # that does not sum to 100, which must not take the page from the other models.
         return
     target = view.deployed_model(intent.deployed_model_id)
-    if not steps and not (sets_traffic and target):
+    # The registry's aliases mirror the roles for people; adapting them alone is no change.
+    changes = any(not isinstance(step, Alias) for step in steps)
+    if not changes and not (sets_traffic and target):
         return
     yield RoleChange(
         name,

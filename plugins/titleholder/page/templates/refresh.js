@@ -19,14 +19,24 @@
       if (twin) twin.checked = true;
     });
   };
-  const FOCUSABLE = "a, button, input, summary";
+  // The focused element by its id, or by its place within the nearest element with one.
+  const focused = (old) => {
+    const active = document.activeElement;
+    if (!old.contains(active)) return () => {};
+    const holder = active.closest("[id]");
+    const at = [holder, ...holder.querySelectorAll("*")].indexOf(active);
+    return (fresh) => {
+      const twin = within(fresh, holder.id);
+      [twin, ...(twin?.querySelectorAll("*") ?? [])][at]?.focus({ preventScroll: true });
+    };
+  };
   const replace = (old, fresh) => {
-    const focused = [...old.querySelectorAll(FOCUSABLE)].indexOf(document.activeElement);
+    const focus = focused(old);
     const scrolled = [...old.querySelectorAll(".scroll")].map((one) => one.scrollLeft);
     keep(old, fresh);
     old.replaceWith(fresh);
     fresh.querySelectorAll(".scroll").forEach((one, at) => (one.scrollLeft = scrolled[at] ?? 0));
-    fresh.querySelectorAll(FOCUSABLE)[focused]?.focus({ preventScroll: true });
+    focus(fresh);
   };
   const show = (text) => {
     const status = document.getElementById("page.status");
