@@ -170,11 +170,12 @@ def test_the_page_in_a_browser(
             inside.get_by_role("link", name=made.name, exact=True).click()
             section = inside.locator(f"section#{made.name}")
             bar = section.locator("svg.bar")
-            bar.wait_for()
+            bar.wait_for(state="attached")
             assert bar.get_attribute("aria-label") == "champion 90 %, challenger 10 %"
-            assert "not decided yet: the absolute loss of y" in section.inner_text()
             if width <= 560:
-                section.get_by_text("Verdicts over time").click()
+                for part in section.locator("details.fold").all():
+                    part.locator("summary").first.click()
+            assert "not decided yet: the absolute loss of y" in section.inner_text()
             wide, narrow = section.locator("figure svg").all()
             assert (wide.is_visible(), narrow.is_visible()) == (width > 560, width <= 560)
             body = inside.locator("body")

@@ -106,13 +106,9 @@ def _present_runs(session: Any, ids: list[str]) -> dict[str, list[DagRun]]:
         .subquery()
     )
     query = (
-        select(
-            Row.dag_id, Row.run_id, Row.state, Row.end_date, Row.start_date, Row.queued_at
-        )
+        select(Row.dag_id, Row.run_id, Row.state, Row.end_date, Row.start_date, Row.queued_at)
         .outerjoin(last, and_(last.c.dag_id == Row.dag_id, last.c.end_date == Row.end_date))
-        .where(
-            of_models, or_(Row.state.in_(("queued", "running")), last.c.end_date.is_not(None))
-        )
+        .where(of_models, or_(Row.state.in_(("queued", "running")), last.c.end_date.is_not(None)))
         .order_by(Row.end_date.is_not(None), Row.queued_at, Row.id)
     )
     rows = session.execute(query).all()

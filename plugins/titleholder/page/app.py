@@ -96,9 +96,7 @@ def app() -> Any:
     return application
 
 
-def _render(
-    found: Sequence[ModelFacts | Unreadable], user: Any, base: str, **options: Any
-) -> str:
+def _render(found: Sequence[ModelFacts | Unreadable], user: Any, base: str, **options: Any) -> str:
     names = [one.model if isinstance(one, Unreadable) else one.config.model for one in found]
     return page(
         found,

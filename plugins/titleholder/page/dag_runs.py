@@ -1,4 +1,4 @@
-"""The present dag runs of a model as Airflow's database has them, and what they wait for. No I/O."""
+"""The present dag runs of a model, from Airflow's database, and what they wait for. No I/O."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass

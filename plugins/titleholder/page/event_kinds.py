@@ -9,7 +9,11 @@ Group = Literal["changes", "evaluations", "others"]
 Tone = Literal["good", "bad", "moved", "plain"]
 
 # Paths of 16 x 16, drawn as lines. The word beside an icon says the same.
-_UP, _DOWN, _BACK = "M8 13V3M4 7l4-4 4 4", "M8 3v10M4 9l4 4 4-4", "M7 3 3 7l4 4M3 7h7a3 3 0 0 1 0 6H8"
+_UP, _DOWN, _BACK = (
+    "M8 13V3M4 7l4-4 4 4",
+    "M8 3v10M4 9l4 4 4-4",
+    "M7 3 3 7l4 4M3 7h7a3 3 0 0 1 0 6H8",
+)
 _PLUS, _MINUS = "M8 3v10M3 8h10", "M3 8h10"
 _SWAP = "M3 5h10M10 2l3 3-3 3M13 11H3M6 8l-3 3 3 3"
 _MEASURE = "M3 13V9M8 13V3M13 13V6"

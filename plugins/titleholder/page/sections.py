@@ -87,9 +87,7 @@ class ModelSection:
         no event yet."""
         freshness = self.freshness
         in_time = (FreshnessState.FRESH, FreshnessState.WARN, "")
-        return freshness is not None and bool(
-            freshness.overdue or freshness.outcome not in in_time
-        )
+        return freshness is not None and bool(freshness.overdue or freshness.outcome not in in_time)
 
 
 def build_section(facts: ModelFacts) -> ModelSection:

@@ -33,7 +33,9 @@ def reason_text(
     code, unbroken dates, and without the word of the `chip` beside it."""
     known = "|".join(re.escape(key) for key in sorted(names, key=len, reverse=True))
     # Not where the sentence itself says that it is an id.
-    named = rf"(?<![\w@/.-])(?<!\bid )(?P<named>{known})(?![\w@/-])" if known else r"(?P<named>(?!))"
+    named = (
+        rf"(?<![\w@/.-])(?<!\bid )(?P<named>{known})(?![\w@/-])" if known else r"(?P<named>(?!))"
+    )
     pieces, end = [], 0
     text = reason.removeprefix(f"{chip}: ") if chip else reason
     for found in re.finditer(f"{_CODE}|{_TIME}|{named}", text):

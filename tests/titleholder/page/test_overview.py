@@ -12,9 +12,7 @@ from titleholder.page.overview import Attention, overview
 from titleholder.page.render import page
 from titleholder.rollout.view import View
 
-TRAINED = event(
-    2, "deploy_challenger", interval_start=NOW - 9 * DAY, interval_end=NOW - 2 * DAY
-)
+TRAINED = event(2, "deploy_challenger", interval_start=NOW - 9 * DAY, interval_end=NOW - 2 * DAY)
 
 
 def named(model: str, *events: Event, view: View | None = VIEW, **changes: object) -> ModelFacts:
@@ -90,9 +88,9 @@ def test_a_row_has_versions_ages_verdict_source_and_runs() -> None:
     assert f'<time datetime="{(NOW - 12 * DAY).isoformat()}" title="2026-11-13 09:00 UTC">' in (
         html.replace("&#43;", "+")
     )
-    alone = View("linnerud", ENDPOINT, (replace(DEPLOYED[0], traffic_percentage=100),), {
-        "champion": "1"
-    })
+    alone = View(
+        "linnerud", ENDPOINT, (replace(DEPLOYED[0], traffic_percentage=100),), {"champion": "1"}
+    )
     assert "no challenger" in row_text(page([named("linnerud", view=alone)], NOW, ""))
     assert "not evaluated yet" in row_text(page([named("linnerud")], NOW, ""))
     nothing = named("linnerud", view=None, events=None)
