@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
@@ -16,6 +16,9 @@ KNOWN = (
     "An iframe which has both allow-scripts and allow-same-origin",
     "Failed to load resource: the server responded with a status of 403",
 )
+# No test depends on the speed of a machine that may be busy.
+PATIENCE_MS = 300_000
+expect.set_options(timeout=PATIENCE_MS)
 
 
 @contextmanager
@@ -34,6 +37,7 @@ def browser() -> Iterator[Callable[[Any, int], Page]]:
 
         def opened(scheme: Any, width: int) -> Page:
             page = chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
+            page.set_default_timeout(PATIENCE_MS)
             page.on("console", note)
             page.on("pageerror", note)
             return page

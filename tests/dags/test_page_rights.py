@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from sandbox.services.processes import free_port
 from tests.conftest import REPOSITORY
@@ -20,9 +21,14 @@ PASSWORDS = {"ann": "annspassword", "bob": "bobspassword"}
 
 @pytest.fixture
 def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, Model]:
-    """Three models with DAGs in Airflow's database; the first has had one run."""
+    """Three models with DAGs in Airflow's database; the first has had one run, and a record of a
+    challenger that is not there, so that a person may request changes."""
     made = model(), model(), model()
     assert made[0].run(LAST_MONDAY).state == "success"
+    endpoint = google.endpoint(made[0].name)
+    endpoint.labels.update({"challenger": "9", "challenger-percentage": "10"})
+    mask = FieldMask(paths=["labels"])
+    google.endpoints.update_endpoint(endpoint=endpoint, update_mask=mask)
     reserialize()
     return made
 
