@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 import pytest
+from google.protobuf.field_mask_pb2 import FieldMask
 
 from sandbox.services.processes import free_port
 from tests.conftest import REPOSITORY
@@ -20,9 +21,14 @@ PASSWORDS = {"ann": "annspassword", "bob": "bobspassword"}
 
 @pytest.fixture
 def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, Model]:
-    """Three models with DAGs in Airflow's database; the first has had one run."""
+    """Three models with DAGs in Airflow's database; the first has had one run, and a record of a
+    challenger that is not there, so that a person may request changes."""
     made = model(), model(), model()
     assert made[0].run(LAST_MONDAY).state == "success"
+    endpoint = google.endpoint(made[0].name)
+    endpoint.labels.update({"challenger": "9", "challenger-percentage": "10"})
+    mask = FieldMask(paths=["labels"])
+    google.endpoints.update_endpoint(endpoint=endpoint, update_mask=mask)
     reserialize()
     return made
 
@@ -31,8 +37,8 @@ def models(model: Callable[..., Model], google: Google) -> tuple[Model, Model, M
 def server(
     airflow_home: Path, models: tuple[Model, Model, Model], tmp_path: Path
 ) -> Iterator[httpx.Client]:
-    """Airflow's API server with the users ann and bob; bob may read the first model and one DAG of
-    the second."""
+    """Airflow's API server with the users ann, who may trigger DAGs, and bob, who may only read,
+    and that the first model and one DAG of the second."""
     first, second, _ = models
     passwords = tmp_path / "passwords.json"
     passwords.write_text(json.dumps(PASSWORDS))
@@ -40,7 +46,7 @@ def server(
     environ = os.environ | {
         "AIRFLOW__CORE__AUTH_MANAGER": "tests.dags.two_users.TwoUsers",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "False",
-        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ann:viewer,bob:viewer",
+        "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "ann:user,bob:viewer",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_PASSWORDS_FILE": str(passwords),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "BOBS_DAGS": f"{first.name}__train,{first.name}__rollout,{second.name}__rollout",
@@ -105,6 +111,16 @@ def test_a_user_sees_only_permitted_models(
     assert third.name not in bob.text
     assert "champion 100 %" in bob.text
     assert shown(page("ann", third.name)) == [third.name]
+    # Each sees the runs, and a form only who may trigger.
+    for answer, forms in ((page("ann", first.name), True), (bob, False)):
+        assert '<span class="chip run good">succeeded</span>' in answer.text
+        assert (f'data-url="/api/v2/dags/{first.name}__rollout/dagRuns"' in answer.text) == forms
+    refused = server.post(
+        f"/api/v2/dags/{first.name}__rollout/dagRuns",
+        json={"logical_date": None, "conf": {"intent": "adopt"}},
+        headers=dict(bob.request.headers),
+    )
+    assert refused.status_code == 403
 
     for named in (second.name, third.name, "missing", "<script>"):
         answer = page("bob", named)

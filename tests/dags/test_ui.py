@@ -1,17 +1,16 @@
 """The UI of a real Airflow: the form of `<model>__rollout`, and the page."""
 
 import re
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from urllib.parse import unquote
 
 import httpx
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Locator
 
-from tests.browser import CHROMIUM
+from tests.browser import BROKEN_DATES, CHROMIUM, CLIPPED, browser
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
@@ -147,52 +146,10 @@ def links_to_runs(airflow: Airflow, name: str) -> set[tuple[str, str]]:
     return {(dag_id, unquote(run)) for dag_id, run in found}
 
 
-# A warning of Chromium about Airflow's frame.
-KNOWN = "An iframe which has both allow-scripts and allow-same-origin"
-
-
-# JavaScript: the dates that are broken over two lines.
-DATES = r"""body => {
-  const broken = [], texts = document.createTreeWalker(body, NodeFilter.SHOW_TEXT);
-  while (texts.nextNode())
-    for (const found of texts.currentNode.data.matchAll(/\d{4}-\d\d-\d\d( \d\d:\d\d)?/g)) {
-      const range = document.createRange();
-      range.setStart(texts.currentNode, found.index);
-      range.setEnd(texts.currentNode, found.index + found[0].length);
-      if (new Set([...range.getClientRects()].map(one => one.top)).size > 1) broken.push(found[0]);
-    }
-  return broken;
-}"""
-
-
-@contextmanager
-def browser(base: str) -> Iterator[Callable[..., Page]]:
-    """Opens Airflow's UI in a colour scheme and a width; fails for errors and warnings of the
-    page."""
-    wrong: list[str] = []
-
-    def note(message: Any) -> None:
-        text, kind = getattr(message, "text", str(message)), getattr(message, "type", "error")
-        if kind in ("error", "warning") and not text.startswith(KNOWN):
-            wrong.append(text)
-
-    with sync_playwright() as playwright:
-        chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
-
-        def opened(scheme: Any, width: int) -> Page:
-            page = chromium.new_page(color_scheme=scheme, viewport={"width": width, "height": 900})
-            page.on("console", note)
-            page.on("pageerror", note)
-            page.goto(base)
-            return page
-
-        yield opened
-        chromium.close()
-    assert wrong == []
-
-
 @pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
-def test_the_page_in_a_browser(contested: Callable[..., Model], airflow: Airflow) -> None:
+def test_the_page_in_a_browser(
+    contested: Callable[..., Model], airflow: Airflow, google: Google
+) -> None:
     made = contested()
     held = evaluate(made, "equal", 1)
     assert held.state == "success", held.errors
@@ -200,28 +157,53 @@ def test_the_page_in_a_browser(contested: Callable[..., Model], airflow: Airflow
     airflow.wait(dag_id, lambda: airflow.http.get(f"/dags/{dag_id}").status_code == 200)
     base = airflow.http.base_url
     # A desktop and a phone.
-    with browser(f"http://{base.host}:{base.port}/") as look:
+    with browser() as open_page:
         for scheme, width, paper in (
-            ("light", 1200, "rgb(255, 255, 255)"),
-            ("dark", 1200, "rgb(18, 22, 29)"),
+            ("light", 1280, "rgb(255, 255, 255)"),
+            ("dark", 1280, "rgb(18, 22, 29)"),
             ("light", 390, "rgb(255, 255, 255)"),
         ):
-            page = look(scheme, width)
+            page = open_page(scheme, width)
+            page.goto(f"http://{base.host}:{base.port}/")
             page.get_by_role("link", name="Titleholder").click()
             inside = page.frame_locator("iframe")
+            inside.get_by_role("link", name=made.name, exact=True).click()
             section = inside.locator(f"section#{made.name}")
-            section.wait_for()
             bar = section.locator("svg.bar")
+            bar.wait_for(state="attached")
             assert bar.get_attribute("aria-label") == "champion 90 %, challenger 10 %"
+            if width <= 560:
+                for part in section.locator("details.fold").all():
+                    part.locator("summary").first.click()
             assert "not decided yet: the absolute loss of y" in section.inner_text()
             wide, narrow = section.locator("figure svg").all()
             assert (wide.is_visible(), narrow.is_visible()) == (width > 560, width <= 560)
             body = inside.locator("body")
             assert body.evaluate("body => getComputedStyle(body).backgroundColor") == paper
-            assert body.evaluate("() => document.documentElement.scrollWidth <= innerWidth")
+            assert body.evaluate(CLIPPED) == []
             section.get_by_text("1 verdict as a table").click()
-            assert section.locator("tbody tr").count() == 1
-            assert body.evaluate(DATES) == []
+            assert section.locator(".scroll tbody tr").count() == 1
+            assert body.evaluate(BROKEN_DATES) == []
+            if scheme == "dark":
+                ask_for_traffic(section)
             section.get_by_role("link", name=dag_id).first.click()
             page.wait_for_url(f"**/dags/{dag_id}")
             page.close()
+    (run,) = (one for one in airflow.runs(dag_id) if one["run_type"] == "manual")
+    challenger = google.endpoint(made.name).labels["challenger"]
+    assert run["conf"] == {
+        "intent": "set_traffic",
+        "deployed_model_id": challenger,
+        "traffic_percentage": 25,
+        "reason": "a quiet week",
+    }
+
+
+def ask_for_traffic(section: Locator) -> None:
+    """Trigger a dag run by the page's form."""
+    section.get_by_role("link", name="set traffic…").click()
+    form = section.get_by_role("dialog")
+    form.get_by_label("Traffic percentage").fill("25")
+    form.get_by_label("Reason").fill("a quiet week")
+    form.get_by_role("button", name="Trigger").click()
+    form.wait_for(state="hidden")

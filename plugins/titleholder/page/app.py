@@ -1,7 +1,7 @@
 """The page on Airflow's API server: which models a user may see, and what is known of them."""
 
 import asyncio
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import cache, partial
@@ -10,17 +10,24 @@ from typing import Any, TypeVar
 from titleholder.config.loader import model_from_json
 from titleholder.errors import ConfigError
 from titleholder.gcp.environment import Environment
+from titleholder.page.airflow_database import (
+    dag_states,
+    existing_runs,
+    serialized_models,
+    visible,
+)
 from titleholder.page.cache import FactsCache
 from titleholder.page.collect import start_reading
 from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.render import notice, page, policy
 
 PREFIX = "/titleholder"
-# With more models than this the page is a list, and each model has a page of its own.
-MAX_MODELS = 8
+# With more models than this the page is the overview, and each section a page of its own; with
+# more than MAX_ROWS, which all are read for the overview, the rest is a list of names.
+MAX_SECTIONS, MAX_ROWS = 8, 60
 # The page has threads of its own, so that it never takes those of the rest of the server: for
-# Airflow's database and the HTML, and for Google, which may hang, two for each model of a page.
-AIRFLOW_THREADS, GOOGLE_THREADS = 4, 2 * MAX_MODELS
+# Airflow's database and the HTML, and for Google, which may hang, two for each section of a page.
+AIRFLOW_THREADS, GOOGLE_THREADS = 4, 2 * MAX_SECTIONS
 HEADERS = {
     "Cache-Control": "no-store",
     "Referrer-Policy": "same-origin",
@@ -73,73 +80,33 @@ def app() -> Any:
             text = f"There is no model {model!r} whose DAGs you may see."
             link = f"{base_of(request)}{PREFIX}/", "All models"
             return respond(notice("Titleholder", text, link), 404)
-        shown = names if len(names) <= MAX_MODELS else []
-        shown = shown if model is None else [model]
-        others = [name for name in names if name not in shown]
+        shown = names[:MAX_ROWS] if model is None else [model]
         files = await in_thread(serialized_models, shown)
         found = await asyncio.gather(*(_facts(cache, name, files.get(name)) for name in shown))
-        render = partial(_render, found, base_of(request), others)
+        render = partial(
+            _render,
+            found,
+            user,
+            base_of(request),
+            detailed=len(shown) <= MAX_SECTIONS,
+            others=names[MAX_ROWS:] if model is None else None,
+        )
         return respond(await in_thread(render), framed=True)
 
     return application
 
 
-def visible(user: Any) -> list[str]:
-    """The names of the models of which this user of Airflow may see both DAGs."""
-    from airflow.api_fastapi.app import get_auth_manager
-    from airflow.models.dag import DagModel
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    allowed = get_auth_manager().get_authorized_dag_ids(user=user, method="GET")
-    with create_session() as session:
-        current = session.scalars(select(DagModel.dag_id).where(~DagModel.is_stale))
-        dags = allowed.intersection(current)
-    names = {one.removesuffix("__rollout") for one in dags if one.endswith("__rollout")}
-    return sorted(name for name in names if f"{name}__train" in dags)
-
-
-def serialized_models(names: Iterable[str]) -> dict[str, str | None]:
-    """The files of these models as JSON, which Airflow keeps with their rollout DAGs; None for a
-    DAG without one."""
-    from airflow.models.serialized_dag import SerializedDagModel
-
-    found = {}
-    for serialized in SerializedDagModel.get_latest_serialized_dags(
-        dag_ids=[f"{name}__rollout" for name in names]
-    ):
-        task = serialized.dag.task_dict.get("observe")
-        found[serialized.dag_id.removesuffix("__rollout")] = getattr(task, "model_file", None)
-    return found
-
-
-def existing_runs(found: Iterable[ModelFacts | Unreadable]) -> set[str]:
-    """The dag runs in the models' events that this Airflow has, as `<dag id>/<run id>`: neither
-    those that were deleted, nor those of another Airflow or of `dag.test()`."""
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.session import create_session
-    from sqlalchemy import select
-
-    named = {
-        tuple(event.run.split("/", 1))
-        for one in found
-        if isinstance(one, ModelFacts)
-        for event in one.events or ()
-        if "/" in event.run
-    }
-    if not named:
-        return set()
-    dags, runs = (set(part) for part in zip(*named, strict=True))
-    query = select(DagRun.dag_id, DagRun.run_id).where(
-        DagRun.dag_id.in_(dags), DagRun.run_id.in_(runs)
+def _render(found: Sequence[ModelFacts | Unreadable], user: Any, base: str, **options: Any) -> str:
+    names = [one.model if isinstance(one, Unreadable) else one.config.model for one in found]
+    return page(
+        found,
+        datetime.now(UTC),
+        base,
+        runs=existing_runs(found),
+        dags=dag_states(names, user),
+        framed=True,
+        **options,
     )
-    with create_session() as session:
-        return {f"{dag_id}/{run_id}" for dag_id, run_id in session.execute(query)}
-
-
-def _render(found: Sequence[ModelFacts | Unreadable], base: str, others: Sequence[str]) -> str:
-    runs = existing_runs(found)
-    return page(found, datetime.now(UTC), base, runs=runs, framed=True, others=others)
 
 
 async def _facts(cache: FactsCache, name: str, file: str | None) -> ModelFacts | Unreadable:

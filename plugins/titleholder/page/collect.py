@@ -54,14 +54,12 @@ class Reading:
             (EVENTS, self.events),
         )
         missing = [name for name, query in queries if not query.done()]
-        unreachable = [
-            f"{name} could not be read: {error}"
+        timeout = f"Google has not answered within {SECONDS} s; try again."
+        errors = [
+            (name, query.result().error if query.done() else timeout if late else "")
             for name, query in queries
-            if query.done() and (error := query.result().error)
         ]
-        if late:
-            timeout = f"Google has not answered within {SECONDS} s; try again."
-            unreachable += [f"{name} could not be read: {timeout}" for name in missing]
+        unreachable = [f"{name} could not be read: {error}" for name, error in errors if error]
         notes = [] if late else [f"{name}: being read now." for name in missing]
         found, events = (query.result().value if query.done() else None for _, query in queries)
         view, endpoint = found or (None, None)

@@ -3,7 +3,7 @@
 import base64
 import hashlib
 import re
-from collections.abc import Container, Sequence
+from collections.abc import Container, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from pathlib import Path
@@ -11,16 +11,21 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from titleholder.gcp import console
+from titleholder.page.dag_runs import DagState, run_lines
+from titleholder.page.event_kinds import event_kind
 from titleholder.page.facts import ModelFacts, Unreadable
-from titleholder.page.sections import build_section
-from titleholder.page.text import count, moment, reason_text, run_text, sentence
+from titleholder.page.overview import Attention, overview
+from titleholder.page.text import age, count, moment, reason_text, run_text, sentence
+from titleholder.rollout.intents import INTENTS, summary
 
 if TYPE_CHECKING:
     from jinja2 import Environment
 
 TEMPLATES = Path(__file__).parent / "templates"
-# The time after which an unfinished page reloads.
-RELOAD_SECONDS = 5
+SCRIPTS = ("frame.js", "refresh.js", "request.js")
+# The time after which a page in Airflow is read again: as long as the server keeps what it read,
+# or soon while something is still being read.
+REFRESH_SECONDS, UNFINISHED_SECONDS = 30, 5
 
 
 def page(
@@ -29,17 +34,22 @@ def page(
     airflow: str | None,
     *,
     runs: Container[str] = (),
+    dags: Mapping[str, DagState] | None = None,
     framed: bool = False,
-    others: Sequence[str] = (),
+    detailed: bool = True,
+    others: Sequence[str] | None = None,
 ) -> str:
-    """The page about these models as of `now`.
+    """The page about these models as of `now`: the overview, and with `detailed` a section for
+    each; without it the rows link to `?model=`.
 
     `airflow` is the base URL of its UI: "" on the server that serves this page, None if unknown.
-    `runs` are the dag runs that exist, as events name them: no other gets a link. `framed`: with
-    the script for Airflow's frame. `others` are models with a page of their own, at `?model=`. An
-    unfinished page reloads itself.
+    `runs` are the dag runs that exist, as events name them: no other gets a link. `dags` are the
+    models' DAGs by id, None if unknown. `framed`: with the script, for Airflow's UI. `others` are
+    models without a row, each with a page of its own; None on such a page.
     """
-    sections = [build_section(one) for one in found if isinstance(one, ModelFacts)]
+    rows = overview(found, dags or {})
+    sections = [row.section for row in rows if row.section]
+    unfinished = any(section.facts.unfinished for section in sections)
 
     def run(name: str) -> str:
         return run_page(airflow, name) if name in runs else ""
@@ -51,15 +61,23 @@ def page(
         _templates()
         .get_template("page.html")
         .render(
-            sections=sections,
-            reload_seconds=RELOAD_SECONDS if any(one.facts.unfinished for one in sections) else 0,
+            rows=rows,
+            sections=sections if detailed else [],
+            now=min((section.facts.now for section in sections), default=now),
+            seconds=UNFINISHED_SECONDS if unfinished else REFRESH_SECONDS,
+            unfinished=unfinished,
             run=run,
             dag=dag,
-            unreadable=[one for one in found if isinstance(one, Unreadable)],
-            now=now,
+            dags=dags,
+            dag_state=lambda dag_id: (dags or {}).get(dag_id, DagState()),
+            present_run=lambda name: run_page(airflow, name),
+            runs_of=lambda model: run_lines(model, dags or {}),
+            api="" if airflow is None or not framed else f"{airflow.rstrip('/')}/api/v2",
+            detailed=detailed,
             others=others,
+            framed=framed,
             style=_text("style.css"),
-            script=_text("frame.js") if framed else "",
+            script=_script() if framed else "",
             policy=policy(framed=framed),
         )
     )
@@ -74,7 +92,8 @@ def notice(title: str, text: str, link: tuple[str, str] | None = None) -> str:
             title=title,
             text=text,
             link=link,
-            reload_seconds=0,
+            seconds=0,
+            unfinished=False,
             style=_text("style.css"),
             script="",
             policy=policy(),
@@ -83,11 +102,11 @@ def notice(title: str, text: str, link: tuple[str, str] | None = None) -> str:
 
 
 def policy(*, framed: bool = False) -> str:
-    """The page's Content-Security-Policy: nothing is fetched, and only our script runs, even if
-    the page contained another."""
-    script = f"; script-src {_hash('frame.js')}" if framed else ""
+    """The page's Content-Security-Policy: no resource is fetched, and only our script runs, even
+    if the page contained another; it may call only the server that it came from."""
+    script = f"; script-src {_hash(_script())}; connect-src 'self'" if framed else ""
     return (
-        f"default-src 'none'; style-src {_hash('style.css')}{script}; img-src data:; "
+        f"default-src 'none'; style-src {_hash(_text('style.css'))}{script}; img-src data:; "
         "base-uri 'none'; form-action 'none'"
     )
 
@@ -106,9 +125,14 @@ def run_page(airflow: str | None, run: str) -> str:
     return dag and f"{dag}/runs/{quote(run_id, safe='')}"
 
 
-def _hash(name: str) -> str:
-    digest = hashlib.sha256(_text(name).encode()).digest()
+def _hash(text: str) -> str:
+    digest = hashlib.sha256(text.encode()).digest()
     return f"'sha256-{base64.b64encode(digest).decode()}'"
+
+
+@cache
+def _script() -> str:
+    return "".join(_text(name) for name in SCRIPTS)
 
 
 @cache
@@ -128,8 +152,12 @@ def _templates() -> "Environment":
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    environment.globals["console"] = console
+    environment.globals |= {"console": console, "Attention": Attention, "kind": event_kind}
     environment.filters |= {
+        "age": age,
+        "day": lambda time: f"{time:%Y-%m-%d}",
+        "words": lambda name: name.replace("_", " "),
+        "intent": lambda name: summary(INTENTS[name]),
         "moment": moment,
         "number": _number,
         "reason": reason_text,

@@ -12,9 +12,11 @@ from titleholder.events.event import (
     champion_at,
     events_of_endpoint,
 )
+from titleholder.freshness import FreshnessState
 from titleholder.page.chart import Chart, chart
 from titleholder.page.facts import ModelFacts
 from titleholder.page.freshness import IntervalFreshness, newest_freshness
+from titleholder.page.role_changes import RoleChange, role_changes
 from titleholder.page.text import names_of
 from titleholder.page.verdict_points import VerdictPoint, verdict_points
 from titleholder.rollout.status import EndpointStatus, RoleHolder, endpoint_status
@@ -34,6 +36,11 @@ class TrafficRow:
     score: float | None
     data_interval_end: datetime | None
 
+    @property
+    def shown(self) -> bool:
+        """Whether the overview has it: with traffic, or as challenger."""
+        return self.holder.deployed_model.traffic_percentage > 0 or self.holder.role == "challenger"
+
 
 @dataclass(frozen=True)
 class Entry:
@@ -47,9 +54,11 @@ class Entry:
 class ModelSection:
     """One model's part of the page; `charts` are the same one for a wide and a narrow screen.
 
+    `warnings` need a person; `operations` are the names of unfinished ones on the endpoint.
     `names` are those of text.names_of. The last verdict is `current` if it is on the present
     challenger, else `past`; then `ended` is the event with which that challenger's role ended.
     `progress` is the evaluation of the present challenger, None without one.
+    `changes` are what a person may request now.
     `role_note` and `chart_note` are sentences about what is missing, "" for nothing.
     """
 
@@ -57,6 +66,7 @@ class ModelSection:
     names: dict[str, str]
     traffic: list[TrafficRow]
     warnings: list[str]
+    operations: Sequence[str]
     role_note: str
     champion: Event | None
     points: list[VerdictPoint]
@@ -69,6 +79,15 @@ class ModelSection:
     charts: list[Chart]
     freshness: IntervalFreshness | None
     entries: list[Entry]
+    changes: list[RoleChange]
+
+    @property
+    def late(self) -> bool:
+        """Whether the source of the newest week was stale, empty or unknown, or a newer week has
+        no event yet."""
+        freshness = self.freshness
+        in_time = (FreshnessState.FRESH, FreshnessState.WARN, "")
+        return freshness is not None and bool(freshness.overdue or freshness.outcome not in in_time)
 
 
 def build_section(facts: ModelFacts) -> ModelSection:
@@ -79,7 +98,6 @@ def build_section(facts: ModelFacts) -> ModelSection:
     warnings = [*facts.unreachable, *filter(None, [status.needs_action])]
     present = events
     if view is not None:
-        warnings += [f"Pending operation: {operation}" for operation in view.pending_operations]
         present = events_of_endpoint(events, view.endpoint, view.created)
     points = verdict_points(present)
     last = points[-1] if points else None
@@ -96,6 +114,7 @@ def build_section(facts: ModelFacts) -> ModelSection:
         names=names_of(view, events),
         traffic=_traffic_rows(view, holders, present),
         warnings=warnings,
+        operations=view.pending_operations if view is not None else (),
         role_note=_role_note(facts, holders),
         champion=champion_at(present, facts.now),
         points=points[::-1],
@@ -108,6 +127,7 @@ def build_section(facts: ModelFacts) -> ModelSection:
         charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(points, width))],
         freshness=freshness,
         entries=event_entries(events, MAX_ENTRIES),
+        changes=role_changes(view, facts.config) if view is not None else [],
     )
 
 

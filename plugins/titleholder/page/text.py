@@ -32,7 +32,10 @@ def reason_text(
     """A sentence as HTML: versions instead of ids (with `ids`, followed by the ids), commands as
     code, unbroken dates, and without the word of the `chip` beside it."""
     known = "|".join(re.escape(key) for key in sorted(names, key=len, reverse=True))
-    named = rf"(?<![\w@/.-])(?P<named>{known})(?![\w@/-])" if known else r"(?P<named>(?!))"
+    # Not where the sentence itself says that it is an id.
+    named = (
+        rf"(?<![\w@/.-])(?<!\bid )(?P<named>{known})(?![\w@/-])" if known else r"(?P<named>(?!))"
+    )
     pieces, end = [], 0
     text = reason.removeprefix(f"{chip}: ") if chip else reason
     for found in re.finditer(f"{_CODE}|{_TIME}|{named}", text):
@@ -44,6 +47,18 @@ def reason_text(
 def moment(time: datetime) -> str:
     """The time to the minute, without a time zone."""
     return f"{time:%Y-%m-%d %H:%M}"
+
+
+def age(time: datetime, now: datetime) -> str:
+    """The time since then, in one unit: `5 min ago`, `30 h ago`, `12 d ago`; `just now` within a
+    minute and for times to come."""
+    minutes = int((now - time).total_seconds() // 60)
+    if minutes < 1:
+        return "just now"
+    if minutes < 90:
+        return f"{minutes} min ago"
+    hours = minutes // 60
+    return f"{hours} h ago" if hours < 48 else f"{hours // 24} d ago"
 
 
 def sentence(text: str) -> str:
