@@ -70,13 +70,13 @@ run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), on
 	$(BIN)/python -m sandbox demo --weeks $(WEEKS)
 
 up: setup ## sandbox and a real Airflow, its UI on port 8080 or a free one
-	@$(BIN)/python -m sandbox up --airflow
+	@$(BIN)/python -m sandbox up --airflow --example
 
 down: ## stop everything that up or run started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m sandbox down
 
 status: setup ## what is running, and the state of every endpoint
-	@$(BIN)/python -m sandbox status
+	@$(BIN)/python -m sandbox status || [ $$? -eq 3 ]  # 3: nothing is running
 
 test: setup ## run every test
 	@$(BIN)/python -m pytest $(ARGS)
