@@ -66,7 +66,7 @@ def console_url(state: State, endpoint: dict[str, Any] | None = None) -> str:
     """The local page of the endpoint; without one, the page with all of them."""
     page = f"{addresses(state)['VERTEX_AI_EMULATOR_HOST']}/console"
     if endpoint is None:
-        return page
+        return f"{page}/"
     endpoint_id = endpoint["name"].rsplit("/", 1)[-1]
     return (
         f"{page}/vertex-ai/locations/{state.location}/endpoints/{endpoint_id}"
