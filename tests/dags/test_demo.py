@@ -1,16 +1,22 @@
 """The output of the sandbox's demo for a broken model, a missing DAG and a skipped task."""
 
 import io
+import re
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
-from sandbox.replay.dag_runner import NoSuchDag, find_dag, run_interval
-from tests.conftest import REPOSITORY, Sandbox
+from sandbox.replay import pipeline_progress
+from sandbox.replay.dag_runner import NoSuchDag, find_dag
+from sandbox.replay.run_report import RunReport
+from sandbox.state import Home
+from sandbox.terminal import Terminal
+from tests.conftest import AIRFLOW_HOME, REPOSITORY, Sandbox
 from tests.dags.conftest import LAST_MONDAY, Model
 
 
@@ -55,12 +61,69 @@ def test_a_dag_that_does_not_exist(airflow_home: Path) -> None:
 
 
 def test_the_reason_of_a_skipped_task_is_printed(
-    model: Callable[..., Model], tmp_path: Path
+    model: Callable[..., Model], sandbox: Sandbox
 ) -> None:
     made = model()
     made.set_parameters(score=49.99)
-    terminal = io.StringIO()
-    assert run_interval(f"{made.name}__train", LAST_MONDAY, terminal, tmp_path / "run.log")
-    (line,) = [one for one in terminal.getvalue().splitlines() if "update_traffic" in one]
+    text = io.StringIO()
+    runs = RunReport(Home(sandbox.var).load(), Terminal(text))
+    assert runs.run_interval(f"{made.name}__train", LAST_MONDAY)
+    (line,) = [one for one in text.getvalue().splitlines() if "update_traffic" in one]
     assert line.startswith(f"  update_traffic     skipped: {made.name}: the model of ")
     assert "scored 49.99, under the gate of 50; nothing was registered" in line
+
+
+class Tty(io.StringIO):
+    """A file that says it is a terminal."""
+
+    def isatty(self) -> bool:
+        return True
+
+
+def test_a_terminal_shows_the_task_that_runs_and_its_pipeline_tasks(
+    model: Callable[..., Model], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("NO_COLOR", "CI"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("TERM", "xterm-256color")
+    monkeypatch.setattr(pipeline_progress, "_SECONDS", 0.05)
+    made, text = model(), Tty()
+    runs = RunReport(Home(sandbox.var).load(), Terminal(text))
+    assert runs.run_interval(f"{made.name}__train", LAST_MONDAY)
+    shown = text.getvalue()
+    for task in ("check_freshness", "submit_pipeline", "wait_for_pipeline", "update_traffic"):
+        assert shown.count(task) > 1, "on the line of the spinner, and with the result"
+    assert re.search(r"wait_for_pipeline +\d+ pipeline tasks? done", shown)
+    assert shown.count("✓") == 4
+
+
+def test_all_runs_and_the_logs_of_their_tasks_stay_in_airflow(
+    model: Callable[..., Model], sandbox: Sandbox
+) -> None:
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.log.file_task_handler import FileTaskHandler
+
+    made = model()
+    dag_id, weeks = f"{made.name}__train", [LAST_MONDAY - timedelta(weeks=1), LAST_MONDAY]
+    runs = RunReport(Home(sandbox.var).load(), Terminal(io.StringIO()))
+    began = datetime.now(UTC)
+    for end in weeks:
+        assert runs.run_interval(dag_id, end)
+    found = sorted(DagRun.find(dag_id=dag_id), key=lambda run: run.run_after)
+    assert [run.run_after for run in found] == weeks
+    assert [run.data_interval_end for run in found] == weeks
+    reader = FileTaskHandler(str(AIRFLOW_HOME / "logs"))
+    for run in found:
+        assert began <= run.start_date <= run.end_date
+        instances = run.get_task_instances()
+        assert {str(one.state) for one in instances} == {"success"}
+        logs = {
+            one.task_id: " ".join(str(line) for line in reader.read(one, 1)[0]) for one in instances
+        }
+        assert "fresh: " in logs["check_freshness"]
+        assert "fresh: " not in logs["update_traffic"]
+        assert f"{made.name}@" in logs["update_traffic"]
+    # A second run of a week replaces its first.
+    assert runs.run_interval(dag_id, LAST_MONDAY)
+    again = DagRun.find(dag_id=dag_id)
+    assert sorted(run.run_id for run in again) == sorted(run.run_id for run in found)
