@@ -12,8 +12,7 @@ from sandbox.replay.pipeline_progress import pipeline_progress
 from sandbox.state import State
 from sandbox.terminal import Part, Terminal
 
-# The longest task id is wait_for_pipeline.
-_TASK_WIDTH = 19
+_TASK_WIDTH = len("wait_for_pipeline")
 _MARKS: dict[str, Part] = {
     "success": ("✓", "green"),
     "skipped": ("-", "yellow"),
@@ -92,7 +91,7 @@ class RunReport:
 
     def _print_task(self, result: TaskResult) -> None:
         mark: list[Part] = [] if self.terminal.plain else [_MARKS.get(result.state, "·"), " "]
-        self.terminal.item([*mark, result.task_id], result.text, _TASK_WIDTH)
+        self.terminal.item([*mark, result.task_id], result.text, _TASK_WIDTH + len(mark))
 
     def _name_logs(self, state: str, results: list[TaskResult]) -> None:
         for result in results if state != "success" else ():

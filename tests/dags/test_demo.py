@@ -1,12 +1,16 @@
 """The output of the sandbox's demo for a broken model, a missing DAG and a skipped task."""
 
 import io
+import json
+import os
 import re
 import shutil
+import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from contextlib import closing
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -16,8 +20,11 @@ from sandbox.replay.dag_runner import NoSuchDag, find_dag
 from sandbox.replay.run_report import RunReport
 from sandbox.state import Home
 from sandbox.terminal import Terminal
-from tests.conftest import AIRFLOW_HOME, REPOSITORY, Sandbox
+from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.conftest import LAST_MONDAY, Model
+from tests.terminal import in_terminal
+
+PLAIN = ("CI", "NO_COLOR")
 
 
 @pytest.mark.parametrize(
@@ -83,7 +90,7 @@ class Tty(io.StringIO):
 def test_a_terminal_shows_the_task_that_runs_and_its_pipeline_tasks(
     model: Callable[..., Model], sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in ("NO_COLOR", "CI"):
+    for name in PLAIN:
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.setattr(pipeline_progress, "_SECONDS", 0.05)
@@ -100,30 +107,46 @@ def test_a_terminal_shows_the_task_that_runs_and_its_pipeline_tasks(
 def test_all_runs_and_the_logs_of_their_tasks_stay_in_airflow(
     model: Callable[..., Model], sandbox: Sandbox
 ) -> None:
-    from airflow.models.dagrun import DagRun
-    from airflow.utils.log.file_task_handler import FileTaskHandler
+    made, var = model(), sandbox.var
+    dag_id = f"{made.name}__train"
+    command = [sys.executable, "-m", "sandbox", "--var", str(var), "run", made.name]
+    environment = {name: value for name, value in os.environ.items() if name not in PLAIN}
+    shown = in_terminal(
+        [*command, "--runs", "2", "--dags", str(DAGS_FOLDER)],
+        80,
+        environment | {"TERM": "xterm-256color"},
+        REPOSITORY,
+    )
+    assert shown.code == 0, shown.raw
+    text = "\n".join(shown.lines)
+    assert text.count("✓ ") == 8, text
+    assert text.count(" success after ") == 2
+    assert f"endpoint {made.name}" in text
+    assert f"{sandbox.env['VERTEX_AI_EMULATOR_HOST']}/console/" in text
+    tasks = [line for line in shown.lines if line.startswith("  ✓ ")]
+    assert max(map(len, tasks)) <= 80
 
-    made = model()
-    dag_id, weeks = f"{made.name}__train", [LAST_MONDAY - timedelta(weeks=1), LAST_MONDAY]
-    runs = RunReport(Home(sandbox.var).load(), Terminal(io.StringIO()))
-    began = datetime.now(UTC)
-    for end in weeks:
-        assert runs.run_interval(dag_id, end)
-    found = sorted(DagRun.find(dag_id=dag_id), key=lambda run: run.run_after)
-    assert [run.run_after for run in found] == weeks
-    assert [run.data_interval_end for run in found] == weeks
-    reader = FileTaskHandler(str(AIRFLOW_HOME / "logs"))
-    for run in found:
-        assert began <= run.start_date <= run.end_date
-        instances = run.get_task_instances()
-        assert {str(one.state) for one in instances} == {"success"}
-        logs = {
-            one.task_id: " ".join(str(line) for line in reader.read(one, 1)[0]) for one in instances
-        }
-        assert "fresh: " in logs["check_freshness"]
-        assert "fresh: " not in logs["update_traffic"]
-        assert f"{made.name}@" in logs["update_traffic"]
-    # A second run of a week replaces its first.
-    assert runs.run_interval(dag_id, LAST_MONDAY)
-    again = DagRun.find(dag_id=dag_id)
-    assert sorted(run.run_id for run in again) == sorted(run.run_id for run in found)
+    with closing(sqlite3.connect(var / "airflow" / "airflow.db")) as database:
+        runs = database.execute(
+            "SELECT run_id, state, data_interval_end, julianday(end_date) - julianday(start_date) "
+            "FROM dag_run WHERE dag_id = ? ORDER BY run_after",
+            [dag_id],
+        ).fetchall()
+        instances = database.execute(
+            "SELECT run_id, task_id, state, try_number FROM task_instance WHERE dag_id = ?",
+            [dag_id],
+        ).fetchall()
+    assert [state for _, state, _, _ in runs] == ["success", "success"]
+    first, second = (datetime.fromisoformat(end) for _, _, end, _ in runs)
+    assert second - first == timedelta(weeks=1)
+    assert all(0 <= days < 1 for *_, days in runs)
+    assert len(instances) == 8
+    for run_id, task_id, state, attempt in instances:
+        assert state == "success"
+        # Where Airflow's log reader looks, and in its format.
+        log = (
+            var / "airflow" / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
+            / f"task_id={task_id}" / f"attempt={attempt}.log"
+        )  # fmt: skip
+        events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
+        assert any("fresh: " in event for event in events) == (task_id == "check_freshness")

@@ -82,7 +82,7 @@ def test_a_failed_run_ends_the_replay_and_resets_the_clock(
     assert (len(weeks), well) == (1, False)
     log = re.search(r"the log of check_freshness: (.*)", terminal.getvalue())
     assert log is not None
-    assert "check_freshness" in Path(log[1]).read_text()
+    assert Path(log[1]).is_file()
     endpoint = google.endpoints.create_endpoint(
         parent=google.parent, endpoint={"display_name": "now"}
     ).result(timeout=60)
