@@ -45,21 +45,22 @@ def up(home: Home, options: argparse.Namespace) -> int:
             wanted = options.port.get(name) or state.ports.get(name)
             state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
     home.save(state)
+    terminal = Terminal()
     for service in _services(home, state, options):
         running = state.processes.get(service.name)
         if running is None or not alive(running):
-            service.prepare()
+            with terminal.progress(f"preparing {service.title}"):
+                service.prepare()
             running = state.processes[service.name] = start(
                 service.command, service.environment, home.log(service.name)
             )
             home.save(state)
-    terminal = Terminal()
     for service in _services(home, state, options):
         _wait(home, state, service, terminal)
         if service.name == "bigquery" and options.example:
-            from sandbox.commands import demo
+            from sandbox.commands.example import load_missing
 
-            demo.load_missing(state, terminal)
+            load_missing(state, terminal)
     print_endpoints(state, terminal)
     if options.airflow:
         from titleholder.config.loader import load_models

@@ -48,17 +48,6 @@ def demo(home: Home, options: argparse.Namespace) -> int:
     return 0 if succeeded else 1
 
 
-def load_missing(state: State, terminal: Terminal) -> None:
-    """Load the example's data, unless its table is there."""
-    source = linnerud.Source(state)
-    if source.exists():
-        terminal.print(f"{source.table} is there, and is left as it is")
-        return
-    with terminal.progress("loading the example's data"):
-        rows = source.fill(datetime.now(UTC))
-    terminal.print(f"loaded {source.table}: {rows:,} rows, 12 past weeks and the current week")
-
-
 def _demonstrate(state: State, weeks: int, log: Path, terminal: Terminal) -> bool:
     """Whether all runs succeeded. Raises NoSuchDag before any data is loaded."""
     migration = airflow.migrate(dict(os.environ))

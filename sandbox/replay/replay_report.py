@@ -44,9 +44,11 @@ def replay_rows(weeks: Sequence[Week], events: Iterable[Event]) -> list[tuple[st
 
 def print_replay(terminal: Terminal, weeks: Sequence[Week], events: Iterable[Event]) -> None:
     """Print `replay_rows` as a table, in a narrow terminal without some of its columns."""
-    kept = [name for name in HEAD if terminal.width >= _WIDE or name not in _ONLY_WIDE]
-    rows = replay_rows(weeks, events)
-    shown = [[row[HEAD.index(name)] for name in kept] for row in rows]
+    wide = terminal.width >= _WIDE
+    kept = [name for name in HEAD if wide or name not in _ONLY_WIDE]
+    shown = [[row[HEAD.index(name)] for name in kept] for row in replay_rows(weeks, events)]
+    if not wide:  # the interval is below the estimate
+        shown = [[cell.replace(" (", "\n(") for cell in row] for row in shown]
     colours = {"promoted": "green", "first champion": "green", "rolled back": "yellow"}
     terminal.table(
         kept,

@@ -55,7 +55,7 @@ def test_the_errors_of_a_broken_yaml_file_are_printed(
         capture_output=True,
         text=True,
         check=False,
-        timeout=120,
+        timeout=600,
     )
     assert done.returncode == 1
     assert done.stderr.splitlines() == [*errors, f"More is in {var}/logs/run.log"]
