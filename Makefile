@@ -16,6 +16,15 @@ awk '/^[^ #]/ { uv = /^uv==/ } uv' requirements.txt > $(VENV)/uv.txt
 $(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $(VENV)/uv.txt
 endef
 
+# Shell lines that show in a terminal how long the process $uv has been running.
+define seconds
+while [ -t 2 ] && [ -z "$${CI:-}$${NO_COLOR:-}" ] && kill -0 $$uv 2> /dev/null; do
+  printf '\r%4d s ' $$SECONDS >&2
+  sleep 1
+done
+[ ! -t 2 ] || printf '\r       \r' >&2
+endef
+
 .PHONY: force help setup lock compile run up down status test bench check audit docs image deploy
 
 help: ## list the targets
@@ -34,11 +43,13 @@ $(VENV)/project: $(VENV)/lock pyproject.toml $(if $(filter $(CURDIR),$(shell cat
 # The stamp is a copy of the installed lock. Bytecode is compiled here, even if
 # PYTHONDONTWRITEBYTECODE is set: without it every start of Airflow takes three times as long.
 $(VENV)/lock: requirements.txt
-	@echo "titleholder: setting up $(VENV) with $$($(PYTHON) --version), once until the lock changes"
+	@echo "titleholder: setting up $(VENV) with $$($(PYTHON) --version), $$(grep -c '^[a-z].*==' $<) packages, once until the lock changes"
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info[:2] not in [(3, 11), (3, 12), (3, 13)] and "titleholder: Python 3.11, 3.12 or 3.13 is needed; name it with make PYTHON=...")'
 	$(uv)
-	$(BIN)/uv pip sync --require-hashes --build-constraints requirements.txt \
-	  --python $(BIN)/python --compile-bytecode requirements.txt
+	$(BIN)/uv pip sync --quiet --require-hashes --build-constraints requirements.txt \
+	  --python $(BIN)/python --compile-bytecode requirements.txt & uv=$$!
+	$(seconds)
+	wait $$uv
 	cp requirements.txt $@
 
 lock: ## update both locks, requirements.txt and the image's; ARGS=--upgrade for newer versions
@@ -64,19 +75,18 @@ docs: setup ## write what is generated: JSON Schema, reference pages, roles, the
 run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
 	@$(BIN)/python -m pipeline.compile
 	$(BIN)/python -m titleholder validate > /dev/null
-	echo "titleholder: starting from a clean sandbox"
 	$(BIN)/python -m sandbox reset
 	$(BIN)/python -m sandbox up
 	$(BIN)/python -m sandbox demo --weeks $(WEEKS)
 
-up: setup ## sandbox and a real Airflow, its UI on port 8080 or a free one
-	@$(BIN)/python -m sandbox up --airflow
+up: setup ## sandbox, the example's data and a real Airflow, its UI on port 8080 or a free one
+	@$(BIN)/python -m sandbox up --airflow --example
 
 down: ## stop everything that up or run started
 	@[ ! -x $(BIN)/python ] || $(BIN)/python -m sandbox down
 
-status: setup ## what is running, and the state of every endpoint
-	@$(BIN)/python -m sandbox status
+status: setup ## what is running, and the state of every endpoint; no error if nothing is
+	@$(BIN)/python -m sandbox status || [ $$? -eq 3 ] # nothing is running
 
 test: setup ## run every test
 	@$(BIN)/python -m pytest $(ARGS)

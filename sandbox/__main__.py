@@ -5,15 +5,20 @@ import shutil
 import sys
 from pathlib import Path
 
-from sandbox import endpoint_report as report
 from sandbox.cli_types import location, project_id, seconds
+from sandbox.endpoint_report import console_url, print_endpoints
+from sandbox.next_steps import after_up, command
 from sandbox.services import airflow
-from sandbox.services.processes import alive, free_port, is_healthy, start, stop, wait_until_healthy
+from sandbox.services.processes import alive, free_port, start, stop, wait_until_healthy
+from sandbox.services.service_report import print_service
 from sandbox.services.services import PORTS, Service, services
-from sandbox.state import LOOPBACK, Home, State
+from sandbox.state import REPOSITORY, Home, State
+from sandbox.terminal import Terminal
 
 HEALTH_SECONDS = 120.0
 DEPLOY_SECONDS = 2.0
+# As of `service NAME status` for a program that is not running (LSB, init script actions).
+NOTHING_RUNS = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -28,7 +33,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def up(home: Home, options: argparse.Namespace) -> int:
-    """Start the services that are not running, and wait until all are healthy."""
+    """Start the services that are not running, wait until all are healthy, and say what is next."""
     if not home.owned and home.var.exists() and any(home.var.iterdir()):
         raise OSError(f"{home.var} contains files of another program; name an empty folder")
     state = home.load()
@@ -40,22 +45,43 @@ def up(home: Home, options: argparse.Namespace) -> int:
             wanted = options.port.get(name) or state.ports.get(name)
             state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
     home.save(state)
+    terminal = Terminal()
     for service in _services(home, state, options):
         running = state.processes.get(service.name)
         if running is None or not alive(running):
-            service.prepare()
+            with terminal.progress(f"preparing {service.title}"):
+                service.prepare()
             running = state.processes[service.name] = start(
                 service.command, service.environment, home.log(service.name)
             )
             home.save(state)
     for service in _services(home, state, options):
-        running, port = state.processes[service.name], state.ports.get(service.name)
-        if not wait_until_healthy(running, service.health, port, HEALTH_SECONDS):
-            raise OSError(
-                f"{service.title} did not become healthy at {' and '.join(service.health)}; "
-                f"its log is {home.log(service.name)}; `python -m sandbox down` stops the rest"
-            )
-    return status(home, options)
+        _wait(home, state, service, terminal)
+        if service.name == "bigquery" and options.example:
+            from sandbox.commands.example import load_missing
+
+            load_missing(state, terminal)
+    print_endpoints(state, terminal)
+    if options.airflow:
+        from titleholder.config.loader import load_models
+
+        dags = options.dags or REPOSITORY / "dags"
+        models = [config.model for config in load_models(dags / "models").configs]
+        after_up(home, state, terminal, models)
+    return 0
+
+
+def _wait(home: Home, state: State, service: Service, terminal: Terminal) -> None:
+    """Wait until the service is healthy; raises OSError if it does not become so."""
+    running, port = state.processes[service.name], state.ports.get(service.name)
+    with terminal.progress(f"starting {service.title}"):
+        healthy = wait_until_healthy(running, service.health, port, HEALTH_SECONDS)
+    if not healthy:
+        raise OSError(
+            f"{service.title} did not become healthy at {' and '.join(service.health)}; "
+            f"its log is {home.log(service.name)}; `{command(home, 'down')}` stops the rest"
+        )
+    print_service(service, state, terminal)
 
 
 def down(home: Home, options: argparse.Namespace) -> int:
@@ -73,24 +99,21 @@ def down(home: Home, options: argparse.Namespace) -> int:
 
 
 def status(home: Home, options: argparse.Namespace) -> int:
-    """Print the services and endpoints; 0 if all services that were started are healthy."""
-    state = home.load()
-    all_healthy = True
-    for service in _services(home, state, options) if state.processes else []:
-        running = state.processes.get(service.name)
-        if running is None:
-            continue
-        healthy = is_healthy(running, service.health, state.ports.get(service.name))
-        all_healthy = all_healthy and healthy
-        word = "healthy" if healthy else "not healthy" if alive(running) else "ended"
-        address = f"{LOOPBACK}:{state.ports[service.name]}" if service.name in state.ports else ""
-        print(f"{service.title:24} {word:12} {address:18} pid {running.pid}")
+    """Print the services and endpoints; 0 if all services that were started are healthy, 3 if none
+    was started."""
+    state, terminal = home.load(), Terminal()
     if not state.processes:
-        print("sandbox: nothing is running")
-        return 1
-    print(f"addresses: {home.env_file}")
-    for _, text in report.described(state):
-        print(text)
+        starts = f"`{command(home, 'up')}` starts the services"
+        terminal.print(f"nothing is running; {starts}")
+        return NOTHING_RUNS
+    all_healthy = True
+    for service in _services(home, state, options):
+        if service.name in state.processes:
+            all_healthy = print_service(service, state, terminal) and all_healthy
+    terminal.print()
+    terminal.item(["addresses"], str(home.env_file), 12, indent=0)
+    terminal.item(["pages"], console_url(state), 12, indent=0)
+    print_endpoints(state, terminal)
     return 0 if all_healthy else 1
 
 
@@ -173,6 +196,11 @@ def make_parser() -> argparse.ArgumentParser:
     add("--project", type=project_id, help="project id (default titleholder-local)")
     add("--location", type=location, help="region (default us-central1)")
     add("--airflow", action="store_true", help="start Airflow, too")
+    add(
+        "--example",
+        action="store_true",
+        help="load the example's data, unless its table is there",
+    )
     add("--dags", type=Path, help="another DAG folder for Airflow")
     add(
         "--deploy-seconds",

@@ -1,15 +1,17 @@
-"""The state of the endpoints, as text for a terminal."""
+"""The state of the endpoints, printed for a person."""
 
 import contextlib
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
 from sandbox.state import State, addresses
+from sandbox.terminal import Part, Terminal
 from titleholder.labels import Label
+
+_WIDE = 100
 
 
 def endpoints(state: State) -> list[dict[str, Any]]:
@@ -39,29 +41,58 @@ def predict_url(state: State, endpoint: dict[str, Any]) -> str:
     return f"{base(state)}{resource}"
 
 
-def described(state: State) -> Iterator[tuple[dict[str, Any], str]]:
-    """Each endpoint with its text: its name, one line per deployed model, and its last change."""
-    found = endpoints(state)
+def print_endpoints(state: State, terminal: Terminal, name: str = "") -> list[dict[str, Any]]:
+    """Print the endpoints, or only those with the display name `name`, and return them.
+
+    Each with one line per deployed model (role, traffic percentage, version, training run, id) and
+    its last change.
+    """
+    found = [one for one in endpoints(state) if name in ("", one["displayName"])]
     changes = _last_changes(state, found)
     for endpoint in found:
-        yield endpoint, "\n".join(_lines(endpoint, changes.get(endpoint["name"], "")))
+        terminal.print()
+        terminal.print(("endpoint ", "bold"), (endpoint["displayName"], "bold"))
+        if rows := _rows(endpoint, terminal.width >= _WIDE):
+            terminal.table((), rows, indent=2)
+        else:
+            terminal.print("  no model is deployed")
+        if change := changes.get(endpoint["name"]):
+            terminal.item([("last change", "dim")], change, len("last change"))
+        terminal.print("  ", ("page         ", "dim"), console_url(state, endpoint))
+    return found
 
 
-def _lines(endpoint: dict[str, Any], last_change: str = "") -> list[str]:
-    """The endpoint, one line per deployed model (role, traffic percentage, version, display name,
-    id), and the last change."""
+def console_url(state: State, endpoint: dict[str, Any] | None = None) -> str:
+    """The local page of the endpoint; without one, the page with all of them."""
+    page = f"{addresses(state)['VERTEX_AI_EMULATOR_HOST']}/console"
+    if endpoint is None:
+        return f"{page}/"
+    endpoint_id = endpoint["name"].rsplit("/", 1)[-1]
+    return (
+        f"{page}/vertex-ai/locations/{state.location}/endpoints/{endpoint_id}"
+        f"?project={state.project}"
+    )
+
+
+def _rows(endpoint: dict[str, Any], wide: bool) -> list[list[Part]]:
+    """Unless `wide`, the training run is below the version."""
     roles = {deployed_id: role for role, deployed_id in endpoint.get("labels", {}).items()}
     split = endpoint.get("trafficSplit", {})
-    result = [f"endpoint {endpoint['displayName']} ({endpoint['name']})"]
+    rows: list[list[Part]] = []
     deployed = endpoint.get("deployedModels", [])
     for model in sorted(deployed, key=lambda model: -split.get(model["id"], 0)):
         name = model["model"].rsplit("/", 1)[-1].partition("@")[0]
-        result.append(
-            f"  {roles.get(model['id'], '-'):17} {split.get(model['id'], 0):3} %  "
-            f"{name}@{model['modelVersionId']:4} {model['displayName']}  id {model['id']}"
+        role = roles.get(model["id"], "-")
+        version, run = f"{name}@{model['modelVersionId']}", model["displayName"]
+        rows.append(
+            [
+                (role, {"champion": "green", "challenger": "cyan"}.get(role, "dim")),
+                f"{split.get(model['id'], 0):3} %",
+                *([version, run] if wide else [f"{version}\n{run}"]),
+                f"id {model['id']}",
+            ]
         )
-    result += [] if deployed else ["  no model is deployed"]
-    return [*result, f"  last change: {last_change}"] if last_change else result
+    return rows
 
 
 def _last_changes(state: State, found: list[dict[str, Any]]) -> dict[str, str]:

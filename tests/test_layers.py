@@ -24,14 +24,15 @@ LAYERS = {
     """,
     "sandbox": """
         commands vertex
-        example replay
+        example replay next_steps
         endpoint_report containers
         services
-        cli_types state
+        cli_types state terminal
     """,
     "sandbox.vertex": """
         coverage
         app
+        console
         endpoints pipelines
         models
         context faults

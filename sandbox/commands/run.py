@@ -7,9 +7,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 from sandbox import endpoint_report as report
-from sandbox.replay.dag_runner import NoSuchDag, find_dag, output_to, run_interval
+from sandbox.next_steps import after_run
+from sandbox.replay.dag_runner import NoSuchDag, find_dag, output_to
+from sandbox.replay.run_report import RunReport
 from sandbox.services import airflow
 from sandbox.state import Home, State
+from sandbox.terminal import Terminal
 from titleholder.config.loader import load_model_by_name
 from titleholder.config.model import ModelConfig
 from titleholder.data_intervals import Interval, last_complete
@@ -29,39 +32,42 @@ def run(home: Home, options: argparse.Namespace) -> int:
         config = load_model_by_name(models, options.model)
         if options.evaluate and config.duel is None:
             raise ConfigError(f"{options.model}.yaml: duel: is missing; add it, or drop --evaluate")
-        log = home.log("run")
-        return 0 if _run_intervals(config, options.runs, options.evaluate, state, log) else 1
+        log, terminal = home.log("run"), Terminal(os.fdopen(os.dup(1), "w", buffering=1))
+        succeeded = _run_intervals(config, options.runs, options.evaluate, state, log, terminal)
     except (ConfigError, NoSuchDag) as error:
         print(error, file=sys.stderr)
         return 1
+    for endpoint in report.print_endpoints(state, terminal, config.endpoint.display_name):
+        # Without a model a prediction is refused.
+        if endpoint.get("trafficSplit"):
+            terminal.item([("predict", "dim")], report.predict_url(state, endpoint), 11)
+    after_run(home, state, terminal)
+    return 0 if succeeded else 1
 
 
-def _run_intervals(config: ModelConfig, runs: int, evaluate: bool, state: State, log: Path) -> bool:
-    terminal = os.fdopen(os.dup(1), "w", buffering=1)
+def _run_intervals(
+    config: ModelConfig, runs: int, evaluate: bool, state: State, log: Path, terminal: Terminal
+) -> bool:
     migration = airflow.migrate(dict(os.environ))
-    print(f"The log of the runs: {log}")
     train, now = f"{config.model}__train", datetime.now(UTC)
     with output_to(log):
-        try:
-            find_dag(train)
-        finally:
-            migrated = migration.wait() == 0
+        with terminal.progress("preparing Airflow"):
+            try:
+                find_dag(train)
+            finally:
+                migrated = migration.wait() == 0
         if not migrated:
-            print("`airflow db migrate` failed; run it to see why", file=terminal)
+            terminal.print("`airflow db migrate` failed; run it to see why")
             return False
+        report_runs = RunReport(state, terminal)
         succeeded = all(
-            run_interval(train, interval.end, terminal, log, f"data of {interval}")
+            report_runs.run_interval(train, interval.end, f"data of {interval}")
             for interval in last_intervals(config.schedule, runs, now)
         )
         if succeeded and evaluate:
-            succeeded = run_interval(
-                f"{config.model}__rollout", now, terminal, log, "champion and challenger"
+            succeeded = report_runs.run_interval(
+                f"{config.model}__rollout", now, "champion and challenger"
             )
-    print()
-    for endpoint, text in report.described(state):
-        if endpoint["displayName"] == config.endpoint.display_name:
-            print(text)
-            print(f"\nPrediction URL: {report.predict_url(state, endpoint)}")
     return succeeded
 
 

@@ -11,11 +11,12 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
+from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery
 from sklearn.datasets import load_linnerud
 
-from sandbox.state import State
+from sandbox.state import State, addresses
 
 FEATURES = ("weight_kg", "waist_cm", "pulse_bpm")
 TARGETS = ("chins", "situps", "jumps")
@@ -99,9 +100,18 @@ class Source:
             project=state.project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
             location=state.location,
+            client_options={"api_endpoint": addresses(state)["BIGQUERY_EMULATOR_HOST"]},
         )
         self.table = f"{state.project}.linnerud.measurements"
         self._filled: datetime | None = None
+
+    def exists(self) -> bool:
+        """Whether the table is there."""
+        try:
+            self._client.get_table(self.table)
+        except NotFound:
+            return False
+        return True
 
     def fill(self, now: datetime) -> int:
         """Add the rows up to `now`, and return how many were added.

@@ -1,17 +1,16 @@
-"""Runs DAGs in this process by Airflow's `dag.test()`, and reports the result of each task."""
+"""Runs DAGs in this process by Airflow's `dag.test()`; its UI finds the runs and their logs."""
 
 import contextlib
 import os
 import sys
-import time
 from collections.abc import Callable, Iterator
-from datetime import datetime, timedelta
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from sandbox.replay.clock import Clock
-
-Report = Callable[[str, str], None]
 
 
 class NoSuchDag(Exception):
@@ -32,60 +31,98 @@ def find_dag(dag_id: str) -> Any:
     raise NoSuchDag("\n".join(bag.import_errors.values() or missing))
 
 
-def run_interval(
-    dag_id: str,
-    end: datetime,
-    terminal: TextIO,
-    log: Path,
-    title: str = "",
+@dataclass(frozen=True)
+class TaskResult:
+    """A task that ended: its state (success, skipped or failed), its result in one sentence, the
+    file of its log, and the pipeline job that it submitted, if it did."""
+
+    task_id: str
+    state: str
+    text: str
+    log: Path
+    job: str = ""
+
+
+def run_dag(
+    dag: Any,
+    run_after: datetime,
+    on_start: Callable[[str], None],
+    on_end: Callable[[TaskResult], None],
     clock: Clock | None = None,
-) -> bool:
-    """Run the DAG for the data interval that ended at `end`; whether the run succeeded.
-
-    Prints `title` (by default the week up to `end`) and one line per task on `terminal`. `log` is
-    only named, for the reason of a failure. Raises NoSuchDag.
-    """
-    dag = find_dag(dag_id)
-    started = time.monotonic()
-    title = title or f"week {end - timedelta(weeks=1):%Y-%m-%d} to {end:%Y-%m-%d}"
-    print(f"\n{dag_id}, {title}", file=terminal)
-
-    def report(task_id: str, result: str) -> None:
-        print(f"  {task_id:18} {result}", file=terminal)
-
-    state = run_dag(dag, end, report, clock)
-    print(f"  {state} after {time.monotonic() - started:.0f} s", file=terminal)
-    if state != "success":
-        print(f"  the reason is in {log}", file=terminal)
-    return state == "success"
-
-
-def run_dag(dag: Any, run_after: datetime, report: Report, clock: Clock | None = None) -> str:
+) -> str:
     """Run `dag` as if it were due at `run_after`, and return the state of the run.
 
-    `report` is called with the id and the result of each task that ends. `clock` becomes the clock
-    of the tasks, by default the time of day. The DAG object is changed: use it for one run only.
+    `on_start` is called with the id of each task that starts or resumes, `on_end` for each task
+    that ends. `clock` becomes the clock of the tasks, by default the time of day. The DAG object is
+    changed: use it for one run only.
+
+    The run and the logs of its tasks stay in Airflow's database and log folder, where its UI finds
+    them. A second run of the DAG with the same `run_after` replaces the first.
     """
     skip_reasons: dict[str, str] = {}
+    logs = _TaskLogs()
     # `dag.test()` of Airflow 3.3 cannot end a run that has a deadline.
     dag.deadline = None
 
-    def on_end(context: Any) -> None:
+    def start(context: Any) -> None:
+        logs.open(context["ti"])
+        on_start(context["ti"].task_id)
+
+    def end(state: str, context: Any) -> None:
         ti = context["ti"]
         result = context.get("exception") or skip_reasons.get(ti.task_id)
-        result = result or ti.xcom_pull(task_ids=ti.task_id) or str(ti.state)
-        report(ti.task_id, _result_text(result))
+        result = result or ti.xcom_pull(task_ids=ti.task_id) or state
+        job = result.get("job", "") if isinstance(result, dict) else ""
+        on_end(TaskResult(ti.task_id, state, _result_text(result), logs.path, str(job)))
 
     for task in dag.tasks:
         # A deferral needs no minimum here: `dag.test()` has no supervisor that reports late.
         task.shortest_deferral = timedelta(0)
         if clock is not None:
             task.clock = clock
-        task.execute = _recording_skips(task.task_id, task.execute, skip_reasons)
-        for callback in ("on_success_callback", "on_skipped_callback", "on_failure_callback"):
-            setattr(task, callback, [on_end, *getattr(task, callback)])
-    # Without a logical date, the scheduled run of that time can still be created.
-    return str(dag.test(run_after=run_after, logical_date=None).state)
+        task.execute = _recording_skips(task.task_id, type(task).execute, skip_reasons)
+        task.on_execute_callback = [start, *task.on_execute_callback]
+        for state, word in (("success", "success"), ("skipped", "skipped"), ("failed", "failure")):
+            name = f"on_{word}_callback"
+            setattr(task, name, [partial(end, state), *getattr(task, name)])
+    # `dag.test()` deletes an earlier run with the same logical date, none included. That of a
+    # scheduled run is a boundary of its interval: a second later, both can exist. The data interval
+    # is the last one that is complete then.
+    logical_date, started = run_after + timedelta(seconds=1), datetime.now(UTC)
+    try:
+        run = dag.test(run_after=run_after, logical_date=logical_date)
+    finally:
+        logs.close()
+    _set_start(run.id, started)
+    return str(run.state)
+
+
+def _set_start(run_id: int, started: datetime) -> None:
+    """`dag.test()` records the logical date as the start, which makes the run days long."""
+    from airflow.models.dagrun import DagRun
+    from airflow.utils.session import create_session
+
+    with create_session() as session:
+        session.get_one(DagRun, run_id).start_date = started
+
+
+class _TaskLogs:
+    """Redirects output to the log of the task that runs, until the next one starts."""
+
+    def __init__(self) -> None:
+        self.path = Path()
+        self._redirection = contextlib.ExitStack()
+
+    def open(self, ti: Any) -> None:
+        from airflow.sdk.log import init_log_file
+        from airflow.utils.helpers import log_filename_template_renderer
+
+        self.close()
+        self.path = init_log_file(log_filename_template_renderer()(ti=ti))
+        self._redirection.enter_context(output_to(self.path))
+
+    def close(self) -> None:
+        self._redirection.close()
 
 
 def _recording_skips(task_id: str, execute: Callable[..., Any], reasons: dict[str, str]) -> Any:
@@ -94,7 +131,8 @@ def _recording_skips(task_id: str, execute: Callable[..., Any], reasons: dict[st
 
     def recording(context: Any) -> Any:
         try:
-            return execute(context)
+            # Airflow executes a copy of the task, which has its rendered templates.
+            return execute(context["task"], context)
         except AirflowSkipException as skip:
             reasons[task_id] = f"skipped: {skip}"
             raise

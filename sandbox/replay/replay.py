@@ -4,15 +4,15 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 from croniter import croniter
 
 from sandbox import endpoint_report as report
 from sandbox.replay.clock import SandboxClock
-from sandbox.replay.dag_runner import find_dag, run_dag, run_interval
-from sandbox.state import State, addresses
+from sandbox.replay.dag_runner import find_dag
+from sandbox.replay.run_report import RunReport
+from sandbox.state import addresses
 
 
 @dataclass(frozen=True)
@@ -28,14 +28,12 @@ class Replay:
     """Runs the DAGs of `model` with the clock moved.
 
     `fill` is called before each run with its time, which never decreases, and adds the rows up to
-    then to the model's source. Progress is printed on `terminal`; `log` is only named there.
+    then to the model's source.
     """
 
-    state: State
+    runs: RunReport
     model: str
     fill: Callable[[datetime], object]
-    terminal: TextIO
-    log: Path
 
     def run(self, ends: Sequence[datetime]) -> tuple[list[Week], bool]:
         """Replay the weeks that ended at `ends` up to the first failed run.
@@ -44,14 +42,12 @@ class Replay:
         challenger stays on the endpoint. The clock shows the time of day again at the end, also
         after an exception. Raises NoSuchDag.
         """
-        clock, weeks = SandboxClock(addresses(self.state)["VERTEX_AI_EMULATOR_HOST"]), []
+        clock, weeks = SandboxClock(addresses(self.runs.state)["VERTEX_AI_EMULATOR_HOST"]), []
         try:
             for number, end in enumerate(ends):
                 started = time.monotonic()
                 self._move(clock, end)
-                succeeded = run_interval(
-                    f"{self.model}__train", end, self.terminal, self.log, clock=clock
-                )
+                succeeded = self.runs.run_interval(f"{self.model}__train", end, clock=clock)
                 if succeeded and number + 1 < len(ends):
                     succeeded = self._run_days(clock, end, ends[number + 1])
                 weeks.append(Week(end, time.monotonic() - started))
@@ -67,25 +63,16 @@ class Replay:
             if not self._has_challenger(dag):
                 return True  # The daily run would only skip.
             self._move(clock, day)
-            if not self._evaluate(dag, day, clock):
+            if not self.runs.run_day(dag, day, clock):
                 return False
             dag = find_dag(dag.dag_id)
         return True
-
-    def _evaluate(self, dag: Any, day: datetime, clock: SandboxClock) -> bool:
-        results: dict[str, str] = {}
-        state = run_dag(dag, day, results.__setitem__, clock)
-        result = results.get("decide") or next(reversed(results.values()), "no task ran")
-        print(f"  {day:%a %Y-%m-%d %H:%M}  {result}", file=self.terminal)
-        if state != "success":
-            print(f"  {state}; the reason is in {self.log}", file=self.terminal)
-        return state == "success"
 
     def _has_challenger(self, dag: Any) -> bool:
         name = dag.get_task("observe").config.endpoint.display_name
         return any(
             endpoint["displayName"] == name and "challenger" in endpoint.get("labels", {})
-            for endpoint in report.endpoints(self.state)
+            for endpoint in report.endpoints(self.runs.state)
         )
 
     def _move(self, clock: SandboxClock, to: datetime) -> None:

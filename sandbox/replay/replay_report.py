@@ -1,13 +1,14 @@
-"""Table of a replay: champion and challenger of each week, read from the events table."""
+"""The table of a replay: champion and challenger of each week, read from the events table."""
 
 from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from typing import Any
 
 from sandbox.replay.replay import Week
+from sandbox.terminal import Terminal
 from titleholder.events.event import NO_CHANGE_ACTIONS, Action, Event
 
-_HEAD = (
+HEAD = (
     "week until",
     "champion",
     "challenger",
@@ -19,6 +20,8 @@ _HEAD = (
     "took",
 )
 _RIGHT = {"after", "rows", "took"}
+_WIDE = 120
+_ONLY_WIDE = {"on", "took"}
 _DEPLOYMENTS = (Action.FIRST_CHAMPION, Action.DEPLOY_CHALLENGER)
 _OUTCOMES: dict[str, str] = {
     Action.PROMOTE: "promoted",
@@ -29,22 +32,36 @@ _OUTCOMES: dict[str, str] = {
 }
 
 
-def replay_report(weeks: Sequence[Week], events: Iterable[Event]) -> list[str]:
-    """The lines of a table with one row per week; `events` are those of the model, oldest first.
+def replay_rows(weeks: Sequence[Week], events: Iterable[Event]) -> list[tuple[str, ...]]:
+    """A row of HEAD's columns for each week; `events` are those of the model, oldest first.
 
     `champion` is the champion when the week's model was deployed, `after` is how long that model
     was the challenger; `rows` and `ahead by` are those of its last verdict.
     """
     known = list(events)
-    rows = [_HEAD, *(_row(week, known) for week in weeks)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    return [
-        "  ".join(
-            cell.rjust(width) if name in _RIGHT else cell.ljust(width)
-            for cell, width, name in zip(row, widths, _HEAD, strict=True)
+    return [_row(week, known) for week in weeks]
+
+
+def print_replay(terminal: Terminal, weeks: Sequence[Week], events: Iterable[Event]) -> None:
+    """Print `replay_rows` as a table, in a narrow terminal without some of its columns."""
+    wide = terminal.width >= _WIDE
+    kept = [name for name in HEAD if wide or name not in _ONLY_WIDE]
+    shown = [[row[HEAD.index(name)] for name in kept] for row in replay_rows(weeks, events)]
+    if not wide:  # the interval is below the estimate
+        shown = [[cell.replace(" (", "\n(") for cell in row] for row in shown]
+    colours = {"promoted": "green", "first champion": "green", "rolled back": "yellow"}
+    terminal.table(
+        kept,
+        [[(cell, colours.get(cell, "")) for cell in row] for row in shown],
+        right=_RIGHT,
+    )
+    terminal.print(
+        (
+            "ahead by: the loss of the champion minus the loss of the challenger, with its "
+            "interval, at the last verdict",
+            "dim",
         )
-        for row in rows
-    ]
+    )
 
 
 def _row(week: Week, events: Sequence[Event]) -> tuple[str, ...]:

@@ -27,7 +27,12 @@ def environment(home: Path, state: State, dags: Path | None = None) -> dict[str,
 
 def enter_environment(home: Path, state: State, dags: Path | None = None) -> None:
     """Replace this process's environment variables by those of Airflow's processes."""
-    environ = {**inherited(), **environment(home, state, dags and dags.resolve())}
+    environ = {
+        **inherited(),
+        **environment(home, state, dags and dags.resolve()),
+        # The format of task logs, which Airflow's UI reads.
+        "AIRFLOW__LOGGING__JSON_LOGS": "True",
+    }
     os.environ.clear()
     os.environ.update(environ)
 

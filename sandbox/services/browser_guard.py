@@ -22,9 +22,11 @@ class Headers(Protocol):
         """The value of the first header of that name, or None."""
 
 
-def is_browser_request(method: str, headers: Headers, own: bool = False) -> bool:
+def is_browser_request(
+    method: str, headers: Headers, own: bool = False, linked: bool = False
+) -> bool:
     """Whether a browser may have sent the request for a web page; with `own`, for a page of
-    another origin.
+    another origin; with `linked`, in another way than by a link that a user follows.
 
     Browsers send Origin with most cross-origin requests, and Sec-Fetch-Site also with those of
     images, scripts, links and no-cors requests (https://www.w3.org/TR/fetch-metadata/). A typed
@@ -36,25 +38,28 @@ def is_browser_request(method: str, headers: Headers, own: bool = False) -> bool
         return True
     if origin is not None and not (own and origin == f"http://{host}"):
         return True
-    if site == "none":
+    if site == "none" or (linked and headers.get("sec-fetch-dest") == "document"):
         return method not in ("GET", "HEAD") or headers.get("sec-fetch-mode") != "navigate"
     # Client libraries send none of these headers.
     return site is not None and not (own and site == "same-origin")
 
 
 class BrowserGuard:
-    """ASGI middleware that refuses web pages, except with `own` the application's own pages."""
+    """ASGI middleware that refuses web pages, except with `own` the application's own pages, and
+    with `linked` links to it."""
 
-    def __init__(self, app: ASGIApp, own: bool = False) -> None:
+    def __init__(self, app: ASGIApp, own: bool = False, linked: bool = False) -> None:
         self._app = app
         self._own = own
+        self._linked = linked
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Respond with 403, or pass the request on."""
         app: ASGIApp = self._app
         if scope["type"] in ("http", "websocket"):
             request = HTTPConnection(scope)
-            if is_browser_request(scope.get("method", "GET"), request.headers, self._own):
+            method = scope.get("method", "GET")
+            if is_browser_request(method, request.headers, self._own, self._linked):
                 app = PlainTextResponse(REFUSAL, 403)
         await app(scope, receive, send)
 

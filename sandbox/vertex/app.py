@@ -22,6 +22,10 @@ from sandbox.containers.process import remove_leftovers
 from sandbox.state import LOOPBACK
 from sandbox.vertex import clock as clock_path
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
+from sandbox.vertex.console.app import PATH as CONSOLE
+from sandbox.vertex.console.app import create_console
+from sandbox.vertex.console.objects import Objects
+from sandbox.vertex.console.pages import Pages
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
 from sandbox.vertex.endpoints.records import EndpointRecords
@@ -140,6 +144,8 @@ def create_app(
         store.close()
 
     app = Starlette(lifespan=lifespan)
+    pages = Pages(context, endpoints, models, home / "pipelines")
+    app.mount(CONSOLE, create_console(context, pages, Objects(storage_host, project)))
     app.mount("/", api)
     if not faults:
         return app

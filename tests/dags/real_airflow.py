@@ -9,6 +9,7 @@ from typing import Any
 import httpx
 import pytest
 
+from sandbox.next_steps import airflow_url
 from sandbox.services.processes import free_port, stop
 from sandbox.state import Home
 from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
@@ -142,8 +143,7 @@ def airflow(
             *("--port", f"airflow={free_port(None)}"),
         )
         assert started.returncode == 0, started.stdout + started.stderr
-        (line,) = (row for row in started.stdout.splitlines() if row.startswith("Airflow UI"))
-        api = Airflow(f"http://{line.split()[5]}")
+        api = Airflow(airflow_url(Home(sandbox.var).load()))
         with api.http:
             yield api
     finally:

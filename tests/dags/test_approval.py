@@ -90,7 +90,7 @@ def test_rejected_then_approved(
         "| loss, champion's minus challenger's | 0.5 |",
         "| interval | 0.247 to 0.6",
         "| rows | 1000 |",
-        f"[{report}](https://storage.cloud.google.com/{report.removeprefix('gs://')})",
+        f"[{report}]({google.host}/console/storage/{report.removeprefix('gs://')})",
         "no answer within 20 h: nothing is changed",
     ):
         assert text in asked["body"]

@@ -1,6 +1,7 @@
 """Weeks replayed on a moved clock, as by `make run WEEKS=8`."""
 
 import io
+import re
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -9,8 +10,10 @@ import pytest
 
 from sandbox.replay.clock import SandboxClock
 from sandbox.replay.replay import Replay, evaluation_times
-from sandbox.replay.replay_report import replay_report
+from sandbox.replay.replay_report import HEAD, replay_rows
+from sandbox.replay.run_report import RunReport
 from sandbox.state import Home
+from sandbox.terminal import Terminal
 from tests.conftest import Sandbox
 from tests.dags.conftest import LAST_MONDAY, Google, Model
 from titleholder.gcp.bigquery.events_table import EventsTable
@@ -32,7 +35,6 @@ def test_weeks_are_replayed_at_their_own_time(
     google: Google,
     sandbox: Sandbox,
     clock: SandboxClock,
-    tmp_path: Path,
 ) -> None:
     made, terminal = model(duel=DUEL), io.StringIO()
     ends = [LAST_MONDAY - back * WEEK for back in (2, 1, 0)]
@@ -42,8 +44,8 @@ def test_weeks_are_replayed_at_their_own_time(
         filled.append(now)
         made.load(*(end - timedelta(minutes=5) for end in ends if end <= now))
 
-    state = Home(sandbox.var).load()
-    replay = Replay(state, made.name, fill, terminal, tmp_path / "run.log")
+    runs = RunReport(Home(sandbox.var).load(), Terminal(terminal))
+    replay = Replay(runs, made.name, fill)
     weeks, well = replay.run(ends)
     assert well, terminal.getvalue()
     assert [week.end for week in weeks] == ends
@@ -61,8 +63,8 @@ def test_weeks_are_replayed_at_their_own_time(
         assert timedelta(0) <= time - at < timedelta(hours=1), events
     endpoint = google.endpoint(made.name)
     assert timedelta(0) <= endpoint.update_time - ends[2] < timedelta(hours=1)
-    outcomes = [line.split()[3] for line in replay_report(weeks, events)[1:]]
-    assert outcomes == ["first", "promoted", "not"]
+    outcomes = [row[HEAD.index("outcome")] for row in replay_rows(weeks, events)]
+    assert outcomes == ["first champion", "promoted", "not evaluated yet"]
 
     # Later tests need the present time.
     clock.reset()
@@ -70,15 +72,17 @@ def test_weeks_are_replayed_at_their_own_time(
 
 
 def test_a_failed_run_ends_the_replay_and_resets_the_clock(
-    model: Callable[..., Model], sandbox: Sandbox, google: Google, tmp_path: Path
+    model: Callable[..., Model], sandbox: Sandbox, google: Google
 ) -> None:
     made, terminal = model(duel=DUEL), io.StringIO()
     made.load(LAST_MONDAY)  # of the future, two weeks before
-    state = Home(sandbox.var).load()
-    replay = Replay(state, made.name, lambda now: None, terminal, tmp_path / "run.log")
+    runs = RunReport(Home(sandbox.var).load(), Terminal(terminal))
+    replay = Replay(runs, made.name, lambda now: None)
     weeks, well = replay.run([LAST_MONDAY - back * WEEK for back in (2, 1, 0)])
     assert (len(weeks), well) == (1, False)
-    assert f"the reason is in {tmp_path}/run.log" in terminal.getvalue()
+    log = re.search(r"the log of check_freshness: (.*)", terminal.getvalue())
+    assert log is not None
+    assert Path(log[1]).is_file()
     endpoint = google.endpoints.create_endpoint(
         parent=google.parent, endpoint={"display_name": "now"}
     ).result(timeout=60)

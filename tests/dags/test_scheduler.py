@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
+import httpx
+
 from sandbox.services.processes import inherited
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.conftest import Google, Model
@@ -46,6 +48,9 @@ def test_scheduled_cleared_and_backfilled(
         assert f"/pipelines/runs/{made.name}-" in (links[task]["Vertex AI pipeline"] or "")
     assert f"/endpoints/{made.name}?project=" in (links["update_traffic"]["Endpoint"] or "")
     assert version in (links["update_traffic"]["Model version"] or "")
+    for page in (page for found in links.values() for page in found.values() if page):
+        assert page.startswith(f"{google.host}/console/")
+        assert httpx.get(page).status_code == 200
 
     airflow.call(
         "POST",

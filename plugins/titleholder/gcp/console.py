@@ -1,26 +1,29 @@
-"""URLs of Google Cloud console pages by resource name. No I/O.
+"""URLs of Google Cloud console pages by resource name.
 
 The paths are those of google-cloud-aiplatform (`PipelineJob._dashboard_uri`) and of
 apache-airflow-providers-google (`links/vertex_ai.py`). Names may have the project's id or number:
-the console accepts both.
+the console accepts both. An emulator of Vertex AI serves the same paths below `/console`.
 """
 
 import re
 from urllib.parse import quote
 
-CONSOLE = "https://console.cloud.google.com"
+from titleholder.errors import EnvironmentConfigError
+from titleholder.gcp.loopback import VERTEX_AI, emulator
+
+CONSOLE, OBJECTS = "https://console.cloud.google.com", "https://storage.cloud.google.com"
 
 
 def pipeline_page(job: str) -> str:
     """The pipeline job `projects/P/locations/L/pipelineJobs/J`; "" for any other name."""
     parts = _parts(job, "pipelineJobs")
-    return f"{_vertex(parts)}/pipelines/runs/{parts[2]}?project={parts[0]}" if parts else ""
+    return _page(f"{_vertex(parts)}/pipelines/runs/{parts[2]}?project={parts[0]}") if parts else ""
 
 
 def endpoint_page(endpoint: str) -> str:
     """The endpoint `projects/P/locations/L/endpoints/E`; "" for any other name."""
     parts = _parts(endpoint, "endpoints")
-    return f"{_vertex(parts)}/endpoints/{parts[2]}?project={parts[0]}" if parts else ""
+    return _page(f"{_vertex(parts)}/endpoints/{parts[2]}?project={parts[0]}") if parts else ""
 
 
 def version_page(endpoint: str, version: str) -> str:
@@ -29,8 +32,8 @@ def version_page(endpoint: str, version: str) -> str:
     match = re.fullmatch(r"([\w-]+)@(\d+)", version)
     if not parts or match is None:
         return ""
-    return (
-        f"{CONSOLE}/vertex-ai/models/locations/{parts[1]}/models/{match[1]}/versions/{match[2]}"
+    return _page(
+        f"/vertex-ai/models/locations/{parts[1]}/models/{match[1]}/versions/{match[2]}"
         f"/properties?project={parts[0]}"
     )
 
@@ -42,14 +45,28 @@ def logs_page(custom_job: str) -> str:
     if not parts:
         return ""
     query = quote(f'resource.type="ml_job" resource.labels.job_id="{parts[2]}"', safe="")
-    return f"{CONSOLE}/logs/query;query={query}?project={parts[0]}"
+    return _page(f"/logs/query;query={query}?project={parts[0]}")
 
 
 def object_page(uri: str) -> str:
     """The object `gs://bucket/name` for a signed-in user
     (https://cloud.google.com/storage/docs/request-endpoints#cookieauth); "" for any other URI."""
     match = re.fullmatch(r"gs://([\w.-]+)/(.+)", uri)
-    return f"https://storage.cloud.google.com/{match[1]}/{quote(match[2])}" if match else ""
+    return _url(OBJECTS, f"/{match[1]}/{quote(match[2])}", below="/storage") if match else ""
+
+
+def _page(path: str) -> str:
+    return _url(CONSOLE, path)
+
+
+def _url(google: str, path: str, below: str = "") -> str:
+    """The page at Google, or at an emulator of Vertex AI; "" if the emulator's address is invalid,
+    which its clients report."""
+    try:
+        host = emulator(VERTEX_AI)
+    except EnvironmentConfigError:
+        return ""
+    return f"{google}{path}" if host is None else f"{host.rstrip('/')}/console{below}{path}"
 
 
 def _parts(name: str, kind: str) -> tuple[str, str, str] | None:
@@ -59,4 +76,4 @@ def _parts(name: str, kind: str) -> tuple[str, str, str] | None:
 
 
 def _vertex(parts: tuple[str, str, str]) -> str:
-    return f"{CONSOLE}/vertex-ai/locations/{parts[1]}"
+    return f"/vertex-ai/locations/{parts[1]}"

@@ -1,4 +1,4 @@
-"""Links of a task to Google's console.
+"""Links of a task to pages of Google's console (gcp/console.py).
 
 A link is stored as an XCom of the task as soon as its page is known, also while the task is
 deferred: Airflow itself stores links only when a task has ended. The web server reads the XCom by

@@ -99,6 +99,29 @@ def test_a_second_up_keeps_running_processes(sandbox: Sandbox) -> None:
     assert status.stdout.count(" healthy ") >= 3
 
 
+def test_the_example_is_loaded_once_and_replaces_no_table(var: Path) -> None:
+    assert run_sandbox(var, "up").returncode == 0
+    state = Home(var).load()
+    tables = bigquery.Client(
+        project=state.project,
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": f"http://127.0.0.1:{state.ports['bigquery']}"},
+    )
+    name = f"{state.project}.linnerud.measurements"
+
+    first = run_sandbox(var, "up", "--example")
+    assert first.returncode == 0, first.stderr
+    assert f"loaded {name}: " in first.stdout
+    assert tables.get_table(name).num_rows > 20_000
+
+    tables.delete_table(name)
+    tables.create_table(bigquery.Table(name, [bigquery.SchemaField("own", "INT64")]))
+    second = run_sandbox(var, "up", "--example")
+    assert second.returncode == 0, second.stderr
+    assert f"{name} is there, and is left as it is" in second.stdout
+    assert [field.name for field in tables.get_table(name).schema] == ["own"]
+
+
 def test_down_keeps_data_and_ports_and_reset_deletes_the_data(var: Path) -> None:
     assert run_sandbox(var, "up", "--project", "my-project").returncode == 0
     first = Home(var).load()
@@ -119,7 +142,7 @@ def test_down_keeps_data_and_ports_and_reset_deletes_the_data(var: Path) -> None
     down = run_sandbox(var, "down")
     assert down.stdout.startswith("sandbox: 3 processes ended")
     assert not any(alive(process) for process in first.processes.values())
-    assert run_sandbox(var, "status").returncode == 1
+    assert run_sandbox(var, "status").returncode == 3
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{host}/readyz")
 

@@ -1,11 +1,13 @@
 """The table at the end of `make run WEEKS=8`, from events as a rollout writes them."""
 
+import io
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from sandbox.replay.replay import Week
-from sandbox.replay.replay_report import replay_report
+from sandbox.replay.replay_report import print_replay, replay_rows
+from sandbox.terminal import Terminal
 from titleholder.events.event import Action, Event
 
 DAY, WEEK = timedelta(days=1), timedelta(weeks=1)
@@ -69,10 +71,8 @@ EVENTS = [
 
 def test_each_week_has_a_row() -> None:
     weeks = [Week(MONDAY + number * WEEK, 10.0 + number) for number in range(7)]
-    head, *lines = replay_report(weeks, EVENTS)
-    assert len({len(line) for line in (head, *lines)}) == 1
-    for line, expected in zip(
-        lines,
+    for row, expected in zip(
+        replay_rows(weeks, EVENTS),
         (
             "2026-10-05 | linnerud@1 | - | first champion | Mon 2026-10-05 | - | - | - | 10 s",
             "2026-10-12 | linnerud@1 | linnerud@2 | promoted | Wed 2026-10-14 | 2.0 d | 524 | "
@@ -87,9 +87,22 @@ def test_each_week_has_a_row() -> None:
         ),
         strict=True,
     ):
-        assert re.split(r"  +", line) == expected.split(" | ")
+        assert [cell.strip() for cell in row] == expected.split(" | ")
 
 
 def test_a_challenger_that_is_still_deployed() -> None:
-    line = replay_report([Week(MONDAY + 3 * WEEK, 1)], EVENTS[:10])[1]
-    assert line.split()[:6] == ["2026-10-26", "linnerud@2", "linnerud@4", "on", "hold", "-"]
+    (row,) = replay_rows([Week(MONDAY + 3 * WEEK, 1)], EVENTS[:10])
+    assert row[:5] == ("2026-10-26", "linnerud@2", "linnerud@4", "on hold", "-")
+
+
+def test_the_table_without_a_terminal_has_one_line_per_week() -> None:
+    text = io.StringIO()
+    weeks = [Week(MONDAY + number * WEEK, 10.0) for number in range(3)]
+    print_replay(Terminal(text), weeks, EVENTS)
+    head, *lines = text.getvalue().splitlines()
+    assert re.split(r"  +", head.strip()) == [
+        *("week until", "champion", "challenger", "outcome", "on", "after", "rows", "ahead by"),
+        "took",
+    ]
+    assert [line.split()[0] for line in lines[:3]] == ["2026-10-05", "2026-10-12", "2026-10-19"]
+    assert lines[3].startswith("ahead by: ")

@@ -42,6 +42,24 @@ def test_urls_of_logs_and_objects() -> None:
     )
 
 
+def test_an_emulator_of_vertex_ai_has_the_same_paths(monkeypatch: pytest.MonkeyPatch) -> None:
+    names = {
+        console.pipeline_page: (f"{PLACE}/pipelineJobs/j-1",),
+        console.endpoint_page: (f"{PLACE}/endpoints/e1",),
+        console.version_page: (f"{PLACE}/endpoints/e1", "m-1@3"),
+        console.logs_page: (f"{PLACE}/customJobs/42",),
+    }
+    at_google = {page: page(*name) for page, name in names.items()}
+    for address in ("http://127.0.0.1:9000", "http://127.0.0.1:9000/"):
+        monkeypatch.setenv("VERTEX_AI_EMULATOR_HOST", address)
+        for page, name in names.items():
+            assert page(*name) == at_google[page].replace(BASE, "http://127.0.0.1:9000/console")
+        report = console.object_page("gs://b.x/a b/report#1")
+        assert report == "http://127.0.0.1:9000/console/storage/b.x/a%20b/report%231"
+    monkeypatch.setenv("VERTEX_AI_EMULATOR_HOST", "http://vertex.example")
+    assert console.endpoint_page(f"{PLACE}/endpoints/e1") == "", "its clients report the address"
+
+
 @pytest.mark.parametrize("name", ["", "linnerud", f"{PLACE}/models/m1", f"{PLACE}/endpoints/e/x"])
 def test_other_names_have_no_page(name: str) -> None:
     assert console.pipeline_page(name) == ""

@@ -1,6 +1,5 @@
 """Runs lightweight components: executor input, process, executor output."""
 
-import hashlib
 import json
 import os
 import subprocess
@@ -21,15 +20,13 @@ from sandbox.vertex.pipelines.execution.outputs import BadOutput, declared, read
 from sandbox.vertex.pipelines.execution.resolve import Outcome
 from sandbox.vertex.pipelines.protocol.channel import Channel
 from sandbox.vertex.pipelines.protocol.events import SLOT, Problem, SlotReleased, TaskEvent
-from sandbox.vertex.pipelines.protocol.job import Job
+from sandbox.vertex.pipelines.protocol.job import Job, file_name, log_name
 from sandbox.vertex.pipelines.spec import command
 from sandbox.vertex.pipelines.spec.values import artifacts_of, parameters_of
 
 Container: TypeAlias = ir.PipelineDeploymentConfig.PipelineContainerSpec
 Inputs = dict[str, Any]
 
-# File systems allow 255 bytes; the suffixes are shorter than the difference.
-_LONGEST_NAME = 200
 _TRACEBACK = "Traceback (most recent call last):"
 _TAIL = 64 * 1024
 _LONGEST_CAUSE = 500
@@ -127,7 +124,7 @@ class ComponentRunner:
         # As in Vertex AI: gs://BUCKET/ROOT/PROJECT/JOB/TASK_ID/OUTPUT
         root = f"{self._job.root}/{self._job.project}/{self._job.id}/{key}_{event.task_id}"
         outputs = declared(component, root, self._mount.path(root), self._job)
-        work = self._folder / "work" / f"{_file_name(label)}_{event.task_id}"
+        work = self._folder / "work" / f"{file_name(label)}_{event.task_id}"
         work.mkdir(parents=True, exist_ok=True)
         outputs.clear()  # of an earlier attempt
         (work / "ephemeral_component.py").write_text(lightweight.source, encoding="utf-8")
@@ -142,7 +139,7 @@ class ComponentRunner:
             "outputs": outputs.to_executor_json(),
         }
         (work / "executor_input.json").write_text(json.dumps(executor_input), encoding="utf-8")
-        log = self._folder / f"{_file_name(label)}.log"
+        log = self._folder / log_name(label)
         with log.open("ab") as out:
             # In the process group of the runner, which is ended as a whole.
             arguments = [str(self._mount.folder), "ephemeral_component.py", "executor_input.json"]
@@ -179,14 +176,6 @@ class ComponentRunner:
             **(image_variables(image, python) if image else {}),
             **{variable.name: variable.value for variable in container.env},
         }
-
-
-def _file_name(label: str) -> str:
-    name = label.encode()
-    if len(name) <= _LONGEST_NAME:
-        return label
-    start = name[: _LONGEST_NAME - 17].decode("utf-8", "ignore")
-    return f"{start}-{hashlib.sha256(name).hexdigest()[:16]}"
 
 
 def _cause(log: Path) -> str:

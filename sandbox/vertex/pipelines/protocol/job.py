@@ -1,5 +1,6 @@
 """The input of a runner: one JSON file in the folder of the job."""
 
+import hashlib
 import json
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -8,6 +9,8 @@ from typing import Any
 from sandbox.vertex.pipelines.spec.values import Artifact
 
 FILE = "job.json"
+# File systems allow 255 bytes; the suffixes are shorter than the difference.
+_LONGEST_NAME = 200
 
 
 @dataclass(frozen=True)
@@ -51,3 +54,17 @@ class Job:
         content = json.loads((folder / FILE).read_text(encoding="utf-8"))
         content["artifacts"] = {key: Artifact(**one) for key, one in content["artifacts"].items()}
         return Job(**content)
+
+
+def file_name(task: str) -> str:
+    """A file name for the unique name of a task, which may be too long for one."""
+    name = task.encode()
+    if len(name) <= _LONGEST_NAME:
+        return task
+    start = name[: _LONGEST_NAME - 17].decode("utf-8", "ignore")
+    return f"{start}-{hashlib.sha256(name).hexdigest()[:16]}"
+
+
+def log_name(task: str) -> str:
+    """The file name of the log of a task, by its unique name."""
+    return f"{file_name(task)}.log"
