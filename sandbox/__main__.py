@@ -10,7 +10,7 @@ from sandbox.cli_types import location, project_id, seconds
 from sandbox.services import airflow
 from sandbox.services.processes import alive, free_port, is_healthy, start, stop, wait_until_healthy
 from sandbox.services.services import PORTS, Service, services
-from sandbox.state import LOOPBACK, Home, State
+from sandbox.state import LOOPBACK, REPOSITORY, Home, State
 
 HEALTH_SECONDS = 120.0
 DEPLOY_SECONDS = 2.0
@@ -21,6 +21,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     home = Home(options.var.resolve())
     try:
+        if not (REPOSITORY / "dags").is_dir():
+            raise OSError(
+                f"it runs the DAGs of a checkout, and is installed in {REPOSITORY}; run `make up` "
+                "or `make run` in a checkout of Titleholder"
+            )
         return int(options.verb(home, options))
     except OSError as error:
         print(f"sandbox: {error}", file=sys.stderr)

@@ -124,7 +124,7 @@ def _tables(models: set[str]) -> set[str]:
     """The events tables that the models' YAML files name; the default table for other models."""
     from titleholder.config.loader import load_models
     from titleholder.config.model import ModelConfig
-    from titleholder.gcp.environment import DAGS_FOLDER
+    from titleholder.release import DAGS_FOLDER
 
     configs = load_models(DAGS_FOLDER / "models").configs
     known = {config.model: config.events_table for config in configs}

@@ -15,6 +15,15 @@ RELEASE_FILE = "release.json"
 PACKAGE = Path(__file__).resolve().parent
 
 
+def checkout(package: Path = PACKAGE) -> Path:
+    """The folder of the checkout that the package is in; for an installed package the current
+    folder, as the relative path `.`."""
+    return package.parents[1] if package.parent.name == "plugins" else Path()
+
+
+DAGS_FOLDER = checkout() / "dags"
+
+
 def models_dir(dag_file: str, package: Path = PACKAGE) -> Path:
     """The folder of the models' files: the release's own, else `models` beside the DAG file."""
     deployed = (package / RELEASE_FILE).exists()
@@ -25,7 +34,7 @@ def templates_dir(package: Path = PACKAGE) -> tuple[Path, Mapping[str, str]]:
     """The folder of the compiled pipelines (TITLEHOLDER_TEMPLATE_DIR if set), and the file name of
     each pipeline of this release in it; no names in a checkout."""
     names: dict[str, str] = {}
-    folder = package.parents[1] / "pipeline/compiled"
+    folder = checkout(package) / "pipeline/compiled"
     if (package / RELEASE_FILE).exists():
         names = json.loads((package / RELEASE_FILE).read_bytes())["pipelines"]
         # From plugins/titleholder-<digest>/titleholder.

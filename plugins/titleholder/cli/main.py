@@ -22,9 +22,9 @@ from titleholder.cli.terminal import LineFormatter, print_line
 from titleholder.cli.validate import validate
 from titleholder.config.loader import load_model_by_name
 from titleholder.errors import ConfigError
-from titleholder.gcp.environment import DAGS_FOLDER
 from titleholder.gcp.errors import user_message
 from titleholder.reconciler.recorder import MAX_REASON_LENGTH
+from titleholder.release import DAGS_FOLDER
 from titleholder.rollout.intents import INTENTS, SetTrafficPercentage, UpdateResources, summary
 
 INTERRUPTED = 130

@@ -4,7 +4,6 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 
 from titleholder.config.types import full_name
@@ -13,7 +12,6 @@ from titleholder.gcp.storage import read_object
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
 
 ROOT = "TITLEHOLDER_PIPELINE_ROOT"
-DAGS_FOLDER = Path(__file__).resolve().parents[3] / "dags"
 
 
 @dataclass(frozen=True)
