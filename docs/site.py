@@ -12,23 +12,24 @@ CONFIG = Path(__file__).resolve().parents[1] / "mkdocs.yml"
 
 def main() -> int:
     """Build the site into the folder that mkdocs.yml names; 1 if there was a warning."""
-    config = load_config(str(CONFIG))
-    if warnings := build_site(Path(config.site_dir)):
+    site = Path(load_config(str(CONFIG)).site_dir)
+    if warnings := build_site(site):
         print("\n".join(f"docs: {warning}" for warning in warnings), file=sys.stderr)
         return 1
-    folder = Path(config.site_dir).relative_to(CONFIG.parent)
+    folder = site.relative_to(CONFIG.parent)
     print(f"wrote {folder}; `python -m http.server --directory {folder}` serves it with its search")
     return 0
 
 
-def build_site(folder: Path) -> list[str]:
-    """Build the site into the folder, and return the warnings of MkDocs, such as a broken link."""
+def build_site(folder: Path, config_file: Path = CONFIG) -> list[str]:
+    """Build the site of a mkdocs.yml into the folder, and return the warnings of MkDocs, such as
+    one for a broken link."""
     warnings: list[str] = []
     log, collector = logging.getLogger("mkdocs"), _Collector(warnings)
     log.addHandler(collector)
     propagate, log.propagate = log.propagate, False
     try:
-        config = load_config(str(CONFIG), site_dir=str(folder), strict=False)
+        config = load_config(str(config_file), site_dir=str(folder), strict=False)
         config.plugins.on_startup(command="build", dirty=False)
         build(config)
         config.plugins.on_shutdown()

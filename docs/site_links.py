@@ -4,6 +4,7 @@ On GitHub such a link, `../../images/Dockerfile`, leads to the repository. On th
 copy below `repository/`: Markdown files are pages, all others are text.
 """
 
+import os.path
 import posixpath
 import re
 from pathlib import Path
@@ -51,7 +52,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
         page.meta["search"] = {"boost": 0.2}
 
     def on_site(link: re.Match[str]) -> str:
-        target = (file.parent / link[0]).resolve()
+        target = _joined(file, link[0])
         # MkDocs reports a link to nothing.
         return posixpath.relpath(site_path(target), folder) if target.is_file() else link[0]
 
@@ -61,7 +62,7 @@ def on_page_markdown(markdown: str, *, page: Page, config: MkDocsConfig, files: 
 def linked(page: Path) -> list[Path]:
     """The files of the repository that a Markdown file links to."""
     links = LINK.findall(page.read_text(encoding="utf-8"))
-    targets = {(page.parent / link).resolve() for link in links}
+    targets = {_joined(page, link) for link in links}
     return sorted(one for one in targets if one.is_file())
 
 
@@ -71,6 +72,10 @@ def site_path(file: Path) -> str:
         return file.relative_to(DOCS).as_posix()
     path = f"repository/{file.relative_to(ROOT).as_posix()}"
     return path if file.suffix == ".md" else f"{path}.txt"
+
+
+def _joined(page: Path, link: str) -> Path:
+    return Path(os.path.normpath(page.parent / link))
 
 
 def source(file: File) -> Path:
