@@ -25,7 +25,7 @@ done
 [ ! -t 2 ] || printf '\r       \r' >&2
 endef
 
-.PHONY: force help setup lock compile run up down status test bench check audit docs image deploy
+.PHONY: force help setup lock compile run up down status test bench check audit docs dist image deploy
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' Makefile | sed -E 's/:.*## /\t/' | expand -t 10
@@ -64,13 +64,14 @@ lock: ## update both locks, requirements.txt and the image's; ARGS=--upgrade for
 compile: setup ## compile the pipelines into pipeline/compiled
 	@$(BIN)/python -m pipeline.compile
 
-docs: setup ## write what is generated: JSON Schema, reference pages, roles, the sandbox's coverage
+docs: setup ## write what is generated (JSON Schema, reference, roles, coverage), and the site in var/site
 	@$(BIN)/python -m titleholder schema > dags/models/schema.new
 	mv dags/models/schema.new dags/models/schema.json
 	$(BIN)/python -m docs.generate
 	$(BIN)/python -m deploy.permissions
 	$(BIN)/python -m images.licenses
 	$(BIN)/python -m sandbox.vertex.coverage
+	$(BIN)/python -m docs.site
 
 run: setup ## everything: a clean sandbox, two weeks of the DAG (or WEEKS=8), one prediction, a summary
 	@$(BIN)/python -m pipeline.compile
@@ -94,15 +95,23 @@ test: setup ## run every test
 bench: setup ## repeat every measurement of tests/bench/RESULTS.md: an hour on an idle machine
 	@$(BIN)/python -m tests.bench $(ARGS)
 
-check: setup ## ruff, mypy, the models' files, and whether the lock is installed
+check: setup ## ruff, mypy, the models' files, code in the documentation, and whether the lock is installed
 	@$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/python -m titleholder validate
+	$(BIN)/python -m docs.code_blocks
 	$(BIN)/python -m tests.audit --offline
 
 audit: setup ## known vulnerabilities of the locked packages, from osv.dev if it can be reached
 	@$(BIN)/python -m tests.audit --or-skip
+
+dist: setup ## sdist and wheel of the last commit, into var/dist
+	@rm -rf var/dist && mkdir -p var/dist/source
+	git archive HEAD | tar -x -C var/dist/source
+	$(BIN)/uv build --quiet --offline --no-build-isolation --python $(BIN)/python \
+	  --out-dir var/dist var/dist/source
+	rm -r var/dist/source
 
 image: setup ## build the image that trains and serves with Cloud Build; DRY_RUN=1 only prints the steps
 	@$(BIN)/python -m deploy.image --project '$(PROJECT)' --location '$(LOCATION)' \

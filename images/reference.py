@@ -69,6 +69,11 @@ def is_own_image(uri: str) -> bool:
 def check_lock(lock: Path = LOCK, project_lock: Path = _PROJECT_LOCK) -> None:
     """Raise ImageError unless the image has every package in the version of the project's lock:
     tests and the sandbox's environment use that one."""
+    if not project_lock.exists():
+        raise ImageError(
+            f"there is no {project_lock}, the lock that the image's has to agree with: run `make "
+            "image` or `make compile` in a checkout"
+        )
     project = {(pin.name, str(pin.specifier)) for pin in pins(project_lock)}
     names = {name for name, _ in project}
     for pin in pins(lock):

@@ -26,6 +26,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     home = Home(options.var.resolve())
     try:
+        if not (REPOSITORY / "dags").is_dir():
+            raise OSError(
+                f"it runs the DAGs of a checkout, and is installed in {REPOSITORY}; run `make up` "
+                "or `make run` in a checkout of Titleholder"
+            )
         return int(options.verb(home, options))
     except OSError as error:
         print(f"sandbox: {error}", file=sys.stderr)

@@ -1,10 +1,15 @@
-"""The project is installed editable, with its commands, and names every package that it imports."""
+"""The project is installed editable, with its commands; sdist and wheel contain what they should,
+and every package that is imported is a direct dependency."""
 
 import ast
 import re
+import shutil
 import subprocess
 import sys
+import tarfile
 import tomllib
+import zipfile
+from collections.abc import Iterator
 from importlib.metadata import packages_distributions, version
 from pathlib import Path
 
@@ -60,6 +65,121 @@ def test_the_installation_is_this_checkout(tmp_path: Path) -> None:
     )
     files = [REPOSITORY / "plugins/titleholder/__init__.py", REPOSITORY / "deploy/__init__.py"]
     assert done.stdout.split() == [str(file) for file in files]
+
+
+def tracked() -> list[str]:
+    """The files that git tracks, as far as they exist."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-z"], cwd=REPOSITORY, capture_output=True, text=True, check=True
+    )
+    return [name for name in listed.stdout.split("\0") if name and (REPOSITORY / name).exists()]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A folder with the sdist and the wheel, built from the tracked files as `make dist` does."""
+    folder = tmp_path_factory.mktemp("dist")
+    for name in tracked():
+        (folder / "source" / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(REPOSITORY / name, folder / "source" / name)
+    python = Path(sys.executable)
+    command = [python.with_name("uv"), "build", "--quiet", "--offline", "--no-build-isolation"]
+    subprocess.run(
+        [*command, "--python", python, "--out-dir", folder, folder / "source"],
+        capture_output=True,
+        check=True,
+    )
+    yield folder
+    shutil.rmtree(folder)
+
+
+@pytest.fixture(scope="module")
+def installed(built: Path) -> Path:
+    """The folder of an installed wheel."""
+    (wheel,) = built.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(built / "site-packages")
+    return built / "site-packages"
+
+
+def test_the_sdist_has_every_tracked_file(built: Path) -> None:
+    (sdist,) = built.glob("*.tar.gz")
+    assert sdist.name == f"titleholder-{PROJECT['version']}.tar.gz"
+    with tarfile.open(sdist) as archive:
+        files = [one.name.partition("/")[2] for one in archive.getmembers() if one.isfile()]
+    written = {"PKG-INFO", "setup.cfg"}
+    assert {one for one in files if ".egg-info" not in one} == {*tracked()} | written
+
+
+def test_the_wheel_has_the_packages_with_their_data_and_nothing_else(installed: Path) -> None:
+    found = {
+        path.relative_to(installed).as_posix()
+        for path in installed.rglob("*")
+        if path.is_file() and ".dist-info" not in str(path)
+    }
+    packages = {
+        "plugins/titleholder/": "titleholder/",
+        "sandbox/": "sandbox/",
+        "pipeline/": "pipeline/",
+        "deploy/": "deploy/",
+        "images/": "images/",
+        "images/src/model_server/": "model_server/",
+    }
+    expected = {
+        place + name.removeprefix(folder)
+        for name in tracked()
+        for folder, place in packages.items()
+        if name.startswith(folder)
+    }
+    assert found == expected
+    assert {"titleholder/page/templates/page.html", "pipeline/compiled/duel.yaml"} <= found
+
+
+def run_installed(
+    installed: Path, folder: Path, module: str, *arguments: str
+) -> subprocess.CompletedProcess[str]:
+    """`python -m module arguments` of the wheel, in the folder."""
+    return subprocess.run(
+        [sys.executable, "-m", module, *arguments],
+        cwd=folder,
+        env={"PATH": "", "PYTHONPATH": str(installed), "PYTHONDONTWRITEBYTECODE": "1"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+def test_an_installed_titleholder_reads_the_models_of_the_current_folder(
+    installed: Path, tmp_path: Path
+) -> None:
+    done = run_installed(installed, tmp_path, "titleholder", "validate")
+    assert done.returncode == 1
+    assert done.stderr.startswith("titleholder: ")
+    assert "dags/models" in done.stderr
+
+    for folder in ("dags/models", "pipeline/compiled"):
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
+    done = run_installed(installed, tmp_path, "titleholder", "validate")
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "linnerud: its file is valid, and fits linnerud-" in done.stdout
+
+
+@pytest.mark.parametrize(
+    ("module", "arguments"),
+    [
+        ("sandbox", ["up"]),
+        ("deploy", ["--project", "my-project", "--location", "us-central1", "--dry-run"]),
+        ("deploy.image", ["--project", "my-project", "--location", "us-central1", "--dry-run"]),
+    ],
+)
+def test_what_needs_a_checkout_says_so(
+    installed: Path, tmp_path: Path, module: str, arguments: list[str]
+) -> None:
+    done = run_installed(installed, tmp_path, module, *arguments)
+    assert (done.returncode, done.stdout) == (1, "")
+    (line,) = done.stderr.splitlines()
+    assert re.search(r"in a checkout|from a clone|git is not installed", line)
+    assert not [*tmp_path.iterdir()]
 
 
 def test_every_imported_package_is_a_direct_dependency() -> None:

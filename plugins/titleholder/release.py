@@ -14,7 +14,15 @@ TEMPLATES_PATH = "data/titleholder/pipelines"
 RELEASE_FILE = "release.json"
 PACKAGE = Path(__file__).resolve().parent
 # Of a checkout.
-DAGS_FOLDER = PACKAGE.parents[1] / "dags"
+
+
+def checkout(package: Path = PACKAGE) -> Path:
+    """The folder of the checkout that the package is in; for an installed package the current
+    folder, as the relative path `.`."""
+    return package.parents[1] if package.parent.name == "plugins" else Path()
+
+
+DAGS_FOLDER = checkout() / "dags"
 
 
 def models_dir(dag_file: str, package: Path = PACKAGE) -> Path:
@@ -27,7 +35,7 @@ def templates_dir(package: Path = PACKAGE) -> tuple[Path, Mapping[str, str]]:
     """The folder of the compiled pipelines (TITLEHOLDER_TEMPLATE_DIR if set), and the file name of
     each pipeline of this release in it; no names in a checkout."""
     names: dict[str, str] = {}
-    folder = package.parents[1] / "pipeline/compiled"
+    folder = checkout(package) / "pipeline/compiled"
     if (package / RELEASE_FILE).exists():
         names = json.loads((package / RELEASE_FILE).read_bytes())["pipelines"]
         # From plugins/titleholder-<digest>/titleholder.

@@ -1,12 +1,15 @@
-"""docs/how-to/operations.md lists every message with which a run or a command refuses."""
+"""docs/how-to/operations.md lists every alert, and every message with which a run or a command
+refuses."""
 
 import ast
 import re
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from tests.conftest import REPOSITORY
+from titleholder.alerts.alert import AlertKind
 
 PACKAGE = REPOSITORY / "plugins" / "titleholder"
 RUNBOOK = REPOSITORY / "docs" / "how-to" / "operations.md"
@@ -56,3 +59,10 @@ def test_the_runbook_lists_the_message(place: str) -> None:
     page = re.sub(r"```.*?```", "", RUNBOOK.read_text(), flags=re.DOTALL)
     message = MESSAGES[place].split(", for example")[0].strip()
     assert message in re.findall(r"`([^`]+)`", page), f"{place}: not in the runbook: {message}"
+
+
+@pytest.mark.parametrize("page", [RUNBOOK, RUNBOOK.with_name("alerts.md")])
+def test_a_table_has_every_alert(page: Path) -> None:
+    rows = re.findall(r"^\| ([a-z, ]+) \|", page.read_text(encoding="utf-8"), re.MULTILINE)
+    listed = {name for row in rows for name in row.split(", ")}
+    assert {kind.value for kind in AlertKind} <= listed

@@ -58,6 +58,8 @@ def test_a_checkout(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     package = tmp_path / "plugins/titleholder"
     assert templates_dir(package) == (tmp_path / "pipeline/compiled", {})
     assert models_dir("/x/dags/titleholder_dags.py", package) == Path("/x/dags/models")
+    installed = tmp_path / "site-packages/titleholder"
+    assert templates_dir(installed) == (Path("pipeline/compiled"), {})
     monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(tmp_path))
     (tmp_path / "tiny.yaml").write_bytes(FIRST)
     assert load_template("tiny.yaml", package) == FIRST
