@@ -35,7 +35,12 @@ class Airflow:
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         def ask() -> httpx.Response | None:
-            answer = self.http.request(method, path, json=body)
+            try:
+                answer = self.http.request(method, path, json=body)
+            except httpx.ReadTimeout:
+                if method == "GET":  # a busy machine; only a GET can be repeated
+                    return None
+                raise
             # Airflow refuses some calls while its SQLite database is written to.
             busy = answer.status_code == 503 or '"Database error"' in answer.text
             return None if busy else answer
