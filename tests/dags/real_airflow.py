@@ -30,17 +30,12 @@ class Airflow:
     def __init__(self, base: str) -> None:
         token = httpx.get(f"{base}/auth/token").json()["access_token"]
         self.http = httpx.Client(
-            base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30
+            base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=180
         )
 
     def call(self, method: str, path: str, body: object = None) -> Any:
         def ask() -> httpx.Response | None:
-            try:
-                answer = self.http.request(method, path, json=body)
-            except httpx.ReadTimeout:
-                if method == "GET":  # a busy machine; only a GET can be repeated
-                    return None
-                raise
+            answer = self.http.request(method, path, json=body)
             # Airflow refuses some calls while its SQLite database is written to.
             busy = answer.status_code == 503 or '"Database error"' in answer.text
             return None if busy else answer

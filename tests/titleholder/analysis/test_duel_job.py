@@ -387,3 +387,13 @@ def test_live_traffic_changes_the_verdict_and_is_recorded(tmp_path: Path) -> Non
     )
     assert unreadable.verdict.outcome is Outcome.INCONCLUSIVE
     assert unreadable.record["live"]["unreadable"] == ("no table",)
+
+
+@pytest.mark.parametrize("percentage", [0, 100])
+def test_a_challenger_without_a_part_of_the_traffic_has_no_split_to_test(percentage: int) -> None:
+    result, observed = DuelResult("job", NOW, RAW), LiveObservations({"1": 9000, "2": 9000})
+    context = evaluation_context(CONFIG, duel(), PAIR, VIEW, [], result.job, NOW)
+    found = evaluate(CONFIG, duel(), PAIR, context, percentage, result, observed)
+    assert found.verdict.issue == ""
+    other = evaluate(CONFIG, duel(), PAIR, context, 10, result, observed)
+    assert other.verdict.issue == "traffic_split"

@@ -105,6 +105,9 @@ def test_time() -> None:
     assert DESIGN.time(MONDAY - DAY) == 0
     assert DESIGN.time(MONDAY + 3.5 * DAY) == 0.5
     assert DESIGN.time(MONDAY + 14 * DAY) == 2
+    assert replace(DESIGN, ends=None).time(MONDAY + DAY) == 0
+    # A duration counts as a second at least.
+    assert replace(DESIGN, ends=MONDAY).time(MONDAY + timedelta(seconds=1)) == 1
 
 
 looks = st.lists(st.builds(Look, st.floats(0, 2), st.floats(2, 1e6)), min_size=1, max_size=8)
@@ -218,6 +221,40 @@ def test_power_agrees_with_simulated_rollouts(futility: bool, difference: float)
     assert found.promotion == pytest.approx(promoted.mean(), abs=0.004)
     assert found.rollback == pytest.approx(back.mean(), abs=0.004)
     assert found.duration / DAY == pytest.approx(days.mean(), abs=0.02)
+
+
+@pytest.mark.parametrize("futility", [False, True])
+def test_forecast_and_power_do_not_depend_on_the_unit(futility: bool) -> None:
+    """Three times the differences have nine times the variance."""
+    margin = {"hypothesis": "non_inferiority", "futility": futility}
+    design, large = (replace(DESIGN, margin=m, **margin) for m in (0.02, 0.06))
+    looks = [Look(1 / 7, 200.0), Look(2 / 7, 400.0)]
+    one, three = forecast(design, looks, 0.03, 1.0), forecast(large, looks, 0.09, 9.0)
+    assert one is not None
+    assert three is not None
+    assert 0.05 < one.promotion < 0.95
+    assert (one.promotion, one.rollback) == pytest.approx((three.promotion, three.rollback))
+    assert one.decided_by == three.decided_by
+    strength, tripled = power(design, 2000, 1.0, 0.03), power(large, 2000, 9.0, 0.09)
+    assert strength is not None
+    assert tripled is not None
+    assert strength.promotion == pytest.approx(tripled.promotion)
+    assert strength.rollback == pytest.approx(tripled.rollback)
+    found, other = (detectable_difference(*of) for of in ((design, 2000, 1.0), (large, 2000, 9.0)))
+    assert found is not None
+    assert other == pytest.approx(3 * found)
+    # The margin of a rollback matters as well.
+    without = forecast(replace(DESIGN, futility=futility), looks, 0.03, 1.0)
+    assert without is not None
+    assert one.rollback < without.rollback
+
+
+@pytest.mark.parametrize(("time", "decided"), [(2 / 7, 3), (2.4 / 7, 3), (2.6 / 7, 4)])
+def test_a_forecast_counts_the_looks_that_are_half_a_look_away(time: float, decided: int) -> None:
+    found = forecast(DESIGN, [Look(time, 1400.0 * time)], 0.9, 1.0)
+    assert found is not None
+    assert found.decided_by is not None
+    assert abs(found.decided_by - (MONDAY + decided * DAY)) < timedelta(seconds=1)
 
 
 def test_a_forecast_foresees_futility() -> None:

@@ -240,3 +240,11 @@ def test_spending(alpha: float) -> None:
     assert later == sorted(later)
     assert later[:2] == pytest.approx([0.98 * alpha / 8, 0.98 * alpha])
     assert later[-1] <= alpha
+
+
+def test_a_drift_beyond_the_search_is_its_end() -> None:
+    one = (100.0,), (1.6449,)
+    assert detectable_drift(*one, 0.01) == 0.0, "already without any drift"
+    assert detectable_drift(*one, 1.0) == 2.0, "20 standard errors"
+    reached = detectable_drift(*one, 0.8)
+    assert reached == pytest.approx((1.6449 + 0.8416) / 10, abs=1e-4)
