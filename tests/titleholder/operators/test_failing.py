@@ -78,6 +78,10 @@ def test_the_message_of_a_clients_exception_is_its_cause() -> None:
     late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=request)
     assert error_message(late) == "bigquery.googleapis.com did not answer in time"
     assert error_message(exceptions.ServiceUnavailable("busy\n now")) == "busy now"
+    sent = "POST https://host/v1/projects/p/jobs?id=a&%24alt=json%3Benum: quota: 3 of 3?"
+    assert error_message(exceptions.Forbidden(sent)) == (
+        "POST https://host/v1/projects/p/jobs: quota: 3 of 3?"
+    )
 
 
 @pytest.mark.parametrize(
