@@ -225,6 +225,12 @@ def test_what_differs_after_traffic_was_taken() -> None:
             f"0 models on e have traffic (m1@9 (id {OLD}) with 0 %, m1@10 (id {NEW}) with 0 %)",
         ),
         (replace(ALONE, endpoint=None), Adopt(), "m1 has no endpoint; there is nothing to adopt"),
+        (
+            replace(PAIR, deployed_models=(deployed(1, 100),), versions=()),
+            Restore(),
+            f"the challenger id {NEW} is not deployed on e any more, and the registry has no "
+            "version of m1 that belongs to it; adopt the endpoint instead",
+        ),
     ],
 )
 def test_the_errors_of_plans(found: View, intent: Intent, message: str) -> None:
