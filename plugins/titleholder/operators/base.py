@@ -92,11 +92,12 @@ class ModelOperator(BaseOperator):
             transient = is_transient(error)
             if not transient and not isinstance(error, known):
                 raise
-            final = isinstance(error, ClientError) and not transient
-            failure = TaskFailure if final else AttemptFailure
-            raise failure(
-                f"{self.config.model}: {'Google refused a' if final else 'the'} call of "
-                f"{self.task_id}{'' if final else ' to Google failed'}: {error_message(error)}"
+            model, message = self.config.model, error_message(error)
+            if isinstance(error, ClientError) and not transient:
+                refused = f"{model}: Google refused a call of {self.task_id}: {message}"
+                raise TaskFailure(refused) from None
+            raise AttemptFailure(
+                f"{model}: the call of {self.task_id} to Google failed: {message}"
             ) from None
 
     def skip_with_message(self, reason: str) -> NoReturn:
