@@ -23,6 +23,7 @@ from titleholder.config.endpoint import EndpointType, Resources
 from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
+from titleholder.naming import deployed_model_ids_of
 from titleholder.rollout.display_names import listed
 from titleholder.rollout.intents import (
     Abort,
@@ -165,6 +166,17 @@ def test_a_foreign_model_counts_as_newer_from_one_period_after_the_interval() ->
         "superseded: x@1, deployed at 2026-11-23 03:00 UTC, is newer than this run, whose data "
         "ends 2026-11-16 03:00 UTC; live traffic stays as it is."
     )
+
+
+def test_a_version_that_was_deployed_again_keeps_its_role_under_its_other_id() -> None:
+    """Beside the model with the role, the one that it replaces is still deployed."""
+    new_id = deployed_model_ids_of(run(1).name)[1]
+    again = replace(deployed(1, 100), id=new_id)
+    found = view(again, deployed(1), roles=Roles(new_id))
+    newest = replace(found, versions=found.versions[1:])
+    made = plan(newest, candidate(1))
+    assert made.summary == "m1@9 is champion with 100 % of the traffic"
+    assert made.steps[0] == Undeploy(OLD)
 
 
 def test_what_differs_after_traffic_was_taken() -> None:

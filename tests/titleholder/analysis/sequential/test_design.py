@@ -73,6 +73,34 @@ def test_the_planned_end(
     assert (found.kind, found.ends, found.looks) == ("group_sequential", ends, looks)
 
 
+def test_the_design_has_the_rules_of_the_section() -> None:
+    rules = {"cluster_column": "person", "max_rows_per_day": 7, "planned_rows": 9}
+    found = plan_design(CONFIG, RULES.model_copy(update=rules), MONDAY)
+    assert (found.cluster_column, found.max_rows_per_day, found.planned_rows) == ("person", 7, 9)
+    plain = plan_design(CONFIG, RULES, MONDAY)
+    assert (plain.cluster_column, plain.max_rows_per_day) == ("", None)
+    assert plain.planned_rows == RULES.min_rows
+
+
+def test_two_evaluations_are_two_looks() -> None:
+    """Mondays and Thursdays at 05:00, for a challenger of Monday at 04:30."""
+    rules = RULES.model_copy(update={"schedule": "0 5 * * 1,4"})
+    found = plan_design(CONFIG, rules, MONDAY)
+    assert (found.ends, found.looks) == (datetime(2026, 11, 19, 5, tzinfo=UTC), 1)
+
+
+@pytest.mark.parametrize("mean", [0.3, 0.5])
+def test_an_estimate_is_adjusted_towards_its_boundary(mean: float) -> None:
+    """For a rollback with the sign of a rollback."""
+    looks = [Look(1 / 7, 200.0), Look(2 / 7, 400.0)]
+    up = adjusted_estimate(DESIGN, looks, mean, 1.0, "promotion")
+    down = adjusted_estimate(DESIGN, looks, -mean, 1.0, "rollback")
+    assert up is not None
+    assert down is not None
+    assert 0 < up < mean
+    assert -mean < down < 0
+
+
 def test_without_an_end_it_is_a_confidence_sequence() -> None:
     config = with_rollout(on_new_challenger="keep_current")
     found = plan_design(config, RULES.model_copy(update={"max_duration": None}), MONDAY)
