@@ -8,6 +8,7 @@ from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
+from titleholder.alerts.retry_log import RetryLog
 from titleholder.config.loader import load_models
 from titleholder.config.model import ModelConfig
 from titleholder.operators.apply_decision import ApplyDecisionOperator
@@ -35,7 +36,12 @@ def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
         "max_active_runs": 1,
         "tags": ["titleholder", config.model, *config.tags],
         # A retry comes after Airflow's default_task_retry_delay, which is five minutes.
-        "default_args": {"owner": config.owner, "retries": 2, "on_failure_callback": notifier},
+        "default_args": {
+            "owner": config.owner,
+            "retries": 2,
+            "on_retry_callback": RetryLog(config.model),
+            "on_failure_callback": notifier,
+        },
         "on_failure_callback": [notifier, *also],
         "deadline": deadline(config),
     }

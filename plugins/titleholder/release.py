@@ -13,7 +13,6 @@ from pathlib import Path
 TEMPLATES_PATH = "data/titleholder/pipelines"
 RELEASE_FILE = "release.json"
 PACKAGE = Path(__file__).resolve().parent
-# Of a checkout.
 
 
 def checkout(package: Path = PACKAGE) -> Path:

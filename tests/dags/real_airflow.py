@@ -31,7 +31,7 @@ class Airflow:
     def __init__(self, base: str) -> None:
         token = httpx.get(f"{base}/auth/token").json()["access_token"]
         self.http = httpx.Client(
-            base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=30
+            base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=180
         )
 
     def call(self, method: str, path: str, body: object = None) -> Any:

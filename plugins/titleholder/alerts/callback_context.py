@@ -9,28 +9,15 @@ from typing import Any, cast
 from urllib.parse import quote
 
 from airflow.sdk.configuration import conf
-from airflow.sdk.exceptions import AirflowFailException
 
-from titleholder.alerts.alert import Alert, AlertKind, Link
+from titleholder.alerts.alert import Alert, Link
 from titleholder.alerts.from_failure import (
     FailedTask,
     alert_for_late_run,
     alert_for_run,
     alert_for_task,
 )
-from titleholder.gcp.errors import error_message
-
-
-class TaskFailure(AirflowFailException):
-    """Fails a task at once, without retries; its alert has this kind and these links, besides the
-    one to the task's log."""
-
-    def __init__(
-        self, sentence: str, kind: AlertKind = AlertKind.TASK, links: tuple[Link, ...] = ()
-    ) -> None:
-        super().__init__(sentence)
-        self.kind = kind
-        self.links = links
+from titleholder.alerts.task_failure import TaskFailure, failure_sentence
 
 
 def alert_from_context(model: str, context: Any) -> Alert | None:
@@ -62,13 +49,12 @@ def is_backfill(context: Any) -> bool:
 def _failed(model: str, context: Any) -> Alert:
     ti, error = context.get("ti"), context.get("exception")
     known = error if isinstance(error, TaskFailure) else TaskFailure("")
-    message = error_message(error) if isinstance(error, Exception) else str(error or "")
     return alert_for_task(
         FailedTask(
             model,
             _interval(context.get("dag_run")),
             str(_field(ti, "task_id") or "a task"),
-            message or "its worker was lost, or it was ended from outside; see its log",
+            failure_sentence(error),
             known.kind,
             (Link("Log", str(_field(ti, "log_url") or "")), *known.links),
         )

@@ -61,12 +61,12 @@ class AlertNotifier(BaseNotifier):
         log_only = is_backfill(context) and not self.backfills
         if log_only:
             self.log.info("titleholder: not sent: a backfill, and notify_on_backfill is false")
+        else:
+            self._send(f"the webhook of the connection {self.connection}", self._post, alert)
+            if self.email:
+                self._send("e-mail", self._mail, alert)
+        # The last line of a failed task's log, also where the alert could not be sent.
         self.log.log(alert.kind.level, "titleholder: %s", line(alert))
-        if log_only:
-            return
-        self._send(f"the webhook of the connection {self.connection}", self._post, alert)
-        if self.email:
-            self._send("e-mail", self._mail, alert)
 
     def _post(self, alert: Alert) -> None:
         url = webhook_of(self.connection)

@@ -181,7 +181,7 @@ def _differences(
         yield EvidenceIssue.NOT_FINITE, f"a skewness of {evidence.skewness} is no measurement"
     else:
         yield from _recent_regression(evidence, rules, context.design.margin)
-        yield from _heavy_tail(evidence, rules)
+        yield from _heavy_tail(evidence)
 
 
 def _recent_regression(
@@ -209,7 +209,7 @@ def _recent_regression(
                 return
 
 
-def _heavy_tail(evidence: Evidence, rules: Duel) -> Iterator[tuple[EvidenceIssue, str]]:
+def _heavy_tail(evidence: Evidence) -> Iterator[tuple[EvidenceIssue, str]]:
     """Whether one row dominates the variance. The central limit theorem requires that the largest
     squared deviation over the sum of all becomes small (Lindeberg and Feller); until then a rare
     large loss may be missing from the rows, and the mean is too good."""

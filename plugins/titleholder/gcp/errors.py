@@ -1,5 +1,6 @@
 """Errors of Google's clients: their kinds and their messages."""
 
+import re
 from enum import Enum, auto
 from urllib.parse import urlsplit
 
@@ -70,7 +71,9 @@ def error_message(error: Exception) -> str:
 
     last = getattr(error, "cause", None) or error  # of many tries
     if not isinstance(last, RequestException) or last.response is not None:
-        return " ".join(str(getattr(error, "message", "") or error).split()) or type(error).__name__
+        text = " ".join(str(getattr(error, "message", "") or error).split())
+        # The client's message begins with the request; its parameters say nothing to a reader.
+        return re.sub(r"^([A-Z]+ [^ ?]+)\?[^ ]*: ", r"\1: ", text) or type(error).__name__
     url = getattr(last.request, "url", None)
     host = urlsplit(url).netloc if isinstance(url, str) else "Google"
     if isinstance(last, Timeout):

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from titleholder.operators.results import Decided, Observed
 from titleholder.operators.rollout import Change, RolloutOperator, change_context
 from titleholder.operators.verdict_check import verdict_check
@@ -28,7 +26,7 @@ class ApplyDecisionOperator(RolloutOperator):
             return Change(observed.intent, cause)
         decided = self.read_result(context, "decide", Decided.from_xcom)
         if decided.intent is None:
-            raise AirflowSkipException(f"{self.config.model}: {decided.reason}")
+            self.skip_with_message(decided.reason)
         evidence = decided.evidence
         if decided.needs_approval:
             # A task `approve` that was marked as skipped or successful by hand is no approval.

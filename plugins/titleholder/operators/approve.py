@@ -5,7 +5,6 @@ from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
-from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.config.duel import format_hours
 from titleholder.config.model import ModelConfig
@@ -42,9 +41,7 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
         """Ask, and defer until there is an answer."""
         decided = self.read_result(context, "decide", Decided.from_xcom)
         if not decided.needs_approval:
-            raise AirflowSkipException(
-                f"{self.config.model}: no approval is needed: {decided.reason}"
-            )
+            self.skip_with_message(f"no approval is needed: {decided.reason}")
         with self.fail_with_message():
             make_reconciler(self, change_context(context)).read_view(
                 "approve", verdict_check(self, context, decided)
@@ -71,8 +68,10 @@ class ApproveOperator(ModelOperator, ApprovalOperator):
         answer = super().execute_complete(context, event)  # type: ignore[arg-type]
         if self.REJECT in answer["chosen_options"]:
             return None
+        approved_by = approver(answer) or "an unnamed user"
+        self.log.info("%s: the promotion was approved by %s", self.config.model, approved_by)
         return {
-            "approved_by": approver(answer) or "an unnamed user",
+            "approved_by": approved_by,
             "approved_at": answer["responded_at"].isoformat(),
         }
 

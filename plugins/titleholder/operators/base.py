@@ -6,12 +6,12 @@ from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, NoReturn, TypeVar
 
-from airflow.sdk import BaseOperator
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import BaseOperator, ExceptionRetryPolicy, RetryAction, RetryRule
+from airflow.sdk.exceptions import AirflowSkipException
 
 from titleholder.alerts.alert import Alert, AlertKind
-from titleholder.alerts.callback_context import TaskFailure
 from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
+from titleholder.alerts.task_failure import AttemptFailure, TaskFailure
 from titleholder.config.model import ModelConfig
 from titleholder.errors import DriftDetected, InvalidRequest, RetryableError, TitleholderError
 from titleholder.gcp.environment import Environment
@@ -21,6 +21,9 @@ from titleholder.naming import TrainingRun, training_run_of
 # Airflow registers up to five seconds late that a worker has released a task. A task that is
 # resumed before that counts as lost and is retried.
 SHORTEST_DEFERRAL = timedelta(seconds=10)
+RETRY_POLICY = ExceptionRetryPolicy(
+    [RetryRule(TaskFailure, RetryAction.FAIL, reason="a retry would not help")]
+)
 Result = TypeVar("Result")
 
 
@@ -37,7 +40,7 @@ class ModelOperator(BaseOperator):
     def __init__(
         self, *, config: ModelConfig, clock: Callable[[], datetime] = utc_now, **kwargs: Any
     ) -> None:
-        super().__init__(**kwargs)
+        super().__init__(retry_policy=RETRY_POLICY, **kwargs)
         self.config = config
         self.clock = clock
         self.shortest_deferral = SHORTEST_DEFERRAL
@@ -56,7 +59,9 @@ class ModelOperator(BaseOperator):
         `shortest_deferral`. The trigger is one of Airflow's: Cloud Composer runs no others."""
         from airflow.providers.standard.triggers.temporal import TimeDeltaTrigger
 
-        trigger = TimeDeltaTrigger(max(span, self.shortest_deferral))
+        span = max(span, self.shortest_deferral)
+        self.log.info("the next look is at %s UTC", f"{utc_now() + span:%Y-%m-%d %H:%M:%S}")
+        trigger = TimeDeltaTrigger(span)
         self.defer(trigger=trigger, method_name="resume", kwargs=kwargs)
         raise AssertionError("defer does not return")
 
@@ -69,24 +74,37 @@ class ModelOperator(BaseOperator):
         """Fail the task without retries, with one sentence, for a TitleholderError and for a
         request that Google refuses permanently, such as for a missing permission.
 
-        A RetryableError, and anything else, such as a lost connection, fails only this attempt.
+        A RetryableError, and a lost connection or another transient error of Google, fails only
+        this attempt. Any other exception is a bug, and passes.
         """
         try:
             yield
         except RetryableError as error:
-            raise AirflowException(f"{self.config.model}: {error}") from None
+            raise AttemptFailure(f"{self.config.model}: {error}") from None
         except TitleholderError as error:
             kind = AlertKind.MANUAL_CHANGE if isinstance(error, DriftDetected) else AlertKind.TASK
             raise TaskFailure(f"{self.config.model}: {error}", kind) from None
         except Exception as error:
-            from google.api_core.exceptions import ClientError
+            from google.api_core.exceptions import ClientError, GoogleAPIError
+            from google.auth.exceptions import GoogleAuthError
 
-            if not isinstance(error, ClientError) or is_transient(error):
+            known = GoogleAPIError, GoogleAuthError, ConnectionError, TimeoutError
+            transient = is_transient(error)
+            if not transient and not isinstance(error, known):
                 raise
-            raise AirflowFailException(
-                f"{self.config.model}: Google refused a call of {self.task_id}: "
-                f"{error_message(error)}"
+            model, message = self.config.model, error_message(error)
+            if isinstance(error, ClientError) and not transient:
+                refused = f"{model}: Google refused a call of {self.task_id}: {message}"
+                raise TaskFailure(refused) from None
+            raise AttemptFailure(
+                f"{model}: the call of {self.task_id} to Google failed: {message}"
             ) from None
+
+    def skip_with_message(self, reason: str) -> NoReturn:
+        """Skip the task. The reason is logged here, too: Airflow's line is in a group that its UI
+        folds up."""
+        self.log.info("skipped: %s", reason)
+        raise AirflowSkipException(f"{self.config.model}: {reason}")
 
     def send_alert(self, context: Mapping[str, Any], make: Callable[[], Alert | None]) -> None:
         """Send the alert that `make` returns, if any; never raises."""
@@ -112,7 +130,7 @@ class ModelOperator(BaseOperator):
         successful by hand."""
         value = context["ti"].xcom_pull(task_ids=task_id)
         if not isinstance(value, dict):
-            raise AirflowFailException(
+            raise TaskFailure(
                 f"{self.config.model}: the task {task_id} left no result for {self.task_id}; clear "
                 f"{task_id} with what follows it"
             )
@@ -127,7 +145,7 @@ class ModelOperator(BaseOperator):
         try:
             return read(value)
         except (KeyError, TypeError) as error:
-            raise AirflowFailException(
+            raise TaskFailure(
                 f"{self.config.model}: the result of {task_id} is of another version of "
                 f"titleholder ({error!r}); clear {task_id} with what follows it"
             ) from None

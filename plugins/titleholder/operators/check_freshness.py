@@ -3,9 +3,8 @@
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
-
 from titleholder.alerts.from_failure import alert_for_stale_source
+from titleholder.alerts.task_failure import AttemptFailure, TaskFailure
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
     Finding,
@@ -35,7 +34,7 @@ class CheckFreshnessOperator(ModelOperator):
             log("%s: %s", finding.state, finding.reason)
             return {"outcome": finding.state.value, "reason": finding.reason}
         if finding.wait_until is None:
-            raise AirflowFailException(f"{self.config.model}: {finding.state}: {finding.reason}")
+            raise TaskFailure(f"{self.config.model}: {finding.state}: {finding.reason}")
         self._alert_once(context, finding)
         left = finding.wait_until - self.clock()
         self.defer_for(min(self.config.source.freshness.poke_interval, left))
@@ -85,7 +84,7 @@ class CheckFreshnessOperator(ModelOperator):
             )
         except Unreadable as error:
             if not error.final:
-                raise AirflowException(f"{self.config.model}: unknown: {error}") from error
+                raise AttemptFailure(f"{self.config.model}: unknown: {error}") from None
             return Finding(FreshnessState.UNKNOWN, str(error))
         self.log.info("%s: %s", table, coverage)
         return check_coverage(rule, coverage, interval, now)

@@ -77,9 +77,9 @@ class DecideOperator(ModelOperator):
         decision, outcome = evaluation.decision, evaluation.verdict.outcome
         not_promoted = outcome is Outcome.PROMOTE and decision.intent is None
         warns = outcome is Outcome.INCONCLUSIVE or not_promoted
-        (self.log.warning if warns else self.log.info)("%s: %s", outcome, decision.reason)
         if forecast := forecast_sentence(evaluation.record):
             self.log.info("%s", forecast)
+        (self.log.warning if warns else self.log.info)("%s: %s", outcome, decision.reason)
         return Decided(
             outcome=str(outcome),
             reason=decision.reason,

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from titleholder.analysis.duel_job import DuelJob, duel_images, duel_parameters, duel_result
 from titleholder.config.duel import Duel
 from titleholder.gcp.console import object_page
@@ -29,9 +27,7 @@ class SubmitDuelOperator(SubmitJobOperator):
         """The duel on the rows whose labels were due at the end of the run's interval."""
         observed = self.read_result(context, "observe", Observed.from_xcom)
         if observed.intent is not None:
-            raise AirflowSkipException(
-                f"{self.config.model}: the intent {observed.intent.action} needs no duel"
-            )
+            self.skip_with_message(f"the intent {observed.intent.action} needs no duel")
         pair = observed.pair
         assert pair is not None
         at = training_run_of(self.config.model, self.duel.schedule, context).interval.end

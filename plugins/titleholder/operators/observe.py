@@ -3,8 +3,6 @@
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from titleholder.analysis.model_pair import Evaluate, model_pair
 from titleholder.errors import InvalidRequest
 from titleholder.operators.base import ModelOperator
@@ -59,9 +57,9 @@ class ObserveOperator(ModelOperator):
         with self.fail_with_message():
             pair = make_reconciler(self, change_context(context)).read_view(Evaluate(), model_pair)
         if pair is None:
-            raise AirflowSkipException(
-                f"{self.config.model}: there is no challenger on "
-                f"{self.config.endpoint.display_name}, so nothing is evaluated"
+            self.skip_with_message(
+                f"there is no challenger on {self.config.endpoint.display_name}, so nothing is "
+                "evaluated"
             )
         self.log.info("%s challenges %s", pair.challenger, pair.champion)
         return Observed(pair, None).to_xcom()

@@ -5,8 +5,6 @@ from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from titleholder.events.event import Action
 from titleholder.gcp.bigquery.client import Unreadable
 from titleholder.gcp.bigquery.source_table import SourceTables
@@ -88,7 +86,7 @@ class SubmitPipelineOperator(SubmitJobOperator):
             cause = replace(change_context(context), interval=interval)
             evidence = {"version": version.number, "fingerprint": found}
             record_if_possible(self, cause, Action.SKIPPED_UNCHANGED, reason, evidence)
-            raise AirflowSkipException(f"{self.config.model}: {reason}")
+            self.skip_with_message(reason)
         return fingerprint_labels(found)
 
     def _force_retrain(self, context: Mapping[str, Any]) -> bool:

@@ -4,8 +4,6 @@ from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
-from airflow.sdk.exceptions import AirflowSkipException
-
 from titleholder.operators.rollout import Change, RolloutOperator, run_name
 from titleholder.pipelines.candidate import deploy_candidate
 from titleholder.pipelines.contract import CandidateModel, require_within_root
@@ -19,8 +17,8 @@ class UpdateTrafficOperator(RolloutOperator):
         """The candidate; freshness, score and pipeline are the evidence of its events."""
         trained = self.xcom_result(context, "wait_for_pipeline")
         if trained["candidate"] is None:
-            raise AirflowSkipException(
-                f"{self.config.model}: the model of {self.training_run(context).interval} scored "
+            self.skip_with_message(
+                f"the model of {self.training_run(context).interval} scored "
                 f"{trained['score']:.2f}, under the gate of {self.config.gate.min_score:g}; "
                 f"nothing was registered and {self.config.endpoint.display_name} is unchanged"
             )

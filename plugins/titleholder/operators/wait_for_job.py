@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 from airflow.sdk import BaseOperatorLink
 
 from titleholder.alerts.alert import AlertKind, Link
-from titleholder.alerts.callback_context import TaskFailure
+from titleholder.alerts.task_failure import TaskFailure
 from titleholder.gcp.console import logs_page, pipeline_page
 from titleholder.gcp.errors import error_message, is_transient
 from titleholder.gcp.vertex.jobs import Jobs

@@ -168,6 +168,21 @@ def test_a_bad_webhook_is_a_warning_without_the_secret(
     assert len(into.posted) <= 1
 
 
+def test_the_alert_is_the_last_line_also_where_it_could_not_be_sent(
+    into: Sink, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    set_webhook(monkeypatch, bad_webhook(into, "answers 500"))
+    notifier().send(ALERT, RUN)
+    notifier().send(ALERT, {"dag_run": {"run_type": "backfill"}})
+    lines = [one for one in capfd.readouterr().out.splitlines() if "titleholder: " in one]
+    for line, text in zip(
+        lines,
+        ("it answered 500", "It is deployed.", "not sent: a backfill", "It is deployed."),
+        strict=True,
+    ):
+        assert text in line
+
+
 def test_exceptions_do_not_contain_the_secret(into: Sink, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(DeliveryError) as raised:
         post(bad_webhook(into, "is not there"), {"text": "text"})

@@ -14,7 +14,13 @@ from titleholder.analysis.duel_job import (
     duel_result,
     parse_evidence,
 )
-from titleholder.analysis.evaluate import DuelResult, Evaluation, evaluate, evaluation_context
+from titleholder.analysis.evaluate import (
+    DuelResult,
+    Evaluation,
+    evaluate,
+    evaluation_context,
+    policy_of,
+)
 from titleholder.analysis.guardrails import LiveObservations
 from titleholder.analysis.limits import ArmMetrics
 from titleholder.analysis.model_pair import ModelPair, RegisteredModel
@@ -387,3 +393,23 @@ def test_live_traffic_changes_the_verdict_and_is_recorded(tmp_path: Path) -> Non
     )
     assert unreadable.verdict.outcome is Outcome.INCONCLUSIVE
     assert unreadable.record["live"]["unreadable"] == ("no table",)
+
+
+@pytest.mark.parametrize("percentage", [0, 100])
+def test_a_challenger_without_a_part_of_the_traffic_has_no_split_to_test(percentage: int) -> None:
+    result, observed = DuelResult("job", NOW, RAW), LiveObservations({"1": 9000, "2": 9000})
+    context = evaluation_context(CONFIG, duel(), PAIR, VIEW, [], result.job, NOW)
+    found = evaluate(CONFIG, duel(), PAIR, context, percentage, result, observed)
+    assert found.verdict.issue == ""
+    other = evaluate(CONFIG, duel(), PAIR, context, 10, result, observed)
+    assert other.verdict.issue == "traffic_split"
+
+
+def test_the_policy_is_that_of_rollout_and_duel() -> None:
+    rollout = CONFIG.rollout.model_copy(update={"promotion": "manual"})
+    rules = duel().model_copy(update={"alpha": 0.01})
+    same = policy_of(CONFIG.model_copy(update={"owner": "others"}))
+    assert same == policy_of(CONFIG)
+    changed = [{"rollout": rollout}, {"duel": rules}, {"duel": None}]
+    policies = {policy_of(CONFIG.model_copy(update=one)) for one in changed}
+    assert len(policies | {same}) == 4

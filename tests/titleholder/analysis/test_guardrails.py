@@ -1,3 +1,4 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -107,3 +108,8 @@ def test_the_most_severe_issue_is_reported() -> None:
     found = apply_guardrails(verdict(PROMOTE), all_at_once, RULES, context())
     assert found.issue == "traffic_split"
     assert found.reason == "the requests do not fit the traffic split: counts; and the duel"
+    # A table that cannot be read is worse than too few requests.
+    no_table = apply_guardrails(
+        verdict(PROMOTE), replace(all_at_once, sample_ratio=None), RULES, context()
+    )
+    assert (no_table.outcome, no_table.issue) == (INCONCLUSIVE, "unreadable")

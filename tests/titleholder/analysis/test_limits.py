@@ -64,6 +64,7 @@ GOOD = ArmMetrics(9000, 9, 100.0)
             "999 requests to the champion are fewer than 1000",
         ),
         (GOOD, ArmMetrics(1000, 0, 200), LATENCY, None, ""),
+        (GOOD, ArmMetrics(1000, 0, 0), LATENCY, None, "limits are kept"),
         (
             *(GOOD, ArmMetrics(1000, 0, 201), LATENCY, Issue.CHALLENGER_LIMITS),
             "the challenger's latency of 201 ms is more than 200 ms",

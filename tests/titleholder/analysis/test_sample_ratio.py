@@ -33,6 +33,12 @@ def test_the_example_in_the_comment() -> None:
     assert math.exp(check_sample_ratio(3, 0, 50, concentration=2).log_e_value) == pytest.approx(2)
 
 
+def test_the_greatest_alpha_is_a_half() -> None:
+    assert check_sample_ratio(900, 100, 10, alpha=0.5).outcome == "fits"
+    with pytest.raises(ValueError, match="no test has"):
+        check_sample_ratio(900, 100, 10, alpha=0.51)
+
+
 def test_outcomes() -> None:
     reason = "100 of 1000 requests at 10 % of the traffic fit"
     assert check_sample_ratio(900, 100, 10).reason == reason
@@ -48,6 +54,8 @@ def test_outcomes() -> None:
 def test_invalid_counts_have_no_result(count: float) -> None:
     for found in (check_sample_ratio(count, 10, 10), check_sample_ratio(10, count, 10)):
         assert found.outcome == "insufficient_requests"
+        assert found.log_e_value == 0.0
+        assert found.reason.endswith(" requests at 10 % of the traffic are no counts")
         assert found.reason.endswith("are no counts")
 
 

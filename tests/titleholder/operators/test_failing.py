@@ -7,14 +7,15 @@ from typing import Any
 
 import pytest
 import requests
-from airflow.sdk.exceptions import AirflowException, AirflowFailException
+from airflow.sdk import RetryAction
 from google.api_core import exceptions
 from google.api_core.retry import Retry, if_transient_error
 from google.auth.credentials import AnonymousCredentials
+from google.auth.exceptions import DefaultCredentialsError
 from google.cloud.aiplatform_v1 import EndpointServiceClient
 
 from titleholder.alerts.alert import AlertKind
-from titleholder.alerts.callback_context import TaskFailure
+from titleholder.alerts.task_failure import AttemptFailure, TaskFailure
 from titleholder.config.loader import load_model
 from titleholder.errors import DriftDetected, ManualActionRequired, RetryableError
 from titleholder.gcp.bigquery.client import read_error
@@ -31,26 +32,31 @@ CONFIG = load_model(Path(__file__).parents[3] / "dags" / "models" / "linnerud.ya
     [
         (ManualActionRequired("no"), TaskFailure),
         (DriftDetected("by hand"), TaskFailure),
-        (exceptions.Forbidden("no\nrights"), AirflowFailException),
-        (exceptions.NotFound("deleted"), AirflowFailException),
-        (RetryableError("later"), AirflowException),
-        (exceptions.TooManyRequests("slow down"), exceptions.TooManyRequests),
-        (exceptions.ServiceUnavailable("away"), exceptions.ServiceUnavailable),
-        (ConnectionError("lost"), ConnectionError),
+        (exceptions.Forbidden("no\nrights"), TaskFailure),
+        (exceptions.NotFound("deleted"), TaskFailure),
+        (RetryableError("later"), AttemptFailure),
+        (exceptions.TooManyRequests("slow\ndown"), AttemptFailure),
+        (exceptions.ServiceUnavailable("away"), AttemptFailure),
+        (DefaultCredentialsError("no account"), AttemptFailure),
+        (requests.ConnectionError("lost"), AttemptFailure),
+        (ConnectionError("lost"), AttemptFailure),
+        (FileNotFoundError("a file"), FileNotFoundError),
+        (KeyError("a bug"), KeyError),
     ],
 )
 def test_final_errors_and_errors_that_are_retried(
-    error: Exception, becomes: type[Exception]
+    error: Exception, becomes: type[BaseException]
 ) -> None:
     task = SubmitPipelineOperator(task_id="submit_pipeline", config=CONFIG)
     with pytest.raises(becomes) as raised, task.fail_with_message():
         raise error
     assert type(raised.value) is becomes
-    if isinstance(raised.value, AirflowException):
+    if isinstance(raised.value, AttemptFailure):
         assert str(raised.value).startswith("linnerud: ")
         assert "\n" not in str(raised.value)
     if isinstance(raised.value, TaskFailure):
-        assert isinstance(raised.value, AirflowFailException), "no retry would help"
+        decision = task.retry_policy.evaluate(raised.value, try_number=1, max_tries=2)
+        assert decision.action is RetryAction.FAIL, "no retry would help"
         assert raised.value.kind is (
             AlertKind.MANUAL_CHANGE if isinstance(error, DriftDetected) else AlertKind.TASK
         )
@@ -72,6 +78,10 @@ def test_the_message_of_a_clients_exception_is_its_cause() -> None:
     late = requests.ReadTimeout("HTTPSConnectionPool(...)", request=request)
     assert error_message(late) == "bigquery.googleapis.com did not answer in time"
     assert error_message(exceptions.ServiceUnavailable("busy\n now")) == "busy now"
+    sent = "POST https://host/v1/projects/p/jobs?id=a&%24alt=json%3Benum: quota: 3 of 3?"
+    assert error_message(exceptions.Forbidden(sent)) == (
+        "POST https://host/v1/projects/p/jobs: quota: 3 of 3?"
+    )
 
 
 @pytest.mark.parametrize(
@@ -113,7 +123,7 @@ def test_a_result_of_another_version_fails_the_task(
 ) -> None:
     task = ApplyDecisionOperator(task_id="update_traffic", config=CONFIG)
     context = {"ti": SimpleNamespace(xcom_pull=lambda task_ids: result)}
-    with pytest.raises(AirflowFailException) as raised:
+    with pytest.raises(TaskFailure) as raised:
         task.read_result(context, task_id, read)
     error = str(raised.value)
     assert error.startswith(

@@ -73,6 +73,34 @@ def test_the_planned_end(
     assert (found.kind, found.ends, found.looks) == ("group_sequential", ends, looks)
 
 
+def test_the_design_has_the_rules_of_the_section() -> None:
+    rules = {"cluster_column": "person", "max_rows_per_day": 7, "planned_rows": 9}
+    found = plan_design(CONFIG, RULES.model_copy(update=rules), MONDAY)
+    assert (found.cluster_column, found.max_rows_per_day, found.planned_rows) == ("person", 7, 9)
+    plain = plan_design(CONFIG, RULES, MONDAY)
+    assert (plain.cluster_column, plain.max_rows_per_day) == ("", None)
+    assert plain.planned_rows == RULES.min_rows
+
+
+def test_two_evaluations_are_two_looks() -> None:
+    """Mondays and Thursdays at 05:00, for a challenger of Monday at 04:30."""
+    rules = RULES.model_copy(update={"schedule": "0 5 * * 1,4"})
+    found = plan_design(CONFIG, rules, MONDAY)
+    assert (found.ends, found.looks) == (datetime(2026, 11, 19, 5, tzinfo=UTC), 1)
+
+
+@pytest.mark.parametrize("mean", [0.3, 0.5])
+def test_an_estimate_is_adjusted_towards_its_boundary(mean: float) -> None:
+    """For a rollback with the sign of a rollback."""
+    looks = [Look(1 / 7, 200.0), Look(2 / 7, 400.0)]
+    up = adjusted_estimate(DESIGN, looks, mean, 1.0, "promotion")
+    down = adjusted_estimate(DESIGN, looks, -mean, 1.0, "rollback")
+    assert up is not None
+    assert down is not None
+    assert 0 < up < mean
+    assert -0.7 * mean < down < 0, "most paths with that drift are rolled back at the first look"
+
+
 def test_without_an_end_it_is_a_confidence_sequence() -> None:
     config = with_rollout(on_new_challenger="keep_current")
     found = plan_design(config, RULES.model_copy(update={"max_duration": None}), MONDAY)
@@ -105,6 +133,9 @@ def test_time() -> None:
     assert DESIGN.time(MONDAY - DAY) == 0
     assert DESIGN.time(MONDAY + 3.5 * DAY) == 0.5
     assert DESIGN.time(MONDAY + 14 * DAY) == 2
+    assert replace(DESIGN, ends=None).time(MONDAY + DAY) == 0
+    # A duration counts as a second at least.
+    assert replace(DESIGN, ends=MONDAY).time(MONDAY + timedelta(seconds=1)) == 1
 
 
 looks = st.lists(st.builds(Look, st.floats(0, 2), st.floats(2, 1e6)), min_size=1, max_size=8)
@@ -218,6 +249,37 @@ def test_power_agrees_with_simulated_rollouts(futility: bool, difference: float)
     assert found.promotion == pytest.approx(promoted.mean(), abs=0.004)
     assert found.rollback == pytest.approx(back.mean(), abs=0.004)
     assert found.duration / DAY == pytest.approx(days.mean(), abs=0.02)
+
+
+@pytest.mark.parametrize("futility", [False, True])
+@pytest.mark.parametrize("hypothesis", ["superiority", "non_inferiority"])
+def test_forecast_and_power_do_not_depend_on_the_unit(hypothesis: str, futility: bool) -> None:
+    """Three times the differences have nine times the variance."""
+    kept = replace(DESIGN, hypothesis=hypothesis, futility=futility)
+    design, large = (replace(kept, margin=margin) for margin in (0.02, 0.06))
+    looks = [Look(1 / 7, 200.0), Look(2 / 7, 400.0)]
+    one, three = forecast(design, looks, 0.03, 1.0), forecast(large, looks, 0.09, 9.0)
+    assert one is not None
+    assert three is not None
+    assert 0.05 < one.promotion < 0.95
+    assert (one.promotion, one.rollback) == pytest.approx((three.promotion, three.rollback))
+    assert one.decided_by == three.decided_by
+    strength, tripled = power(design, 2000, 1.0, 0.03), power(large, 2000, 9.0, 0.09)
+    assert strength is not None
+    assert tripled is not None
+    assert strength.promotion == pytest.approx(tripled.promotion)
+    assert strength.rollback == pytest.approx(tripled.rollback)
+    found, other = (detectable_difference(*of) for of in ((design, 2000, 1.0), (large, 2000, 9.0)))
+    assert found is not None
+    assert other == pytest.approx(3 * found)
+
+
+@pytest.mark.parametrize(("time", "decided"), [(2 / 7, 3), (2.4 / 7, 3), (2.6 / 7, 4)])
+def test_a_forecast_counts_the_looks_that_are_half_a_look_away(time: float, decided: int) -> None:
+    found = forecast(DESIGN, [Look(time, 1400.0 * time)], 0.9, 1.0)
+    assert found is not None
+    assert found.decided_by is not None
+    assert abs(found.decided_by - (MONDAY + decided * DAY)) < timedelta(seconds=1)
 
 
 def test_a_forecast_foresees_futility() -> None:

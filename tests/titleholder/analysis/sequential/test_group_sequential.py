@@ -240,3 +240,22 @@ def test_spending(alpha: float) -> None:
     assert later == sorted(later)
     assert later[:2] == pytest.approx([0.98 * alpha / 8, 0.98 * alpha])
     assert later[-1] <= alpha
+
+
+def test_a_drift_beyond_the_search_is_its_end() -> None:
+    one = (100.0,), (1.6449,)
+    assert detectable_drift(*one, 0.01) == 0.0, "already without any drift"
+    assert detectable_drift(*one, 1.0) == 2.0, "20 standard errors"
+    reached = detectable_drift(*one, 0.8)
+    assert reached == pytest.approx((1.6449 + 0.8416) / 10, abs=1e-4)
+
+
+def test_a_look_without_new_information_since_the_start_crosses_nothing() -> None:
+    start = (1.0, 100.0)
+    found = crossing([100.0, 100.0, 200.0], [0.5, 0.5, 1.8], 0.1, start)
+    assert found == [0.0, 0.0, *crossing([200.0], [1.8], 0.1, start)]
+
+
+def test_where_more_is_spent_than_is_left_the_lower_boundary_is_the_upper_one() -> None:
+    lower = lower_boundaries((1.0, 2.0), (0.5, 0.5), (0.0, 0.9), 3.0)
+    assert lower == (-math.inf, 0.5)
