@@ -13,6 +13,8 @@ from tests.titleholder.reconciler.kill_process_pool import KillPoint, KillPool
 from tests.titleholder.reconciler.prepared_scenario import PreparedScenario
 from titleholder.errors import TitleholderError
 
+FAILURES = ("fails before", "fails after", "answer lost")
+KILLS = ("killed before", "killed after")
 _WRITES = {
     *("create_endpoint", "upload_model", "deploy_model", "undeploy_model", "update_endpoint"),
     *("merge_version_aliases", "mutate_deployed_model"),
@@ -87,6 +89,16 @@ def fault_cases(kind: str, calls: Iterable[str]) -> Iterator[FaultCase]:
             write = writes if changes else 0
             yield FaultCase(kind, number, method, seen[method], write, fresh)
         last = method
+
+
+def in_turn(cases: Iterable[FaultCase], first: int) -> Iterator[FaultCase]:
+    """One failure and one kill for each call of these cases: the kinds take turns from one write to
+    the next, beginning with the kind number `first`."""
+    of_calls: dict[tuple[int, bool], list[FaultCase]] = {}
+    for case in cases:
+        of_calls.setdefault((case.number, case.kind in KILLS), []).append(case)
+    for found in of_calls.values():
+        yield found[(first + found[0].write) % len(found)]
 
 
 def calls_after_refusal(
