@@ -78,8 +78,9 @@ down: ## stop everything that up or run started
 status: setup ## what is running, and the state of every endpoint
 	@$(BIN)/python -m sandbox status
 
+# Without bytecode every process that the tests start compiles this project again.
 test: setup ## run every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(ARGS)
 
 bench: setup ## repeat every measurement of tests/bench/RESULTS.md: an hour on an idle machine
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -14,26 +14,10 @@ from tests.conftest import REPOSITORY, Sandbox
 from tests.dags.conftest import LAST_MONDAY, Model
 
 
-@pytest.mark.parametrize(
-    ("text", "replacement", "errors"),
-    [
-        ("owner: ml-platform", "", ["linnerud.yaml: owner: is missing; add it"]),
-        (
-            "owner: ml-platform",
-            "ownr: ml",
-            [
-                "linnerud.yaml: owner: is missing; add it",
-                "linnerud.yaml: ownr: is not a key; remove it or mend its spelling",
-            ],
-        ),
-    ],
-)
-def test_the_errors_of_a_broken_yaml_file_are_printed(
-    sandbox: Sandbox, tmp_path: Path, text: str, replacement: str, errors: list[str]
-) -> None:
+def test_the_errors_of_a_broken_yaml_file_are_printed(sandbox: Sandbox, tmp_path: Path) -> None:
     shutil.copytree(REPOSITORY / "dags", tmp_path / "dags")
     path = tmp_path / "dags" / "models" / "linnerud.yaml"
-    path.write_text(path.read_text().replace(text, replacement))
+    path.write_text(path.read_text().replace("owner: ml-platform", "ownr: ml"))
     var = tmp_path / "var"
     shutil.copytree(sandbox.var, var, ignore=shutil.ignore_patterns("sandbox", "logs"))
     done = subprocess.run(
@@ -45,7 +29,11 @@ def test_the_errors_of_a_broken_yaml_file_are_printed(
         timeout=120,
     )
     assert done.returncode == 1
-    assert done.stderr.splitlines() == [*errors, f"More is in {var}/logs/run.log"]
+    assert done.stderr.splitlines() == [
+        "linnerud.yaml: owner: is missing; add it",
+        "linnerud.yaml: ownr: is not a key; remove it or mend its spelling",
+        f"More is in {var}/logs/run.log",
+    ]
     assert "seeded" not in done.stdout
 
 

@@ -8,10 +8,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx
-import pytest
 from playwright.sync_api import Page, sync_playwright
 
-from tests.browser import CHROMIUM
+from tests.browser import CHROMIUM, needs_browser
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
@@ -191,7 +190,7 @@ def browser(base: str) -> Iterator[Callable[..., Page]]:
     assert wrong == []
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@needs_browser
 def test_the_page_in_a_browser(contested: Callable[..., Model], airflow: Airflow) -> None:
     made = contested()
     held = evaluate(made, "equal", 1)

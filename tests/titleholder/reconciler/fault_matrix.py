@@ -13,8 +13,6 @@ from tests.titleholder.reconciler.kill_process_pool import KillPoint, KillPool
 from tests.titleholder.reconciler.prepared_scenario import PreparedScenario
 from titleholder.errors import TitleholderError
 
-FAILURES = ("fails before", "fails after", "answer lost")
-KILLS = ("killed before", "killed after")
 _WRITES = {
     *("create_endpoint", "upload_model", "deploy_model", "undeploy_model", "update_endpoint"),
     *("merge_version_aliases", "mutate_deployed_model"),
@@ -92,13 +90,16 @@ def fault_cases(kind: str, calls: Iterable[str]) -> Iterator[FaultCase]:
 
 
 def in_turn(cases: Iterable[FaultCase], first: int) -> Iterator[FaultCase]:
-    """One failure and one kill for each call of these cases: the kinds take turns from one write to
-    the next, beginning with the kind number `first`."""
-    of_calls: dict[tuple[int, bool], list[FaultCase]] = {}
+    """One case for each call of these cases: the kinds take turns from one call to the next,
+    beginning with the kind number `first`."""
+    of_calls: dict[int, list[FaultCase]] = {}
     for case in cases:
-        of_calls.setdefault((case.number, case.kind in KILLS), []).append(case)
+        of_calls.setdefault(case.number, []).append(case)
+    turns = Counter({True: first, False: first})
     for found in of_calls.values():
-        yield found[(first + found[0].write) % len(found)]
+        writes = found[0].write > 0
+        yield found[turns[writes] % len(found)]
+        turns[writes] += 1
 
 
 def calls_after_refusal(

@@ -1,8 +1,8 @@
 """The crash matrix: after any fault at any call, another attempt ends as a run without faults.
 
 Every call to Google in every scenario fails, fails after its effect, loses its answer, or is the
-point where the process is killed: one failure and one kill of each call always, the other kinds in
-the long tests. The server's record of every split that was ever live is checked, not only the end.
+point where the process is killed: one of these always, the others in the long tests. The server's
+record of every split that was ever live is checked, not only the end.
 """
 
 from collections.abc import Callable, Iterator
@@ -10,8 +10,6 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from tests.titleholder.reconciler.fault_matrix import (
-    FAILURES,
-    KILLS,
     FaultCase,
     calls_after_refusal,
     fault_cases,
@@ -25,7 +23,7 @@ from tests.titleholder.reconciler.prepared_scenario import _server as _server
 from tests.titleholder.reconciler.prepared_scenario import prepare as prepare
 from tests.titleholder.reconciler.scenarios import SCENARIOS
 
-KINDS = FAILURES + KILLS
+KINDS = ("fails before", "fails after", "answer lost", "killed before", "killed after")
 Prepare = Callable[[str], PreparedScenario]
 Record = Callable[[str, object], None]
 
@@ -79,7 +77,7 @@ def test_the_attempt_after_every_other_fault_ends_as_a_run_without_faults(
 
 
 def _tested_always(cases: list[FaultCase], scenario_name: str) -> list[FaultCase]:
-    """One failure and one kill at each call that has a state of its own before it."""
+    """One fault at each call that has a state of its own before it."""
     fresh = (case for case in cases if case.fresh)
     return list(in_turn(fresh, [*SCENARIOS].index(scenario_name)))
 
