@@ -89,8 +89,9 @@ down: ## stop everything that up or run started
 status: setup ## what is running, and the state of every endpoint; no error if nothing is
 	@$(BIN)/python -m sandbox status || [ $$? -eq 3 ] # nothing is running
 
+# Without bytecode every process that the tests start compiles this project again.
 test: setup ## run every test
-	@$(BIN)/python -m pytest $(ARGS)
+	@exec env -u PYTHONDONTWRITEBYTECODE $(BIN)/python -m pytest $(ARGS)
 
 bench: setup ## repeat every measurement of tests/bench/RESULTS.md: an hour on an idle machine
 	@$(BIN)/python -m tests.bench $(ARGS)

@@ -1,16 +1,24 @@
 """The browser of this machine, for tests in a real browser."""
 
+import os
 import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 CHROMIUM = next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None
 )
 """The path of Chromium, None where there is none."""
+NO_BROWSER = "there is no Chromium"
+
+needs_browser = pytest.mark.skipif(CHROMIUM is None and not os.environ.get("CI"), reason=NO_BROWSER)
+"""Skips a test where there is no browser, which the end of the run says; in continuous integration
+(`CI` is set) such a test fails."""
+
 # Chromium's words about Airflow's frame, and about an answer that a test asks for.
 KNOWN = (
     "An iframe which has both allow-scripts and allow-same-origin",

@@ -4,10 +4,10 @@ import atexit
 import os
 import shlex
 import shutil
+import signal
 import subprocess
 import sys
 import tempfile
-from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from sandbox.state import Home, State, airflow_settings
+from tests import leftovers, summary
 from tests.faults import Faults
 
 REPOSITORY = Path(__file__).resolve().parent.parent
@@ -38,22 +39,39 @@ os.environ |= {
 }
 
 
+WATCHDOG = pytest.StashKey["subprocess.Popen[bytes]"]()
+LONG_SECONDS = 7200
+
+
+def pytest_sessionstart(session: pytest.Session) -> None:
+    """SIGTERM ends the run as Ctrl-C does, and nothing of it keeps running."""
+    config = session.config
+    if hasattr(config, "workerinput"):
+        return
+    folder = config._tmp_path_factory.getbasetemp()  # type: ignore[attr-defined]
+    config.stash[WATCHDOG] = leftovers.watch(folder)
+    signal.signal(signal.SIGTERM, _end)
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    if (watchdog := config.stash.get(WATCHDOG, None)) is not None:
+        watchdog.communicate()
+
+
+def _end(*_: object) -> None:
+    signal.signal(signal.SIGTERM, signal.SIG_DFL)
+    pytest.exit("SIGTERM", returncode=128 + signal.SIGTERM)
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("long") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG_SECONDS))
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    """Print the counts of the fault matrix, which its tests record as `crashes`, and the outcomes
-    of the simulated challengers, recorded as `challenger`; also from workers."""
-    counts: Counter[str] = Counter()
-    outcomes = []
-    for reports in terminalreporter.stats.values():
-        for report in reports:
-            if getattr(report, "when", "") == "call":
-                for name, value in report.user_properties:
-                    counts += Counter(value if name == "crashes" else {})
-                    outcomes += [value] if name == "challenger" else []
-    if counts:
-        text = ", ".join(f"{number} {what}" for what, number in counts.items())
-        terminalreporter.write_line(f"crash matrix: {text}")
-    if outcomes:
-        terminalreporter.write_line(f"simulated challengers: {'; '.join(outcomes)}")
+    for line in summary.lines(terminalreporter.stats):
+        terminalreporter.write_line(line)
 
 
 @dataclass(frozen=True)

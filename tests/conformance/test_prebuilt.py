@@ -21,6 +21,7 @@ print(*model.predict(xgboost.DMatrix(rows[:2])))
 """
 
 
+@pytest.mark.long  # It installs XGBoost.
 @pytest.mark.usefixtures("sdk")
 def test_an_xgboost_model_file(cloud: Cloud, tmp_path: Path) -> None:
     image = aiplatform.helpers.get_prebuilt_prediction_container_uri("xgboost", "2.1")

@@ -67,7 +67,9 @@ def deleted_and_created_again(
     assert google.endpoint(made.name).name == deleted.name
 
 
-@pytest.mark.parametrize("other", [in_another_region, deleted_and_created_again])
+@pytest.mark.parametrize(
+    "other", [pytest.param(in_another_region, marks=pytest.mark.long), deleted_and_created_again]
+)
 def test_events_of_another_endpoint_do_not_count(
     model: Callable[..., Model],
     google: Google,

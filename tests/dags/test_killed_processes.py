@@ -36,7 +36,6 @@ DEPLOY_SECONDS = 15.0
 # without its supervisor the task goes on until it needs it.
 VICTIMS = ("worker", "task", "supervisor")
 SHORT = {
-    ("submit_pipeline", "task"),
     ("wait_for_pipeline", "task"),
     ("update_traffic", "worker"),
 }

@@ -83,7 +83,13 @@ def test_the_file_of_the_page_is_a_model(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    "check", [["ruff", "check"], ["ruff", "format", "--check"], ["mypy"]], ids=" ".join
+    "check",
+    [
+        ["ruff", "check"],
+        ["ruff", "format", "--check"],
+        pytest.param(["mypy"], marks=pytest.mark.long),
+    ],
+    ids=" ".join,
 )
 def test_the_pipeline_of_the_page_passes_the_check(tmp_path: Path, check: list[str]) -> None:
     """`make check` of the page's pipeline file; the whole repository with it is checked below."""

@@ -156,7 +156,10 @@ def trial(
     ("case", "rules", "outcome", "days", "reason"),
     [
         ("better", {}, "promoted", range(2, 4), "the challenger is better"),
-        ("worse", {}, "rolled back", range(1, 2), "the challenger is worse"),
+        pytest.param(
+            *("worse", {}, "rolled back", range(1, 2), "the challenger is worse"),
+            marks=pytest.mark.long,
+        ),
         ("NaN", {}, "rolled back", range(2, 4), "the challenger has no finite loss on"),
         pytest.param(
             *("equal", {}, "rolled back", range(6, 7), "nothing was decided in 6 d"),

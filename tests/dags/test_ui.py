@@ -7,10 +7,9 @@ from typing import Any
 from urllib.parse import unquote
 
 import httpx
-import pytest
 from playwright.sync_api import Locator
 
-from tests.browser import BROKEN_DATES, CHROMIUM, CLIPPED, browser
+from tests.browser import BROKEN_DATES, CLIPPED, browser, needs_browser
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
@@ -146,7 +145,7 @@ def links_to_runs(airflow: Airflow, name: str) -> set[tuple[str, str]]:
     return {(dag_id, unquote(run)) for dag_id, run in found}
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@needs_browser
 def test_the_page_in_a_browser(
     contested: Callable[..., Model], airflow: Airflow, google: Google
 ) -> None:

@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Request, sync_playwright
 
 from docs.site import build_site
 from docs.site_links import site_path
-from tests.browser import CHROMIUM
+from tests.browser import CHROMIUM, needs_browser
 from tests.conftest import REPOSITORY
 from tests.docs.site import Reader, broken_links, read_site
 
@@ -100,7 +100,7 @@ def address(folder: Path) -> Iterator[str]:
         thread.join()
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@needs_browser
 def test_in_a_browser(address: str) -> None:
     foreign: list[str] = []
 

@@ -27,6 +27,8 @@ from tests.conftest import Sandbox
 from tests.deploy.conftest import client
 from tests.images.dockerfile import commands, environment, instructions, the
 
+pytestmark = pytest.mark.long  # It installs the image's packages with pip.
+
 # The image's folder, where another one stands for it here.
 OPT = "/opt/model"
 

@@ -17,7 +17,7 @@ from google.cloud.storage import Blob, Client
 from playwright.sync_api import Page, Request, Response, sync_playwright
 
 from sandbox.services.browser_guard import is_browser_request
-from tests.browser import CHROMIUM
+from tests.browser import CHROMIUM, needs_browser
 from tests.conftest import Sandbox
 
 EVIL = "http://evil.example"
@@ -181,7 +181,7 @@ def test_only_its_own_pages_may_call_airflow(
     assert is_browser_request(method, sent, own=True) is refused
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@needs_browser
 def test_a_page_in_a_browser_cannot_call_the_sandbox(
     stored_blob: Blob, sandbox: Sandbox, tmp_path: Path
 ) -> None:

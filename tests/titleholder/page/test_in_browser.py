@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, Route, expect
 
-from tests.browser import BROKEN_DATES, CHROMIUM, CLIPPED, browser
+from tests.browser import BROKEN_DATES, CLIPPED, browser, needs_browser
 from tests.titleholder.page.model_sections import CONFIG, DAY, NOW, evaluated, event, facts
 from tests.titleholder.page.test_render import DEPLOYED, LABELS, VIEW
 from titleholder.page.dag_runs import DagRun, DagState, Task
@@ -18,7 +18,7 @@ from titleholder.page.render import page
 from titleholder.rollout.roles import Roles, role_labels
 from titleholder.rollout.view import View
 
-pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+pytestmark = needs_browser
 AIRFLOW = "http://airflow.test"
 SPLIT = {"1": 90, "2": 10}
 RECORDED = replace(VIEW, labels=role_labels(Roles("1", "2"), SPLIT, "deploy_challenger-1"))

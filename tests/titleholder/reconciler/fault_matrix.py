@@ -89,6 +89,19 @@ def fault_cases(kind: str, calls: Iterable[str]) -> Iterator[FaultCase]:
         last = method
 
 
+def in_turn(cases: Iterable[FaultCase], first: int) -> Iterator[FaultCase]:
+    """One case for each call of these cases: the kinds take turns from one call to the next,
+    beginning with the kind number `first`."""
+    of_calls: dict[int, list[FaultCase]] = {}
+    for case in cases:
+        of_calls.setdefault(case.number, []).append(case)
+    turns = Counter({True: first, False: first})
+    for found in of_calls.values():
+        writes = found[0].write > 0
+        yield found[turns[writes] % len(found)]
+        turns[writes] += 1
+
+
 def calls_after_refusal(
     case: FaultCase, prepared: PreparedScenario, kill_pool: KillPool
 ) -> list[str]:

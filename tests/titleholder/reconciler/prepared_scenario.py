@@ -9,11 +9,13 @@ from typing import Any
 
 import pytest
 
+from sandbox.vertex import app
 from sandbox.vertex.context import Durations
 from tests.faults import Faults
 from tests.sandbox.conftest import Storage, Vertex
 from tests.titleholder.reconciler.conftest import FakeEventsTable, ModelUnderTest
 from tests.titleholder.reconciler.final_state import event_problems, final_state, traffic_problems
+from tests.titleholder.reconciler.in_memory_vertex import NoContainers
 from tests.titleholder.reconciler.scenarios import SCENARIOS, Scenario
 from titleholder.reconciler.engine import Converged
 
@@ -83,12 +85,18 @@ class PreparedScenario:
 
 @pytest.fixture(scope="session")
 def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
-    """The server of conftest, with operations that end before they are polled twice: polling more
-    often adds no other case."""
+    """The server of conftest without containers, which no scenario calls, and with operations that
+    end before they are polled twice: polling more often adds no other case."""
     home: Path = tmp_path_factory.mktemp("scenarios")
-    server = Vertex(
-        home, bucket.host, durations=Durations(0.2, 0.2, 0.2), faults=True, wait_for_containers=True
-    )
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(app, "Serving", NoContainers)
+        server = Vertex(
+            home,
+            bucket.host,
+            durations=Durations(0.2, 0.2, 0.2),
+            faults=True,
+            wait_for_containers=True,
+        )
     try:
         yield server
     finally:

@@ -9,7 +9,7 @@ from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 from playwright.sync_api import sync_playwright
 
-from tests.browser import CHROMIUM
+from tests.browser import CHROMIUM, needs_browser
 from tests.sandbox.conftest import Storage, Vertex
 from tests.sandbox.services.test_browser_guard import EVIL, IMAGE, LINK, TYPED
 from tests.sandbox.vertex.pipelines import samples
@@ -167,7 +167,7 @@ def test_a_link_may_lead_here_and_nothing_else_may(vertex: Vertex) -> None:
     assert page(f"{vertex.url}/v1/{vertex.parent}/endpoints", **link).status_code == 403
 
 
-@pytest.mark.skipif(CHROMIUM is None, reason="no Chromium here")
+@needs_browser
 def test_the_pages_in_a_browser(vertex: Vertex, pair: tuple[str, str], links: Any) -> None:
     wrong: list[str] = []
     with sync_playwright() as playwright:
