@@ -146,8 +146,8 @@ import sys
 sys.argv = ["titleholder", *sys.argv[1:]]
 from titleholder.cli.main import main
 code = main()
-names = [name for name, module in sys.modules.items() if module is not None]
-print(*names, sep="\\n", file=sys.stderr)
+imported = [name for name, module in sys.modules.items() if module is not None]
+print(*imported, sep="\\n", file=sys.stderr)
 sys.exit(code)
 """
 GOOGLE = {"google.auth", "google.api_core", "titleholder.gcp.environment"}

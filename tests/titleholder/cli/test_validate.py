@@ -1,5 +1,6 @@
 """`titleholder validate`: errors of a model's file against its compiled pipelines."""
 
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -46,7 +47,9 @@ def check(
         output = capsys.readouterr()
         if code:
             assert output.out == ""
-            return output.err.removeprefix("titleholder: ").rstrip("\n")
+            lines = output.err.removeprefix("titleholder: ").splitlines()
+            assert all(re.match(r"linnerud\.yaml:\d+: ", line) for line in lines)
+            return "\n".join(re.sub(r":\d+: ", ": ", line, count=1) for line in lines)
         return output.out
 
     return checked
@@ -175,6 +178,7 @@ def test_validate_prints_what_a_file_leads_to(
         "traffic\n"
         "  evaluate  0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
         "promoted automatically\n"
+        "1 model, all valid\n"
     )
     raw = yaml.safe_load(good.read_text())
     raw["duel"] |= {"max_rows_per_day": 1000, "cluster_column": "person"}
@@ -187,7 +191,7 @@ def test_validate_prints_what_a_file_leads_to(
     (tmp_path / "broken.yaml").write_text("model: broken\n")
     assert main(["validate", "--models", str(tmp_path)]) == 1
     output = capsys.readouterr()
-    assert output.err.startswith("titleholder: broken.yaml: owner: is missing; add it\n")
+    assert output.err.startswith("titleholder: broken.yaml:1: owner: is missing; add it\n")
     assert output.out == ""
     assert main(["validate", "--models", str(tmp_path / "none")]) == 1
     assert "none holds no model; add a YAML file" in capsys.readouterr().err
