@@ -20,6 +20,15 @@ AWAITED = {
 }
 
 Condition = Literal["waits", "runs", "queued", "retries", "failed", "success"]
+TONES: dict[Condition, str] = {
+    "waits": "moved",
+    "runs": "moved",
+    "queued": "plain",
+    "retries": "bad",
+    "failed": "bad",
+    "success": "good",
+}
+"""The colour of each condition on the page."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +73,11 @@ class RunLine:
     condition: Condition
     text: str
     since: datetime | None
+
+    @property
+    def tone(self) -> str:
+        """The name of its colour."""
+        return TONES[self.condition]
 
     @property
     def needs_approval(self) -> bool:

@@ -3,6 +3,8 @@
 from dataclasses import replace
 from datetime import timedelta
 
+import pytest
+
 from tests.titleholder.page.model_sections import DAY, ENDPOINT, NOW, evaluated, event, facts
 from tests.titleholder.page.test_render import DEPLOYED, VIEW, Parsed
 from titleholder.events.event import Event
@@ -107,3 +109,32 @@ def test_many_models_have_pages_of_their_own() -> None:
     assert parsed.of("section") == []
     assert "All models" not in html
     assert "All models" in page(found[:1], NOW, "", framed=True, others=None)
+
+
+@pytest.mark.parametrize(
+    ("state", "task", "task_state", "text"),
+    [
+        ("queued", "", "", "is queued"),
+        ("running", "", "", "runs"),
+        ("running", "observe", "queued", "starts observe"),
+        ("running", "observe", "running", "runs observe"),
+        ("running", "observe", "up_for_retry", "observe failed, attempt 2 of 3 follows"),
+        ("running", "approve", "awaiting_input", "waits for an approval"),
+        ("failed", "decide", "failed", "failed in decide"),
+        ("success", "", "", "succeeded"),
+    ],
+)
+def test_every_state_of_a_run_is_shown(state: str, task: str, task_state: str, text: str) -> None:
+    dags = {"linnerud__rollout": run(state, task, task_state)}
+    html = page([named("linnerud")], NOW, "", dags=dags, framed=True)
+    assert f">{text}</span>" in html
+    assert html.count("/required_actions") == (2 if task == "approve" else 0)
+
+
+def test_only_who_may_trigger_sees_forms() -> None:
+    for permitted in (True, False):
+        dags = {"linnerud__rollout": DagState(may_trigger=permitted)}
+        html = page([named("linnerud")], NOW, "/base", dags=dags, framed=True)
+        form = 'data-url="/base/api/v2/dags/linnerud__rollout/dagRuns"'
+        assert (form in html) == permitted == bool(Parsed(html).of("dialog"))
+    assert Parsed(page([named("linnerud")], NOW, "https://a.b")).of("dialog") == []
