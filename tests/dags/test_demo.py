@@ -96,6 +96,8 @@ def test_all_runs_and_the_logs_of_their_tasks_stay_in_airflow(
     model: Callable[..., Model], sandbox: Sandbox
 ) -> None:
     made, var = model(), sandbox.var
+    newest = LAST_MONDAY + timedelta(weeks=1)
+    made.load(*(newest - timedelta(weeks=week, minutes=5) for week in range(3)))
     dag_id = f"{made.name}__train"
     command = [sys.executable, "-m", "sandbox", "--var", str(var), "run", made.name]
     environment = {name: value for name, value in os.environ.items() if name not in PLAIN}

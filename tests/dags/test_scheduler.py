@@ -50,7 +50,7 @@ def test_scheduled_cleared_and_backfilled(
     assert version in (links["update_traffic"]["Model version"] or "")
     for page in (page for found in links.values() for page in found.values() if page):
         assert page.startswith(f"{google.host}/console/")
-        assert httpx.get(page).status_code == 200
+        assert httpx.get(page, timeout=60).status_code == 200
 
     airflow.call(
         "POST",
