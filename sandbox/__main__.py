@@ -125,7 +125,7 @@ def status(home: Home, options: argparse.Namespace) -> int:
 def reset(home: Home, options: argparse.Namespace) -> int:
     """Stop everything, and delete all data and logs; only the port numbers are kept."""
     if not home.owned:
-        print(f"sandbox: {home.var} contains no sandbox, so there is nothing to delete")
+        print("sandbox: there is nothing to delete")
         return 0
     down(home, options)
     for folder in (home.var / "sandbox", home.var / "logs", home.airflow):
