@@ -6,7 +6,7 @@ from sandbox.endpoint_report import console_url
 from sandbox.state import LOOPBACK, REPOSITORY, Home, State
 from sandbox.terminal import Terminal
 
-_WIDTH = 10
+_WIDTH = 11
 
 
 def after_run(home: Home, state: State, terminal: Terminal) -> None:
@@ -21,6 +21,7 @@ def after_up(home: Home, state: State, terminal: Terminal, models: list[str]) ->
     ui = airflow_url(state)
     terminal.print()
     _address(terminal, "Airflow", f"{ui}/")
+    _address(terminal, "Titleholder", f"{ui}/plugin/titleholder")
     _address(terminal, "Vertex AI", console_url(state))
     if models:
         dags = ", ".join(f"{model}__train, {model}__rollout" for model in models)

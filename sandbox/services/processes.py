@@ -149,7 +149,7 @@ def _probe(url: str) -> bool:
             host, _, port = url.removeprefix("tcp://").rpartition(":")
             with socket.create_connection((host, int(port)), timeout=1):
                 return True
-        with urllib.request.urlopen(url, timeout=2) as response:
+        with urllib.request.urlopen(url, timeout=10) as response:
             component = url.partition("#")[2]
             return not component or bool(json.load(response)[component]["status"] == "healthy")
     except (OSError, ValueError, KeyError, TypeError):
