@@ -22,7 +22,8 @@ NOTHING_RUNS = 3
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run one verb; 0 if it succeeded, otherwise 1 with one sentence on stderr."""
+    """Run one verb; 0 if it succeeded, otherwise 1, or 130 if it was interrupted, with one sentence
+    on stderr."""
     options = make_parser().parse_args(arguments)
     home = Home(options.var.resolve())
     try:
@@ -35,6 +36,10 @@ def main(arguments: list[str] | None = None) -> int:
     except OSError as error:
         print(f"sandbox: {error}", file=sys.stderr)
         return 1
+    except KeyboardInterrupt:
+        stop_all = f"`{command(home, 'down')}` stops the services that run"
+        print(f"\nsandbox: interrupted; {stop_all}, or repeat the command", file=sys.stderr)
+        return 130
 
 
 def up(home: Home, options: argparse.Namespace) -> int:

@@ -1,12 +1,18 @@
-"""What `up` prints at its end."""
+"""What can be done next, when a command has ended."""
 
 import io
+import signal
+import sys
 from pathlib import Path
 
+import pytest
+
+from sandbox.__main__ import main
 from sandbox.next_steps import after_up
 from sandbox.services.services import PORTS
 from sandbox.state import Home, State
 from sandbox.terminal import Terminal
+from tests.conftest import Sandbox
 from titleholder_page import TitleholderPage
 
 
@@ -18,3 +24,22 @@ def test_after_up_the_page_and_the_dag_have_their_addresses(tmp_path: Path) -> N
     words = file.getvalue().split()
     assert words[words.index("Titleholder") + 1] == f"http://127.0.0.1:8081/plugin/{route}"
     assert "http://127.0.0.1:8081/dags/linnerud__train" in words
+
+
+class _Interrupting(io.StringIO):
+    """Ctrl-C at the first output."""
+
+    def write(self, text: str) -> int:
+        signal.raise_signal(signal.SIGINT)
+        return super().write(text)
+
+
+def test_an_interrupted_command_says_what_still_runs(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(sys, "stdout", _Interrupting())
+    assert main(["--var", str(sandbox.var), "status"]) == 130
+    assert capsys.readouterr().err.strip() == (
+        f"sandbox: interrupted; `sandbox --var {sandbox.var} down` stops the services that run, "
+        "or repeat the command"
+    )
