@@ -48,12 +48,15 @@ def up(home: Home, options: argparse.Namespace) -> int:
         raise OSError(f"{home.var} contains files of another program; name an empty folder")
     state = home.load()
     _set_project(state, options)
-    names = [*PORTS, "airflow"] if options.airflow else list(PORTS)
+    names, ports = [*PORTS, "airflow"] if options.airflow else list(PORTS), dict(state.ports)
     for name in names:
         owner = "bigquery" if name == "bigquery-storage" else name
         if not (owner in state.processes and alive(state.processes[owner])):
             wanted = options.port.get(name) or state.ports.get(name)
             state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
+    if any(state.ports[name] != port for name, port in ports.items()):
+        # The processes that run were given the old address of the service that moves.
+        _stop_all(state)
     home.save(state)
     terminal = Terminal()
     for service in _services(home, state, options):
@@ -97,15 +100,21 @@ def _wait(home: Home, state: State, service: Service, terminal: Terminal) -> Non
 def down(home: Home, options: argparse.Namespace) -> int:
     """Stop every process that `up` started, and keep the data."""
     state = home.load()
+    ended = _stop_all(state)
+    if state.ports:
+        home.save(state)
+    print(f"sandbox: {ended} processes ended, data kept in {home.var / 'sandbox'}")
+    return 0
+
+
+def _stop_all(state: State) -> int:
+    """Stop every process that runs, and forget all of them; how many ran."""
     running = {name: process for name, process in state.processes.items() if alive(process)}
     # While it stops, Vertex AI writes its last prediction logs to BigQuery.
     stop([process for name, process in running.items() if name not in ("bigquery", "storage")])
     stop([process for name, process in running.items() if name in ("bigquery", "storage")])
     state.processes.clear()
-    if state.ports:
-        home.save(state)
-    print(f"sandbox: {len(running)} processes ended, data kept in {home.var / 'sandbox'}")
-    return 0
+    return len(running)
 
 
 def status(home: Home, options: argparse.Namespace) -> int:

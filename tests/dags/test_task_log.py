@@ -97,7 +97,7 @@ def test_the_last_line_of_a_failed_task_says_what_where_and_what_to_do(
             {"pipeline": "tiny"},
             "check_freshness",
             "the run was given 'pipeline', which its form does not have",
-            "trigger it again with",
+            "clearing this run repeats the same one",
         ),
         (
             broken,

@@ -21,6 +21,10 @@ class AlertKind(DescribedEnum):
         "manual change detected",
         "the endpoint was changed by hand; at every run until it is adopted or restored",
     )
+    INVALID_REQUEST = (
+        "invalid request",
+        "a person triggered a run with an intent or parameter that is not possible",
+    )
     RUN = "run failed", "a run failed and none of its tasks did"
     STALE = "source is stale", "at the first check of a run that has to wait"
     LATE = "run is late", "a run has not ended within `alerts.late_after`"
@@ -49,7 +53,8 @@ class AlertKind(DescribedEnum):
     def level(self) -> int:
         """The level of its line in the log: error for a failure, warning where a person should
         look."""
-        if self in (AlertKind.TASK, AlertKind.PIPELINE, AlertKind.MANUAL_CHANGE, AlertKind.RUN):
+        failed = AlertKind.TASK, AlertKind.PIPELINE, AlertKind.MANUAL_CHANGE, AlertKind.RUN
+        if self in (*failed, AlertKind.INVALID_REQUEST):
             return logging.ERROR
         attention = AlertKind.STALE, AlertKind.LATE, AlertKind.PROMOTION_ON_HOLD
         if self in (*attention, AlertKind.APPROVAL_REQUIRED):

@@ -44,6 +44,11 @@ def alert_for_task(failed: FailedTask) -> Alert:
     else:
         traffic = f"unchanged, as {task} does not touch it."
         next_step = f"Correct the cause, then clear {task} with what follows it."
+    if failed.kind is AlertKind.INVALID_REQUEST:
+        next_step = (
+            "Trigger the DAG again with a request that is possible; clearing this run repeats the "
+            "same one."
+        )
     if failed.kind is AlertKind.PIPELINE:
         start = "submit_duel" if task == "wait_for_duel" else "submit_pipeline"
         next_step = (

@@ -24,6 +24,10 @@ SHORTEST_DEFERRAL = timedelta(seconds=10)
 RETRY_POLICY = ExceptionRetryPolicy(
     [RetryRule(TaskFailure, RetryAction.FAIL, reason="a retry would not help")]
 )
+_ALERT_KINDS: dict[type[TitleholderError], AlertKind] = {
+    DriftDetected: AlertKind.MANUAL_CHANGE,
+    InvalidRequest: AlertKind.INVALID_REQUEST,
+}
 Result = TypeVar("Result")
 
 
@@ -82,7 +86,7 @@ class ModelOperator(BaseOperator):
         except RetryableError as error:
             raise AttemptFailure(f"{self.config.model}: {error}") from None
         except TitleholderError as error:
-            kind = AlertKind.MANUAL_CHANGE if isinstance(error, DriftDetected) else AlertKind.TASK
+            kind = _ALERT_KINDS.get(type(error), AlertKind.TASK)
             raise TaskFailure(f"{self.config.model}: {error}", kind) from None
         except Exception as error:
             from google.api_core.exceptions import ClientError, GoogleAPIError

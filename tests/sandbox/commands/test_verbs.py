@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import socket
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from google.cloud import bigquery, storage
 
 from sandbox.__main__ import main
 from sandbox.services import airflow
-from sandbox.services.processes import alive, free_port
+from sandbox.services.processes import alive, free_port, stop
 from sandbox.state import Home, State, airflow_settings
 from tests.conftest import REPOSITORY, Sandbox, run_sandbox
 
@@ -237,6 +238,19 @@ def test_a_port_can_be_chosen_and_a_port_in_use_is_not_taken(var: Path) -> None:
     assert Home(var).load().ports["vertex"] == port
     assert free_port(port) != port
     assert run_sandbox(var, "up", "--port", "vertx=1").returncode == 2
+
+
+def test_a_service_whose_port_was_taken_moves_and_the_others_are_told(var: Path) -> None:
+    assert run_sandbox(var, "up").returncode == 0
+    before = Home(var).load()
+    stop([before.processes["storage"]])
+    with socket.create_server(("127.0.0.1", before.ports["storage"])):
+        assert run_sandbox(var, "up").returncode == 0
+        after = Home(var).load()
+    assert after.ports["storage"] != before.ports["storage"]
+    environ = psutil.Process(after.processes["vertex"].pid).environ()
+    assert environ["STORAGE_EMULATOR_HOST"] == f"http://127.0.0.1:{after.ports['storage']}"
+    assert not alive(before.processes["vertex"])
 
 
 def test_airflows_secrets_are_created_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:

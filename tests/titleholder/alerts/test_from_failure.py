@@ -60,6 +60,13 @@ WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
             "Agree on what is right, then trigger linnerud__rollout with the intent adopt or "
             "restore, and clear observe with what follows it.",
         ),
+        (
+            "observe",
+            AlertKind.INVALID_REQUEST,
+            "unchanged, as observe does not touch it.",
+            "Trigger the DAG again with a request that is possible; clearing this run repeats the "
+            "same one.",
+        ),
     ],
 )
 def test_alert_for_a_failed_task(task: str, kind: AlertKind, traffic: str, next_step: str) -> None:

@@ -23,7 +23,7 @@ from tests.titleholder.page.model_sections import (
 from titleholder.analysis.sequential.design import design_to_json, plan_design
 from titleholder.events.event import Event
 from titleholder.naming import deployed_model_ids_of
-from titleholder.page.facts import Unreadable
+from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.render import notice, page, policy, run_page
 from titleholder.page.sections import build_section
 from titleholder.rollout.view import DeployedModel, Version, View
@@ -328,6 +328,19 @@ def test_blocked_events_do_not_displace_changes() -> None:
     assert "the newest" in shown
     assert "typed 39" in shown
     assert "39 more “blocked”, the first 2026-11-05 09:00" in shown
+
+
+def test_the_overview_says_of_when_its_row_is_if_the_endpoint_cannot_be_read() -> None:
+    note = "The endpoint: shown as of 2026-11-25 09:00 UTC."
+    reason = ("The endpoint could not be read: no.",)
+    found = replace(facts(evaluated(2, 0.1)), unreachable=reason, notes=(note,))
+
+    def overview(of: ModelFacts) -> str:
+        return Parsed(page([of], NOW, "").partition("</table>")[0]).text
+
+    assert "The endpoint could not be read: no." in overview(found)
+    assert note in overview(found)
+    assert note not in overview(replace(found, unreachable=()))
 
 
 def test_an_unfinished_page_reloads() -> None:
