@@ -2,6 +2,7 @@
 
 import os
 import shlex
+import socket
 import stat
 import subprocess
 import sys
@@ -16,7 +17,7 @@ from google.cloud import bigquery, storage
 
 from sandbox.__main__ import main
 from sandbox.services import airflow
-from sandbox.services.processes import alive, free_port
+from sandbox.services.processes import alive, free_port, stop
 from sandbox.state import Home, State, airflow_settings
 from tests.conftest import REPOSITORY, Sandbox, run_sandbox
 
@@ -210,6 +211,23 @@ def test_a_service_that_ended_is_reported_and_restarted(var: Path) -> None:
     assert "Vertex AI                ended" in status.stdout
     assert run_sandbox(var, "up").returncode == 0
     assert Home(var).load().processes["vertex"].pid != vertex.pid
+
+
+def test_a_service_at_another_port_is_known_to_those_that_call_it(var: Path) -> None:
+    assert run_sandbox(var, "up").returncode == 0
+    before = Home(var).load()
+    stop([before.processes["bigquery"]])
+    with socket.socket() as other:
+        other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        other.bind(("127.0.0.1", before.ports["bigquery"]))
+        other.listen()
+        assert run_sandbox(var, "up").returncode == 0
+    after = Home(var).load()
+    assert after.ports["bigquery"] != before.ports["bigquery"]
+    assert after.ports["vertex"] == before.ports["vertex"]
+    assert after.processes["storage"] == before.processes["storage"]
+    address = psutil.Process(after.processes["vertex"].pid).environ()["BIGQUERY_EMULATOR_HOST"]
+    assert address == f"http://127.0.0.1:{after.ports['bigquery']}"
 
 
 def test_down_never_ends_a_process_it_did_not_start(var: Path) -> None:
