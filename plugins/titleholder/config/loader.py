@@ -141,12 +141,15 @@ def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_keys(path: Path) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+    text = ""
     try:
-        raw, duplicates = load_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw, duplicates = load_yaml(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         problem = " ".join(str(error).split())
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        # libyaml places an unexpected end after the last line.
+        line = f":{min(mark.line + 1, len(text.splitlines()))}" if mark else ""
         raise ConfigError(
             f"{path.name}{line}: not readable as YAML ({problem}); correct it"
         ) from None
