@@ -3,6 +3,7 @@
 import argparse
 import shutil
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.cli_types import location, project_id, seconds
@@ -48,15 +49,14 @@ def up(home: Home, options: argparse.Namespace) -> int:
         raise OSError(f"{home.var} contains files of another program; name an empty folder")
     state = home.load()
     _set_project(state, options)
-    names, ports = [*PORTS, "airflow"] if options.airflow else list(PORTS), dict(state.ports)
-    for name in names:
+    with_airflow = options.airflow or "airflow" in state.processes
+    before = dict(state.ports)
+    for name in [*PORTS, "airflow"] if with_airflow else PORTS:
         owner = "bigquery" if name == "bigquery-storage" else name
         if not (owner in state.processes and alive(state.processes[owner])):
             wanted = options.port.get(name) or state.ports.get(name)
             state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
-    if any(state.ports[name] != port for name, port in ports.items()):
-        # The processes that run were given the old address of the service that moves.
-        _stop_all(state)
+    _stop_clients_of_moved(state, before)
     home.save(state)
     terminal = Terminal()
     for service in _services(home, state, options):
@@ -84,15 +84,33 @@ def up(home: Home, options: argparse.Namespace) -> int:
     return 0
 
 
+def _stop_clients_of_moved(state: State, before: Mapping[str, int]) -> None:
+    """Stop the processes that call a service whose port is another than `before`; they know it from
+    their environment variables only."""
+    moved = {name for name, port in before.items() if state.ports[name] != port}
+    # Airflow's processes call its API and all services, Vertex AI calls the other two.
+    clients = [name for name in state.processes if name.startswith("airflow") and moved]
+    if moved - {"airflow"}:
+        clients.append("vertex")
+    stop([state.processes[name] for name in clients if name in state.processes])
+
+
 def _wait(home: Home, state: State, service: Service, terminal: Terminal) -> None:
     """Wait until the service is healthy; raises OSError if it does not become so."""
     running, port = state.processes[service.name], state.ports.get(service.name)
     with terminal.progress(f"starting {service.title}"):
         healthy = wait_until_healthy(running, service.health, port, HEALTH_SECONDS)
     if not healthy:
+        again = command(home, "up --airflow" if service.name.startswith("airflow") else "up")
+        problem = (
+            f"did not become healthy at {' and '.join(service.health)}; its log is"
+            if alive(running)
+            else f"ended before it was healthy; `{again}` starts it again, at another port if its "
+            "own is in use, and its log is"
+        )
         raise OSError(
-            f"{service.title} did not become healthy at {' and '.join(service.health)}; "
-            f"its log is {home.log(service.name)}; `{command(home, 'down')}` stops the rest"
+            f"{service.title} {problem} {home.log(service.name)}; `{command(home, 'down')}` stops "
+            "the rest"
         )
     print_service(service, state, terminal)
 
@@ -100,21 +118,15 @@ def _wait(home: Home, state: State, service: Service, terminal: Terminal) -> Non
 def down(home: Home, options: argparse.Namespace) -> int:
     """Stop every process that `up` started, and keep the data."""
     state = home.load()
-    ended = _stop_all(state)
-    if state.ports:
-        home.save(state)
-    print(f"sandbox: {ended} processes ended, data kept in {home.var / 'sandbox'}")
-    return 0
-
-
-def _stop_all(state: State) -> int:
-    """Stop every process that runs, and forget all of them; how many ran."""
     running = {name: process for name, process in state.processes.items() if alive(process)}
     # While it stops, Vertex AI writes its last prediction logs to BigQuery.
     stop([process for name, process in running.items() if name not in ("bigquery", "storage")])
     stop([process for name, process in running.items() if name in ("bigquery", "storage")])
     state.processes.clear()
-    return len(running)
+    if state.ports:
+        home.save(state)
+    print(f"sandbox: {len(running)} processes ended, data kept in {home.var / 'sandbox'}")
+    return 0
 
 
 def status(home: Home, options: argparse.Namespace) -> int:

@@ -92,7 +92,8 @@ def make_plan(context: CommandContext, assumed: Assumed, now: datetime) -> Desig
         raise InvalidRequest(
             f"{rows:,.0f} {units_text(planned)} have labels by the end of an evaluation of "
             f"{config.model}, at {rate.value:,.3g} a day, and duel.min_rows is {duel.min_rows:,}, "
-            "so nothing is decided; to plan another, give --days or --rows-per-day"
+            "so nothing is decided; to plan another, give another time of deployment "
+            "with --at, or --days or --rows-per-day"
         )
     smallest = {
         probability: detectable_difference(planned, rows, variance.value, probability) or 0.0

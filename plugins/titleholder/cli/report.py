@@ -33,7 +33,10 @@ def report(
     else:
         loaded = load_models(models)
         configs = loaded.configs
-        found += [Unreadable(str(e).partition(".yaml")[0], str(e)) for e in loaded.errors]
+        found += [
+            Unreadable(str(error).partition(":")[0].removesuffix(".yaml"), str(error))
+            for error in loaded.errors
+        ]
 
     def facts(config: ModelConfig) -> ModelFacts:
         return collect(config, CommandContext.of(config, os.environ).environment, now)

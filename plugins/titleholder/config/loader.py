@@ -94,11 +94,14 @@ def model_from_json(text: str) -> ModelConfig:
 def load_models(folder: Path, only: str | None = None) -> Models:
     """All models of a folder, or only the one named `only`, sorted by name.
 
+    A YAML file that is none of them, in a folder below or with the suffix .yml, is an error.
     An endpoint belongs to one model: another file with the same endpoint and connection is an
     error, preferably the file that extends another. Whether two connections lead to the same
     endpoint is checked at run time, by the endpoint's label.
     """
     configs, errors = _loaded(folder, only)
+    if only is None:
+        errors += _misplaced(folder)
     clashes = _clashes(folder, configs)
     valid = [config for config in configs if config.model not in clashes]
     return Models(valid, [*errors, *clashes.values()])
@@ -138,12 +141,15 @@ def _merged(base: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
 
 
 def _read_keys(path: Path) -> tuple[dict[str, Any], list[tuple[int, str]]]:
+    text = ""
     try:
-        raw, duplicates = load_yaml(path.read_text(encoding="utf-8"))
+        text = path.read_text(encoding="utf-8")
+        raw, duplicates = load_yaml(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
         problem = " ".join(str(error).split())
         mark = getattr(error, "problem_mark", None)
-        line = f":{mark.line + 1}" if mark else ""
+        # libyaml places an unexpected end after the last line.
+        line = f":{min(mark.line + 1, len(text.splitlines()))}" if mark else ""
         raise ConfigError(
             f"{path.name}{line}: not readable as YAML ({problem}); correct it"
         ) from None
@@ -163,6 +169,23 @@ def _loaded(folder: Path, only: str | None = None) -> tuple[list[ModelConfig], l
         except ConfigError as error:
             errors.append(error)
     return configs, errors
+
+
+def _misplaced(folder: Path) -> list[ConfigError]:
+    """An error for each YAML file that would be overlooked."""
+    found = (
+        path.relative_to(folder)
+        for pattern in ("*.yml", "*/*.yml", "*/*.yaml")
+        for path in sorted(folder.glob(pattern))
+    )
+    return [
+        ConfigError(
+            f"{path}: is not read, as a model's file is NAME.yaml in the folder of all models; "
+            f"move it to {path.with_suffix('.yaml').name}"
+        )
+        for path in found
+        if not path.parts[0].startswith(".")
+    ]
 
 
 def _clashes(folder: Path, configs: list[ModelConfig]) -> dict[str, ConfigError]:

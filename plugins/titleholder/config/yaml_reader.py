@@ -31,11 +31,18 @@ class _Loader(_SafeLoader):  # type: ignore[misc]
                     lines.setdefault(name, line)
         super().flatten_mapping(node)
 
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        """The value; an error of one such as 2026-02-30 gets its line."""
+        try:
+            return super().construct_object(node, deep)
+        except ValueError as error:
+            raise yaml.MarkedYAMLError(None, None, str(error), node.start_mark) from None
+
 
 def load_yaml(text: str) -> tuple[Any, list[tuple[int, str]]]:
     """The content of the text, and line and message for each duplicate key.
 
-    Raises yaml.YAMLError, and ValueError for a value such as 2026-02-30.
+    Raises yaml.YAMLError, also for a value such as 2026-02-30.
     """
     loader = _loader(text)
     try:

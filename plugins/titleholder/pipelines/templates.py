@@ -91,8 +91,8 @@ def load_template(name: str, package: Path = PACKAGE) -> bytes:
             "minutes, run `make deploy` again"
         )
     raise EnvironmentConfigError(
-        f"no compiled pipeline at {folder / name}; compile it there, or set "
-        "TITLEHOLDER_TEMPLATE_DIR to the folder that holds it"
+        f"no compiled pipeline at {folder / name}; correct the name, compile it with `make "
+        "compile`, or set TITLEHOLDER_TEMPLATE_DIR to the folder that holds it"
     )
 
 

@@ -58,9 +58,8 @@ def check(
 def test_an_unknown_template_is_an_error(check: Check, tmp_path: Path) -> None:
     assert check(template="linerud.yaml") == (
         "linnerud.yaml: pipeline.template: no compiled pipeline at "
-        f"{tmp_path}/compiled/linerud.yaml; compile it there, or set TITLEHOLDER_TEMPLATE_DIR to "
-        "the "
-        "folder that holds it"
+        f"{tmp_path}/compiled/linerud.yaml; correct the name, compile it with `make compile`, or "
+        "set TITLEHOLDER_TEMPLATE_DIR to the folder that holds it"
     )
 
 

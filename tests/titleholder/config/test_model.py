@@ -270,6 +270,33 @@ def test_an_invalid_file_does_not_affect_the_others(tmp_path: Path) -> None:
     assert load_models(tmp_path, only="linnerud").errors == []
 
 
+@pytest.mark.parametrize("name", ["other.yml", "team/other.yaml", "team/other.yml"])
+def test_a_file_that_would_be_overlooked_is_an_error(tmp_path: Path, name: str) -> None:
+    (tmp_path / "linnerud.yaml").write_text(LINNERUD.read_text())
+    for path in (tmp_path / name, tmp_path / ".git" / "other.yaml"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text(LINNERUD.read_text())
+    found = load_models(tmp_path)
+    assert [config.model for config in found.configs] == ["linnerud"]
+    (error,) = found.errors
+    assert str(error) == (
+        f"{name}: is not read, as a model's file is NAME.yaml in the folder of all models; "
+        "move it to other.yaml"
+    )
+    assert load_models(tmp_path, only="linnerud").errors == []
+
+
+def test_a_day_that_does_not_exist_has_its_line(tmp_path: Path) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(LINNERUD.read_text().replace("2026-08-03", "2026-13-03"))
+    line = path.read_text().splitlines().index("start_date: 2026-13-03") + 1
+    with pytest.raises(
+        ConfigError,
+        match=rf"linnerud\.yaml:{line}: not readable as YAML \(month must be in 1\.\.12",
+    ):
+        load_model(path)
+
+
 def test_an_unreadable_file_is_a_config_error(tmp_path: Path) -> None:
     (tmp_path / "missing.yaml").symlink_to(tmp_path / "nowhere")
     (error,) = load_models(tmp_path).errors

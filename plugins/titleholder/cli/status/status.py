@@ -72,7 +72,7 @@ def _read_all(models: Path, environ: Mapping[str, str], now: datetime) -> Found:
         raise ConfigError(f"{models} holds no model; add a YAML file")
     found: dict[str, StatusFacts | str] = {
         # The message of an invalid file begins with the file's name.
-        str(error).partition(".yaml")[0]: str(error)
+        str(error).partition(":")[0].removesuffix(".yaml"): str(error)
         for error in loaded.errors
     }
 
