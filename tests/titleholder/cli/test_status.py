@@ -36,8 +36,8 @@ def test_status_shows_the_last_challenger_and_its_removal(
     assert re.search(f"  last change:{rolled_back}", output)
     everything = sandbox.cli("status").stdout
     assert re.search(
-        rf"endpoint {name} .*\n  champion          100 %  {name}@1 .*\n"
-        "  last change: .* UTC rollback: "
+        rf"endpoint {name}\n  champion +100 %  {name}@1 .*\n"
+        "  last change  .* UTC rollback: "
         rf'{name}@2 leaves: the champion {name}@1 receives 100 % \(because "complaints"\)\n',
         everything,
     )
@@ -149,7 +149,7 @@ def test_status_of_all_has_a_row_for_each_model(
     broken, model, new = rows
     assert re.match(r"broken +cannot be read: broken\.yaml:1: owner: is missing", broken)
     assert re.match(
-        rf"{name} +█{{9}}▒  {name}@1 90 %  {name}@2 10 %  \d+ (s|min)  last change: deploy_",
+        rf"{name} +█{{9}}▒  {name}@1 90 %  {name}@2 10 %  \d+ (s|min) +last change: deploy_",
         model,
     )
     assert re.match("new +- +- +- +no endpoint yet$", new)
