@@ -160,7 +160,7 @@ CALLS = (
     # The model server's package, by which the duel's steps load an artifact.
     Call("images", "storage.Client", "list_blobs", {"artifacts": ("storage.objects.list",)}),
     Call(
-        "images", "storage.Blob", "download_to_filename", {"artifacts": ("storage.objects.get",)}
+        "images", "storage.Blob", "download_to_file", {"artifacts": ("storage.objects.get",)}
     ),
     # Google's launcher of each step reads its inputs and writes its outputs.
     Call(

@@ -23,9 +23,10 @@ IMAGES = REPOSITORY / "tests" / "containers" / "images.yaml"
 CONSTANT = "sandbox.test/constant:1"
 """An image that serves a folder with `constant.json`, its prediction for any instance."""
 
-# Tests never use the machine's settings of Google or Airflow. Airflow reads some settings when it
-# is imported, so they are set here, before any test module is imported.
-for name in [n for n in os.environ if n.startswith(("AIRFLOW", "GOOGLE_", "TITLEHOLDER_"))]:
+# Tests never use the machine's settings of Google or Airflow, nor those of the make that runs them.
+# Airflow reads some settings when it is imported, so they are set here, before any test module is.
+OUTSIDE = ("AIRFLOW", "GOOGLE_", "TITLEHOLDER_", "MAKE", "MFLAGS")
+for name in [name for name in os.environ if name.startswith(OUTSIDE)]:
     del os.environ[name]
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="titleholder-airflow-"))
 atexit.register(shutil.rmtree, AIRFLOW_HOME, ignore_errors=True)

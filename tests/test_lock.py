@@ -89,7 +89,9 @@ def make(checkout: Path, verb: str) -> subprocess.CompletedProcess[str]:
 def test_setup_and_lock_install_the_uv_of_the_lock_by_its_hash(checkout: Path) -> None:
     assert (done := make(checkout, "setup")).returncode == 0, done.stderr
     locked, project = (checkout / "called").read_text().splitlines()
-    assert locked.startswith("pip sync --require-hashes --build-constraints requirements.txt ")
+    assert locked.startswith(
+        "pip sync --quiet --require-hashes --build-constraints requirements.txt "
+    )
     assert locked.endswith(" requirements.txt")
     assert " --offline --no-deps --no-build-isolation " in project
     assert project.startswith("pip install ")

@@ -31,4 +31,4 @@ def test_the_log_of_a_verdict_on_hold_has_the_forecast(
     sentence = forecast_sentence(recorded)
     assert sentence.endswith("; likely undecided until then")
     output = caplog.text + "".join(capfd.readouterr())
-    assert 0 < output.index("hold: not decided yet") < output.index(sentence)
+    assert 0 < output.index(sentence) < output.rindex("hold: not decided yet")

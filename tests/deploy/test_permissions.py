@@ -51,6 +51,7 @@ OTHERS = {
     ("create_dataset.py", "update"),  # of a dictionary
     ("export_model.py", "update"),
     ("train.py", "update"),
+    ("watch.py", "update"),  # of a terminal
     *((name, "cancel") for name in ("shared_jobs.py", "wait_for_job.py")),
     *((name, "running") for name in ("shared_jobs.py", "submit_job.py")),
     ("notifier.py", "exception"),  # of a logger
@@ -61,6 +62,8 @@ OTHERS = {
     ("wait_for_job.py", "result"),  # its own
     ("read_rows.py", "update"),  # of a dictionary
     ("reference.py", "update"),  # of a digest
+    ("reference.py", "exists"),  # of a path
+    ("artifact.py", "open"),
 }
 # Methods that create an object without a call to Google.
 LOCAL = {"bucket", "blob", "from_uri", "add_lifecycle_delete_rule"}

@@ -273,5 +273,5 @@ def test_zsh_completes_by_its_protocol(installed: dict[str, str]) -> None:
             },
         )
     )
-    assert source.startswith("#compdef titleholder\n")
+    assert source.lstrip().startswith("#compdef titleholder\n")
     assert '"undo-promotion":"Make the previous champion champion again' in answer

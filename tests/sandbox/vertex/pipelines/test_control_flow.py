@@ -134,9 +134,9 @@ def test_a_failed_iteration(bench: Bench, fast: bool) -> None:
 
 
 def test_log_names_are_valid_file_names(bench: Bench) -> None:
-    from sandbox.vertex.pipelines.execution.component import _file_name
+    from sandbox.vertex.pipelines.protocol.job import file_name
 
-    assert _file_name("a.b") == "a.b"
-    long = _file_name("ä" * 300)
+    assert file_name("a.b") == "a.b"
+    long = file_name("ä" * 300)
     assert len(long.encode()) <= 200
-    assert long != _file_name("ä" * 301)
+    assert long != file_name("ä" * 301)
