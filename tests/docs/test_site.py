@@ -13,7 +13,7 @@ from playwright.sync_api import Page, Request, sync_playwright
 
 from docs.site import build_site
 from docs.site_links import site_path
-from tests.browser import CHROMIUM, needs_browser
+from tests.browser import CHROMIUM, PATIENCE_MS, needs_browser
 from tests.conftest import REPOSITORY
 from tests.docs.site import Reader, broken_links, read_site
 
@@ -112,6 +112,7 @@ def test_in_a_browser(address: str) -> None:
         chromium = playwright.chromium.launch(executable_path=CHROMIUM, args=["--no-sandbox"])
         try:
             page = chromium.new_page(viewport={"width": 1280, "height": 900}, color_scheme="dark")
+            page.set_default_timeout(PATIENCE_MS)
             page.on("request", note)
             search_finds_a_verb(page, address)
             follows_the_system(page, "slate")
@@ -136,6 +137,4 @@ def search_finds_a_verb(page: Page, address: str) -> None:
 
 
 def follows_the_system(page: Page, scheme: str) -> None:
-    page.wait_for_function(
-        f"document.body.getAttribute('data-md-color-scheme') == '{scheme}'", timeout=30_000
-    )
+    page.wait_for_function(f"document.body.getAttribute('data-md-color-scheme') == '{scheme}'")

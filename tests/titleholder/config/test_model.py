@@ -486,7 +486,7 @@ def test_an_error_is_in_the_line_of_its_key_or_of_the_section_that_lacks_it(tmp_
         ]
     )
     child.write_text("model: child\nextends: linnerud\nsource: {table: a.b\n")
-    with pytest.raises(ConfigError, match=r"^child\.yaml:4: not readable as YAML \("):
+    with pytest.raises(ConfigError, match=r"^child\.yaml:3: not readable as YAML \("):
         load_model(child)
 
 
