@@ -24,5 +24,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
 def _skip_unused_imports() -> None:
     """BigQuery's client imports these where they are installed, for results as data frames, which
     takes longer than any verb. Only a process of its own may do without."""
-    for name in ("pandas", "pyarrow", "db_dtypes", "google.cloud.bigquery_storage_v1"):
+    storage = "google.cloud.bigquery_storage_v1"
+    for name in ("pandas", "pandas_gbq", "pyarrow", "db_dtypes", storage):
         sys.modules.setdefault(name, None)  # type: ignore[arg-type]
