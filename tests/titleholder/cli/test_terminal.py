@@ -41,6 +41,8 @@ class OnTerminal:
             stderr=subprocess.PIPE,
             env=environment(**variables),
             cwd=REPOSITORY,
+            # A shell that starts the tests in the background lets them ignore Ctrl-C.
+            preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
         )
         os.close(device)
 
