@@ -103,7 +103,7 @@ def test_a_users_intent_then_a_traffic_step_then_a_rollback(
     assert endpoint.labels["last-challenger"] == challenger
     assert [deployed.id for deployed in endpoint.deployed_models] == [champion]
     assert webhook_sink.titles() == [
-        "task failed",
+        "invalid request",
         "traffic changed",
         "traffic changed",
         "challenger rolled back",

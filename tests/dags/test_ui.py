@@ -64,7 +64,11 @@ def test_promotion_by_the_form(
         f"{champion}`" in airflow.log(dag_id, run, "observe")
     )
     assert google.endpoint(made.name) == before
-    assert airflow_webhook.titles() == ["challenger deployed", "challenger promoted", "task failed"]
+    assert airflow_webhook.titles() == [
+        "challenger deployed",
+        "challenger promoted",
+        "invalid request",
+    ]
     assert "observe failed: there is no challenger on" in airflow_webhook.texts[2]
     assert f"/dags/{dag_id}/runs/" in airflow_webhook.texts[2]
 
