@@ -2,6 +2,7 @@
 
 import ast
 import sys
+from functools import cache
 from importlib import import_module
 from importlib.util import find_spec, module_from_spec
 from pathlib import Path
@@ -50,6 +51,7 @@ class _LazyPackage(ModuleType):
             return getattr(self, name)
 
 
+@cache
 def _imported_names(file: str) -> dict[str, str]:
     """Name to module, for the names that an `__init__` imports from its own modules."""
     return {
