@@ -47,16 +47,12 @@ def report(
     out.write_text(html, encoding="utf-8")
     incomplete = [one for one in found if isinstance(one, Unreadable) or one.unreachable]
     if as_json:
-        written, missing = ([_name(one) for one in part] for part in (found, incomplete))
+        written, missing = ([one.model for one in part] for part in (found, incomplete))
         print_json({"file": str(out), "models": written, "incomplete": missing})
     else:
         ending = f", {len(incomplete)} incomplete" if incomplete else ""
         print_line(f"{out}: {count(len(found), 'model')}{ending}")
     return 1 if incomplete else 0
-
-
-def _name(one: ModelFacts | Unreadable) -> str:
-    return one.model if isinstance(one, Unreadable) else one.config.model
 
 
 def _runs(found: Sequence[ModelFacts | Unreadable]) -> set[str]:

@@ -39,7 +39,7 @@ def serialized_models(names: Iterable[str]) -> dict[str, str | None]:
 
 def existing_runs(found: Iterable[ModelFacts | Unreadable]) -> set[str]:
     """The dag runs in the models' events that this Airflow has, as `<dag id>/<run id>`: neither
-    those that were deleted, nor those of another Airflow or of `dag.test()`."""
+    those that were deleted, nor those of another Airflow."""
     from airflow.models.dagrun import DagRun as Row
     from airflow.utils.session import create_session
     from sqlalchemy import select

@@ -97,13 +97,12 @@ def app() -> Any:
 
 
 def _render(found: Sequence[ModelFacts | Unreadable], user: Any, base: str, **options: Any) -> str:
-    names = [one.model if isinstance(one, Unreadable) else one.config.model for one in found]
     return page(
         found,
         datetime.now(UTC),
         base,
         runs=existing_runs(found),
-        dags=dag_states(names, user),
+        dags=dag_states([one.model for one in found], user),
         framed=True,
         **options,
     )

@@ -30,6 +30,11 @@ class ModelFacts:
     notes: tuple[str, ...] = ()
     unfinished: bool = False
 
+    @property
+    def model(self) -> str:
+        """The name of the model."""
+        return self.config.model
+
 
 @dataclass(frozen=True)
 class Unreadable:

@@ -39,11 +39,10 @@ def overview(
 
 
 def _row(one: ModelFacts | Unreadable, dags: Mapping[str, DagState]) -> OverviewRow:
+    runs = _present(run_lines(one.model, dags))
     if isinstance(one, Unreadable):
-        lines = _present(run_lines(one.model, dags))
-        return OverviewRow(one.model, Attention.ACTION, [one.reason], None, lines)
+        return OverviewRow(one.model, Attention.ACTION, [one.reason], None, runs)
     section = build_section(one)
-    runs = _present(run_lines(one.config.model, dags))
     if section.warnings or any(run.needs_approval for run in runs):
         attention = Attention.ACTION
     elif any(run.condition in ("failed", "retries") for run in runs):
@@ -52,7 +51,7 @@ def _row(one: ModelFacts | Unreadable, dags: Mapping[str, DagState]) -> Overview
         attention = Attention.LATE
     else:
         attention = Attention.NONE
-    return OverviewRow(one.config.model, attention, section.warnings, section, runs)
+    return OverviewRow(one.model, attention, section.warnings, section, runs)
 
 
 def _present(lines: Sequence[RunLine]) -> list[RunLine]:

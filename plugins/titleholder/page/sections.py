@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import cached_property
 
 from titleholder.analysis.progress import Progress, progress
 from titleholder.events.event import (
@@ -52,13 +53,12 @@ class Entry:
 
 @dataclass(frozen=True)
 class ModelSection:
-    """One model's part of the page; `charts` are the same one for a wide and a narrow screen.
+    """One model's part of the page.
 
     `warnings` need a person; `operations` are the names of unfinished ones on the endpoint.
     `names` are those of text.names_of. The last verdict is `current` if it is on the present
     challenger, else `past`; then `ended` is the event with which that challenger's role ended.
     `progress` is the evaluation of the present challenger, None without one.
-    `changes` are what a person may request now.
     `role_note` and `chart_note` are sentences about what is missing, "" for nothing.
     """
 
@@ -76,10 +76,22 @@ class ModelSection:
     not_evaluated: str
     progress: Progress | None
     chart_note: str
-    charts: list[Chart]
     freshness: IntervalFreshness | None
     entries: list[Entry]
-    changes: list[RoleChange]
+
+    # Of the section alone: an overview without sections computes neither.
+
+    @cached_property
+    def charts(self) -> list[Chart]:
+        """The verdicts as a chart, for a wide and for a narrow screen; none without points."""
+        points = self.points[::-1]
+        return [drawn for width in (WIDE, NARROW) if (drawn := chart(points, width))]
+
+    @cached_property
+    def changes(self) -> list[RoleChange]:
+        """What a person may request now."""
+        view = self.facts.view
+        return role_changes(view, self.facts.config) if view is not None else []
 
     @property
     def late(self) -> bool:
@@ -124,10 +136,8 @@ def build_section(facts: ModelFacts) -> ModelSection:
         not_evaluated=challenger.model if challenger and past else "",
         progress=evaluated,
         chart_note=_chart_note(facts, points),
-        charts=[drawn for width in (WIDE, NARROW) if (drawn := chart(points, width))],
         freshness=freshness,
         entries=event_entries(events, MAX_ENTRIES),
-        changes=role_changes(view, facts.config) if view is not None else [],
     )
 
 
