@@ -9,6 +9,7 @@ from typing import Any
 from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import age, print_json, print_line, show, table
 from titleholder.events.event import Event, champion_at, events_of_endpoint
+from titleholder.page.text import run_text
 from titleholder.reconciler.recorder import REASON
 
 
@@ -30,7 +31,7 @@ def history(context: CommandContext, limit: int | None, *, as_json: bool) -> int
             f"{event.time:%Y-%m-%d %H:%M}",
             age(event.time, now),
             event.action,
-            _what(event, _short(event.run)),
+            _what(event, run_text(event.run)),
         ]
         for event in events
     ]
@@ -78,11 +79,6 @@ def event_to_json(event: Event) -> dict[str, Any]:
         key: value.isoformat() if isinstance(value, datetime) else value
         for key, value in asdict(event).items()
     }
-
-
-def _short(run: str) -> str:
-    """The DAG of a run, or `command line`."""
-    return run.partition("/")[0] if "/" in run else " ".join(run.split()[:2])
 
 
 def _what(event: Event, run: str) -> str:

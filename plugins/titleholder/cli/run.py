@@ -5,11 +5,14 @@ import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import TypeVar
 
 from titleholder.cli.terminal import LineFormatter, print_line
 
 FAILED = 1
 INTERRUPTED = 130
+T = TypeVar("T")
+U = TypeVar("U")
 
 
 def run(verb: Callable[[], int], *, as_json: bool) -> int:
@@ -42,6 +45,20 @@ def run(verb: Callable[[], int], *, as_json: bool) -> int:
         for number, line in enumerate(lines):
             print_line(line if number else f"titleholder: {line}", sys.stderr)
     return FAILED
+
+
+def or_message(read: Callable[[], T], shown: Callable[[str], U]) -> T | U:
+    """What `read` returns, or what `shown` makes of the sentence of an error that a person can act
+    upon. Raises any other error, a bug."""
+    try:
+        return read()
+    except Exception as error:
+        from titleholder.gcp.errors import user_message
+
+        message = user_message(error)
+        if message is None:
+            raise
+        return shown(message)
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from titleholder.config.loader import load_models, located
 from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
 from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableError
+from titleholder.page.text import count
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
 from titleholder.release import templates_dir
 
@@ -53,7 +54,7 @@ def validate(folder: Path, *, as_json: bool) -> int:
         for line in _report(result):
             print_line(line)
     unchecked = sum(bool(result.unchecked) for result in results)
-    number = f"{len(results)} model{'s' if len(results) > 1 else ''}"
+    number = count(len(results), "model")
     print_line(
         f"{number}, all valid" + (f", {unchecked} not checked completely" if unchecked else "")
     )

@@ -1,13 +1,14 @@
 """The verb `status`: one model, or one row for each."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from titleholder.cli.context import CommandContext
 from titleholder.cli.history import event_to_json
+from titleholder.cli.run import or_message
 from titleholder.cli.status.evaluation import evaluation_to_json
 from titleholder.cli.status.facts import StatusFacts, read_status
 from titleholder.cli.status.picture import overview, picture
@@ -16,10 +17,6 @@ from titleholder.cli.terminal import print_json, show
 from titleholder.config.loader import load_models
 from titleholder.config.model import ModelConfig
 from titleholder.errors import ConfigError
-from titleholder.gcp.errors import user_message
-
-if TYPE_CHECKING:
-    pass
 
 Found = Mapping[str, StatusFacts | str]
 
@@ -77,22 +74,12 @@ def _read_all(models: Path, environ: Mapping[str, str], now: datetime) -> Found:
     }
 
     def read(config: ModelConfig) -> StatusFacts | str:
-        return _or_error(lambda: read_status(CommandContext.of(config, environ), now))
+        return or_message(lambda: read_status(CommandContext.of(config, environ), now), str)
 
     with ThreadPoolExecutor(8) as threads:
         names = (config.model for config in loaded.configs)
         found |= dict(zip(names, threads.map(read, loaded.configs), strict=True))
     return dict(sorted(found.items()))
-
-
-def _or_error(read: Callable[[], StatusFacts]) -> StatusFacts | str:
-    try:
-        return read()
-    except Exception as error:
-        message = user_message(error)
-        if message is None:
-            raise
-        return message
 
 
 def _to_json(facts: StatusFacts) -> dict[str, Any]:
