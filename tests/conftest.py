@@ -11,6 +11,7 @@ import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -82,6 +83,20 @@ class Sandbox:
 
     var: Path
     env: dict[str, str]
+
+    @property
+    def bucket(self) -> Any:
+        """The bucket that exists from the start, of Google's client."""
+        from google.auth.credentials import AnonymousCredentials
+        from google.cloud import storage
+
+        project = self.env["GOOGLE_CLOUD_PROJECT"]
+        client = storage.Client(
+            project=project,
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": self.env["STORAGE_EMULATOR_HOST"]},
+        )
+        return client.bucket(f"{project}-titleholder")
 
     def cli(self, *arguments: str) -> subprocess.CompletedProcess[str]:
         """`python -m sandbox --var … arguments`."""

@@ -18,7 +18,7 @@ import pytest
 import yaml
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
-from google.cloud import bigquery, storage
+from google.cloud import bigquery
 from google.protobuf.field_mask_pb2 import FieldMask
 from kfp import compiler
 
@@ -154,11 +154,7 @@ class Google:
 def google(sandbox: Sandbox) -> Google:
     env = sandbox.env
     place = f"projects/{env['GOOGLE_CLOUD_PROJECT']}/locations/{env['GOOGLE_CLOUD_LOCATION']}"
-    bucket = storage.Client(
-        project=env["GOOGLE_CLOUD_PROJECT"],
-        credentials=AnonymousCredentials(),
-        client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
-    ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
+    bucket = sandbox.bucket
     bucket.blob("tests/constant/constant.json").upload_from_string("1.0")
     artifact = f"gs://{bucket.name}/tests/constant"
     return Google(env["VERTEX_AI_EMULATOR_HOST"], place, artifact)

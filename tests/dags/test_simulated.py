@@ -13,8 +13,6 @@ import joblib
 import numpy as np
 import pyarrow as pa
 import pytest
-from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
 from sklearn.linear_model import LinearRegression
 from sklearn.tree import DecisionTreeRegressor
 
@@ -118,12 +116,7 @@ def trial(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Trial]:
     """Makes a trial: real artifacts, deployed as two weekly runs do."""
-    env = sandbox.env
-    bucket = storage.Client(
-        project=env["GOOGLE_CLOUD_PROJECT"],
-        credentials=AnonymousCredentials(),
-        client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
-    ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
+    bucket = sandbox.bucket
 
     def make(challenger: Any, **duel: Any) -> Trial:
         made = model(duel=DUEL | duel)

@@ -6,9 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
-from google.cloud import storage
 from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.conftest import Sandbox
@@ -25,12 +23,7 @@ from tests.titleholder.config.editor import schema_errors
 
 @pytest.fixture(scope="module")
 def artifact(sandbox: Sandbox) -> str:
-    env = sandbox.env
-    bucket = storage.Client(
-        project=env["GOOGLE_CLOUD_PROJECT"],
-        credentials=AnonymousCredentials(),
-        client_options={"api_endpoint": env["STORAGE_EMULATOR_HOST"]},
-    ).bucket(f"{env['GOOGLE_CLOUD_PROJECT']}-titleholder")
+    bucket = sandbox.bucket
     bucket.blob("tests/cli/constant.json").upload_from_string("1.0")
     return f"gs://{bucket.name}/tests/cli"
 
