@@ -392,6 +392,8 @@ def test_a_group_sequential_verdict() -> None:
     assert worse.outcome is ROLLBACK
     assert worse.adjusted is not None
     assert -0.03 < worse.adjusted < 0
+    # Neighbouring floats are further apart than a standard error.
+    assert verdict_on(-3e16, SEQUENTIAL, CONTEXT).adjusted == pytest.approx(-3e16)
     # A look at the same rows again has the same boundary, and one much later a lower one.
     again = replace(after, earlier=(*after.earlier, Look(3 / 7, 1000)))
     assert verdict_on(BETTER, SEQUENTIAL, again).low == pytest.approx(found.low)

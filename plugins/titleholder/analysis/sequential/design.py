@@ -31,6 +31,8 @@ FUTILITY_BETA = 0.1
 the probability 1 - FUTILITY_BETA."""
 # Beyond this, in standard errors, nothing is; it keeps the ends of an interval finite.
 _FARTHEST = 8.0
+# Beyond this, in standard errors, floats overflow.
+_OVERFLOW = 1e100
 # Before this part of the duration futility spends nothing; the rows at the end stay finite.
 _EARLIEST = 1e-6
 
@@ -224,13 +226,15 @@ def adjusted_estimate(
 ) -> float | None:
     """The median unbiased estimate of the mean difference at the last of these looks, where a
     boundary is crossed: the plain mean is too far out, as it stopped there. None for a confidence
-    sequence, which has none."""
+    sequence, which has none, and beyond 1e100 standard errors."""
     if design.kind == "confidence_sequence" or not variance:
         return None
     promotes = crossed == "promotion"
     origin, sign = (design.threshold, 1.0) if promotes else (-design.margin, -1.0)
     deviation = math.sqrt(variance)
     z = sign * (mean - origin) / deviation * math.sqrt(looks[-1].rows)
+    if abs(z) > _OVERFLOW:
+        return None
     rows = tuple(one.rows for one in _rising(looks))
     drift = adjusted_drift(rows, boundaries_of(design, looks, crossed), z)
     return origin + sign * drift * deviation

@@ -138,12 +138,13 @@ def adjusted_drift(
     estimate, z / sqrt(I).
     """
     ends = (*uppers[:-1], z)
-    plain = z / math.sqrt(information[-1])
-    error = 1 / math.sqrt(information[-1])
-    span = (2 + abs(_NORMAL.inv_cdf(level))) * error
-    low, high = plain - span, plain + span
-    while sum(crossing(information, ends, low)) > level and low > plain - 1000 * error:
-        low, high = 2 * low - plain, low
+    # Each look alone is crossed with `level` at a drift that is not below the one wanted, and with
+    # so little at a drift below it that all looks together are crossed with `level` at most.
+    pairs = [*zip(ends, information, strict=True)]
+    low, high = (
+        min((b - _NORMAL.inv_cdf(1 - p)) / math.sqrt(i) for b, i in pairs)
+        for p in (level / len(ends), level)
+    )
     return _root(lambda d: sum(crossing(information, ends, d)) - level, low, high)
 
 
@@ -190,7 +191,8 @@ def _root(rising: Any, low: float, high: float) -> float:
     while high - low > tolerance:
         middle = (low * at_high - high * at_low) / (at_high - at_low)
         value = rising(middle)
-        if abs(value) < 1e-6:
+        # Between neighbouring floats, or beside them by rounding, there is nothing to search.
+        if abs(value) < 1e-6 or not low < middle < high:
             return float(middle)
         if value > 0:
             high, at_high = middle, value

@@ -101,6 +101,10 @@ def test_an_estimate_is_adjusted_towards_its_boundary(mean: float) -> None:
     assert -0.7 * mean < down < 0, "most paths with that drift are rolled back at the first look"
 
 
+def test_an_estimate_beyond_floats_is_not_adjusted() -> None:
+    assert adjusted_estimate(DESIGN, [Look(1 / 7, 200.0)], 1e300, 1e-300, "promotion") is None
+
+
 def test_without_an_end_it_is_a_confidence_sequence() -> None:
     config = with_rollout(on_new_challenger="keep_current")
     found = plan_design(config, RULES.model_copy(update={"max_duration": None}), MONDAY)

@@ -202,6 +202,16 @@ def test_the_adjusted_estimate() -> None:
     assert adjusted_drift((4.0,), (1.0,), 3.0) == pytest.approx(1.5, abs=1e-6)
 
 
+@pytest.mark.parametrize("z", [-1e18, -5e3, 40.0, 1e4, 1e7, 3e18, 1e100])
+def test_the_adjusted_estimate_of_an_extreme_difference(z: float) -> None:
+    """Also where two drifts within a standard error are the same float."""
+    assert adjusted_drift((1000.0,), (2.0,), z) == pytest.approx(z / math.sqrt(1000), abs=1e-9)
+    # After an earlier look it is at most the drift with which half of the paths stop there.
+    found = adjusted_drift((500.0, 1000.0), (2.5, 2.0), z)
+    at_first, alone = 2.5 / math.sqrt(500), z / math.sqrt(1000)
+    assert found == pytest.approx(min(at_first, alone), abs=1e-6)
+
+
 @pytest.mark.parametrize(
     ("information", "spent"),
     [
