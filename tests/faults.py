@@ -7,21 +7,12 @@ from typing import Any
 import httpx
 
 
-class Faults:
-    """A client of a local Vertex AI that was started with faults."""
-
-    def __init__(self, url: str) -> None:
-        self._http = httpx.Client(base_url=f"{url}/sandbox", trust_env=False, timeout=30)
+class FaultKinds:
+    """Every kind of fault, armed by `arm`."""
 
     def arm(self, fault: str, method: str, **fields: Any) -> None:
-        """Arm a fault for the next call of the method; the fields are those of `faults.rules`.
-
-        Raises ValueError for a fault that the server refuses.
-        """
-        content = {"fault": fault, "method": method, **fields}
-        answer = self._http.post("/faults", json=content)
-        if answer.status_code != 200:
-            raise ValueError(answer.json()["error"]["message"])
+        """Arm a fault for the next call of the method; the fields are those of `faults.rules`."""
+        raise NotImplementedError
 
     def answer(self, method: str, status: str, **fields: Any) -> None:
         """The call is answered with that status, such as ABORTED; when="after": once it was
@@ -51,6 +42,23 @@ class Faults:
     def fail_task(self, task: str, **fields: Any) -> None:
         """That component of the next pipeline job fails."""
         self.arm("fail_task", "create_pipeline_job", task=task, **fields)
+
+
+class Faults(FaultKinds):
+    """A client of a local Vertex AI that was started with faults."""
+
+    def __init__(self, url: str) -> None:
+        self._http = httpx.Client(base_url=f"{url}/sandbox", trust_env=False, timeout=30)
+
+    def arm(self, fault: str, method: str, **fields: Any) -> None:
+        """Arm a fault for the next call of the method; the fields are those of `faults.rules`.
+
+        Raises ValueError for a fault that the server refuses.
+        """
+        content = {"fault": fault, "method": method, **fields}
+        answer = self._http.post("/faults", json=content)
+        if answer.status_code != 200:
+            raise ValueError(answer.json()["error"]["message"])
 
     def armed(self) -> list[dict[str, Any]]:
         """The faults that no call has met yet."""

@@ -10,7 +10,6 @@ import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,34 +20,20 @@ import uvicorn
 from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1, storage
-from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
-from tests.conftest import CONSTANT, IMAGES
+from tests.conftest import IMAGES
 from tests.faults import Faults
+from tests.sandbox.vertex_calls import MACHINE as MACHINE
+from tests.sandbox.vertex_calls import ManualClock, VertexCalls
 
 PROJECT = "demo"
 SKLEARN = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu.1-6:latest"
 """An image that serves what `Storage.put_model` uploads."""
-MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 
 
 _locations = itertools.count(1)
-_endpoints = itertools.count(1)
-
-
-class ManualClock:
-    """A clock that only `advance` changes."""
-
-    def __init__(self) -> None:
-        self.now = datetime(2026, 1, 5, 8, tzinfo=UTC)
-
-    def __call__(self) -> datetime:
-        return self.now
-
-    def advance(self, seconds: float) -> None:
-        self.now += timedelta(seconds=seconds)
 
 
 class Storage:
@@ -100,7 +85,7 @@ def google_clients(url: str) -> tuple[Any, Any, Any, Any]:
     return endpoints, models, predictions, jobs
 
 
-class Vertex:
+class Vertex(VertexCalls):
     """A running server, Google's clients, and helpers for frequent calls."""
 
     def __init__(
@@ -161,45 +146,6 @@ class Vertex:
         self.clock.advance(seconds)
         self.endpoints.wait_operation({"name": future.operation.name})
         return future.result(timeout=10)
-
-    def endpoint(self, endpoint_id: str = "linnerud", **fields: Any) -> types.Endpoint:
-        """Create an endpoint."""
-        return self.finish(
-            self.endpoints.create_endpoint(
-                parent=self.parent,
-                endpoint={"display_name": endpoint_id, **fields},
-                endpoint_id=endpoint_id,
-            )
-        )
-
-    def upload(self, artifact_uri: str, **request: Any) -> types.UploadModelResponse:
-        """Upload a model or version."""
-        fields = request.pop("model", {})
-        model = {
-            "display_name": "linnerud",
-            "artifact_uri": artifact_uri,
-            "container_spec": {"image_uri": CONSTANT},
-            **fields,
-        }
-        return self.finish(
-            self.models.upload_model(request={"parent": self.parent, "model": model, **request})
-        )
-
-    def deployed(self, artifact_uri: str, image: str = CONSTANT, **spec: Any) -> str:
-        """The name of a new endpoint, on which the model receives all traffic as `1`; `spec` are
-        fields of its container."""
-        endpoint = self.endpoint(f"e{next(_endpoints)}").name
-        fields = {"container_spec": {"image_uri": image, **spec}}
-        model = self.upload(artifact_uri, model=fields).model
-        self.finish(self.deploy(endpoint, model, {"0": 100}, id="1"))
-        return str(endpoint)
-
-    def deploy(self, endpoint: str, model: str, split: dict[str, int], **fields: Any) -> Any:
-        """Start to deploy a model."""
-        deployed = {"model": model, "dedicated_resources": MACHINE, **fields}
-        return self.endpoints.deploy_model(
-            endpoint=endpoint, deployed_model=deployed, traffic_split=split
-        )
 
 
 @pytest.fixture(scope="session")

@@ -16,23 +16,16 @@ LAST_EVENT = "last-event"
 
 def final_state(m1: ModelUnderTest) -> dict[str, Any]:
     """Everything in the location of `m1`, without what differs between runs; and its events."""
-
-    def get(what: str, name: str) -> list[dict[str, Any]]:
-        answer = m1.vertex.http.get(f"/v1/{name}")
-        answer.raise_for_status()
-        listed: list[dict[str, Any]] = answer.json().get(what, [])
-        return listed
-
-    models = get("models", f"{m1.parent}/models")
-    operations = get("operations", f"{m1.parent}/operations")
+    endpoints, models = m1.vertex.endpoints, m1.vertex.models
+    operations = endpoints.list_operations({"name": m1.parent}).operations
     return {
-        "endpoints": [_endpoint(one) for one in get("endpoints", f"{m1.parent}/endpoints")],
+        "endpoints": [_endpoint(one) for one in endpoints.list_endpoints(parent=m1.parent)],
         "versions": sorted(
-            (_last(model["name"]), one["versionId"], *sorted(one.get("versionAliases", [])))
-            for model in models
-            for one in get("models", f"{model['name']}:listVersions")
+            (_last(model.name), one.version_id, *sorted(one.version_aliases))
+            for model in models.list_models(parent=m1.parent)
+            for one in models.list_model_versions(name=model.name)
         ),
-        "operations": Counter(_last(one["metadata"]["@type"]) for one in operations),
+        "operations": Counter(_last(one.metadata.type_url) for one in operations),
         "events": Counter(
             (event.action, *event.after[:2], *sorted((event.after[2] or {}).items()))
             for event in all_events(m1)
@@ -45,21 +38,21 @@ def all_events(m1: ModelUnderTest) -> list[Event]:
     return history(m1.events_table.events.values())
 
 
-def _endpoint(one: dict[str, Any]) -> dict[str, Any]:
+def _endpoint(one: Any) -> dict[str, Any]:
     return {
-        "name": _last(one["name"]),
-        "split": one.get("trafficSplit", {}),
-        "labels": {k: v for k, v in one.get("labels", {}).items() if k != LAST_EVENT},
+        "name": _last(one.name),
+        "split": dict(one.traffic_split),
+        "labels": {k: v for k, v in one.labels.items() if k != LAST_EVENT},
         "deployed": sorted(
             (
-                d["id"],
-                d["displayName"],
-                _last(d["model"]),
-                d["modelVersionId"],
-                d["dedicatedResources"]["machineSpec"]["machineType"],
-                d["dedicatedResources"]["minReplicaCount"],
+                deployed.id,
+                deployed.display_name,
+                _last(deployed.model),
+                deployed.model_version_id,
+                deployed.dedicated_resources.machine_spec.machine_type,
+                deployed.dedicated_resources.min_replica_count,
             )
-            for d in one.get("deployedModels", [])
+            for deployed in one.deployed_models
         ),
     }
 

@@ -1,14 +1,19 @@
 """The local Vertex AI without its HTTP server, which costs most of the time of a call."""
 
 import random
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
+
+from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.app import PROJECT_NUMBER
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.endpoints.service import EndpointService
+from sandbox.vertex.faults.registry import disturbance
+from sandbox.vertex.faults.snapshots import Snapshots
 from sandbox.vertex.faults.traffic import TrafficHistory
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.models.records import ModelRecords
@@ -18,19 +23,24 @@ from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.store import Store
-from tests.sandbox.conftest import PROJECT, ManualClock
+from tests.sandbox.conftest import PROJECT
+from tests.sandbox.vertex_calls import ManualClock, VertexCalls
 from tests.titleholder.reconciler.fake_channel import FakeChannel
+from tests.titleholder.reconciler.in_memory_faults import InMemoryFaults
 
 
-class InMemoryVertex:
+class InMemoryVertex(VertexCalls):
     """A local Vertex AI in memory, to which `channel` is connected from now on. `traffic` records
     every split that was ever live. It answers in the caller's thread, one caller at a time."""
 
-    def __init__(self, channel: FakeChannel) -> None:
+    def __init__(
+        self,
+        channel: FakeChannel,
+        durations: Durations = Durations(deploy=12, undeploy=3, other=1),  # noqa: B008
+    ) -> None:
         self.clock = ManualClock()
         store = Store(Path(":memory:"))
-        operations = Operations(store, self.clock)
-        durations = Durations(deploy=12, undeploy=3, other=1)
+        operations = Operations(store, self.clock, disturbance)
         context = Context(store, self.clock, Names(PROJECT, PROJECT_NUMBER), operations, durations)
         anything: Any = Anything()
         serving = NoContainers(store, anything, anything, random.Random(0), PROJECT)
@@ -43,6 +53,8 @@ class InMemoryVertex:
         on_change = serving.invalidate_all
         models = ModelRecords(context, endpoints.deployments, on_change, anything)
         self.traffic = TrafficHistory(store, self.clock, serving.loaded)
+        snapshots = Snapshots(store, context.names, self.traffic)
+        self.faults = InMemoryFaults(self.traffic, snapshots)
         self._store, self._operations = store, operations
         self._services: list[Any] = [
             EndpointService(context, endpoints),
@@ -55,10 +67,22 @@ class InMemoryVertex:
         self.endpoints, self.models = channel.endpoints, channel.models
 
     def answer(self, method: str, request: Any) -> Any:
-        """The answer of the server; raises ApiError."""
-        self._operations.settle()
-        service = next(one for one in self._services if hasattr(one, method))
-        return getattr(service, method)(request)
+        """The answer of the server; raises ApiError, and Dropped where a fault drops it."""
+
+        def call() -> Any:
+            self._operations.settle()
+            service = next(one for one in self._services if hasattr(one, method))
+            return getattr(service, method)(request)
+
+        return self.faults.apply(method, request, call)
+
+    def finish(self, future: Any, seconds: float = 60) -> Any:
+        self.clock.advance(seconds)
+        operation = self.endpoints.get_operation({"name": future.operation.name})
+        assert operation.done, operation
+        assert not operation.error.code, operation.error
+        kind = getattr(types, operation.response.type_url.rpartition(".")[2], None)
+        return kind and kind.deserialize(operation.response.value)
 
     def close(self) -> None:
         self._operations.close()
@@ -82,3 +106,15 @@ class Anything:
         return
 
     save = delete = drain = kill = scale = nothing
+
+
+class Inline:
+    """Replaces the threads that load models: a model is loaded within the call, so that the order
+    of events does not depend on the speed of this machine."""
+
+    def __init__(self, *_: Any, **__: Any) -> None: ...
+
+    def submit(self, work: Callable[..., None], *arguments: Any) -> None:
+        work(*arguments)
+
+    def shutdown(self, **_: Any) -> None: ...

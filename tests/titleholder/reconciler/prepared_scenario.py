@@ -2,23 +2,19 @@
 
 import itertools
 from collections import Counter
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
-from pathlib import Path
 from typing import Any
 
-import pytest
-
-from sandbox.vertex import app
 from sandbox.vertex.context import Durations
 from tests.faults import Faults
-from tests.sandbox.conftest import Storage, Vertex
 from tests.titleholder.reconciler.conftest import FakeEventsTable, ModelUnderTest
 from tests.titleholder.reconciler.final_state import event_problems, final_state, traffic_problems
-from tests.titleholder.reconciler.in_memory_vertex import NoContainers
-from tests.titleholder.reconciler.scenarios import SCENARIOS, Scenario
+from tests.titleholder.reconciler.in_memory_faults import InMemoryFaults
+from tests.titleholder.reconciler.scenarios import Scenario
 from titleholder.reconciler.engine import Converged
 
+# Operations end before they are polled twice: polling more often adds no other case.
+DURATIONS = Durations(0.2, 0.2, 0.2)
 # A location and its copy need names of the same length.
 _LOCATIONS = (f"crash-{number:05}" for number in itertools.count(1))
 
@@ -29,7 +25,7 @@ class PreparedScenario:
     state that it leaves."""
 
     scenario: Scenario
-    faults: Faults
+    faults: Faults | InMemoryFaults
     start: ModelUnderTest
     calls: list[str] = field(default_factory=list)
     expected: dict[str, Any] = field(default_factory=dict)
@@ -81,44 +77,3 @@ class PreparedScenario:
             for key in expected
             if actual[key] != expected[key]
         ]
-
-
-@pytest.fixture(scope="session")
-def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
-    """The server of conftest without containers, which no scenario calls, and with operations that
-    end before they are polled twice: polling more often adds no other case."""
-    home: Path = tmp_path_factory.mktemp("scenarios")
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app, "Serving", NoContainers)
-        server = Vertex(
-            home,
-            bucket.host,
-            durations=Durations(0.2, 0.2, 0.2),
-            faults=True,
-            wait_for_containers=True,
-        )
-    try:
-        yield server
-    finally:
-        server.stop()
-
-
-@pytest.fixture(scope="module")
-def _prepared() -> dict[str, PreparedScenario]:
-    return {}
-
-
-@pytest.fixture
-def prepare(
-    _prepared: dict[str, PreparedScenario], m1: ModelUnderTest, faults: Faults
-) -> Callable[[str], PreparedScenario]:
-    """Returns the scenario of that name, prepared once per module."""
-
-    def prepare(scenario_name: str) -> PreparedScenario:
-        if scenario_name not in _prepared:
-            start = replace(m1, events_table=FakeEventsTable())
-            _prepared[scenario_name] = PreparedScenario(SCENARIOS[scenario_name], faults, start)
-        _prepared[scenario_name].faults = faults
-        return _prepared[scenario_name]
-
-    return prepare

@@ -1,25 +1,13 @@
 """Several actors and manual edits on one endpoint, interleaved call by call."""
 
-from collections.abc import Callable
 from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, settings
 from hypothesis.stateful import run_state_machine_as_test
 
+from tests.titleholder.reconciler.in_memory_vertex import Inline
 from tests.titleholder.reconciler.state_machine import Examples, Rollouts
-
-
-class Inline:
-    """Replaces the threads that load models: a model is loaded within the call, so that the order
-    of events does not depend on the speed of this machine."""
-
-    def __init__(self, *_: Any, **__: Any) -> None: ...
-
-    def submit(self, work: Callable[..., None], *arguments: Any) -> None:
-        work(*arguments)
-
-    def shutdown(self, **_: Any) -> None: ...
 
 
 @pytest.fixture

@@ -7,10 +7,13 @@ import pytest
 
 from tests.titleholder.reconciler.conftest import ModelUnderTest
 from tests.titleholder.reconciler.prepared_scenario import PreparedScenario
-from tests.titleholder.reconciler.prepared_scenario import _prepared as _prepared
-from tests.titleholder.reconciler.prepared_scenario import _server as _server
-from tests.titleholder.reconciler.prepared_scenario import prepare as prepare
 from tests.titleholder.reconciler.scenarios import B
+from tests.titleholder.reconciler.scenarios_in_memory import _channel as _channel
+from tests.titleholder.reconciler.scenarios_in_memory import (
+    _use_the_local_server as _use_the_local_server,
+)
+from tests.titleholder.reconciler.scenarios_in_memory import _vertex as _vertex
+from tests.titleholder.reconciler.scenarios_in_memory import prepare as prepare
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.reconciler.engine import Converged, PendingOperation
 from titleholder.rollout.intents import Abort
