@@ -18,6 +18,7 @@ import pytest
 from sandbox.state import Home, State, airflow_settings
 from tests import leftovers, summary
 from tests.faults import Faults
+from tests.time_limit import pytest_timeout_set_timer as pytest_timeout_set_timer
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IMAGES = REPOSITORY / "tests" / "containers" / "images.yaml"
