@@ -23,6 +23,7 @@ from google.cloud import aiplatform_v1, storage
 
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
+from tests.conftest import CONSTANT as CONSTANT
 from tests.conftest import IMAGES
 from tests.faults import Faults
 from tests.sandbox.vertex_calls import MACHINE as MACHINE
