@@ -25,6 +25,7 @@ from tests.titleholder.config.model_files import (
     changed,
     keys,
     write_staging,
+    written,
 )
 from titleholder.config.json_schema import keys as schema_keys
 from titleholder.config.loader import load_model
@@ -76,7 +77,7 @@ def test_the_committed_schema_is_current() -> None:
 
 def loads(folder: Path, raw: object) -> bool:
     path = folder / "linnerud.yaml"
-    path.write_text(yaml.safe_dump(raw, allow_unicode=True))
+    path.write_text(written(raw))
     try:
         load_model(path)
     except ConfigError:

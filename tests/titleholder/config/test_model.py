@@ -17,6 +17,7 @@ from tests.titleholder.config.model_files import (
     changed,
     keys,
     write_staging,
+    written,
 )
 from titleholder.config.endpoint import Accelerator, Endpoint, EndpointType, Resources
 from titleholder.config.loader import load_model, load_model_by_name, load_models, model_from_json
@@ -38,7 +39,7 @@ def error_of(tmp_path: Path) -> Callable[[str, object], str]:
 
     def write(key: str, value: object) -> str:
         path = tmp_path / "linnerud.yaml"
-        path.write_text(yaml.safe_dump(changed(key, value)))
+        path.write_text(written(changed(key, value)))
         with pytest.raises(ConfigError) as raised:
             load_model(path)
         return str(raised.value)
@@ -169,14 +170,9 @@ def test_messages_for_any_key_follow_one_pattern(tmp_path: Path, key: str) -> No
     path = tmp_path / "linnerud.yaml"
     refused = 0
     for value in ODD_VALUES:
-        raw = yaml.safe_load(LINNERUD.read_text())
         metrics = {"table": "ops.serving", "max_error_rate": 0.01}
-        raw["rollout"]["guardrails"] = {"metrics": metrics}
-        section = raw
-        for parent in parents:
-            section = section.setdefault(parent, {})
-        section[last] = value
-        path.write_text(yaml.safe_dump(raw, allow_unicode=True))
+        raw = changed(key, value, rollout={"guardrails": {"metrics": metrics}})
+        path.write_text(written(raw))
         try:
             load_model(path)
         except ConfigError as error:
