@@ -44,7 +44,7 @@ def load_model(path: Path) -> ModelConfig:
                 f"model: is {config.model!r}; name it {path.stem!r} as its file, or rename the file"
             )
     except ValidationError as error:
-        errors += validation_messages(error)
+        errors += validation_messages(error, ModelConfig)
     lines = [f"{path.name}:{line}: {message}" for line, message in duplicates]
     lines += [located(path, message) for message in errors]
     if lines:

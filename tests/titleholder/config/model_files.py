@@ -12,7 +12,14 @@ LINNERUD = Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml"
 
 # A key, an invalid value (...: the key is missing), and a part of the error message.
 INVALID: list[tuple[str, object, str]] = [
-    ("sourc", {}, "sourc: is not a key; remove it or mend its spelling"),
+    ("sourc", {}, "sourc: is not a key; did you mean source?"),
+    ("rollout.guardrails.metric", {}, "guardrails.metric: is not a key; did you mean metrics?"),
+    (
+        "rollout.steps",
+        [{"traffic_percentage": 5, "bakes": "2d"}],
+        "rollout.steps.0.bakes: is not a key; did you mean bake?",
+    ),
+    ("source.freshness.poke_every", "5m", "poke_every: is not a key; did you mean poke_interval?"),
     ("rollout.share", 10, "rollout.share: is not a key; remove it or mend its spelling"),
     ("source.table", ..., "source.table: is missing; add it"),
     ("gate", ..., "gate: is missing; add it"),
@@ -44,7 +51,7 @@ INVALID: list[tuple[str, object, str]] = [
     ("labels", {1: "a"}, "labels: has the key 1; write text, in quotes"),
     ("labels", {"team": "A B"}, "labels.team: is 'A B'; write 1 to 63 lowercase letters"),
     ("endpoint.create", "true", "endpoint.create: is 'true'; write true or false"),
-    ("endpoint.replicas", 1, "endpoint.replicas: is not a key; remove it or mend its spelling"),
+    ("endpoint.replicas", 1, "endpoint.replicas: is not a key; did you mean min_replicas?"),
     ("endpoint.min_replicas", True, "endpoint.min_replicas: is True; write a whole number"),
     ("endpoint.min_replicas", 0, "endpoint.min_replicas: is 0; write 1 or more"),
     ("endpoint.max_replicas", "2", "endpoint.max_replicas: is '2'; write a whole number"),
