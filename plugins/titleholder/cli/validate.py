@@ -85,6 +85,7 @@ def _to_json(results: list[_Result], errors: list[str]) -> dict[str, Any]:
 
 def _check(config: ModelConfig, path: Path) -> _Result:
     result = _Result(config, [], [], [])
+    messages: list[str] = []
     checks: list[tuple[str, str, _Check]] = [
         ("pipeline.template", config.pipeline.template, training_errors)
     ]
@@ -103,11 +104,11 @@ def _check(config: ModelConfig, path: Path) -> _Result:
         except RetryableError as error:
             result.unchecked.append(f"{name} was not checked: {error}")
         except EnvironmentConfigError as error:
-            result.errors.append(located(path, f"{key}: {error}"))
+            messages.append(f"{key}: {error}")
         else:
             result.pipelines.append(pipeline)
-            found = check(config, name, pipeline.spec)
-            result.errors += [located(path, message) for message in found]
+            messages += check(config, name, pipeline.spec)
+    result.errors += located(path, messages)
     return result
 
 

@@ -2,7 +2,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -300,6 +300,61 @@ def test_a_day_that_does_not_exist_has_its_line(tmp_path: Path) -> None:
         match=rf"linnerud\.yaml:{line}: not readable as YAML \(month must be in 1\.\.12",
     ):
         load_model(path)
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("model: x\nowner: a: b\n", 2, "mapping values are not allowed in this context"),
+        (
+            "model: x\nowner: 'y\n\ntags: []\n",
+            4,
+            "while scanning a quoted scalar from line 2, found unexpected end of stream",
+        ),
+        ("tags: [\n", 1, "while parsing a flow node, did not find expected node content"),
+        (
+            "a: 1\n---\nb: 2\n",
+            2,
+            "expected a single document in the stream from line 1, but found another document",
+        ),
+        ("owner: é\ntags: \x00\n", 2, "the character #x0000 is not allowed"),
+        ("{[a]: b}", 1, "while constructing a mapping, found unhashable key"),
+    ],
+)
+def test_a_syntax_error_is_named_by_file_and_line(
+    tmp_path: Path, text: str, line: int, problem: str
+) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    assert str(raised.value) == (
+        f"linnerud.yaml:{line}: not readable as YAML ({problem}); correct it"
+    )
+
+
+def test_many_errors_cost_no_more_parsing_than_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def parse(text: str, **options: Any) -> Any:
+        parsed.append(text)
+        return original(text, **options)
+
+    original, path = yaml.parse, tmp_path / "linnerud.yaml"
+    monkeypatch.setattr(yaml, "parse", parse)
+    for content, errors in (
+        (f"{LINNERUD.read_text()}\ncolour: red", 1),
+        ("\n".join(f"key{number}: 1" for number in range(50)), 58),
+    ):
+        parsed.clear()
+        path.write_text(content)
+        with pytest.raises(ConfigError) as raised:
+            load_model(path)
+        assert len(str(raised.value).splitlines()) == errors
+        # Once for the values, once for the lines.
+        assert parsed == [content, content]
 
 
 def test_an_unreadable_file_is_a_config_error(tmp_path: Path) -> None:
