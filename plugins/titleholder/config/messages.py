@@ -44,7 +44,11 @@ _REMEDIES: Mapping[str, str] = {
 
 class FieldError(ValueError):
     """A validator's error whose message has problem and remedy; a plain ValueError has the
-    remedy."""
+    remedy. `key` is the key to mend, if not the validator's own."""
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
 def validation_messages(error: ValidationError, section: type[BaseModel]) -> Iterator[str]:
@@ -61,7 +65,7 @@ def validation_messages(error: ValidationError, section: type[BaseModel]) -> Ite
             hint = f"did you mean {close[0]}?" if close else "remove it or mend its spelling"
             yield f"{key}: is not a key; {hint}"
         elif isinstance(raised, FieldError):
-            yield f"{key}: {raised}"
+            yield f"{raised.key or key}: {raised}"
         elif last == "[key]":
             above = ".".join(str(part) for part in parents[:-1])
             yield f"{above}: has the key {truncated_repr(details['input'])}; {_remedy(details)}"

@@ -133,7 +133,14 @@ INVALID: list[tuple[str, object, str]] = [
         "duel.feature_columns.0: is 'a b'; write the name of one",
     ),
     ("pipeline.parameters", {}, "duel: has no feature_columns, and pipeline.parameters has no"),
-    ("pipeline.parameters", {"feature_columns": 3}, "duel: has no feature_columns, and pipe"),
+    (
+        "pipeline.parameters.feature_columns",
+        "text",
+        "pipeline.parameters.feature_columns: is 'text', and the duel takes its columns from it; "
+        "write a list of columns, such as [a, b], or write duel.feature_columns, too",
+    ),
+    ("pipeline.parameters.target_columns", ["a b"], "target_columns: is ['a b'], and the duel t"),
+    ("duel.feature_columns", "text", "duel.feature_columns: is 'text'; write a list, such as [a"),
     ("duel.loss", "log loss", "duel.loss: is 'log loss'; write 'absolute', 'squared', 'l"),
     ("duel.alpha", 0.6, "duel.alpha: is 0.6; write 0.25 or less"),
     ("duel.rollback_alpha", 0, "duel.rollback_alpha: is 0; write more than 0"),

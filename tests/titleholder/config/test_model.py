@@ -73,6 +73,17 @@ def test_columns_of_a_duel_default_to_the_pipeline_parameters(tmp_path: Path) ->
     assert load_model(path).duel is None
 
 
+def test_columns_that_are_no_list_have_the_line_of_the_parameter(tmp_path: Path) -> None:
+    path, text = tmp_path / "linnerud.yaml", LINNERUD.read_text()
+    path.write_text(re.sub(r"(?m)^( +feature_columns:).*", r"\1 text", text))
+    before, _, _ = path.read_text().partition("feature_columns: text")
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    (line,) = str(raised.value).splitlines()
+    number = before.count("\n") + 1
+    assert line.startswith(f"linnerud.yaml:{number}: pipeline.parameters.feature_columns: is 'te")
+
+
 @pytest.mark.parametrize(
     ("rollout", "key"),
     [({"promotion": "approval"}, "promotion: approval"), ({"guardrails": {}}, "guardrails")],
