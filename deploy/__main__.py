@@ -21,7 +21,7 @@ from deploy.composer import Composer
 from deploy.image import registry
 from deploy.image.registry import Image, Registry
 from deploy.objections import missing_images, objections, uncommitted
-from deploy.plan import Object, plan
+from deploy.plan import Object, grouped, plan
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE
 
@@ -71,11 +71,12 @@ def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
         f"release {desired.release} of {desired.owner}, names relative to {bucket_url}/; nothing "
         "is changed"
     )
-    steps = [f"look up the image {image}" for image in desired.images]
-    steps += [str(step) for step in plan(desired, existing, force=options.force)]
-    steps.append("query Airflow for import errors, and until it has parsed the DAGs")
-    for number, step in enumerate(steps, 1):
-        print(f"{number}. {step}")
+    steps = plan(desired, existing, force=options.force)
+    lines = [f"look up the image {image}" for image in desired.images]
+    lines += [str(step) for step in steps] if options.verbose else grouped(steps)
+    lines.append("query Airflow for import errors, and until it has parsed the DAGs")
+    for number, line in enumerate(lines, 1):
+        print(f"{number}. {line}")
     return 1 if _refused(options, desired, existing, images) else 0
 
 
@@ -150,6 +151,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     add_names(parser, "project", "location", "environment")
     parser.add_argument("--dry-run", action="store_true", help="print the steps, change nothing")
+    parser.add_argument(
+        "--verbose", action="store_true", help="let a dry run name each object of a release"
+    )
     parser.add_argument(
         "--force",
         action="store_true",

@@ -44,7 +44,7 @@ def test_a_first_deployment(
 def test_a_dry_run_changes_nothing(
     deploy: Deploy, composer: FakeComposer, bucket: storage.Bucket, checkout: Path
 ) -> None:
-    output = deploy("--dry-run")
+    output = deploy("--dry-run", "--verbose")
     steps = re.findall(r"^\d+\. upload (.+)$", output, re.MULTILINE)
     assert steps == list(desired_state(checkout).objects)
     assert names(bucket) == set()
@@ -54,6 +54,29 @@ def test_a_dry_run_changes_nothing(
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# changed\n")
     assert "upload dags/titleholder_dags.py (replaces another)" in deploy("--dry-run")
     assert {blob.name: blob.generation for blob in bucket.list_blobs()} == before
+
+
+def test_a_dry_run_has_one_line_for_a_release(deploy: Deploy, checkout: Path) -> None:
+    folders, extra = [], checkout / "dags" / "extra.py"
+    extra.write_text('"""No DAG."""\n')
+    for number in range(4):
+        (checkout / MODEL).write_text((checkout / MODEL).read_text() + f"# {number}\n")
+        folders.append(f"plugins/titleholder-{desired_state(checkout).release}/")
+        if number < 3:
+            deploy()
+    extra.unlink()
+    count = sum(name.startswith(folders[3]) for name in desired_state(checkout).objects)
+    assert count > 4
+    steps = re.findall(r"^\d+\. ((?:upload|delete) .+)$", deploy("--dry-run"), re.MULTILINE)
+    assert steps == [
+        f"upload {folders[3]} ({count} objects; VERBOSE=1 names them)",
+        "upload dags/broken_models.py (replaces another)",
+        "upload dags/titleholder_dags.py (replaces another)",
+        "delete dags/extra.py",
+        f"delete {folders[0]} ({count} objects; VERBOSE=1 names them)",
+    ]
+    named = deploy("--dry-run", "--verbose")
+    assert named.count(f". upload {folders[3]}") == named.count(f". delete {folders[0]}") == count
 
 
 def test_a_dry_run_without_an_environment(
