@@ -20,7 +20,7 @@ from deploy.command import add_names, check_names, find_credentials, one_line, r
 from deploy.composer import Composer
 from deploy.image import registry
 from deploy.image.registry import Image, Registry
-from deploy.objections import missing_images, objections, uncommitted
+from deploy.objections import images_elsewhere, missing_images, objections, uncommitted
 from deploy.plan import Object, grouped, plan
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE
@@ -42,6 +42,9 @@ def _main(options: argparse.Namespace) -> int:
     desired = desired_state(options.repository, options.owner)
     if desired.left_out:
         print(f"not uploaded: {', '.join(desired.left_out)}")
+    if options.location:
+        for sentence in images_elsewhere(desired, options.location):
+            print(f"warning: {sentence}")
     return _dry_run(options, desired) if options.dry_run else _deploy(options, desired)
 
 

@@ -295,6 +295,30 @@ def test_a_missing_image_is_refused(
     assert names(bucket)
 
 
+@pytest.mark.parametrize("region", ["europe-west1", "us"])
+def test_an_image_that_vertex_ai_cannot_serve_here_is_a_warning(
+    with_image: Path, deploy: Deploy, registry: FakeRegistry, region: str
+) -> None:
+    image, own = (
+        f"{region}{IMAGE.removeprefix(LOCATION)}",
+        with_image / "pipeline/compiled/own.yaml",
+    )
+    registry.push(IMAGE, b"")
+    registry.push(image, b"")
+    assert "warning" not in deploy("--dry-run")
+    own.write_text(own.read_text().replace(f"image: {IMAGE}", f"image: {image}"))
+    assert "warning" not in deploy("--dry-run"), "a step may have an image from anywhere"
+    own.write_text(own.read_text().replace(IMAGE, image))
+    warning = (
+        f"warning: {image}, which pipeline/compiled/own.yaml names, is in {region}, and Vertex AI "
+        "registers models in us-central1 only with images that are there; push it to "
+        "us-central1-docker.pkg.dev, unless GOOGLE_CLOUD_LOCATION or the Airflow connection names "
+        "another region\n"
+    )
+    for arguments in (["--dry-run"], []):
+        assert deploy(*arguments).startswith(warning)
+
+
 def test_an_image_that_cannot_be_looked_up_is_refused_or_forced(
     with_image: Path, deploy: Deploy, registry: FakeRegistry, bucket: storage.Bucket
 ) -> None:
