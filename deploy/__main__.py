@@ -9,14 +9,12 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from google.auth.exceptions import GoogleAuthError
-
 from deploy import composer as composer_client
 from deploy.airflow import wait_until_parsed
 from deploy.apply import apply
 from deploy.bucket import Bucket
 from deploy.checkout import DesiredState, desired_state
-from deploy.command import add_names, check_names, find_credentials, one_line, run
+from deploy.command import add_names, check_names, find_credentials, run
 from deploy.composer import Composer
 from deploy.image import registry
 from deploy.image.registry import Image, Registry
@@ -62,8 +60,8 @@ def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
         if not (options.project and options.location and options.environment):
             raise EnvironmentConfigError("PROJECT, LOCATION and ENVIRONMENT are not all given")
         composer, credentials = _clients(options)
-    except (GoogleAuthError, EnvironmentConfigError) as error:
-        print(f"dry run for an empty environment ({one_line(error)})")
+    except EnvironmentConfigError as error:
+        print(f"dry run for an empty environment ({error})")
     else:
         environment = composer.find()
         bucket = Bucket(environment.bucket, options.project, credentials)

@@ -11,9 +11,12 @@ from google.cloud import storage
 from deploy import __main__ as command
 from deploy.bucket import Bucket
 from deploy.checkout import desired_state
+from deploy.composer import EMULATOR as COMPOSER
+from deploy.image.registry import EMULATOR as REGISTRY
 from deploy.plan import Object, Upload
 from tests.deploy.conftest import LOCATION, PROJECT, Deploy, FakeComposer, commit
 from tests.deploy.fakes import FakeRegistry
+from titleholder.gcp.loopback import STORAGE
 
 MODEL = "dags/models/linnerud.yaml"
 
@@ -77,6 +80,23 @@ def test_a_dry_run_has_one_line_for_a_release(deploy: Deploy, checkout: Path) ->
     ]
     named = deploy("--dry-run", "--verbose")
     assert named.count(f". upload {folders[3]}") == named.count(f". delete {folders[0]}") == count
+
+
+def test_a_dry_run_without_credentials_says_how_to_get_them(
+    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in (STORAGE, COMPOSER, REGISTRY):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    remedy = (
+        "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the "
+        "file of a service account's credentials"
+    )
+    first, *_ = deploy("--dry-run").splitlines()
+    assert first.startswith("dry run for an empty environment (no working credentials: ")
+    assert first.endswith(f"; {remedy})")
+    assert deploy(code=1).endswith(f"; {remedy}\n")
 
 
 def test_a_dry_run_without_an_environment(
