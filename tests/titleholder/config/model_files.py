@@ -204,7 +204,7 @@ INVALID: list[tuple[str, object, str]] = [
     (
         "rollout",
         {"promotion": "approval", "approval_timeout": "24h"},
-        "duel: comes again after 24 h by its schedule, and rollout.approval_timeout is 24 h; wr",
+        "duel: has a schedule with 24 h between two runs, and rollout.approval_timeout is 24 h; w",
     ),
     (
         "rollout.guardrails",
