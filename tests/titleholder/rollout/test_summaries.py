@@ -24,7 +24,7 @@ from tests.titleholder.rollout.scenes import (
     view,
 )
 from titleholder.config.rollout import Rollout
-from titleholder.errors import InvalidRequest, ManualActionRequired
+from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.naming import deployed_model_ids_of
 from titleholder.rollout.intents import (
@@ -180,6 +180,17 @@ def test_what_differs_after_traffic_was_taken() -> None:
     assert len(made.still_differs) == 3
     again = plan(HALVES, Abort(NEW))
     assert again.summary.endswith("10 % to m1@10) and is as it was recorded now")
+
+
+def test_drift_is_named_with_both_ways_out() -> None:
+    with pytest.raises(DriftDetected) as raised:
+        plan(HALVES, Promote(NEW))
+    assert str(raised.value) == (
+        "e was changed by hand: the split is 50 % to m1@9 and 50 % to m1@10 instead of 90 % to "
+        "m1@9 and 10 % to m1@10; keep it as it is with `titleholder adopt m1`, or go back to what "
+        "was recorded with `titleholder restore m1` (or trigger m1__rollout with that intent), "
+        "then repeat this"
+    )
 
 
 @pytest.mark.parametrize(
