@@ -184,12 +184,12 @@ def test_what_differs_after_traffic_was_taken() -> None:
 
 def test_drift_is_named_with_both_ways_out() -> None:
     with pytest.raises(DriftDetected) as raised:
-        plan(HALVES, Promote(NEW))
+        plan(TWO, Promote(NEW))
     assert str(raised.value) == (
         "e was changed by hand: the split is 50 % to m1@9 and 50 % to m1@10 instead of 90 % to "
-        "m1@9 and 10 % to m1@10; keep it as it is with `titleholder adopt m1`, or go back to what "
-        "was recorded with `titleholder restore m1` (or trigger m1__rollout with that intent), "
-        "then repeat this"
+        "m1@9 and 10 % to m1@10; x@1 (id 7, theirs) was deployed; keep it as it is with "
+        "`titleholder adopt m1`, or go back to what was recorded with `titleholder restore m1` (or "
+        "trigger m1__rollout with that intent), then repeat this"
     )
 
 
