@@ -119,9 +119,9 @@ image: setup ## build the image that trains and serves with Cloud Build; DRY_RUN
 	  $(if $(filter-out 0,$(DRY_RUN)),--dry-run) $(if $(filter-out 0,$(UNCOMMITTED)),--uncommitted) \
 	  $(if $(SERVICE_ACCOUNT),--service-account '$(SERVICE_ACCOUNT)')
 
-deploy: setup ## deploy to a Composer environment; DRY_RUN=1 only prints the steps
+deploy: setup ## deploy to a Composer environment; DRY_RUN=1 only prints the steps, VERBOSE=1 all
 	@$(BIN)/python -m pipeline.compile --check
 	$(BIN)/python -m deploy --project '$(PROJECT)' --location '$(LOCATION)' \
 	  --environment '$(ENVIRONMENT)' $(if $(filter-out 0,$(DRY_RUN)),--dry-run) \
 	  $(if $(filter-out 0,$(FORCE)),--force) $(if $(filter-out 0,$(UNCOMMITTED)),--uncommitted) \
-	  $(if $(OWNER),--owner '$(OWNER)')
+	  $(if $(filter-out 0,$(VERBOSE)),--verbose) $(if $(OWNER),--owner '$(OWNER)')

@@ -9,19 +9,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from google.auth.exceptions import GoogleAuthError
-
 from deploy import composer as composer_client
 from deploy.airflow import wait_until_parsed
 from deploy.apply import apply
 from deploy.bucket import Bucket
 from deploy.checkout import DesiredState, desired_state
-from deploy.command import add_names, check_names, find_credentials, one_line, run
+from deploy.command import add_names, check_names, find_credentials, run
 from deploy.composer import Composer
 from deploy.image import registry
 from deploy.image.registry import Image, Registry
-from deploy.objections import missing_images, objections, uncommitted
-from deploy.plan import Object, plan
+from deploy.objections import images_elsewhere, missing_images, objections, uncommitted
+from deploy.plan import Object, grouped, plan
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.loopback import STORAGE
 
@@ -42,6 +40,9 @@ def _main(options: argparse.Namespace) -> int:
     desired = desired_state(options.repository, options.owner)
     if desired.left_out:
         print(f"not uploaded: {', '.join(desired.left_out)}")
+    if options.location:
+        for sentence in images_elsewhere(desired, options.location):
+            print(f"warning: {sentence}")
     return _dry_run(options, desired) if options.dry_run else _deploy(options, desired)
 
 
@@ -59,8 +60,8 @@ def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
         if not (options.project and options.location and options.environment):
             raise EnvironmentConfigError("PROJECT, LOCATION and ENVIRONMENT are not all given")
         composer, credentials = _clients(options)
-    except (GoogleAuthError, EnvironmentConfigError) as error:
-        print(f"dry run for an empty environment ({one_line(error)})")
+    except EnvironmentConfigError as error:
+        print(f"dry run for an empty environment ({error})")
     else:
         environment = composer.find()
         bucket = Bucket(environment.bucket, options.project, credentials)
@@ -71,11 +72,12 @@ def _dry_run(options: argparse.Namespace, desired: DesiredState) -> int:
         f"release {desired.release} of {desired.owner}, names relative to {bucket_url}/; nothing "
         "is changed"
     )
-    steps = [f"look up the image {image}" for image in desired.images]
-    steps += [str(step) for step in plan(desired, existing, force=options.force)]
-    steps.append("query Airflow for import errors, and until it has parsed the DAGs")
-    for number, step in enumerate(steps, 1):
-        print(f"{number}. {step}")
+    steps = plan(desired, existing, force=options.force)
+    lines = [f"look up the image {image}" for image in desired.images]
+    lines += [str(step) for step in steps] if options.verbose else grouped(steps)
+    lines.append("query Airflow for import errors, and until it has parsed the DAGs")
+    for number, line in enumerate(lines, 1):
+        print(f"{number}. {line}")
     return 1 if _refused(options, desired, existing, images) else 0
 
 
@@ -150,6 +152,9 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m deploy", description=__doc__)
     add_names(parser, "project", "location", "environment")
     parser.add_argument("--dry-run", action="store_true", help="print the steps, change nothing")
+    parser.add_argument(
+        "--verbose", action="store_true", help="let a dry run name each object of a release"
+    )
     parser.add_argument(
         "--force",
         action="store_true",

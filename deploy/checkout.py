@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from deploy.owner import owner_of
-from deploy.pipeline_images import pipeline_images
+from deploy.pipeline_images import pipeline_images, serving_images
 from deploy.release_guard import FOLDER, digest, with_guard
 from deploy.tracked import FOLDERS, tracked
 from titleholder.config.loader import load_models
@@ -28,8 +28,9 @@ class DesiredState:
 
     `release_objects` are the pipelines, the package and the models' files, under names that are not
     in use yet; `entry_objects` are the DAG files and Airflow's plugin, each of which names its
-    release. `models` are names; `images` are those that pipelines name, with the pipelines' files;
-    `uncommitted` and `left_out` are those of `Tracked`.
+    release. `models` are names; `images` are those that pipelines name, with the pipelines' files,
+    and `serving_images` those of them that are to serve a model; `uncommitted` and `left_out` are
+    those of `Tracked`.
     """
 
     release: str
@@ -38,6 +39,7 @@ class DesiredState:
     models: tuple[str, ...]
     owner: str
     images: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    serving_images: tuple[str, ...] = ()
     uncommitted: tuple[str, ...] = ()
     left_out: tuple[str, ...] = ()
 
@@ -90,7 +92,8 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
         },
         models=_models(models, compiled),
         owner=owner_of(repository, owner),
-        images=_images(compiled),
+        images=_images(compiled, pipeline_images),
+        serving_images=tuple(_images(compiled, serving_images)),
         uncommitted=tuple(name for name in found.uncommitted if name != _SCHEMA),
         left_out=found.left_out,
     )
@@ -105,11 +108,13 @@ def _guarded(name: str, content: bytes, release: str) -> bytes:
         ) from None
 
 
-def _images(compiled: Mapping[str, bytes]) -> dict[str, tuple[str, ...]]:
+def _images(
+    compiled: Mapping[str, bytes], find: Callable[[bytes], list[str]]
+) -> dict[str, tuple[str, ...]]:
     found: dict[str, tuple[str, ...]] = {}
     for name, content in compiled.items():
         try:
-            images = pipeline_images(content)
+            images = find(content)
         except yaml.YAMLError as error:
             raise EnvironmentConfigError(
                 f"pipeline/compiled/{name} is not valid YAML ({' '.join(str(error).split())}); "

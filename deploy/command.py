@@ -45,8 +45,7 @@ def find_credentials(variables: Iterable[str]) -> Any:
     """The caller's credentials, or anonymous ones if all services are emulated, each at the address
     in its variable.
 
-    Raises EnvironmentConfigError when only some of them are, and GoogleAuthError without
-    credentials.
+    Raises EnvironmentConfigError when only some of them are, and without credentials.
     """
     emulated = {variable: emulator(variable) is not None for variable in variables}
     if all(emulated.values()):
@@ -62,7 +61,10 @@ def find_credentials(variables: Iterable[str]) -> Any:
         )
     import google.auth
 
-    return google.auth.default(scopes=[_SCOPE])[0]
+    try:
+        return google.auth.default(scopes=[_SCOPE])[0]
+    except GoogleAuthError as error:
+        raise EnvironmentConfigError(_credentials_message(error)) from None
 
 
 def run(command: str, body: Callable[[], int], stopped: str) -> int:
@@ -73,17 +75,16 @@ def run(command: str, body: Callable[[], int], stopped: str) -> int:
     except (TitleholderError, ImageError, OSError, RequestException) as error:
         print(f"{command}: {error}", file=sys.stderr)
     except GoogleAuthError as error:
-        print(
-            f"{command}: no working credentials: {one_line(error)}; run `gcloud auth "
-            "application-default login`",
-            file=sys.stderr,
-        )
+        print(f"{command}: {_credentials_message(error)}", file=sys.stderr)
     except KeyboardInterrupt:
         print(f"{command}: {stopped}", file=sys.stderr)
         return INTERRUPTED
     return 1
 
 
-def one_line(error: Exception) -> str:
-    """The error's message on one line, without a period at its end."""
-    return " ".join(str(error).split()).removesuffix(".")
+def _credentials_message(error: GoogleAuthError) -> str:
+    return (
+        f"no working credentials: {' '.join(str(error).split()).removesuffix('.')}; run `gcloud "
+        "auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the file of a "
+        "service account's credentials"
+    )

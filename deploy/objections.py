@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 
 from deploy.checkout import DesiredState
+from deploy.pipeline_images import image_region
 from deploy.plan import Delete, Object, Upload, plan, release_of
 from deploy.tracked import differences
 from titleholder.errors import EnvironmentConfigError
@@ -57,6 +58,21 @@ def missing_images(
                 )
             )
     return found
+
+
+def images_elsewhere(desired: DesiredState, location: str) -> list[str]:
+    """A sentence for each image that is to serve models and is not in that region. Vertex AI
+    registers a model only with an image of its own region, and none of a multi-region
+    (https://cloud.google.com/vertex-ai/docs/predictions/custom-container-requirements#publishing).
+    No objection, as the models' region may be another than the environment's."""
+    return [
+        f"{image}, which pipeline/compiled/{desired.images[image][0]} names, is in "
+        f"{image_region(image)}, and Vertex AI registers models in {location} only with images "
+        f"that are there; push it to {location}-docker.pkg.dev, unless GOOGLE_CLOUD_LOCATION or "
+        "the Airflow connection names another region"
+        for image in desired.serving_images
+        if image_region(image) != location
+    ]
 
 
 def objections(desired: DesiredState, existing: Mapping[str, Object]) -> list[Objection]:

@@ -1,7 +1,7 @@
 """The images in Artifact Registry that a compiled pipeline names. No I/O."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 
 import yaml
@@ -14,24 +14,40 @@ _IMAGE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/([\w.-]+)/[\w./-]+(?::[\w.-]+)
 def pipeline_images(compiled: bytes) -> list[str]:
     """The images of its steps, and those in its constants, which are to serve the model; sorted,
     without Google's prebuilt ones. Raises yaml.YAMLError."""
-    found = set()
-    for document in yaml.safe_load_all(compiled):
-        for text in _texts(document):
-            found |= {match[0] for match in _IMAGE.finditer(text) if match[1] != _PREBUILT}
-    return sorted(found)
+    return _images(text for document in yaml.safe_load_all(compiled) for text in _texts(document))
 
 
-def _texts(value: Any) -> Iterator[str]:
+def serving_images(compiled: bytes) -> list[str]:
+    """Those of them that are in its constants. Raises yaml.YAMLError."""
+    return _images(
+        text
+        for document in yaml.safe_load_all(compiled)
+        for text in _texts(document, of_steps=False)
+    )
+
+
+def image_region(image: str) -> str:
+    """The region, or multi-region such as `us`, of an image in Artifact Registry."""
+    return image.partition("-docker.pkg.dev/")[0]
+
+
+def _images(texts: Iterable[str]) -> list[str]:
+    matches = [match for text in texts for match in _IMAGE.finditer(text)]
+    return sorted({match[0] for match in matches if match[1] != _PREBUILT})
+
+
+def _texts(value: Any, *, of_steps: bool = True) -> Iterator[str]:
     """All strings below `value`, except the commands of containers: source code may have URIs in
-    its text."""
+    its text. Their images only with `of_steps`."""
     match value:
         case str():
             yield value
         case list():
             for item in value:
-                yield from _texts(item)
+                yield from _texts(item, of_steps=of_steps)
         case {"container": {"image": str(image)}}:
-            yield image
+            if of_steps:
+                yield image
         case dict():
             for item in value.values():
-                yield from _texts(item)
+                yield from _texts(item, of_steps=of_steps)

@@ -3,9 +3,10 @@
 import base64
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import groupby
 
 from deploy.checkout import DesiredState
 from deploy.release_guard import FOLDER
@@ -115,6 +116,31 @@ def plan(
     if stale or not steps:
         steps += [*stale, _compare(desired, desired.objects)]
     return steps
+
+
+def grouped(steps: Sequence[Step]) -> list[str]:
+    """The steps as text, with one line for consecutive uploads to, or deletions of, one release's
+    folder. An object that replaces another has its own line."""
+    lines: list[str] = []
+    for (folder, verb), group in groupby(steps, _group):
+        texts = [str(step) for step in group]
+        if folder and len(texts) > 1:
+            texts = [f"{verb} {folder} ({len(texts)} objects; VERBOSE=1 names them)"]
+        lines += texts
+    return lines
+
+
+def _group(step: Step) -> tuple[str, str]:
+    """Folder and verb, both empty for a step of its own."""
+    match step:
+        case Upload(name, generation=0):
+            verb = "upload"
+        case Delete(name):
+            verb = "delete"
+        case _:
+            return "", ""
+    release = release_of(name)
+    return (f"{FOLDER}{release}/", verb) if release else ("", "")
 
 
 def _compare(desired: DesiredState, objects: Mapping[str, bytes]) -> Compare:

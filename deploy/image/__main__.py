@@ -9,9 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from google.auth.exceptions import GoogleAuthError
-
-from deploy.command import add_names, check_names, find_credentials, one_line, run
+from deploy.command import add_names, check_names, find_credentials, run
 from deploy.image import cloud_build, registry
 from deploy.image.cloud_build import CloudBuild
 from deploy.image.context import ContextBucket, archive
@@ -57,10 +55,10 @@ def _image(options: argparse.Namespace) -> int:
         if not (options.project and options.location):
             raise EnvironmentConfigError("PROJECT and LOCATION are not both given")
         credentials = find_credentials((STORAGE, registry.EMULATOR, cloud_build.EMULATOR))
-    except (GoogleAuthError, EnvironmentConfigError) as error:
+    except EnvironmentConfigError as error:
         if not options.dry_run:
             raise
-        print(f"dry run for a project without this image ({one_line(error)})")
+        print(f"dry run for a project without this image ({error})")
         steps = list(_steps(options, reference, None))
     else:
         if digest := Registry(credentials).digest(_parsed(reference)):

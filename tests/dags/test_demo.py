@@ -44,7 +44,7 @@ def test_the_errors_of_a_broken_yaml_file_are_printed(sandbox: Sandbox, tmp_path
     assert done.returncode == 1
     assert done.stderr.splitlines() == [
         "linnerud.yaml:1: owner: is missing; add it",
-        "linnerud.yaml:5: ownr: is not a key; remove it or mend its spelling",
+        "linnerud.yaml:5: ownr: is not a key; did you mean owner?",
         f"More is in {var}/logs/run.log",
     ]
     assert "seeded" not in done.stdout

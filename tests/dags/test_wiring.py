@@ -129,7 +129,7 @@ def test_a_broken_model_is_an_import_error_and_the_others_load(broken: Path) -> 
     bag = DagBag(str(DAGS_FOLDER))
     assert set(bag.dags) == {"linnerud__rollout", "linnerud__train"}
     (error,) = bag.import_errors.values()
-    assert "broken.yaml:2: shedule: is not a key; remove it or mend its spelling" in error
+    assert "broken.yaml:2: shedule: is not a key; did you mean schedule?" in error
     assert "broken.yaml:1: owner: is missing; add it" in error
 
 

@@ -11,9 +11,12 @@ from google.cloud import storage
 from deploy import __main__ as command
 from deploy.bucket import Bucket
 from deploy.checkout import desired_state
+from deploy.composer import EMULATOR as COMPOSER
+from deploy.image.registry import EMULATOR as REGISTRY
 from deploy.plan import Object, Upload
 from tests.deploy.conftest import LOCATION, PROJECT, Deploy, FakeComposer, commit
 from tests.deploy.fakes import FakeRegistry
+from titleholder.gcp.loopback import STORAGE
 
 MODEL = "dags/models/linnerud.yaml"
 
@@ -44,7 +47,7 @@ def test_a_first_deployment(
 def test_a_dry_run_changes_nothing(
     deploy: Deploy, composer: FakeComposer, bucket: storage.Bucket, checkout: Path
 ) -> None:
-    output = deploy("--dry-run")
+    output = deploy("--dry-run", "--verbose")
     steps = re.findall(r"^\d+\. upload (.+)$", output, re.MULTILINE)
     assert steps == list(desired_state(checkout).objects)
     assert names(bucket) == set()
@@ -54,6 +57,46 @@ def test_a_dry_run_changes_nothing(
     (checkout / MODEL).write_text((checkout / MODEL).read_text() + "# changed\n")
     assert "upload dags/titleholder_dags.py (replaces another)" in deploy("--dry-run")
     assert {blob.name: blob.generation for blob in bucket.list_blobs()} == before
+
+
+def test_a_dry_run_has_one_line_for_a_release(deploy: Deploy, checkout: Path) -> None:
+    folders, extra = [], checkout / "dags" / "extra.py"
+    extra.write_text('"""No DAG."""\n')
+    for number in range(4):
+        (checkout / MODEL).write_text((checkout / MODEL).read_text() + f"# {number}\n")
+        folders.append(f"plugins/titleholder-{desired_state(checkout).release}/")
+        if number < 3:
+            deploy()
+    extra.unlink()
+    count = sum(name.startswith(folders[3]) for name in desired_state(checkout).objects)
+    assert count > 4
+    steps = re.findall(r"^\d+\. ((?:upload|delete) .+)$", deploy("--dry-run"), re.MULTILINE)
+    assert steps == [
+        f"upload {folders[3]} ({count} objects; VERBOSE=1 names them)",
+        "upload dags/broken_models.py (replaces another)",
+        "upload dags/titleholder_dags.py (replaces another)",
+        "delete dags/extra.py",
+        f"delete {folders[0]} ({count} objects; VERBOSE=1 names them)",
+    ]
+    named = deploy("--dry-run", "--verbose")
+    assert named.count(f". upload {folders[3]}") == named.count(f". delete {folders[0]}") == count
+
+
+def test_a_dry_run_without_credentials_says_how_to_get_them(
+    deploy: Deploy, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable in (STORAGE, COMPOSER, REGISTRY):
+        monkeypatch.delenv(variable)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    remedy = (
+        "run `gcloud auth application-default login`, or set GOOGLE_APPLICATION_CREDENTIALS to the "
+        "file of a service account's credentials"
+    )
+    first, *_ = deploy("--dry-run").splitlines()
+    assert first.startswith("dry run for an empty environment (no working credentials: ")
+    assert first.endswith(f"; {remedy})")
+    assert deploy(code=1).endswith(f"; {remedy}\n")
 
 
 def test_a_dry_run_without_an_environment(
@@ -270,6 +313,30 @@ def test_a_missing_image_is_refused(
     assert f". look up the image {IMAGE}" in deploy("--dry-run")
     deploy()
     assert names(bucket)
+
+
+@pytest.mark.parametrize("region", ["europe-west1", "us"])
+def test_an_image_that_vertex_ai_cannot_serve_here_is_a_warning(
+    with_image: Path, deploy: Deploy, registry: FakeRegistry, region: str
+) -> None:
+    image, own = (
+        f"{region}{IMAGE.removeprefix(LOCATION)}",
+        with_image / "pipeline/compiled/own.yaml",
+    )
+    registry.push(IMAGE, b"")
+    registry.push(image, b"")
+    assert "warning" not in deploy("--dry-run")
+    own.write_text(own.read_text().replace(f"image: {IMAGE}", f"image: {image}"))
+    assert "warning" not in deploy("--dry-run"), "a step may have an image from anywhere"
+    own.write_text(own.read_text().replace(IMAGE, image))
+    warning = (
+        f"warning: {image}, which pipeline/compiled/own.yaml names, is in {region}, and Vertex AI "
+        "registers models in us-central1 only with images that are there; push it to "
+        "us-central1-docker.pkg.dev, unless GOOGLE_CLOUD_LOCATION or the Airflow connection names "
+        "another region\n"
+    )
+    for arguments in (["--dry-run"], []):
+        assert deploy(*arguments).startswith(warning)
 
 
 def test_an_image_that_cannot_be_looked_up_is_refused_or_forced(

@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from deploy.image.registry import Image
-from deploy.pipeline_images import pipeline_images
+from deploy.pipeline_images import image_region, pipeline_images, serving_images
 from tests.conftest import REPOSITORY
 
 OWN = "europe-west1-docker.pkg.dev/my-project/titleholder/model:0123456789abcdef"
@@ -35,6 +35,13 @@ def compiled(*executors: object, constant: object = "") -> bytes:
 )
 def test_images_in_steps_and_constants_are_found(content: bytes, expected: list[str]) -> None:
     assert pipeline_images(content) == expected
+
+
+def test_images_in_constants_are_to_serve() -> None:
+    step = {"container": {"image": "europe-docker.pkg.dev/my-project/tools/step:1"}}
+    assert serving_images(compiled(step, constant={"imageUri": OWN})) == [OWN]
+    assert serving_images(compiled(step, constant="x")) == []
+    assert image_region(OWN) == "europe-west1"
 
 
 def test_every_compiled_pipeline_of_this_repository_can_be_read() -> None:

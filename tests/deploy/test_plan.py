@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from deploy.checkout import DesiredState, desired_state
-from deploy.plan import Compare, Delete, Object, Step, Upload, Wait, md5_of, plan
+from deploy.plan import Compare, Delete, Object, Step, Upload, Wait, grouped, md5_of, plan
 
 START = datetime(2026, 11, 23, tzinfo=UTC)
 
@@ -101,6 +101,17 @@ def test_going_back_uploads_only_the_dag_files(checkout: Path) -> None:
     assert [str(step) for step in steps if isinstance(step, Upload)] == [
         "upload dags/broken_models.py (replaces another)",
         "upload dags/titleholder_dags.py (replaces another)",
+    ]
+
+
+def test_a_replaced_object_has_a_line_of_its_own_in_a_release() -> None:
+    folder = "plugins/titleholder-0123456789ab/"
+    steps = [Upload(f"{folder}{name}", b"", 7 if name == "c" else 0) for name in "abcde"]
+    assert grouped([*steps, Upload(f"{folder[:-2]}c/a", b"")]) == [
+        f"upload {folder} (2 objects; VERBOSE=1 names them)",
+        f"upload {folder}c (replaces another)",
+        f"upload {folder} (2 objects; VERBOSE=1 names them)",
+        f"upload {folder[:-2]}c/a",
     ]
 
 

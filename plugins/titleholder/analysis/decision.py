@@ -120,10 +120,10 @@ def analysis_count(events: Sequence[Event], challenger: str, job: str) -> int:
 
 
 def earlier_looks(
-    events: Sequence[Event], champion: Container[str], challenger: Container[str], job: str
+    events: Sequence[Event], champion: Container[str], challenger: Container[str], job: str = ""
 ) -> tuple[Design | None, tuple[Look, ...]]:
     """The design that the first verdict on this pair recorded, and the looks until now, without
-    those of `job`. Champion and challenger are all deployed model ids of their training runs."""
+    that of `job`. Champion and challenger are all deployed model ids of their training runs."""
     design, looks = None, {}
     for event in events:
         same = event.champion_after in champion and event.challenger_after in challenger

@@ -51,7 +51,7 @@ def progress(
     champions, challengers = (
         {one, view.other_id(one) or one} for one in (roles.champion, challenger.id)
     )
-    design, looks = earlier_looks(own, champions, challengers, "")
+    design, looks = earlier_looks(own, champions, challengers)
     verdicts = [
         event
         for event in own

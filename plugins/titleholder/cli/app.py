@@ -205,10 +205,14 @@ def _report(
     "validate",
     "Check the YAML files, and print what they lead to. Their compiled pipelines are checked too",
 )
-def _validate(json: given.Json = False, models: given.Models = given.MODELS) -> int:
+def _validate(
+    model: given.ModelNames = None,
+    json: given.Json = False,
+    models: given.Models = given.MODELS,
+) -> int:
     from titleholder.cli.validate import validate
 
-    return validate(models, as_json=json)
+    return validate(models, model or [], as_json=json)
 
 
 @_verb("schema", "Print the JSON Schema of a YAML file, for editors")

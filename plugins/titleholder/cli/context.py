@@ -13,6 +13,9 @@ from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.reconciler.engine import Reconciler
 from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
 
+# For each read of the endpoint: a person waits, and can repeat the command.
+READ_TIMEOUT_SECONDS = 20.0
+
 
 @dataclass(frozen=True)
 class CommandContext:
@@ -30,7 +33,7 @@ class CommandContext:
     @property
     def endpoints(self) -> Endpoints:
         """The model's endpoint and registry entry."""
-        return Endpoints(self.environment, self.config)
+        return Endpoints(self.environment, self.config, READ_TIMEOUT_SECONDS)
 
     @property
     def events(self) -> EventsTable:

@@ -7,9 +7,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 from titleholder.cli.context import CommandContext
-from titleholder.cli.terminal import age, print_json, print_line, show, table
+from titleholder.cli.terminal import print_json, print_line, show, table
 from titleholder.events.event import Event, champion_at, events_of_endpoint
-from titleholder.page.text import run_text
+from titleholder.page.text import age, run_text
 from titleholder.reconciler.recorder import REASON
 
 

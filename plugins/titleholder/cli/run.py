@@ -61,11 +61,18 @@ def or_message(read: Callable[[], T], shown: Callable[[str], U]) -> T | U:
         return shown(message)
 
 
+class _StderrHandler(logging.Handler):
+    """Prints on the present stderr, which `status --watch` replaces."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        print(self.format(record), file=sys.stderr)
+
+
 @contextmanager
 def _engine_log() -> Iterator[None]:
     """Print the engine's log on stderr, once and without prefix: importing Airflow's hook gives the
     root logger a handler of its own."""
-    log, handler = logging.getLogger("titleholder"), logging.StreamHandler()
+    log, handler = logging.getLogger("titleholder"), _StderrHandler()
     handler.setFormatter(LineFormatter())
     level = log.level
     log.addHandler(handler)

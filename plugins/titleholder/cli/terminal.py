@@ -6,7 +6,6 @@ import logging
 import os
 import sys
 from collections.abc import Iterable, Sequence
-from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any, TextIO
 
 from titleholder.alerts.text import plain
@@ -102,19 +101,6 @@ def unwrapped(content: str) -> "Text":
     found = text(content)
     found.no_wrap, found.overflow = True, "ignore"
     return found
-
-
-def age(time: datetime, now: datetime) -> str:
-    """How long ago that was, in one unit: `40 s`, `5 min`, `3 h`, `12 d`."""
-    span = now - time
-    for unit, size, below in (
-        ("s", timedelta(seconds=1), timedelta(minutes=1)),
-        ("min", timedelta(minutes=1), timedelta(hours=1)),
-        ("h", timedelta(hours=1), timedelta(days=2)),
-    ):
-        if span < below:
-            return f"{max(span, timedelta()) // size} {unit}"
-    return f"{span // timedelta(days=1)} d"
 
 
 class LineFormatter(logging.Formatter):

@@ -1,6 +1,6 @@
 """The verb `validate`, which needs nothing of Google Cloud."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -8,7 +8,7 @@ from typing import Any
 from titleholder.cli.declared_parameters import duel_errors, training_errors
 from titleholder.cli.terminal import print_json, print_line
 from titleholder.config.duel import Duel, format_loss
-from titleholder.config.loader import load_models, located
+from titleholder.config.loader import Models, load_model_by_name, load_models, located
 from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
 from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableError
@@ -35,11 +35,11 @@ class _Result:
     errors: list[str]
 
 
-def validate(folder: Path, *, as_json: bool) -> int:
-    """Check every file of the folder against its compiled pipelines, and print what it leads to, or
-    raise ConfigError with `file:line: sentence` for each error; as JSON both are printed, with 1
-    for errors."""
-    loaded = load_models(folder)
+def validate(folder: Path, names: Sequence[str], *, as_json: bool) -> int:
+    """Check the files of the named models, or all of the folder, against their compiled pipelines,
+    and print what they lead to, or raise ConfigError with `file:line: sentence` for each error; as
+    JSON both are printed, with 1 for errors."""
+    loaded = _named(folder, names) if names else load_models(folder)
     results = [_check(config, folder / f"{config.model}.yaml") for config in loaded.configs]
     errors = [str(error) for error in loaded.errors]
     errors += [error for result in results for error in result.errors]
@@ -61,6 +61,16 @@ def validate(folder: Path, *, as_json: bool) -> int:
     return 0
 
 
+def _named(folder: Path, names: Sequence[str]) -> Models:
+    found = Models([], [])
+    for name in dict.fromkeys(names):
+        try:
+            found.configs.append(load_model_by_name(folder, name))
+        except ConfigError as error:
+            found.errors.append(error)
+    return found
+
+
 def _to_json(results: list[_Result], errors: list[str]) -> dict[str, Any]:
     models = [
         {
@@ -75,6 +85,7 @@ def _to_json(results: list[_Result], errors: list[str]) -> dict[str, Any]:
 
 def _check(config: ModelConfig, path: Path) -> _Result:
     result = _Result(config, [], [], [])
+    messages: list[str] = []
     checks: list[tuple[str, str, _Check]] = [
         ("pipeline.template", config.pipeline.template, training_errors)
     ]
@@ -93,11 +104,11 @@ def _check(config: ModelConfig, path: Path) -> _Result:
         except RetryableError as error:
             result.unchecked.append(f"{name} was not checked: {error}")
         except EnvironmentConfigError as error:
-            result.errors.append(located(path, f"{key}: {error}"))
+            messages.append(f"{key}: {error}")
         else:
             result.pipelines.append(pipeline)
-            found = check(config, name, pipeline.spec)
-            result.errors += [located(path, message) for message in found]
+            messages += check(config, name, pipeline.spec)
+    result.errors += located(path, messages)
     return result
 
 

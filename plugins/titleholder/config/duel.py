@@ -8,7 +8,7 @@ from typing import Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from titleholder.config.messages import FieldError
+from titleholder.config.messages import FieldError, truncated_repr
 from titleholder.config.types import Column, Cron, Duration, Section, Template
 
 Columns = list[Column]
@@ -155,19 +155,13 @@ class Duel(Section):
 def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
     """The section, with the columns of `pipeline.parameters` as defaults.
 
-    Raises FieldError if neither has columns, for a target that is not among them, and for a
-    cluster column that is.
+    Raises FieldError if neither has columns or the parameter is none, for a target that is not
+    among them, and for a cluster column that is.
     """
-    found = {}
-    for name in ("feature_columns", "target_columns"):
-        try:
-            found[name] = getattr(duel, name) or _COLUMNS.validate_python(parameters.get(name, []))
-        except ValidationError:
-            found[name] = []
-        if not found[name]:
-            raise FieldError(
-                f"has no {name}, and pipeline.parameters has none that are columns; write {name}"
-            )
+    found = {
+        name: getattr(duel, name) or _parameter_columns(name, parameters.get(name))
+        for name in ("feature_columns", "target_columns")
+    }
     if duel.target not in found["target_columns"]:
         raise FieldError(
             f"has the target {duel.target!r}, which is no target column; write one of "
@@ -179,6 +173,19 @@ def resolve_columns(duel: Duel, parameters: Mapping[str, Any]) -> Duel:
             "column of what has several rows, such as a customer"
         )
     return duel.model_copy(update=found)
+
+
+def _parameter_columns(name: str, value: Any) -> Columns:
+    if not value:
+        raise FieldError(f"has no {name}, and pipeline.parameters has none; write {name}")
+    try:
+        return _COLUMNS.validate_python(value)
+    except ValidationError:
+        raise FieldError(
+            f"is {truncated_repr(value)}, and the duel takes its columns from it; write a list of "
+            f"columns, such as [a, b], or write duel.{name}, too",
+            f"pipeline.parameters.{name}",
+        ) from None
 
 
 def shortest_period(cron: str) -> timedelta:

@@ -1,6 +1,6 @@
 """Loader of models' YAML files; errors have file, line, key and remedy."""
 
-from contextlib import suppress
+from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from titleholder.config.messages import truncated_repr, validation_messages
 from titleholder.config.model import ModelConfig
-from titleholder.config.yaml_reader import line_of, load_yaml
+from titleholder.config.yaml_reader import lines_of, load_yaml, syntax_error
 from titleholder.errors import ConfigError
 
 EXTENDS = "extends"
@@ -44,23 +44,27 @@ def load_model(path: Path) -> ModelConfig:
                 f"model: is {config.model!r}; name it {path.stem!r} as its file, or rename the file"
             )
     except ValidationError as error:
-        errors += validation_messages(error)
+        errors += validation_messages(error, ModelConfig)
     lines = [f"{path.name}:{line}: {message}" for line, message in duplicates]
-    lines += [located(path, message) for message in errors]
+    lines += located(path, errors)
     if lines:
         raise ConfigError("\n".join(lines))
     return config
 
 
-def located(path: Path, message: str) -> str:
-    """`file:line: key: problem; remedy` of a message `key: problem; remedy` on that file; without
-    the line if the file cannot be read any more. A key that the file has from the one that it
-    extends is in the line of `extends`."""
-    line = ""
-    with suppress(yaml.YAMLError, ValueError, OSError):
-        key = message.partition(":")[0]
-        line = f":{line_of(path.read_text(encoding='utf-8'), key, EXTENDS)}"
-    return f"{path.name}{line}: {message}"
+def located(path: Path, messages: Iterable[str]) -> list[str]:
+    """`file:line: key: problem; remedy` of each message `key: problem; remedy` on that file;
+    without the lines if the file cannot be read any more. A key that the file has from the one
+    that it extends is in the line of `extends`."""
+    messages = list(messages)
+    if not messages:
+        return []
+    keys = [message.partition(":")[0] for message in messages]
+    try:
+        lines = lines_of(path.read_text(encoding="utf-8"), keys, EXTENDS)
+    except (yaml.YAMLError, ValueError, OSError):
+        return [f"{path.name}: {message}" for message in messages]
+    return [f"{path.name}:{line}: {message}" for line, message in zip(lines, messages, strict=True)]
 
 
 def load_model_by_name(folder: Path, name: str) -> ModelConfig:
@@ -121,12 +125,12 @@ def load_with_base(path: Path) -> tuple[dict[str, Any], list[tuple[int, str]]]:
     if name not in others:
         problem = f"{EXTENDS}: is {truncated_repr(name)}, which is no other file beside it"
         remedy = f"write one of {', '.join(others) or 'those that you add'}"
-        raise ConfigError(located(path, f"{problem}; {remedy}"))
+        raise ConfigError(*located(path, [f"{problem}; {remedy}"]))
     base, _ = _read_keys(path.with_name(f"{name}.yaml"))
     if EXTENDS in base:
         problem = f"{EXTENDS}: is {name!r}, which itself extends another"
         remedy = f"write {base[EXTENDS]!r}, or add its keys here"
-        raise ConfigError(located(path, f"{problem}; {remedy}"))
+        raise ConfigError(*located(path, [f"{problem}; {remedy}"]))
     return _merged(base, own), duplicates
 
 
@@ -146,13 +150,13 @@ def _read_keys(path: Path) -> tuple[dict[str, Any], list[tuple[int, str]]]:
         text = path.read_text(encoding="utf-8")
         raw, duplicates = load_yaml(text)
     except (yaml.YAMLError, ValueError, OSError, RecursionError) as error:
-        problem = " ".join(str(error).split())
-        mark = getattr(error, "problem_mark", None)
-        # libyaml places an unexpected end after the last line.
-        line = f":{min(mark.line + 1, len(text.splitlines()))}" if mark else ""
-        raise ConfigError(
-            f"{path.name}{line}: not readable as YAML ({problem}); correct it"
-        ) from None
+        line, problem = (
+            syntax_error(text, error)
+            if isinstance(error, yaml.YAMLError)
+            else (None, " ".join(str(error).split()))
+        )
+        place = f"{path.name}:{line}" if line else path.name
+        raise ConfigError(f"{place}: not readable as YAML ({problem}); correct it") from None
     if not isinstance(raw, dict):
         raise ConfigError(f"{path.name}: has no keys; write at least those of linnerud.yaml")
     return raw, duplicates
@@ -198,5 +202,5 @@ def _clashes(folder: Path, configs: list[ModelConfig]) -> dict[str, ConfigError]
         if owner != config.model:
             message = f"endpoint.display_name: {name!r} is the endpoint of {owner}.yaml"
             path = folder / f"{config.model}.yaml"
-            found[config.model] = ConfigError(located(path, f"{message}; name another one"))
+            found[config.model] = ConfigError(*located(path, [f"{message}; name another one"]))
     return found

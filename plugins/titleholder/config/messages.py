@@ -1,9 +1,11 @@
 """Error messages for a model's YAML file: key, problem and remedy."""
 
-from collections.abc import Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from difflib import get_close_matches
+from typing import Any, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
+from pydantic.fields import FieldInfo
 
 _MAX_LENGTH = 80
 
@@ -42,11 +44,16 @@ _REMEDIES: Mapping[str, str] = {
 
 class FieldError(ValueError):
     """A validator's error whose message has problem and remedy; a plain ValueError has the
-    remedy."""
+    remedy. `key` is the key to mend, if not the validator's own."""
+
+    def __init__(self, message: str, key: str | None = None) -> None:
+        super().__init__(message)
+        self.key = key
 
 
-def validation_messages(error: ValidationError) -> Iterator[str]:
-    """One message for each error, in the order of the keys: `key: problem; remedy`."""
+def validation_messages(error: ValidationError, section: type[BaseModel]) -> Iterator[str]:
+    """One message for each error in the validation of `section`, in the order of the keys:
+    `key: problem; remedy`."""
     for details in error.errors():
         *parents, last = details["loc"] or ("(top)",)
         key = ".".join(str(part) for part in (*parents, last))
@@ -54,9 +61,11 @@ def validation_messages(error: ValidationError) -> Iterator[str]:
         if details["type"] == "missing":
             yield f"{key}: is missing; add it"
         elif details["type"] in ("extra_forbidden", "invalid_key"):
-            yield f"{key}: is not a key; remove it or mend its spelling"
+            close = get_close_matches(str(last), _fields(section, parents), 1)
+            hint = f"did you mean {close[0]}?" if close else "remove it or mend its spelling"
+            yield f"{key}: is not a key; {hint}"
         elif isinstance(raised, FieldError):
-            yield f"{key}: {raised}"
+            yield f"{raised.key or key}: {raised}"
         elif last == "[key]":
             above = ".".join(str(part) for part in parents[:-1])
             yield f"{above}: has the key {truncated_repr(details['input'])}; {_remedy(details)}"
@@ -64,6 +73,24 @@ def validation_messages(error: ValidationError) -> Iterator[str]:
             found = details["input"]
             problem = "is empty" if found is None else f"is {truncated_repr(found)}"
             yield f"{key}: {problem}; {_remedy(details)}"
+
+
+def _fields(section: type[BaseModel], path: Iterable[int | str]) -> dict[str, FieldInfo]:
+    """The fields by key, as the file has it, of the section below `section` at that path."""
+    for part in path:
+        # A number is a place in a list, whose items are one section.
+        if isinstance(part, str):
+            (section,) = _sections(_fields(section, ())[part].annotation)
+    return {field.alias or name: field for name, field in section.model_fields.items()}
+
+
+def _sections(annotation: Any) -> Iterator[type[BaseModel]]:
+    """The sections in an annotation such as `Section | None` or `list[Section]`."""
+    parts = get_args(annotation)
+    if not parts and isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for part in parts:
+        yield from _sections(part)
 
 
 def _remedy(details: Any) -> str:

@@ -184,7 +184,7 @@ def _require_duel(rollout: Rollout, duel: Duel | None) -> None:
     timeout = rollout.approval_timeout
     if timeout is not None and timeout >= (period := shortest_period(duel.schedule)):
         raise FieldError(
-            f"comes again after {format_hours(period)} by its schedule, and "
+            f"has a schedule with {format_hours(period)} between two runs, and "
             f"rollout.approval_timeout is {format_hours(timeout)}; write a shorter "
             "approval_timeout, so that one approval ends before the next is asked for"
         )

@@ -1,5 +1,6 @@
 """YAML as safe_load reads it, with duplicate keys and deep nesting as errors."""
 
+from collections.abc import Iterable
 from typing import Any
 
 import yaml
@@ -51,19 +52,34 @@ def load_yaml(text: str) -> tuple[Any, list[tuple[int, str]]]:
         loader.dispose()
 
 
-def line_of(text: str, key: str, otherwise: str) -> int:
-    """The line, from 1, of a dotted key such as `rollout.steps.0`, or of the section or list that
-    lacks it; if its first part is not there, the line of the key `otherwise`, or 1. Raises as
-    load_yaml does."""
+def lines_of(text: str, keys: Iterable[str], otherwise: str) -> list[int]:
+    """For each dotted key such as `rollout.steps.0` its line, from 1, or that of the section or
+    list that lacks it; if its first part is not there, the line of the key `otherwise`, or 1.
+    Raises as load_yaml does."""
     loader = _loader(text)
     try:
         node = loader.get_single_node()
     finally:
         loader.dispose()
-    for path in (key.split("."), [otherwise]):
-        if (line := _line(node, path)) is not None:
-            return line
-    return 1
+    default = _line(node, [otherwise]) or 1
+    return [_line(node, key.split(".")) or default for key in keys]
+
+
+def syntax_error(text: str, error: yaml.YAMLError) -> tuple[int | None, str]:
+    """Line, from 1, and problem of an error that reading the text raised; no line for one of the
+    whole text."""
+    if isinstance(error, yaml.reader.ReaderError):
+        before = text.encode()[: error.position]
+        return before.count(b"\n") + 1, f"the character #x{error.character:04x} is not allowed"
+    if not isinstance(error, yaml.MarkedYAMLError) or error.problem_mark is None:
+        return None, str(error)
+    # libyaml places an unexpected end after the last line.
+    line = min(error.problem_mark.line + 1, len(text.splitlines()))
+    if not error.context:
+        return line, str(error.problem)
+    begin = error.context_mark.line + 1 if error.context_mark else line
+    since = f" from line {begin}" if begin < line else ""
+    return line, f"{error.context}{since}, {error.problem}"
 
 
 def _line(node: Any, path: list[str]) -> int | None:

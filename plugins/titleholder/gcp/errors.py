@@ -71,9 +71,9 @@ def error_message(error: Exception) -> str:
 
     last = getattr(error, "cause", None) or error  # of many tries
     if not isinstance(last, RequestException) or last.response is not None:
-        text = " ".join(str(getattr(error, "message", "") or error).split())
+        text = " ".join(str(getattr(last, "message", "") or last).split())
         # The client's message begins with the request; its parameters say nothing to a reader.
-        return re.sub(r"^([A-Z]+ [^ ?]+)\?[^ ]*: ", r"\1: ", text) or type(error).__name__
+        return re.sub(r"^([A-Z]+ [^ ?]+)\?[^ ]*: ", r"\1: ", text) or type(last).__name__
     url = getattr(last.request, "url", None)
     host = urlsplit(url).netloc if isinstance(url, str) else "Google"
     if isinstance(last, Timeout):
@@ -91,10 +91,25 @@ def user_message(error: Exception) -> str | None:
     from requests.exceptions import RequestException
 
     if isinstance(error, GoogleAPIError | GoogleAuthError | RequestException):
-        hint = " (or, for the sandbox, source var/sandbox.env)"
-        hint = hint if isinstance(error, GoogleAuthError) else ""
-        return f"the call to Google failed: {error_message(error)}{hint}"
+        message = error_message(error).removesuffix(".")
+        return f"the call to Google failed: {message}; {_remedy(error)}"
     return None
+
+
+def _remedy(error: Exception) -> str:
+    from google.auth.exceptions import GoogleAuthError
+
+    kind = classify_error(error)
+    if kind is ErrorKind.TRANSIENT:
+        return "check the network, or for the sandbox `make status`, and repeat this later"
+    if isinstance(error, GoogleAuthError):
+        return (
+            "run `gcloud auth application-default login`, correct the Airflow connection, or, for "
+            "the sandbox, source var/sandbox.env"
+        )
+    if kind is ErrorKind.DENIED:
+        return "docs/how-to/composer.md lists the permissions"
+    return "correct that, and repeat this"
 
 
 def _root_cause(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from markupsafe import Markup, escape
 
@@ -50,15 +50,16 @@ def moment(time: datetime) -> str:
 
 
 def age(time: datetime, now: datetime) -> str:
-    """The time since then, in one unit: `5 min ago`, `30 h ago`, `12 d ago`; `just now` within a
-    minute and for times to come."""
-    minutes = int((now - time).total_seconds() // 60)
-    if minutes < 1:
-        return "just now"
-    if minutes < 90:
-        return f"{minutes} min ago"
-    hours = minutes // 60
-    return f"{hours} h ago" if hours < 48 else f"{hours // 24} d ago"
+    """How long ago that was, in one unit: `40 s`, `5 min`, `3 h`, `12 d`."""
+    span = now - time
+    for unit, size, below in (
+        ("s", timedelta(seconds=1), timedelta(minutes=1)),
+        ("min", timedelta(minutes=1), timedelta(hours=1)),
+        ("h", timedelta(hours=1), timedelta(days=2)),
+    ):
+        if span < below:
+            return f"{max(span, timedelta()) // size} {unit}"
+    return f"{span // timedelta(days=1)} d"
 
 
 def sentence(text: str) -> str:

@@ -188,5 +188,6 @@ def container_spec(value: Any) -> ContainerSpec:
     try:
         return ContainerSpec.model_validate(value, by_name=False)
     except ValidationError as error:
-        messages = [one.removeprefix("(top): ") for one in validation_messages(error)]
+        found = validation_messages(error, ContainerSpec)
+        messages = [one.removeprefix("(top): ") for one in found]
         raise InvalidContainer("; ".join(messages)) from None

@@ -47,7 +47,7 @@ def update_resources(view: View) -> Plan:
     removed = [one for one in removed if one not in used]
     steps += undeploy(*removed)
     for one in (*active, *inactive):
-        if one in removed or one in used:
+        if one in removed:
             continue
         now = reduce(apply_to_view, steps, view)
         wanted = wanted_resources(view, one)

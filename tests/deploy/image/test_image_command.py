@@ -263,8 +263,15 @@ def test_no_credentials_are_one_sentence(
     monkeypatch.setenv("NO_GCE_CHECK", "true")
     message = project(code=1)
     assert message.startswith("image: no working credentials: Your default credentials were not")
-    assert message.endswith("information; run `gcloud auth application-default login`\n")
-    assert "more information)\n" in project("--dry-run")
+    remedy = (
+        "information; run `gcloud auth application-default login`, or set "
+        "GOOGLE_APPLICATION_CREDENTIALS to the file of a service account's credentials"
+    )
+    assert message.endswith(f"{remedy}\n")
+    first, *steps = project("--dry-run").splitlines()
+    assert first.startswith("dry run for a project without this image (no working credentials: ")
+    assert first.endswith(f"{remedy})")
+    assert steps
 
 
 def test_an_archive_is_the_same_for_the_same_files() -> None:

@@ -11,6 +11,7 @@ from tests.titleholder.analysis.test_looks import DEPLOYED, DEPLOYED_VIEW, evalu
 from titleholder.analysis.progress import forecast_sentence, progress
 from titleholder.events.event import Event
 from titleholder.rollout.roles import Roles
+from titleholder.rollout.view import View
 
 DAY = timedelta(days=1)
 ROLES = Roles("1", "2")
@@ -33,16 +34,38 @@ def test_the_events_of_this_pair_on_this_endpoint_count() -> None:
     others = [
         replace(last, champion_after="7"),
         replace(last, challenger_after="8"),
+        replace(last, champion_after=None),
+        replace(last, challenger_after=None),
+        replace(last, time=DEPLOYED - DAY),  # of another endpoint with that name
         replace(last, endpoint="another"),
         replace(last, action="set_traffic"),
     ]
-    found = progress(CONFIG, DEPLOYED_VIEW, ROLES, [first, last, *others], NOW)
+    view = replace(DEPLOYED_VIEW, created=DEPLOYED)
+    found = progress(CONFIG, view, ROLES, [first, last, *others], NOW)
     assert found is not None
     assert found.last == last
     assert found.looks == 2
     assert found.design_text.endswith(f", 2 of {found.design.looks} planned looks so far")
     assert found.design.begins == DEPLOYED
     assert found.expectation == "", "there is evidence of its own"
+
+
+def test_events_with_the_other_ids_of_both_versions_count() -> None:
+    """`update-resources` deploys a version again under the other id of its training run."""
+
+    class DeployedAgain(View):
+        def other_id(self, deployed_model_id: str) -> str | None:
+            return f"{deployed_model_id}b"
+
+    view = DeployedAgain(**vars(DEPLOYED_VIEW))
+    first, last = evaluations()
+    before = [replace(first, champion_after="1b"), replace(last, challenger_after="2b")]
+    found = progress(CONFIG, view, ROLES, before, NOW)
+    assert found is not None
+    assert (found.last, found.looks) == (before[1], 2)
+    found = progress(CONFIG, DEPLOYED_VIEW, ROLES, before, NOW)
+    assert found is not None
+    assert (found.last, found.looks) == (None, 0)
 
 
 def test_before_the_first_look_the_last_duel_says_what_can_be_found() -> None:

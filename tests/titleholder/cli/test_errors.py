@@ -3,8 +3,10 @@
 import json
 import logging
 import os
+import socket
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 
@@ -133,7 +135,51 @@ def test_an_error_of_google_is_one_sentence(
     terminal: Terminal, monkeypatch: pytest.MonkeyPatch, faults: Faults
 ) -> None:
     faults.answer("list_model_versions", "PERMISSION_DENIED")
-    assert "titleholder: the call to Google failed: " in terminal("status", code=1)
+    output = terminal("status", code=1)
+    assert output.startswith("titleholder: the call to Google failed: ")
+    assert output.endswith("; docs/how-to/composer.md lists the permissions\n")
+
+
+def test_a_read_that_is_repeated_says_so(terminal: Terminal, faults: Faults) -> None:
+    faults.answer("get_endpoint", "UNAVAILABLE", times=2)
+    assert main(["status", terminal.name, "--models", str(terminal.models)]) == 0
+    output = terminal.capsys.readouterr()
+    assert "champion    90 %" in output.out
+    (line,) = output.err.splitlines()
+    assert line.startswith("a call to Vertex AI failed, and is repeated for up to 20 s: ")
+
+
+@pytest.mark.parametrize("verb", ["status", "plan", "promote"])
+def test_an_address_without_a_server_is_named(
+    terminal: Terminal, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    monkeypatch.setattr("titleholder.cli.context.READ_TIMEOUT_SECONDS", 0.6)
+    with socket.socket() as unused:
+        unused.bind(("127.0.0.1", 0))  # and it does not listen
+        host = f"127.0.0.1:{unused.getsockname()[1]}"
+        monkeypatch.setenv("VERTEX_AI_EMULATOR_HOST", f"http://{host}")
+        why = f"{host} cannot be reached (Connection refused)"
+        assert terminal(verb, code=1).splitlines() == [
+            f"a call to Vertex AI failed, and is repeated for up to 0.6 s: {why}",
+            f"titleholder: the call to Google failed: {why}; check the network, or for the sandbox "
+            "`make status`, and repeat this later",
+        ]
+
+
+def test_no_credentials_are_one_sentence_with_a_remedy(
+    terminal: Terminal, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("VERTEX_AI_EMULATOR_HOST")
+    monkeypatch.delenv("AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT", raising=False)
+    monkeypatch.delenv("GOOGLE_APPLICATION_CREDENTIALS", raising=False)
+    monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
+    monkeypatch.setenv("NO_GCE_CHECK", "true")
+    (line,) = terminal("status", code=1).splitlines()
+    assert line.startswith("titleholder: the call to Google failed: Your default credentials were")
+    assert line.endswith(
+        "; run `gcloud auth application-default login`, correct the Airflow connection, or, for "
+        "the sandbox, source var/sandbox.env"
+    )
 
 
 def test_the_command_runs_in_a_process_of_its_own(terminal: Terminal, sandbox: Sandbox) -> None:

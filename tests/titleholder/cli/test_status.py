@@ -3,7 +3,6 @@
 import json
 import re
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 
 import pytest
 from hypothesis import given
@@ -16,7 +15,6 @@ from tests.titleholder.cli.cli_terminal import Terminal, roles_and_traffic, run_
 from titleholder.cli.main import main
 from titleholder.cli.status.split_bar import interval_line, split_bar
 from titleholder.cli.status.watch import watch
-from titleholder.cli.terminal import age
 from titleholder.errors import RetryableError
 from titleholder.rollout.status import RoleHolder
 from titleholder.rollout.view import DeployedModel
@@ -199,19 +197,3 @@ def test_watch_prints_until_it_is_interrupted(capsys: pytest.CaptureFixture[str]
     assert capsys.readouterr().out == "round 0\ntitleholder: BigQuery is away\nround 2\n"
     with pytest.raises(ZeroDivisionError):
         watch(lambda: Text(str(1 / 0)), 7.0, sleep)
-
-
-@pytest.mark.parametrize(
-    ("ago", "text"),
-    [
-        (timedelta(seconds=-5), "0 s"),
-        (timedelta(seconds=59), "59 s"),
-        (timedelta(minutes=59, seconds=59), "59 min"),
-        (timedelta(hours=47), "47 h"),
-        (timedelta(hours=71), "2 d"),
-        (timedelta(days=400), "400 d"),
-    ],
-)
-def test_ages(ago: timedelta, text: str) -> None:
-    now = datetime(2026, 11, 27, tzinfo=UTC)
-    assert age(now - ago, now) == text

@@ -253,6 +253,10 @@ def test_bash_completes_verbs_options_and_models(installed: dict[str, str], tmp_
     assert in_bash(installed, "titleholder status --a") == ["--all"]
     assert in_bash(installed, "titleholder status li") == ["linnerud"]
     assert in_bash(installed, f"titleholder status --models {tmp_path} li") == ["lime", "linnerud"]
+    assert in_bash(installed, f"titleholder validate --models {tmp_path} wine li") == [
+        "lime",
+        "linnerud",
+    ]
     assert in_bash(installed, "titleholder plan linnerud ") == PLANNED
 
 

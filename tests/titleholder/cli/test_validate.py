@@ -196,6 +196,35 @@ def test_validate_prints_what_a_file_leads_to(
     assert "none holds no model; add a YAML file" in capsys.readouterr().err
 
 
+def test_validate_checks_only_the_named_models(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("linnerud", "staging"):
+        raw = yaml.safe_load(LINNERUD.read_text())
+        raw |= {"model": name, "endpoint": {"display_name": name, "create": True}}
+        (tmp_path / f"{name}.yaml").write_text(yaml.safe_dump(raw))
+    (tmp_path / "broken.yaml").write_text("model: broken\n")
+
+    def validate(*names: str, code: int) -> tuple[str, str]:
+        assert main(["validate", *names, "--models", str(tmp_path)]) == code
+        output = capsys.readouterr()
+        return output.out, output.err
+
+    out, _ = validate("staging", code=0)
+    assert out.startswith("staging: its file is valid")
+    assert out.endswith("1 model, all valid\n")
+    out, _ = validate("staging", "linnerud", "staging", code=0)
+    assert re.findall(r"^(\w+): its file is valid", out, re.MULTILINE) == ["staging", "linnerud"]
+    assert out.endswith("2 models, all valid\n")
+    _, errors = validate("linerud", "broken", "staging", code=1)
+    first, *others = errors.splitlines()
+    assert first == (
+        f"titleholder: there is no model 'linerud' in {tmp_path}; did you mean linnerud?"
+    )
+    assert others
+    assert all(line.startswith("broken.yaml:1: ") for line in others)
+
+
 def test_validate_names_the_pipelines_that_it_cannot_check(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -13,7 +13,14 @@ LINNERUD = Path(__file__).parents[3] / "dags" / "models" / "linnerud.yaml"
 
 # A key, an invalid value (...: the key is missing), and a part of the error message.
 INVALID: list[tuple[str, object, str]] = [
-    ("sourc", {}, "sourc: is not a key; remove it or mend its spelling"),
+    ("sourc", {}, "sourc: is not a key; did you mean source?"),
+    ("rollout.guardrails.metric", {}, "guardrails.metric: is not a key; did you mean metrics?"),
+    (
+        "rollout.steps",
+        [{"traffic_percentage": 5, "bakes": "2d"}],
+        "rollout.steps.0.bakes: is not a key; did you mean bake?",
+    ),
+    ("source.freshness.poke_every", "5m", "poke_every: is not a key; did you mean poke_interval?"),
     ("rollout.share", 10, "rollout.share: is not a key; remove it or mend its spelling"),
     ("source.table", ..., "source.table: is missing; add it"),
     ("gate", ..., "gate: is missing; add it"),
@@ -45,7 +52,7 @@ INVALID: list[tuple[str, object, str]] = [
     ("labels", {1: "a"}, "labels: has the key 1; write text, in quotes"),
     ("labels", {"team": "A B"}, "labels.team: is 'A B'; write 1 to 63 lowercase letters"),
     ("endpoint.create", "true", "endpoint.create: is 'true'; write true or false"),
-    ("endpoint.replicas", 1, "endpoint.replicas: is not a key; remove it or mend its spelling"),
+    ("endpoint.replicas", 1, "endpoint.replicas: is not a key; did you mean min_replicas?"),
     ("endpoint.min_replicas", True, "endpoint.min_replicas: is True; write a whole number"),
     ("endpoint.min_replicas", 0, "endpoint.min_replicas: is 0; write 1 or more"),
     ("endpoint.max_replicas", "2", "endpoint.max_replicas: is '2'; write a whole number"),
@@ -127,7 +134,14 @@ INVALID: list[tuple[str, object, str]] = [
         "duel.feature_columns.0: is 'a b'; write the name of one",
     ),
     ("pipeline.parameters", {}, "duel: has no feature_columns, and pipeline.parameters has no"),
-    ("pipeline.parameters", {"feature_columns": 3}, "duel: has no feature_columns, and pipe"),
+    (
+        "pipeline.parameters.feature_columns",
+        "text",
+        "pipeline.parameters.feature_columns: is 'text', and the duel takes its columns from it; "
+        "write a list of columns, such as [a, b], or write duel.feature_columns, too",
+    ),
+    ("pipeline.parameters.target_columns", ["a b"], "target_columns: is ['a b'], and the duel t"),
+    ("duel.feature_columns", "text", "duel.feature_columns: is 'text'; write a list, such as [a"),
     ("duel.loss", "log loss", "duel.loss: is 'log loss'; write 'absolute', 'squared', 'l"),
     ("duel.alpha", 0.6, "duel.alpha: is 0.6; write 0.25 or less"),
     ("duel.rollback_alpha", 0, "duel.rollback_alpha: is 0; write more than 0"),
@@ -191,7 +205,7 @@ INVALID: list[tuple[str, object, str]] = [
     (
         "rollout",
         {"promotion": "approval", "approval_timeout": "24h"},
-        "duel: comes again after 24 h by its schedule, and rollout.approval_timeout is 24 h; wr",
+        "duel: has a schedule with 24 h between two runs, and rollout.approval_timeout is 24 h; w",
     ),
     (
         "rollout.guardrails",

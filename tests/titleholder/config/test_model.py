@@ -2,7 +2,7 @@ import re
 from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
-from typing import get_args
+from typing import Any, get_args
 
 import pytest
 import yaml
@@ -72,6 +72,17 @@ def test_columns_of_a_duel_default_to_the_pipeline_parameters(tmp_path: Path) ->
     del raw["duel"]
     path.write_text(yaml.safe_dump(raw))
     assert load_model(path).duel is None
+
+
+def test_columns_that_are_no_list_have_the_line_of_the_parameter(tmp_path: Path) -> None:
+    path, text = tmp_path / "linnerud.yaml", LINNERUD.read_text()
+    path.write_text(re.sub(r"(?m)^( +feature_columns:).*", r"\1 text", text))
+    before, _, _ = path.read_text().partition("feature_columns: text")
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    (line,) = str(raised.value).splitlines()
+    number = before.count("\n") + 1
+    assert line.startswith(f"linnerud.yaml:{number}: pipeline.parameters.feature_columns: is 'te")
 
 
 @pytest.mark.parametrize(
@@ -161,7 +172,12 @@ def test_all_errors_of_a_file_are_reported_together(tmp_path: Path) -> None:
     path.write_text(LINNERUD.read_text().replace("owner:", "ownr:").replace("10 #", "100 #"))
     with pytest.raises(ConfigError) as raised:
         load_model(path)
-    assert len(str(raised.value).splitlines()) == 3  # ownr, owner, traffic_percentage
+    lines = str(raised.value).splitlines()
+    assert [line.partition(": ")[2] for line in lines] == [
+        "owner: is missing; add it",
+        "rollout.traffic_percentage: is 100; write 99 or less",
+        "ownr: is not a key; did you mean owner?",
+    ]
 
 
 @pytest.mark.parametrize("key", list(keys(ModelConfig)))
@@ -293,6 +309,61 @@ def test_a_day_that_does_not_exist_has_its_line(tmp_path: Path) -> None:
         load_model(path)
 
 
+@pytest.mark.parametrize(
+    ("text", "line", "problem"),
+    [
+        ("model: x\nowner: a: b\n", 2, "mapping values are not allowed in this context"),
+        (
+            "model: x\nowner: 'y\n\ntags: []\n",
+            4,
+            "while scanning a quoted scalar from line 2, found unexpected end of stream",
+        ),
+        ("tags: [\n", 1, "while parsing a flow node, did not find expected node content"),
+        (
+            "a: 1\n---\nb: 2\n",
+            2,
+            "expected a single document in the stream from line 1, but found another document",
+        ),
+        ("owner: é\ntags: \x00\n", 2, "the character #x0000 is not allowed"),
+        ("{[a]: b}", 1, "while constructing a mapping, found unhashable key"),
+    ],
+)
+def test_a_syntax_error_is_named_by_file_and_line(
+    tmp_path: Path, text: str, line: int, problem: str
+) -> None:
+    path = tmp_path / "linnerud.yaml"
+    path.write_text(text)
+    with pytest.raises(ConfigError) as raised:
+        load_model(path)
+    assert str(raised.value) == (
+        f"linnerud.yaml:{line}: not readable as YAML ({problem}); correct it"
+    )
+
+
+def test_many_errors_cost_no_more_parsing_than_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    parsed: list[str] = []
+
+    def parse(text: str, **options: Any) -> Any:
+        parsed.append(text)
+        return original(text, **options)
+
+    original, path = yaml.parse, tmp_path / "linnerud.yaml"
+    monkeypatch.setattr(yaml, "parse", parse)
+    for content, errors in (
+        (f"{LINNERUD.read_text()}\ncolour: red", 1),
+        ("\n".join(f"key{number}: 1" for number in range(50)), 58),
+    ):
+        parsed.clear()
+        path.write_text(content)
+        with pytest.raises(ConfigError) as raised:
+            load_model(path)
+        assert len(str(raised.value).splitlines()) == errors
+        # Once for the values, once for the lines.
+        assert parsed == [content, content]
+
+
 def test_an_unreadable_file_is_a_config_error(tmp_path: Path) -> None:
     (tmp_path / "missing.yaml").symlink_to(tmp_path / "nowhere")
     (error,) = load_models(tmp_path).errors
@@ -350,7 +421,7 @@ def test_the_staging_model_in_the_docs(tmp_path: Path) -> None:
         (STAGING.replace("linnerud\n", "3\n"), "extends: is 3; write text, in quotes where YAML"),
         (STAGING.replace("linnerud\n", "third\n"), "'third', which itself extends another; wr"),
         ("model: staging\nextends: linnerud", "'linnerud' is the endpoint of linnerud.yaml; name"),
-        (f"{STAGING}ownr: me", "ownr: is not a key; remove it or mend its spelling"),
+        (f"{STAGING}ownr: me", "ownr: is not a key; did you mean owner?"),
         (f"{STAGING}tags: []", "tags: is written twice, in line 7 and in line 9; keep one"),
         (STAGING.replace("50", "100"), "rollout.traffic_percentage: is 100; write 99 or less"),
     ],

@@ -85,7 +85,7 @@ def test_a_row_has_versions_ages_verdict_source_and_runs() -> None:
     assert row_text(html) == (
         "linnerud champion: 90 % to linnerud@1 challenger: 10 % to linnerud@2 90 % linnerud@1 "
         "12 d ago 10 % linnerud@2 30 h ago hold 12 h ago look 0 of 5 until 2026-11-29 not recorded "
-        "until 2 d ago waits for the pipeline linnerud__train, just now"
+        "until 2 d ago waits for the pipeline linnerud__train, 0 s ago"
     )
     assert f'<time datetime="{(NOW - 12 * DAY).isoformat()}" title="2026-11-13 09:00 UTC">' in (
         html.replace("&#43;", "+")

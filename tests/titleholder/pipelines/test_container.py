@@ -83,7 +83,8 @@ def test_every_field_of_vertex_ai_is_known() -> None:
     ("changes", "message"),
     [
         ({"imageUri": ""}, "imageUri: is ''; write the URI of a container image"),
-        ({"image_uri": IMAGE}, "image_uri: is not a key; remove it or mend its spelling"),
+        ({"image_uri": IMAGE}, "image_uri: is not a key; did you mean imageUri?"),
+        ({"startupProbe": {"exce": {}}}, "startupProbe.exce: is not a key; did you mean exec?"),
         ({"args": "--fast"}, "args: is '--fast'; write a list, such as [a, b]"),
         ({"env": [{"name": "A-B", "value": ""}]}, "env.0.name: is 'A-B'; write letters, digits"),
         ({"env": [{"name": "A"}]}, "env.0.value: is missing; add it"),

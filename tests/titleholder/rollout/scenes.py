@@ -72,3 +72,12 @@ def view(*models: DeployedModel, roles: Roles | None = None, **changes: Any) -> 
     if roles is None:
         return unlabelled
     return replace(unlabelled, labels=role_labels(roles, unlabelled.split, "deploy_challenger-1"))
+
+
+# m1@9, or m1@10, is champion: alone, with a challenger, with the previous champion, with the last
+# challenger; and with a split that was changed by hand.
+ALONE = view(deployed(1, 100), roles=Roles(OLD))
+PAIR = view(deployed(1, 90), deployed(0, 10), roles=Roles(OLD, NEW))
+KEPT = view(deployed(0, 100), deployed(1), roles=Roles(NEW, None, OLD))
+LEFT = view(deployed(1, 100), deployed(0), roles=Roles(OLD, None, None, NEW))
+HALVES = replace(PAIR, deployed_models=(deployed(1, 50), deployed(0, 50)))

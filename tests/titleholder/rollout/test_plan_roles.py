@@ -2,7 +2,17 @@
 
 import pytest
 
-from tests.titleholder.rollout.scenes import NEW, OLD, OLDER, VERSIONS, deployed, foreign, run, view
+from tests.titleholder.rollout.scenes import (
+    NEW,
+    OLD,
+    OLDER,
+    PAIR,
+    VERSIONS,
+    deployed,
+    foreign,
+    run,
+    view,
+)
 from titleholder.config.rollout import Rollout
 from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
@@ -19,8 +29,6 @@ from titleholder.rollout.roles import Roles
 from titleholder.rollout.simulate import apply_to_view
 from titleholder.rollout.steps import Alias, Deploy, SetTraffic, Step, Undeploy
 from titleholder.rollout.view import View
-
-PAIR = view(deployed(1, 90), deployed(0, 10), roles=Roles(OLD, NEW))
 
 
 def steps_of(before: View, intent: Intent, policy: Rollout | None = None) -> tuple[Step, ...]:

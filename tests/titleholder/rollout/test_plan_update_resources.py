@@ -216,7 +216,15 @@ def test_a_model_of_no_training_run_keeps_its_machines() -> None:
     assert planned.steps[1] == update
     done = plan(reduce(apply_to_view, planned.steps, wider), UpdateResources())
     assert done.steps == ()
-    assert done.summary.endswith("except the machines of x@1, which no training run deployed")
+    assert done.summary == (
+        "the deployed models have the machine settings of m1.yaml, except the machines of x@1, "
+        "which no training run deployed"
+    )
+    two = (replace(theirs, traffic_percentage=90), replace(theirs, id="7", traffic_percentage=10))
+    both = with_file(view(*two, roles=Roles(theirs.id, "7")))
+    assert plan(both, UpdateResources()).summary.endswith(
+        f"the machines of x@1 (id {theirs.id}), x@1 (id 7), which no training run deployed"
+    )
 
 
 def test_the_candidates_of_running_weeks_are_left_alone() -> None:

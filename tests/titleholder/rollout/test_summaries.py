@@ -1,17 +1,21 @@
-"""The sentence of each plan, the errors of requests, and the calls of steps."""
+"""The sentence of each plan, and the errors of plans."""
 
 from dataclasses import replace
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
 from tests.titleholder.rollout.scenes import (
+    ALONE,
     END,
+    HALVES,
+    KEPT,
+    LEFT,
     NEW,
     OLD,
     OLDER,
     OLDEST,
+    PAIR,
     WEEK,
     candidate,
     deployed,
@@ -19,12 +23,10 @@ from tests.titleholder.rollout.scenes import (
     run,
     view,
 )
-from titleholder.config.endpoint import EndpointType, Resources
 from titleholder.config.rollout import Rollout
-from titleholder.errors import InvalidRequest, ManualActionRequired
+from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
 from titleholder.events.event import Action
 from titleholder.naming import deployed_model_ids_of
-from titleholder.rollout.display_names import listed
 from titleholder.rollout.intents import (
     Abort,
     Adopt,
@@ -34,33 +36,16 @@ from titleholder.rollout.intents import (
     RollBack,
     SetTrafficPercentage,
     UndoPromotion,
-    UpdateResources,
-    intent_from,
-    intent_to_json,
-    resolve_target,
 )
 from titleholder.rollout.plan import plan
-from titleholder.rollout.resources import differing
 from titleholder.rollout.roles import Roles
 from titleholder.rollout.steps import (
-    Alias,
-    CreateEndpoint,
-    Deploy,
     Plan,
-    Register,
     SetTraffic,
-    Step,
     Undeploy,
-    UpdateReplicas,
-    call_of,
 )
 from titleholder.rollout.view import View
 
-ALONE = view(deployed(1, 100), roles=Roles(OLD))
-PAIR = view(deployed(1, 90), deployed(0, 10), roles=Roles(OLD, NEW))
-KEPT = view(deployed(0, 100), deployed(1), roles=Roles(NEW, None, OLD))
-LEFT = view(deployed(1, 100), deployed(0), roles=Roles(OLD, None, None, NEW))
-HALVES = replace(PAIR, deployed_models=(deployed(1, 50), deployed(0, 50)))
 TWO = replace(PAIR, deployed_models=(deployed(1, 50), deployed(0, 50), foreign("7", 0)))
 LIST = f"m1@9 (id {OLD}) with 90 %, m1@10 (id {NEW}) with 10 %"
 BOTH = "m1@10 is challenger with 10 % of the traffic, m1@9 champion with 90 %"
@@ -197,6 +182,17 @@ def test_what_differs_after_traffic_was_taken() -> None:
     assert again.summary.endswith("10 % to m1@10) and is as it was recorded now")
 
 
+def test_drift_is_named_with_both_ways_out() -> None:
+    with pytest.raises(DriftDetected) as raised:
+        plan(TWO, Promote(NEW))
+    assert str(raised.value) == (
+        "e was changed by hand: the split is 50 % to m1@9 and 50 % to m1@10 instead of 90 % to "
+        "m1@9 and 10 % to m1@10; x@1 (id 7, theirs) was deployed; keep it as it is with "
+        "`titleholder adopt m1`, or go back to what was recorded with `titleholder restore m1` (or "
+        "trigger m1__rollout with that intent), then repeat this"
+    )
+
+
 @pytest.mark.parametrize(
     ("found", "intent", "message"),
     [
@@ -249,159 +245,3 @@ def test_the_errors_of_plans(found: View, intent: Intent, message: str) -> None:
     with pytest.raises((InvalidRequest, ManualActionRequired)) as raised:
         plan(found, intent)
     assert str(raised.value).startswith(message)
-
-
-@pytest.mark.parametrize(
-    "intent",
-    [Promote("1"), RollBack(), SetTrafficPercentage("2", 30), UpdateResources(), Restore("3")],
-)
-def test_an_intent_is_json_and_read_again(intent: Any) -> None:
-    written = intent_to_json(intent)
-    assert written.keys() == {"name", "deployed_model_id", "traffic_percentage"}
-    assert intent_from(**written) == intent
-
-
-@pytest.mark.parametrize(
-    ("arguments", "message"),
-    [
-        (("promote", None, 5), "promote takes no traffic percentage; leave the 5 out"),
-        (("set_traffic", "1", None), "the traffic percentage is missing; write one from 1 to 99"),
-        (
-            ("update_resources", "1", None),
-            "update_resources takes no deployed model id; leave the 1 out, as all models get the "
-            "settings",
-        ),
-    ],
-)
-def test_invalid_arguments_of_intents(arguments: tuple[Any, ...], message: str) -> None:
-    with pytest.raises(InvalidRequest) as raised:
-        intent_from(*arguments)
-    assert str(raised.value) == message
-
-
-def test_a_target_must_be_resolved_first() -> None:
-    with pytest.raises(ValueError, match="names no deployed model; resolve its target first"):
-        Promote().target  # noqa: B018
-
-
-def done(found: View, action: str) -> View:
-    return replace(found, labels={**found.labels, "last-event": f"{action}-1"})
-
-
-@pytest.mark.parametrize(
-    ("found", "intent", "target"),
-    [
-        (PAIR, Promote(), NEW),
-        (done(KEPT, "promote"), Promote(), NEW),
-        (KEPT, UndoPromotion(), OLD),
-        (done(KEPT, "undo_promotion"), UndoPromotion(), NEW),
-        (PAIR, Abort(), NEW),
-        (done(LEFT, "abort"), Abort(), NEW),
-        (done(LEFT, "rollback"), RollBack(), NEW),
-        (LEFT, RollBack(), NEW),
-        (LEFT, SetTrafficPercentage(None, 5), NEW),
-        (HALVES, Abort(), NEW),
-        (PAIR, RollBack("7"), "7"),
-        (PAIR, Adopt(), None),
-    ],
-)
-def test_the_target_of_an_intent(found: View, intent: Any, target: str | None) -> None:
-    assert resolve_target(intent, found).deployed_model_id == target
-
-
-@pytest.mark.parametrize(
-    ("found", "intent", "message"),
-    [
-        (ALONE, Promote(), "there is no challenger on e; look at `titleholder status m1`"),
-        (ALONE, UndoPromotion(), "there is no previous champion on e; look at"),
-        (
-            KEPT,
-            RollBack(),
-            "there is no challenger on e; to bring the previous champion m1@9 back, use "
-            f"`titleholder undo-promotion m1 --deployed-model-id {OLD}`",
-        ),
-        (ALONE, RollBack(), "there is no challenger on e; look at `titleholder status m1`"),
-        (
-            replace(ALONE, deployed_models=(deployed(1, 50), deployed(2, 50))),
-            Abort(),
-            "there is no challenger on e, which was changed by hand (the split is 50 % to m1@9 and "
-            f"50 % to m1@8 instead of 100 % to m1@9; m1@8 (id {OLDER}, {run(2).name}) was "
-            "deployed); name the model that has to lose its traffic with `titleholder abort m1 "
-            "--deployed-model-id ID`",
-        ),
-    ],
-)
-def test_an_intent_without_a_target(found: View, intent: Any, message: str) -> None:
-    with pytest.raises((InvalidRequest, ManualActionRequired)) as raised:
-        resolve_target(intent, found)
-    assert str(raised.value).startswith(message)
-
-
-SMALL = Resources("n1-standard-4")
-MANY = replace(SMALL, min_replicas=1, max_replicas=3, autoscaling=(("cpu_utilization", 70),))
-
-
-@pytest.mark.parametrize(
-    ("step", "call"),
-    [
-        (CreateEndpoint("m1"), "EndpointService.CreateEndpoint(display_name='m1')"),
-        (
-            CreateEndpoint("m1", EndpointType.DEDICATED),
-            "EndpointService.CreateEndpoint(display_name='m1', dedicated_endpoint_enabled=True)",
-        ),
-        (
-            CreateEndpoint("m1", EndpointType.PRIVATE),
-            "EndpointService.CreateEndpoint(display_name='m1', private_service_connect_config)",
-        ),
-        (
-            Register(candidate(0).version),
-            f"ModelService.UploadModel(version_aliases=['{run().name}'])",
-        ),
-        (
-            Deploy("1", "name", "v"),
-            "EndpointService.DeployModel(id='1', display_name='name', version='v', "
-            "traffic_split={})",
-        ),
-        (
-            UpdateReplicas("1", MANY),
-            "EndpointService.MutateDeployedModel(id='1', min_replica_count=1, "
-            "max_replica_count=3, autoscaling_metric_specs={'cpu_utilization': 70})",
-        ),
-        (Undeploy("1"), "EndpointService.UndeployModel(deployed_model_id='1')"),
-        (Alias("champion", "v"), "ModelService.MergeVersionAliases('v', ['champion'])"),
-        (Alias("champion", "v", True), "ModelService.MergeVersionAliases('v', ['-champion'])"),
-    ],
-)
-def test_the_call_of_a_step(step: Step, call: str) -> None:
-    assert call_of(step, PAIR) == call
-
-
-def test_the_digest_of_a_change_of_replicas_depends_on_what_is_found() -> None:
-    change = UpdateReplicas(OLD, MANY)
-    found = view(replace(deployed(1, 100), resources=SMALL))
-    other = view(replace(deployed(1, 100), resources=replace(SMALL, min_replicas=2)))
-    digests = {change.digest(found), change.digest(other), change.digest(ALONE)}
-    digests |= {replace(change, resources=SMALL).digest(found)}
-    digests |= {UpdateReplicas(NEW, MANY).digest(view(replace(deployed(0), resources=SMALL)))}
-    assert len(digests) == 5
-    assert change.digest(found) == change.digest(found)
-
-
-def test_the_differences_of_machine_settings() -> None:
-    other = replace(
-        MANY,
-        machine_type="n1-standard-8",
-        accelerator=("NVIDIA_TESLA_T4", 2),
-        service_account="models@p.iam.gserviceaccount.com",
-    )
-    assert differing(SMALL, other) == [
-        ("machine_type", "n1-standard-8", "n1-standard-4"),
-        ("accelerator", "2 x NVIDIA_TESLA_T4", "none"),
-        ("max_replicas", "3", "1"),
-        ("autoscaling", "cpu_utilization 70", "default"),
-        ("service_account", "models@p.iam.gserviceaccount.com", "none"),
-    ]
-    assert differing(SMALL, SMALL) == []
-    assert (
-        listed([deployed(1), foreign("7")]) == f"m1@9 (id {OLD}, {run(1).name}), x@1 (id 7, theirs)"
-    )

@@ -7,7 +7,7 @@ from typing import Any
 from titleholder.analysis.progress import Progress
 from titleholder.analysis.sequential.design import design_to_json
 from titleholder.cli.status.split_bar import interval_line
-from titleholder.cli.terminal import age
+from titleholder.page.text import age
 
 
 def evaluation_facts(progress: Progress, now: datetime) -> Iterator[tuple[str, str]]:

@@ -8,8 +8,9 @@ from titleholder.cli.history import event_text
 from titleholder.cli.status.evaluation import evaluation_facts
 from titleholder.cli.status.facts import StatusFacts
 from titleholder.cli.status.split_bar import mark, split_bar
-from titleholder.cli.terminal import age, facts, table, text, unwrapped
+from titleholder.cli.terminal import facts, table, text, unwrapped
 from titleholder.labels import Label
+from titleholder.page.text import age
 
 if TYPE_CHECKING:
     from rich.console import RenderableType

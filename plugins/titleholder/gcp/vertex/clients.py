@@ -1,14 +1,17 @@
 """Clients of Vertex AI, and the options of their calls."""
 
+import logging
 import os
 import re
 from typing import Any, TypeVar
 
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.environment import Environment
+from titleholder.gcp.errors import error_message
 from titleholder.gcp.lazy_package import lazy_package
 from titleholder.gcp.loopback import VERTEX_AI, credentials_for, emulator
 
+log = logging.getLogger(__name__)
 C = TypeVar("C")
 CALL_SECONDS = 60.0
 
@@ -56,14 +59,28 @@ def api_url(environment: Environment) -> str:
 
 def read_options(timeout_seconds: float | None = None) -> dict[str, Any]:
     """Arguments of a call that only reads: transient errors are retried for `timeout_seconds`, by
-    default a minute.
+    default a minute. The first is logged, as nothing else says what is waited for.
 
     The clients of Vertex AI have no retries and no time limits by default.
     """
     from google.api_core.retry import Retry, if_transient_error
 
     seconds = CALL_SECONDS if timeout_seconds is None else timeout_seconds
-    retry = Retry(predicate=if_transient_error, initial=0.5, maximum=10, timeout=seconds)
+    logged = False
+
+    def log_first(error: Exception) -> None:
+        nonlocal logged
+        if not logged:
+            log.warning(
+                "a call to Vertex AI failed, and is repeated for up to %g s: %s",
+                seconds,
+                error_message(error),
+            )
+        logged = True
+
+    retry = Retry(
+        predicate=if_transient_error, initial=0.5, maximum=10, timeout=seconds, on_error=log_first
+    )
     return {"retry": retry, "timeout": seconds}
 
 
