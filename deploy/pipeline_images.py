@@ -1,7 +1,7 @@
 """The images in Artifact Registry that a compiled pipeline names. No I/O."""
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import yaml
@@ -9,21 +9,19 @@ import yaml
 # Google's prebuilt containers are in repositories of a project of this name.
 _PREBUILT = "vertex-ai"
 _IMAGE = re.compile(r"[a-z0-9-]+-docker\.pkg\.dev/([\w.-]+)/[\w./-]+(?::[\w.-]+)?(?:@sha256:\w+)?")
+# libyaml, where there is one: in Python this would be most of the time of a deployment's plan.
+_Loader: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 def pipeline_images(compiled: bytes) -> list[str]:
     """The images of its steps, and those in its constants, which are to serve the model; sorted,
     without Google's prebuilt ones. Raises yaml.YAMLError."""
-    return _images(text for document in yaml.safe_load_all(compiled) for text in _texts(document))
+    return _images(compiled)
 
 
 def serving_images(compiled: bytes) -> list[str]:
     """Those of them that are in its constants. Raises yaml.YAMLError."""
-    return _images(
-        text
-        for document in yaml.safe_load_all(compiled)
-        for text in _texts(document, of_steps=False)
-    )
+    return _images(compiled, of_steps=False)
 
 
 def image_region(image: str) -> str:
@@ -31,12 +29,14 @@ def image_region(image: str) -> str:
     return image.partition("-docker.pkg.dev/")[0]
 
 
-def _images(texts: Iterable[str]) -> list[str]:
+def _images(compiled: bytes, *, of_steps: bool = True) -> list[str]:
+    documents = yaml.load_all(compiled, Loader=_Loader)
+    texts = (text for document in documents for text in _texts(document, of_steps=of_steps))
     matches = [match for text in texts for match in _IMAGE.finditer(text)]
     return sorted({match[0] for match in matches if match[1] != _PREBUILT})
 
 
-def _texts(value: Any, *, of_steps: bool = True) -> Iterator[str]:
+def _texts(value: Any, *, of_steps: bool) -> Iterator[str]:
     """All strings below `value`, except the commands of containers: source code may have URIs in
     its text. Their images only with `of_steps`."""
     match value:
