@@ -154,8 +154,9 @@ def _titleholder() -> Iterator[str]:
     yield f"## {group.name}"
     yield group.help
     yield (
-        "Where stdout is no terminal, or `NO_COLOR` is set, output has no colours and no lines of "
-        "tables, and is neither wrapped nor cut. `titleholder --install-completion` installs the "
+        "Where stdout is no terminal, or `NO_COLOR`, `CI` or `TERM=dumb` is set, output has no "
+        "colours and no lines of tables, and is neither wrapped nor cut. "
+        "`titleholder --install-completion` installs the "
         "[completion](../how-to/command-line.md) of verbs, options and models in bash, zsh or fish."
     )
     yield "### Exit codes"

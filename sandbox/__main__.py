@@ -79,8 +79,7 @@ def up(home: Home, options: argparse.Namespace) -> int:
         from titleholder.config.loader import load_models
 
         dags = options.dags or REPOSITORY / "dags"
-        models = [config.model for config in load_models(dags / "models").configs]
-        after_up(home, state, terminal, models)
+        after_up(home, state, terminal, load_models(dags / "models").configs)
     return 0
 
 

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 
 from sandbox.state import State, addresses
 from sandbox.terminal import Part, Terminal
+from titleholder.gcp.console import endpoint_path
 from titleholder.labels import Label
 
 _WIDE = 100
@@ -65,13 +66,7 @@ def print_endpoints(state: State, terminal: Terminal, name: str = "") -> list[di
 def console_url(state: State, endpoint: dict[str, Any] | None = None) -> str:
     """The local page of the endpoint; without one, the page with all of them."""
     page = f"{addresses(state)['VERTEX_AI_EMULATOR_HOST']}/console"
-    if endpoint is None:
-        return f"{page}/"
-    endpoint_id = endpoint["name"].rsplit("/", 1)[-1]
-    return (
-        f"{page}/vertex-ai/locations/{state.location}/endpoints/{endpoint_id}"
-        f"?project={state.project}"
-    )
+    return f"{page}/" if endpoint is None else f"{page}{endpoint_path(endpoint['name'])}"
 
 
 def _rows(endpoint: dict[str, Any], wide: bool) -> list[list[Part]]:

@@ -1,10 +1,8 @@
 """Output for a person: colours and progress in a terminal, plain lines anywhere else.
 
-Lines are plain if stdout is no terminal, or NO_COLOR (https://no-color.org), CI or TERM=dumb is
-set.
+Which of them is a rule of the command line (titleholder/cli/terminal.py).
 """
 
-import os
 import sys
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
@@ -15,6 +13,8 @@ from rich.padding import Padding
 from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 from rich.table import Column, Table
 from rich.text import Text
+
+from titleholder.cli.terminal import is_plain
 
 Part = str | tuple[str, str]
 """A text, or a text and its style, such as `("healthy", "green")`."""
@@ -27,13 +27,12 @@ class Terminal:
 
     def __init__(self, file: TextIO | None = None) -> None:
         file = file or sys.stdout
-        self._terminal = file.isatty()
-        self.plain = not self._terminal or is_plain()
+        self.plain = is_plain(file)
         self._console = Console(
             file=file,
             force_terminal=not self.plain,
             no_color=self.plain,
-            width=None if self._terminal else _UNLIMITED,
+            width=None if file.isatty() else _UNLIMITED,
             highlight=False,
             markup=False,
             emoji=False,
@@ -103,10 +102,3 @@ class Terminal:
         with bar:
             task = bar.add_task(text, total=None)
             yield lambda text: bar.update(task, description=text)
-
-
-def is_plain() -> bool:
-    """Whether the environment asks for no colours and no progress."""
-    return (
-        bool(os.environ.get("NO_COLOR") or os.environ.get("CI")) or os.environ.get("TERM") == "dumb"
-    )

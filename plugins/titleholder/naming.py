@@ -76,17 +76,19 @@ class TrainingRun:
 
 
 def training_run_of(model: str, cron: str, context: Mapping[str, Any]) -> TrainingRun:
-    """The training run of a task's context.
-
-    A manual run without a logical date has no data interval: it gets the last complete one.
-    """
+    """The training run of a task's context."""
     dag_run = context["dag_run"]
+    generation = min(dag_run.clear_number or 0, MAX_GENERATION)
+    return TrainingRun(model, interval_of(dag_run, cron), generation)
+
+
+def interval_of(dag_run: Any, cron: str) -> Interval:
+    """The data interval of a dag run. A manual run without a logical date has none: it gets the
+    last complete one."""
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     if start is None or end is None or start == end:
-        interval = last_complete(cron, dag_run.run_after)
-    else:
-        interval = Interval(start.astimezone(UTC), end.astimezone(UTC))
-    return TrainingRun(model, interval, min(dag_run.clear_number or 0, MAX_GENERATION))
+        return last_complete(cron, dag_run.run_after)
+    return Interval(start.astimezone(UTC), end.astimezone(UTC))
 
 
 @lru_cache(maxsize=10_000)

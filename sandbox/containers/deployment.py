@@ -12,6 +12,11 @@ from sandbox.containers.replica import ContainerFailed, Replica
 _DRAIN_SECONDS: Final = 60.0
 
 
+def replica_log(log: Path, number: int) -> Path:
+    """The file of a replica's output in the `log` of its deployment; numbers begin with 0."""
+    return log.with_name(f"{log.name}-{number}.log")
+
+
 class Deployment:
     """The replicas that answer the requests of one deployed model. Used from several threads."""
 
@@ -42,7 +47,7 @@ class Deployment:
         """Start or stop replicas, so that there are `count`."""
         with self._lock:
             for number in range(len(self._replicas), count):
-                log = self._log.with_name(f"{self._log.name}-{number}.log")
+                log = replica_log(self._log, number)
                 self._replicas.append(Replica(self.container, log, self._natural_port))
             removed, self._replicas = self._replicas[count:], self._replicas[:count]
         for replica in removed:

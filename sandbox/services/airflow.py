@@ -2,8 +2,10 @@
 
 import os
 import secrets
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from pathlib import Path
 
 from sandbox.services.processes import inherited
@@ -82,6 +84,14 @@ def migrate(environ: dict[str, str]) -> subprocess.Popen[bytes]:
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )
+
+
+def paused(home: Path) -> dict[str, bool]:
+    """Whether each DAG that Airflow has read so far is paused, by DAG id; from the database in the
+    AIRFLOW_HOME `home`."""
+    with closing(sqlite3.connect(f"file:{home / 'airflow.db'}?mode=ro", uri=True)) as database:
+        found = database.execute("SELECT dag_id, is_paused FROM dag WHERE NOT is_stale")
+        return {dag_id: bool(is_paused) for dag_id, is_paused in found}
 
 
 def _migrate_or_fail(environ: dict[str, str]) -> None:

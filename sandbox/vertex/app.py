@@ -144,7 +144,7 @@ def create_app(
         store.close()
 
     app = Starlette(lifespan=lifespan)
-    pages = Pages(context, endpoints, models, home / "pipelines")
+    pages = Pages(context, endpoints, models, home / "pipelines", host.logs)
     app.mount(CONSOLE, create_console(context, pages, Objects(storage_host, project)))
     app.mount("/", api)
     if not faults:

@@ -111,6 +111,19 @@ class Airflow:
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"
         return str(self.call("GET", path)["content"])
 
+    def page(self, model: str, text: str = "") -> str:
+        """The model's page as HTML, once all of it has been read and it has that text."""
+        base = self.http.base_url
+
+        def look() -> str | None:
+            url = f"http://{base.host}:{base.port}/titleholder/"
+            answer = self.http.get(url, params={"model": model})
+            assert answer.status_code == 200
+            read = 'http-equiv="refresh"' not in answer.text and text in answer.text
+            return answer.text if read else None
+
+        return str(self.wait(f"a page with {text}", look))
+
     def log_unfolded(self, dag_id: str, run_id: str, task: str, attempt: int = 1) -> list[str]:
         """The lines of that log outside groups, which the UI shows at first."""
         path = f"/dags/{dag_id}/dagRuns/{run_id}/taskInstances/{task}/logs/{attempt}"

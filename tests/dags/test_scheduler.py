@@ -151,6 +151,9 @@ def test_waiting_tasks_are_deferred_and_a_failed_task_cancels_the_pipeline(
         "a deferred check_freshness",
         lambda: airflow.tasks(dag_id, run)["check_freshness"] == "deferred",
     )
+    shown = airflow.page(made.name, "waits for data")
+    until = WEEK.end + timedelta(weeks=4)
+    assert f"{until:%Y-%m-%d %H:%M} UTC</span> at the latest" in shown
     made.load(WEEK.end - timedelta(minutes=5))
     airflow.wait(
         "a deferred wait_for_pipeline",
@@ -158,6 +161,9 @@ def test_waiting_tasks_are_deferred_and_a_failed_task_cancels_the_pipeline(
     )
     page = airflow.links(dag_id, run, "wait_for_pipeline")["Vertex AI pipeline"]
     assert page, "also while it is deferred"
+    shown = airflow.page(made.name, "waits for the pipeline")
+    assert f'<a href="{page}" rel="noopener">pipeline job</a>' in shown
+    assert "has ended. Its run waits for the pipeline since" in shown
     (job,) = google.jobs_of(made.name)
     assert f"/pipelines/runs/{job.name.rsplit('/', 1)[-1]}?" in page
     assert job.state.name in ("PIPELINE_STATE_PENDING", "PIPELINE_STATE_RUNNING")

@@ -10,7 +10,7 @@ import httpx
 from playwright.sync_api import Locator
 
 from tests.browser import BROKEN_DATES, CLIPPED, browser, needs_browser
-from tests.conftest import Sandbox
+from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
 from tests.dags.contested import evaluate
@@ -71,6 +71,43 @@ def test_promotion_by_the_form(
     ]
     assert "observe failed: there is no challenger on" in airflow_webhook.texts[2]
     assert f"/dags/{dag_id}/runs/" in airflow_webhook.texts[2]
+
+
+def test_the_command_line_says_what_is_true_of_a_running_airflow(
+    model: Callable[..., Model], airflow: Airflow, sandbox: Sandbox
+) -> None:
+    made = model()
+    made.load(WEEK.end - timedelta(minutes=5))
+    train, rollout = f"{made.name}__train", f"{made.name}__rollout"
+    folder = ("--dags", str(DAGS_FOLDER))
+
+    def up() -> str:
+        done = run_sandbox(sandbox.var, "up", "--airflow", *folder)
+        assert done.returncode == 0, done.stderr
+        (line,) = [one for one in done.stdout.splitlines() if one.startswith("schedules ")]
+        return line
+
+    # Without a duel the second DAG has no schedule, and is never paused.
+    assert train in up(), "also before Airflow has read the DAG"
+    airflow.wait(train, lambda: airflow.http.get(f"/dags/{train}").status_code == 200)
+    shown = up()
+    assert train in shown
+    assert rollout not in shown
+    airflow.call("PATCH", f"/dags/{rollout}", {"is_paused": True})
+    assert "all DAGs are paused" in up()
+
+    ran = run_sandbox(sandbox.var, "run", made.name, "--runs", "1", *folder)
+    assert ran.returncode == 0, ran.stderr
+    base = airflow.http.base_url
+    assert f"http://{base.host}:{base.port}/  with these runs and their logs" in ran.stdout
+    assert "up --airflow" not in ran.stdout
+
+    airflow.start(train)
+    assert train not in up()
+    airflow.wait(
+        "the end of the scheduled run, too",
+        lambda: [run["state"] for run in airflow.runs(train)] == ["success"] * 2,
+    )
 
 
 def test_wrong_parameters_are_refused_by_the_form(
@@ -137,15 +174,7 @@ def test_airflow_serves_only_this_machine_and_its_own_pages(
 
 def links_to_runs(airflow: Airflow, name: str) -> set[tuple[str, str]]:
     """The dag runs that the page of that model links to: DAG and run, unquoted."""
-    base = airflow.http.base_url
-
-    def look() -> str | None:
-        url = f"http://{base.host}:{base.port}/titleholder/"
-        answer = airflow.http.get(url, params={"model": name})
-        assert answer.status_code == 200
-        return None if 'http-equiv="refresh"' in answer.text else answer.text
-
-    found = re.findall(r'href="/dags/([^/"]+)/runs/([^/"]+)"', airflow.wait("the page", look))
+    found = re.findall(r'href="/dags/([^/"]+)/runs/([^/"]+)"', airflow.page(name))
     return {(dag_id, unquote(run)) for dag_id, run in found}
 
 

@@ -1,7 +1,9 @@
 """What can be done next, when a command has ended."""
 
 import io
+import sqlite3
 import sys
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -12,17 +14,23 @@ from sandbox.services.services import PORTS
 from sandbox.state import Home, State
 from sandbox.terminal import Terminal
 from tests.conftest import Sandbox
+from tests.titleholder.page.model_sections import CONFIG
 from titleholder_page import TitleholderPage
 
 
 def test_after_up_the_page_and_the_dag_have_their_addresses(tmp_path: Path) -> None:
     file = io.StringIO()
     state = State(ports=dict.fromkeys([*PORTS, "airflow"], 8081))
-    after_up(Home(tmp_path), state, Terminal(file), ["linnerud"])
+    home = Home(tmp_path)
+    home.airflow.mkdir()
+    with closing(sqlite3.connect(home.airflow / "airflow.db")) as database:
+        database.execute("CREATE TABLE dag (dag_id TEXT, is_paused BOOLEAN, is_stale BOOLEAN)")
+    after_up(home, state, Terminal(file), [CONFIG])
     route = TitleholderPage.external_views[0]["url_route"]
     words = file.getvalue().split()
     assert words[words.index("Titleholder") + 1] == f"http://127.0.0.1:8081/plugin/{route}"
-    assert "http://127.0.0.1:8081/dags/linnerud__train" in words
+    assert "http://127.0.0.1:8081/dags?tags=titleholder" in words
+    assert "all DAGs are paused." in file.getvalue()
 
 
 class _Interrupting(io.StringIO):

@@ -34,9 +34,10 @@ def test_status_fits_into_the_terminal_and_has_colours(sandbox: Sandbox, columns
     assert max(map(len, services)) <= 80
 
 
-@pytest.mark.parametrize("variable", ["NO_COLOR", "CI"])
+@pytest.mark.parametrize("variable", ["NO_COLOR=1", "CI=1", "TERM=dumb"])
 def test_a_variable_turns_colours_off(sandbox: Sandbox, variable: str) -> None:
-    shown = status(sandbox, 80, **{variable: "1"})
+    name, _, value = variable.partition("=")
+    shown = status(sandbox, 80, **{name: value})
     assert shown.code == 0, shown.raw
     assert "\x1b" not in shown.raw
 

@@ -1,5 +1,5 @@
-"""Output on a terminal, or plainly: where stdout is none, or NO_COLOR is set
-(https://no-color.org), without colours and lines of tables, and never wrapped or cut."""
+"""Output on a terminal, or plainly, without colours and lines of tables, and never wrapped or cut:
+where stdout is no terminal, or NO_COLOR (https://no-color.org), CI or TERM=dumb is set."""
 
 import json
 import logging
@@ -30,9 +30,10 @@ def print_json(answer: Any) -> None:
     print(json.dumps(answer))
 
 
-def is_plain() -> bool:
-    """Whether stdout gets plain output."""
-    return not sys.stdout.isatty() or bool(os.environ.get("NO_COLOR"))
+def is_plain(file: TextIO | None = None) -> bool:
+    """Whether `file`, by default stdout, gets plain output."""
+    asked = os.environ.get("NO_COLOR") or os.environ.get("CI") or os.environ.get("TERM") == "dumb"
+    return bool(asked) or not (file or sys.stdout).isatty()
 
 
 def console() -> "Console":

@@ -22,8 +22,15 @@ def pipeline_page(job: str) -> str:
 
 def endpoint_page(endpoint: str) -> str:
     """The endpoint `projects/P/locations/L/endpoints/E`; "" for any other name."""
+    path = endpoint_path(endpoint)
+    return _page(path) if path else ""
+
+
+def endpoint_path(endpoint: str) -> str:
+    """The path and query of that page, which are the same at Google and below an emulator's
+    `/console`."""
     parts = _parts(endpoint, "endpoints")
-    return _page(f"{_vertex(parts)}/endpoints/{parts[2]}?project={parts[0]}") if parts else ""
+    return f"{_vertex(parts)}/endpoints/{parts[2]}?project={parts[0]}" if parts else ""
 
 
 def version_page(endpoint: str, version: str) -> str:

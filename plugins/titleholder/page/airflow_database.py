@@ -106,18 +106,32 @@ def _present_runs(session: Any, ids: list[str]) -> dict[str, list[DagRun]]:
         .subquery()
     )
     query = (
-        select(Row.dag_id, Row.run_id, Row.state, Row.end_date, Row.start_date, Row.queued_at)
+        select(
+            Row.dag_id,
+            Row.run_id,
+            Row.state,
+            Row.end_date,
+            Row.start_date,
+            Row.queued_at,
+            Row.run_after,
+            Row.data_interval_start,
+            Row.data_interval_end,
+        )
         .outerjoin(last, and_(last.c.dag_id == Row.dag_id, last.c.end_date == Row.end_date))
         .where(of_models, or_(Row.state.in_(("queued", "running")), last.c.end_date.is_not(None)))
         .order_by(Row.end_date.is_not(None), Row.queued_at, Row.id)
     )
     rows = session.execute(query).all()
-    tasks = _tasks(session, {(dag_id, run_id) for dag_id, run_id, *_ in rows})
+    ids_of_runs = {(dag_id, run_id) for dag_id, run_id, *_ in rows}
+    tasks, jobs = _tasks(session, ids_of_runs), _jobs(session, ids_of_runs)
     found: dict[str, list[DagRun]] = {}
-    for dag_id, run_id, state, ended, started, queued in rows:
+    for dag_id, run_id, state, ended, started, queued, *times in rows:
         # A run that is cleared keeps the end of its last time until it starts again.
         since = ended if state in ("success", "failed") else started or queued
-        run = DagRun(run_id, str(state), since, tuple(tasks.get((dag_id, run_id), ())))
+        key = dag_id, run_id
+        run = DagRun(
+            run_id, str(state), since, tuple(tasks.get(key, ())), jobs.get(key, {}), *times
+        )
         found.setdefault(dag_id, []).append(run)
     return found
 
@@ -145,4 +159,25 @@ def _tasks(session: Any, runs: set[tuple[str, str]]) -> dict[tuple[str, str], li
     for dag_id, run_id, task_id, state, since, attempt, retries in session.execute(query):
         task = Task(task_id, str(state), since, attempt, retries + 1)
         found.setdefault((dag_id, run_id), []).append(task)
+    return found
+
+
+def _jobs(session: Any, runs: set[tuple[str, str]]) -> dict[tuple[str, str], dict[str, str]]:
+    """By run: the pipeline jobs in the results of the tasks that submitted them."""
+    from airflow.models.xcom import XComModel as Row
+    from sqlalchemy import select
+
+    if not runs:
+        return {}
+    query = select(Row.dag_id, Row.run_id, Row.task_id, Row.value).where(
+        Row.dag_id.in_({dag_id for dag_id, _ in runs}),
+        Row.run_id.in_({run_id for _, run_id in runs}),
+        Row.task_id.in_(("submit_pipeline", "submit_duel")),
+        Row.key == "return_value",
+    )
+    found: dict[tuple[str, str], dict[str, str]] = {}
+    for row in session.execute(query):
+        result = Row.deserialize_value(row)
+        if isinstance(result, dict) and isinstance(result.get("job"), str):
+            found.setdefault((row.dag_id, row.run_id), {})[row.task_id] = result["job"]
     return found

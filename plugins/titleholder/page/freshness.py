@@ -11,13 +11,13 @@ from titleholder.events.event import Event
 @dataclass(frozen=True)
 class IntervalFreshness:
     """The newest interval that has an event: its freshness (`outcome`, "" if it was not recorded),
-    the reason, and the dag run. `overdue` is a sentence if a newer interval has ended, else ""."""
+    the reason, and the dag run. `overdue` is a newer interval that has ended, if any."""
 
     interval: Interval | None
     outcome: str
     reason: str
     run: str
-    overdue: str
+    overdue: Interval | None
 
 
 def newest_freshness(schedule: str, events: Sequence[Event], now: datetime) -> IntervalFreshness:
@@ -29,12 +29,7 @@ def newest_freshness(schedule: str, events: Sequence[Event], now: datetime) -> I
     ]
     newest = max((interval.end for interval, _ in intervals), default=None)
     due = last_complete(schedule, now)
-    overdue = ""
-    if newest is None or newest < due.end:
-        overdue = (
-            f"The interval {due} has ended and no event has followed yet: its run waits for the "
-            "source, trains, failed, or its model did not pass the gate."
-        )
+    overdue = due if newest is None or newest < due.end else None
     candidates = [one for one in intervals if one[0].end == newest]
     # A later event of the same interval may lack the evidence.
     complete = [one for one in candidates if isinstance(one[1].evidence.get("freshness"), dict)]

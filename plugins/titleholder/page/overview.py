@@ -39,7 +39,8 @@ def overview(
 
 
 def _row(one: ModelFacts | Unreadable, dags: Mapping[str, DagState]) -> OverviewRow:
-    runs = _present(run_lines(one.model, dags))
+    config = one.config if isinstance(one, ModelFacts) else None
+    runs = _present(run_lines(one.model, dags, config))
     if isinstance(one, Unreadable):
         return OverviewRow(one.model, Attention.ACTION, [one.reason], None, runs)
     section = build_section(one)

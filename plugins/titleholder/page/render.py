@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 
 from titleholder.gcp import console
-from titleholder.page.dag_runs import DagState, run_lines
+from titleholder.page.dag_runs import DagState, overdue_text, run_lines
 from titleholder.page.event_kinds import event_kind
 from titleholder.page.facts import ModelFacts, Unreadable
 from titleholder.page.overview import Attention, overview
@@ -71,7 +71,8 @@ def page(
             dags=dags,
             dag_state=lambda dag_id: (dags or {}).get(dag_id, DagState()),
             present_run=lambda name: run_page(airflow, name),
-            runs_of=lambda model: run_lines(model, dags or {}),
+            runs_of=lambda config: run_lines(config.model, dags or {}, config),
+            overdue_text=overdue_text,
             api="" if airflow is None or not framed else f"{airflow.rstrip('/')}/api/v2",
             detailed=detailed,
             others=others,

@@ -84,6 +84,10 @@ def create_console(context: Context, pages: Pages, objects: Objects) -> BrowserG
             Route(place + "/pipelines/runs/{job}/tasks/{task}", respond(pages.task)),
             Route(place + "/endpoints/{endpoint}", respond(pages.endpoint)),
             Route(
+                place + "/endpoints/{endpoint}/deployed-models/{deployed}/logs",
+                respond(pages.server_logs),
+            ),
+            Route(
                 "/vertex-ai/models/locations/{location}/models/{model}/versions/{version}"
                 "/properties",
                 respond(pages.version),

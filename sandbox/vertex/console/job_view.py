@@ -4,11 +4,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
+from sandbox.vertex.console.log_file import end_of_log
 from sandbox.vertex.pipelines.protocol.job import log_name
-
-_LONGEST_LOG: Final = 512 * 1024
 
 
 @dataclass(frozen=True)
@@ -39,13 +38,7 @@ def task_rows(job: Any) -> list[TaskRow]:
 def log_text(folder: Path, row: TaskRow) -> str:
     """The log of a task in the folder of its job, with all its attempts; of a long log the end. ""
     if there is none."""
-    try:
-        with (folder / log_name(row.unique_name)).open("rb") as file:
-            size = file.seek(0, 2)
-            file.seek(max(0, size - _LONGEST_LOG))
-            return file.read().decode("utf-8", "replace")
-    except FileNotFoundError:
-        return ""
+    return end_of_log(folder / log_name(row.unique_name))
 
 
 def plain(message: Any) -> dict[str, Any]:

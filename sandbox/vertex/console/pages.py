@@ -13,13 +13,16 @@ from google.cloud.aiplatform_v1 import types
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
+from sandbox.containers.deployment import replica_log
 from sandbox.vertex.console.job_view import log_text, plain, task_rows
+from sandbox.vertex.console.log_file import end_of_log
 from sandbox.vertex.context import Context
 from sandbox.vertex.endpoints.records import EndpointRecords
 from sandbox.vertex.http.errors import NotFound
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES
+from sandbox.vertex.prediction.serving import deployment_log
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 STYLE: Final = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
@@ -27,16 +30,23 @@ _NEWEST_JOBS: Final = 50
 
 
 class Pages:
-    """The pages of one server; `logs` is the folder of the pipeline jobs."""
+    """The pages of one server; `logs` is the folder of the pipeline jobs, `server_logs` that of the
+    model servers' output."""
 
     def __init__(
-        self, context: Context, endpoints: EndpointRecords, models: ModelRecords, logs: Path
+        self,
+        context: Context,
+        endpoints: EndpointRecords,
+        models: ModelRecords,
+        logs: Path,
+        server_logs: Path,
     ) -> None:
         self._store = context.store
         self._names: Names = context.names
         self._endpoints = endpoints
         self._models = models
         self._logs = logs
+        self._server_logs = server_logs
         self._templates = Environment(
             loader=FileSystemLoader(_TEMPLATES),
             autoescape=True,
@@ -112,6 +122,25 @@ class Pages:
             deployed=deployed,
             roles=roles,
             split=split,
+        )
+
+    def server_logs(self, project: str, location: str, endpoint: str, deployed: str) -> str:
+        """What the model server of a DeployedModel has printed, for each replica."""
+        found = self._endpoints.get(f"projects/{project}/locations/{location}/endpoints/{endpoint}")
+        for one in found.deployed_models:
+            if one.id == deployed:
+                log = deployment_log(self._server_logs, found.name, one.id)
+                count = one.dedicated_resources.min_replica_count
+                return self._render(
+                    "server_logs.html",
+                    one.display_name or one.id,
+                    endpoint=found,
+                    deployed=one,
+                    logs=[end_of_log(replica_log(log, number)) for number in range(count)],
+                )
+        raise NotFound(
+            f"The endpoint {endpoint} has no deployed model {deployed}; it may have been "
+            "undeployed."
         )
 
     def version(self, project: str, location: str, model: str, version: str) -> str:

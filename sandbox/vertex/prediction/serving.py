@@ -12,7 +12,7 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.containers.catalog import Catalog, UnknownImage
 from sandbox.containers.container import container_of, port_of
-from sandbox.containers.deployment import Deployment
+from sandbox.containers.deployment import Deployment, replica_log
 from sandbox.containers.replica import ContainerFailed
 from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
 from sandbox.vertex.prediction.destination import Destination, destination_of
@@ -103,16 +103,16 @@ class Serving:
                 f"the image {spec.image_uri} has no server, and the model's container_spec no "
                 "command"
             )
-        name = f"{endpoint.rpartition('/')[2]}-{deployed.id}"
+        log = deployment_log(self._host.logs, endpoint, deployed.id)
         count = deployed.dedicated_resources.min_replica_count
-        deployment = Deployment(container, count, self._host.logs / name, port_of(spec))
+        deployment = Deployment(container, count, log, port_of(spec))
         self._starting.add(deployment)
         if self._closed:  # close() may not have seen it
             deployment.kill()
         try:
             deployment.wait_until_healthy()
         except ContainerFailed as error:
-            raise _exited(f"{error} (its whole output: {self._host.logs / name}-0.log)") from error
+            raise _exited(f"{error} (its whole output: {replica_log(log, 0)})") from error
         finally:
             self._starting.discard(deployment)
         return deployment
@@ -285,6 +285,11 @@ class Serving:
                     self._deployments[key] = deployment
                     return True
         return False
+
+
+def deployment_log(folder: Path, endpoint: str, deployed_id: str) -> Path:
+    """The log of a DeployedModel in the folder of all logs, for containers/deployment.py."""
+    return folder / f"{endpoint.rpartition('/')[2]}-{deployed_id}"
 
 
 def _exited(cause: str) -> FailedPrecondition:

@@ -7,6 +7,7 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
   there is a file `opened`;
 - `unhealthy`, `crash`, `other-port`: it never starts as it should;
 - `sick`: its health probe fails once there is a file `sick` in GATE;
+- `talks`: it prints 700 kB between `first words` and the variable LAST_WORDS;
 - `dies`: the process ends at the 100th request;
 - `text`, `error`, `unavailable`, `refuse`, `too-many`, `no-list`, `nan`: what it responds;
 - `echo`: it responds with path, content type and body of the request.
@@ -118,6 +119,8 @@ class Handler(BaseHTTPRequestHandler):
 wait("load")
 if BEHAVIOUR == "crash":
     sys.exit("cannot find the model's weights")
+if BEHAVIOUR == "talks":
+    print("first words\n", f"{'word ' * 20}\n" * 7000, os.environ["LAST_WORDS"])
 VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR != "echo" else None
 PORT = 0 if BEHAVIOUR == "other-port" else int(os.environ["AIP_HTTP_PORT"])
 ThreadingHTTPServer.request_queue_size = 128

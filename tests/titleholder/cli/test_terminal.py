@@ -25,7 +25,7 @@ ESCAPE = "\x1b"
 
 def environment(**variables: str) -> dict[str, str]:
     path = {"PYTHONPATH": str(REPOSITORY / "plugins"), "TERM": "xterm-256color"}
-    return {k: v for k, v in os.environ.items() if k != "NO_COLOR"} | path | variables
+    return {k: v for k, v in os.environ.items() if k not in ("NO_COLOR", "CI")} | path | variables
 
 
 class OnTerminal:
@@ -87,7 +87,7 @@ def test_history_fits_a_terminal_of_80_columns(terminal: Terminal) -> None:
     assert max(map(len, plain_lines)) <= 80
     assert not re.search(r"\bid \d", output)
 
-    for variables in ({"NO_COLOR": "1"}, {}):
+    for variables in ({"NO_COLOR": "1"}, {"CI": "1"}, {"TERM": "dumb"}, {}):
         if variables:
             shown = OnTerminal(*command, **variables)
             output = shown.read()

@@ -3,6 +3,7 @@
 from datetime import UTC, datetime, timedelta
 
 from tests.titleholder.page.model_sections import NOW, event
+from titleholder.data_intervals import Interval
 from titleholder.events.event import Event
 from titleholder.page.freshness import newest_freshness
 
@@ -28,16 +29,16 @@ def test_the_newest_interval_with_an_event() -> None:
     assert (found.outcome, found.reason, found.run) == ("fresh", "covers it", "linnerud__train/r")
     assert found.interval is not None
     assert found.interval.end == MONDAY
-    assert found.overdue == ""
+    assert found.overdue is None
 
 
 def test_a_newer_interval_is_overdue() -> None:
     found = newest_freshness(CRON, [deployed(MONDAY - WEEK, 9)], NOW)
     assert found.outcome == ""
-    assert "2026-11-16 03:00 to 2026-11-23 03:00 UTC has ended and no event has" in found.overdue
+    assert found.overdue == Interval(MONDAY - WEEK, MONDAY)
 
 
 def test_there_is_no_interval_without_events() -> None:
     found = newest_freshness(CRON, [event(1, "evaluated")], NOW)
     assert found.interval is None
-    assert found.overdue
+    assert found.overdue is not None

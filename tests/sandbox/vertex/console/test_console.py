@@ -1,6 +1,7 @@
 """The pages of the sandbox, which stand in for Google's console: content, escaping, guard."""
 
 import json
+import re
 from typing import Any
 
 import httpx
@@ -10,9 +11,10 @@ from google.protobuf import json_format
 from playwright.sync_api import sync_playwright
 
 from tests.browser import CHROMIUM, needs_browser
-from tests.sandbox.conftest import Storage, Vertex
+from tests.sandbox.conftest import CONSTANT, MACHINE, Storage, Vertex
 from tests.sandbox.services.test_browser_guard import EVIL, IMAGE, LINK, TYPED
 from tests.sandbox.vertex.pipelines import samples
+from tests.sandbox.vertex.prediction.model_servers import behaviour
 from tests.waiting import until
 from titleholder.gcp import console
 
@@ -111,6 +113,30 @@ def test_an_endpoint_its_models_and_their_versions(
     )
 
 
+def test_the_log_of_a_model_server_is_linked_from_its_endpoint(
+    vertex: Vertex, bucket: Storage, links: Any
+) -> None:
+    two = {"dedicated_resources": {**MACHINE, "min_replica_count": 2}}
+    endpoint = vertex.deployed(bucket.put_constant(1))
+    container = {"image_uri": CONSTANT, **behaviour("talks", LAST_WORDS=f"bye {HOSTILE}")}
+    talking = vertex.upload(bucket.put_constant(2), model={"container_spec": container}).model
+    vertex.finish(vertex.deploy(endpoint, talking, {"0": 10, "1": 90}, id="2", **two))
+    shown = page(links.endpoint_page(endpoint))
+    found = dict(re.findall(r'href="(/console/[^"]*/deployed-models/(\d+)/logs)"', shown.text))
+    assert sorted(found.values()) == ["1", "2"]
+    by_id = {deployed: page(f"{vertex.url}{path}") for path, deployed in found.items()}
+    assert "serving on " in by_id["1"].text
+    assert by_id["1"].text.count("<h2>") == 1
+    text = by_id["2"].text
+    for part in ("Log of replica 1", "Log of replica 2"):
+        assert part in text
+    assert text.count("bye &lt;script&gt;") == 2
+    assert "<script" not in text
+    assert "first words" not in text, "only the end of a long log"
+    assert 2**20 < len(text) < 1.1 * 2**20
+    assert "frame-ancestors 'none'" in by_id["2"].headers["content-security-policy"]
+
+
 def test_an_object_is_shown_and_can_run_nothing(bucket: Storage, links: Any) -> None:
     report = f"<!doctype html><title>Duel</title>{HOSTILE}"
     bucket.put("duel 1/report", report.encode())
@@ -130,6 +156,8 @@ def test_an_object_is_shown_and_can_run_nothing(bucket: Storage, links: Any) -> 
     [
         ("/nowhere", 404),
         ("/vertex-ai/locations/us-central1/endpoints/none", 404),
+        ("/vertex-ai/locations/us-central1/endpoints/none/deployed-models/1/logs", 404),
+        ("/vertex-ai/locations/us-central1/endpoints/none/deployed-models/..%2f..%2f1/logs", 404),
         ("/vertex-ai/locations/us-central1/endpoints/none?project=other", 403),
         ("/vertex-ai/locations/us-central1/pipelines/runs/none", 404),
         ("/vertex-ai/models/locations/us-central1/models/m/versions/1/properties", 404),
