@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +10,7 @@ from tempfile import TemporaryDirectory
 import yaml
 
 from deploy.owner import owner_of
-from deploy.pipeline_images import pipeline_images, serving_images
+from deploy.pipeline_images import pipeline_images
 from deploy.release_guard import FOLDER, digest, with_guard
 from deploy.tracked import FOLDERS, tracked
 from titleholder.config.loader import load_models
@@ -75,6 +75,7 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
     files |= models
     files[f"titleholder/{RELEASE_FILE}"] = json.dumps({"pipelines": pipelines}).encode()
     release = digest(files)
+    images, serving = _images(compiled)
     return DesiredState(
         release=release,
         release_objects={f"{TEMPLATES_PATH}/{pipelines[name]}": compiled[name] for name in compiled}
@@ -92,8 +93,8 @@ def desired_state(repository: Path, owner: str = "") -> DesiredState:
         },
         models=_models(models, compiled),
         owner=owner_of(repository, owner),
-        images=_images(compiled, pipeline_images),
-        serving_images=tuple(_images(compiled, serving_images)),
+        images=images,
+        serving_images=serving,
         uncommitted=tuple(name for name in found.uncommitted if name != _SCHEMA),
         left_out=found.left_out,
     )
@@ -108,21 +109,23 @@ def _guarded(name: str, content: bytes, release: str) -> bytes:
         ) from None
 
 
-def _images(
-    compiled: Mapping[str, bytes], find: Callable[[bytes], list[str]]
-) -> dict[str, tuple[str, ...]]:
+def _images(compiled: Mapping[str, bytes]) -> tuple[dict[str, tuple[str, ...]], tuple[str, ...]]:
+    """The images, with the files that name them, and those of them that are to serve a model."""
     found: dict[str, tuple[str, ...]] = {}
+    serving: dict[str, None] = {}
     for name, content in compiled.items():
         try:
-            images = find(content)
+            images = pipeline_images(content)
         except yaml.YAMLError as error:
             raise EnvironmentConfigError(
                 f"pipeline/compiled/{name} is not valid YAML ({' '.join(str(error).split())}); "
                 "compile it again with `make compile`"
             ) from None
-        for image in images:
+        for image, serves in images.items():
             found[image] = (*found.get(image, ()), name)
-    return found
+            if serves:
+                serving[image] = None
+    return found, tuple(serving)
 
 
 def _models(files: Mapping[str, bytes], compiled: Collection[str]) -> tuple[str, ...]:

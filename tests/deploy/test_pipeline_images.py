@@ -4,7 +4,7 @@ import pytest
 import yaml
 
 from deploy.image.registry import Image
-from deploy.pipeline_images import image_region, pipeline_images, serving_images
+from deploy.pipeline_images import image_region, pipeline_images
 from tests.conftest import REPOSITORY
 
 OWN = "europe-west1-docker.pkg.dev/my-project/titleholder/model:0123456789abcdef"
@@ -34,13 +34,15 @@ def compiled(*executors: object, constant: object = "") -> bytes:
     ],
 )
 def test_images_in_steps_and_constants_are_found(content: bytes, expected: list[str]) -> None:
-    assert pipeline_images(content) == expected
+    assert list(pipeline_images(content)) == expected
 
 
 def test_images_in_constants_are_to_serve() -> None:
-    step = {"container": {"image": "europe-docker.pkg.dev/my-project/tools/step:1"}}
-    assert serving_images(compiled(step, constant={"imageUri": OWN})) == [OWN]
-    assert serving_images(compiled(step, constant="x")) == []
+    tool = "europe-docker.pkg.dev/my-project/tools/step:1"
+    step = {"container": {"image": tool}}
+    images = pipeline_images(compiled(step, constant={"imageUri": OWN}))
+    assert images == {tool: False, OWN: True}
+    assert pipeline_images(compiled(step, constant="x")) == {tool: False}
     assert image_region(OWN) == "europe-west1"
 
 
