@@ -77,7 +77,8 @@ class DagState:
 class RunLine:
     """One run in words. `run` is `<dag id>/<run id>`, as an event names it; `text` says what it
     waits for, `since` since when, `until` how long at most (aware; None if not known), and `job` is
-    the pipeline job that it waits for, if any. `interval` is what a weekly run trains on."""
+    the pipeline job that it waits for, if any. `waiting` is the id of the task that waits, if one
+    does; `interval` is what a weekly run trains on."""
 
     run: str
     condition: Condition
@@ -85,6 +86,7 @@ class RunLine:
     since: datetime | None
     until: datetime | None = None
     job: str = ""
+    waiting: str = ""
     interval: Interval | None = None
 
     @property
@@ -95,7 +97,7 @@ class RunLine:
     @property
     def needs_approval(self) -> bool:
         """Whether a person is asked for an approval."""
-        return self.condition == "waits" and self.text == f"waits for {AWAITED['approve']}"
+        return self.waiting == "approve"
 
     @property
     def trains(self) -> bool:
@@ -143,7 +145,7 @@ def _of_interval(line: RunLine, run: DagRun, config: ModelConfig) -> RunLine:
     if run.run_after is None or line.run.partition("/")[0] != f"{config.model}__train":
         return line
     interval = interval_of(run, config.schedule)
-    for_data = line.condition == "waits" and line.text == f"waits for {AWAITED['check_freshness']}"
+    for_data = line.waiting == "check_freshness"
     until = interval.end + config.source.freshness.timeout if for_data else None
     return replace(line, interval=interval, until=until)
 
@@ -171,7 +173,8 @@ def _task_line(run: str, task: Task, jobs: Mapping[str, str]) -> RunLine | None:
     if task.state in WAITING_STATES or polls:
         awaited = AWAITED.get(task.task_id, task.task_id)
         job = jobs.get(task.task_id.replace("wait_for_", "submit_"), "")
-        return RunLine(run, "waits", f"waits for {awaited}", task.since, job=job)
+        text = f"waits for {awaited}"
+        return RunLine(run, "waits", text, task.since, job=job, waiting=task.task_id)
     if task.state == "running":
         return RunLine(run, "runs", f"runs {task.task_id}", task.since)
     if task.state == "up_for_retry":
