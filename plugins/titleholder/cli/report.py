@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 
 from titleholder.cli.context import CommandContext
 from titleholder.cli.terminal import print_json, print_line
-from titleholder.config.loader import load_model_by_name, load_models
+from titleholder.config.loader import load_model_by_name, load_models, model_of
 from titleholder.config.model import ModelConfig
 from titleholder.errors import InvalidRequest
 from titleholder.page.collect import collect
@@ -33,10 +33,7 @@ def report(
     else:
         loaded = load_models(models)
         configs = loaded.configs
-        found += [
-            Unreadable(str(error).partition(":")[0].removesuffix(".yaml"), str(error))
-            for error in loaded.errors
-        ]
+        found += [Unreadable(model_of(error), str(error)) for error in loaded.errors]
 
     def facts(config: ModelConfig) -> ModelFacts:
         return collect(config, CommandContext.of(config, os.environ).environment, now)

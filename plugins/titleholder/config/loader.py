@@ -67,6 +67,12 @@ def located(path: Path, messages: Iterable[str]) -> list[str]:
     return [f"{path.name}:{line}: {message}" for line, message in zip(lines, messages, strict=True)]
 
 
+def model_of(error: ConfigError) -> str:
+    """The model whose file this error of `load_models` is about: its message begins with the file's
+    name."""
+    return str(error).partition(":")[0].removesuffix(".yaml")
+
+
 def load_model_by_name(folder: Path, name: str) -> ModelConfig:
     """The model of that name. Raises ConfigError if it is invalid or missing, or if another file of
     the folder has its endpoint."""

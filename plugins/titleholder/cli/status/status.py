@@ -14,7 +14,7 @@ from titleholder.cli.status.facts import StatusFacts, read_status
 from titleholder.cli.status.picture import overview, picture
 from titleholder.cli.status.watch import watch
 from titleholder.cli.terminal import print_json, show
-from titleholder.config.loader import load_models
+from titleholder.config.loader import load_models, model_of
 from titleholder.config.model import ModelConfig
 from titleholder.errors import ConfigError
 
@@ -67,11 +67,7 @@ def _read_all(models: Path, environ: Mapping[str, str], now: datetime) -> Found:
     loaded = load_models(models)
     if not loaded.configs and not loaded.errors:
         raise ConfigError(f"{models} holds no model; add a YAML file")
-    found: dict[str, StatusFacts | str] = {
-        # The message of an invalid file begins with the file's name.
-        str(error).partition(":")[0].removesuffix(".yaml"): str(error)
-        for error in loaded.errors
-    }
+    found: dict[str, StatusFacts | str] = {model_of(error): str(error) for error in loaded.errors}
 
     def read(config: ModelConfig) -> StatusFacts | str:
         return or_message(lambda: read_status(CommandContext.of(config, environ), now), str)
