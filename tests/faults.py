@@ -1,18 +1,19 @@
 """Faults on demand for tests, and the calls and traffic that the server saw; see
 sandbox/vertex/faults/admin.py."""
 
+from abc import ABC, abstractmethod
 from collections.abc import Iterable
 from typing import Any
 
 import httpx
 
 
-class FaultKinds:
+class FaultKinds(ABC):
     """Every kind of fault, armed by `arm`."""
 
+    @abstractmethod
     def arm(self, fault: str, method: str, **fields: Any) -> None:
         """Arm a fault for the next call of the method; the fields are those of `faults.rules`."""
-        raise NotImplementedError
 
     def answer(self, method: str, status: str, **fields: Any) -> None:
         """The call is answered with that status, such as ABORTED; when="after": once it was

@@ -1,6 +1,7 @@
 """Frequent calls of a local Vertex AI by Google's clients, and its clock."""
 
 import itertools
+from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -25,7 +26,7 @@ class ManualClock:
         self.now += timedelta(seconds=seconds)
 
 
-class VertexCalls:
+class VertexCalls(ABC):
     """Calls of `endpoints` and `models`, in the location `parent`."""
 
     parent: str
@@ -33,9 +34,9 @@ class VertexCalls:
     endpoints: Any
     models: Any
 
+    @abstractmethod
     def finish(self, future: Any, seconds: float = 60) -> Any:
         """The response of the operation after its time; raises its error."""
-        raise NotImplementedError
 
     def endpoint(self, endpoint_id: str = "linnerud", **fields: Any) -> types.Endpoint:
         """Create an endpoint."""

@@ -64,6 +64,7 @@ class InMemoryVertex(VertexCalls):
             OperationService(operations),
         ]
         channel.vertex = self
+        self.channel = channel
         self.endpoints, self.models = channel.endpoints, channel.models
 
     def answer(self, method: str, request: Any) -> Any:

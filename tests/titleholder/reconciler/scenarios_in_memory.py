@@ -46,23 +46,18 @@ class InMemoryKills:
 
 
 @pytest.fixture(scope="session")
-def _channel() -> FakeChannel:
-    return FakeChannel()
-
-
-@pytest.fixture(scope="session")
-def _vertex(_channel: FakeChannel) -> Iterator[InMemoryVertex]:
+def _vertex() -> Iterator[InMemoryVertex]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lifecycle, "ThreadPoolExecutor", Inline)
-        vertex = InMemoryVertex(_channel, DURATIONS)
+        vertex = InMemoryVertex(FakeChannel(), DURATIONS)
     yield vertex
     vertex.close()
 
 
 @pytest.fixture(autouse=True)
-def _use_the_local_server(_channel: FakeChannel, monkeypatch: pytest.MonkeyPatch) -> None:
+def _use_the_local_server(_vertex: InMemoryVertex, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replaces that of conftest, which starts a server."""
-    monkeypatch.setattr(endpoints, "make_client", lambda kind, _: _channel.client(kind))
+    monkeypatch.setattr(endpoints, "make_client", lambda kind, _: _vertex.channel.client(kind))
 
 
 @pytest.fixture(scope="session")

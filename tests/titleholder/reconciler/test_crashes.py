@@ -14,7 +14,6 @@ from tests.titleholder.reconciler.fault_matrix import all_cases, check, one_case
 from tests.titleholder.reconciler.prepared_scenario import PreparedScenario
 from tests.titleholder.reconciler.scenarios import SCENARIOS
 from tests.titleholder.reconciler.scenarios_in_memory import InMemoryKills
-from tests.titleholder.reconciler.scenarios_in_memory import _channel as _channel
 from tests.titleholder.reconciler.scenarios_in_memory import (
     _use_the_local_server as _use_the_local_server,
 )

@@ -8,7 +8,6 @@ import pytest
 from tests.titleholder.reconciler.conftest import ModelUnderTest
 from tests.titleholder.reconciler.prepared_scenario import PreparedScenario
 from tests.titleholder.reconciler.scenarios import B
-from tests.titleholder.reconciler.scenarios_in_memory import _channel as _channel
 from tests.titleholder.reconciler.scenarios_in_memory import (
     _use_the_local_server as _use_the_local_server,
 )
