@@ -118,7 +118,9 @@ class Airflow:
         def look() -> str | None:
             url = f"http://{base.host}:{base.port}/titleholder/"
             answer = self.http.get(url, params={"model": model})
-            assert answer.status_code == 200
+            if answer.status_code == 404:
+                return None  # Airflow has not parsed both DAGs yet.
+            assert answer.status_code == 200, answer.text
             read = 'http-equiv="refresh"' not in answer.text and text in answer.text
             return answer.text if read else None
 

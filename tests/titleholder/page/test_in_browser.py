@@ -200,12 +200,17 @@ def test_events_are_filtered_by_kind(look: Callable[..., Page]) -> None:
     assert rows.all_inner_texts() == ["blocked"]
 
 
+def read_again(opened: Page, server: Server, before: int) -> None:
+    """Wait until the server has been asked more than `before` times."""
+    while len(server.asked) == before:
+        opened.wait_for_timeout(10)
+
+
 def refreshed(opened: Page, server: Server, seconds: int = 31) -> None:
     """Let that time pass, and wait until the page was read once more."""
     before = len(server.asked)
     opened.clock.run_for(seconds * 1000)
-    while len(server.asked) == before:
-        opened.wait_for_timeout(10)
+    read_again(opened, server, before)
 
 
 def test_a_refresh_keeps_what_a_person_did(server: Server, look: Callable[..., Page]) -> None:
@@ -266,6 +271,7 @@ def test_a_hidden_page_is_not_read(server: Server, look: Callable[..., Page]) ->
     assert server.asked == ["/titleholder/"]
     opened.evaluate(hide, False)
     opened.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    read_again(opened, server, 1)
     expect(opened.get_by_role("status").first).to_have_text("· refreshes every 30 s")
     assert server.asked == ["/titleholder/"] * 2
 
@@ -288,6 +294,7 @@ def test_a_form_triggers_a_dag_run_with_its_intent(
         "conf": {"intent": "promote", "deployed_model_id": "2", "reason": "better on chins"},
     }
     assert server.triggered == [("/api/v2/dags/linnerud__rollout/dagRuns", run)]
+    read_again(opened, server, 2)
     assert server.asked[-1] == "/titleholder/", "the page shows the new run"
 
     # An address opens a form, also on a phone; the browser refuses what Airflow would.
