@@ -19,6 +19,7 @@ from sandbox.state import Home, State, airflow_settings
 from tests import leftovers, summary
 from tests.faults import Faults
 from tests.time_limit import pytest_timeout_set_timer as pytest_timeout_set_timer
+from tests.work_units import pytest_xdist_make_scheduler as pytest_xdist_make_scheduler
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 IMAGES = REPOSITORY / "tests" / "containers" / "images.yaml"

@@ -18,7 +18,7 @@ from kfp import compiler
 
 from tests.bench.measuring import REPOSITORY
 from tests.bench.sandbox import Sandbox, running
-from tests.dags.real_airflow import WEEK, Airflow
+from tests.dags.real_airflow.client import WEEK, Airflow
 from tests.dags.tiny_pipeline import tiny
 
 

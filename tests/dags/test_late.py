@@ -8,8 +8,7 @@ import pytest
 
 from tests.conftest import AIRFLOW_HOME, Sandbox
 from tests.dags.conftest import Model
-from tests.dags.real_airflow import WEEK, Airflow, logs_of
-from tests.dags.real_airflow import airflow as airflow
+from tests.dags.real_airflow.client import WEEK, Airflow, logs_of, running
 from tests.sink import SECRET, Sink, sink
 
 # In a secrets backend, as on Cloud Composer: in Airflow 3.3 a deadline's callback cannot read a
@@ -35,9 +34,12 @@ def airflow_webhook() -> Iterator[Sink]:
         yield webhook
 
 
-@pytest.fixture(scope="module", autouse=True)
-def no_connection_yet() -> None:
+@pytest.fixture(scope="module")
+def airflow(sandbox: Sandbox, airflow_environ: object) -> Iterator[Airflow]:
+    """A real Airflow of its own, for its settings."""
     CONNECTIONS.write_text("{}")
+    with running(sandbox, MORE_SETTINGS) as started:
+        yield started
 
 
 @pytest.mark.long

@@ -14,7 +14,7 @@ from tests.bench.airflow_bench import AirflowBench, airflow_bench
 from tests.bench.alternatives.imports import ALTERNATIVES
 from tests.bench.measuring import Options
 from tests.bench.results import Bar, Table
-from tests.dags.real_airflow import WEEK
+from tests.dags.real_airflow.client import WEEK
 
 ENDED = ("success", "failed")
 

@@ -1,6 +1,6 @@
 """Killed workers and a killed scheduler of a real Airflow: the run succeeds all the same."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
 from itertools import product
@@ -12,12 +12,11 @@ import pytest
 from sandbox.state import Home
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
-from tests.dags.real_airflow import WEEK, Airflow
-from tests.dags.real_airflow import airflow as airflow
+from tests.dags.real_airflow.client import WEEK, Airflow, configure
 from tests.faults import Faults, unsound
 
 # A dead worker is found in seconds instead of five minutes.
-MORE_SETTINGS = """
+IMPATIENT = """
 [scheduler]
 task_instance_heartbeat_timeout = 10
 task_instance_heartbeat_timeout_detection_interval = 1
@@ -60,6 +59,24 @@ def processes(sandbox: Sandbox, instance: dict[str, Any]) -> tuple[psutil.Proces
     (task,) = (one for title, one in titles.items() if f"-- {instance['id']}" in title)
     assert task.ppid() == supervisor.pid
     return supervisor, task
+
+
+@pytest.fixture(scope="module", autouse=True)
+def impatient(airflow: Airflow, sandbox: Sandbox) -> Iterator[None]:
+    """These tests' scheduler and workers are impatient; the others' are not."""
+    configure(sandbox, IMPATIENT)
+    restart_scheduler(airflow, sandbox)
+    yield
+    configure(sandbox)
+    restart_scheduler(airflow, sandbox)
+
+
+def restart_scheduler(airflow: Airflow, sandbox: Sandbox) -> None:
+    """Kill the scheduler; the sandbox starts another one."""
+    watchdog = scheduler_watchdog(sandbox)
+    (killed,) = watchdog.children()
+    killed.kill()
+    airflow.wait("another scheduler", lambda: watchdog.children() not in ([], [killed]))
 
 
 @pytest.mark.parametrize(("task", "victims"), CASES)

@@ -14,9 +14,7 @@ from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
 from tests.dags.contested import evaluate
-from tests.dags.real_airflow import WEEK, Airflow
-from tests.dags.real_airflow import airflow as airflow
-from tests.dags.real_airflow import airflow_webhook as airflow_webhook
+from tests.dags.real_airflow.client import WEEK, Airflow
 from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_on_loopback_only
 from tests.sink import Sink
 

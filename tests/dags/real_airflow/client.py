@@ -2,18 +2,16 @@
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import httpx
-import pytest
 
 from sandbox.next_steps import airflow_url
 from sandbox.services.processes import free_port, stop
 from sandbox.state import Home
 from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
-from tests.sink import Sink, sink
 from titleholder.data_intervals import last_complete
 
 WEEK = last_complete("0 3 * * 1", datetime.now(UTC))
@@ -141,16 +139,11 @@ class Airflow:
         return shown
 
 
-@pytest.fixture(scope="module")
-def airflow(
-    sandbox: Sandbox, airflow_home: Path, request: pytest.FixtureRequest
-) -> Iterator[Airflow]:
-    """A real Airflow with the sandbox, with the pipeline templates of the environment and the
-    MORE_SETTINGS of a test module. It ends with the module: `up` would keep it, and the settings
-    that it started with."""
-    home = sandbox.var / "airflow"
-    home.mkdir(exist_ok=True)
-    (home / "airflow.cfg").write_text(SETTINGS + getattr(request.module, "MORE_SETTINGS", ""))
+@contextmanager
+def running(sandbox: Sandbox, more_settings: str = "") -> Iterator[Airflow]:
+    """Airflow with the sandbox, with the pipeline templates of the environment and these settings
+    in addition. It ends at the end: `up` would keep it, and the settings that it started with."""
+    configure(sandbox, more_settings)
     try:
         started = run_sandbox(
             sandbox.var,
@@ -166,17 +159,11 @@ def airflow(
         stop([one for name, one in processes.items() if name.startswith("airflow")])
 
 
-@pytest.fixture
-def airflow_webhook(airflow: Airflow) -> Iterator[Sink]:
-    """A webhook for the connection that the DAGs use, created as a user does in the UI."""
-    with sink() as webhook:
-        name = "titleholder_alerts"
-        connection = {"connection_id": name, "conn_type": "http", "password": webhook.url}
-        airflow.call("POST", "/connections", connection)
-        try:
-            yield webhook
-        finally:
-            airflow.call("DELETE", f"/connections/{name}")
+def configure(sandbox: Sandbox, more_settings: str = "") -> None:
+    """Write the settings that a process of Airflow reads when it starts."""
+    home = sandbox.var / "airflow"
+    home.mkdir(exist_ok=True)
+    (home / "airflow.cfg").write_text(SETTINGS + more_settings)
 
 
 def reports_of(sandbox: Sandbox, dag_id: str, run_id: str, task: str) -> int:

@@ -6,8 +6,7 @@ from datetime import timedelta
 import pytest
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, deploy_champion
-from tests.dags.real_airflow import WEEK, Airflow
-from tests.dags.real_airflow import airflow as airflow
+from tests.dags.real_airflow.client import WEEK, Airflow
 from tests.faults import Faults, unsound
 
 WEEKS = 8

@@ -10,8 +10,7 @@ from google.protobuf.field_mask_pb2 import FieldMask
 
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
-from tests.dags.real_airflow import WEEK, Airflow
-from tests.dags.real_airflow import airflow as airflow
+from tests.dags.real_airflow.client import WEEK, Airflow
 from tests.faults import Faults
 
 Run = tuple[str, str]

@@ -13,9 +13,7 @@ from sandbox.services.processes import inherited
 from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
-from tests.dags.real_airflow import WEEK, Airflow, logs_of
-from tests.dags.real_airflow import airflow as airflow
-from tests.dags.real_airflow import airflow_webhook as airflow_webhook
+from tests.dags.real_airflow.client import WEEK, Airflow, logs_of
 from tests.sink import SECRET, Sink
 from titleholder.naming import deployed_model_ids_of
 
