@@ -1,5 +1,6 @@
 """Killed workers and a killed scheduler of a real Airflow: the run succeeds all the same."""
 
+import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -72,9 +73,10 @@ def impatient(airflow: Airflow, sandbox: Sandbox) -> Iterator[None]:
 
 
 def restart_scheduler(airflow: Airflow, sandbox: Sandbox) -> None:
-    """Kill the scheduler; the sandbox starts another one."""
+    """Kill the scheduler; the sandbox starts another one, as it has run for ten seconds."""
     watchdog = scheduler_watchdog(sandbox)
     (killed,) = watchdog.children()
+    airflow.wait("its first ten seconds", lambda: time.time() - killed.create_time() > 10)
     killed.kill()
     airflow.wait("another scheduler", lambda: watchdog.children() not in ([], [killed]))
 
