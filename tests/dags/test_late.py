@@ -35,10 +35,10 @@ def airflow_webhook() -> Iterator[Sink]:
 
 
 @pytest.fixture(scope="module")
-def airflow(sandbox: Sandbox, airflow_environ: object) -> Iterator[Airflow]:
+def airflow(sandbox: Sandbox, airflow_environ: dict[str, str]) -> Iterator[Airflow]:
     """A real Airflow of its own, for its settings."""
     CONNECTIONS.write_text("{}")
-    with running(sandbox, MORE_SETTINGS) as started:
+    with running(sandbox, airflow_environ, MORE_SETTINGS) as started:
         yield started
 
 

@@ -7,6 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
 from sandbox.next_steps import airflow_url
 from sandbox.services.processes import free_port, stop
@@ -140,16 +141,21 @@ class Airflow:
 
 
 @contextmanager
-def running(sandbox: Sandbox, more_settings: str = "") -> Iterator[Airflow]:
-    """Airflow with the sandbox, with the pipeline templates of the environment and these settings
-    in addition. It ends at the end: `up` would keep it, and the settings that it started with."""
+def running(
+    sandbox: Sandbox, environ: dict[str, str], more_settings: str = ""
+) -> Iterator[Airflow]:
+    """Airflow with the sandbox, with the pipeline templates of `environ` and these settings in
+    addition. It ends at the end: `up` would keep it, and the settings that it started with."""
     configure(sandbox, more_settings)
     try:
-        started = run_sandbox(
-            sandbox.var,
-            *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
-            *("--port", f"airflow={free_port(None)}"),
-        )
+        with pytest.MonkeyPatch.context() as patch:
+            name = "TITLEHOLDER_TEMPLATE_DIR"
+            patch.setenv(name, environ[name])
+            started = run_sandbox(
+                sandbox.var,
+                *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
+                *("--port", f"airflow={free_port(None)}"),
+            )
         assert started.returncode == 0, started.stdout + started.stderr
         api = Airflow(airflow_url(Home(sandbox.var).load()))
         with api.http:

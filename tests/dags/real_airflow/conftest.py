@@ -10,9 +10,9 @@ from tests.sink import Sink, sink
 
 
 @pytest.fixture(scope="package")
-def airflow(sandbox: Sandbox, airflow_environ: object) -> Iterator[Airflow]:
+def airflow(sandbox: Sandbox, airflow_environ: dict[str, str]) -> Iterator[Airflow]:
     """A real Airflow with the sandbox, until the last test of this folder."""
-    with running(sandbox) as started:
+    with running(sandbox, airflow_environ) as started:
         yield started
 
 
