@@ -146,30 +146,39 @@ def running(
 ) -> Iterator[Airflow]:
     """Airflow with the sandbox, with the pipeline templates of `environ` and these settings in
     addition. It ends at the end: `up` would keep it, and the settings that it started with."""
-    configure(sandbox, more_settings)
     try:
-        with pytest.MonkeyPatch.context() as patch:
-            name = "TITLEHOLDER_TEMPLATE_DIR"
-            patch.setenv(name, environ[name])
-            started = run_sandbox(
-                sandbox.var,
-                *("up", "--airflow", "--dags", str(DAGS_FOLDER)),
-                *("--port", f"airflow={free_port(None)}"),
-            )
-        assert started.returncode == 0, started.stdout + started.stderr
+        up(sandbox, environ, more_settings, "--port", f"airflow={free_port(None)}")
         api = Airflow(airflow_url(Home(sandbox.var).load()))
         with api.http:
             yield api
     finally:
-        processes = Home(sandbox.var).load().processes
-        stop([one for name, one in processes.items() if name.startswith("airflow")])
+        stop_services(sandbox, "airflow")
 
 
-def configure(sandbox: Sandbox, more_settings: str = "") -> None:
-    """Write the settings that a process of Airflow reads when it starts."""
+def restart_scheduler(sandbox: Sandbox, environ: dict[str, str], more_settings: str = "") -> None:
+    """Start another scheduler, with these settings in addition."""
+    stop_services(sandbox, "airflow-scheduler")
+    up(sandbox, environ, more_settings)
+
+
+def up(sandbox: Sandbox, environ: dict[str, str], more_settings: str, *arguments: str) -> None:
+    """Start those processes of Airflow that do not run."""
     home = sandbox.var / "airflow"
     home.mkdir(exist_ok=True)
     (home / "airflow.cfg").write_text(SETTINGS + more_settings)
+    with pytest.MonkeyPatch.context() as patch:
+        name = "TITLEHOLDER_TEMPLATE_DIR"
+        patch.setenv(name, environ[name])
+        started = run_sandbox(
+            sandbox.var, "up", "--airflow", "--dags", str(DAGS_FOLDER), *arguments
+        )
+    assert started.returncode == 0, started.stdout + started.stderr
+
+
+def stop_services(sandbox: Sandbox, prefix: str) -> None:
+    """End the sandbox's processes whose names begin so."""
+    processes = Home(sandbox.var).load().processes
+    stop([one for name, one in processes.items() if name.startswith(prefix)])
 
 
 def reports_of(sandbox: Sandbox, dag_id: str, run_id: str, task: str) -> int:

@@ -1,6 +1,5 @@
 """Killed workers and a killed scheduler of a real Airflow: the run succeeds all the same."""
 
-import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import timedelta
@@ -13,7 +12,7 @@ import pytest
 from sandbox.state import Home
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
-from tests.dags.real_airflow.client import WEEK, Airflow, configure
+from tests.dags.real_airflow.client import WEEK, Airflow, restart_scheduler
 from tests.faults import Faults, unsound
 
 # A dead worker is found in seconds instead of five minutes.
@@ -63,22 +62,13 @@ def processes(sandbox: Sandbox, instance: dict[str, Any]) -> tuple[psutil.Proces
 
 
 @pytest.fixture(scope="module", autouse=True)
-def impatient(airflow: Airflow, sandbox: Sandbox) -> Iterator[None]:
-    """These tests' scheduler and workers are impatient; the others' are not."""
-    configure(sandbox, IMPATIENT)
-    restart_scheduler(airflow, sandbox)
+def impatient(
+    airflow: Airflow, sandbox: Sandbox, airflow_environ: dict[str, str]
+) -> Iterator[None]:
+    """The scheduler and its workers are impatient for these tests only."""
+    restart_scheduler(sandbox, airflow_environ, IMPATIENT)
     yield
-    configure(sandbox)
-    restart_scheduler(airflow, sandbox)
-
-
-def restart_scheduler(airflow: Airflow, sandbox: Sandbox) -> None:
-    """Kill the scheduler; the sandbox starts another one, as it has run for ten seconds."""
-    watchdog = scheduler_watchdog(sandbox)
-    (killed,) = watchdog.children()
-    airflow.wait("its first ten seconds", lambda: time.time() - killed.create_time() > 10)
-    killed.kill()
-    airflow.wait("another scheduler", lambda: watchdog.children() not in ([], [killed]))
+    restart_scheduler(sandbox, airflow_environ)
 
 
 @pytest.mark.parametrize(("task", "victims"), CASES)
