@@ -176,9 +176,12 @@ def up(sandbox: Sandbox, environ: dict[str, str], more_settings: str, *arguments
 
 
 def stop_services(sandbox: Sandbox, prefix: str) -> None:
-    """End the sandbox's processes whose names begin so."""
-    processes = Home(sandbox.var).load().processes
-    stop([one for name, one in processes.items() if name.startswith(prefix)])
+    """End the sandbox's processes whose names begin so; the next `up` does not start them again."""
+    home = Home(sandbox.var)
+    state = home.load()
+    names = [name for name in state.processes if name.startswith(prefix)]
+    stop([state.processes.pop(name) for name in names])
+    home.save(state)
 
 
 def reports_of(sandbox: Sandbox, dag_id: str, run_id: str, task: str) -> int:
