@@ -41,9 +41,9 @@ def enter_environment(home: Path, state: State, dags: Path | None = None) -> Non
 
 def services(environ: dict[str, str], state: State) -> list[Service]:
     """Airflow's processes. The API server is first: the others and every task call it."""
-    airflow = [sys.executable, "-m", "airflow"]
+    python = [sys.executable, "-m"]
     # A scheduler that fails within 10 seconds cannot start, and is not restarted.
-    restarted = [sys.executable, "-m", "sandbox.services.restart", "10"]
+    scheduler = ["sandbox.services.restart", "10", *python, "sandbox.services.scheduler"]
     port = str(state.ports["airflow"])
     ui = f"http://{LOOPBACK}:{port}/api/v2"
     return [
@@ -51,7 +51,7 @@ def services(environ: dict[str, str], state: State) -> list[Service]:
             "airflow",
             "Airflow UI and API",
             [
-                *(sys.executable, "-m", "sandbox.services.browser_guard", "airflow", "api-server"),
+                *(*python, "sandbox.services.browser_guard", "airflow", "api-server"),
                 *("--host", LOOPBACK, "--port", port, "--workers", "1"),
             ],
             [f"{ui}/version"],
@@ -62,15 +62,15 @@ def services(environ: dict[str, str], state: State) -> list[Service]:
             Service(
                 f"airflow-{name}",
                 f"Airflow {name}",
-                command,
+                [*python, *command],
                 [f"{ui}/monitor/health#{name.replace('-', '_')}"],
                 environ,
             )
             # Without --skip-serve-logs they serve their logs on every network interface.
             for name, command in (
-                ("scheduler", [*restarted, *airflow, "scheduler", "--skip-serve-logs"]),
-                ("dag-processor", [*airflow, "dag-processor"]),
-                ("triggerer", [*airflow, "triggerer", "--skip-serve-logs"]),
+                ("scheduler", [*scheduler, "--skip-serve-logs"]),
+                ("dag-processor", ["airflow", "dag-processor"]),
+                ("triggerer", ["airflow", "triggerer", "--skip-serve-logs"]),
             )
         ),
     ]

@@ -51,7 +51,7 @@ class Airflow:
             found = poll()
             if found not in (None, False, []):
                 return found
-            time.sleep(0.5)
+            time.sleep(1)
         raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
 
     def start(self, dag_id: str) -> None:
