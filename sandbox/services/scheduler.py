@@ -6,6 +6,7 @@ from importlib import import_module
 
 # Nothing of this repository, whose files may be edited while the scheduler runs.
 LIBRARIES = (
+    "airflow.dag_processing.dagbag",
     "airflow.sdk.execution_time.task_runner",
     "google.cloud.aiplatform_v1",
     "google.cloud.bigquery",
