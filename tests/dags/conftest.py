@@ -4,8 +4,7 @@ import io
 import itertools
 import json
 import os
-import subprocess
-import sys
+from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -161,9 +160,11 @@ def google(sandbox: Sandbox) -> Google:
 
 
 def reserialize() -> None:
-    """Write the DAGs of all models to Airflow's database, as its DAG processor does."""
-    command = [sys.executable, "-m", "airflow", "dags", "reserialize"]
-    subprocess.run(command, check=True, capture_output=True)
+    """Write the DAGs of all models to Airflow's database, as its DAG processor does: the command
+    `airflow dags reserialize` in this process."""
+    from airflow.cli.commands.dag_command import dag_reserialize
+
+    dag_reserialize(Namespace(bundle_name=None))
 
 
 @dataclass

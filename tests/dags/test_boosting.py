@@ -38,6 +38,8 @@ def logistics(airflow_home: Path, tables: bigquery.Client, tmp_path: Path) -> It
     path.unlink()
 
 
+# By default tests/pipeline/test_boosting.py trains the model and lets it win a duel.
+@pytest.mark.long
 def test_it_is_trained_served_and_promoted(logistics: Model, google: Google) -> None:
     for end in (LAST_MONDAY - WEEK, LAST_MONDAY):
         result = logistics.run(end)
