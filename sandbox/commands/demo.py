@@ -50,7 +50,7 @@ def demo(home: Home, options: argparse.Namespace) -> int:
 
 def _demonstrate(state: State, weeks: int, log: Path, terminal: Terminal) -> bool:
     """Whether all runs succeeded. Raises NoSuchDag before any data is loaded."""
-    migration = airflow.migrate(dict(os.environ))
+    migration = airflow.Migration(dict(os.environ))
     now = datetime.now(UTC)
     last = linnerud.last_end(now)
     ends = [last - timedelta(weeks=back) for back in reversed(range(weeks))]
@@ -65,7 +65,7 @@ def _demonstrate(state: State, weeks: int, log: Path, terminal: Terminal) -> boo
                     find_dag(TRAIN)
             rows = source.fill(ends[0] if move_clock else now)
         finally:
-            migrated = migration.wait() == 0
+            migrated = migration.succeeded()
     later = "each later row at its time" if move_clock else "the current week"
     terminal.print(f"loaded {source.table}: {rows:,} rows, 12 past weeks and {later}")
     if not migrated:

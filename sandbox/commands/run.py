@@ -48,14 +48,14 @@ def run(home: Home, options: argparse.Namespace) -> int:
 def _run_intervals(
     config: ModelConfig, runs: int, evaluate: bool, state: State, log: Path, terminal: Terminal
 ) -> bool:
-    migration = airflow.migrate(dict(os.environ))
+    migration = airflow.Migration(dict(os.environ))
     train, now = f"{config.model}__train", datetime.now(UTC)
     with output_to(log):
         with terminal.progress("preparing Airflow"):
             try:
                 find_dag(train)
             finally:
-                migrated = migration.wait() == 0
+                migrated = migration.succeeded()
         if not migrated:
             terminal.print("`airflow db migrate` failed; run it to see why")
             return False

@@ -6,6 +6,7 @@ import sqlite3
 import subprocess
 import sys
 from contextlib import closing
+from importlib.metadata import version
 from pathlib import Path
 
 from sandbox.services.processes import inherited
@@ -76,14 +77,31 @@ def services(environ: dict[str, str], state: State) -> list[Service]:
     ]
 
 
-def migrate(environ: dict[str, str]) -> subprocess.Popen[bytes]:
-    """Start the migration of the metadata database, which takes some seconds."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "airflow", "db", "migrate"],
-        env={**inherited(), **environ},
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
+class Migration:
+    """The migration of the metadata database, which takes some seconds, beside what this process
+    does. There is none where this version of Airflow has made it before."""
+
+    def __init__(self, environ: dict[str, str]) -> None:
+        home = Path(environ["AIRFLOW_HOME"])
+        self._stamp, self._version = home / "migrated-by", version("apache-airflow")
+        done = self._stamp.exists() and self._stamp.read_text() == self._version
+        self._process: subprocess.Popen[bytes] | None = None
+        if not (done and (home / "airflow.db").exists()):
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "airflow", "db", "migrate"],
+                env={**inherited(), **environ},
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+            )
+
+    def succeeded(self) -> bool:
+        """Whether the database can be used, after the end of the migration."""
+        if self._process is None:
+            return True
+        if self._process.wait() != 0:
+            return False
+        self._stamp.write_text(self._version)
+        return True
 
 
 def paused(home: Path) -> dict[str, bool]:
@@ -95,7 +113,7 @@ def paused(home: Path) -> dict[str, bool]:
 
 
 def _migrate_or_fail(environ: dict[str, str]) -> None:
-    if migrate(environ).wait() != 0:
+    if not Migration(environ).succeeded():
         raise OSError(
             "`airflow db migrate` failed; run it by hand with AIRFLOW_HOME="
             f"{environ['AIRFLOW_HOME']} to see why"

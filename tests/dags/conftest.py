@@ -61,7 +61,7 @@ def airflow_environ(sandbox: Sandbox) -> dict[str, str]:
         committed = (REPOSITORY / "pipeline" / "compiled" / name).read_text()
         (templates / name).write_text(committed)
     environ["TITLEHOLDER_TEMPLATE_DIR"] = str(templates)
-    assert sandbox_airflow.migrate(environ).wait() == 0
+    assert sandbox_airflow.Migration(environ).succeeded()
     return environ
 
 
