@@ -15,7 +15,7 @@ from packaging.requirements import Requirement
 from images.reference import LOCK, image_reference, pins
 from sandbox.containers.catalog import Catalog
 from sandbox.containers.environments import interpreter
-from tests.bench.duel_steps import run_duel, run_step
+from tests.bench.duel_steps import run_duel, run_steps
 from tests.bench.measuring import environment
 from tests.conftest import IMAGES, REPOSITORY, Sandbox
 from tests.containers.boosting.pipeline import IMAGE, deliveries
@@ -84,18 +84,19 @@ def test_a_better_challenger_wins_the_duel(
         at = ROWS["delivered_at"].to_pylist()
         week = ROWS.filter([end - WEEK <= time < end for time in at]).drop_columns("delivered_at")
         pq.write_table(week, folder / "dataset")
-        names = ("dataset", "held_out", "model", "metrics", "examples")
-        files = {name: (str(folder / name), {}) for name in names}
-
-        def step(name: str, *artifacts: str, files: Any = files) -> dict[str, Any]:
-            some = {artifact: files[artifact] for artifact in artifacts}
-            return run_step(spec, name, given, some, env, python)[0]
-
-        trained = step("train", "dataset", "model", "held_out")["model"]
-        score = step("evaluate", "model", "held_out", "metrics", "examples")["metrics"]["score"]
-        assert score > 80
-        files |= {"trained": (files["model"][0], trained), "model": (str(folder / "exported"), {})}
-        exported = step("export-model", "trained", "examples", "model")["model"]
+        names = ("dataset", "held_out", "trained", "metrics", "examples", "exported")
+        data, held_out, trained, metrics, examples, model = (str(folder / name) for name in names)
+        steps = {
+            "train": {"dataset": data, "model": trained, "held_out": held_out},
+            "evaluate": {
+                **{"model": trained, "held_out": held_out},
+                **{"metrics": metrics, "examples": examples},
+            },
+            "export-model": {"trained": trained, "examples": examples, "model": model},
+        }
+        found = run_steps(spec, steps, given, env, python)
+        assert found[metrics]["score"] > 80
+        exported = found[model]
         assert exported["containerSpec"]["imageUri"] == IMAGE
         assert exported["framework"] == "xgboost"
         contents = {path.name: path.read_bytes() for path in (folder / "exported").iterdir()}

@@ -26,7 +26,7 @@ from titleholder.rollout.intents import (
     UndoPromotion,
 )
 
-REQUESTS = 1_000  # in each steady phase
+REQUESTS = 400  # in each steady phase
 A, B, C, D, E = (id_of_week(week) for week in range(5))
 
 
