@@ -20,8 +20,18 @@ ROLES = ("champion", "challenger")
 SPEC = yaml.safe_load((COMPILED / "duel.yaml").read_text())
 
 
-def run_duel(given: dict[str, Any], folder: Path) -> Submitted:
-    """The result of a duel with these parameters; its artifacts are files in `folder`."""
+def score_here(given: dict[str, Any], rows: dsl.Dataset, predictions: dsl.Dataset) -> None:
+    """The step that scores one model."""
+    _run("score", given, rows=rows, predictions=predictions)
+
+
+def run_duel(
+    given: dict[str, Any],
+    folder: Path,
+    score: Callable[[dict[str, Any], dsl.Dataset, dsl.Dataset], object] = score_here,
+) -> Submitted:
+    """The result of a duel with these parameters; its artifacts are files in `folder`. `score`
+    replaces the step that scores one model."""
     declared = SPEC["root"]["inputDefinitions"]["parameters"]
     given = {n: d["defaultValue"] for n, d in declared.items() if "defaultValue" in d} | given
     rows, *predictions = (dsl.Dataset(uri=str(folder / name)) for name in ("rows", *ROLES))
@@ -32,7 +42,7 @@ def run_duel(given: dict[str, Any], folder: Path) -> Submitted:
         for role, output in zip(ROLES, predictions, strict=True):
             step = f"score-{role}"
             about = {"role": role} | {name: given[f"{role}_{name}"] for name in ("uri", "sha256")}
-            _run("score", given | about, rows=rows, predictions=output)
+            score(given | about, rows, output)
         step = "compare"
         files = dict(zip(ROLES, predictions, strict=True))
         outputs = _run(step, given, rows=rows, report=report, **files)

@@ -9,17 +9,18 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from kfp import compiler
+from kfp import compiler, dsl
 from packaging.requirements import Requirement
 
 from images.reference import LOCK, image_reference, pins
 from sandbox.containers.catalog import Catalog
 from sandbox.containers.environments import interpreter
-from tests.bench.duel_steps import run_duel, run_steps
+from tests.bench.duel_steps import Files, run_step, run_steps
 from tests.bench.measuring import environment
 from tests.conftest import IMAGES, REPOSITORY, Sandbox
 from tests.containers.boosting.pipeline import IMAGE, deliveries
 from tests.containers.boosting.rows import deliveries as rows_of
+from tests.pipeline.duel_steps import SPEC, run_duel
 from tests.pipeline.duels import END, START, Duels
 from titleholder.config.loader import load_model
 
@@ -118,7 +119,13 @@ def test_a_better_challenger_wins_the_duel(
         batch_size=200,
         **parameters,
     )
-    evidence, _ = run_duel(values, tmp_path / "duel", env, python)
+
+    def score(given: dict[str, Any], rows: dsl.Dataset, output: dsl.Dataset) -> None:
+        files: Files = {"rows": (rows.path, rows.metadata), "predictions": (output.path, {})}
+        run_step(SPEC, "score", given, files, env, python)
+
+    with duels.variables():
+        evidence = run_duel(values, tmp_path / "duel", score).outputs["evidence"]
     expected = sum(START <= time < END for time in ROWS["delivered_at"].to_pylist())
     assert evidence["n"] == evidence["rows"] == expected
     assert 0 < evidence["challenger_loss"] < 0.5 * evidence["champion_loss"]

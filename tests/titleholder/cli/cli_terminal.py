@@ -12,8 +12,10 @@ import pytest
 import yaml
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
+from google.cloud import bigquery
 
 from tests.conftest import CONSTANT
+from tests.faults import Faults
 from tests.titleholder.config.editor import schema_errors
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
@@ -66,6 +68,10 @@ class DeployedModel:
     def name(self) -> str:
         return self.file.stem
 
+    @property
+    def location(self) -> str:
+        return self.endpoint.name.split("/")[3]
+
     def observe(self) -> v1.Endpoint:
         """The endpoint now."""
         return self.client.get_endpoint(name=self.endpoint.name)
@@ -91,6 +97,24 @@ def deployed_model(folder: Path, artifact: str) -> DeployedModel:
         deploy(name, folder, artifact, week)
     client = endpoint_client()
     return DeployedModel(file, client, client.get_endpoint(name=f"{place()}/endpoints/{name}"))
+
+
+def copy_model(model: DeployedModel, folder: Path, location: str, faults: Faults) -> None:
+    """Copy the model's endpoint, versions and events; the file in `folder` names the latter."""
+    faults.copy(model.location, location)
+    table = f"titleholder.events_{location.replace('-', '_')}"
+    (folder / model.file.name).write_text(f"{model.file.read_text()}events_table: {table}\n")
+    with bigquery.Client(os.environ["GOOGLE_CLOUD_PROJECT"], AnonymousCredentials()) as client:
+        client.query_and_wait(
+            f"CREATE TABLE {table} AS SELECT * "
+            f"REPLACE (REPLACE(endpoint, '/{model.location}/', '/{location}/') AS endpoint) "
+            f"FROM titleholder.events WHERE model = '{model.name}'"
+        )
+
+
+def new_location() -> str:
+    """The name of an empty location; a location and its copy need names of the same length."""
+    return f"cli-{next(NUMBERS):04}"
 
 
 def run_of(name: str, week: int) -> TrainingRun:

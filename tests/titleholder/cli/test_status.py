@@ -21,11 +21,11 @@ from titleholder.rollout.view import DeployedModel
 
 
 def test_status_shows_the_last_challenger_and_its_removal(
-    own_terminal: Terminal, sandbox: Sandbox
+    sandbox_terminal: Terminal, sandbox: Sandbox
 ) -> None:
-    name, b = own_terminal.name, run_of(own_terminal.name, 1).deployed_model_id
-    own_terminal("rollback", "--reason", "complaints")
-    output = own_terminal("status")
+    name, b = sandbox_terminal.name, run_of(sandbox_terminal.name, 1).deployed_model_id
+    sandbox_terminal("rollback", "--reason", "complaints")
+    output = sandbox_terminal("status")
     assert re.search(rf"  last-challenger +- +{name}@2 +id {b}  not deployed\n", output)
     rolled_back = (
         rf" +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+ (s|min) ago: rollback: {name}@2 leaves: the "
@@ -39,13 +39,15 @@ def test_status_shows_the_last_challenger_and_its_removal(
         rf'{name}@2 leaves: the champion {name}@1 receives 100 % \(because "complaints"\)\n',
         everything,
     )
-    answer = own_terminal.json("status")
+    answer = sandbox_terminal.json("status")
     assert answer["not_deployed"]["last-challenger"] == {"id": b, "version": f"{name}@2"}
     assert answer["last_change"]["evidence"] == {"reason": "complaints"}
-    own_terminal("adopt", "--deployed-model-id", run_of(name, 0).deployed_model_id)
-    assert re.search(f"  last change:{rolled_back}", own_terminal("status"))  # It changed nothing.
-    own_terminal("undo-promotion", "--deployed-model-id", "77", code=1)
-    assert re.search(f"  last change:{rolled_back}", own_terminal("status"))
+    sandbox_terminal("adopt", "--deployed-model-id", run_of(name, 0).deployed_model_id)
+    assert re.search(
+        f"  last change:{rolled_back}", sandbox_terminal("status")
+    )  # It changed nothing.
+    sandbox_terminal("undo-promotion", "--deployed-model-id", "77", code=1)
+    assert re.search(f"  last change:{rolled_back}", sandbox_terminal("status"))
 
 
 def test_status_shows_the_removal_of_a_challenger_after_later_changes(
