@@ -39,6 +39,8 @@ def run_duel(
     step = "read-rows"
     try:
         _run(step, given, rows=rows)
+        # As Vertex AI stores metadata.
+        rows.metadata = json.loads(json.dumps(rows.metadata), parse_int=float)
         for role, output in zip(ROLES, predictions, strict=True):
             step = f"score-{role}"
             about = {"role": role} | {name: given[f"{role}_{name}"] for name in ("uri", "sha256")}
