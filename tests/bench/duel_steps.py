@@ -28,16 +28,37 @@ def run_step(
 
     `given` are parameters, also of other steps; `files` are the path and metadata of each artifact.
     """
-    container = spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
-    known = spec["components"][f"comp-{name}"]["inputDefinitions"].get("parameters", {})
-    values = {key: value for key, value in given.items() if key in known}
-    source, function = container["command"][-1], container["args"][-1]
     return call(
         "alternatives.duels:step",
-        *(source, function, values, files),
+        *(*_compiled(spec, name, given), files),
         env={**env, "_KFP_RUNTIME": "true"},
         python=python,
     )
+
+
+def run_steps(
+    spec: Mapping[str, Any],
+    names: Mapping[str, Mapping[str, str]],
+    given: Mapping[str, Any],
+    env: Mapping[str, str],
+    python: str = sys.executable,
+) -> dict[str, Any]:
+    """As `run_step`, for several steps in one process: `names` are the steps with the paths of
+    their artifacts; the metadata are by path."""
+    calls = [(*_compiled(spec, name, given), paths) for name, paths in names.items()]
+    env = {**env, "_KFP_RUNTIME": "true"}
+    found, _ = call("alternatives.duels:steps", calls, env=env, python=python)
+    return dict(found)
+
+
+def _compiled(
+    spec: Mapping[str, Any], name: str, given: Mapping[str, Any]
+) -> tuple[str, str, dict[str, Any]]:
+    """Source, function and parameters of a step."""
+    container = spec["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
+    known = spec["components"][f"comp-{name}"]["inputDefinitions"].get("parameters", {})
+    values = {key: value for key, value in given.items() if key in known}
+    return container["command"][-1], container["args"][-1], values
 
 
 def run_duel(

@@ -1,19 +1,11 @@
-"""A BigQuery emulator for these tests, and the parameters of a run of the linnerud pipeline."""
+"""The sandbox's BigQuery with the example's data, and the parameters of a run of its pipeline."""
 
-import os
-import socket
-import subprocess
-import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import duckdb
-import duckdb_extension_spatial
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -23,6 +15,7 @@ from kfp import dsl
 
 from pipeline.components.train import train
 from sandbox.example.linnerud import FEATURES, TARGETS, load, weeks
+from tests.conftest import Sandbox
 
 NOW = datetime(2026, 3, 4, 12, tzinfo=UTC)
 WEEK = ("2026-02-23T03:00:00Z", "2026-03-02T03:00:00Z")  # the last complete one before NOW
@@ -35,27 +28,10 @@ TABLE = "demo.linnerud.measurements"
 
 
 @pytest.fixture(scope="session")
-def emulator(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, str]]:
-    """The environment variables of a bqemulator for Google's clients."""
-    home = tmp_path_factory.mktemp("bigquery")
-    package = Path(duckdb_extension_spatial.__file__).parent
-    with duckdb.connect(config={"extension_directory": str(home / ".duckdb/extensions")}) as db:
-        db.execute(f"INSTALL '{next(package.rglob('spatial.duckdb_extension'))}'")
-    rest, grpc = _free_ports(2)
-    command = [Path(sys.executable).with_name("bqemulator"), "start", "--ephemeral"]
-    command += ["--rest-port", rest, "--grpc-port", grpc, "--project", "demo"]
-    variables = {"HOME": str(home), "BQEMU_ENABLE_FORMAT_EXTENSIONS": "0"}
-    with (home / "log").open("w") as log:
-        server = subprocess.Popen(command, env={**os.environ, **variables}, stdout=log, stderr=log)
-        try:
-            _wait(f"http://127.0.0.1:{rest}/readyz", server, home / "log")
-            yield {
-                "BIGQUERY_EMULATOR_HOST": f"http://127.0.0.1:{rest}",
-                "BIGQUERY_STORAGE_EMULATOR_HOST": f"http://127.0.0.1:{grpc}",
-            }
-        finally:
-            server.kill()
-            server.wait()
+def emulator(sandbox: Sandbox) -> dict[str, str]:
+    """The environment variables of the sandbox's BigQuery for Google's clients."""
+    names = ("BIGQUERY_EMULATOR_HOST", "BIGQUERY_STORAGE_EMULATOR_HOST")
+    return {name: sandbox.env[name] for name in names}
 
 
 @pytest.fixture
@@ -111,22 +87,3 @@ def train_on(dataset: dsl.Dataset, folder: Path) -> tuple[dsl.Model, dsl.Dataset
     model, held_out = dsl.Model(uri=str(folder / "model")), dsl.Dataset(uri=str(folder / "rest"))
     train.python_func(dataset=dataset, model=model, held_out=held_out, **COLUMNS)
     return model, held_out
-
-
-def _free_ports(count: int) -> list[str]:
-    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
-    ports = [str(probe.getsockname()[1]) for probe in sockets]
-    for probe in sockets:
-        probe.close()
-    return ports
-
-
-def _wait(url: str, server: subprocess.Popen[bytes], log: Path) -> None:
-    for _ in range(300):
-        assert server.poll() is None, log.read_text()
-        try:
-            urllib.request.urlopen(url, timeout=1).close()
-            return
-        except (urllib.error.URLError, ConnectionError):
-            time.sleep(0.1)
-    raise TimeoutError(f"bqemulator is not ready: {log.read_text()}")

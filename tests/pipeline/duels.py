@@ -2,7 +2,8 @@
 
 import io
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -13,6 +14,7 @@ import joblib
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+import pytest
 import yaml
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import bigquery, storage
@@ -95,6 +97,14 @@ class Duels:
     def _options(self, service: str) -> dict[str, Any]:
         endpoint = self.sandbox.env[f"{service}_EMULATOR_HOST"]
         return {"client_options": {"api_endpoint": endpoint}, "credentials": ANONYMOUS}
+
+    @contextmanager
+    def variables(self) -> Iterator[None]:
+        """Within it, steps in this process use the sandbox."""
+        with pytest.MonkeyPatch.context() as patch:
+            for name, value in self.sandbox.env.items():
+                patch.setenv(name, value)
+            yield
 
     def put_table(self, table: pa.Table) -> str:
         """Create a table of these rows; returns its `project.dataset.table`."""

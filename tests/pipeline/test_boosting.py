@@ -9,17 +9,18 @@ from typing import Any
 import pyarrow.parquet as pq
 import pytest
 import yaml
-from kfp import compiler
+from kfp import compiler, dsl
 from packaging.requirements import Requirement
 
 from images.reference import LOCK, image_reference, pins
 from sandbox.containers.catalog import Catalog
 from sandbox.containers.environments import interpreter
-from tests.bench.duel_steps import run_duel, run_step
+from tests.bench.duel_steps import Files, run_step, run_steps
 from tests.bench.measuring import environment
 from tests.conftest import IMAGES, REPOSITORY, Sandbox
 from tests.containers.boosting.pipeline import IMAGE, deliveries
 from tests.containers.boosting.rows import deliveries as rows_of
+from tests.pipeline.duel_steps import SPEC, run_duel
 from tests.pipeline.duels import END, START, Duels
 from titleholder.config.loader import load_model
 
@@ -84,18 +85,19 @@ def test_a_better_challenger_wins_the_duel(
         at = ROWS["delivered_at"].to_pylist()
         week = ROWS.filter([end - WEEK <= time < end for time in at]).drop_columns("delivered_at")
         pq.write_table(week, folder / "dataset")
-        names = ("dataset", "held_out", "model", "metrics", "examples")
-        files = {name: (str(folder / name), {}) for name in names}
-
-        def step(name: str, *artifacts: str, files: Any = files) -> dict[str, Any]:
-            some = {artifact: files[artifact] for artifact in artifacts}
-            return run_step(spec, name, given, some, env, python)[0]
-
-        trained = step("train", "dataset", "model", "held_out")["model"]
-        score = step("evaluate", "model", "held_out", "metrics", "examples")["metrics"]["score"]
-        assert score > 80
-        files |= {"trained": (files["model"][0], trained), "model": (str(folder / "exported"), {})}
-        exported = step("export-model", "trained", "examples", "model")["model"]
+        names = ("dataset", "held_out", "trained", "metrics", "examples", "exported")
+        data, held_out, trained, metrics, examples, model = (str(folder / name) for name in names)
+        steps = {
+            "train": {"dataset": data, "model": trained, "held_out": held_out},
+            "evaluate": {
+                **{"model": trained, "held_out": held_out},
+                **{"metrics": metrics, "examples": examples},
+            },
+            "export-model": {"trained": trained, "examples": examples, "model": model},
+        }
+        found = run_steps(spec, steps, given, env, python)
+        assert found[metrics]["score"] > 80
+        exported = found[model]
         assert exported["containerSpec"]["imageUri"] == IMAGE
         assert exported["framework"] == "xgboost"
         contents = {path.name: path.read_bytes() for path in (folder / "exported").iterdir()}
@@ -117,7 +119,13 @@ def test_a_better_challenger_wins_the_duel(
         batch_size=200,
         **parameters,
     )
-    evidence, _ = run_duel(values, tmp_path / "duel", env, python)
+
+    def score(given: dict[str, Any], rows: dsl.Dataset, output: dsl.Dataset) -> None:
+        files: Files = {"rows": (rows.path, rows.metadata), "predictions": (output.path, {})}
+        run_step(SPEC, "score", given, files, env, python)
+
+    with duels.variables():
+        evidence = run_duel(values, tmp_path / "duel", score).outputs["evidence"]
     expected = sum(START <= time < END for time in ROWS["delivered_at"].to_pylist())
     assert evidence["n"] == evidence["rows"] == expected
     assert 0 < evidence["challenger_loss"] < 0.5 * evidence["champion_loss"]

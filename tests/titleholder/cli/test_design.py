@@ -132,16 +132,18 @@ def past_duel(terminal: Terminal, variance: float) -> Event:
     return found
 
 
-def test_status_shows_the_evaluation(terminal: Terminal, monkeypatch: pytest.MonkeyPatch) -> None:
-    assert "evaluation" not in terminal("status")
-    assert terminal.json("status")["evaluation"] is None
-    configure(terminal)
-    output = terminal("status")
+def test_status_shows_the_evaluation(
+    own_terminal: Terminal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "evaluation" not in own_terminal("status")
+    assert own_terminal.json("status")["evaluation"] is None
+    configure(own_terminal)
+    output = own_terminal("status")
     assert re.search("  verdict: +none on this challenger yet\n", output)
     assert re.search("  evaluation: +group sequential until ", output)
     assert " planned looks so far\n" in output
-    event = past_duel(terminal, 0.2)
-    output = terminal("status")
+    event = past_duel(own_terminal, 0.2)
+    output = own_terminal("status")
     when = f"{event.time:%Y-%m-%d %H:%M} UTC"
     reason = "hold: not decided yet: it is 0.1"
     assert re.search(rf"  verdict: +{when}, \d+ (s|min) ago: {reason}\n", output)
@@ -151,7 +153,7 @@ def test_status_shows_the_evaluation(terminal: Terminal, monkeypatch: pytest.Mon
         "so far; at the present estimate and rate of rows: promoted by the end with 83 %, rolled "
         f"back with 1 %; likely decided by {event.time:%a %Y-%m-%d}\n" in output
     )
-    answer = terminal.json("status")["evaluation"]
+    answer = own_terminal.json("status")["evaluation"]
     assert answer["verdict"] == event.evidence["verdict"]
     assert answer["design"] == event.evidence["design"]
     assert answer["forecast"] == event.evidence["forecast"]
@@ -159,16 +161,16 @@ def test_status_shows_the_evaluation(terminal: Terminal, monkeypatch: pytest.Mon
 
     monkeypatch.setenv("BIGQUERY_EMULATOR_HOST", "http://127.0.0.1:9")
     monkeypatch.setattr("titleholder.cli.status.facts.EVENTS_SECONDS", 0.5)
-    assert "evaluation" not in terminal("status")
-    assert terminal.json("status")["evaluation"] is None
+    assert "evaluation" not in own_terminal("status")
+    assert own_terminal.json("status")["evaluation"] is None
 
 
-def test_status_is_about_the_present_challenger(terminal: Terminal) -> None:
-    configure(terminal)
-    past_duel(terminal, 0.2)
-    terminal("promote")
-    assert "evaluation:" not in terminal("status")
-    assert terminal.json("status")["evaluation"] is None
+def test_status_is_about_the_present_challenger(own_terminal: Terminal) -> None:
+    configure(own_terminal)
+    past_duel(own_terminal, 0.2)
+    own_terminal("promote")
+    assert "evaluation:" not in own_terminal("status")
+    assert own_terminal.json("status")["evaluation"] is None
 
 
 SPACES = re.escape("  ")
@@ -211,49 +213,53 @@ def test_a_design_by_given_numbers_reads_nothing(
 
 
 def test_a_design_by_the_source_and_by_the_last_duel(
-    terminal: Terminal, source: np.ndarray
+    own_terminal: Terminal, source: np.ndarray
 ) -> None:
-    configure(terminal)
-    answer = terminal.json("design", *AT)
+    configure(own_terminal)
+    answer = own_terminal.json("design", *AT)
     assert answer["rows_per_day"]["value"] == pytest.approx(15, rel=0.01)
     labels = source[~np.isnan(source)]
     losses = np.abs(labels - labels.mean())
     assert answer["variance"]["value"] == pytest.approx(2 * losses.var(ddof=1))
-    assert "an upper bound, as there is no duel yet: twice the variance" in terminal("design", *AT)
-    configure(terminal, {"loss": "squared"})
+    assert "an upper bound, as there is no duel yet: twice the variance" in own_terminal(
+        "design", *AT
+    )
+    configure(own_terminal, {"loss": "squared"})
     squares = (labels - labels.mean()) ** 2
-    answer = terminal.json("design", *AT)
+    answer = own_terminal.json("design", *AT)
     assert answer["variance"]["value"] == pytest.approx(2 * squares.var(ddof=1))
     for loss, variance in (("zero_one", 0.1), ("log_loss", 0.09)):
-        configure(terminal, {"loss": loss, "target": "kind"})
-        answer = terminal.json("design", *AT)
+        configure(own_terminal, {"loss": loss, "target": "kind"})
+        answer = own_terminal.json("design", *AT)
         assert answer["rows_per_day"]["value"] == pytest.approx(20, rel=0.01)
         assert answer["variance"]["value"] == variance
         assert answer["variance"]["origin"].startswith("an assumption, as there is no duel yet: ")
 
-    configure(terminal, {"max_rows_per_day": 10})
-    answer = terminal.json("design", *AT)
+    configure(own_terminal, {"max_rows_per_day": 10})
+    answer = own_terminal.json("design", *AT)
     # Ten of twenty rows a day are scored, of which three in four have a label.
     assert answer["rows_per_day"]["value"] == pytest.approx(7.5, rel=0.01)
     assert answer["rows_per_day"]["origin"].endswith(", in a sample of at most 10 rows a day")
     clustered = {"cluster_column": "customer"}
-    configure(terminal, clustered)
-    assert terminal.json("design", *AT)["rows_per_day"]["value"] == pytest.approx(3, rel=0.01)
-    assert "  rows      17 clusters by customer by the end: 3.01 a day" in terminal("design", *AT)
+    configure(own_terminal, clustered)
+    assert own_terminal.json("design", *AT)["rows_per_day"]["value"] == pytest.approx(3, rel=0.01)
+    assert "  rows      17 clusters by customer by the end: 3.01 a day" in own_terminal(
+        "design", *AT
+    )
 
-    configure(terminal)
-    event = past_duel(terminal, 0.31)
-    answer = terminal.json("design", *AT)
+    configure(own_terminal)
+    event = past_duel(own_terminal, 0.31)
+    answer = own_terminal.json("design", *AT)
     assert answer["variance"]["value"] == 0.31
     assert answer["variance"]["origin"] == (
-        f"that of the last duel, on {terminal.name}@2 at {event.time:%Y-%m-%d %H:%M} UTC with 285 "
-        "rows"
+        f"that of the last duel, on {own_terminal.name}@2 at {event.time:%Y-%m-%d %H:%M} UTC "
+        "with 285 rows"
     )
     assert answer["rows_per_day"]["value"] == pytest.approx(15, rel=0.01), "the source's"
-    assert run_of(terminal.name, 1).deployed_model_id == event.challenger_after
+    assert run_of(own_terminal.name, 1).deployed_model_id == event.challenger_after
     for other in (clustered, {"loss": "squared"}):
-        configure(terminal, other)
-        assert "as there is no duel yet" in terminal.json("design", *AT)["variance"]["origin"]
+        configure(own_terminal, other)
+        assert "as there is no duel yet" in own_terminal.json("design", *AT)["variance"]["origin"]
 
 
 KEEP = {"rollout": {"on_new_challenger": "keep_current"}}

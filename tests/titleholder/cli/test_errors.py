@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import REPOSITORY, Sandbox
+from tests.conftest import REPOSITORY
 from tests.faults import Faults
 from tests.titleholder.cli.cli_terminal import Terminal
 from titleholder.cli.documents import EXIT_CODES
@@ -182,7 +182,7 @@ def test_no_credentials_are_one_sentence_with_a_remedy(
     )
 
 
-def test_the_command_runs_in_a_process_of_its_own(terminal: Terminal, sandbox: Sandbox) -> None:
+def test_the_command_runs_in_a_process_of_its_own(terminal: Terminal) -> None:
     done = subprocess.run(
         [
             *(sys.executable, "-m", "titleholder", "status", terminal.name),
@@ -191,7 +191,7 @@ def test_the_command_runs_in_a_process_of_its_own(terminal: Terminal, sandbox: S
         capture_output=True,
         text=True,
         check=False,
-        env=os.environ | sandbox.env | {"PYTHONPATH": str(REPOSITORY / "plugins")},
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY / "plugins")},
         cwd=REPOSITORY,
     )
     assert done.returncode == 0, done.stderr

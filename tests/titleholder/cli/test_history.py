@@ -21,11 +21,11 @@ from titleholder.cli.context import CommandContext
 from titleholder.config.loader import load_model
 
 
-def test_history_shows_the_champion_at_a_time_and_why(terminal: Terminal) -> None:
-    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+def test_history_shows_the_champion_at_a_time_and_why(own_terminal: Terminal) -> None:
+    a, b = (run_of(own_terminal.name, week).deployed_model_id for week in (0, 1))
     between = datetime.now(UTC)
-    terminal("promote")
-    events = terminal.json("history")
+    own_terminal("promote")
+    events = own_terminal.json("history")
     assert [event["action"] for event in events] == [
         "first_champion",
         "deploy_challenger",
@@ -35,35 +35,35 @@ def test_history_shows_the_champion_at_a_time_and_why(terminal: Terminal) -> Non
     assert events[2]["split_after"] == {b: 100}
     assert events[2]["actor"]
     assert not any(event["reconstructed"] for event in events)
-    output = terminal("history", "--at", between.isoformat())
-    assert output.startswith(f"{terminal.name}@1 (id {a}) was champion at ")
-    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
-    assert terminal("history", "--at", "2020-01-01", code=1) == ""
+    output = own_terminal("history", "--at", between.isoformat())
+    assert output.startswith(f"{own_terminal.name}@1 (id {a}) was champion at ")
+    assert own_terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+    assert own_terminal("history", "--at", "2020-01-01", code=1) == ""
 
 
 def test_history_is_that_of_the_present_endpoint(
-    terminal: Terminal, artifact: str, monkeypatch: pytest.MonkeyPatch
+    own_terminal: Terminal, artifact: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Two regions write to one table, and an endpoint is deleted and made again under its name."""
-    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    a, b = (run_of(own_terminal.name, week).deployed_model_id for week in (0, 1))
     here = os.environ["GOOGLE_CLOUD_LOCATION"]
-    terminal("promote")
+    own_terminal("promote")
 
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", "europe-west4")
-    assert terminal.json("history") == []
-    assert "there is no challenger on" not in terminal("rollback", code=1)
-    deploy(terminal.name, terminal.models, artifact, 0)
-    assert [event["action"] for event in terminal.json("history")] == ["first_champion"]
-    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == a
+    assert own_terminal.json("history") == []
+    assert "there is no challenger on" not in own_terminal("rollback", code=1)
+    deploy(own_terminal.name, own_terminal.models, artifact, 0)
+    assert [event["action"] for event in own_terminal.json("history")] == ["first_champion"]
+    assert own_terminal.json("history", "--at", "2036-01-01")["champion_after"] == a
 
     monkeypatch.setenv("GOOGLE_CLOUD_LOCATION", here)
     actions = ["first_champion", "deploy_challenger", "promote"]
-    assert [event["action"] for event in terminal.json("history")] == actions
-    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+    assert [event["action"] for event in own_terminal.json("history")] == actions
+    assert own_terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
 
     client = endpoint_client()
     (endpoint,) = client.list_endpoints(
-        request={"parent": place(), "filter": f'display_name="{terminal.name}"'}
+        request={"parent": place(), "filter": f'display_name="{own_terminal.name}"'}
     )
     client.update_endpoint(
         endpoint=v1.Endpoint(name=endpoint.name, traffic_split={}),
@@ -73,29 +73,34 @@ def test_history_is_that_of_the_present_endpoint(
         client.undeploy_model(endpoint=endpoint.name, deployed_model_id=deployed.id).result(60)
     client.delete_endpoint(name=endpoint.name).result(60)
     before = datetime.now(UTC)
-    assert terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
+    assert own_terminal.json("history", "--at", "2036-01-01")["champion_after"] == b
     # Newer than what is registered: an older week would receive no traffic.
-    deploy(terminal.name, terminal.models, artifact, 2)
-    assert [event["action"] for event in terminal.json("history")] == [*actions, "first_champion"]
-    assert terminal.json("history", "--at", before.isoformat())["champion_after"] == b
-    made = terminal.json("history", "--at", "2036-01-01")
-    newest = run_of(terminal.name, 2).deployed_model_id
+    deploy(own_terminal.name, own_terminal.models, artifact, 2)
+    assert [event["action"] for event in own_terminal.json("history")] == [
+        *actions,
+        "first_champion",
+    ]
+    assert own_terminal.json("history", "--at", before.isoformat())["champion_after"] == b
+    made = own_terminal.json("history", "--at", "2036-01-01")
+    newest = run_of(own_terminal.name, 2).deployed_model_id
     assert (made["champion_after"], made["action"]) == (newest, "first_champion")
     assert made["endpoint"] == endpoint.name
 
 
-def test_a_reason_is_recorded(terminal: Terminal) -> None:
-    terminal("set-traffic", "30", "--reason", "  fewer complaints ")
-    terminal("promote")
-    change, promotion = terminal.json("history", "--limit", "2")
+def test_a_reason_is_recorded(own_terminal: Terminal) -> None:
+    own_terminal("set-traffic", "30", "--reason", "  fewer complaints ")
+    own_terminal("promote")
+    change, promotion = own_terminal.json("history", "--limit", "2")
     assert change["evidence"] == {"reason": "fewer complaints"}
     assert promotion["evidence"] == {}
-    head, first, second = terminal("history", "--limit", "2").splitlines()
+    head, first, second = own_terminal("history", "--limit", "2").splitlines()
     assert re.match(r"time \(UTC\) +age +action +reason, and by what$", head)
     assert re.match(r"\d{4}-\d\d-\d\d \d\d:\d\d  \d+ (s|min) +set_traffic ", first)
     assert first.endswith(', because "fewer complaints")')
     assert "because" not in second
-    assert len(terminal.json("history", "--limit", "99")) == len(terminal.json("history")) == 4
+    assert (
+        len(own_terminal.json("history", "--limit", "99")) == len(own_terminal.json("history")) == 4
+    )
 
 
 FORGED = (
@@ -104,23 +109,23 @@ FORGED = (
 )
 
 
-def test_a_reason_cannot_forge_a_line_of_the_history(terminal: Terminal) -> None:
-    terminal("set-traffic", "30", "--reason", FORGED)
-    (event,) = terminal.json("history", "--limit", "1")
+def test_a_reason_cannot_forge_a_line_of_the_history(own_terminal: Terminal) -> None:
+    own_terminal("set-traffic", "30", "--reason", FORGED)
+    (event,) = own_terminal.json("history", "--limit", "1")
     assert event["evidence"] == {"reason": FORGED}, "kept as it was written"
-    _, line = terminal("history", "--limit", "1").split("\n")[:-1]
+    _, line = own_terminal("history", "--limit", "1").split("\n")[:-1]
     assert line.isprintable()
     assert line.endswith(
         r'because "fewer complaints\")\n2026-11-16 03:00:00 UTC promote    forged (admin, run)\r'
         r'\u001b[1A\u001b[2K \u202edegrof\u2066 \x9b2J")'
     )
-    lines = terminal("history", "--at", "2036-01-01").split("\n")[:-1]
+    lines = own_terminal("history", "--at", "2036-01-01").split("\n")[:-1]
     assert all(line.isprintable() for line in lines)
     assert len(lines) == 2
 
 
-def test_evidence_is_printed_as_indented_lines(terminal: Terminal, sandbox: Sandbox) -> None:
-    config = load_model(terminal.models / f"{terminal.name}.yaml")
+def test_evidence_is_printed_as_indented_lines(own_terminal: Terminal, sandbox: Sandbox) -> None:
+    config = load_model(own_terminal.models / f"{own_terminal.name}.yaml")
     evidence = {
         "reason": "better",
         "freshness": {"outcome": "fresh", "reason": "all is there"},
@@ -135,8 +140,10 @@ def test_evidence_is_printed_as_indented_lines(terminal: Terminal, sandbox: Sand
         champion_before=last.champion_after, champion_after=last.challenger_after,
     )  # fmt: skip
     context.events.append([promoted])
-    output = terminal("history", "--at", "2036-01-01").splitlines()
-    assert output[0].startswith(f"{terminal.name}@2 (id {last.challenger_after}) was champion at ")
+    output = own_terminal("history", "--at", "2036-01-01").splitlines()
+    assert output[0].startswith(
+        f"{own_terminal.name}@2 (id {last.challenger_after}) was champion at "
+    )
     assert output[2:] == [
         "    asked: yes",
         "    freshness:",
@@ -153,8 +160,8 @@ def test_evidence_is_printed_as_indented_lines(terminal: Terminal, sandbox: Sand
         "      low: 0.0123457",
         "      n: 520",
     ]
-    assert terminal("promote", "--deployed-model-id", "77", code=1)
-    assert [event["action"] for event in terminal.json("history")] == [
+    assert own_terminal("promote", "--deployed-model-id", "77", code=1)
+    assert [event["action"] for event in own_terminal.json("history")] == [
         "first_champion",
         "deploy_challenger",
         "promote",

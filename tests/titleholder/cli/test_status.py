@@ -21,11 +21,11 @@ from titleholder.rollout.view import DeployedModel
 
 
 def test_status_shows_the_last_challenger_and_its_removal(
-    terminal: Terminal, sandbox: Sandbox
+    sandbox_terminal: Terminal, sandbox: Sandbox
 ) -> None:
-    name, b = terminal.name, run_of(terminal.name, 1).deployed_model_id
-    terminal("rollback", "--reason", "complaints")
-    output = terminal("status")
+    name, b = sandbox_terminal.name, run_of(sandbox_terminal.name, 1).deployed_model_id
+    sandbox_terminal("rollback", "--reason", "complaints")
+    output = sandbox_terminal("status")
     assert re.search(rf"  last-challenger +- +{name}@2 +id {b}  not deployed\n", output)
     rolled_back = (
         rf" +\d{{4}}-\d\d-\d\d \d\d:\d\d:\d\d UTC, \d+ (s|min) ago: rollback: {name}@2 leaves: the "
@@ -39,26 +39,29 @@ def test_status_shows_the_last_challenger_and_its_removal(
         rf'{name}@2 leaves: the champion {name}@1 receives 100 % \(because "complaints"\)\n',
         everything,
     )
-    answer = terminal.json("status")
+    answer = sandbox_terminal.json("status")
     assert answer["not_deployed"]["last-challenger"] == {"id": b, "version": f"{name}@2"}
     assert answer["last_change"]["evidence"] == {"reason": "complaints"}
-    terminal("adopt", "--deployed-model-id", run_of(name, 0).deployed_model_id)
-    assert re.search(f"  last change:{rolled_back}", terminal("status"))  # It changed nothing.
-    terminal("undo-promotion", "--deployed-model-id", "77", code=1)
-    assert re.search(f"  last change:{rolled_back}", terminal("status"))
+    sandbox_terminal("adopt", "--deployed-model-id", run_of(name, 0).deployed_model_id)
+    assert re.search(
+        f"  last change:{rolled_back}", sandbox_terminal("status")
+    )  # It changed nothing.
+    sandbox_terminal("undo-promotion", "--deployed-model-id", "77", code=1)
+    assert re.search(f"  last change:{rolled_back}", sandbox_terminal("status"))
 
 
 def test_status_shows_the_removal_of_a_challenger_after_later_changes(
-    terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
+    own_terminal: Terminal, by_hand: Callable[[dict[str, int]], None]
 ) -> None:
-    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
-    terminal("abort")
+    a, b = (run_of(own_terminal.name, week).deployed_model_id for week in (0, 1))
+    own_terminal("abort")
     by_hand({a: 60, b: 40})
-    terminal("restore")
-    output = terminal("status")
+    own_terminal("restore")
+    output = own_terminal("status")
     assert re.search(r"  last change: .* ago: restore: returned to what was recorded: ", output)
     assert re.search(
-        rf"  challenger removed by: .* abort: {terminal.name}@2 receives no more traffic", output
+        rf"  challenger removed by: .* abort: {own_terminal.name}@2 receives no more traffic",
+        output,
     )
 
 
@@ -75,28 +78,28 @@ def test_status_needs_no_bigquery(terminal: Terminal, monkeypatch: pytest.Monkey
     assert "127.0.0.1:9" in answer["events_unreadable"]
 
 
-def test_status_shows_a_previous_champion_that_is_not_deployed(terminal: Terminal) -> None:
-    file = terminal.models / f"{terminal.name}.yaml"
-    assert "previous-champion" not in terminal.json("status")["not_deployed"]
+def test_status_shows_a_previous_champion_that_is_not_deployed(own_terminal: Terminal) -> None:
+    file = own_terminal.models / f"{own_terminal.name}.yaml"
+    assert "previous-champion" not in own_terminal.json("status")["not_deployed"]
     file.write_text(f"{file.read_text()}rollout: {{keep_previous_champion: false}}\n")
-    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
-    terminal("promote")
-    assert roles_and_traffic(terminal) == {b: ("champion", 100)}
-    previous = {"id": a, "version": f"{terminal.name}@1"}
-    assert terminal.json("status")["not_deployed"]["previous-champion"] == previous
+    a, b = (run_of(own_terminal.name, week).deployed_model_id for week in (0, 1))
+    own_terminal("promote")
+    assert roles_and_traffic(own_terminal) == {b: ("champion", 100)}
+    previous = {"id": a, "version": f"{own_terminal.name}@1"}
+    assert own_terminal.json("status")["not_deployed"]["previous-champion"] == previous
     assert re.search(
-        rf"  previous-champion +- +{terminal.name}@1 +id {a}  not depl", terminal("status")
+        rf"  previous-champion +- +{own_terminal.name}@1 +id {a}  not depl", own_terminal("status")
     )
 
 
-def test_the_split_is_a_bar(terminal: Terminal) -> None:
+def test_the_split_is_a_bar(own_terminal: Terminal) -> None:
     bar = "█" * 54 + "▒" * 6
-    assert terminal("status").splitlines()[2] == f"  {bar}"
-    terminal("set-traffic", "1")
-    assert terminal("status").splitlines()[2] == "  " + "█" * 59 + "▒"
-    terminal("abort")
-    name, b = terminal.name, run_of(terminal.name, 1).deployed_model_id
-    lines = terminal("status").splitlines()
+    assert own_terminal("status").splitlines()[2] == f"  {bar}"
+    own_terminal("set-traffic", "1")
+    assert own_terminal("status").splitlines()[2] == "  " + "█" * 59 + "▒"
+    own_terminal("abort")
+    name, b = own_terminal.name, run_of(own_terminal.name, 1).deployed_model_id
+    lines = own_terminal("status").splitlines()
     assert lines[2] == "  " + "█" * 60
     assert re.match(rf"     last-challenger +0 %  {name}@2  id {b}  data until ", lines[4])
 
@@ -163,19 +166,19 @@ def test_status_of_all_has_a_row_for_each_model(
 
 
 def test_status_of_all_names_what_a_person_has_to_do(
-    terminal: Terminal,
+    own_terminal: Terminal,
     by_hand: Callable[[dict[str, int]], None],
     capsys: pytest.CaptureFixture[str],
     faults: Faults,
 ) -> None:
-    a, b = (run_of(terminal.name, week).deployed_model_id for week in (0, 1))
+    a, b = (run_of(own_terminal.name, week).deployed_model_id for week in (0, 1))
     by_hand({a: 50, b: 50})
-    assert main(["status", "--all", "--models", str(terminal.models)]) == 1
+    assert main(["status", "--all", "--models", str(own_terminal.models)]) == 1
     assert "was changed by hand" in capsys.readouterr().out
     faults.answer("list_model_versions", "PERMISSION_DENIED")
-    assert main(["status", "--all", "--models", str(terminal.models)]) == 1
+    assert main(["status", "--all", "--models", str(own_terminal.models)]) == 1
     assert re.search(
-        f"{terminal.name} +cannot be read: the call to Google", capsys.readouterr().out
+        f"{own_terminal.name} +cannot be read: the call to Google", capsys.readouterr().out
     )
 
 

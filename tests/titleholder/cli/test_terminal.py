@@ -1,6 +1,7 @@
 """The command in a process of its own: on a terminal, in a pipe, in a shell that completes."""
 
 import fcntl
+import json
 import os
 import pty
 import re
@@ -10,6 +11,7 @@ import struct
 import subprocess
 import sys
 import termios
+from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -20,6 +22,17 @@ from tests.titleholder.cli.cli_terminal import Terminal
 from titleholder.cli.arguments import PLANNED
 
 COMMAND = [sys.executable, "-m", "titleholder"]
+# The command once with each of these variables, in one process.
+IN_TURN = """
+import json, os, sys
+from titleholder.cli.main import main
+usual = dict(os.environ)
+for variables in json.loads(sys.argv.pop(1)):
+    os.environ.clear()
+    os.environ.update(usual | variables)
+    assert main() == 0
+    print("END")
+"""
 ESCAPE = "\x1b"
 
 
@@ -31,15 +44,15 @@ def environment(**variables: str) -> dict[str, str]:
 class OnTerminal:
     """A process whose stdout is a terminal of 80 columns."""
 
-    def __init__(self, *arguments: str, **variables: str) -> None:
+    def __init__(self, *arguments: str, command: Sequence[str] = COMMAND) -> None:
         self._terminal, device = pty.openpty()
         fcntl.ioctl(device, termios.TIOCSWINSZ, struct.pack("HHHH", 40, 80, 0, 0))
         self.process = subprocess.Popen(
-            [*COMMAND, *arguments],
+            [*command, *arguments],
             stdin=device,
             stdout=device,
             stderr=subprocess.PIPE,
-            env=environment(**variables),
+            env=environment(),
             cwd=REPOSITORY,
             # A shell that starts the tests in the background lets them ignore Ctrl-C.
             preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
@@ -73,10 +86,10 @@ def words(text: str) -> str:
     return " ".join(re.sub(rf"{ESCAPE}\[[0-9;?]*[A-Za-z]|[─━]", "", text).split())
 
 
-def test_history_fits_a_terminal_of_80_columns(terminal: Terminal) -> None:
+def test_history_fits_a_terminal_of_80_columns(own_terminal: Terminal) -> None:
     reason = "fewer complaints of customers who order late in the evening"
-    terminal("promote", "--reason", reason)
-    command = ("history", terminal.name, "--models", str(terminal.models))
+    own_terminal("promote", "--reason", reason)
+    command = ("history", own_terminal.name, "--models", str(own_terminal.models))
     shown = OnTerminal(*command)
     output = shown.read()
     assert shown.end() == 0
@@ -87,13 +100,11 @@ def test_history_fits_a_terminal_of_80_columns(terminal: Terminal) -> None:
     assert max(map(len, plain_lines)) <= 80
     assert not re.search(r"\bid \d", output)
 
-    for variables in ({"NO_COLOR": "1"}, {"CI": "1"}, {"TERM": "dumb"}, {}):
-        if variables:
-            shown = OnTerminal(*command, **variables)
-            output = shown.read()
-            assert shown.end() == 0
-        else:
-            output = terminal("history")
+    plain = [{"NO_COLOR": "1"}, {"CI": "1"}, {"TERM": "dumb"}]
+    shown = OnTerminal(json.dumps(plain), *command, command=[sys.executable, "-c", IN_TURN])
+    *outputs, rest = shown.read().split("END\r\n")
+    assert (shown.end(), len(outputs), rest) == (0, len(plain), "")
+    for output in (*outputs, own_terminal("history")):
         assert ESCAPE not in output
         assert "─" not in output
         head, *rows = output.splitlines()
@@ -195,25 +206,23 @@ def test_a_verb_imports_what_it_needs_only(
 
 def test_status_takes_less_time_than_importing_airflow(terminal: Terminal) -> None:
     def seconds(*arguments: str) -> float:
-        """Of the processor, the lowest of two runs."""
-        taken = []
-        for _ in range(2):
-            before = resource.getrusage(resource.RUSAGE_CHILDREN)
-            subprocess.run(
-                [sys.executable, *arguments],
-                check=True,
-                stdout=subprocess.DEVNULL,
-                env=environment(),
-                cwd=REPOSITORY,
-            )
-            after = resource.getrusage(resource.RUSAGE_CHILDREN)
-            taken.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
-        return min(taken)
+        """Of the processor."""
+        before = resource.getrusage(resource.RUSAGE_CHILDREN)
+        subprocess.run(
+            [sys.executable, *arguments],
+            check=True,
+            stdout=subprocess.DEVNULL,
+            env=environment(),
+            cwd=REPOSITORY,
+        )
+        after = resource.getrusage(resource.RUSAGE_CHILDREN)
+        return after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
 
     airflow = seconds("-c", "import airflow.sdk")
-    models = ("--models", str(terminal.models))
-    assert seconds("-m", "titleholder", "status", terminal.name, *models) < 0.9 * airflow
-    assert seconds("-m", "titleholder", "--help") < 0.25 * airflow
+    status = ("-m", "titleholder", "status", terminal.name, "--models", str(terminal.models))
+    # Other work on the machine may slow down one of two runs.
+    assert min(seconds(*status) for _ in range(2)) < 0.9 * airflow
+    assert min(seconds("-m", "titleholder", "--help") for _ in range(2)) < 0.25 * airflow
 
 
 @pytest.fixture

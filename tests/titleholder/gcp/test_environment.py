@@ -105,62 +105,51 @@ class RecordingBackend(BaseSecretsBackend):
             print(*what, file=file)
 """
 PARSE = """
-import sys
+import json, os, sys
 from airflow.dag_processing.dagbag import DagBag
-bag = DagBag(sys.argv[1])
-print(sorted(bag.dags), list(bag.import_errors.values()))
+lookups, *folders = sys.argv[1:]
+for folder in folders:
+    bag = DagBag(folder)
+    found = [open(lookups).read() if os.path.exists(lookups) else ""]
+    print(json.dumps([sorted(bag.dags), [*bag.import_errors.values()], *found]))
 """
 
 
-@pytest.fixture
-def parsed(tmp_path: Path):
-    """Parses a DAG folder as Airflow does, without a metadata database; returns the DAGs with the
-    import errors, and the connections and variables looked up."""
-    lookups = tmp_path / "lookups"
+def test_parsing_uses_no_connection_no_variable_and_no_database(tmp_path: Path) -> None:
+    """One process parses both folders as Airflow does, without a metadata database."""
+    lookups, dags = tmp_path / "lookups", tmp_path / "dags"
     (tmp_path / "recording.py").write_text(BACKEND.format(lookups=str(lookups)))
-
-    def parse(folder: Path) -> tuple[str, str]:
-        environment = {
-            k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GOOGLE"))
-        }
-        result = subprocess.run(
-            [sys.executable, "-c", PARSE, str(folder)],
-            capture_output=True,
-            text=True,
-            check=True,
-            cwd=tmp_path,
-            env=environment
-            | {
-                "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{tmp_path}",
-                "AIRFLOW_HOME": str(tmp_path / "airflow"),
-                "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-                "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "none"),
-                "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////proc/nowhere/airflow.db",
-                "AIRFLOW__SECRETS__BACKEND": "recording.RecordingBackend",
-            },
-        )
-        return result.stdout.strip().splitlines()[
-            -1
-        ], lookups.read_text() if lookups.exists() else ""
-
-    return parse
-
-
-def test_parsing_uses_no_connection_no_variable_and_no_database(parsed, tmp_path: Path) -> None:
-    assert parsed(REPOSITORY / "dags") == ("['linnerud__rollout', 'linnerud__train'] []", "")
-    (tmp_path / "dags").mkdir()
-    (tmp_path / "dags" / "variable.py").write_text(
+    dags.mkdir()
+    (dags / "variable.py").write_text(
         "from airflow.sdk import DAG, Variable\nVariable.get('region', default='x')\n"
         "dag = DAG('variable', schedule=None)\n"
     )
-    (tmp_path / "dags" / "database.py").write_text(
+    (dags / "database.py").write_text(
         "from sqlalchemy import text\nfrom airflow.utils.session import create_session\n"
         "from airflow.sdk import DAG\n"
         "with create_session() as session:\n    session.execute(text('SELECT 1'))\n"
     )
-    output, lookups = parsed(tmp_path / "dags")
-    assert lookups == "variable region\n", output
-    assert "unable to open database file" in output
+    own = {k: v for k, v in os.environ.items() if not k.startswith(("AIRFLOW", "GOOGLE"))}
+    result = subprocess.run(
+        [sys.executable, "-c", PARSE, str(lookups), str(REPOSITORY / "dags"), str(dags)],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=tmp_path,
+        env=own
+        | {
+            "PYTHONPATH": f"{REPOSITORY / 'plugins'}:{tmp_path}",
+            "AIRFLOW_HOME": str(tmp_path / "airflow"),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__CORE__PLUGINS_FOLDER": str(tmp_path / "none"),
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": "sqlite:////proc/nowhere/airflow.db",
+            "AIRFLOW__SECRETS__BACKEND": "recording.RecordingBackend",
+        },
+    )
+    ours, others = (json.loads(line) for line in result.stdout.splitlines() if line[:2] == "[[")
+    assert ours == [["linnerud__rollout", "linnerud__train"], [], ""]
+    assert others[2] == "variable region\n", others
+    assert "unable to open database file" in str(others[1])
 
 
 FRUGAL = """

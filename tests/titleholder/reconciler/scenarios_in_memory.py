@@ -1,4 +1,4 @@
-"""Fixtures for scenarios against a local Vertex AI in memory, whose calls cost a tenth."""
+"""Fixtures for tests against a local Vertex AI in memory, whose calls cost a tenth."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -10,6 +10,7 @@ from sandbox.vertex.operations import lifecycle
 from tests.titleholder.reconciler.actors import Died
 from tests.titleholder.reconciler.conftest import ModelUnderTest
 from tests.titleholder.reconciler.fake_channel import FakeChannel
+from tests.titleholder.reconciler.in_memory_faults import InMemoryFaults
 from tests.titleholder.reconciler.in_memory_vertex import Inline, InMemoryVertex
 from tests.titleholder.reconciler.kill_process_pool import KillPoint
 from tests.titleholder.reconciler.prepared_scenario import DURATIONS, PreparedScenario
@@ -58,6 +59,20 @@ def _vertex() -> Iterator[InMemoryVertex]:
 def _use_the_local_server(_vertex: InMemoryVertex, monkeypatch: pytest.MonkeyPatch) -> None:
     """Replaces that of conftest, which starts a server."""
     monkeypatch.setattr(endpoints, "make_client", lambda kind, _: _vertex.channel.client(kind))
+
+
+@pytest.fixture
+def m1(_vertex: InMemoryVertex) -> ModelUnderTest:
+    """A model in an empty location."""
+    return ModelUnderTest(_vertex, "gs://artifacts/any")
+
+
+@pytest.fixture
+def faults(_vertex: InMemoryVertex) -> Iterator[InMemoryFaults]:
+    """Its faults; cleared before and after each test."""
+    _vertex.faults.clear()
+    yield _vertex.faults
+    _vertex.faults.clear()
 
 
 @pytest.fixture(scope="session")

@@ -4,8 +4,14 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.faults import Faults
 from tests.titleholder.reconciler.conftest import WEEK, ModelUnderTest, id_of_week
+from tests.titleholder.reconciler.in_memory_faults import InMemoryFaults
+from tests.titleholder.reconciler.scenarios_in_memory import (
+    _use_the_local_server as _use_the_local_server,
+)
+from tests.titleholder.reconciler.scenarios_in_memory import _vertex as _vertex
+from tests.titleholder.reconciler.scenarios_in_memory import faults as faults
+from tests.titleholder.reconciler.scenarios_in_memory import m1 as m1
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.reconciler.engine import Converged
 from titleholder.rollout.intents import Promote, SetTrafficPercentage, UndoPromotion
@@ -64,7 +70,7 @@ def refuse_view(_: View) -> None:
 
 @pytest.mark.parametrize("intent", [Promote(B), SetTrafficPercentage(B, 50)], ids=str)
 def test_a_check_that_raises_leaves_the_endpoint_unchanged(
-    challenged: ModelUnderTest, faults: Faults, intent: Promote | SetTrafficPercentage
+    challenged: ModelUnderTest, faults: InMemoryFaults, intent: Promote | SetTrafficPercentage
 ) -> None:
     before = challenged.view()
     for action, kind in ((refuse, ManualActionRequired), (fail, RetryableError)):
@@ -111,7 +117,7 @@ def test_the_check_is_called_again_after_a_concurrent_change(challenged: ModelUn
 
 
 def test_the_check_is_not_called_again_after_a_write_of_the_same_caller(
-    m1: ModelUnderTest, faults: Faults
+    m1: ModelUnderTest, faults: InMemoryFaults
 ) -> None:
     """An endpoint that no rollout has written to is adopted first, in a write of its own, whose
     answer may be lost."""
@@ -134,7 +140,7 @@ def test_the_check_is_not_called_again_after_a_write_of_the_same_caller(
 
 @pytest.mark.parametrize("fault", ["lost before", "lost after", "fails before", "fails after"])
 def test_a_checked_promotion_converges_after_any_fault_of_its_write(
-    challenged: ModelUnderTest, faults: Faults, fault: str
+    challenged: ModelUnderTest, faults: InMemoryFaults, fault: str
 ) -> None:
     how, when = fault.split()
     if how == "lost":

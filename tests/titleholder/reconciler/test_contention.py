@@ -8,6 +8,7 @@ import requests
 
 from tests.titleholder.reconciler.conftest import FakeEnvironment, ModelUnderTest, id_of_week
 from tests.titleholder.reconciler.scenarios import A, B, set_split_by_hand
+from tests.titleholder.reconciler.scenarios_over_http import _server as _server
 from titleholder.errors import ManualActionRequired, RetryableError
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.reconciler.engine import Converged

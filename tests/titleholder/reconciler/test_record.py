@@ -4,9 +4,15 @@ from dataclasses import dataclass
 
 import pytest
 
-from tests.faults import Faults
+from tests.faults import FaultKinds
 from tests.titleholder.reconciler.conftest import FakeEventsTable, ModelUnderTest, id_of_week
 from tests.titleholder.reconciler.scenarios import set_split_by_hand
+from tests.titleholder.reconciler.scenarios_in_memory import (
+    _use_the_local_server as _use_the_local_server,
+)
+from tests.titleholder.reconciler.scenarios_in_memory import _vertex as _vertex
+from tests.titleholder.reconciler.scenarios_in_memory import faults as faults
+from tests.titleholder.reconciler.scenarios_in_memory import m1 as m1
 from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired, RetryableError
 from titleholder.events.event import Event
 from titleholder.reconciler.engine import Converged, PendingOperation
@@ -90,7 +96,7 @@ def test_the_next_caller_records_the_change_of_a_caller_that_died(
 
 
 def test_a_change_whose_answer_is_lost_is_recorded_as_a_full_event(
-    m1: ModelUnderTest, faults: Faults
+    m1: ModelUnderTest, faults: FaultKinds
 ) -> None:
     """The caller finds its own change by the label."""
     m1.run(m1.candidate(0))
@@ -184,7 +190,7 @@ def test_the_summary_says_when_nothing_was_changed(m1: ModelUnderTest) -> None:
 
 
 def test_the_summary_after_a_deferral_is_that_of_a_change(
-    m1: ModelUnderTest, faults: Faults
+    m1: ModelUnderTest, faults: FaultKinds
 ) -> None:
     for week in range(2):
         m1.run(m1.candidate(week))

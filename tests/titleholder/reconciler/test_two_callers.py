@@ -2,8 +2,14 @@
 
 import pytest
 
-from tests.faults import Faults
+from tests.faults import FaultKinds
 from tests.titleholder.reconciler.conftest import ModelUnderTest, id_of_week
+from tests.titleholder.reconciler.scenarios_in_memory import (
+    _use_the_local_server as _use_the_local_server,
+)
+from tests.titleholder.reconciler.scenarios_in_memory import _vertex as _vertex
+from tests.titleholder.reconciler.scenarios_in_memory import faults as faults
+from tests.titleholder.reconciler.scenarios_in_memory import m1 as m1
 from titleholder.errors import RetryableError
 from titleholder.reconciler.engine import PendingOperation
 from titleholder.rollout.intents import Promote, RollBack, UndoPromotion
@@ -19,7 +25,7 @@ def challenged(m1: ModelUnderTest) -> ModelUnderTest:
 
 
 def test_undoing_a_promotion_does_not_wait_for_a_deployment(
-    challenged: ModelUnderTest, faults: Faults
+    challenged: ModelUnderTest, faults: FaultKinds
 ) -> None:
     challenged.run(Promote(B))
     challenged.run(UndoPromotion(A))
@@ -32,7 +38,7 @@ def test_undoing_a_promotion_does_not_wait_for_a_deployment(
 
 
 def test_another_attempt_undeploys_after_a_failed_undeployment(
-    challenged: ModelUnderTest, faults: Faults
+    challenged: ModelUnderTest, faults: FaultKinds
 ) -> None:
     faults.fail_operation("undeploy_model", "FAILED_PRECONDITION")
     with pytest.raises(RetryableError, match="could not undeploy m1@2"):
