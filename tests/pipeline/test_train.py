@@ -40,7 +40,7 @@ def test_the_model_predicts_from_lists_in_the_order_of_its_columns(trained: Trai
     # The person with these values in Linnerud did 5, 162 and 60.
     assert 3 < chins < 8
     assert 130 < situps < 180
-    assert 45 < jumps < 90
+    assert 45 < jumps < 80
 
 
 def test_the_metadata_describes_the_model(trained: Trained) -> None:
