@@ -187,7 +187,7 @@ class Replica:
         said = f"; its last output: {output}" if output else ""
         if code is not None:
             return f"it ended with the status {code}{said}"
-        ports = listening_ports(process.pid)
+        ports = set(listening_ports(process.pid))
         if ports and self.port not in ports:
             return (
                 f"it listens on port {min(ports)} instead of AIP_HTTP_PORT ({self.port} here, "

@@ -126,4 +126,4 @@ PORT = 0 if BEHAVIOUR == "other-port" else int(os.environ["AIP_HTTP_PORT"])
 ThreadingHTTPServer.request_queue_size = 128
 SERVER = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
 print(f"serving on {SERVER.server_port}", flush=True)
-threading.Thread(target=SERVER.serve_forever).start()
+threading.Thread(target=SERVER.serve_forever, args=(3600,)).start()  # polls for shutdown() only
