@@ -52,8 +52,8 @@ def test_the_response(vertex: Any, pair: Any) -> None:
     }
 
 
-def test_the_response_in_googles_client(vertex: Any, pair: Any) -> None:
-    endpoint, model = pair
+def test_the_response_in_googles_client(shared_pair: Any, vertex: Any) -> None:
+    endpoint, model = shared_pair
     response = vertex.predictions.predict(endpoint=endpoint, instances=[ROW])
     assert response.deployed_model_id in ("1", "2")
     assert response.model == model
@@ -63,8 +63,8 @@ def test_the_response_in_googles_client(vertex: Any, pair: Any) -> None:
         vertex.predictions.predict(endpoint=endpoint, instances=[[1.0]])
 
 
-def test_a_thousand_requests_follow_the_split(vertex: Any, pair: Any) -> None:
-    endpoint, _ = pair
+def test_a_thousand_requests_follow_the_split(shared_pair: Any, vertex: Any) -> None:
+    endpoint, _ = shared_pair
     seen: Counter[str] = Counter()
     for _ in range(1000):
         seen[predict(vertex, endpoint, {"instances": [ROW]}).json()["deployedModelId"]] += 1
@@ -106,8 +106,8 @@ def test_an_endpoint_without_a_split_does_not_predict(vertex: Any, pair: Any) ->
         "[" * 100_000,
     ],
 )
-def test_invalid_predict_requests(vertex: Any, pair: Any, body: str) -> None:
-    response = predict(vertex, pair[0], body)
+def test_invalid_predict_requests(shared_pair: Any, vertex: Any, body: str) -> None:
+    response = predict(vertex, shared_pair[0], body)
     assert error_of(response) == (400, "INVALID_ARGUMENT")
 
 
@@ -145,20 +145,20 @@ def test_instances_that_the_model_refuses(linear: Any, instances: Any) -> None:
     assert message.startswith("Prediction failed: Exception during sklearn prediction: ")
 
 
-def test_the_largest_request(vertex: Any, pair: Any) -> None:
+def test_the_largest_request(shared_pair: Any, vertex: Any) -> None:
     def body(size: int) -> str:
         text = json.dumps({"instances": [ROW], "parameters": ""})
         return text[:-2] + "x" * (size - len(text)) + '"}'
 
-    assert predict(vertex, pair[0], body(1_500_000)).status_code == 200
-    response = predict(vertex, pair[0], body(1_500_001))
+    assert predict(vertex, shared_pair[0], body(1_500_000)).status_code == 200
+    response = predict(vertex, shared_pair[0], body(1_500_001))
     assert error_of(response) == (400, "FAILED_PRECONDITION")
     assert "1.500MB" in response.json()["error"]["message"]
 
 
-def test_parameters_and_labels_are_accepted(vertex: Any, pair: Any) -> None:
+def test_parameters_and_labels_are_accepted(shared_pair: Any, vertex: Any) -> None:
     body = {"instances": [ROW], "parameters": {"a": 1}, "labels": {"x": "1"}}
-    assert predict(vertex, pair[0], body).status_code == 200
+    assert predict(vertex, shared_pair[0], body).status_code == 200
 
 
 def test_class_names_are_returned(vertex: Any, bucket: Any) -> None:
