@@ -24,7 +24,7 @@ from google.cloud import aiplatform_v1, storage
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
 from tests.conftest import CONSTANT as CONSTANT
-from tests.conftest import IMAGES
+from tests.conftest import IMAGES, REPOSITORY
 from tests.faults import Faults
 from tests.sandbox.vertex_calls import MACHINE as MACHINE
 from tests.sandbox.vertex_calls import ManualClock, VertexCalls
@@ -157,10 +157,11 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         port = listener.getsockname()[1]
     process = subprocess.Popen(
         [
-            str(Path(sys.executable).parent / "gcp-storage-emulator"),
+            *(sys.executable, "-m", "sandbox.services.browser_guard", "storage"),
             *("-d", str(tmp_path_factory.mktemp("storage")), "start", "--port", str(port)),
             *("--host", "127.0.0.1", "--default-bucket", Storage.bucket),
         ],
+        cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={name: value for name, value in os.environ.items() if name != "STORAGE_EMULATOR_HOST"},

@@ -101,6 +101,7 @@ def _table(routes: Iterable[Route]) -> RouteTable:
     return RouteTable(list(unique.values()))
 
 
+@cache
 def _routes_of(service: str) -> list[Route]:
     module = importlib.import_module(f"{_HOME}.{service}.transports.rest_base")
     camel = service.title().replace("_", "")

@@ -19,7 +19,7 @@ import sys
 import threading
 import time
 import urllib.parse
-import urllib.request
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,10 +32,15 @@ def artifact(name: str) -> bytes:
     """The content of a file directly under AIP_STORAGE_URI."""
     bucket, _, folder = os.environ["AIP_STORAGE_URI"].removeprefix("gs://").partition("/")
     path = urllib.parse.quote(f"{folder}/{name}", safe="")
-    url = f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b/{bucket}/o/{path}?alt=media"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url) as response:
-        return bytes(response.read())
+    host = urllib.parse.urlsplit(os.environ["STORAGE_EMULATOR_HOST"]).netloc
+    connection = HTTPConnection(host)
+    connection.request("GET", f"/storage/v1/b/{bucket}/o/{path}?alt=media")
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    if response.status != 200:
+        sys.exit(f"{name} cannot be read: {response.status}")
+    return content
 
 
 def wait(where: str) -> None:
