@@ -186,7 +186,8 @@ class Replica:
         output = process.last_lines()
         said = f"; its last output: {output}" if output else ""
         if code is not None:
-            return f"it ended with the status {code}{said}"
+            status = code if code >= 0 else 128 - code  # ended by a signal: as shells report it
+            return f"it ended with the status {status}{said}"
         ports = set(listening_ports(process.pid))
         if ports and self.port not in ports:
             return (

@@ -5,7 +5,7 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
 
 - `wait-load`, `wait-predict`: it writes the file `reached` into the folder GATE, and goes on when
   there is a file `opened`;
-- `unhealthy`, `crash`, `other-port`: it never starts as it should;
+- `unhealthy`, `crash`, `killed`, `other-port`: it never starts as it should;
 - `sick`: its health probe fails once there is a file `sick` in GATE;
 - `talks`: it prints 700 kB between `first words` and the variable LAST_WORDS;
 - `dies`: the process ends at the 100th request;
@@ -15,6 +15,7 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
@@ -124,6 +125,8 @@ class Handler(BaseHTTPRequestHandler):
 wait("load")
 if BEHAVIOUR == "crash":
     sys.exit("cannot find the model's weights")
+if BEHAVIOUR == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
 if BEHAVIOUR == "talks":
     print("first words\n", f"{'word ' * 20}\n" * 7000, os.environ["LAST_WORDS"])
 VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR != "echo" else None

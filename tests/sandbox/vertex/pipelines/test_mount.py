@@ -1,6 +1,7 @@
 """Nothing is written outside the mount; as in Cloud Storage FUSE, objects whose names are not paths
 are not file."""
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -35,6 +36,51 @@ def test_names_that_a_mounted_bucket_does_not_show(name: str) -> None:
 @pytest.mark.parametrize("name", ["a", "a/b", ".a", "..a", "a..", "a/...", "a b/ü", "\\a"])
 def test_names_that_a_mounted_bucket_shows(name: str) -> None:
     assert file_of(MOUNT, BUCKET, name) == MOUNT / BUCKET / name
+
+
+def test_files_are_uploaded_and_fetched_unchanged(
+    cloud_storage: storage.Client, tmp_path: Path
+) -> None:
+    files = {
+        "round/empty": b"",
+        "round/of.json": b'{"a": [1, null]}\n',
+        "round/any bytes é+.bin": bytes(range(256)) * 5000,
+    }
+    mount = Mount(tmp_path / "gcs")
+    for name, content in files.items():
+        path = mount.path(f"gs://{BUCKET}/{name}")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(content)
+    mount.upload()
+    blobs = list(cloud_storage.list_blobs(BUCKET, prefix="round/"))
+    assert {blob.name: blob.download_as_bytes() for blob in blobs} == files
+    assert cloud_storage.bucket(BUCKET).get_blob("round/of.json").content_type == "application/json"
+    assert mount.exists(f"gs://{BUCKET}/round/em")
+    assert not mount.exists(f"gs://{BUCKET}/round/no")
+    assert not mount.exists("gs://no-such-bucket/round")
+
+    other = Mount(tmp_path / "other")
+    other.fetch(f"gs://{BUCKET}/round")
+    assert {name: other.path(f"gs://{BUCKET}/{name}").read_bytes() for name in files} == files
+    cloud_storage.bucket(BUCKET).delete_blobs(blobs)
+
+
+def test_a_storage_that_fails_is_one_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as closed:
+        host = f"http://127.0.0.1:{closed.getsockname()[1]}"
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", host)
+    mount = Mount(tmp_path / "gcs")
+    with pytest.raises(StorageError, match=r"does not respond for bucket 'b': .* refused"):
+        mount.check_bucket("gs://b/root")
+    with pytest.raises(StorageError, match=r"cannot read gs://b/a: GET http.* refused"):
+        mount.fetch("gs://b/a")
+    path = mount.path("gs://b/a")
+    path.parent.mkdir(parents=True)
+    path.touch()
+    with pytest.raises(StorageError, match=r"cannot write gs://b/a: POST http.* refused"):
+        mount.upload()
 
 
 def test_nothing_is_written_outside_the_mount(
