@@ -136,7 +136,9 @@ def test_a_second_up_keeps_running_processes(sandbox: Sandbox) -> None:
     assert status.stdout.count(" healthy ") >= 3
 
 
-def test_the_example_is_loaded_once_and_replaces_no_table(var: Path) -> None:
+def test_the_example_is_loaded_once_and_replaces_no_table(
+    var: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     state = Home(var).load()
     tables = bigquery.Client(
         project=state.project,
@@ -152,9 +154,9 @@ def test_the_example_is_loaded_once_and_replaces_no_table(var: Path) -> None:
 
     tables.delete_table(name)
     tables.create_table(bigquery.Table(name, [bigquery.SchemaField("own", "INT64")]))
-    second = run_sandbox(var, "up", "--example")
-    assert second.returncode == 0, second.stderr
-    assert f"{name} is there, and is left as it is" in second.stdout
+    capsys.readouterr()
+    assert main(["--var", str(var), "up", "--example"]) == 0
+    assert f"{name} is there, and is left as it is" in capsys.readouterr().out
     assert [field.name for field in tables.get_table(name).schema] == ["own"]
 
 

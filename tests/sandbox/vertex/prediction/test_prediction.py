@@ -5,11 +5,9 @@ from collections import Counter
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import pytest
 from google.api_core import exceptions
 from scipy.stats import binom
-from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 
 from tests.sandbox.conftest import SKLEARN
@@ -159,32 +157,6 @@ def test_the_largest_request(shared_pair: Any, vertex: Any) -> None:
 def test_parameters_and_labels_are_accepted(shared_pair: Any, vertex: Any) -> None:
     body = {"instances": [ROW], "parameters": {"a": 1}, "labels": {"x": "1"}}
     assert predict(vertex, shared_pair[0], body).status_code == 200
-
-
-def test_class_names_are_returned(vertex: Any, bucket: Any) -> None:
-    forest = RandomForestClassifier(2).fit([[0.0], [1.0]] * 5, ["no", "yes"] * 5)
-    uri = bucket.put_model("forest", forest)
-    endpoint = vertex.deployed(uri, SKLEARN)
-    response = predict(vertex, endpoint, {"instances": [[0.0], [1.0]]})
-    assert response.json()["predictions"] == ["no", "yes"]
-
-
-def test_a_nan_prediction_is_an_error(vertex: Any, bucket: Any) -> None:
-    model = LinearRegression().fit(np.eye(3), np.eye(3))
-    model.intercept_ = np.full(3, np.nan)
-    uri = bucket.put_model("nan", model)
-    endpoint = vertex.deployed(uri, SKLEARN)
-    response = predict(vertex, endpoint, {"instances": [ROW]})
-    assert error_of(response) == (500, "INTERNAL")
-
-
-@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
-def test_a_model_trained_with_column_names_accepts_lists(vertex: Any, bucket: Any) -> None:
-    frame = pd.DataFrame(np.eye(3), columns=["a", "b", "c"])
-    uri = bucket.put_model("frame", LinearRegression().fit(frame, [1.0, 1.0, 1.0]))
-    endpoint = vertex.deployed(uri, SKLEARN)
-    response = predict(vertex, endpoint, {"instances": [ROW]})
-    assert response.json()["predictions"] == pytest.approx([1.0])
 
 
 def test_publisher_models_are_refused(vertex: Any) -> None:
