@@ -6,7 +6,8 @@ Google's client has all of them, but its import would be most of the time in whi
 import json
 import mimetypes
 import shutil
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from http.client import HTTPException
 from pathlib import Path
 from typing import Any, BinaryIO
@@ -36,18 +37,22 @@ class CloudStorage:
 
     def require(self, bucket: str) -> None:
         """Do nothing if the bucket exists."""
-        self._json(f"/storage/v1/b/{_part(bucket)}")
+        with self._call("GET", f"{self._host}/storage/v1/b/{_part(bucket)}"):
+            pass
 
     def names(self, bucket: str, prefix: str) -> list[str]:
         """The names of the objects that begin with `prefix`. The sandbox lists all at once."""
-        found = self._json(f"/storage/v1/b/{_part(bucket)}/o?{urlencode({'prefix': prefix})}")
-        return [item["name"] for item in found.get("items", ())]
+        query = urlencode({"prefix": prefix})
+        with self._call("GET", f"{self._host}/storage/v1/b/{_part(bucket)}/o?{query}") as response:
+            return [item["name"] for item in json.load(response).get("items", ())]
 
     def download(self, bucket: str, name: str, target: Path) -> None:
         """Write the content of an object to `target`."""
-        path = f"/download/storage/v1/b/{_part(bucket)}/o/{_part(name)}?alt=media"
-        with self._call("GET", self._host + path) as response, target.open("wb") as file:
+        url = f"{self._host}/download/storage/v1/b/{_part(bucket)}/o/{_part(name)}?alt=media"
+        with self._call("GET", url) as response, target.open("wb") as file:
             shutil.copyfileobj(response, file)
+            if response.length:
+                raise OSError(f"{response.length} bytes are missing")
 
     def upload(self, bucket: str, name: str, source: Path) -> None:
         """Write the file `source` to an object, whose type follows from the file's name."""
@@ -57,29 +62,28 @@ class CloudStorage:
         headers = {"X-Upload-Content-Type": kind, "Content-Length": "0"}
         with self._call("POST", begin, headers) as response:
             session = response.headers["Location"]
-        with source.open("rb") as file:
-            headers = {"Content-Type": kind, "Content-Length": str(source.stat().st_size)}
-            self._call("PUT", session, headers, file).close()
+        headers = {"Content-Type": kind, "Content-Length": str(source.stat().st_size)}
+        with source.open("rb") as file, self._call("PUT", session, headers, file):
+            pass
 
-    def _json(self, path: str) -> Any:
-        with self._call("GET", self._host + path) as response:
-            return json.load(response)
-
+    @contextmanager
     def _call(
         self,
         method: str,
         url: str,
         headers: Mapping[str, str] | None = None,
         body: BinaryIO | None = None,
-    ) -> Any:
+    ) -> Iterator[Any]:
+        """The response, while it is read."""
+        request = Request(url, body, dict(headers or {}), method=method)
         try:
-            request = Request(url, body, dict(headers or {}), method=method)
-            return self._open(request, timeout=_TIMEOUT)
+            with self._open(request, timeout=_TIMEOUT) as response:
+                yield response
         except HTTPError as error:
             error.close()
             kind = NotThere if error.code == 404 else StorageCallFailed
             raise kind(f"{method} {url} was answered with {error.code}") from None
-        except (OSError, HTTPException) as error:
+        except (OSError, HTTPException, ValueError) as error:
             raise StorageCallFailed(f"{method} {url}: {error}") from None
 
 

@@ -2,6 +2,8 @@
 are not file."""
 
 import socket
+import threading
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -10,6 +12,7 @@ from google.cloud.aiplatform_v1 import types
 from hypothesis import given
 from hypothesis import strategies as st
 
+from sandbox.vertex.pipelines.execution.cloud_storage import CloudStorage, StorageCallFailed
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError, file_of
 from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import BUCKET, Bench, task
@@ -81,6 +84,26 @@ def test_a_storage_that_fails_is_one_sentence(
     path.touch()
     with pytest.raises(StorageError, match=r"cannot write gs://b/a: POST http.* refused"):
         mount.upload()
+
+
+def test_a_download_that_is_cut_short_is_an_error(tmp_path: Path) -> None:
+    class Short(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", "10")
+            self.end_headers()
+            self.wfile.write(b"abc")
+
+        def log_message(self, *_: object) -> None:
+            pass
+
+    with HTTPServer(("127.0.0.1", 0), Short) as server:
+        thread = threading.Thread(target=server.handle_request)
+        thread.start()
+        bucket = CloudStorage(f"http://127.0.0.1:{server.server_port}")
+        with pytest.raises(StorageCallFailed, match="7 bytes are missing"):
+            bucket.download("b", "a", tmp_path / "a")
+        thread.join()
 
 
 def test_nothing_is_written_outside_the_mount(
