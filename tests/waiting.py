@@ -5,10 +5,11 @@ from collections.abc import Callable
 from typing import Any
 
 
-def until(done: Callable[[], Any], what: str, seconds: float = 30) -> Any:
-    """The first true value that `done` returns; fails after `seconds`."""
+def until(done: Callable[[], Any], what: str, seconds: float = 30, pause: float = 0.02) -> Any:
+    """The first true value that `done` returns, asked every `pause` seconds; fails after
+    `seconds`."""
     deadline = time.monotonic() + seconds
     while not (found := done()):
         assert time.monotonic() < deadline, f"still waiting for {what} after {seconds} seconds"
-        time.sleep(0.02)
+        time.sleep(pause)
     return found

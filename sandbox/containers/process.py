@@ -14,20 +14,12 @@ from typing import Final
 
 from sandbox.services.processes import end_group
 
-# Standard input ends with the sandbox, however that ends: the shell then kills its process group.
-# SIGTERM goes to the command, which may need time; the exit code is the command's.
+# Standard input ends with the sandbox, however that ends: the shell in the background then kills
+# its process group. The other shell becomes the command.
 _GUARD: Final = """
 exec 3<&0
 (read -r _ <&3; kill -KILL 0) &
-guard=$!
-"$@" </dev/null 3<&- &
-child=$!
-trap 'kill -TERM $child 2>/dev/null' TERM
-wait $child
-code=$?
-while kill -0 $child 2>/dev/null; do wait $child; code=$?; done
-kill $guard
-exit $code
+exec "$@" </dev/null 3<&-
 """
 _TAIL_BYTES: Final = 16 * 1024
 _WORK: Final = "work"

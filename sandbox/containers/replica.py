@@ -186,8 +186,9 @@ class Replica:
         output = process.last_lines()
         said = f"; its last output: {output}" if output else ""
         if code is not None:
-            return f"it ended with the status {code}{said}"
-        ports = listening_ports(process.pid)
+            status = code if code >= 0 else 128 - code  # ended by a signal: as shells report it
+            return f"it ended with the status {status}{said}"
+        ports = set(listening_ports(process.pid))
         if ports and self.port not in ports:
             return (
                 f"it listens on port {min(ports)} instead of AIP_HTTP_PORT ({self.port} here, "

@@ -4,6 +4,7 @@
 Airflow behind this guard.
 """
 
+import json
 import re
 import sys
 from typing import Any, Protocol
@@ -78,8 +79,19 @@ def _bigquery(arguments: list[str]) -> None:
     main(arguments, prog_name="bqemulator")
 
 
+class _CompactJson:
+    """`json` for the emulator of Cloud Storage, which writes the metadata of all objects after each
+    change: Python's fast encoder does not indent."""
+
+    loads = staticmethod(json.loads)
+
+    @staticmethod
+    def dumps(value: object, indent: int) -> str:
+        return json.dumps(value)
+
+
 def _storage(arguments: list[str]) -> None:
-    from gcp_storage_emulator import server
+    from gcp_storage_emulator import server, storage
     from gcp_storage_emulator.__main__ import main
 
     class Guarded(server.RequestHandler):  # type: ignore[misc]
@@ -92,6 +104,7 @@ def _storage(arguments: list[str]) -> None:
             return True
 
     server.RequestHandler = Guarded
+    storage.json = _CompactJson
     # A GET of it deletes all data, and Google's service has no such path.
     server.HANDLERS = tuple(
         handler for handler in server.HANDLERS if not re.fullmatch(handler[0], "/wipe")

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import time
 import urllib.request
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 
 import psutil
@@ -119,18 +119,20 @@ def is_healthy(running: Running, health: Sequence[str], port: int | None) -> boo
     )
 
 
-def listening_ports(pid: int) -> set[int]:
-    """The ports on which the process and its children listen; empty if it has ended."""
-    try:
+def listening_ports(pid: int) -> Iterator[int]:
+    """The ports on which the process listens, then those of its children, which take longer to
+    find; none if it has ended."""
+    with contextlib.suppress(psutil.NoSuchProcess):
         process = psutil.Process(pid)
-        return {
-            connection.laddr.port
-            for member in (process, *process.children(recursive=True))
-            for connection in member.net_connections("inet")
-            if connection.status == psutil.CONN_LISTEN
-        }
-    except psutil.NoSuchProcess:
-        return set()
+        yield from _ports(process)
+        for child in process.children(recursive=True):
+            yield from _ports(child)
+
+
+def _ports(process: psutil.Process) -> Iterator[int]:
+    for connection in process.net_connections("tcp"):
+        if connection.status == psutil.CONN_LISTEN:
+            yield connection.laddr.port
 
 
 def end_group(pid: int, force: bool = False) -> None:

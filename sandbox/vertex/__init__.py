@@ -5,3 +5,9 @@ calls the service method of the same name. Each service has a package: endpoints
 prediction/, pipelines/, operations/. Modules that say "No I/O" contain only rules. Any other method
 responds with 501; docs/reference/sandbox-coverage.md lists all of them.
 """
+
+from titleholder.gcp.lazy_package import lazy_package
+
+# The modules of this package then import what they use of Google's library, a third of it.
+lazy_package("google.cloud.aiplatform_v1")
+lazy_package("google.cloud.aiplatform_v1.types")

@@ -1,5 +1,6 @@
 """The coverage page lists whether a server supports each method."""
 
+import asyncio
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,12 @@ def test_the_page_is_up_to_date() -> None:
 def test_an_outdated_page_is_noticed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    found = asyncio.run(coverage.supported())
+
+    async def supported() -> frozenset[coverage.Method]:
+        return found  # without calling the server again
+
+    monkeypatch.setattr(coverage, "supported", supported)
     page = coverage.PAGE.read_text()
     claimed = tmp_path / coverage.PAGE.name
     monkeypatch.setattr(coverage, "PAGE", claimed)

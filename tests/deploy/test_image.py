@@ -87,9 +87,7 @@ print("answer", json.dumps([sorted(bag.dags), len(files), errors]))
 def gcs(tmp_path: Path) -> Path:
     """The two folders, without the rest of the repository."""
     for folder in ("dags", "plugins"):
-        shutil.copytree(
-            REPOSITORY / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__")
-        )
+        shutil.copytree(REPOSITORY / folder, tmp_path / folder)
     return tmp_path
 
 

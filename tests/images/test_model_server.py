@@ -10,7 +10,9 @@ from typing import Any
 
 import joblib
 import numpy as np
+import pandas as pd
 import pytest
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.linear_model import LinearRegression
 from starlette.testclient import TestClient
 
@@ -243,6 +245,35 @@ def test_a_predictor_with_a_wrong_result(tmp_path: Path, result: str, message: s
     predictor = load_predictor(own(tmp_path, "doubler.Wrong", source))
     with pytest.raises(PredictorError, match=message):
         answer(predictor, b'{"instances": [{"x": 1}]}')
+
+
+def served(folder: Path, model: Any) -> TestClient:
+    """A server of the model."""
+    joblib.dump(model, folder / "model.joblib")
+    app = create_app(load_predictor(folder), "/health", "/predict", "Failed: ")
+    return TestClient(app)
+
+
+def test_class_names_are_returned(tmp_path: Path) -> None:
+    forest = RandomForestClassifier(2).fit([[0.0], [1.0]] * 5, ["no", "yes"] * 5)
+    response = served(tmp_path, forest).post("/predict", json={"instances": [[0.0], [1.0]]})
+    assert response.json() == {"predictions": ["no", "yes"]}
+
+
+def test_a_nan_prediction_is_an_error(tmp_path: Path) -> None:
+    model = LinearRegression().fit(np.eye(3), np.eye(3))
+    model.intercept_ = np.full(3, np.nan)
+    response = served(tmp_path, model).post("/predict", content=BODY)
+    assert response.status_code == 500
+    assert "no valid JSON" in response.json()["error"]
+
+
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names:UserWarning")
+def test_a_model_trained_with_column_names_accepts_lists(tmp_path: Path) -> None:
+    frame = pd.DataFrame(np.eye(3), columns=["a", "b", "c"])
+    model = LinearRegression().fit(frame, [1.0, 1.0, 1.0])
+    response = served(tmp_path, model).post("/predict", content=BODY)
+    assert response.json()["predictions"] == pytest.approx([1.0])
 
 
 def test_the_routes(linear: Path) -> None:

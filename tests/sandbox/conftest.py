@@ -24,7 +24,7 @@ from google.cloud import aiplatform_v1, storage
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
 from tests.conftest import CONSTANT as CONSTANT
-from tests.conftest import IMAGES
+from tests.conftest import IMAGES, REPOSITORY
 from tests.faults import Faults
 from tests.sandbox.vertex_calls import MACHINE as MACHINE
 from tests.sandbox.vertex_calls import ManualClock, VertexCalls
@@ -127,7 +127,8 @@ class Vertex(VertexCalls):
         self._thread.start()
         clients = google_clients(self.url)
         self.endpoints, self.models, self.predictions, self.jobs = clients
-        self.http = httpx.Client(base_url=self.url, trust_env=False, timeout=30)
+        # Without TLS, whose certificates take long to load.
+        self.http = httpx.Client(base_url=self.url, trust_env=False, verify=False, timeout=30)
 
     def stop(self) -> None:
         for client in (self.endpoints, self.models, self.predictions, self.jobs):
@@ -156,10 +157,11 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         port = listener.getsockname()[1]
     process = subprocess.Popen(
         [
-            str(Path(sys.executable).parent / "gcp-storage-emulator"),
+            *(sys.executable, "-m", "sandbox.services.browser_guard", "storage"),
             *("-d", str(tmp_path_factory.mktemp("storage")), "start", "--port", str(port)),
             *("--host", "127.0.0.1", "--default-bucket", Storage.bucket),
         ],
+        cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
         env={name: value for name, value in os.environ.items() if name != "STORAGE_EMULATOR_HOST"},
@@ -168,7 +170,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         host = f"http://127.0.0.1:{port}"
         for _ in range(200):
             try:
-                httpx.get(host, trust_env=False)
+                httpx.get(host, trust_env=False, verify=False)
                 break
             except httpx.TransportError:
                 assert process.poll() is None, "the storage emulator ended"
@@ -235,6 +237,17 @@ def faults(_faulty_vertex: Vertex) -> Iterator[Faults]:
 @pytest.fixture
 def pair(vertex: Vertex, bucket: Storage) -> tuple[str, str]:
     """An endpoint with version 1 as `1` at 90 % and version 2 as `2` at 10 %; its model."""
+    return _pair(vertex, bucket)
+
+
+@pytest.fixture(scope="session")
+def shared_pair(_shared_vertex: Vertex, bucket: Storage) -> tuple[str, str]:
+    """As `pair`, but one for all tests, which change nothing of it."""
+    _shared_vertex.parent = f"projects/{PROJECT_NUMBER}/locations/shared"
+    return _pair(_shared_vertex, bucket)
+
+
+def _pair(vertex: Vertex, bucket: Storage) -> tuple[str, str]:
     endpoint = vertex.endpoint().name
     model = vertex.upload(bucket.put_constant(1), model_id="linnerud").model
     vertex.upload(bucket.put_constant(2), parent_model=model)

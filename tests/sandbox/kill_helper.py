@@ -39,7 +39,12 @@ class KillableServer:
         times = [f"--{what}-seconds=0.02" for what in ("deploy", "undeploy", "other")]
         location = ["--port", port, "--home", str(home), "--project", PROJECT]
         self._arguments = [*location, *times, "--images", str(IMAGES), *arguments]
-        self._environment = {**os.environ, "STORAGE_EMULATOR_HOST": storage_host}
+        # As the sandbox starts it.
+        self._environment = {
+            **os.environ,
+            "STORAGE_EMULATOR_HOST": storage_host,
+            "_KFP_RUNTIME": "true",
+        }
         self._fork_server = self._popen("-c", FORK_SERVER) if forked else None
         self._process: subprocess.Popen[str] | None = None
         self.pid = 0
@@ -65,13 +70,15 @@ class KillableServer:
             self._fork_server.stdin.flush()
             self.pid = int(self._fork_server.stdout.readline())
         deadline = time.monotonic() + 60
-        while True:
-            try:
-                httpx.get(f"{self.url}/healthz", trust_env=False)
-                return
-            except httpx.TransportError:
-                assert time.monotonic() < deadline, "the server did not start again"
-                time.sleep(0.01)
+        # Without TLS, whose certificates take long to load.
+        with httpx.Client(base_url=self.url, trust_env=False, verify=False) as http:
+            while True:
+                try:
+                    http.get("/healthz")
+                    return
+                except httpx.TransportError:
+                    assert time.monotonic() < deadline, "the server did not start again"
+                    time.sleep(0.01)
 
     def end(self, how: signal.Signals) -> None:
         os.kill(self.pid, how)

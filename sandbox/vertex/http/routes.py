@@ -6,7 +6,7 @@ import re
 import typing
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, cached_property
 from typing import Any, Final
 
 SERVICES: Final = (
@@ -34,9 +34,13 @@ class Route:
     uri: str
     body: str | None
     """The field that the body contains; `*` for the whole request, None for no body."""
-    pattern: re.Pattern[str]
     variables: tuple[str, ...]
     """The request's fields in the path, as dotted paths, one per group of `pattern`."""
+
+    @cached_property
+    def pattern(self) -> re.Pattern[str]:
+        """Matches the route's paths. Of the hundreds few are ever compiled, which takes longest."""
+        return _compile(self.uri)
 
 
 class RouteTable:
@@ -77,7 +81,7 @@ def google_routes() -> RouteTable:
 def other_routes() -> RouteTable:
     """The routes of all other services, of which the sandbox has no methods.
 
-    They are read at the first call, in about 0.2 seconds; most servers never need them.
+    They are read at the first call; most servers never need them.
     """
     return _table(routes_of(other_services()))
 
@@ -101,6 +105,7 @@ def _table(routes: Iterable[Route]) -> RouteTable:
     return RouteTable(list(unique.values()))
 
 
+@cache
 def _routes_of(service: str) -> list[Route]:
     module = importlib.import_module(f"{_HOME}.{service}.transports.rest_base")
     camel = service.title().replace("_", "")
@@ -123,7 +128,6 @@ def _routes_of(service: str) -> list[Route]:
                     http_method=option["method"].upper(),
                     uri=uri,
                     body=option.get("body"),
-                    pattern=_compile(uri),
                     variables=tuple(field for field, _ in VARIABLE.findall(uri)),
                 )
             )

@@ -2,5 +2,5 @@
 
 api/ has the calls of PipelineService; jobs/ the jobs in the store and their child processes;
 execution/ what a child process runs; protocol/ the messages between the two; spec/ the compiled
-pipeline. Only api/ and jobs/ import Google's client library, which takes two seconds.
+pipeline. Only api/ and jobs/ import Google's client library, whose import takes long.
 """

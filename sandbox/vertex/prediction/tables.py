@@ -1,22 +1,22 @@
 """Tables of logged predictions in the sandbox's BigQuery."""
 
 from collections.abc import Sequence
+from functools import cached_property
 from typing import Any, Final
 
 from google.api_core.exceptions import NotFound
 from google.auth.credentials import AnonymousCredentials
-from google.cloud.bigquery import Client, SchemaField, Table
 
 from sandbox.vertex.http.guards import require_loopback
 from sandbox.vertex.prediction.destination import Destination
 
 SCHEMA: Final = (
-    SchemaField("endpoint", "STRING"),
-    SchemaField("deployed_model_id", "STRING"),
-    SchemaField("logging_time", "TIMESTAMP"),
-    SchemaField("request_id", "NUMERIC"),
-    SchemaField("request_payload", "STRING", "REPEATED"),
-    SchemaField("response_payload", "STRING", "REPEATED"),
+    ("endpoint", "STRING"),
+    ("deployed_model_id", "STRING"),
+    ("logging_time", "TIMESTAMP"),
+    ("request_id", "NUMERIC"),
+    ("request_payload", "STRING", "REPEATED"),
+    ("response_payload", "STRING", "REPEATED"),
 )
 """https://cloud.google.com/vertex-ai/docs/predictions/online-prediction-logging"""
 
@@ -30,14 +30,20 @@ class Tables:
 
     def __init__(self, bigquery_host: str, project: str) -> None:
         """Raises ValueError unless `bigquery_host` is http:// on a loopback address."""
-        self._client = Client(
-            project=project,
+        self._host = require_loopback(
+            "BIGQUERY_EMULATOR_HOST", bigquery_host, "predictions stay on this machine"
+        )
+        self._project = project
+
+    @cached_property
+    def _client(self) -> Any:
+        # Imported when the first prediction is logged: it imports pandas, which takes long.
+        from google.cloud.bigquery import Client
+
+        return Client(
+            project=self._project,
             credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={
-                "api_endpoint": require_loopback(
-                    "BIGQUERY_EMULATOR_HOST", bigquery_host, "predictions stay on this machine"
-                )
-            },
+            client_options={"api_endpoint": self._host},
         )
 
     def append(self, destination: Destination, rows: Sequence[dict[str, Any]]) -> None:
@@ -55,7 +61,8 @@ class Tables:
 
     def close(self) -> None:
         """Close the connections."""
-        self._client.close()  # type: ignore[no-untyped-call]
+        if "_client" in vars(self):
+            self._client.close()
 
     def _insert(self, destination: Destination, rows: Sequence[dict[str, Any]]) -> Any:
         return self._client.insert_rows_json(
@@ -67,9 +74,12 @@ class Tables:
         )
 
     def _create(self, destination: Destination) -> None:
+        from google.cloud.bigquery import SchemaField, Table
+
         if destination.creates_dataset:
             self._client.create_dataset(
                 destination.dataset, exists_ok=True, retry=_NO_RETRY, timeout=_SECONDS
             )
-        table = Table(f"{destination.dataset}.{destination.table}", SCHEMA)
+        schema = [SchemaField(*field) for field in SCHEMA]
+        table = Table(f"{destination.dataset}.{destination.table}", schema)
         self._client.create_table(table, exists_ok=True, retry=_NO_RETRY, timeout=_SECONDS)

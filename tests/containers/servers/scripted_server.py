@@ -5,7 +5,7 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
 
 - `wait-load`, `wait-predict`: it writes the file `reached` into the folder GATE, and goes on when
   there is a file `opened`;
-- `unhealthy`, `crash`, `other-port`: it never starts as it should;
+- `unhealthy`, `crash`, `killed`, `other-port`: it never starts as it should;
 - `sick`: its health probe fails once there is a file `sick` in GATE;
 - `talks`: it prints 700 kB between `first words` and the variable LAST_WORDS;
 - `dies`: the process ends at the 100th request;
@@ -15,11 +15,12 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
 
 import json
 import os
+import signal
 import sys
 import threading
 import time
 import urllib.parse
-import urllib.request
+from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
@@ -32,10 +33,15 @@ def artifact(name: str) -> bytes:
     """The content of a file directly under AIP_STORAGE_URI."""
     bucket, _, folder = os.environ["AIP_STORAGE_URI"].removeprefix("gs://").partition("/")
     path = urllib.parse.quote(f"{folder}/{name}", safe="")
-    url = f"{os.environ['STORAGE_EMULATOR_HOST']}/storage/v1/b/{bucket}/o/{path}?alt=media"
-    opener = urllib.request.build_opener(urllib.request.ProxyHandler({}))
-    with opener.open(url) as response:
-        return bytes(response.read())
+    host = urllib.parse.urlsplit(os.environ["STORAGE_EMULATOR_HOST"]).netloc
+    connection = HTTPConnection(host)
+    connection.request("GET", f"/storage/v1/b/{bucket}/o/{path}?alt=media")
+    response = connection.getresponse()
+    content = response.read()
+    connection.close()
+    if response.status != 200:
+        sys.exit(f"{name} cannot be read: {response.status}")
+    return content
 
 
 def wait(where: str) -> None:
@@ -119,6 +125,8 @@ class Handler(BaseHTTPRequestHandler):
 wait("load")
 if BEHAVIOUR == "crash":
     sys.exit("cannot find the model's weights")
+if BEHAVIOUR == "killed":
+    os.kill(os.getpid(), signal.SIGKILL)
 if BEHAVIOUR == "talks":
     print("first words\n", f"{'word ' * 20}\n" * 7000, os.environ["LAST_WORDS"])
 VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR != "echo" else None
@@ -126,4 +134,4 @@ PORT = 0 if BEHAVIOUR == "other-port" else int(os.environ["AIP_HTTP_PORT"])
 ThreadingHTTPServer.request_queue_size = 128
 SERVER = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
 print(f"serving on {SERVER.server_port}", flush=True)
-threading.Thread(target=SERVER.serve_forever).start()
+threading.Thread(target=SERVER.serve_forever, args=(3600,)).start()  # polls for shutdown() only

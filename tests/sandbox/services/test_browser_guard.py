@@ -86,7 +86,7 @@ def test_a_web_page_is_refused_and_can_read_nothing(
     sandbox: Sandbox, service: str, headers: dict[str, str]
 ) -> None:
     base = sandbox.env[f"{service}_EMULATOR_HOST"]
-    with httpx.Client(base_url=base, timeout=30) as http:
+    with httpx.Client(base_url=base, verify=False, timeout=30) as http:
         for path in paths(sandbox, service):
             for method in METHODS:
                 content = b"evil" if method in ("POST", "PUT", "PATCH") else None
@@ -98,7 +98,7 @@ def test_a_web_page_is_refused_and_can_read_nothing(
 @pytest.mark.parametrize("service", SERVICES)
 def test_no_response_allows_a_page_to_read_it(sandbox: Sandbox, service: str) -> None:
     base = sandbox.env[f"{service}_EMULATOR_HOST"]
-    with httpx.Client(base_url=base, timeout=30) as http:
+    with httpx.Client(base_url=base, verify=False, timeout=30) as http:
         for path in paths(sandbox, service):
             for method in ("GET", "OPTIONS"):
                 answer = http.request(method, path)
@@ -132,7 +132,7 @@ def test_nothing_wipes_cloud_storage(
     stored_blob: Blob, sandbox: Sandbox, headers: dict[str, str]
 ) -> None:
     base = sandbox.env["STORAGE_EMULATOR_HOST"]
-    with httpx.Client(base_url=base, timeout=30, headers=headers) as http:
+    with httpx.Client(base_url=base, verify=False, timeout=30, headers=headers) as http:
         for path in ("/wipe", "/wipe?keep-buckets=1", "/wipe;x", "/%77ipe"):
             for method in METHODS:
                 assert not http.request(method, path).is_success, (method, path)
@@ -142,7 +142,7 @@ def test_nothing_wipes_cloud_storage(
 @pytest.mark.parametrize("service", SERVICES)
 def test_a_typed_address_can_only_read(sandbox: Sandbox, service: str) -> None:
     base = sandbox.env[f"{service}_EMULATOR_HOST"]
-    with httpx.Client(base_url=base, timeout=30, headers=TYPED) as http:
+    with httpx.Client(base_url=base, verify=False, timeout=30, headers=TYPED) as http:
         for path in paths(sandbox, service):
             assert http.get(path).status_code != 403
             for method in METHODS:

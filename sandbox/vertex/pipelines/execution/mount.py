@@ -5,12 +5,11 @@ import stat
 import threading
 from pathlib import Path
 
-from google.api_core.exceptions import GoogleAPICallError, NotFound
-from google.auth.credentials import AnonymousCredentials
-from google.cloud.storage import Client
-from requests.exceptions import RequestException
-
-_TIMEOUT = 20  # seconds
+from sandbox.vertex.pipelines.execution.cloud_storage import (
+    CloudStorage,
+    NotThere,
+    StorageCallFailed,
+)
 
 
 class StorageError(Exception):
@@ -20,16 +19,16 @@ class StorageError(Exception):
 class Mount:
     """Files `folder/BUCKET/...` for objects `gs://BUCKET/...`. Thread-safe."""
 
-    def __init__(self, folder: Path, project: str) -> None:
+    def __init__(self, folder: Path) -> None:
         """Raises StorageError without STORAGE_EMULATOR_HOST: the sandbox never calls Google."""
-        if not os.environ.get("STORAGE_EMULATOR_HOST"):
+        host = os.environ.get("STORAGE_EMULATOR_HOST")
+        if not host:
             raise StorageError(
                 "STORAGE_EMULATOR_HOST is not set where the sandbox's Vertex AI runs: "
                 "start it with the environment of var/sandbox.env"
             )
         self.folder = folder
-        credentials = AnonymousCredentials()  # type: ignore[no-untyped-call]
-        self._client = Client(project=project, credentials=credentials)
+        self._storage = CloudStorage(host)
         self._known: dict[Path, tuple[int, int] | None] = {}
         self._fetched: set[str] = set()
         self._lock = threading.Lock()
@@ -52,15 +51,15 @@ class Mount:
         """Raise StorageError if the bucket of a gs:// URI does not exist."""
         name = root.removeprefix("gs://").split("/")[0]
         try:
-            found = self._client.lookup_bucket(name, timeout=_TIMEOUT, retry=None)
-        except (GoogleAPICallError, RequestException) as error:
+            self._storage.require(name)
+        except NotThere:
+            raise StorageError(
+                f"The specified bucket does not exist: {name} (of gcsOutputDirectory); create it"
+            ) from None
+        except StorageCallFailed as error:
             raise StorageError(
                 f"Cloud Storage does not respond for bucket {name!r}: {error}"
             ) from None
-        if found is None:
-            raise StorageError(
-                f"The specified bucket does not exist: {name} (of gcsOutputDirectory); create it"
-            )
 
     def exists(self, uri: str) -> bool:
         """Whether an object with the URI as prefix exists in Cloud Storage.
@@ -71,11 +70,10 @@ class Mount:
             return True
         bucket, _, prefix = uri.removeprefix("gs://").partition("/")
         try:
-            found = self._client.list_blobs(bucket, prefix=prefix, max_results=1, timeout=_TIMEOUT)
-            return any(True for _ in found)
-        except NotFound:
+            return bool(self._storage.names(bucket, prefix))
+        except NotThere:
             return False
-        except (GoogleAPICallError, RequestException) as error:
+        except StorageCallFailed as error:
             raise StorageError(f"cannot look for {uri}: {error}") from None
 
     def fetch(self, uri: str) -> None:
@@ -92,15 +90,15 @@ class Mount:
                 return
             bucket, _, prefix = uri.removeprefix("gs://").partition("/")
             try:
-                for blob in self._client.list_blobs(bucket, prefix=prefix, timeout=_TIMEOUT):
-                    target = file_of(self.folder, bucket, blob.name)
+                for name in self._storage.names(bucket, prefix):
+                    target = file_of(self.folder, bucket, name)
                     if target is None or target in self._known:
                         continue
                     self._check_inside(target)
                     target.parent.mkdir(parents=True, exist_ok=True)
-                    blob.download_to_filename(target, timeout=_TIMEOUT)
+                    self._storage.download(bucket, name, target)
                     self._known[target] = _version(target)
-            except (GoogleAPICallError, RequestException, OSError) as error:
+            except (StorageCallFailed, OSError) as error:
                 raise StorageError(f"cannot read {uri}: {error}") from None
             self._fetched.add(uri)
 
@@ -124,9 +122,8 @@ class Mount:
                     continue
                 bucket, _, name = path.relative_to(self.folder).as_posix().partition("/")
                 try:
-                    blob = self._client.bucket(bucket).blob(name)
-                    blob.upload_from_filename(path, timeout=_TIMEOUT)
-                except (GoogleAPICallError, RequestException, OSError) as error:
+                    self._storage.upload(bucket, name, path)
+                except (StorageCallFailed, OSError) as error:
                     raise StorageError(f"cannot write gs://{bucket}/{name}: {error}") from None
                 self._known[path] = version
 

@@ -42,7 +42,7 @@ def main() -> None:
 
 
 def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
-    mount = Mount(folder / "gcs", job.project)
+    mount = Mount(folder / "gcs")
     mount.check_bucket(job.root)
     environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
     catalog = Catalog(Path(images) if (images := os.environ.get(IMAGES)) else None)

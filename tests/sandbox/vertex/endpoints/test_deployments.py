@@ -82,28 +82,28 @@ def test_an_empty_split_does_not_change_the_traffic(vertex: Any, pair: Any) -> N
     ],
 )
 def test_invalid_splits_are_refused(
-    vertex: Any, pair: Any, split: dict[str, int], message: str
+    shared_pair: Any, vertex: Any, split: dict[str, int], message: str
 ) -> None:
-    endpoint, model = pair
+    endpoint, model = shared_pair
     with pytest.raises(exceptions.BadRequest, match=message) as refused:
         vertex.deploy(endpoint, model, split, id="3")
     assert status_of(refused.value) == "INVALID_ARGUMENT"
 
 
 @pytest.mark.parametrize("wrong", ["0", "a", "12345678901", "-1", "1 "])
-def test_invalid_deployed_ids_are_refused(vertex: Any, pair: Any, wrong: str) -> None:
+def test_invalid_deployed_ids_are_refused(shared_pair: Any, vertex: Any, wrong: str) -> None:
     with pytest.raises(exceptions.BadRequest, match="1 to 10 digits"):
-        vertex.deploy(*pair, {}, id=wrong)
+        vertex.deploy(*shared_pair, {}, id=wrong)
 
 
-def test_a_deployed_id_in_use_is_refused(vertex: Any, pair: Any) -> None:
+def test_a_deployed_id_in_use_is_refused(shared_pair: Any, vertex: Any) -> None:
     with pytest.raises(exceptions.Conflict, match="already exists") as refused:
-        vertex.deploy(*pair, {}, id="1")
+        vertex.deploy(*shared_pair, {}, id="1")
     assert status_of(refused.value) == "ALREADY_EXISTS"
 
 
-def test_deploy_needs_an_endpoint_and_a_model(vertex: Any, pair: Any) -> None:
-    endpoint, model = pair
+def test_deploy_needs_an_endpoint_and_a_model(shared_pair: Any, vertex: Any) -> None:
+    endpoint, model = shared_pair
     with pytest.raises(exceptions.NotFound, match="Endpoint"):
         vertex.deploy(endpoint + "-2", model, {})
     for missing in (f"{model}-2", f"{model}@3", f"{model}@golden"):
@@ -141,15 +141,15 @@ def test_a_server_may_need_no_artifact(vertex: Any) -> None:
     ],
 )
 def test_a_deploy_needs_dedicated_resources(
-    vertex: Any, pair: Any, resources: Any, message: str
+    shared_pair: Any, vertex: Any, resources: Any, message: str
 ) -> None:
     with pytest.raises(exceptions.BadRequest, match=message):
-        vertex.deploy(*pair, {}, **resources)
+        vertex.deploy(*shared_pair, {}, **resources)
 
 
-def test_shared_resources_are_refused(vertex: Any, pair: Any) -> None:
+def test_shared_resources_are_refused(shared_pair: Any, vertex: Any) -> None:
     with pytest.raises(exceptions.MethodNotImplemented, match="shared_resources"):
-        vertex.deploy(*pair, {}, dedicated_resources=None, shared_resources="pool")
+        vertex.deploy(*shared_pair, {}, dedicated_resources=None, shared_resources="pool")
 
 
 def _no_file(bucket: Any) -> str:

@@ -24,6 +24,7 @@ from sandbox.vertex.operations.transitions import (
     stages,
 )
 from tests.sandbox.conftest import Vertex
+from tests.waiting import until
 
 _locations = itertools.count()
 Stage = types.DeploymentStage
@@ -337,8 +338,9 @@ def test_an_operation_that_ran_when_the_server_stopped_has_failed(
 
 def until_loaded(vertex: Any, path: str) -> Any:
     """The operation when its thread has loaded the model."""
-    for _ in range(500):
-        operation_json = vertex.http.get(path).json()
-        if operation_json["metadata"]["deploymentStage"] == "FINISHING_UP":
-            break
-    return operation_json
+
+    def loaded() -> Any:
+        found = vertex.http.get(path).json()
+        return found if found["metadata"]["deploymentStage"] == "FINISHING_UP" else None
+
+    return until(loaded, "the loaded model")

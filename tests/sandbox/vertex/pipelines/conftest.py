@@ -26,6 +26,7 @@ from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.pipelines.api.service import PipelineService
 from sandbox.vertex.store import Store
+from tests.conftest import REPOSITORY
 from tests.sandbox.vertex.pipelines import samples
 from tests.waiting import until
 
@@ -118,11 +119,12 @@ def cloud_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    program = Path(sys.executable).parent / "gcp-storage-emulator"
+    program = [sys.executable, "-m", "sandbox.services.browser_guard", "storage"]
     folder = tmp_path_factory.mktemp("gcs")
     where = ["--host", "127.0.0.1", "--port", port, "--default-bucket", BUCKET]
     emulator = subprocess.Popen(
-        [program, "-d", folder, "start", *where],
+        [*program, "-d", folder, "start", *where],
+        cwd=REPOSITORY,
         stdout=subprocess.DEVNULL,
         stderr=subprocess.DEVNULL,
     )

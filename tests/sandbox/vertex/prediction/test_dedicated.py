@@ -21,7 +21,7 @@ def test_a_dedicated_endpoint(vertex: Vertex, bucket: Storage) -> None:
     model = vertex.upload("", model={"container_spec": container}).model
     vertex.finish(vertex.deploy(endpoint.name, model, {}, id="1"))
     url = f"http://{endpoint.dedicated_endpoint_dns}"
-    with httpx.Client(base_url=url, trust_env=False) as http:
+    with httpx.Client(base_url=url, trust_env=False, verify=False) as http:
         path = f"/v1/{endpoint.name}"
         one = http.post(f"{path}/deployedModels/1/invoke/any/path?a=b", json={"x": 1})
         assert one.json() == ["/any/path?a=b", "application/json", '{"x":1}']

@@ -16,6 +16,7 @@ from tests.waiting import until
     ("name", "spec", "cause"),
     [
         ("crash", {}, "status 1; its last output: cannot find the model's weights"),
+        ("killed", {}, "status 137"),
         ("unhealthy", {"deployment_timeout": {"seconds": 2}}, "was not healthy at /v1/endpoints/"),
         ("other-port", {"deployment_timeout": {"seconds": 2}}, "instead of AIP_HTTP_PORT"),
         (

@@ -105,7 +105,8 @@ def rows(bq: bigquery.Client, table: str, count: int = 1) -> list[dict[str, Any]
             return []  # The emulator raises the latter for a missing dataset.
         return found if len(found) >= count else []
 
-    return until(read, "the logged rows")
+    # A query costs BigQuery more than what is tested here.
+    return until(read, "the logged rows", pause=0.2)
 
 
 def test_a_prediction_is_logged_as_a_row(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
@@ -177,12 +178,12 @@ def test_logging_is_turned_on_and_off_immediately(
 def test_a_sample_is_logged(logged: Vertex, bucket: Any, bq: bigquery.Client) -> None:
     endpoint = serve(logged, bucket)
     set_logging(logged, endpoint, uri="bq://demo.logs.answers", rate=0.2)
-    for _ in range(400):
+    for _ in range(200):
         predict(logged, endpoint)
     logged.stop()
     logged.start()
     stored = rows(bq, "demo.logs.answers")
-    low, high = binom.ppf([5e-7, 1 - 5e-7], 400, 0.2)
+    low, high = binom.ppf([5e-7, 1 - 5e-7], 200, 0.2)
     assert low <= len(stored) <= high
     # The sample is unbiased: each model has half of it.
     low, high = binom.ppf([5e-7, 1 - 5e-7], len(stored), 0.5)
