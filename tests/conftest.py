@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 
 from sandbox.state import Home, State, airflow_settings
@@ -44,6 +45,7 @@ os.environ |= {
 
 
 WATCHDOG = pytest.StashKey["subprocess.Popen[bytes]"]()
+VERTEX = pytest.StashKey[str]()
 LONG_SECONDS = 7200
 
 
@@ -118,7 +120,9 @@ def run_sandbox(var: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.fixture(scope="session")
-def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
+def sandbox(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Sandbox]:
     """BigQuery, Cloud Storage and Vertex AI on free ports; deployments take 0.2 seconds.
 
     Vertex AI accepts faults on demand: see the fixture `faults`.
@@ -132,9 +136,19 @@ def sandbox(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sandbox]:
         lines = shlex.split((var / "sandbox.env").read_text())
         written = dict(line.split("=", 1) for line in lines)
         settings = airflow_settings(Home(var).airflow, State())
+        request.session.stash[VERTEX] = written["VERTEX_AI_EMULATOR_HOST"]
         yield Sandbox(var, {name: written[name] for name in written.keys() - settings.keys()})
     finally:
         run_sandbox(var, "down")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def stopped_containers(request: pytest.FixtureRequest) -> Iterator[None]:
+    """The containers of a file's models stop at its end: a suite leaves hundreds, which are probed
+    all the time. One that is asked again starts again."""
+    yield
+    if host := request.session.stash.get(VERTEX, None):
+        httpx.delete(f"{host}/sandbox/containers", verify=False, timeout=60).raise_for_status()
 
 
 @pytest.fixture

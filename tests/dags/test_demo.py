@@ -1,19 +1,13 @@
 """The output of the sandbox's demo for a broken model, a missing DAG and a skipped task."""
 
 import io
-import json
-import os
 import re
 import shutil
-import sqlite3
 import subprocess
 import sys
 from collections.abc import Callable
-from contextlib import closing
-from datetime import datetime, timedelta
 from pathlib import Path
 
-import httpx
 import pytest
 
 from sandbox.replay import pipeline_progress
@@ -21,9 +15,8 @@ from sandbox.replay.dag_runner import NoSuchDag, find_dag
 from sandbox.replay.run_report import RunReport
 from sandbox.state import Home
 from sandbox.terminal import Terminal
-from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox
+from tests.conftest import REPOSITORY, Sandbox
 from tests.dags.conftest import LAST_MONDAY, Model
-from tests.terminal import in_terminal
 
 PLAIN = ("CI", "NO_COLOR")
 
@@ -91,54 +84,3 @@ def test_a_terminal_shows_the_task_that_runs_and_its_pipeline_tasks(
         assert shown.count(task) > 1, "on the line of the spinner, and with the result"
     assert re.search(r"wait_for_pipeline +\d+ pipeline tasks? done", shown)
     assert shown.count("✓") == 4
-
-
-def test_all_runs_and_the_logs_of_their_tasks_stay_in_airflow(
-    model: Callable[..., Model], sandbox: Sandbox
-) -> None:
-    made, var = model(), sandbox.var
-    newest = LAST_MONDAY + timedelta(weeks=1)
-    made.load(*(newest - timedelta(weeks=week, minutes=5) for week in range(3)))
-    dag_id = f"{made.name}__train"
-    command = [sys.executable, "-m", "sandbox", "--var", str(var), "run", made.name]
-    environment = {name: value for name, value in os.environ.items() if name not in PLAIN}
-    shown = in_terminal(
-        [*command, "--runs", "2", "--dags", str(DAGS_FOLDER)],
-        80,
-        environment | {"TERM": "xterm-256color"},
-        REPOSITORY,
-    )
-    assert shown.code == 0, shown.raw
-    text = "\n".join(shown.lines)
-    assert text.count("✓ ") == 8, text
-    assert text.count(" success after ") == 2
-    (page,) = re.findall(r"page +(\S+)", text)
-    assert f"endpoint {made.name}" in text
-    assert httpx.get(page).status_code == 200
-    tasks = [line for line in shown.lines if line.startswith("  ✓ ")]
-    assert max(map(len, tasks)) <= 80
-
-    with closing(sqlite3.connect(var / "airflow" / "airflow.db")) as database:
-        runs = database.execute(
-            "SELECT run_id, state, data_interval_end, julianday(end_date) - julianday(start_date) "
-            "FROM dag_run WHERE dag_id = ? ORDER BY run_after",
-            [dag_id],
-        ).fetchall()
-        instances = database.execute(
-            "SELECT run_id, task_id, state, try_number FROM task_instance WHERE dag_id = ?",
-            [dag_id],
-        ).fetchall()
-    assert [state for _, state, _, _ in runs] == ["success", "success"]
-    first, second = (datetime.fromisoformat(end) for _, _, end, _ in runs)
-    assert second - first == timedelta(weeks=1)
-    assert all(0 <= days < 1 for *_, days in runs)
-    assert len(instances) == 8
-    for run_id, task_id, state, attempt in instances:
-        assert state == "success"
-        # Where Airflow's log reader looks, and in its format.
-        log = (
-            var / "airflow" / "logs" / f"dag_id={dag_id}" / f"run_id={run_id}"
-            / f"task_id={task_id}" / f"attempt={attempt}.log"
-        )  # fmt: skip
-        events = [json.loads(line)["event"] for line in log.read_text().splitlines()]
-        assert any("fresh: " in event for event in events) == (task_id == "check_freshness")

@@ -1,8 +1,10 @@
 """The UI of a real Airflow: the form of `<model>__rollout`, and the page."""
 
+import os
 import re
+import sys
 from collections.abc import Callable
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import unquote
 
@@ -10,13 +12,18 @@ import httpx
 from playwright.sync_api import Locator
 
 from tests.browser import BROKEN_DATES, CLIPPED, browser, needs_browser
-from tests.conftest import DAGS_FOLDER, Sandbox, run_sandbox
+from tests.conftest import DAGS_FOLDER, REPOSITORY, Sandbox, run_sandbox
 from tests.dags.conftest import Google, Model
 from tests.dags.contested import contested as contested
 from tests.dags.contested import evaluate
 from tests.dags.real_airflow.client import WEEK, Airflow
 from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_on_loopback_only
 from tests.sink import Sink
+from tests.terminal import in_terminal
+
+TRAIN_TASKS = ("check_freshness", "submit_pipeline", "wait_for_pipeline", "update_traffic")
+# Variables that make the output plain.
+PLAIN = ("CI", "NO_COLOR")
 
 
 def test_promotion_by_the_form(
@@ -71,11 +78,11 @@ def test_promotion_by_the_form(
     assert f"/dags/{dag_id}/runs/" in airflow_webhook.texts[2]
 
 
-def test_the_command_line_says_what_is_true_of_a_running_airflow(
+def test_the_command_line_and_a_running_airflow_know_the_same_runs(
     model: Callable[..., Model], airflow: Airflow, sandbox: Sandbox
 ) -> None:
     made = model()
-    made.load(WEEK.end - timedelta(minutes=5))
+    made.load(*(WEEK.end - timedelta(weeks=back, minutes=5) for back in range(3)))
     train, rollout = f"{made.name}__train", f"{made.name}__rollout"
     folder = ("--dags", str(DAGS_FOLDER))
 
@@ -94,17 +101,37 @@ def test_the_command_line_says_what_is_true_of_a_running_airflow(
     airflow.call("PATCH", f"/dags/{rollout}", {"is_paused": True})
     assert "all DAGs are paused" in up()
 
-    ran = run_sandbox(sandbox.var, "run", made.name, "--runs", "1", *folder)
-    assert ran.returncode == 0, ran.stderr
+    command = [sys.executable, "-m", "sandbox", "--var", str(sandbox.var), "run", made.name]
+    environment = {name: value for name, value in os.environ.items() if name not in PLAIN}
+    ran = in_terminal(
+        [*command, "--runs", "2", *folder], 80, environment | {"TERM": "xterm-256color"}, REPOSITORY
+    )
+    assert ran.code == 0, ran.raw
+    text = "\n".join(ran.lines)
+    assert text.count("✓ ") == 8, text
+    assert text.count(" success after ") == 2
+    (page,) = re.findall(r"page +(\S+)", text)
+    assert f"endpoint {made.name}" in text
+    assert httpx.get(page).status_code == 200
+    assert max(len(line) for line in ran.lines if line.startswith("  ✓ ")) <= 80
     base = airflow.http.base_url
-    assert f"http://{base.host}:{base.port}/  with these runs and their logs" in ran.stdout
-    assert "up --airflow" not in ran.stdout
+    assert f"http://{base.host}:{base.port}/  with these runs and their logs" in text
+    assert "up --airflow" not in text
+    runs = airflow.runs(train)
+    first, second = sorted(datetime.fromisoformat(run["data_interval_end"]) for run in runs)
+    assert second - first == timedelta(weeks=1)
+    for run in runs:
+        assert 0 <= run["duration"] < 86_400
+        assert airflow.tasks(train, run["dag_run_id"]) == dict.fromkeys(TRAIN_TASKS, "success")
+        for task in TRAIN_TASKS:
+            log = airflow.log(train, run["dag_run_id"], task)
+            assert ("fresh: " in log) == (task == "check_freshness")
 
     airflow.start(train)
     assert train not in up()
     airflow.wait(
         "the end of the scheduled run, too",
-        lambda: [run["state"] for run in airflow.runs(train)] == ["success"] * 2,
+        lambda: [run["state"] for run in airflow.runs(train)] == ["success"] * 3,
     )
 
 
