@@ -4,7 +4,6 @@ import io
 import itertools
 import json
 import os
-from argparse import Namespace
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -160,11 +159,16 @@ def google(sandbox: Sandbox) -> Google:
 
 
 def reserialize() -> None:
-    """Write the DAGs of all models to Airflow's database, as its DAG processor does: the command
-    `airflow dags reserialize` in this process."""
-    from airflow.cli.commands.dag_command import dag_reserialize
+    """Write the DAGs of all models to Airflow's database, as its DAG processor does."""
+    from airflow.dag_processing.bundles.manager import DagBundlesManager
+    from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
 
-    dag_reserialize(Namespace(bundle_name=None))
+    manager = DagBundlesManager()
+    manager.sync_bundles_to_db()
+    for bundle in manager.get_all_dag_bundles():
+        bundle.initialize()
+        bag = BundleDagBag(bundle.path, bundle_path=bundle.path, bundle_name=bundle.name)
+        sync_bag_to_db(bag, bundle.name, bundle_version=None)
 
 
 @dataclass

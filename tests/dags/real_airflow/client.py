@@ -176,11 +176,14 @@ def up(sandbox: Sandbox, environ: dict[str, str], more_settings: str, *arguments
 
 
 def stop_services(sandbox: Sandbox, prefix: str) -> None:
-    """End the sandbox's processes whose names begin so; the next `up` does not start them again."""
+    """End the sandbox's processes whose names begin so, and forget them: the next `up` would start
+    them again."""
     home = Home(sandbox.var)
     state = home.load()
     names = [name for name in state.processes if name.startswith(prefix)]
     stop([state.processes.pop(name) for name in names])
+    for name in names:
+        state.ports.pop(name, None)
     home.save(state)
 
 
