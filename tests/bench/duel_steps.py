@@ -30,7 +30,7 @@ def run_step(
     """
     return call(
         "alternatives.duels:step",
-        *(*_compiled(spec, name, given), files),
+        *(*compiled_step(spec, name, given), files),
         env={**env, "_KFP_RUNTIME": "true"},
         python=python,
     )
@@ -45,13 +45,13 @@ def run_steps(
 ) -> dict[str, Any]:
     """As `run_step`, for several steps in one process: `names` are the steps with the paths of
     their artifacts; the metadata are by path."""
-    calls = [(*_compiled(spec, name, given), paths) for name, paths in names.items()]
+    calls = [(*compiled_step(spec, name, given), paths) for name, paths in names.items()]
     env = {**env, "_KFP_RUNTIME": "true"}
     found, _ = call("alternatives.duels:steps", calls, env=env, python=python)
     return dict(found)
 
 
-def _compiled(
+def compiled_step(
     spec: Mapping[str, Any], name: str, given: Mapping[str, Any]
 ) -> tuple[str, str, dict[str, Any]]:
     """Source, function and parameters of a step."""

@@ -159,7 +159,8 @@ def google(sandbox: Sandbox) -> Google:
 
 
 def reserialize() -> None:
-    """Write the DAGs of all models to Airflow's database, as its DAG processor does."""
+    """Write the DAGs of all models to Airflow's database, as its DAG processor does. The module of
+    the command `airflow dags reserialize` warns that Graphviz is missing."""
     from airflow.dag_processing.bundles.manager import DagBundlesManager
     from airflow.dag_processing.dagbag import BundleDagBag, sync_bag_to_db
 

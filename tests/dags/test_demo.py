@@ -17,8 +17,7 @@ from sandbox.state import Home
 from sandbox.terminal import Terminal
 from tests.conftest import REPOSITORY, Sandbox
 from tests.dags.conftest import LAST_MONDAY, Model
-
-PLAIN = ("CI", "NO_COLOR")
+from tests.terminal import PLAIN
 
 
 def test_the_errors_of_a_broken_yaml_file_are_printed(sandbox: Sandbox, tmp_path: Path) -> None:

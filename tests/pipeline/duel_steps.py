@@ -14,9 +14,11 @@ import yaml
 from kfp import dsl
 
 from pipeline.compile import COMPILED
+from tests.bench.alternatives.duels import compiled_function
+from tests.bench.duel_steps import ROLES, compiled_step
 from tests.pipeline.duels import Submitted
 
-ROLES = ("champion", "challenger")
+_function = cache(compiled_function)
 SPEC = yaml.safe_load((COMPILED / "duel.yaml").read_text())
 
 
@@ -56,25 +58,16 @@ def run_duel(
 
 def _run(name: str, given: dict[str, Any], **artifacts: dsl.Artifact) -> dict[str, Any]:
     """The output parameters of a step, as JSON has them."""
-    known = SPEC["components"][f"comp-{name}"]["inputDefinitions"]["parameters"]
-    function = _function(name)
+    source, function_name, values = compiled_step(SPEC, name, given)
+    function = _function(source, function_name)
     # A whole number is a float in a compiled pipeline; kfp gives the step an int, too.
+    known = SPEC["components"][f"comp-{name}"]["inputDefinitions"]["parameters"]
     values = {
         key: int(value) if known[key]["parameterType"] == "NUMBER_INTEGER" else value
-        for key, value in given.items()
-        if key in known
+        for key, value in values.items()
     }
     found = function(**values, **artifacts)
     if found is None:
         return {}
     names = function.__annotations__["return"]._fields
     return dict(json.loads(json.dumps(dict(zip(names, found, strict=True)), allow_nan=False)))
-
-
-@cache
-def _function(name: str) -> Callable[..., Any]:
-    container = SPEC["deploymentSpec"]["executors"][f"exec-{name}"]["container"]
-    names: dict[str, Any] = {}
-    exec(compile(container["command"][-1], name, "exec", dont_inherit=True), names)
-    function: Callable[..., Any] = names[container["args"][-1]]
-    return function

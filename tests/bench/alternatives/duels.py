@@ -13,14 +13,19 @@ def step(
     and metadata of each artifact."""
     from kfp import dsl
 
-    names: dict[str, Any] = {}
-    exec(compile(source, function, "exec", dont_inherit=True), names)
     artifacts = {
         key: (dsl.Metrics if key == "metrics" else dsl.Dataset)(uri=uri, metadata=about)
         for key, (uri, about) in files.items()
     }
-    names[function](**given, **artifacts)
+    compiled_function(source, function)(**given, **artifacts)
     return {key: one.metadata for key, one in artifacts.items()}
+
+
+def compiled_function(source: str, function: str) -> Any:
+    """The function of a compiled step."""
+    names: dict[str, Any] = {}
+    exec(compile(source, function, "exec", dont_inherit=True), names)
+    return names[function]
 
 
 def steps(calls: list[tuple[str, str, dict[str, Any], dict[str, str]]]) -> dict[str, Any]:

@@ -19,11 +19,9 @@ from tests.dags.contested import evaluate
 from tests.dags.real_airflow.client import WEEK, Airflow
 from tests.sandbox.services.test_browser_guard import IMAGE, LINK, TYPED, listens_on_loopback_only
 from tests.sink import Sink
-from tests.terminal import in_terminal
+from tests.terminal import PLAIN, in_terminal
 
 TRAIN_TASKS = ("check_freshness", "submit_pipeline", "wait_for_pipeline", "update_traffic")
-# Variables that make the output plain.
-PLAIN = ("CI", "NO_COLOR")
 
 
 def test_promotion_by_the_form(
