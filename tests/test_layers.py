@@ -13,7 +13,7 @@ from tests.conftest import REPOSITORY
 LAYERS = {
     "titleholder": """
         cli operators
-        alerts page reconciler
+        alerts lineage metrics page reconciler
         gcp
         analysis
         pipelines

@@ -34,11 +34,13 @@ class Rule:
 
 @dataclass(frozen=True)
 class Metadata:
-    """The metadata of `tables.get`, free of charge. `rows` is None for a view."""
+    """The metadata of `tables.get`, free of charge. `rows` is None for a view; `columns` are names
+    and BigQuery types."""
 
     rows: int | None
     modified: datetime | None
     streaming: bool
+    columns: tuple[tuple[str, str], ...] = ()
 
 
 @dataclass(frozen=True)

@@ -1,6 +1,6 @@
 """The base of all operators: configuration, environment, clock, deferral, errors and XComs."""
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
@@ -16,6 +16,11 @@ from titleholder.config.model import ModelConfig
 from titleholder.errors import DriftDetected, InvalidRequest, RetryableError, TitleholderError
 from titleholder.gcp.environment import Environment
 from titleholder.gcp.errors import error_message, is_transient
+from titleholder.lineage.dataset import Lineage
+from titleholder.lineage.tasks import ModelNames
+from titleholder.metrics.emit import emit
+from titleholder.metrics.metric import Sample
+from titleholder.metrics.samples import refusal_of, refusal_sample
 from titleholder.naming import TrainingRun, training_run_of
 
 # Airflow registers up to five seconds late that a worker has released a task. A task that is
@@ -48,6 +53,7 @@ class ModelOperator(BaseOperator):
         self.config = config
         self.clock = clock
         self.shortest_deferral = SHORTEST_DEFERRAL
+        self._lineage = Lineage()
 
     @cached_property
     def environment(self) -> Environment:
@@ -86,6 +92,8 @@ class ModelOperator(BaseOperator):
         except RetryableError as error:
             raise AttemptFailure(f"{self.config.model}: {error}") from None
         except TitleholderError as error:
+            if refusal := refusal_of(error):
+                self.emit_metrics(lambda: [refusal_sample(self.config.model, refusal)])
             kind = _ALERT_KINDS.get(type(error), AlertKind.TASK)
             raise TaskFailure(f"{self.config.model}: {error}", kind) from None
         except Exception as error:
@@ -118,6 +126,42 @@ class ModelOperator(BaseOperator):
                 AlertNotifier(**notifier_arguments(self.config)).send(alert, context)
         except Exception:
             self.log.warning("titleholder: an alert could not be made", exc_info=True)
+
+    def emit_metrics(
+        self,
+        make: Callable[[], Iterable[Sample]],
+        context: Mapping[str, Any] | None = None,
+    ) -> None:
+        """Emit the metrics that `make` returns; never raises. With `context`, a backfill emits
+        none: a gauge has the value of the newest interval."""
+        if context is not None and context["dag_run"].run_type == "backfill":
+            return
+        try:
+            emit(make())
+        except Exception:
+            self.log.warning("titleholder: metrics could not be emitted", exc_info=True)
+
+    def keep_lineage(self, make: Callable[[ModelNames], Lineage]) -> None:
+        """Keep the lineage that `make` returns until the task has ended; never raises."""
+        source, environment = self.config.source, self.environment
+        try:
+            names = ModelNames(
+                environment.project,
+                environment.location,
+                environment.qualified(source.table),
+                source.timestamp,
+                environment.qualified(self.config.events_table),
+            )
+            self._lineage = make(names)
+        except Exception:
+            self.log.warning("titleholder: the lineage is not known", exc_info=True)
+
+    def get_openlineage_facets_on_complete(self, task_instance: Any) -> Any:
+        """The lineage of this attempt, also of a failed one. Airflow's OpenLineage listener calls
+        this in the process that executed the task, and nothing else does."""
+        from titleholder.lineage.openlineage import to_operator_lineage
+
+        return to_operator_lineage(self._lineage)
 
     def reject_unknown_params(self, context: Mapping[str, Any]) -> None:
         """Raises InvalidRequest for a dag run with parameters that the DAG does not have: Airflow

@@ -1,14 +1,17 @@
 """Waits, without a worker slot, until the source covers the run's data interval."""
 
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from titleholder.alerts.from_failure import alert_for_stale_source
 from titleholder.alerts.task_failure import AttemptFailure, TaskFailure
 from titleholder.freshness import (
     FUTURE_TOLERANCE,
+    Coverage,
     Finding,
     FreshnessState,
+    Metadata,
     Rule,
     check_coverage,
     check_metadata,
@@ -16,7 +19,19 @@ from titleholder.freshness import (
 from titleholder.gcp.bigquery.client import Unreadable
 from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.gcp.errors import error_message
+from titleholder.lineage.tasks import source_lineage
+from titleholder.metrics.metric import Refusal
+from titleholder.metrics.samples import freshness_samples, refusal_sample
 from titleholder.operators.base import ModelOperator
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A finding and what it was found by, as far as it was read."""
+
+    finding: Finding
+    metadata: Metadata | None = None
+    coverage: Coverage | None = None
 
 
 class CheckFreshnessOperator(ModelOperator):
@@ -28,16 +43,37 @@ class CheckFreshnessOperator(ModelOperator):
         passed."""
         with self.fail_with_message():
             self.reject_unknown_params(context)
-            finding = self._check(context)
+            checked = self._check(context)
+        finding = checked.finding
+        self._report(context, checked)
         if finding.state in (FreshnessState.FRESH, FreshnessState.WARN):
             log = self.log.info if finding.state is FreshnessState.FRESH else self.log.warning
             log("%s: %s", finding.state, finding.reason)
             return {"outcome": finding.state.value, "reason": finding.reason}
         if finding.wait_until is None:
+            self.emit_metrics(lambda: [refusal_sample(self.config.model, Refusal.FRESHNESS)])
             raise TaskFailure(f"{self.config.model}: {finding.state}: {finding.reason}")
         self._alert_once(context, finding)
         left = finding.wait_until - self.clock()
         self.defer_for(min(self.config.source.freshness.poke_interval, left))
+
+    def _report(self, context: Mapping[str, Any], checked: _Checked) -> None:
+        """Emit the lag, and keep the lineage."""
+        interval, finding, coverage = (
+            self.training_run(context).interval,
+            checked.finding,
+            checked.coverage,
+        )
+        if finding.state is not FreshnessState.UNKNOWN:
+            newest = coverage.last if coverage is not None else None
+            self.emit_metrics(
+                lambda: freshness_samples(self.config.model, interval, newest), context
+            )
+        columns = checked.metadata.columns if checked.metadata is not None else ()
+        error_after = self.config.source.freshness.error_after
+        self.keep_lineage(
+            lambda names: source_lineage(names, interval, finding, error_after, columns, coverage)
+        )
 
     def _alert_once(self, context: Mapping[str, Any], finding: Finding) -> None:
         """Alert at the first stale check of the run, or since it was cleared. Airflow's task state
@@ -58,7 +94,7 @@ class CheckFreshnessOperator(ModelOperator):
             context, lambda: alert_for_stale_source(model, interval, finding, every, now)
         )
 
-    def _check(self, context: Mapping[str, Any]) -> Finding:
+    def _check(self, context: Mapping[str, Any]) -> _Checked:
         source, now = self.config.source, self.clock()
         interval = self.training_run(context).interval
         table = self.environment.qualified(source.table)
@@ -71,10 +107,12 @@ class CheckFreshnessOperator(ModelOperator):
             min_rows=source.freshness.min_rows,
         )
         tables = SourceTables(self.environment, now)
+        metadata = None
         try:
-            finding = check_metadata(rule, tables.metadata(table), interval, now)
+            metadata = tables.metadata(table)
+            finding = check_metadata(rule, metadata, interval, now)
             if finding.state is not FreshnessState.FRESH:
-                return finding
+                return _Checked(finding, metadata)
             coverage = tables.coverage(
                 table,
                 source.timestamp,
@@ -85,6 +123,6 @@ class CheckFreshnessOperator(ModelOperator):
         except Unreadable as error:
             if not error.final:
                 raise AttemptFailure(f"{self.config.model}: unknown: {error}") from None
-            return Finding(FreshnessState.UNKNOWN, str(error))
+            return _Checked(Finding(FreshnessState.UNKNOWN, str(error)), metadata)
         self.log.info("%s: %s", table, coverage)
-        return check_coverage(rule, coverage, interval, now)
+        return _Checked(check_coverage(rule, coverage, interval, now), metadata, coverage)

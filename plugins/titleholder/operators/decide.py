@@ -25,6 +25,9 @@ from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.bigquery.live_metrics import LiveMetrics
 from titleholder.gcp.console import object_page, pipeline_page
 from titleholder.labels import Label
+from titleholder.lineage.tasks import evaluation_lineage
+from titleholder.metrics.samples import verdict_samples
+from titleholder.naming import training_run_of
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.links import ReportLink
 from titleholder.operators.results import Decided, Observed
@@ -65,6 +68,19 @@ class DecideOperator(ModelOperator):
             percentage = view.split.get(look.challenger, 0)
             evaluation = evaluate(self.config, self.duel, pair, look, percentage, duel_result, live)
             recorded = self._record(reconciler, evaluation, view)
+        self.emit_metrics(lambda: verdict_samples(self.config.model, evaluation.verdict), context)
+        at = training_run_of(self.config.model, self.duel.schedule, context).interval.end
+        self.keep_lineage(
+            lambda names: evaluation_lineage(
+                names,
+                pair,
+                self.duel,
+                at,
+                duel_result.evidence,
+                evaluation.verdict,
+                look.design.threshold,
+            )
+        )
         for problem in live.unreadable:
             self.log.warning("%s", problem)
         pages = Link("Duel", pipeline_page(duel_result.job)), Link("Report", report)

@@ -3,13 +3,14 @@
 from collections.abc import Mapping
 from typing import Any
 
-from titleholder.analysis.model_pair import Evaluate, model_pair
+from titleholder.analysis.model_pair import Evaluate, ModelPair, model_pair
 from titleholder.errors import InvalidRequest
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.results import EVALUATE, Observed
-from titleholder.operators.rollout import change_context, make_reconciler
+from titleholder.operators.rollout import change_context, make_reconciler, state_samples
 from titleholder.rollout.descriptions import describe_steps
 from titleholder.rollout.intents import SetTrafficPercentage, intent_from
+from titleholder.rollout.view import View
 
 
 class ObserveOperator(ModelOperator):
@@ -54,8 +55,12 @@ class ObserveOperator(ModelOperator):
         return Observed(None, intent).to_xcom()
 
     def _pair(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        def read(view: View) -> tuple[ModelPair | None, View]:
+            return model_pair(view), view
+
         with self.fail_with_message():
-            pair = make_reconciler(self, change_context(context)).read_view(Evaluate(), model_pair)
+            pair, view = make_reconciler(self, change_context(context)).read_view(Evaluate(), read)
+        self.emit_metrics(lambda: state_samples(self, view), context)
         if pair is None:
             self.skip_with_message(
                 f"there is no challenger on {self.config.endpoint.display_name}, so nothing is "

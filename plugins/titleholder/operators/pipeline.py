@@ -9,6 +9,9 @@ from titleholder.events.event import Action
 from titleholder.gcp.bigquery.client import Unreadable
 from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.lineage.tasks import training_lineage
+from titleholder.metrics.metric import Refusal
+from titleholder.metrics.samples import refusal_sample, score_samples
 from titleholder.operators.rollout import change_context, record_if_possible
 from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
 from titleholder.operators.wait_for_job import WaitForJobOperator
@@ -111,6 +114,19 @@ class WaitForPipelineOperator(WaitForJobOperator):
     def timeout(self) -> timedelta:
         """The YAML file's `pipeline.timeout`."""
         return self.config.pipeline.timeout
+
+    def execute(self, context: Mapping[str, Any]) -> dict[str, Any]:
+        """Wait as for any job, then emit score and refusal, and keep the lineage."""
+        result = super().execute(context)
+        model, min_score = self.config.model, self.config.gate.min_score
+        score, candidate = result["score"], result["candidate"]
+        self.emit_metrics(lambda: score_samples(model, score, min_score), context)
+        if candidate is None:
+            self.emit_metrics(lambda: [refusal_sample(model, Refusal.QUALITY_GATE)])
+        uri = candidate["uri"] if candidate is not None else None
+        interval = self.training_run(context).interval
+        self.keep_lineage(lambda names: training_lineage(names, interval, score, min_score, uri))
+        return result
 
     def result(self, job: Job) -> dict[str, Any]:
         """The score, and the model if it passed the gate."""

@@ -1,25 +1,32 @@
 """The base of the operators that change an endpoint, and their access to the rollout engine."""
 
 from abc import abstractmethod
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from airflow.sdk import BaseOperatorLink
 
 from titleholder.alerts.from_event import alert_for_event
-from titleholder.events.event import Action
+from titleholder.errors import TitleholderError
+from titleholder.events.event import Action, events_of_endpoint
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.console import endpoint_page, version_page
 from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.lineage.tasks import traffic_lineage
+from titleholder.metrics.metric import Sample
+from titleholder.metrics.samples import champion_age_samples, traffic_samples
 from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import EndpointLink, ModelLink
 from titleholder.reconciler.engine import PendingOperation, Reconciler
 from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, ChangeContext
 from titleholder.rollout.intents import Adopt, Intent, Restore, UpdateResources
 from titleholder.rollout.view import View
+
+# How far back the last new champion is looked for: the rows before cost more to read than they say.
+CHAMPION_HISTORY = timedelta(days=366)
 
 
 @dataclass(frozen=True)
@@ -80,6 +87,8 @@ class RolloutOperator(ModelOperator):
             )
         self.log.info("%s", result.summary)
         view = result.view
+        self.emit_metrics(lambda: state_samples(self, view), context)
+        self.keep_lineage(lambda names: traffic_lineage(names, change.intent, view))
         EndpointLink.store(context, endpoint_page(view.endpoint or ""))
         ModelLink.store(context, version_page(view.endpoint or "", _version(change.intent, view)))
         return {
@@ -105,6 +114,23 @@ def _version(intent: Intent, view: View) -> str:
     if deployed is not None:
         return deployed.model
     return f"{view.model}@{version.number}" if version is not None else ""
+
+
+def state_samples(operator: ModelOperator, view: View) -> Iterator[Sample]:
+    """The metrics of an endpoint: its traffic, and the age of its champion by the events table,
+    which is waited for as long as an event is."""
+    yield from traffic_samples(view)
+    now, model = operator.clock(), operator.config.model
+    table = EventsTable(
+        operator.environment, operator.config.events_table, timeout_seconds=RECORD_TIMEOUT_SECONDS
+    )
+    try:
+        events = table.read(model, since=now - CHAMPION_HISTORY, endpoint=view.endpoint)
+    except TitleholderError as error:
+        operator.log.warning("the age of the champion is not known: %s", error)
+        return
+    own = events_of_endpoint(events, view.endpoint, view.created)
+    yield from champion_age_samples(model, own, now)
 
 
 def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler:

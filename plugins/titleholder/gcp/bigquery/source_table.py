@@ -51,6 +51,7 @@ class SourceTables:
             rows=metadata.num_rows if is_table else None,
             modified=metadata.modified if is_table else None,
             streaming=metadata.streaming_buffer is not None,
+            columns=tuple((column.name, column.field_type) for column in metadata.schema),
         )
 
     def coverage(

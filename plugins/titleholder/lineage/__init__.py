@@ -1,0 +1,1 @@
+"""Lineage by OpenLineage: what the tasks read and write, and the facets that say so."""

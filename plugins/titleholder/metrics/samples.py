@@ -1,0 +1,81 @@
+"""The values of the metrics, from what a task has found. No I/O."""
+
+import math
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from titleholder.analysis.verdict import Verdict
+from titleholder.data_intervals import Interval
+from titleholder.errors import (
+    DriftDetected,
+    InvalidRequest,
+    ManualActionRequired,
+    TitleholderError,
+)
+from titleholder.events.event import Event, champion_at
+from titleholder.labels import Label
+from titleholder.metrics.metric import Metric, Refusal, Sample
+from titleholder.rollout.view import View
+
+_DAY_SECONDS = 86400
+
+
+def traffic_samples(view: View) -> Iterator[Sample]:
+    """Traffic percentage and version of champion and challenger; without an endpoint none."""
+    if view.endpoint is None:
+        return
+    for role in (Label.CHAMPION, Label.CHALLENGER):
+        deployed = view.deployed_model(view.labels.get(role))
+        percentage = deployed.traffic_percentage if deployed else 0
+        number = deployed.version_number if deployed else "0"
+        yield Sample(Metric.TRAFFIC_PERCENTAGE, view.model, percentage, role.value)
+        if number.isdecimal():
+            yield Sample(Metric.VERSION, view.model, int(number), role.value)
+
+
+def champion_age_samples(model: str, events: Iterable[Event], now: datetime) -> Iterator[Sample]:
+    """The age of the champion by the events of its endpoint; none while it is unknown."""
+    event = champion_at(events, now)
+    if event is not None:
+        age = (now - event.time).total_seconds() / _DAY_SECONDS
+        yield Sample(Metric.CHAMPION_AGE_DAYS, model, age)
+
+
+def freshness_samples(model: str, interval: Interval, newest: datetime | None) -> Iterator[Sample]:
+    """The lag of the source; `newest` is the time of the newest row of the interval, if any."""
+    lag = interval.end - (newest or interval.start)
+    yield Sample(Metric.FRESHNESS_LAG_SECONDS, model, lag.total_seconds())
+
+
+def score_samples(model: str, score: float, min_score: float) -> Iterator[Sample]:
+    """The score of a trained model, and the gate."""
+    yield Sample(Metric.SCORE, model, score)
+    yield Sample(Metric.MIN_SCORE, model, min_score)
+
+
+def verdict_samples(model: str, verdict: Verdict) -> Iterator[Sample]:
+    """The statistics of a verdict, as far as it has them."""
+    values = (
+        (Metric.VERDICT_ESTIMATE, verdict.estimate),
+        (Metric.VERDICT_LOW, verdict.low),
+        (Metric.VERDICT_HIGH, verdict.high),
+        (Metric.VERDICT_ROWS, verdict.n),
+    )
+    for metric, value in values:
+        # The statistics of evidence that is invalid may be NaN.
+        if value is not None and math.isfinite(value):
+            yield Sample(metric, model, value)
+
+
+def refusal_sample(model: str, refusal: Refusal) -> Sample:
+    """One refusal."""
+    return Sample(Metric.REFUSALS, model, 1, refusal.value)
+
+
+def refusal_of(error: TitleholderError) -> Refusal | None:
+    """The kind of refusal that the error is; None for one that refuses nothing."""
+    if isinstance(error, DriftDetected):
+        return Refusal.MANUAL_CHANGE
+    if isinstance(error, ManualActionRequired):
+        return Refusal.BLOCKED
+    return Refusal.INVALID_REQUEST if isinstance(error, InvalidRequest) else None
