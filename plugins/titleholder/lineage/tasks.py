@@ -1,5 +1,6 @@
 """The lineage of each task, from what it has found. No I/O."""
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -125,8 +126,6 @@ def evaluation_lineage(
     trained = max(
         datetime.fromisoformat(one.data_interval_end) for one in (pair.champion, pair.challenger)
     )
-    compared = evidence.get("rows_compared")
-    read = {"dataQualityMetrics": row_metrics(compared)} if isinstance(compared, int) else {}
     about_challenger = assertion(
         duel.hypothesis,
         verdict.outcome is Outcome.PROMOTE,
@@ -142,9 +141,23 @@ def evaluation_lineage(
     )
     return Lineage(
         (
-            names.rows(Interval(trained, at - duel.label_delay), {}, read),
+            names.rows(
+                Interval(trained, at - duel.label_delay), {}, _labelled(evidence, duel.target)
+            ),
             names.version(pair.champion.version),
             names.version(pair.challenger.version, {"dataQualityAssertions": about_challenger}),
         ),
         (table(names.events_table),),
     )
+
+
+def _labelled(evidence: Mapping[str, Any], target: str) -> Facets:
+    """The rows of the duel, and those without a label; none for numbers that are missing or no
+    counts."""
+    rows, labelled = evidence.get("rows"), evidence.get("rows_labelled")
+    # Vertex AI's numbers are floats.
+    if not (isinstance(rows, int | float) and isinstance(labelled, int | float)):
+        return {}
+    if not 0 <= labelled <= rows < math.inf:
+        return {}
+    return {"dataQualityMetrics": row_metrics(int(rows), {target: int(rows) - int(labelled)})}

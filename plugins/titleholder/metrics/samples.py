@@ -38,7 +38,7 @@ def champion_age_samples(model: str, events: Iterable[Event], now: datetime) -> 
     event = champion_at(events, now)
     if event is not None:
         age = (now - event.time).total_seconds() / _DAY_SECONDS
-        yield Sample(Metric.CHAMPION_AGE_DAYS, model, age)
+        yield Sample(Metric.CHAMPION_AGE_DAYS, model, round(age, 4))
 
 
 def freshness_samples(model: str, interval: Interval, newest: datetime | None) -> Iterator[Sample]:
