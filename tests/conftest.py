@@ -29,7 +29,7 @@ CONSTANT = "sandbox.test/constant:1"
 
 # Tests never use the machine's settings of Google or Airflow, nor those of the make that runs them.
 # Airflow reads some settings when it is imported, so they are set here, before any test module is.
-OUTSIDE = ("AIRFLOW", "GOOGLE_", "TITLEHOLDER_", "MAKE", "MFLAGS")
+OUTSIDE = ("AIRFLOW", "GOOGLE_", "OPENLINEAGE", "TITLEHOLDER_", "MAKE", "MFLAGS")
 for name in [name for name in os.environ if name.startswith(OUTSIDE)]:
     del os.environ[name]
 AIRFLOW_HOME = Path(tempfile.mkdtemp(prefix="titleholder-airflow-"))

@@ -1,0 +1,188 @@
+"""Metrics: their values, and their names at a StatsD server for each kind of backend."""
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from datetime import timedelta
+from types import SimpleNamespace
+
+import pytest
+from airflow.sdk.observability import stats
+from airflow.sdk.observability.metrics.stats_utils import NoStatsLogger, get_stats_factory
+
+from tests.statsd_sink import StatsdSink, statsd_sink
+from tests.titleholder.operators.test_failing import CONFIG
+from tests.titleholder.rollout.scenes import ALONE, END, HALVES, NEW, OLD, PAIR, WEEK
+from tests.waiting import until
+from titleholder.alerts.task_failure import AttemptFailure, TaskFailure
+from titleholder.analysis.verdict import Outcome, Verdict
+from titleholder.data_intervals import Interval
+from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired, RetryableError
+from titleholder.events.event import Event
+from titleholder.metrics.emit import emit
+from titleholder.metrics.metric import LOG_MARK, Metric, Refusal, Sample
+from titleholder.metrics.samples import (
+    champion_age_samples,
+    freshness_samples,
+    traffic_samples,
+    verdict_samples,
+)
+from titleholder.operators.check_freshness import CheckFreshnessOperator
+from titleholder.rollout.view import View
+
+BETTER = Verdict(Outcome.PROMOTE, "", "", 1000, 0.5, 0.3, 0.7, 0.0, 1.0, 1)
+
+
+def values(samples: Iterator[Sample]) -> dict[str, float]:
+    return {one.plain_name.removeprefix("titleholder.m1."): one.value for one in samples}
+
+
+def test_traffic_and_versions_are_those_of_the_endpoint() -> None:
+    pair = {
+        "traffic_percentage.champion": 90,
+        "version.champion": 9,
+        "traffic_percentage.challenger": 10,
+        "version.challenger": 10,
+    }
+    assert values(traffic_samples(PAIR)) == pair
+    by_hand = {"traffic_percentage.champion": 50, "traffic_percentage.challenger": 50}
+    assert values(traffic_samples(HALVES)) == pair | by_hand
+    nobody = {"traffic_percentage.challenger": 0, "version.challenger": 0}
+    assert values(traffic_samples(ALONE)) == pair | nobody | {"traffic_percentage.champion": 100}
+    assert values(traffic_samples(View("m1", None))) == {}
+
+
+def test_the_age_of_the_champion_counts_from_its_promotion() -> None:
+    first = Event(
+        id="a", time=END, model="m1", action="first_champion", reason="", champion_after=OLD
+    )
+    promoted = replace(
+        first, id="b", time=END + WEEK, action="promote", champion_before=OLD, champion_after=NEW
+    )
+    look = replace(first, id="c", time=END + 2 * WEEK, action="evaluated", champion_after=NEW)
+    later = END + 3 * WEEK
+    assert values(champion_age_samples("m1", [first, promoted, look], later)) == {
+        "champion_age_days": 14
+    }
+    assert values(champion_age_samples("m1", [], later)) == {}
+
+
+def test_the_lag_is_measured_at_the_end_of_the_interval() -> None:
+    week = Interval(END - WEEK, END)
+    newest = END - timedelta(hours=2)
+    assert values(freshness_samples("m1", week, newest)) == {"freshness_lag_seconds": 7200}
+    assert values(freshness_samples("m1", week, None)) == {"freshness_lag_seconds": 604800}
+
+
+def test_a_verdict_without_an_interval_has_fewer_values() -> None:
+    ends = {"verdict_low": 0.3, "verdict_high": 0.7}
+    rest = {"verdict_estimate": 0.5, "verdict_rows": 1000}
+    assert values(verdict_samples("m1", BETTER)) == ends | rest
+    undecided = replace(BETTER, low=None, high=None, estimate=float("nan"))
+    assert values(verdict_samples("m1", undecided)) == {"verdict_rows": 1000}
+
+
+@contextmanager
+def airflow_stats(tags: bool = False) -> Iterator[StatsdSink]:
+    """A StatsD server to which Airflow's Stats of this process send, with tags or without."""
+    with statsd_sink() as sink, pytest.MonkeyPatch.context() as patch:
+        settings = {"ON": True, "HOST": "127.0.0.1", "PORT": sink.port, "INFLUXDB_ENABLED": tags}
+        for name, value in settings.items():
+            patch.setenv(f"AIRFLOW__METRICS__STATSD_{name}", str(value))
+        backend = get_stats_factory()()
+        stats.initialize(factory=lambda: backend, export_legacy_names=True)
+        try:
+            yield sink
+        finally:
+            stats.initialize(factory=NoStatsLogger, export_legacy_names=True)
+            backend.statsd.close()
+
+
+@pytest.fixture
+def statsd() -> Iterator[StatsdSink]:
+    with airflow_stats() as sink:
+        yield sink
+
+
+@pytest.mark.parametrize("tags", [False, True])
+def test_the_names_fit_the_backend(tags: bool) -> None:
+    traffic = Sample(Metric.TRAFFIC_PERCENTAGE, "m-1", 90, "champion")
+    refused = Sample(Metric.REFUSALS, "m-1", 1, "blocked")
+    negative = Sample(Metric.VERDICT_ESTIMATE, "m-1", -0.25)
+    names = {
+        False: {
+            "airflow.titleholder.m-1.traffic_percentage.champion": 100,
+            "airflow.titleholder.m-1.refusals.blocked": 2,
+            "airflow.titleholder.m-1.verdict_estimate": -0.25,
+        },
+        True: {
+            "airflow.titleholder.traffic_percentage,model=m-1,role=champion": 100,
+            "airflow.titleholder.refusals,model=m-1,reason=blocked": 2,
+            "airflow.titleholder.verdict_estimate,model=m-1": -0.25,
+        },
+    }[tags]
+    with airflow_stats(tags) as statsd:
+        emit([traffic, refused, replace(traffic, value=100), refused, negative])
+        until(lambda: {one: statsd.number(one) for one in names} == names, "the last value")
+        assert statsd.values.keys() == names.keys()
+
+
+def test_each_value_is_a_line_of_the_log(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level("INFO")
+    emit([Sample(Metric.TRAFFIC_PERCENTAGE, "m1", 90, "champion")])
+    first, line, last = (record.getMessage() for record in caplog.records)
+    assert (first, last) == ("::group::Metrics", "::endgroup::")
+    mark, _, value = line.partition(" ")
+    assert mark == LOG_MARK
+    assert json.loads(value) == {
+        **{"metric": "traffic_percentage", "model": "m1", "role": "champion"},
+        "value": 90,
+    }
+    caplog.clear()
+    emit([])
+    assert not caplog.records
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (DriftDetected("by hand"), Refusal.MANUAL_CHANGE),
+        (ManualActionRequired("no"), Refusal.BLOCKED),
+        (InvalidRequest("101 %"), Refusal.INVALID_REQUEST),
+        (RetryableError("later"), None),
+    ],
+)
+def test_a_refusal_is_counted_by_its_reason(
+    error: Exception, reason: Refusal | None, statsd: StatsdSink
+) -> None:
+    task = CheckFreshnessOperator(task_id="t", config=CONFIG)
+    with (
+        pytest.raises(TaskFailure if reason else AttemptFailure, match=str(error)),
+        task.fail_with_message(),
+    ):
+        raise error
+    # StatsD has no answers: what was sent before has arrived when this has.
+    emit([Sample(Metric.SCORE, "last", 1)])
+    until(lambda: statsd.number("airflow.titleholder.last.score") == 1, "the last value")
+    found = {name for name in statsd.values if "refusals" in name}
+    expected = {f"airflow.titleholder.{CONFIG.model}.refusals.{reason}"} if reason else set()
+    assert found == expected
+
+
+def test_metrics_neither_fail_a_task_nor_come_from_a_backfill(
+    statsd: StatsdSink, capsys: pytest.CaptureFixture[str]
+) -> None:
+    task = CheckFreshnessOperator(task_id="t", config=CONFIG)
+
+    def broken() -> list[Sample]:
+        raise OSError("no network")
+
+    task.emit_metrics(broken)
+    assert "metrics could not be emitted" in capsys.readouterr().out
+    sample = Sample(Metric.SCORE, "m1", 80)
+    for run_type in ("backfill", "scheduled"):
+        context = {"dag_run": SimpleNamespace(run_type=run_type)}
+        task.emit_metrics(lambda: [sample], context)
+    until(lambda: statsd.values.get("airflow.titleholder.m1.score"), "a value")
+    assert statsd.values["airflow.titleholder.m1.score"] == ["80|g"]
