@@ -1,6 +1,6 @@
 """Lineage as objects of Airflow's OpenLineage provider, whose listener alone calls this.
 
-Nothing of the provider is imported before: where it is missing, nobody calls. Cloud Composer has it
+Nothing of the provider is imported elsewhere. Cloud Composer has it
 (https://cloud.google.com/composer/docs/composer-3/lineage-integration).
 """
 

@@ -1,9 +1,8 @@
 """The metrics, with names, kinds, units and tags; docs/reference/metrics.md lists them."""
 
-import json
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Self
+from typing import Self
 
 from titleholder.labels import DescribedEnum
 
@@ -70,17 +69,20 @@ class Metric(StrEnum):
         *("verdict_rows", Kind.GAUGE, "rows", ""),
         "the rows of the verdict, clusters with `duel.cluster_column`",
     )
-    REFUSALS = *("refusals", Kind.COUNTER, "", "reason"), "what was refused"
+    REFUSALS = (
+        *("refusals", Kind.COUNTER, "", "reason"),
+        "refusals by reason; each is also a failed or skipped task",
+    )
 
 
 class Refusal(DescribedEnum):
     """The reason of a refusal, the tag of `Metric.REFUSALS`."""
 
-    QUALITY_GATE = "quality_gate", "a trained model did not pass the quality gate"
-    FRESHNESS = "freshness", "nothing was trained: the source is stale, empty or unknown"
-    MANUAL_CHANGE = "manual_change", "the endpoint was changed by hand; see Drift"
-    BLOCKED = "blocked", "a change needs a decision by a person; a verdict is outdated"
-    INVALID_REQUEST = "invalid_request", "a person asked for what is not possible"
+    QUALITY_GATE = "quality_gate", "the registration of a model under the quality gate"
+    FRESHNESS = "freshness", "a training: the source is stale after the timeout, empty or unknown"
+    MANUAL_CHANGE = "manual_change", "a change: the endpoint was changed by hand"
+    BLOCKED = "blocked", "a change that needs a decision by a person, or whose verdict is outdated"
+    INVALID_REQUEST = "invalid_request", "an intent or parameter that is not possible"
 
 
 @dataclass(frozen=True)
@@ -107,15 +109,12 @@ class Sample:
     def plain_name(self) -> str:
         """The name for a backend without tags, `titleholder.linnerud.traffic_percentage.champion`:
         the values of the tags are parts of it, as in Airflow's own names."""
-        return ".".join([PREFIX, self.model, self.metric.value, *self.own_values])
-
-    @property
-    def own_values(self) -> list[str]:
-        """The value of the metric's own tag, if it has one."""
-        return [self.tag_value] if self.metric.tag else []
+        own = [self.tag_value] if self.metric.tag else []
+        return ".".join([PREFIX, self.model, self.metric.value, *own])
 
     @property
     def log_line(self) -> str:
-        """The value as one line: LOG_MARK and a JSON object."""
-        value: dict[str, Any] = {"metric": self.metric.value, **self.tags, "value": self.value}
-        return f"{LOG_MARK} {json.dumps(value)}"
+        """The value as one line, `titleholder_metric metric=score model=linnerud value=90`; without
+        quotes, which a log of JSON would escape."""
+        fields = {"metric": self.metric.value, **self.tags, "value": f"{self.value!r}"}
+        return " ".join([LOG_MARK, *(f"{name}={value}" for name, value in fields.items())])
