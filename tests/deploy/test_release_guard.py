@@ -143,7 +143,8 @@ for error in bag.import_errors.values():
     print("error", error.strip().splitlines()[-1])
 print(sorted(bag.dags), sys.modules["titleholder"].__file__ if bag.dags else "")
 plugins, errors = _get_plugins()
-print("plugins", [plugin.name for plugin in plugins], errors, "events" in sys.modules)
+own = [plugin.name for plugin in plugins if "PLUGINS_FOLDER" in str(plugin.source)]
+print("plugins", own, errors, "events" in sys.modules)
 """
 
 

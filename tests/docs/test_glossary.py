@@ -14,6 +14,7 @@ from titleholder.cli.arguments import INTENT_HELP
 from titleholder.config.json_schema import keys
 from titleholder.events.event import Action
 from titleholder.labels import ROLES, Label
+from titleholder.metrics.metric import Metric, Refusal
 from titleholder.rollout.intents import INTENTS
 
 DOCS = REPOSITORY / "docs"
@@ -40,6 +41,8 @@ def words() -> Iterator[tuple[str, str]]:
     yield from (("guardrail issue", one.value) for one in GuardrailIssue)
     yield from (("outcome", one.value) for one in Outcome)
     yield from (("key", key[0]) for key in keys())
+    yield from (("metric", one.value) for one in Metric)
+    yield from (("refusal", one.value) for one in Refusal)
 
 
 @pytest.mark.parametrize(("kind", "word"), list(words()))
