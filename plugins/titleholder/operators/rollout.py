@@ -10,10 +10,12 @@ from typing import Any
 from airflow.sdk import BaseOperatorLink
 
 from titleholder.alerts.from_event import alert_for_event
-from titleholder.events.event import Action
+from titleholder.config.model import ModelConfig
+from titleholder.events.event import Action, Event
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.console import endpoint_page, version_page
 from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.operators.announce import Announcements, asset_alias
 from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import EndpointLink, ModelLink
 from titleholder.reconciler.engine import PendingOperation, Reconciler
@@ -35,10 +37,15 @@ class RolloutOperator(ModelOperator):
     """Applies an intent to the endpoint; idempotent.
 
     Returns `{"summary", "outcome", "endpoint", "split", "labels"}`. Defers while a long-running
-    operation is pending. Sends an alert for each change, also when the task fails afterwards.
+    operation is pending. Sends an alert for each change, also when the task fails afterwards, and
+    updates the model's assets.
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = (EndpointLink(), ModelLink())
+
+    def __init__(self, *, config: ModelConfig, **kwargs: Any) -> None:
+        alias = asset_alias(config.model)
+        super().__init__(config=config, inlets=[alias], outlets=[alias], **kwargs)
 
     @abstractmethod
     def change(self, context: Mapping[str, Any]) -> Change:
@@ -65,10 +72,12 @@ class RolloutOperator(ModelOperator):
     ) -> dict[str, Any]:
         with self.fail_with_message():
             change = self.change(context)
-            reconciler = make_reconciler(self, change.context)
+            announcements = Announcements(self, context)
+            reconciler = make_reconciler(self, change.context, announcements.before_change)
             try:
                 result = reconciler.run(change.intent, pending, change.check)
             finally:
+                announcements.after_changes(reconciler.recorded)
                 self._send_change_alerts(context, reconciler)
         if isinstance(result, PendingOperation):
             # A retry does not receive this: it finds the operation in its view.
@@ -79,6 +88,7 @@ class RolloutOperator(ModelOperator):
                 pending={**asdict(result), "since": since},
             )
         self.log.info("%s", result.summary)
+        announcements.register(reconciler.recorded)
         view = result.view
         EndpointLink.store(context, endpoint_page(view.endpoint or ""))
         ModelLink.store(context, version_page(view.endpoint or "", _version(change.intent, view)))
@@ -107,7 +117,11 @@ def _version(intent: Intent, view: View) -> str:
     return f"{view.model}@{version.number}" if version is not None else ""
 
 
-def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler:
+def make_reconciler(
+    operator: ModelOperator,
+    cause: ChangeContext,
+    before_change: Callable[[Event], None] = lambda _: None,
+) -> Reconciler:
     """The rollout engine of the operator's model."""
     config, environment = operator.config, operator.environment
     return Reconciler(
@@ -116,6 +130,7 @@ def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler
         config.rollout,
         cause,
         operator.clock,
+        before_change=before_change,
     )
 
 
