@@ -39,8 +39,8 @@ class Schedule(Section):
     def _something_starts_runs(self) -> "Schedule":
         if self.or_time and not self.assets:
             raise FieldError(
-                "has or_time and no assets, and without assets each run starts by time; add assets "
-                "or remove or_time"
+                "has or_time and no assets, without which each run starts by time; write assets, "
+                "or leave or_time out"
             )
         return self
 
