@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from airflow.sdk.execution_time.context import TaskStateStoreAccessor
 
 from tests.dags.conftest import LAST_MONDAY, Google, Model, deploy_champion, engine_of
 from tests.dags.contested import events_of
@@ -125,6 +126,19 @@ def test_a_change_before_a_deferral(
     run = made.run(None, dag="rollout", intent="promote")
     assert run.state == "success", run.errors
     assert roles(made)[2:] == [("champion", f"{made.name}@2", 100), ("challenger", None, 0)]
+
+
+def test_a_task_state_store_that_does_not_answer(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise ConnectionError("the API server is gone")
+
+    for name in ("get", "set"):
+        monkeypatch.setattr(TaskStateStoreAccessor, name, refuse)
+    made = model()
+    assert made.run().state == "success"
+    assert roles(made) == [("champion", f"{made.name}@1", 100)]
 
 
 def test_a_change_outside_airflow_is_left_to_its_caller_for_an_hour(
