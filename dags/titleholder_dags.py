@@ -1,9 +1,18 @@
 """The DAGs of each YAML file in `models`: `<model>__train`, weekly, and `<model>__rollout`, which
 changes the endpoint on request and, with a section `duel`, evaluates the challenger daily."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-from airflow.sdk import DAG, CronDataIntervalTimetable, Param, get_parsing_context
+from airflow.sdk import (
+    DAG,
+    Asset,
+    AssetAll,
+    AssetOrTimeSchedule,
+    CronDataIntervalTimetable,
+    Param,
+    get_parsing_context,
+)
 from airflow.sdk.definitions.callback import SyncCallback
 from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
@@ -11,6 +20,7 @@ from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
 from titleholder.alerts.retry_log import RetryLog
 from titleholder.config.loader import load_models
 from titleholder.config.model import ModelConfig
+from titleholder.config.schedule import Schedule
 from titleholder.operators.apply_decision import ApplyDecisionOperator
 from titleholder.operators.approve import ApproveOperator
 from titleholder.operators.check_freshness import CheckFreshnessOperator
@@ -24,14 +34,16 @@ from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.release import models_dir
 
 MODELS = models_dir(__file__)
+# The start of runs by time where only assets start runs.
+NEVER = datetime(2200, 1, 1, tzinfo=UTC)
 
 
-def common(config: ModelConfig, *also: Any) -> dict[str, Any]:
+def common(config: ModelConfig, start: datetime, *also: Any) -> dict[str, Any]:
     """The arguments of both DAGs of a model; `also` are more failure callbacks."""
     notifier = AlertNotifier(**notifier_arguments(config))
     return {
         "description": config.description or None,
-        "start_date": config.start,
+        "start_date": start,
         "catchup": False,
         "max_active_runs": 1,
         "tags": ["titleholder", config.model, *config.tags],
@@ -61,13 +73,28 @@ def deadline(config: ModelConfig) -> DeadlineAlert | None:
     )
 
 
+def train_schedule(schedule: Schedule) -> Any:
+    """The timetable of the weekly DAG. With assets it still has the intervals, for backfills:
+    Airflow 3.3 refuses to backfill a DAG that is scheduled on assets alone."""
+    intervals = CronDataIntervalTimetable(schedule.cron, timezone="UTC")
+    if not schedule.assets:
+        return intervals
+    # References: the DAG that updates an asset says both its name and its URI.
+    assets = [
+        Asset.ref(uri=one) if "://" in one else Asset.ref(name=one) for one in schedule.assets
+    ]
+    return AssetOrTimeSchedule(timetable=intervals, assets=AssetAll(*assets))
+
+
 def train(config: ModelConfig) -> DAG:
     """The weekly DAG of one model."""
+    # A backfill ignores the start.
+    start = config.start if config.schedule.by_time else NEVER
     with DAG(
         dag_id=f"{config.model}__train",
         doc_md=train_doc(config),
-        schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
-        **common(config, CancelPipelines(config.connection)),
+        schedule=train_schedule(config.schedule),
+        **common(config, start, CancelPipelines(config.connection)),
     ) as dag:
         (
             CheckFreshnessOperator(task_id="check_freshness", config=config)
@@ -86,7 +113,7 @@ def train(config: ModelConfig) -> DAG:
 def rollout(config: ModelConfig) -> DAG:
     """The DAG of one model that changes its endpoint: on request, and with a duel daily."""
     duel = config.duel
-    settings = common(config, *([CancelPipelines(config.connection)] if duel else []))
+    settings = common(config, config.start, *([CancelPipelines(config.connection)] if duel else []))
     if duel is not None:
         # A rollback by hand must not wait for a duel that runs.
         settings["max_active_runs"] = 16

@@ -20,7 +20,7 @@ def lines(stats: dict[str, list[pytest.TestReport]]) -> Iterator[str]:
     if failed:
         yield "to see one alone:"
     for nodeid, report in failed.items():
-        yield f"  {repeated(nodeid, 'long' in report.keywords)}"
+        yield f"  {repeated(nodeid, 'long' in getattr(report, 'keywords', ()))}"
 
 
 def repeated(nodeid: str, long: bool = False) -> str:

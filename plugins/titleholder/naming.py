@@ -35,7 +35,7 @@ class TrainingRun:
     """One training of one model on one data interval.
 
     `generation` counts the requests to train that interval again: 0 at first, one more each time
-    the dag run is cleared. A retry keeps it.
+    the dag run is cleared, or an asset starts another one on the interval. A retry keeps it.
     """
 
     model: str
@@ -83,8 +83,8 @@ def training_run_of(model: str, cron: str, context: Mapping[str, Any]) -> Traini
 
 
 def interval_of(dag_run: Any, cron: str) -> Interval:
-    """The data interval of a dag run. A manual run without a logical date has none: it gets the
-    last complete one."""
+    """The data interval of a dag run. A run that an asset started, and a manual one without a
+    logical date, have none: they get the last complete one."""
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     if start is None or end is None or start == end:
         return last_complete(cron, dag_run.run_after)

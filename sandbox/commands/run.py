@@ -62,7 +62,7 @@ def _run_intervals(
         report_runs = RunReport(state, terminal)
         succeeded = all(
             report_runs.run_interval(train, interval.end, f"data of {interval}")
-            for interval in last_intervals(config.schedule, runs, now)
+            for interval in last_intervals(config.schedule.cron, runs, now)
         )
         if succeeded and evaluate:
             succeeded = report_runs.run_interval(

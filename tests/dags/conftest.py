@@ -311,6 +311,22 @@ def webhook_sink(airflow_home: Path, monkeypatch: pytest.MonkeyPatch) -> Iterato
         yield webhook
 
 
+def engine_of(
+    made: Model, clock: Callable[[], datetime] = base.utc_now, events: str | None = None
+) -> Reconciler:
+    """The rollout engine of a model, outside Airflow; `events` replaces the model's events
+    table."""
+    config = load_model(DAGS_FOLDER / "models" / f"{made.name}.yaml")
+    environment = Environment(config.connection)
+    return Reconciler(
+        Endpoints(environment, config),
+        EventsTable(environment, events or config.events_table),
+        Rollout(),
+        ChangeContext(),
+        clock,
+    )
+
+
 def deploy(
     made: Model,
     end: datetime,
@@ -321,14 +337,7 @@ def deploy(
     """Deploy the candidate of the week before `end`, as a weekly run does; `events` replaces the
     model's events table."""
     config = load_model(DAGS_FOLDER / "models" / f"{made.name}.yaml")
-    environment = Environment(config.connection)
-    engine = Reconciler(
-        Endpoints(environment, config),
-        EventsTable(environment, events or config.events_table),
-        Rollout(),
-        ChangeContext(),
-        clock,
-    )
+    engine = engine_of(made, clock, events)
     run = TrainingRun(made.name, Interval(end - timedelta(weeks=1), end), 0)
     intent = deploy_candidate(config, run, candidate, "fresh")
     # Each call waits for an operation for a few seconds; an image's environment takes longer.

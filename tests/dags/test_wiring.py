@@ -6,7 +6,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -115,6 +115,26 @@ def test_the_data_interval_is_the_week_before_monday_at_three(bag: DagBag) -> No
     assert info.data_interval.end.weekday() == 0
     assert info.data_interval.end.hour == 3
     assert info.run_after == info.data_interval.end
+
+
+@pytest.mark.parametrize("or_time", [False, True])
+def test_a_schedule_by_assets_keeps_the_weeks(or_time: bool) -> None:
+    """For backfills, whose runs Airflow makes as this does."""
+    assets = ["orders", "bigquery://p/d/t"]
+    with changed(schedule={"cron": "0 0 * * 1", "assets": assets, "or_time": or_time}) as other:
+        dag = scheduled(other.dags["linnerud__train"])
+    expected = {"all": [{"asset_ref": {"name": "orders"}}, {"asset_ref": {"uri": assets[1]}}]}
+    assert dag.timetable.asset_condition.as_expression() == expected
+    assert dag.timetable.periodic
+    start = datetime(2026, 11, 2, tzinfo=UTC)
+    weeks = dag.iter_dagrun_infos_between(start, start + timedelta(weeks=2))
+    assert [info.data_interval.start for info in weeks] == [
+        start + timedelta(weeks=number) for number in range(3)
+    ]
+    following = dag.next_dagrun_info(last_automated_run_info=None)
+    assert following is not None
+    in_years = timedelta(days=36_500)
+    assert (following.run_after - datetime.now(UTC) < in_years) == or_time
 
 
 @pytest.fixture

@@ -54,7 +54,7 @@ def plan(
 def _next_candidate(context: CommandContext) -> DeployCandidate:
     """The intent of the next weekly run, if its model passes the gate."""
     config = context.config
-    last = last_complete(config.schedule, datetime.now(UTC))
-    coming = Interval(last.end, next_fire(config.schedule, last.end))
+    last = last_complete(config.schedule.cron, datetime.now(UTC))
+    coming = Interval(last.end, next_fire(config.schedule.cron, last.end))
     run = TrainingRun(config.model, coming, 0)
     return deploy_version(config, run, NewVersion(run.name, config.model, "", ""))

@@ -120,7 +120,7 @@ def _report(result: _Result) -> Iterator[str]:
     for why in result.unchecked:
         yield f"  unknown   {why}"
     yield (
-        f"  train     {config.schedule} (UTC): {config.source.table} by {config.source.timestamp}, "
+        f"  train     {config.schedule}: {config.source.table} by {config.source.timestamp}, "
         f"with {config.pipeline.template}; scores from {config.gate.min_score:g} pass"
     )
     creation = "created if missing" if config.endpoint.create else "must exist"

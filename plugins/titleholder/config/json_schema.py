@@ -53,7 +53,7 @@ def _keys(
         default = default if isinstance(default, str) else json.dumps(default)
         if name in required.get("required", ()):
             default = "required"
-        if "properties" not in key or "null" in key["type"]:
+        if "properties" not in key or isinstance(key["type"], list):
             yield f"{above}{name}", key, default, key.get("description", "")
         if "properties" in key:
             yield from _keys(key, required.get("properties", {}).get(name, {}), f"{above}{name}.")

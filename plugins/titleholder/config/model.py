@@ -10,10 +10,10 @@ from titleholder.config.endpoint import Endpoint
 from titleholder.config.messages import FieldError
 from titleholder.config.pipeline import Gate, Pipeline
 from titleholder.config.rollout import Rollout
+from titleholder.config.schedule import ScheduleInFile
 from titleholder.config.types import (
     Column,
     ConnectionId,
-    Cron,
     Date,
     Duration,
     Email,
@@ -112,11 +112,11 @@ class ModelConfig(Section):
         description="labels of endpoint, pipeline jobs and model versions, without keys that "
         "Titleholder writes itself, such as `champion` or `score`",
     )
-    schedule: Cron = Field(
-        description="five cron fields in UTC. Each run covers the interval between two fire times "
-        "and starts at its end"
+    schedule: ScheduleInFile = Field(
+        description="when the model is trained: `cron` alone, as text, or its keys "
+        "(docs/how-to/assets.md)"
     )
-    start_date: Date = Field(description="no interval before it is scheduled")
+    start_date: Date = Field(description="no interval before it is scheduled by time")
     connection: str = Field(
         "google_cloud_default",
         description="the Airflow connection: credentials, impersonation, project, region, bucket",

@@ -112,19 +112,22 @@ def format_duration(span: timedelta) -> str:
     return f"{span // size}{unit}"
 
 
-_CRON = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
+CRON_PATTERN = r"\s*\S+(\s+\S+){4}\s*"
+WRITE_A_CRON = "write five cron fields in UTC, such as '0 3 * * 1' for Mondays at 03:00"
 
 
-def _cron(value: str) -> str:
+def checked_cron(value: str) -> str:
+    """The same text; raises ValueError, with the remedy, unless it is five cron fields."""
     from croniter import CroniterError, croniter
 
     # R and H are extensions of croniter for random times, which differ at each parse.
-    if re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value):
-        raise ValueError(_CRON)
+    random = re.search(r"(?<![A-Za-z])[RrHh](?![A-Za-z])", value)
+    if random or not re.fullmatch(CRON_PATTERN, value):
+        raise ValueError(WRITE_A_CRON)
     try:
         croniter(value, datetime(2026, 1, 1, tzinfo=UTC)).get_next()
     except (CroniterError, ValueError, KeyError):
-        raise ValueError(_CRON) from None
+        raise ValueError(WRITE_A_CRON) from None
     return value
 
 
@@ -194,7 +197,14 @@ DisplayName = Annotated[
         "write 1 to 128 characters, no quotation mark, backslash or line break among them",
     ),
 ]
-Cron = Annotated[str, _Text(r"\s*\S+(\s+\S+){4}\s*", _CRON), AfterValidator(_cron)]
+Cron = Annotated[str, _Text(CRON_PATTERN, WRITE_A_CRON), AfterValidator(checked_cron)]
+AssetName = Annotated[
+    str,
+    _Text(
+        r"[!-~]([ -~]{0,1498}[!-~])?",
+        "write the name or the URI of an asset, 1 to 1500 printable ASCII characters",
+    ),
+]
 Table = Annotated[
     str,
     _Text(rf"(bq://)?{_TABLE}", WRITE_A_TABLE),

@@ -62,7 +62,7 @@ class ModelOperator(BaseOperator):
 
     def training_run(self, context: Mapping[str, Any]) -> TrainingRun:
         """The training run of the dag run: model, data interval and generation."""
-        return training_run_of(self.config.model, self.config.schedule, context)
+        return training_run_of(self.config.model, self.config.schedule.cron, context)
 
     def defer_for(self, span: timedelta, **kwargs: Any) -> NoReturn:
         """Release the worker slot, and call `resume` with `kwargs` (JSON) after `span`, at least

@@ -14,7 +14,7 @@ _TRAIN = """
 
 {config.description}
 
-Every run covers one data interval of `{config.schedule}` (UTC): it waits until
+Schedule: {config.schedule}. Every run covers one data interval: it waits until
 `{config.source.table}` covers the interval, trains on Vertex AI, and deploys the model as
 challenger with {config.rollout.traffic_percentage} % of the traffic beside the champion of the
 endpoint `{config.endpoint.display_name}`. The first model becomes champion.

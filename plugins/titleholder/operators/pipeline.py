@@ -59,8 +59,10 @@ class SubmitPipelineOperator(SubmitJobOperator):
         )
 
     def is_rerun(self, context: Mapping[str, Any]) -> bool:
-        """Whether the run was cleared or has `force_retrain`."""
-        return super().is_rerun(context) or bool(context["params"]["force_retrain"])
+        """Whether the run was cleared, has `force_retrain`, or was started by an asset, as when the
+        rows of the interval were loaded again."""
+        updated = context["dag_run"].run_type == "asset_triggered"
+        return super().is_rerun(context) or updated or bool(context["params"]["force_retrain"])
 
     def labels(
         self, context: Mapping[str, Any], request: JobRequest, template: PipelineTemplate
@@ -96,9 +98,8 @@ class SubmitPipelineOperator(SubmitJobOperator):
         """Whether to train although nothing has changed. A backfill that reprocesses clears runs as
         well, without a decision on each of them."""
         reprocessed = context["dag_run"].run_type == "backfill"
-        return self.is_rerun(context) and (
-            bool(context["params"]["force_retrain"]) or not reprocessed
-        )
+        cleared = super().is_rerun(context) and not reprocessed
+        return cleared or bool(context["params"]["force_retrain"])
 
 
 class WaitForPipelineOperator(WaitForJobOperator):

@@ -10,14 +10,16 @@ from typing import Any
 from airflow.sdk import BaseOperatorLink
 
 from titleholder.alerts.from_event import alert_for_event
+from titleholder.config.model import ModelConfig
 from titleholder.errors import TitleholderError
-from titleholder.events.event import Action, events_of_endpoint
+from titleholder.events.event import Action, Event, events_of_endpoint
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.gcp.console import endpoint_page, version_page
 from titleholder.gcp.vertex.endpoints import Endpoints
 from titleholder.lineage.tasks import traffic_lineage
 from titleholder.metrics.metric import Sample
 from titleholder.metrics.samples import champion_age_samples, traffic_samples
+from titleholder.operators.announce import Announcements, asset_alias
 from titleholder.operators.base import ModelOperator, poll_delay
 from titleholder.operators.links import EndpointLink, ModelLink
 from titleholder.reconciler.engine import PendingOperation, Reconciler
@@ -42,10 +44,15 @@ class RolloutOperator(ModelOperator):
     """Applies an intent to the endpoint; idempotent.
 
     Returns `{"summary", "outcome", "endpoint", "split", "labels"}`. Defers while a long-running
-    operation is pending. Sends an alert for each change, also when the task fails afterwards.
+    operation is pending. Sends an alert for each change, also when the task fails afterwards, and
+    updates the model's assets.
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = (EndpointLink(), ModelLink())
+
+    def __init__(self, *, config: ModelConfig, **kwargs: Any) -> None:
+        alias = asset_alias(config.model)
+        super().__init__(config=config, inlets=[alias], outlets=[alias], **kwargs)
 
     @abstractmethod
     def change(self, context: Mapping[str, Any]) -> Change:
@@ -72,10 +79,12 @@ class RolloutOperator(ModelOperator):
     ) -> dict[str, Any]:
         with self.fail_with_message():
             change = self.change(context)
-            reconciler = make_reconciler(self, change.context)
+            announcements = Announcements(self, context)
+            reconciler = make_reconciler(self, change.context, announcements.before_change)
             try:
                 result = reconciler.run(change.intent, pending, change.check)
             finally:
+                announcements.after_changes(reconciler.recorded)
                 self._send_change_alerts(context, reconciler)
         if isinstance(result, PendingOperation):
             # A retry does not receive this: it finds the operation in its view.
@@ -86,6 +95,7 @@ class RolloutOperator(ModelOperator):
                 pending={**asdict(result), "since": since},
             )
         self.log.info("%s", result.summary)
+        announcements.register(reconciler.recorded)
         view = result.view
         self.emit_metrics(lambda: state_samples(self, view), context)
         self.keep_lineage(lambda names: traffic_lineage(names, change.intent, view))
@@ -133,7 +143,11 @@ def state_samples(operator: ModelOperator, view: View) -> Iterator[Sample]:
     yield from champion_age_samples(model, own, now)
 
 
-def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler:
+def make_reconciler(
+    operator: ModelOperator,
+    cause: ChangeContext,
+    before_change: Callable[[Event], None] = lambda _: None,
+) -> Reconciler:
     """The rollout engine of the operator's model."""
     config, environment = operator.config, operator.environment
     return Reconciler(
@@ -142,6 +156,7 @@ def make_reconciler(operator: ModelOperator, cause: ChangeContext) -> Reconciler
         config.rollout,
         cause,
         operator.clock,
+        before_change=before_change,
     )
 
 

@@ -144,7 +144,7 @@ def _of_interval(line: RunLine, run: DagRun, config: ModelConfig) -> RunLine:
     """The line of a weekly run with its interval; any other as it is."""
     if run.run_after is None or line.run.partition("/")[0] != f"{config.model}__train":
         return line
-    interval = interval_of(run, config.schedule)
+    interval = interval_of(run, config.schedule.cron)
     for_data = line.waiting == "check_freshness"
     until = interval.end + config.source.freshness.timeout if for_data else None
     return replace(line, interval=interval, until=until)

@@ -120,7 +120,7 @@ def build_section(facts: ModelFacts) -> ModelSection:
     if view is not None and facts.events is not None:
         evaluated = progress(facts.config, view, status.roles, events, facts.now)
     if facts.events is not None:
-        freshness = newest_freshness(facts.config.schedule, events, facts.now)
+        freshness = newest_freshness(facts.config.schedule.cron, events, facts.now)
     return ModelSection(
         facts=facts,
         names=names_of(view, events),

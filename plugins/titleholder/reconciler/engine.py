@@ -62,7 +62,8 @@ class Reconciler:
     attempt may have left.
 
     The endpoint itself is the state: between two calls only the pending operation is kept, to
-    report its result.
+    report its result. `before_change` is called with the event of each change of roles and traffic
+    before the change is tried.
     """
 
     def __init__(
@@ -73,6 +74,7 @@ class Reconciler:
         context: ChangeContext,
         clock: Callable[[], datetime],
         pause: Callable[[float], None] = time.sleep,
+        before_change: Callable[[Event], None] = lambda _: None,
     ) -> None:
         self._endpoints = endpoints
         self._events = events
@@ -80,6 +82,7 @@ class Reconciler:
         self._rollout = rollout
         self._clock = clock
         self._pause = pause
+        self._before_change = before_change
         self._last_view = View(endpoints.config.model, None)
 
     @property
@@ -192,6 +195,8 @@ class Reconciler:
                 if isinstance(step, SetTraffic)
                 else None
             )
+            if event is not None:
+                self._before_change(event)
             try:
                 operation = self._endpoints.apply(step, view, event.id if event else "")
             except StaleView as error:

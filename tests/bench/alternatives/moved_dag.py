@@ -47,7 +47,7 @@ class Waiting(WaitForPipelineOperator):
 config = load_model(Path(__file__).parent / "moved.yaml")
 with DAG(
     dag_id="moved",
-    schedule=CronDataIntervalTimetable(config.schedule, timezone="UTC"),
+    schedule=CronDataIntervalTimetable(config.schedule.cron, timezone="UTC"),
     start_date=datetime(2026, 1, 5, tzinfo=UTC),
     catchup=False,
     max_active_runs=1,

@@ -29,6 +29,20 @@ INVALID: list[tuple[str, object, str]] = [
     ("rollout.traffic_percentage", 12.5, "traffic_percentage: is 12.5; write a whole number"),
     ("schedule", "every monday", "write five cron fields in UTC"),
     ("schedule", "0 25 * * 1", "schedule: is '0 25 * * 1'; write five cron fields"),
+    ("schedule", ["orders"], "such as '0 3 * * 1' for Mondays at 03:00, or {cron: '0 3 * * 1', a"),
+    ("schedule", {"assets": ["orders"]}, "schedule.cron: is missing; add it"),
+    ("schedule.cron", "weekly", "schedule.cron: is 'weekly'; write five cron fields in UTC"),
+    (
+        "schedule",
+        {"cron": "0 3 * * 1", "asset": ["orders"]},
+        "schedule.asset: is not a key; did you mean assets?",
+    ),
+    ("schedule", {"cron": "0 3 * * 1", "or_time": True}, "has or_time and no assets"),
+    (
+        "schedule",
+        {"cron": "0 3 * * 1", "assets": [" "]},
+        "assets.0: is ' '; write the name or the URI",
+    ),
     ("source.table", "measurements", "write dataset.table or project.dataset.table"),
     ("source.table", "a.b.c.d", "source.table: is 'a.b.c.d'; "),
     ("source.table", "d.t` UNION ALL SELECT 1 --", "as BigQuery names them"),
@@ -258,6 +272,8 @@ def changed(key: str, value: object, **sections: dict[str, Any]) -> dict[str, An
     *parents, last = key.split(".")
     section = raw
     for parent in parents:
+        if parent == "schedule":  # written as text
+            section[parent] = {"cron": section[parent]}
         section = section.setdefault(parent, {})
     if value is ...:
         del section[last]

@@ -115,7 +115,7 @@ def plan_design(config: ModelConfig, duel: Duel, deployed: datetime) -> Design:
     """
     ends = deployed + duel.max_duration if duel.max_duration is not None else None
     if config.rollout.on_new_challenger == "replace":
-        replaced = next_fire(config.schedule, deployed)
+        replaced = next_fire(config.schedule.cron, deployed)
         ends = replaced if ends is None else min(ends, replaced)
     kind = duel.design or ("confidence_sequence" if ends is None else "group_sequential")
     looks = 0
