@@ -206,8 +206,8 @@ def _set_project(state: State, options: argparse.Namespace) -> None:
 
 def _services(home: Home, state: State, options: argparse.Namespace) -> list[Service]:
     result = [
-        postgres.service(home),
         *services(home, state, options.deploy_seconds, options.faults, options.images),
+        postgres.service(home),  # created while the others start
     ]
     if options.airflow or "airflow" in state.processes:
         environ = airflow.environment(home, state, options.dags)

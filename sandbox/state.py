@@ -136,6 +136,7 @@ def airflow_settings(home: Home, state: State, dags: Path | None = None) -> dict
         # `is_lock_not_available_error` reads `pgcode`.
         "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": home.database.replace(":", "+psycopg2:", 1),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
+        # A waiting task has no worker. A worker and its task take about 90 MB.
         "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ui}/execution/",

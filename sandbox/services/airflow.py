@@ -80,10 +80,8 @@ class Migration:
     does. There is none where this version of Airflow has made it before."""
 
     def __init__(self, home: Home, environ: dict[str, str]) -> None:
-        self._stamp, self._version = (
-            home.data("postgres") / "migrated-by",
-            version("apache-airflow"),
-        )
+        self._stamp = home.data("postgres") / "migrated-by"
+        self._version = version("apache-airflow")
         self._process: subprocess.Popen[bytes] | None = None
         if not (self._stamp.exists() and self._stamp.read_text() == self._version):
             self._process = subprocess.Popen(

@@ -60,6 +60,11 @@ def _data(home: Home) -> Path:
 
 
 def _prepare(home: Home) -> None:
+    if os.geteuid() == 0 and shutil.which("setpriv") is None:
+        raise OSError(
+            "PostgreSQL refuses to run as root, and there is no setpriv to run it as another user; "
+            "install util-linux, or repeat this as another user"
+        )
     data = _data(home)
     make_private(data.parent)
     make_private(home.sockets)
@@ -81,7 +86,7 @@ def _create(data: Path) -> None:
         [
             *_program("initdb"),
             *("-D", str(new), "--username=postgres", "--auth-local=trust", "--auth-host=reject"),
-            *("--no-locale", "--encoding=UTF8", "--no-sync", "--no-instructions"),
+            *("--no-locale", "--encoding=UTF8", "--no-instructions"),
         ],
         capture_output=True,
         text=True,

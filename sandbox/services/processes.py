@@ -114,8 +114,7 @@ def wait_until_healthy(
 
 def is_healthy(running: Running, health: Sequence[str], port: int | None) -> bool:
     """Whether the process is alive, every probe in `health` (http://…, tcp://host:port or
-    postgresql://…) succeeds,
-    and the process itself listens on its `port`, if it has one."""
+    postgresql://…) succeeds, and the process itself listens on its `port`, if it has one."""
     return (
         alive(running)
         and all(_probe(url) for url in health)

@@ -42,7 +42,7 @@ class Work:
 
 
 def measure(options: Options) -> Table:
-    """Runs one after the other, then as many at once as the sandbox's four workers take."""
+    """Runs one after the other, then several at once."""
     weeks, models, singly = (6, 4, 2) if options.quick else (52, 20, 4)
     first = WEEK.start - timedelta(weeks=1)
     earlier = first - timedelta(weeks=weeks)

@@ -147,6 +147,7 @@ def test_a_scheduler_that_died_is_started_again_by_up(
     assert not [one for one in workers if one.is_running()]
 
 
+@pytest.mark.long
 def test_a_database_that_was_killed_is_started_again_by_up(
     model: Callable[..., Model],
     airflow: Airflow,

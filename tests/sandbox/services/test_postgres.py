@@ -112,6 +112,16 @@ def test_a_creation_that_was_interrupted_begins_again(tmp_path: Path) -> None:
     assert not half.exists()
 
 
+def test_root_without_setpriv_is_told_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    monkeypatch.setenv("PATH", str(tmp_path))
+    with pytest.raises(OSError, match="install util-linux, or repeat this as another user"):
+        postgres.service(Home(tmp_path / "var")).prepare()
+    assert not (tmp_path / "var").exists()
+
+
 def test_a_server_that_cannot_start_is_not_healthy_and_its_log_says_why(tmp_path: Path) -> None:
     home = Home(tmp_path)
     service = postgres.service(home)
