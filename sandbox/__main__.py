@@ -9,7 +9,7 @@ from pathlib import Path
 from sandbox.cli_types import location, project_id, seconds
 from sandbox.endpoint_report import console_url, print_endpoints
 from sandbox.next_steps import after_up, command
-from sandbox.services import airflow
+from sandbox.services import airflow, postgres
 from sandbox.services.processes import alive, free_port, start, stop, wait_until_healthy
 from sandbox.services.service_report import print_service
 from sandbox.services.services import PORTS, Service, services
@@ -62,6 +62,7 @@ def up(home: Home, options: argparse.Namespace) -> int:
     for service in _services(home, state, options):
         running = state.processes.get(service.name)
         if running is None or not alive(running):
+            stop([running] if running else [])
             with terminal.progress(f"preparing {service.title}"):
                 service.prepare()
             running = state.processes[service.name] = start(
@@ -85,10 +86,12 @@ def up(home: Home, options: argparse.Namespace) -> int:
 
 def _stop_clients_of_moved(state: State, before: Mapping[str, int]) -> None:
     """Stop the processes that call a service whose port is another than `before`; they know it from
-    their environment variables only."""
+    their environment variables only. Also those whose database has ended."""
     moved = {name for name, port in before.items() if state.ports[name] != port}
+    database = state.processes.get("postgres")
+    lost = database is not None and not alive(database)
     # Airflow's processes call its API and all services, Vertex AI calls the other two.
-    clients = [name for name in state.processes if name.startswith("airflow") and moved]
+    clients = [name for name in state.processes if name.startswith("airflow") and (moved or lost)]
     if moved - {"airflow"}:
         clients.append("vertex")
     stop([state.processes[name] for name in clients if name in state.processes])
@@ -117,14 +120,17 @@ def _wait(home: Home, state: State, service: Service, terminal: Terminal) -> Non
 def down(home: Home, options: argparse.Namespace) -> int:
     """Stop every process that `up` started, and keep the data."""
     state = home.load()
-    running = {name: process for name, process in state.processes.items() if alive(process)}
-    # While it stops, Vertex AI writes its last prediction logs to BigQuery.
-    stop([process for name, process in running.items() if name not in ("bigquery", "storage")])
-    stop([process for name, process in running.items() if name in ("bigquery", "storage")])
+    running = sum(map(alive, state.processes.values()))
+    # While they stop, Vertex AI writes its last prediction logs to BigQuery, and Airflow the states
+    # of its tasks to PostgreSQL.
+    called = ("bigquery", "storage", "postgres")
+    stop([process for name, process in state.processes.items() if name not in called])
+    stop([process for name, process in state.processes.items() if name in called])
+    shutil.rmtree(home.sockets, ignore_errors=True)
     state.processes.clear()
     if state.ports:
         home.save(state)
-    print(f"sandbox: {len(running)} processes ended, data kept in {home.var / 'sandbox'}")
+    print(f"sandbox: {running} processes ended, data kept in {home.var / 'sandbox'}")
     return 0
 
 
@@ -199,10 +205,13 @@ def _set_project(state: State, options: argparse.Namespace) -> None:
 
 
 def _services(home: Home, state: State, options: argparse.Namespace) -> list[Service]:
-    result = services(home, state, options.deploy_seconds, options.faults, options.images)
+    result = [
+        *services(home, state, options.deploy_seconds, options.faults, options.images),
+        postgres.service(home),  # created while the others start
+    ]
     if options.airflow or "airflow" in state.processes:
-        environ = airflow.environment(home.airflow, state, options.dags)
-        result += airflow.services(environ, state)
+        environ = airflow.environment(home, state, options.dags)
+        result += airflow.services(home, environ, state)
     return result
 
 

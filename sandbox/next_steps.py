@@ -44,7 +44,7 @@ def after_up(home: Home, state: State, terminal: Terminal, models: "Sequence[Mod
 
 def _paused(home: Home, models: "Sequence[ModelConfig]") -> list[str]:
     """The models' DAGs that are paused, or will be when Airflow has read them."""
-    known = airflow.paused(home.airflow)
+    known = airflow.paused(home)
     # As dags/titleholder_dags.py creates them.
     at_first = {f"{one.model}__train": True for one in models} | {
         f"{one.model}__rollout": one.duel is not None for one in models

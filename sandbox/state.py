@@ -5,8 +5,12 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from shlex import quote
 
+from sandbox.socket_folder import socket_folder
+
 LOOPBACK = "127.0.0.1"
 REPOSITORY = Path(__file__).resolve().parent.parent
+# PostgreSQL's name for it.
+POSTGRES_SOCKET = ".s.PGSQL.5432"
 
 
 @dataclass(frozen=True)
@@ -42,6 +46,16 @@ class Home:
     def airflow(self) -> Path:
         """AIRFLOW_HOME."""
         return self.var.resolve() / "airflow"
+
+    @property
+    def sockets(self) -> Path:
+        """The folder of PostgreSQL's socket, which is there while it runs."""
+        return socket_folder(self.data("postgres").resolve() / "socket", POSTGRES_SOCKET)
+
+    @property
+    def database(self) -> str:
+        """The address of Airflow's database, for PostgreSQL's own clients."""
+        return f"postgresql://postgres@/postgres?host={self.sockets}"
 
     def data(self, service: str) -> Path:
         """The data folder of a service."""
@@ -85,7 +99,7 @@ class Home:
         """Write `state` and `sandbox.env`; each file is replaced atomically."""
         self.var.mkdir(parents=True, exist_ok=True)
         _replace(self._state_file, json.dumps(asdict(state), indent=2) + "\n")
-        variables = addresses(state) | airflow_settings(self.airflow, state)
+        variables = addresses(state) | airflow_settings(self, state)
         lines = (f"{name}={quote(value)}\n" for name, value in variables.items())
         _replace(self.env_file, "".join(lines))
 
@@ -107,20 +121,23 @@ def addresses(state: State) -> dict[str, str]:
     }
 
 
-def airflow_settings(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
+def airflow_settings(home: Home, state: State, dags: Path | None = None) -> dict[str, str]:
     """The settings that any `airflow` command needs for this project; none of them is secret.
 
-    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's.
+    `dags` is the DAG folder, by default this repository's.
     """
     ui = f"http://{LOOPBACK}:{state.ports.get('airflow', 8080)}"
     return {
-        "AIRFLOW_HOME": str(home),
+        "AIRFLOW_HOME": str(home.airflow),
         "AIRFLOW__CORE__DAGS_FOLDER": str(dags or REPOSITORY / "dags"),
         "AIRFLOW__CORE__PLUGINS_FOLDER": str(REPOSITORY / "plugins"),
         "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
-        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{home / 'airflow.db'}",
+        # With psycopg 3, Airflow 3.3 does not know the error of a lock that is not available: its
+        # `is_lock_not_available_error` reads `pgcode`.
+        "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": home.database.replace(":", "+psycopg2:", 1),
         "AIRFLOW__CORE__EXECUTOR": "LocalExecutor",
-        "AIRFLOW__CORE__PARALLELISM": "4",
+        # A waiting task has no worker. A worker and its task take about 90 MB.
+        "AIRFLOW__CORE__PARALLELISM": "8",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS": "True",
         "AIRFLOW__CORE__EXECUTION_API_SERVER_URL": f"{ui}/execution/",
         "AIRFLOW__API__BASE_URL": ui,

@@ -135,7 +135,7 @@ def sandbox(
         assert started.returncode == 0, started.stdout + started.stderr
         lines = shlex.split((var / "sandbox.env").read_text())
         written = dict(line.split("=", 1) for line in lines)
-        settings = airflow_settings(Home(var).airflow, State())
+        settings = airflow_settings(Home(var), State())
         request.session.stash[VERTEX] = written["VERTEX_AI_EMULATOR_HOST"]
         yield Sandbox(var, {name: written[name] for name in written.keys() - settings.keys()})
     finally:

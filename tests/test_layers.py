@@ -28,6 +28,7 @@ LAYERS = {
         endpoint_report containers
         services
         cli_types state terminal
+        socket_folder
     """,
     "sandbox.vertex": """
         coverage

@@ -7,7 +7,6 @@ import sys
 import time
 import urllib.request
 from datetime import UTC, datetime, timedelta
-from pathlib import Path
 from typing import Any
 
 from sandbox import endpoint_report as report
@@ -34,13 +33,12 @@ def demo(home: Home, options: argparse.Namespace) -> int:
     If the DAG is missing, print its import errors on stderr, change nothing and return 1.
     """
     state = home.load_running()
-    airflow.enter_environment(home.airflow, state, options.dags)
-    log = home.log("run")
+    airflow.enter_environment(home, state, options.dags)
     terminal = Terminal(os.fdopen(os.dup(1), "w", buffering=1))
     try:
-        succeeded = _demonstrate(state, options.weeks, log, terminal)
+        succeeded = _demonstrate(home, state, options.weeks, terminal)
     except NoSuchDag as error:
-        print(f"{error}\nMore is in {log}", file=sys.stderr)
+        print(f"{error}\nMore is in {home.log('run')}", file=sys.stderr)
         return 1
     if options.weeks:
         _summary(state, terminal)
@@ -48,9 +46,9 @@ def demo(home: Home, options: argparse.Namespace) -> int:
     return 0 if succeeded else 1
 
 
-def _demonstrate(state: State, weeks: int, log: Path, terminal: Terminal) -> bool:
+def _demonstrate(home: Home, state: State, weeks: int, terminal: Terminal) -> bool:
     """Whether all runs succeeded. Raises NoSuchDag before any data is loaded."""
-    migration = airflow.Migration(dict(os.environ))
+    log, migration = home.log("run"), airflow.Migration(home, dict(os.environ))
     now = datetime.now(UTC)
     last = linnerud.last_end(now)
     ends = [last - timedelta(weeks=back) for back in reversed(range(weeks))]

@@ -26,14 +26,14 @@ def run(home: Home, options: argparse.Namespace) -> int:
     and return 1.
     """
     state = home.load_running()
-    airflow.enter_environment(home.airflow, state, options.dags)
+    airflow.enter_environment(home, state, options.dags)
     models = Path(os.environ["AIRFLOW__CORE__DAGS_FOLDER"]) / "models"
     try:
         config = load_model_by_name(models, options.model)
         if options.evaluate and config.duel is None:
             raise ConfigError(f"{options.model}.yaml: duel: is missing; add it, or drop --evaluate")
-        log, terminal = home.log("run"), Terminal(os.fdopen(os.dup(1), "w", buffering=1))
-        succeeded = _run_intervals(config, options.runs, options.evaluate, state, log, terminal)
+        terminal = Terminal(os.fdopen(os.dup(1), "w", buffering=1))
+        succeeded = _run_intervals(config, options.runs, options.evaluate, home, state, terminal)
     except (ConfigError, NoSuchDag) as error:
         print(error, file=sys.stderr)
         return 1
@@ -46,11 +46,11 @@ def run(home: Home, options: argparse.Namespace) -> int:
 
 
 def _run_intervals(
-    config: ModelConfig, runs: int, evaluate: bool, state: State, log: Path, terminal: Terminal
+    config: ModelConfig, runs: int, evaluate: bool, home: Home, state: State, terminal: Terminal
 ) -> bool:
-    migration = airflow.Migration(dict(os.environ))
+    migration = airflow.Migration(home, dict(os.environ))
     train, now = f"{config.model}__train", datetime.now(UTC)
-    with output_to(log):
+    with output_to(home.log("run")):
         with terminal.progress("preparing Airflow"):
             try:
                 find_dag(train)

@@ -2,33 +2,33 @@
 
 import os
 import secrets
-import sqlite3
 import subprocess
 import sys
 from contextlib import closing
 from importlib.metadata import version
 from pathlib import Path
 
+from sandbox.services.postgres import connect
 from sandbox.services.processes import inherited
 from sandbox.services.services import Service
-from sandbox.state import LOOPBACK, State, addresses, airflow_settings, bucket
+from sandbox.state import LOOPBACK, Home, State, addresses, airflow_settings, bucket
 
 
-def environment(home: Path, state: State, dags: Path | None = None) -> dict[str, str]:
+def environment(home: Home, state: State, dags: Path | None = None) -> dict[str, str]:
     """The environment variables of Airflow's processes, and of DAG runs in this process: settings,
     addresses of the sandbox, and the secrets that Airflow's processes share.
 
-    `home` becomes AIRFLOW_HOME; `dags` is the DAG folder, by default this repository's.
+    `dags` is the DAG folder, by default this repository's.
     """
     return {
         **addresses(state),
         **airflow_settings(home, state, dags),
         "TITLEHOLDER_PIPELINE_ROOT": f"gs://{bucket(state)}/pipelines",
-        **_secrets(home),
+        **_secrets(home.airflow),
     }
 
 
-def enter_environment(home: Path, state: State, dags: Path | None = None) -> None:
+def enter_environment(home: Home, state: State, dags: Path | None = None) -> None:
     """Replace this process's environment variables by those of Airflow's processes."""
     environ = {
         **inherited(),
@@ -40,11 +40,9 @@ def enter_environment(home: Path, state: State, dags: Path | None = None) -> Non
     os.environ.update(environ)
 
 
-def services(environ: dict[str, str], state: State) -> list[Service]:
+def services(home: Home, environ: dict[str, str], state: State) -> list[Service]:
     """Airflow's processes. The API server is first: the others and every task call it."""
     python = [sys.executable, "-m"]
-    # A scheduler that fails within 10 seconds cannot start, and is not restarted.
-    scheduler = ["sandbox.services.restart", "10", *python, "sandbox.services.scheduler"]
     port = str(state.ports["airflow"])
     ui = f"http://{LOOPBACK}:{port}/api/v2"
     return [
@@ -57,7 +55,7 @@ def services(environ: dict[str, str], state: State) -> list[Service]:
             ],
             [f"{ui}/version"],
             environ,
-            lambda: _migrate_or_fail(environ),
+            lambda: _migrate_or_fail(home, environ),
         ),
         *(
             Service(
@@ -69,7 +67,7 @@ def services(environ: dict[str, str], state: State) -> list[Service]:
             )
             # Without --skip-serve-logs they serve their logs on every network interface.
             for name, command in (
-                ("scheduler", [*scheduler, "--skip-serve-logs"]),
+                ("scheduler", ["sandbox.services.scheduler", "--skip-serve-logs"]),
                 ("dag-processor", ["airflow", "dag-processor"]),
                 ("triggerer", ["airflow", "triggerer", "--skip-serve-logs"]),
             )
@@ -81,12 +79,11 @@ class Migration:
     """The migration of the metadata database, which takes some seconds, beside what this process
     does. There is none where this version of Airflow has made it before."""
 
-    def __init__(self, environ: dict[str, str]) -> None:
-        home = Path(environ["AIRFLOW_HOME"])
-        self._stamp, self._version = home / "migrated-by", version("apache-airflow")
-        done = self._stamp.exists() and self._stamp.read_text() == self._version
+    def __init__(self, home: Home, environ: dict[str, str]) -> None:
+        self._stamp = home.data("postgres") / "migrated-by"
+        self._version = version("apache-airflow")
         self._process: subprocess.Popen[bytes] | None = None
-        if not (done and (home / "airflow.db").exists()):
+        if not (self._stamp.exists() and self._stamp.read_text() == self._version):
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "airflow", "db", "migrate"],
                 env={**inherited(), **environ},
@@ -104,19 +101,19 @@ class Migration:
         return True
 
 
-def paused(home: Path) -> dict[str, bool]:
-    """Whether each DAG that Airflow has read so far is paused, by DAG id; from the database in the
-    AIRFLOW_HOME `home`."""
-    with closing(sqlite3.connect(f"file:{home / 'airflow.db'}?mode=ro", uri=True)) as database:
-        found = database.execute("SELECT dag_id, is_paused FROM dag WHERE NOT is_stale")
-        return {dag_id: bool(is_paused) for dag_id, is_paused in found}
+def paused(home: Home) -> dict[str, bool]:
+    """Whether each DAG that Airflow has read so far is paused, by DAG id."""
+    with closing(connect(home.database)) as connection, connection.cursor() as cursor:
+        cursor.execute("SELECT dag_id, is_paused FROM dag WHERE NOT is_stale")
+        return dict(cursor.fetchall())
 
 
-def _migrate_or_fail(environ: dict[str, str]) -> None:
-    if not Migration(environ).succeeded():
+def _migrate_or_fail(home: Home, environ: dict[str, str]) -> None:
+    connect(home.database).close()
+    if not Migration(home, environ).succeeded():
         raise OSError(
-            "`airflow db migrate` failed; run it by hand with AIRFLOW_HOME="
-            f"{environ['AIRFLOW_HOME']} to see why"
+            f"`airflow db migrate` failed; run it by hand with the settings in {home.env_file} to "
+            "see why"
         )
 
 

@@ -63,7 +63,11 @@ def started_at(pid: int) -> str | None:
 
 
 def stop(processes: Sequence[Running]) -> None:
-    """Terminate these processes and their children; kill those that remain after a grace period."""
+    """Terminate these processes and their children; kill those that remain after a grace period,
+    and what a process that had ended before left running in its group."""
+    for running in processes:
+        if started_at(running.pid) is None:  # no later process has its pid
+            end_group(running.pid, force=True)
     family = [
         member
         for running in processes
@@ -109,8 +113,8 @@ def wait_until_healthy(
 
 
 def is_healthy(running: Running, health: Sequence[str], port: int | None) -> bool:
-    """Whether the process is alive, every probe in `health` (http://… or tcp://host:port) succeeds,
-    and the process itself listens on its `port`, if it has one."""
+    """Whether the process is alive, every probe in `health` (http://…, tcp://host:port or
+    postgresql://…) succeeds, and the process itself listens on its `port`, if it has one."""
     return (
         alive(running)
         and all(_probe(url) for url in health)
@@ -147,6 +151,8 @@ def _probe(url: str) -> bool:
     """Whether a probe of `url` succeeds: a connection, a response below 400 or, if the URL ends in
     `#component`, a JSON response with `{component: {"status": "healthy"}}`."""
     try:
+        if url.startswith("postgresql://"):
+            return _accepts(url)
         if url.startswith("tcp://"):
             host, _, port = url.removeprefix("tcp://").rpartition(":")
             with socket.create_connection((host, int(port)), timeout=1):
@@ -156,6 +162,16 @@ def _probe(url: str) -> bool:
             return not component or bool(json.load(response)[component]["status"] == "healthy")
     except (OSError, ValueError, KeyError, TypeError):
         return False
+
+
+def _accepts(database: str) -> bool:
+    import psycopg2
+
+    try:
+        psycopg2.connect(database, connect_timeout=10).close()
+    except psycopg2.OperationalError:  # also of a server that is still starting
+        return False
+    return True
 
 
 def _ignore_missing(action: Callable[[], None]) -> None:

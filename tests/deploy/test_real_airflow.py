@@ -25,6 +25,7 @@ class CommandLine:
             "AIRFLOW_HOME": str(gcs / "home"),
             "AIRFLOW__CORE__DAGS_FOLDER": str(gcs / "dags"),
             "AIRFLOW__CORE__PLUGINS_FOLDER": str(gcs / "plugins"),
+            # SQLite: one command at a time reads it.
             "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{gcs}/airflow.db",
         }
 

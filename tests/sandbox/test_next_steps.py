@@ -1,7 +1,6 @@
 """What can be done next, when a command has ended."""
 
 import io
-import sqlite3
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -10,10 +9,12 @@ import pytest
 
 from sandbox.__main__ import main
 from sandbox.next_steps import after_up
+from sandbox.services.postgres import connect
 from sandbox.services.services import PORTS
 from sandbox.state import Home, State
 from sandbox.terminal import Terminal
 from tests.conftest import Sandbox
+from tests.sandbox.database import serving
 from tests.titleholder.page.model_sections import CONFIG
 from titleholder_page import TitleholderPage
 
@@ -22,10 +23,12 @@ def test_after_up_the_page_and_the_dag_have_their_addresses(tmp_path: Path) -> N
     file = io.StringIO()
     state = State(ports=dict.fromkeys([*PORTS, "airflow"], 8081))
     home = Home(tmp_path)
-    home.airflow.mkdir()
-    with closing(sqlite3.connect(home.airflow / "airflow.db")) as database:
-        database.execute("CREATE TABLE dag (dag_id TEXT, is_paused BOOLEAN, is_stale BOOLEAN)")
-    after_up(home, state, Terminal(file), [CONFIG])
+    with serving(home), closing(connect(home.database)) as connection:
+        connection.cursor().execute(
+            "CREATE TABLE dag (dag_id text, is_paused boolean, is_stale boolean)"
+        )
+        connection.commit()
+        after_up(home, state, Terminal(file), [CONFIG])
     route = TitleholderPage.external_views[0]["url_route"]
     words = file.getvalue().split()
     assert words[words.index("Titleholder") + 1] == f"http://127.0.0.1:8081/plugin/{route}"

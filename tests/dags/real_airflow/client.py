@@ -25,22 +25,19 @@ default_task_retry_delay = 1
 
 
 class Airflow:
-    """A client of Airflow's public API; `wait` polls."""
+    """A client of Airflow's public API, which never answers with a server error; `wait` polls."""
 
     def __init__(self, base: str) -> None:
         token = httpx.get(f"{base}/auth/token").json()["access_token"]
         self.http = httpx.Client(
-            base_url=f"{base}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=180
+            base_url=f"{base}/api/v2",
+            headers={"Authorization": f"Bearer {token}"},
+            timeout=180,
+            event_hooks={"response": [_no_server_error]},
         )
 
     def call(self, method: str, path: str, body: object = None) -> Any:
-        def ask() -> httpx.Response | None:
-            answer = self.http.request(method, path, json=body)
-            # Airflow refuses some calls while its SQLite database is written to.
-            busy = answer.status_code == 503 or '"Database error"' in answer.text
-            return None if busy else answer
-
-        answer = self.wait(f"an answer to {method} {path}", ask)
+        answer = self.http.request(method, path, json=body)
         assert answer.status_code < 400, f"{method} {path}: {answer.text}"
         return answer.json() if answer.content else None
 
@@ -54,9 +51,13 @@ class Airflow:
             time.sleep(1)
         raise AssertionError(f"{what} did not happen within {seconds:.0f} s")
 
+    def find(self, dag_id: str) -> None:
+        """Wait until the DAG processor has found the DAG."""
+        self.wait(dag_id, lambda: self.http.get(f"/dags/{dag_id}").status_code == 200)
+
     def start(self, dag_id: str) -> None:
         """Unpause the DAG as soon as the DAG processor has found it."""
-        self.wait(dag_id, lambda: self.http.get(f"/dags/{dag_id}").status_code == 200)
+        self.find(dag_id)
         self.call("PATCH", f"/dags/{dag_id}", {"is_paused": False})
 
     def trigger(self, dag_id: str, **params: object) -> httpx.Response:
@@ -140,6 +141,12 @@ class Airflow:
         return shown
 
 
+def _no_server_error(answer: httpx.Response) -> None:
+    if answer.status_code >= 500:
+        answer.read()
+        raise AssertionError(f"{answer.request.method} {answer.request.url}: {answer.text}")
+
+
 @contextmanager
 def running(
     sandbox: Sandbox, environ: dict[str, str], more_settings: str = ""
@@ -161,7 +168,7 @@ def restart_scheduler(sandbox: Sandbox, environ: dict[str, str], more_settings: 
     up(sandbox, environ, more_settings)
 
 
-def up(sandbox: Sandbox, environ: dict[str, str], more_settings: str, *arguments: str) -> None:
+def up(sandbox: Sandbox, environ: dict[str, str], more_settings: str = "", *arguments: str) -> None:
     """Start those processes of Airflow that do not run."""
     home = sandbox.var / "airflow"
     home.mkdir(exist_ok=True)

@@ -12,7 +12,7 @@ import pytest
 from sandbox.state import Home
 from tests.conftest import Sandbox
 from tests.dags.conftest import Google, Model
-from tests.dags.real_airflow.client import WEEK, Airflow, restart_scheduler
+from tests.dags.real_airflow.client import WEEK, Airflow, restart_scheduler, up
 from tests.faults import Faults, unsound
 
 # A dead worker is found in seconds instead of five minutes.
@@ -41,7 +41,7 @@ CASES = [
 ]
 
 
-def scheduler_watchdog(sandbox: Sandbox) -> psutil.Process:
+def scheduler_of(sandbox: Sandbox) -> psutil.Process:
     return psutil.Process(Home(sandbox.var).load().processes["airflow-scheduler"].pid)
 
 
@@ -49,7 +49,7 @@ def processes(sandbox: Sandbox, instance: dict[str, Any]) -> tuple[psutil.Proces
     """The supervisor and the process of a running task instance, by the titles that Airflow gives
     them, among the sandbox's processes."""
     titles = {}
-    for one in scheduler_watchdog(sandbox).children(recursive=True):
+    for one in scheduler_of(sandbox).children(recursive=True):
         with suppress(psutil.NoSuchProcess):
             titles[" ".join(one.cmdline())] = one
     (supervisor,) = (one for title, one in titles.items() if f"Executor: {instance['id']}" in title)
@@ -123,22 +123,47 @@ def test_a_killed_task_is_retried_and_succeeds(
     assert not unsound(faults.traffic(endpoint=endpoint.name))
 
 
-def test_a_scheduler_that_dies_is_started_again(
-    model: Callable[..., Model], airflow: Airflow, sandbox: Sandbox, google: Google
+def test_a_scheduler_that_died_is_started_again_by_up(
+    model: Callable[..., Model],
+    airflow: Airflow,
+    sandbox: Sandbox,
+    airflow_environ: dict[str, str],
+    google: Google,
 ) -> None:
     made = model()
     made.load(WEEK.end - timedelta(minutes=5))
     dag_id = f"{made.name}__train"
     airflow.start(dag_id)
     run_id = airflow.run(dag_id)["dag_run_id"]
-    watchdog = scheduler_watchdog(sandbox)
-    (scheduler,) = watchdog.children()
+    scheduler = scheduler_of(sandbox)
     workers = scheduler.children(recursive=True)
     assert workers
     scheduler.kill()
     airflow.clear(dag_id, run_id)
+    up(sandbox, airflow_environ)
     airflow.run(dag_id)
     assert len(google.versions(made.name)) == 2
-    (another,) = watchdog.children()
-    assert another.pid != scheduler.pid
+    assert scheduler_of(sandbox).pid != scheduler.pid
     assert not [one for one in workers if one.is_running()]
+
+
+@pytest.mark.long
+def test_a_database_that_was_killed_is_started_again_by_up(
+    model: Callable[..., Model],
+    airflow: Airflow,
+    sandbox: Sandbox,
+    airflow_environ: dict[str, str],
+    google: Google,
+) -> None:
+    made = model()
+    made.load(WEEK.end - timedelta(minutes=5))
+    dag_id = f"{made.name}__train"
+    airflow.start(dag_id)
+    run_id = airflow.run(dag_id)["dag_run_id"]
+    server = psutil.Process(Home(sandbox.var).load().processes["postgres"].pid)
+    server.kill()
+    up(sandbox, airflow_environ)
+    assert airflow.run(dag_id)["dag_run_id"] == run_id, "what was committed is there"
+    airflow.clear(dag_id, run_id)
+    airflow.run(dag_id)
+    assert len(google.versions(made.name)) == 2

@@ -18,8 +18,7 @@ Run = tuple[str, str]
 
 
 def run(airflow: Airflow, made: Model, dag: str = "train", **params: object) -> Run:
-    """The scheduled run of the DAG, or one with these parameters, after its end. One at a time:
-    Airflow's SQLite database is slow when many runs write to it."""
+    """The scheduled run of the DAG, or one with these parameters, after its end."""
     dag_id, run_id = f"{made.name}__{dag}", "scheduled"
     airflow.start(dag_id)
     if params:

@@ -47,7 +47,7 @@ def var(_own_var: Path) -> Path:
 def test_a_shell_can_source_the_addresses(sandbox: Sandbox) -> None:
     lines = shlex.split((sandbox.var / "sandbox.env").read_text())
     written = dict(line.split("=", 1) for line in lines)
-    assert set(written) - set(airflow_settings(sandbox.var, State())) == {
+    assert set(written) - set(airflow_settings(Home(sandbox.var), State())) == {
         "BIGQUERY_EMULATOR_HOST",
         "BIGQUERY_STORAGE_EMULATOR_HOST",
         "STORAGE_EMULATOR_HOST",
@@ -64,7 +64,7 @@ def test_a_shell_can_source_the_addresses(sandbox: Sandbox) -> None:
     )
     home = sandbox.var / "airflow"
     assert shell.stdout.split() == [sandbox.env["VERTEX_AI_EMULATOR_HOST"], str(home)]
-    environment = airflow.environment(home, Home(sandbox.var).load())
+    environment = airflow.environment(Home(sandbox.var), Home(sandbox.var).load())
     assert written.items() < environment.items(), "part of the environment of Airflow's processes"
     assert not [name for name in written if "SECRET" in name]
 
@@ -178,7 +178,7 @@ def test_down_keeps_data_and_ports_and_reset_deletes_the_data(var: Path) -> None
     kept.upload_from_string("yes")
 
     down = run_sandbox(var, "down")
-    assert down.stdout.startswith("sandbox: 3 processes ended")
+    assert down.stdout.startswith("sandbox: 4 processes ended")
     assert not any(alive(process) for process in first.processes.values())
     assert main(["--var", str(var), "status"]) == 3
     with pytest.raises(httpx.ConnectError):
@@ -302,7 +302,7 @@ def test_a_port_can_be_chosen_and_a_port_in_use_is_not_taken(var: Path) -> None:
 
 def test_airflows_secrets_are_created_once_and_readable_by_the_owner_only(tmp_path: Path) -> None:
     state = State(ports=dict.fromkeys(PORTS, 1))
-    first = airflow.environment(tmp_path, state)
-    assert airflow.environment(tmp_path, state) == first
+    first = airflow.environment(Home(tmp_path), state)
+    assert airflow.environment(Home(tmp_path), state) == first
     assert len(first["AIRFLOW__API_AUTH__JWT_SECRET"]) > 30
-    assert stat.S_IMODE(os.stat(tmp_path / "secrets.env").st_mode) == 0o600
+    assert stat.S_IMODE(os.stat(tmp_path / "airflow" / "secrets.env").st_mode) == 0o600
