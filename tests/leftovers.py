@@ -6,6 +6,7 @@ by their own records, and every process that inherited the run's id: workers, an
 
 import os
 import secrets
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -50,7 +51,9 @@ def _main(run: str, folder: Path) -> None:
     for _ in range(3):  # Members may have started others meanwhile.
         for state in folder.rglob("sandbox.json"):
             with suppress(OSError):
-                stop(list(Home(state.parent).load().processes.values()))
+                home = Home(state.parent)
+                stop(list(home.load().processes.values()))
+                shutil.rmtree(home.sockets)  # may be outside of the folder
         found = list(members(run))
         if not found:
             return
