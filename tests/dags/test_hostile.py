@@ -30,7 +30,7 @@ EVIL = [
 ]
 # Free text, and names for a lookup that can only fail.
 FREE = {
-    *("description", "owner", "tags", "connection", "pipeline.parameters"),
+    *("description", "owner", "tags", "connection", "pipeline.parameters", "schedule.assets"),
     *("pipeline.service_account", "endpoint.service_account", "endpoint.display_name"),
 }
 
@@ -41,6 +41,8 @@ def texts(section: dict[str, Any], above: str = "") -> Iterator[tuple[str, Calla
         path = f"{above}{name}"
         match key:
             case {"properties": _}:
+                if "string" in key["type"]:
+                    yield path, lambda text: text
                 yield from texts(key, f"{path}.")
             case {"type": "array", "items": {"type": "string"}}:
                 yield path, lambda text: [text]
@@ -60,6 +62,8 @@ def model_with(key: str, text: str) -> dict[str, Any]:
     *parents, last = key.split(".")
     section = raw
     for parent in parents:
+        if isinstance(section.get(parent), str):  # the schedule, written as text
+            section[parent] = {"cron": section[parent]}
         section = section.setdefault(parent, {})
     value, before = KEYS[key](text), section.get(last)
     section[last] = before | value if isinstance(before, dict) else value

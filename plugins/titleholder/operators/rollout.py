@@ -94,8 +94,8 @@ class RolloutOperator(ModelOperator):
                 poll_delay(self.clock() - result.since),
                 pending={**asdict(result), "since": since},
             )
-        self.log.info("%s", result.summary)
         announcements.register(reconciler.recorded)
+        self.log.info("%s", result.summary)
         view = result.view
         self.emit_metrics(lambda: state_samples(self, view), context)
         self.keep_lineage(lambda names: traffic_lineage(names, change.intent, view))
