@@ -34,8 +34,10 @@ from titleholder.operators.update_traffic import UpdateTrafficOperator
 from titleholder.release import models_dir
 
 MODELS = models_dir(__file__)
-# The start of runs by time where only assets start runs.
+# The start of runs by time where only assets start runs. Airflow makes no tasks in a run with an
+# earlier logical date, but in a backfill's: such a DAG takes no other runs.
 NEVER = datetime(2200, 1, 1, tzinfo=UTC)
+WITHOUT_TIME: Any = ["asset_triggered", "backfill"]
 
 
 def common(config: ModelConfig, start: datetime, *also: Any) -> dict[str, Any]:
@@ -94,6 +96,7 @@ def train(config: ModelConfig) -> DAG:
         dag_id=f"{config.model}__train",
         doc_md=train_doc(config),
         schedule=train_schedule(config.schedule),
+        allowed_run_types=None if config.schedule.by_time else WITHOUT_TIME,
         **common(config, start, CancelPipelines(config.connection)),
     ) as dag:
         (

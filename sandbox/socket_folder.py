@@ -13,7 +13,7 @@ def socket_folder(folder: Path, socket: str) -> Path:
     """`folder`, or one in /tmp in its place if the path of the file `socket` in it is too long for
     a Unix socket, or has characters that addresses and settings would have to quote."""
     path = str(folder / socket)
-    if len(os.fsencode(path)) <= _MOST_BYTES and re.fullmatch(r"[\w./+-]+", path, re.ASCII):
+    if len(os.fsencode(path)) <= _MOST_BYTES and re.fullmatch(r"[\w./-]+", path, re.ASCII):
         return folder
     # Not the folder for temporary files, which is another one when TMPDIR is.
     digest = hashlib.sha256(os.fsencode(folder)).hexdigest()[:12]

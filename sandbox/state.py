@@ -9,8 +9,9 @@ from sandbox.socket_folder import socket_folder
 
 LOOPBACK = "127.0.0.1"
 REPOSITORY = Path(__file__).resolve().parent.parent
-# PostgreSQL's name for it.
-POSTGRES_SOCKET = ".s.PGSQL.5432"
+# Its socket's name has it.
+POSTGRES_PORT = 5432
+POSTGRES_SOCKET = f".s.PGSQL.{POSTGRES_PORT}"
 
 
 @dataclass(frozen=True)
@@ -55,7 +56,7 @@ class Home:
     @property
     def database(self) -> str:
         """The address of Airflow's database, for PostgreSQL's own clients."""
-        return f"postgresql://postgres@/postgres?host={self.sockets}"
+        return f"postgresql://postgres@/postgres?host={self.sockets}&port={POSTGRES_PORT}"
 
     def data(self, service: str) -> Path:
         """The data folder of a service."""

@@ -61,8 +61,9 @@ def run_dag(
     """
     skip_reasons: dict[str, str] = {}
     logs = _TaskLogs()
-    # `dag.test()` of Airflow 3.3 cannot end a run that has a deadline.
-    dag.deadline = None
+    # `dag.test()` of Airflow 3.3 cannot end a run that has a deadline, and has no tasks in one
+    # before the DAG's start, which is far off where only assets start runs.
+    dag.deadline = dag.start_date = None
 
     def start(context: Any) -> None:
         logs.open(context["ti"])
@@ -78,6 +79,7 @@ def run_dag(
     for task in dag.tasks:
         # A deferral needs no minimum here: `dag.test()` has no supervisor that reports late.
         task.shortest_deferral = timedelta(0)
+        task.start_date = None
         if clock is not None:
             task.clock = clock
         task.execute = _recording_skips(task.task_id, type(task).execute, skip_reasons)

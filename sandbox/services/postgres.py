@@ -17,7 +17,7 @@ import psycopg2
 
 from sandbox.services.services import Service
 from sandbox.socket_folder import make_private
-from sandbox.state import POSTGRES_SOCKET, Home
+from sandbox.state import POSTGRES_PORT, POSTGRES_SOCKET, Home
 
 _STARTING_SECONDS = 30.0
 # The user without rights of every Linux: https://systemd.io/UIDS-GIDS/
@@ -32,7 +32,7 @@ def service(home: Home) -> Service:
         command=[
             *_program("postgres"),
             *("-D", str(_data(home)), "-k", str(home.sockets)),
-            *("-c", "listen_addresses="),
+            *("-p", str(POSTGRES_PORT), "-c", "listen_addresses="),
         ],
         health=[home.database],
         prepare=lambda: _prepare(home),

@@ -34,9 +34,10 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
 
 
 def inherited() -> dict[str, str]:
-    """The environment variables without those of Airflow: the settings of another Airflow, above
-    all its database, must never reach the sandbox."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("AIRFLOW")}
+    """The environment variables without those of Airflow and of PostgreSQL's clients: the settings
+    of another Airflow, above all its database, must never reach the sandbox."""
+    others = ("AIRFLOW", "PG")
+    return {name: value for name, value in os.environ.items() if not name.startswith(others)}
 
 
 def alive(running: Running) -> bool:
@@ -52,7 +53,9 @@ def started_at(pid: int) -> str | None:
     try:
         # The 22nd field; the second is the program's name in brackets, which may have blanks in it.
         fields = Path(f"/proc/{pid}/stat").read_text(encoding="utf-8").rpartition(")")[2].split()
-        return None if fields[0] == "Z" else fields[19]
+        # The start counts from the last boot.
+        boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
+        return None if fields[0] == "Z" else f"{boot} {fields[19]}"
     except FileNotFoundError:
         if Path("/proc/self/stat").exists():
             return None
@@ -67,7 +70,7 @@ def stop(processes: Sequence[Running]) -> None:
     and what a process that had ended before left running in its group."""
     for running in processes:
         if started_at(running.pid) is None:  # no later process has its pid
-            end_group(running.pid, force=True)
+            _end_orphans(running)
     family = [
         member
         for running in processes
@@ -83,6 +86,18 @@ def stop(processes: Sequence[Running]) -> None:
     for member in remaining:
         _ignore_missing(member.kill)
     psutil.wait_procs(remaining, timeout=GRACE_SECONDS)
+
+
+def _end_orphans(running: Running) -> None:
+    """Kill what a process that has ended left running in its group: a process that started before
+    it, or in another boot, is in another group with that number."""
+    boot, _, since = running.started.partition(" ")
+    for pid in psutil.pids() if since.isdecimal() else ():
+        with contextlib.suppress(ProcessLookupError):
+            if os.getpgid(pid) == running.pid:
+                same, _, start = (started_at(pid) or "").partition(" ")
+                if same == boot and int(start) >= int(since):
+                    os.kill(pid, signal.SIGKILL)
 
 
 def free_port(wanted: int | None) -> int:

@@ -293,8 +293,9 @@ class Model:
         bag = DagBag(str(DAGS_FOLDER))
         assert dag_id in bag.dags, bag.import_errors
         loaded = bag.dags[dag_id]
-        # `dag.test()` of Airflow 3.3 cannot end a run with a deadline.
-        loaded.deadline = None
+        # `dag.test()` of Airflow 3.3 cannot end a run with a deadline, nor make tasks in one before
+        # the start.
+        loaded.deadline = loaded.start_date = None
 
         def note(context: Any) -> None:
             ti = context["ti"]
@@ -303,7 +304,7 @@ class Model:
                 result.errors[ti.task_id] = str(context["exception"])
 
         for task in loaded.tasks:
-            task.retries, task.retry_delay = retries, timedelta(0)
+            task.retries, task.retry_delay, task.start_date = retries, timedelta(0), None
             task.clock = clock or task.clock
             for end in ("success", "failure", "retry", "skipped"):
                 name = f"on_{end}_callback"

@@ -11,8 +11,10 @@ from tests.dags.conftest import LAST_MONDAY, Google, Model, deploy_champion, eng
 from tests.dags.contested import events_of
 from titleholder.events.event import NO_CHANGE_ACTIONS
 from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.operators.announce import Announcements
+from titleholder.operators.apply_decision import ApplyDecisionOperator
 from titleholder.reconciler import engine as reconcile
-from titleholder.rollout.intents import Promote
+from titleholder.rollout.intents import Promote, UpdateResources
 
 WEEK = timedelta(weeks=1)
 
@@ -136,6 +138,64 @@ def test_a_task_state_store_that_does_not_answer(
 
     for name in ("get", "set"):
         monkeypatch.setattr(TaskStateStoreAccessor, name, refuse)
+    made = model()
+    assert made.run().state == "success"
+    assert roles(made) == [("champion", f"{made.name}@1", 100)]
+
+
+def test_an_update_that_was_overtaken_is_left_out(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model()
+    assert made.run(LAST_MONDAY - WEEK).state == "success"
+    real = Endpoints.apply
+
+    def fail_after_traffic(self: Endpoints, step: Any, *arguments: Any) -> Any:
+        done = real(self, step, *arguments)
+        if type(step).__name__ == "SetTraffic":
+            raise WorkerDied
+        return done
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Endpoints, "apply", fail_after_traffic)
+        failed = made.run()
+    assert failed.state == "failed"
+    assert len(updates(made)) == 1, "an attempt that fails updates nothing"
+    made.run(None, dag="rollout", intent="set_traffic", traffic_percentage=50)
+    assert made.clear(failed.run_id, "update_traffic", dag="train").tasks == {
+        "update_traffic": "success"
+    }
+    assert roles(made)[1:] == [("challenger", f"{made.name}@2", 50)]
+
+
+def test_a_change_after_one_whose_update_is_missing(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model()
+    for week in (LAST_MONDAY - WEEK, LAST_MONDAY):
+        assert made.run(week).state == "success"
+
+    def refuse(*_: Any, **__: Any) -> None:
+        raise WorkerDied
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Announcements, "register", refuse)
+        failed = made.run(None, dag="rollout", intent="promote")
+    assert failed.state == "failed"
+    made.configure("endpoint", machine_type="n1-standard-8")
+    engine = engine_of(made)
+    engine.run(engine.resolve_target(UpdateResources())[0])
+    later = datetime.now(UTC) + timedelta(hours=2)
+    monkeypatch.setattr(ApplyDecisionOperator, "updates_assets_for_others", True)
+    made.clear(failed.run_id, "update_traffic", clock=lambda: later)
+    assert roles(made)[2:] == [("champion", f"{made.name}@2", 100), ("challenger", None, 0)]
+
+
+@pytest.mark.parametrize("kept", [[{}], "text", [{"asset": "a", "extra": None, "made": True}]])
+def test_a_task_state_store_with_something_else(
+    kept: Any, model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(TaskStateStoreAccessor, "get", lambda *_: kept)
     made = model()
     assert made.run().state == "success"
     assert roles(made) == [("champion", f"{made.name}@1", 100)]

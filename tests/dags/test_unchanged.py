@@ -10,6 +10,7 @@ from tests.dags.contested import events_of
 from tests.dags.real_airflow.client import WEEK
 from titleholder.gcp.bigquery.client import Unreadable
 from titleholder.gcp.bigquery.source_table import SourceTables
+from titleholder.operators import pipeline
 
 
 def delete_jobs(made: Model, google: Google) -> None:
@@ -94,3 +95,20 @@ def test_an_existing_job_is_reused(model: Callable[..., Model], google: Google) 
         run = made.run(None, force_retrain=force)
         assert run.state == "success", run.errors
         assert run.returned["submit_pipeline"]["generation"] == generation
+
+
+def test_an_update_of_an_asset_trains_other_rows_only(
+    model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = model(gate__min_score=95)  # the model scores 90
+    made.load(WEEK.end - timedelta(minutes=5))
+    assert made.run(None).tasks["update_traffic"] == "skipped"
+    monkeypatch.setattr(pipeline, "_started_by_asset", lambda _: True)
+    again = made.run(None)
+    assert again.tasks["submit_pipeline"] == "skipped"
+    (job,) = google.jobs_of(made.name)
+    assert events_of(made)[-1].evidence["job"] == job.name
+    made.load(WEEK.end - timedelta(minutes=4))
+    assert made.run(None).tasks["wait_for_pipeline"] == "success"
+    assert made.run(None).tasks["submit_pipeline"] == "skipped"
+    assert len(google.jobs_of(made.name)) == 2

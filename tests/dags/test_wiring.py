@@ -133,6 +133,8 @@ def test_a_schedule_by_assets_keeps_the_weeks(or_time: bool) -> None:
     ]
     following = dag.next_dagrun_info(last_automated_run_info=None)
     assert following is not None
+    allowed = {"asset_triggered", "backfill"}
+    assert set(dag.allowed_run_types or ()) == (set() if or_time else allowed)
     in_years = timedelta(days=36_500)
     assert (following.run_after - datetime.now(UTC) < in_years) == or_time
 

@@ -15,7 +15,8 @@ def test_a_folder_with_a_short_name_is_taken() -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["x" * (104 - len("//.s.PGSQL.5432")), "a b", "a,b", "a%b", "a?b", "é", "a'b", "a\nb"]
+    "name",
+    ["x" * (104 - len("//.s.PGSQL.5432")), "a b", "a+b", "a,b", "a%b", "a?b", "é", "a'b", "a\nb"],
 )
 def test_any_other_folder_has_a_short_one_of_its_own(name: str) -> None:
     found = socket_folder(Path("/") / name, ".s.PGSQL.5432")

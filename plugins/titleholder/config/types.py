@@ -131,6 +131,13 @@ def checked_cron(value: str) -> str:
     return value
 
 
+def _asset(value: str) -> str:
+    # Airflow stores an asset's URI so, but not a reference to it: they would never meet.
+    if "://" in value and value.endswith("/"):
+        raise ValueError("write the URI without / at its end")
+    return value
+
+
 def _template(value: str) -> str:
     if ".." in value:
         raise ValueError(_TEMPLATE)
@@ -204,6 +211,7 @@ AssetName = Annotated[
         r"[!-~]([ -~]{0,1498}[!-~])?",
         "write the name or the URI of an asset, 1 to 1500 printable ASCII characters",
     ),
+    AfterValidator(_asset),
 ]
 Table = Annotated[
     str,

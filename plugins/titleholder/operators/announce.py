@@ -5,10 +5,10 @@ change are kept in the task state store, which survives deferrals, retries and c
 change is made; and what Airflow has registered is read before it is repeated.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import timedelta
-from typing import Any
+from typing import Any, TypeVar
 
 from airflow.sdk import Asset, AssetAlias
 
@@ -16,6 +16,8 @@ from titleholder.events.assets import AssetUpdate, asset_updates
 from titleholder.events.event import Event
 from titleholder.gcp.errors import error_message
 from titleholder.operators.base import ModelOperator
+
+T = TypeVar("T")
 
 _KEY = "asset-updates"
 # A change that another caller made is left to it for an hour: it may still run. After two weeks
@@ -36,84 +38,94 @@ def asset_alias(model: str) -> AssetAlias:
 class Announcements:
     """The asset updates of one attempt of a task.
 
-    Never raises: what happens to an endpoint does not depend on them.
+    Never raises: what happens to an endpoint does not depend on them. Where Airflow has failed to
+    answer once, an attempt does not ask it again, as each answer may take half a minute.
     """
 
     def __init__(self, operator: ModelOperator, context: Mapping[str, Any]) -> None:
         self._operator, self._context = operator, context
         self._alias = asset_alias(operator.config.model)
+        self._failed = False
 
     def before_change(self, event: Event) -> None:
         """Keep the updates of a change that is about to be made."""
-        if updates := [{**asdict(one), "made": False} for one in asset_updates(event)]:
-            # A try that failed before has the same id.
-            others = [one for one in self._kept() if one["extra"]["event"] != event.id]
-            self._keep(others + updates)
+
+        def keep() -> None:
+            if updates := [{**asdict(one), "made": False} for one in asset_updates(event)]:
+                # A try that failed before has the same id.
+                others = [one for one in self._kept() if one["extra"]["event"] != event.id]
+                self._context["task_state_store"].set(_KEY, others + updates)
+
+        self._try(keep, None)
 
     def after_changes(self, recorded: Iterable[Event]) -> None:
         """Note which of the kept changes have been made, by the events of this attempt, of which
         one may be the endpoint's last change, by any caller."""
         ids = {event.id for event in recorded}
-        kept = self._kept() if ids else []
-        if made := [one for one in kept if not one["made"] and one["extra"]["event"] in ids]:
-            self._keep([one | {"made": one["made"] or one in made} for one in kept])
 
-    def register(self, recorded: Iterable[Event]) -> None:
-        """Update the assets for the changes of this task, in this attempt and earlier ones, and for
-        the endpoint's last change where its caller did not; Airflow does so if the attempt
-        succeeds."""
-        now, recorded = self._operator.clock(), list(recorded)
+        def note() -> None:
+            kept = self._kept()
+            if made := [one for one in kept if not one["made"] and one["extra"]["event"] in ids]:
+                updates = [one | {"made": one["made"] or one in made} for one in kept]
+                self._context["task_state_store"].set(_KEY, updates)
+
+        if ids:
+            self._try(note, None)
+
+    def register(self, recorded: Sequence[Event], also_others: bool) -> None:
+        """Update the assets for the changes of this task, in this attempt and earlier ones, and
+        with `also_others` for the endpoint's last change if its caller did not; Airflow does so
+        when the attempt succeeds."""
         own = [one for event in recorded if not event.reconstructed for one in asset_updates(event)]
-        earlier = [
-            update
-            for update in (AssetUpdate(one["asset"], one["extra"]) for one in self._kept(made=True))
-            if update not in own and now - update.time < _TOO_OLD
-        ]
+        others = recorded if also_others else ()
+        nothing: list[AssetUpdate] = []
+        for update in (*self._try(lambda: self._missed(own, others), nothing), *own):
+            self._operator.log.info("updating the asset %s", update.asset)
+            outlet = self._context["outlet_events"][self._alias]
+            outlet.add(Asset(update.asset), extra=update.extra)
+
+    def _missed(self, own: Sequence[AssetUpdate], recorded: Iterable[Event]) -> list[AssetUpdate]:
+        """The updates by earlier attempts, and by another caller, that Airflow does not have."""
+        now = self._operator.clock()
+        kept = [AssetUpdate(one["asset"], one["extra"]) for one in self._kept() if one["made"]]
+        kept = [one for one in kept if one not in own and now - one.time < _TOO_OLD]
         last = [
             event
             for event in recorded
             if event.reconstructed and _OTHERS_TURN < now - event.time < _TOO_OLD
         ]
-        if earlier or last:
-            there = self._registered()
-            if there is None:  # rather an event too few than one too many
-                earlier, last, there = [], [], []
-            ids = {one.extra.get("event") for one in there}
-            earlier = [one for one in earlier if one.extra["event"] not in ids]
-            missed = [one for event in last for one in asset_updates(event, there)]
-            ids |= {one.extra["event"] for one in earlier}
-            own = [*earlier, *(one for one in missed if one.extra["event"] not in ids), *own]
-        for update in own:
-            self._operator.log.info("updating the asset %s", update.asset)
-            outlet = self._context["outlet_events"][self._alias]
-            outlet.add(Asset(update.asset), extra=update.extra)
-
-    def _registered(self) -> Sequence[AssetUpdate] | None:
-        """The updates that Airflow has registered, newest first; None if it does not say."""
-        try:
-            events = self._context["inlet_events"][self._alias].ascending(False).limit(_NEWEST)
-            return [AssetUpdate(event.asset.name, event.extra) for event in events]
-        except Exception as error:
-            self._warn(error)
-            return None
-
-    def _kept(self, made: bool = False) -> list[dict[str, Any]]:
-        try:
-            kept: list[dict[str, Any]] = self._context["task_state_store"].get(_KEY) or []
-        except Exception as error:
-            self._warn(error)
+        if not (kept or last):
             return []
-        return [one for one in kept if one["made"] or not made]
+        events = self._context["inlet_events"][self._alias].ascending(False).limit(_NEWEST)
+        there = [AssetUpdate(event.asset.name, event.extra) for event in events]
+        newest = {one.asset: one.time for one in reversed(there)}
+        ids = {one.id for one in there}
+        kept = [
+            one
+            for one in kept
+            # An update that was overtaken would be the newest, with a state that is no more.
+            if one.id not in ids and one.time >= newest.get(one.asset, one.time)
+        ]
+        events_there = {one.extra["event"] for one in (*there, *kept)}
+        return kept + [
+            one
+            for event in last
+            if event.id not in events_there
+            for one in asset_updates(event, [*reversed(kept), *there])
+        ]
 
-    def _keep(self, updates: list[dict[str, Any]]) -> None:
+    def _kept(self) -> list[dict[str, Any]]:
+        kept: list[dict[str, Any]] = self._context["task_state_store"].get(_KEY) or []
+        return kept
+
+    def _try(self, step: Callable[[], T], without: T) -> T:
+        """The result of a step that asks Airflow; `without` if it fails, or one before it did."""
+        if self._failed:
+            return without
         try:
-            self._context["task_state_store"].set(_KEY, updates)
+            return step()
         except Exception as error:
-            self._warn(error)
-
-    def _warn(self, error: Exception) -> None:
-        self._operator.log.warning(
-            "the assets of %s may miss an update: %s",
-            self._operator.config.model,
-            error_message(error),
-        )
+            self._failed = True
+            model, why = self._operator.config.model, error_message(error)
+            self._operator.log.warning("the assets of %s may miss an update: %s", model, why)
+            return without

@@ -9,11 +9,12 @@ from titleholder.events.event import Action
 from titleholder.gcp.bigquery.client import Unreadable
 from titleholder.gcp.bigquery.source_table import SourceTables
 from titleholder.gcp.vertex.endpoints import Endpoints
+from titleholder.gcp.vertex.jobs import Jobs
 from titleholder.lineage.tasks import training_lineage
 from titleholder.metrics.metric import Refusal
 from titleholder.metrics.samples import refusal_sample, score_samples
 from titleholder.operators.rollout import change_context, record_if_possible
-from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
+from titleholder.operators.submit_job import JobIdentity, JobRequest, SubmitJobOperator
 from titleholder.operators.wait_for_job import WaitForJobOperator
 from titleholder.pipelines.contract import (
     Job,
@@ -61,8 +62,8 @@ class SubmitPipelineOperator(SubmitJobOperator):
     def is_rerun(self, context: Mapping[str, Any]) -> bool:
         """Whether the run was cleared, has `force_retrain`, or was started by an asset, as when the
         rows of the interval were loaded again."""
-        updated = context["dag_run"].run_type == "asset_triggered"
-        return super().is_rerun(context) or updated or bool(context["params"]["force_retrain"])
+        forced = bool(context["params"]["force_retrain"])
+        return super().is_rerun(context) or forced or _started_by_asset(context)
 
     def labels(
         self, context: Mapping[str, Any], request: JobRequest, template: PipelineTemplate
@@ -80,19 +81,34 @@ class SubmitPipelineOperator(SubmitJobOperator):
             self.log.warning("training, as it is unknown whether the rows changed: %s", error)
             return {}
         found = fingerprint(content, template.spec, request.parameters)
+        if self._force_retrain(context):
+            return fingerprint_labels(found)
         version = version_with_fingerprint(found, Endpoints(environment, self.config).versions())
-        if version is not None and not self._force_retrain(context):
+        evidence = {"version": version.number if version else None, "fingerprint": found}
+        trained = f"{self.config.model}@{version.number}" if version else ""
+        if not trained and _started_by_asset(context):
+            # A model under the quality gate has no version.
+            job = self._last_success(request.identity)
+            trained = job.name if job and fingerprint_from_labels(job.labels) == found else ""
+            evidence["job"] = trained
+        if trained:
             reason = (
-                f"{self.config.model}@{version.number} was trained on the same {content.rows} rows "
-                f"of {interval}, by the same pipeline with the same parameters, so nothing is "
-                "trained; to train again, set force_retrain in the run's form or the backfill's "
-                "configuration"
+                f"{trained} was trained on the same {content.rows} rows of {interval}, by the same "
+                "pipeline with the same parameters, so nothing is trained; to train again, set "
+                "force_retrain in the run's form or the backfill's configuration"
             )
             cause = replace(change_context(context), interval=interval)
-            evidence = {"version": version.number, "fingerprint": found}
             record_if_possible(self, cause, Action.SKIPPED_UNCHANGED, reason, evidence)
             self.skip_with_message(reason)
         return fingerprint_labels(found)
+
+    def _last_success(self, identity: JobIdentity) -> Job | None:
+        """The last job of this identity, in any generation, that has succeeded."""
+        jobs, found = Jobs(self.environment), None
+        while (job := jobs.find(identity.name)) is not None:
+            found = job if job.state == "SUCCEEDED" else found
+            identity = identity.next_generation()
+        return found
 
     def _force_retrain(self, context: Mapping[str, Any]) -> bool:
         """Whether to train although nothing has changed. A backfill that reprocesses clears runs as
@@ -100,6 +116,10 @@ class SubmitPipelineOperator(SubmitJobOperator):
         reprocessed = context["dag_run"].run_type == "backfill"
         cleared = super().is_rerun(context) and not reprocessed
         return cleared or bool(context["params"]["force_retrain"])
+
+
+def _started_by_asset(context: Mapping[str, Any]) -> bool:
+    return bool(context["dag_run"].run_type == "asset_triggered")
 
 
 class WaitForPipelineOperator(WaitForJobOperator):

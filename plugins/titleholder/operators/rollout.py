@@ -49,6 +49,8 @@ class RolloutOperator(ModelOperator):
     """
 
     operator_extra_links: Collection[BaseOperatorLink] = (EndpointLink(), ModelLink())
+    # Two tasks that end at the same time would both do it: only one that runs alone may.
+    updates_assets_for_others = False
 
     def __init__(self, *, config: ModelConfig, **kwargs: Any) -> None:
         alias = asset_alias(config.model)
@@ -94,7 +96,7 @@ class RolloutOperator(ModelOperator):
                 poll_delay(self.clock() - result.since),
                 pending={**asdict(result), "since": since},
             )
-        announcements.register(reconciler.recorded)
+        announcements.register(reconciler.recorded, self.updates_assets_for_others)
         self.log.info("%s", result.summary)
         view = result.view
         self.emit_metrics(lambda: state_samples(self, view), context)

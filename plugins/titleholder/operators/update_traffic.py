@@ -11,7 +11,9 @@ from titleholder.reconciler.recorder import ChangeContext
 
 
 class UpdateTrafficOperator(RolloutOperator):
-    """Skips when the model did not pass the quality gate."""
+    """Skips when the model did not pass the quality gate. One of a model runs at a time."""
+
+    updates_assets_for_others = True
 
     def change(self, context: Mapping[str, Any]) -> Change:
         """The candidate; freshness, score and pipeline are the evidence of its events."""

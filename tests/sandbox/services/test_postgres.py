@@ -24,12 +24,13 @@ def ask(home: Home, statement: str) -> Any:
 
 
 @pytest.mark.parametrize(
-    "name", ["short", "with a blank, a comma and 100 %", "/".join(["deep" * 10] * 5)]
+    "name", ["short", "with a blank, a+b and 100 %", "/".join(["deep" * 10] * 5)]
 )
 def test_a_folder_of_any_name_is_served_on_a_socket_of_this_user_only(
-    tmp_path: Path, name: str
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     home = Home(tmp_path / name)
+    monkeypatch.setenv("PGPORT", "6111")
     with serving(home) as running:
         # Its processes inherit what it listens on.
         assert psutil.Process(running.pid).net_connections("inet") == []

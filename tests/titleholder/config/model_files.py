@@ -40,6 +40,11 @@ INVALID: list[tuple[str, object, str]] = [
     ("schedule", {"cron": "0 3 * * 1", "or_time": True}, "has or_time and no assets"),
     (
         "schedule",
+        {"cron": "0 3 * * 1", "assets": ["gs://bucket/folder/"]},
+        "schedule.assets.0: is 'gs://bucket/folder/'; write the URI without / at its end",
+    ),
+    (
+        "schedule",
         {"cron": "0 3 * * 1", "assets": [" "]},
         "assets.0: is ' '; write the name or the URI",
     ),

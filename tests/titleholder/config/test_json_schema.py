@@ -39,6 +39,7 @@ LOADER_ONLY = [
     ("schedule", "0 0 30 2 *"),
     ("schedule", "R R * * *"),
     ("schedule", {"cron": "0 3 * * 1", "or_time": True}),
+    ("schedule", {"cron": "0 3 * * 1", "assets": ["gs://bucket/folder/"]}),
     ("source.freshness.warn_after", "48h"),
     ("source.freshness.timeout", "400d"),
     ("start_date", "soon"),
