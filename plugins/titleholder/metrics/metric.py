@@ -69,6 +69,11 @@ class Metric(StrEnum):
         *("verdict_rows", Kind.GAUGE, "rows", ""),
         "the rows of the verdict, clusters with `duel.cluster_column`",
     )
+    VERDICT_VERSION = (
+        *("verdict_version", Kind.GAUGE, "", ""),
+        "the number of the challenger's version that `verdict_low` and `verdict_high` are about: a "
+        "verdict without an interval leaves all three as they are",
+    )
     REFUSALS = (
         *("refusals", Kind.COUNTER, "", "reason"),
         "refusals by reason; each is also a failed or skipped task",

@@ -53,13 +53,20 @@ def score_samples(model: str, score: float, min_score: float) -> Iterator[Sample
     yield Sample(Metric.MIN_SCORE, model, min_score)
 
 
-def verdict_samples(model: str, verdict: Verdict) -> Iterator[Sample]:
-    """The statistics of a verdict, as far as it has them."""
+def verdict_samples(model: str, challenger: str, verdict: Verdict) -> Iterator[Sample]:
+    """The statistics of a verdict on the registered version `challenger` (`linnerud@3`), as far as
+    it has them; its number only with the interval."""
+    number = challenger.partition("@")[2]
+    has_interval = all(
+        end is not None and math.isfinite(end) for end in (verdict.low, verdict.high)
+    )
     values = (
         (Metric.VERDICT_ESTIMATE, verdict.estimate),
         (Metric.VERDICT_LOW, verdict.low),
         (Metric.VERDICT_HIGH, verdict.high),
         (Metric.VERDICT_ROWS, verdict.n),
+        # Last: until then an interval that has just been sent counts as that of the one before.
+        (Metric.VERDICT_VERSION, int(number) if has_interval else None),
     )
     for metric, value in values:
         # The statistics of evidence that is invalid may be NaN.

@@ -77,9 +77,13 @@ def test_the_lag_is_measured_at_the_end_of_the_interval() -> None:
 def test_a_verdict_without_an_interval_has_fewer_values() -> None:
     ends = {"verdict_low": 0.3, "verdict_high": 0.7}
     rest = {"verdict_estimate": 0.5, "verdict_rows": 1000}
-    assert values(verdict_samples("m1", BETTER)) == ends | rest
-    undecided = replace(BETTER, low=None, high=None, estimate=float("nan"))
-    assert values(verdict_samples("m1", undecided)) == {"verdict_rows": 1000}
+    whole = values(verdict_samples("m1", "m1@10", BETTER))
+    assert whole == ends | rest | {"verdict_version": 10}
+    assert list(whole)[-1] == "verdict_version", "not before the interval that it is about"
+    undecided = replace(BETTER, low=None, high=None)
+    assert values(verdict_samples("m1", "m1@11", undecided)) == rest
+    unknown = replace(undecided, estimate=float("nan"))
+    assert values(verdict_samples("m1", "m1@11", unknown)) == {"verdict_rows": 1000}
 
 
 @contextmanager
