@@ -43,7 +43,9 @@ class Metric(StrEnum):
     )
     CHAMPION_AGE_DAYS = (
         *("champion_age_days", Kind.GAUGE, "days", ""),
-        "the time since a model last became champion, by the events table",
+        "the time since a model last became champion, by the events table of the last 366 days; "
+        "366, or the age of the endpoint if it is newer, for a champion that is older than those "
+        "events",
     )
     FRESHNESS_LAG_SECONDS = (
         *("freshness_lag_seconds", Kind.GAUGE, "seconds", ""),

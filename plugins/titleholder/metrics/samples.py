@@ -12,12 +12,14 @@ from titleholder.errors import (
     ManualActionRequired,
     TitleholderError,
 )
-from titleholder.events.event import Event, champion_at
+from titleholder.events.event import Action, Event, champion_at
 from titleholder.labels import Label
 from titleholder.metrics.metric import Metric, Refusal, Sample
 from titleholder.rollout.view import View
 
 _DAY_SECONDS = 86400
+# The actions that always change the champion.
+_CHAMPION_ACTIONS = {Action.FIRST_CHAMPION, Action.PROMOTE, Action.UNDO_PROMOTION}
 
 
 def traffic_samples(view: View) -> Iterator[Sample]:
@@ -33,12 +35,23 @@ def traffic_samples(view: View) -> Iterator[Sample]:
             yield Sample(Metric.VERSION, view.model, int(number), role.value)
 
 
-def champion_age_samples(model: str, events: Iterable[Event], now: datetime) -> Iterator[Sample]:
-    """The age of the champion by the events of its endpoint; none while it is unknown."""
+def champion_age_samples(
+    view: View, events: Iterable[Event], since: datetime, now: datetime
+) -> Iterator[Sample]:
+    """The age of the champion by the events of its endpoint since `since`; none without one.
+
+    A champion that is older than these events has the age of `since`, or of the endpoint if that is
+    newer.
+    """
+    if Label.CHAMPION not in view.labels:
+        return
     event = champion_at(events, now)
-    if event is not None:
-        age = (now - event.time).total_seconds() / _DAY_SECONDS
-        yield Sample(Metric.CHAMPION_AGE_DAYS, model, round(age, 4))
+    if event is not None and _changed_champion(event):
+        start = event.time
+    else:
+        start = max(since, view.created or since)
+    age = (now - start).total_seconds() / _DAY_SECONDS
+    yield Sample(Metric.CHAMPION_AGE_DAYS, view.model, round(age, 4))
 
 
 def freshness_samples(model: str, interval: Interval, newest: datetime | None) -> Iterator[Sample]:
@@ -72,6 +85,14 @@ def verdict_samples(model: str, challenger: str, verdict: Verdict) -> Iterator[S
         # The statistics of evidence that is invalid may be NaN.
         if value is not None and math.isfinite(value):
             yield Sample(metric, model, value)
+
+
+def _changed_champion(event: Event) -> bool:
+    before, after = event.champion_before, event.champion_after
+    if before is None or after is None:
+        # A reconstructed event does not know the champion before it.
+        return not event.reconstructed or event.action in _CHAMPION_ACTIONS
+    return event.versions.get(before, before) != event.versions.get(after, after)
 
 
 def refusal_sample(model: str, refusal: Refusal) -> Sample:
