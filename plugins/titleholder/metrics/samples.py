@@ -70,16 +70,13 @@ def verdict_samples(model: str, challenger: str, verdict: Verdict) -> Iterator[S
     """The statistics of a verdict on the registered version `challenger` (`linnerud@3`), as far as
     it has them; its number only with the interval."""
     number = challenger.partition("@")[2]
-    has_interval = all(
-        end is not None and math.isfinite(end) for end in (verdict.low, verdict.high)
-    )
     values = (
         (Metric.VERDICT_ESTIMATE, verdict.estimate),
         (Metric.VERDICT_LOW, verdict.low),
         (Metric.VERDICT_HIGH, verdict.high),
         (Metric.VERDICT_ROWS, verdict.n),
         # Last: until then an interval that has just been sent counts as that of the one before.
-        (Metric.VERDICT_VERSION, int(number) if has_interval else None),
+        (Metric.VERDICT_VERSION, None if verdict.high is None else int(number)),
     )
     for metric, value in values:
         # The statistics of evidence that is invalid may be NaN.
