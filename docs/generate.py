@@ -152,7 +152,9 @@ def metrics() -> str:
         "and, where it says so, `role` or `reason`. Airflow's prefix (`[metrics] statsd_prefix`) "
         "comes first: `airflow.titleholder…`.",
         _table(("metric", "kind", "unit", "name without tags", "value"), rows),
-        "A gauge keeps its value until the next run. A backfill emits no gauges.",
+        "A gauge keeps its value until the next run. A backfill emits no gauges; an old run "
+        "that is cleared, and a manual one for an old date, emit them: `freshness_lag_seconds`, "
+        "`score` and `min_score` are then those of an old interval.",
         "## Reasons of refusals",
         _table(("reason", "what was refused"), reasons),
     )

@@ -160,6 +160,54 @@ def test_the_rules_of_prometheus_are_about_existing_metrics() -> None:
         selectors("rate(titleholder_refusals_total[")
 
 
+Values = dict[tuple[str, str], float]
+
+
+def value_of(node: Any, values: Values) -> float | None:
+    """The value of an expression of Prometheus for one model, None for none; `values` are the
+    series by metric and role."""
+    if isinstance(node, promql_parser.ParenExpr):
+        return value_of(node.expr, values)
+    if isinstance(node, promql_parser.NumberLiteral):
+        return float(node.val)
+    if isinstance(node, promql_parser.VectorSelector):
+        roles = [one.value for one in node.matchers.matchers if one.name == "role"]
+        return values.get((node.name, *(roles or [""])))
+    assert isinstance(node, promql_parser.BinaryExpr)
+    if not isinstance(node.rhs, promql_parser.NumberLiteral):
+        assert str(node.modifier.matching) == "on (model)", "the other labels differ"
+    left, right = value_of(node.lhs, values), value_of(node.rhs, values)
+    if left is None or right is None:
+        return None
+    holds = {"<": left < right, ">": left > right, "==": left == right, "and": True}[str(node.op)]
+    return left if holds else None
+
+
+@pytest.mark.parametrize(
+    ("more", "fires"),
+    [
+        ({}, True),
+        ({("titleholder_verdict_high", ""): 0.1}, False),
+        ({("titleholder_version", "challenger"): 3}, False),
+        ({("titleholder_traffic_percentage", "challenger"): 0}, False),
+    ],
+    ids=["worse", "undecided", "another challenger", "no traffic"],
+)
+def test_a_challenger_is_worse_only_by_an_interval_of_its_own(more: Values, fires: bool) -> None:
+    groups = yaml.safe_load((FOLDER / "prometheus" / "rules.yml").read_text())["groups"]
+    (rule,) = (one for one in groups[0]["rules"] if one["alert"] == "TitleholderChallengerWorse")
+    worse: Values = {
+        ("titleholder_verdict_high", ""): -0.1,
+        ("titleholder_verdict_version", ""): 2,
+        ("titleholder_version", "challenger"): 2,
+        ("titleholder_version", "champion"): 1,
+        ("titleholder_traffic_percentage", "challenger"): 10,
+        ("titleholder_traffic_percentage", "champion"): 90,
+    }
+    found = value_of(promql_parser.parse(rule["expr"]), worse | more)
+    assert (found is not None) is fires
+
+
 def test_the_dashboard_of_grafana_shows_every_metric() -> None:
     dashboard = json.loads((FOLDER / "grafana" / "dashboard.json").read_text())
     used: set[str] = set()

@@ -4,6 +4,7 @@ Nothing of the provider is imported elsewhere. Cloud Composer has it
 (https://cloud.google.com/composer/docs/composer-3/lineage-integration).
 """
 
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from titleholder.lineage.dataset import Dataset, Facets, Lineage
@@ -32,7 +33,7 @@ CLASSES = {
 
 def to_operator_lineage(lineage: Lineage) -> "OperatorLineage[Any, Any]":
     """The result of an operator's `get_openlineage_facets_on_...`. A facet that the installed
-    client does not have yet is left out."""
+    client does not have yet, or not with all of its fields, is left out."""
     from airflow.providers.openlineage.extractors import OperatorLineage
     from openlineage.client.event_v2 import InputDataset, OutputDataset
 
@@ -56,6 +57,9 @@ def _facets(facets: Facets) -> dict[str, Any]:
     for key, fields in facets.items():
         module, name = CLASSES[key]
         kind = getattr(getattr(facet_v2, module, None), name, None)
-        if kind is not None:
+        if kind is None:
+            continue
+        # A class of an older client may lack a field.
+        with suppress(TypeError):
             found[key] = kind(**fields)
     return found

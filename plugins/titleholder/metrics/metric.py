@@ -43,7 +43,9 @@ class Metric(StrEnum):
     )
     CHAMPION_AGE_DAYS = (
         *("champion_age_days", Kind.GAUGE, "days", ""),
-        "the time since a model last became champion, by the events table",
+        "the time since a model last became champion, by the events table of the last 366 days; "
+        "366, or the age of the endpoint if it is newer, for a champion that is older than those "
+        "events",
     )
     FRESHNESS_LAG_SECONDS = (
         *("freshness_lag_seconds", Kind.GAUGE, "seconds", ""),
@@ -68,6 +70,11 @@ class Metric(StrEnum):
     VERDICT_ROWS = (
         *("verdict_rows", Kind.GAUGE, "rows", ""),
         "the rows of the verdict, clusters with `duel.cluster_column`",
+    )
+    VERDICT_VERSION = (
+        *("verdict_version", Kind.GAUGE, "", ""),
+        "the number of the challenger's version that `verdict_low` and `verdict_high` are about: a "
+        "verdict without an interval leaves all three as they are",
     )
     REFUSALS = (
         *("refusals", Kind.COUNTER, "", "reason"),

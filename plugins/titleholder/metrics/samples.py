@@ -12,12 +12,14 @@ from titleholder.errors import (
     ManualActionRequired,
     TitleholderError,
 )
-from titleholder.events.event import Event, champion_at
+from titleholder.events.event import Action, Event, champion_at
 from titleholder.labels import Label
 from titleholder.metrics.metric import Metric, Refusal, Sample
 from titleholder.rollout.view import View
 
 _DAY_SECONDS = 86400
+# The actions that always change the champion.
+_CHAMPION_ACTIONS = {Action.FIRST_CHAMPION, Action.PROMOTE, Action.UNDO_PROMOTION}
 
 
 def traffic_samples(view: View) -> Iterator[Sample]:
@@ -33,12 +35,23 @@ def traffic_samples(view: View) -> Iterator[Sample]:
             yield Sample(Metric.VERSION, view.model, int(number), role.value)
 
 
-def champion_age_samples(model: str, events: Iterable[Event], now: datetime) -> Iterator[Sample]:
-    """The age of the champion by the events of its endpoint; none while it is unknown."""
+def champion_age_samples(
+    view: View, events: Iterable[Event], since: datetime, now: datetime
+) -> Iterator[Sample]:
+    """The age of the champion by the events of its endpoint since `since`; none without one.
+
+    A champion that is older than these events has the age of `since`, or of the endpoint if that is
+    newer.
+    """
+    if Label.CHAMPION not in view.labels:
+        return
     event = champion_at(events, now)
-    if event is not None:
-        age = (now - event.time).total_seconds() / _DAY_SECONDS
-        yield Sample(Metric.CHAMPION_AGE_DAYS, model, round(age, 4))
+    if event is not None and _changed_champion(event):
+        start = event.time
+    else:
+        start = max(since, view.created or since)
+    age = (now - start).total_seconds() / _DAY_SECONDS
+    yield Sample(Metric.CHAMPION_AGE_DAYS, view.model, round(age, 4))
 
 
 def freshness_samples(model: str, interval: Interval, newest: datetime | None) -> Iterator[Sample]:
@@ -53,18 +66,30 @@ def score_samples(model: str, score: float, min_score: float) -> Iterator[Sample
     yield Sample(Metric.MIN_SCORE, model, min_score)
 
 
-def verdict_samples(model: str, verdict: Verdict) -> Iterator[Sample]:
-    """The statistics of a verdict, as far as it has them."""
+def verdict_samples(model: str, challenger: str, verdict: Verdict) -> Iterator[Sample]:
+    """The statistics of a verdict on the registered version `challenger` (`linnerud@3`), as far as
+    it has them; its number only with the interval."""
+    number = challenger.partition("@")[2]
     values = (
         (Metric.VERDICT_ESTIMATE, verdict.estimate),
         (Metric.VERDICT_LOW, verdict.low),
         (Metric.VERDICT_HIGH, verdict.high),
         (Metric.VERDICT_ROWS, verdict.n),
+        # Last: until then an interval that has just been sent counts as that of the one before.
+        (Metric.VERDICT_VERSION, None if verdict.high is None else int(number)),
     )
     for metric, value in values:
         # The statistics of evidence that is invalid may be NaN.
         if value is not None and math.isfinite(value):
             yield Sample(metric, model, value)
+
+
+def _changed_champion(event: Event) -> bool:
+    before, after = event.champion_before, event.champion_after
+    if before is None or after is None:
+        # A reconstructed event does not know the champion before it.
+        return not event.reconstructed or event.action in _CHAMPION_ACTIONS
+    return event.versions.get(before, before) != event.versions.get(after, after)
 
 
 def refusal_sample(model: str, refusal: Refusal) -> Sample:

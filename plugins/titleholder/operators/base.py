@@ -133,7 +133,7 @@ class ModelOperator(BaseOperator):
         context: Mapping[str, Any] | None = None,
     ) -> None:
         """Emit the metrics that `make` returns; never raises. With `context`, a backfill emits
-        none: a gauge has the value of the newest interval."""
+        none: the gauges of many old intervals would replace those of the newest one."""
         if context is not None and context["dag_run"].run_type == "backfill":
             return
         try:

@@ -68,7 +68,10 @@ class DecideOperator(ModelOperator):
             percentage = view.split.get(look.challenger, 0)
             evaluation = evaluate(self.config, self.duel, pair, look, percentage, duel_result, live)
             recorded = self._record(reconciler, evaluation, view)
-        self.emit_metrics(lambda: verdict_samples(self.config.model, evaluation.verdict), context)
+        version = pair.challenger.version
+        self.emit_metrics(
+            lambda: verdict_samples(self.config.model, version, evaluation.verdict), context
+        )
         at = training_run_of(self.config.model, self.duel.schedule, context).interval.end
         self.keep_lineage(
             lambda names: evaluation_lineage(

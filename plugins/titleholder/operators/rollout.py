@@ -27,7 +27,8 @@ from titleholder.reconciler.recorder import REASON, RECORD_TIMEOUT_SECONDS, Chan
 from titleholder.rollout.intents import Adopt, Intent, Restore, UpdateResources
 from titleholder.rollout.view import View
 
-# How far back the last new champion is looked for: the rows before cost more to read than they say.
+# How far back the last new champion is looked for, and the highest age of a champion: the rows
+# before cost more to read than they say.
 CHAMPION_HISTORY = timedelta(days=366)
 
 
@@ -132,17 +133,18 @@ def state_samples(operator: ModelOperator, view: View) -> Iterator[Sample]:
     """The metrics of an endpoint: its traffic, and the age of its champion by the events table,
     which is waited for as long as an event is."""
     yield from traffic_samples(view)
-    now, model = operator.clock(), operator.config.model
+    now = operator.clock()
+    since = now - CHAMPION_HISTORY
     table = EventsTable(
         operator.environment, operator.config.events_table, timeout_seconds=RECORD_TIMEOUT_SECONDS
     )
     try:
-        events = table.read(model, since=now - CHAMPION_HISTORY, endpoint=view.endpoint)
+        events = table.read(view.model, since=since, endpoint=view.endpoint)
     except TitleholderError as error:
         operator.log.warning("the age of the champion is not known: %s", error)
         return
     own = events_of_endpoint(events, view.endpoint, view.created)
-    yield from champion_age_samples(model, own, now)
+    yield from champion_age_samples(view, own, since, now)
 
 
 def make_reconciler(

@@ -97,6 +97,7 @@ def test_metrics_and_lineage(
     assert low is not None
     assert high is not None
     assert low < -0.5 < high < 0
+    assert number(compared, "verdict_version") == 2
     assert number(weak, "refusals.quality_gate") == 1
     assert number(empty, "refusals.freshness") == 1
     for one in (trained, compared):

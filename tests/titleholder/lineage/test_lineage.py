@@ -3,6 +3,7 @@
 from datetime import timedelta
 from typing import Any
 
+import attr
 import pytest
 from openlineage.client import facet_v2
 from openlineage.client.event_v2 import Job, Run, RunEvent, RunState
@@ -141,6 +142,17 @@ def test_a_facet_that_the_client_does_not_have_is_left_out(monkeypatch: pytest.M
     traffic = event(traffic_lineage(NAMES, RollBack("1"), PAIR))
     assert traffic["outputs"][0]["facets"].keys() == {"datasetType"}
     assert event(TRAINED)["run"]["facets"] == {}
+
+
+def test_a_facet_without_a_field_in_the_client_is_left_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    @attr.define
+    class OlderFacet(facet_v2.RunFacet):
+        """A facet without `tests`."""
+
+    monkeypatch.setattr(facet_v2.test_run, "TestRunFacet", OlderFacet)
+    made = event(TRAINED)
+    assert made["run"]["facets"] == {}
+    assert [one["name"] for one in made["inputs"]] == ["p.d.t"], "the rest is there"
 
 
 def test_lineage_that_cannot_be_made_fails_no_task(capsys: pytest.CaptureFixture[str]) -> None:

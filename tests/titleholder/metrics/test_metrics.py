@@ -12,7 +12,7 @@ from airflow.sdk.observability.metrics.stats_utils import NoStatsLogger, get_sta
 
 from tests.statsd_sink import StatsdSink, statsd_sink
 from tests.titleholder.operators.test_failing import CONFIG
-from tests.titleholder.rollout.scenes import ALONE, END, HALVES, NEW, OLD, PAIR, WEEK
+from tests.titleholder.rollout.scenes import ALONE, EMPTY, END, HALVES, NEW, OLD, OLDER, PAIR, WEEK
 from tests.waiting import until
 from titleholder.alerts.task_failure import AttemptFailure, TaskFailure
 from titleholder.analysis.verdict import Outcome, Verdict
@@ -52,6 +52,15 @@ def test_traffic_and_versions_are_those_of_the_endpoint() -> None:
     assert values(traffic_samples(View("m1", None))) == {}
 
 
+YEAR = timedelta(days=366)
+
+
+def age(*events: Event, view: View = PAIR) -> float | None:
+    """The age of the champion in days three weeks after `END`, by the events of a year."""
+    now = END + 3 * WEEK
+    return values(champion_age_samples(view, events, now - YEAR, now)).get("champion_age_days")
+
+
 def test_the_age_of_the_champion_counts_from_its_promotion() -> None:
     first = Event(
         id="a", time=END, model="m1", action="first_champion", reason="", champion_after=OLD
@@ -60,11 +69,28 @@ def test_the_age_of_the_champion_counts_from_its_promotion() -> None:
         first, id="b", time=END + WEEK, action="promote", champion_before=OLD, champion_after=NEW
     )
     look = replace(first, id="c", time=END + 2 * WEEK, action="evaluated", champion_after=NEW)
-    later = END + 3 * WEEK
-    assert values(champion_age_samples("m1", [first, promoted, look], later)) == {
-        "champion_age_days": 14
-    }
-    assert values(champion_age_samples("m1", [], later)) == {}
+    assert age(first, promoted, look) == 14
+    assert age(replace(promoted, champion_before=None, reconstructed=True)) == 14
+    assert age(first, view=EMPTY) is None
+
+
+def test_a_champion_of_more_than_a_year_does_not_become_younger() -> None:
+    deployed = Event(
+        id="a",
+        time=END,
+        model="m1",
+        action="deploy_challenger",
+        reason="",
+        champion_before=OLD,
+        champion_after=OLD,
+    )
+    assert age(deployed) == 366
+    assert age(replace(deployed, champion_before=None, reconstructed=True)) == 366
+    again = replace(deployed, champion_before=OLDER, versions={OLDER: "m1@9", OLD: "m1@9"})
+    assert age(again) == 366, "another deployed model of the same version"
+    assert age(replace(again, versions={OLDER: "m1@8", OLD: "m1@9"})) == 21
+    assert age() == 366, "nothing has changed for a year"
+    assert age(deployed, view=replace(PAIR, created=END - WEEK)) == 28, "it is no older"
 
 
 def test_the_lag_is_measured_at_the_end_of_the_interval() -> None:
@@ -77,9 +103,13 @@ def test_the_lag_is_measured_at_the_end_of_the_interval() -> None:
 def test_a_verdict_without_an_interval_has_fewer_values() -> None:
     ends = {"verdict_low": 0.3, "verdict_high": 0.7}
     rest = {"verdict_estimate": 0.5, "verdict_rows": 1000}
-    assert values(verdict_samples("m1", BETTER)) == ends | rest
-    undecided = replace(BETTER, low=None, high=None, estimate=float("nan"))
-    assert values(verdict_samples("m1", undecided)) == {"verdict_rows": 1000}
+    whole = values(verdict_samples("m1", "m1@10", BETTER))
+    assert whole == ends | rest | {"verdict_version": 10}
+    assert list(whole)[-1] == "verdict_version", "not before the interval that it is about"
+    undecided = replace(BETTER, low=None, high=None)
+    assert values(verdict_samples("m1", "m1@11", undecided)) == rest
+    unknown = replace(undecided, estimate=float("nan"))
+    assert values(verdict_samples("m1", "m1@11", unknown)) == {"verdict_rows": 1000}
 
 
 @contextmanager
