@@ -31,7 +31,7 @@ from sandbox.vertex.pipelines.protocol.events import Problem, TaskEvent
 from sandbox.vertex.pipelines.protocol.job import Job
 from sandbox.vertex.pipelines.spec import condition
 from sandbox.vertex.pipelines.spec.messages import Spec, upstream
-from sandbox.vertex.pipelines.spec.values import ArtifactList, artifacts_of, parameters_of
+from sandbox.vertex.pipelines.spec.values import artifacts_of, flat, parameters_of
 
 Report = Callable[[TaskEvent], None]
 _COMPLETED = ir.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
@@ -197,7 +197,7 @@ class DagExecutor:
         collected: dict[str, Any] = {}
         for name in [*outputs.parameters, *outputs.artifacts]:
             values = [outcome.outputs[name] for outcome in outcomes if name in outcome.outputs]
-            collected[name] = ArtifactList(values) if name in outputs.artifacts else values
+            collected[name] = flat(values) if name in outputs.artifacts else values
         return self._end(event, Outcome("SUCCEEDED", collected))
 
     def _end(self, event: TaskEvent, outcome: Outcome) -> Outcome:
