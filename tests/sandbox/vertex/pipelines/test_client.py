@@ -9,6 +9,7 @@ from google.cloud import aiplatform
 from google.cloud.aiplatform import pipeline_jobs
 from google.cloud.aiplatform.utils import gcs_utils
 from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
 
 from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, Server, pid_in, task
@@ -35,6 +36,20 @@ def test_the_generated_client(server: Server, bench: Bench) -> None:
         types.ListPipelineJobsRequest(parent=PARENT, read_mask={"paths": ["name", "display_name"]})
     )
     assert list(masked) == [types.PipelineJob(name=job.name, display_name="a test")]
+    # The mask of the SDK's PipelineJob.list(enable_simple_view=True).
+    simple = server.client.list_pipeline_jobs(
+        types.ListPipelineJobsRequest(
+            parent=PARENT, read_mask={"paths": pipeline_jobs._READ_MASK_FIELDS}
+        )
+    )
+    assert [(one.name, one.state) for one in simple] == [(job.name, finished.state)]
+    spec = types.PipelineJob.pb(simple.pipeline_jobs[0]).pipeline_spec
+    assert json_format.MessageToDict(spec) == {"pipelineInfo": {"name": "weekly"}}
+    assert not simple.pipeline_jobs[0].runtime_config.gcs_output_directory
+    with pytest.raises(exceptions.BadRequest, match="unknown fields: nothing"):
+        server.client.list_pipeline_jobs(
+            types.ListPipelineJobsRequest(parent=PARENT, read_mask={"paths": ["nothing.here"]})
+        )
     with pytest.raises(exceptions.BadRequest, match="cannot be cancelled"):
         server.client.cancel_pipeline_job(name=job.name)
     with pytest.raises(exceptions.NotFound):
