@@ -193,4 +193,5 @@ def _cause(log: Path) -> str:
             found, inside = line, False
     if not found:
         found = next((line for line in reversed(lines) if line.strip()), "")
+        found = found.removeprefix("}")  # the end of the input, which kfp's executor logs first
     return found.strip()[:_LONGEST_CAUSE]

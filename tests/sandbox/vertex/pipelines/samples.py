@@ -58,6 +58,11 @@ def stop(code: int):
 
 
 @component
+def stop_silently():
+    raise SystemExit(1)
+
+
+@component
 def sleep(pid_file: str, seconds: float = 60.0):
     import os
     import time
@@ -192,6 +197,11 @@ def two_ways():
 @dsl.pipeline(name="exits")
 def exits(code: int):
     stop(code=code)
+
+
+@dsl.pipeline(name="exits-silently")
+def exits_silently():
+    stop_silently()
 
 
 @dsl.pipeline
