@@ -58,14 +58,6 @@ class DagExecutor:
         self._task_runner = task_runner
         self._report = report
         self._failed = threading.Event()
-        self._facts = {
-            "$.pipeline_job_name": job.id,
-            "$.pipeline_job_resource_name": job.name,
-            "$.pipeline_job_uuid": str(job.uid),
-            "$.pipeline_job_create_time_utc": job.create_time,
-            "$.pipeline_job_schedule_time_utc": job.create_time,
-            "$.pipeline_root": job.root,
-        }
 
     def run(self) -> Outcome:
         """Run the pipeline. The root task has the id of the job as its name."""
@@ -145,10 +137,7 @@ class DagExecutor:
             if self._job.fail_fast and self._failed.is_set():
                 graph.cut_short = True
                 return self._end(event, Outcome("NOT_TRIGGERED"))
-        facts = self._facts | {
-            "$.pipeline_task_name": key,
-            "$.pipeline_task_uuid": str(event.task_id),
-        }
+        facts = self._job.facts(key, event.task_id)
         try:
             inputs = task_inputs(task, component, graph.inputs, graph.done, graph.statuses, facts)
             event = event.with_inputs(inputs)
@@ -161,7 +150,7 @@ class DagExecutor:
             return self._end(event, Outcome("FAILED", {}, Problem(3, message)))
         if event.kind == "dag":
             return self._run_graph(event, component, inputs)
-        return self._end(*self._task_runner.run(event, task, component, inputs, facts))
+        return self._end(*self._task_runner.run(event, task, component, inputs))
 
     def _run_loop(
         self,
