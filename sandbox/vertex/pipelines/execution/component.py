@@ -135,6 +135,7 @@ class ComponentRunner:
             },
             "outputs": outputs.to_executor_json(),
         }
+        environment = dict(os.environ)
         variables = {
             "VERTEX_AI_PIPELINES_RUN_LABELS": json.dumps(self._job.labels),
             **{variable.name: variable.value for variable in container.env},
@@ -146,7 +147,7 @@ class ComponentRunner:
             words = self._in_container(container, executor_input, facts, variables)
         else:
             python, image_environment = self._interpreter(lightweight, container.image)
-            variables = {"PYTHONUNBUFFERED": "1", **image_environment, **variables}
+            environment |= {"PYTHONUNBUFFERED": "1", **image_environment, **variables}
             (work / "ephemeral_component.py").write_text(lightweight.source, encoding="utf-8")
             (work / "executor_input.json").write_text(json.dumps(executor_input), encoding="utf-8")
             words = [python, component_main.__file__, str(self._mount.folder)]
@@ -157,7 +158,7 @@ class ComponentRunner:
             process = self._start(
                 words,
                 cwd=work,
-                env={**os.environ, **variables},
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -200,14 +201,14 @@ class ComponentRunner:
         outputs = json.dumps(executor_input["outputs"], ensure_ascii=False)
         outputs = outputs.replace(f"{local}/", f"{inside}/")
         executor_input = {**executor_input, "outputs": json.loads(outputs)}
-        command_, arguments = (
-            container_command.fill(words, executor_input, facts)
-            for words in (container.command, container.args)
+        words, arguments = (
+            container_command.fill(part, executor_input, facts)
+            for part in (container.command, container.args)
         )
         emulators = {name: os.environ[name] for name in _EMULATORS if name in os.environ}
         self._mount.folder.mkdir(exist_ok=True)  # otherwise Docker creates it, as root
         return run_command(
-            engine, container.image, command_, arguments, (local, inside), emulators | variables
+            engine, container.image, words, arguments, (local, inside), emulators | variables
         )
 
 

@@ -14,8 +14,11 @@ _PLACEHOLDER = re.compile(r"\{\{(\$[^}]*)\}\}")
 _VALUE = re.compile(
     r"\$\.(?:(inputs)\.(parameters)\[(['\"])([^'\"]+)\3\]()"
     r"|(outputs)\.(parameters)\[(['\"])([^'\"]+)\8\]\.(output_file)"
-    r"|(inputs|outputs)\.(artifacts)\[(['\"])([^'\"]+)\13\]\.(uri|path))"
+    r"|(inputs|outputs)\.(artifacts)\[(['\"])([^'\"]+)\13\]\.(uri|path|metadata))"
 )
+
+# As in kfp's own runner, an optional artifact that is not given is null.
+_NO_ARTIFACT = {"uri": "null", "metadata": None}
 
 
 def unknown_words(words: Iterable[str]) -> Iterator[str]:
@@ -58,9 +61,11 @@ def _value(path: str, executor_input: Mapping[str, Any], facts: Mapping[str, str
         return json.dumps(executor_input) if path == "$" else facts[path]
     side, kind, _, key, field = (part for part in match.groups() if part is not None)
     if kind == "artifacts":
-        # Without its optional input, kfp's own runner writes null as well.
-        found = executor_input[side]["artifacts"].get(key, {"artifacts": [{"uri": "null"}]})
-        uri = str(found["artifacts"][0]["uri"])
+        found = executor_input[side]["artifacts"].get(key, {"artifacts": [_NO_ARTIFACT]})
+        artifact = found["artifacts"][0]
+        if field == "metadata":
+            return json.dumps(artifact["metadata"])
+        uri = str(artifact["uri"])
         return uri.replace("gs://", f"{MOUNT}/", 1) if field == "path" else uri
     if side == "outputs":
         return str(executor_input["outputs"]["parameters"][key]["outputFile"])

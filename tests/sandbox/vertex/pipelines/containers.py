@@ -23,11 +23,18 @@ def write(
 
 
 @dsl.container_component
-def show(name: str, also: Optional[str] = None, never: Optional[str] = None):  # noqa: UP045
+def show(
+    name: str,
+    note: dsl.Input[dsl.Dataset],
+    also: Optional[str] = None,  # noqa: UP045
+    never: Optional[str] = None,  # noqa: UP045
+):
     return dsl.ContainerSpec(
         image="busybox",
         args=[
             name,
+            note.path,
+            note.metadata,
             dsl.IfPresentPlaceholder("also", then=["--also", also]),
             dsl.IfPresentPlaceholder("never", then=["--never", never]),
         ],
@@ -54,7 +61,7 @@ def odd(x: str):
 def with_containers(number: int):
     written = write(number=number, word="a").set_env_variable("MODE", "test")
     read(note=written.outputs["note"], size=written.outputs["size"])
-    show(name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER, also="x")
+    show(name=dsl.PIPELINE_JOB_NAME_PLACEHOLDER, note=written.outputs["note"], also="x")
 
 
 @dsl.pipeline(name="fails-in-a-container")

@@ -55,7 +55,7 @@ def test_container_components(server: Server, bench: Bench, docker: Path) -> Non
     # Without a command the image's entry point runs; an input that is not given has no words.
     options, words = started["busybox"]
     assert not [option for option in options if option.startswith("--entrypoint")]
-    assert words == ["in-containers", "--also", "x"]
+    assert words == ["in-containers", f"{folder}/note", "{}", "--also", "x"]
 
 
 def test_a_container_that_fails(server: Server, bench: Bench, docker: Path) -> None:
