@@ -41,12 +41,15 @@ _OWN: Final = re.compile(rf"/{reference.NAME}:([0-9a-f]{{16}})$")
 _KEYS: Final = {"image", "requirements", "python", "command", "path"}
 _VERSION: Final = re.compile(r"\d+(?:\.\d+){1,2}")
 _PYTHON: Final = re.compile(
-    r"(?:docker\.io/)?(?:library/)?python(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?"
+    r"(?:(?:docker\.io/)?(?:library/)?python|mirror\.gcr\.io/library/python"
+    r"|public\.ecr\.aws/docker/library/python|registry\.access\.redhat\.com/ubi\d+/python-3\d+)"
+    r"(?::[\w.-]+)?(?:@sha256:[0-9a-f]{64})?"
 )
 
 
 def is_plain_python(uri: str) -> bool:
-    """Whether this is one of Docker's official Python images, which have no packages."""
+    """Whether this is a Python image without packages: Docker's official ones, also from the
+    mirrors of Google and Amazon, and Red Hat's."""
     return bool(_PYTHON.fullmatch(uri))
 
 

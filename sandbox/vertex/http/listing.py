@@ -12,6 +12,7 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.http.errors import InvalidArgument
 from sandbox.vertex.http.filters import Field, Getter, parse, snake
+from sandbox.vertex.http.masks import masked
 
 T = TypeVar("T")
 
@@ -70,15 +71,7 @@ def _masked(items: list[T], request: Any) -> list[T]:
         return items
     # Checked without items, too: they are the first field of the response (google.aip.dev/132).
     response: Any = getattr(types, type(request).__name__.replace("Request", "Response"))
-    if not mask.IsValidForDescriptor(response.pb().DESCRIPTOR.fields_by_number[1].message_type):
-        raise InvalidArgument(f"read_mask names unknown fields in {', '.join(mask.paths)}.")
-    masked = []
-    for item in items:
-        kind: Any = type(item)
-        part = kind()
-        mask.MergeMessage(kind.pb(item), kind.pb(part))
-        masked.append(part)
-    return masked
+    return masked(items, mask.paths, response.pb().DESCRIPTOR.fields_by_number[1].message_type)
 
 
 def _order(order_by: str, order: Mapping[str, Getter]) -> list[tuple[str, bool]]:

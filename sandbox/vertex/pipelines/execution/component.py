@@ -1,17 +1,18 @@
-"""Runs lightweight components: executor input, process, executor output."""
+"""Runs components: executor input, process or container, executor output."""
 
 import json
 import os
 import subprocess
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeAlias
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
-from sandbox.containers.catalog import Catalog, Image, UnknownImage, is_plain_python
+from sandbox.containers.catalog import Catalog, UnknownImage, is_plain_python
+from sandbox.containers.engine import find_engine, run_command
 from sandbox.containers.environments import EnvironmentFailed, image_variables
 from sandbox.vertex.pipelines.execution import component_main
 from sandbox.vertex.pipelines.execution.environment import interpreter_for
@@ -21,7 +22,7 @@ from sandbox.vertex.pipelines.execution.resolve import Outcome
 from sandbox.vertex.pipelines.protocol.channel import Channel
 from sandbox.vertex.pipelines.protocol.events import SLOT, Problem, SlotReleased, TaskEvent
 from sandbox.vertex.pipelines.protocol.job import Job, file_name, log_name
-from sandbox.vertex.pipelines.spec import command
+from sandbox.vertex.pipelines.spec import command, container_command
 from sandbox.vertex.pipelines.spec.values import artifacts_of, parameters_of
 
 Container: TypeAlias = ir.PipelineDeploymentConfig.PipelineContainerSpec
@@ -30,6 +31,8 @@ Inputs = dict[str, Any]
 _TRACEBACK = "Traceback (most recent call last):"
 _TAIL = 64 * 1024
 _LONGEST_CAUSE = 500
+# Google's clients in a container need these variables of the sandbox.
+_EMULATORS = ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST", "GOOGLE_CLOUD_PROJECT")
 
 
 class ComponentRunner:
@@ -112,22 +115,16 @@ class ComponentRunner:
     def _run(
         self, event: TaskEvent, component: ir.ComponentSpec, container: Container, inputs: Inputs
     ) -> Outcome:
-        lightweight = command.read(container.command, container.args)
-        plain = is_plain_python(container.image)
-        image = None if plain else self._catalog.find(container.image)
-        python = interpreter_for(lightweight, image, self._environments)
         label = event.unique_name
         for artifacts in artifacts_of(inputs).values():
             for artifact in artifacts:
                 self._mount.fetch(artifact.uri)
-        key = label.rpartition(".")[2]
         # As in Vertex AI: gs://BUCKET/ROOT/PROJECT/JOB/TASK_ID/OUTPUT
-        root = f"{self._job.root}/{self._job.project}/{self._job.id}/{key}_{event.task_id}"
+        root = f"{self._job.root}/{self._job.project}/{self._job.id}/{event.key}_{event.task_id}"
         outputs = declared(component, root, self._mount.path(root), self._job)
         work = self._folder / "work" / f"{file_name(label)}_{event.task_id}"
         work.mkdir(parents=True, exist_ok=True)
         outputs.clear()  # of an earlier attempt
-        (work / "ephemeral_component.py").write_text(lightweight.source, encoding="utf-8")
         executor_input = {
             "inputs": {
                 "parameterValues": parameters_of(inputs),
@@ -138,15 +135,30 @@ class ComponentRunner:
             },
             "outputs": outputs.to_executor_json(),
         }
-        (work / "executor_input.json").write_text(json.dumps(executor_input), encoding="utf-8")
+        environment = dict(os.environ)
+        variables = {
+            "VERTEX_AI_PIPELINES_RUN_LABELS": json.dumps(self._job.labels),
+            **{variable.name: variable.value for variable in container.env},
+        }
+        try:
+            lightweight = command.read(container.command, container.args)
+        except command.NotLightweight:
+            facts = self._job.facts(event.key, event.task_id)
+            words = self._in_container(container, executor_input, facts, variables)
+        else:
+            python, image_environment = self._interpreter(lightweight, container.image)
+            environment |= {"PYTHONUNBUFFERED": "1", **image_environment, **variables}
+            (work / "ephemeral_component.py").write_text(lightweight.source, encoding="utf-8")
+            (work / "executor_input.json").write_text(json.dumps(executor_input), encoding="utf-8")
+            words = [python, component_main.__file__, str(self._mount.folder)]
+            words += ["ephemeral_component.py", "executor_input.json", lightweight.function]
         log = self._folder / log_name(label)
         with log.open("ab") as out:
             # In the process group of the runner, which is ended as a whole.
-            arguments = [str(self._mount.folder), "ephemeral_component.py", "executor_input.json"]
             process = self._start(
-                [str(python), component_main.__file__, *arguments, lightweight.function],
+                words,
                 cwd=work,
-                env=self._environment(container, image, python),
+                env=environment,
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=subprocess.STDOUT,
@@ -166,16 +178,38 @@ class ComponentRunner:
             return Outcome("FAILED", error=Problem(9, message))
         return Outcome("SUCCEEDED", read_outputs(component, outputs))
 
-    def _environment(
-        self, container: Container, image: Image | None, python: Path
-    ) -> dict[str, str]:
-        return {
-            **os.environ,
-            "PYTHONUNBUFFERED": "1",
-            "VERTEX_AI_PIPELINES_RUN_LABELS": json.dumps(self._job.labels),
-            **(image_variables(image, python) if image else {}),
-            **{variable.name: variable.value for variable in container.env},
-        }
+    def _interpreter(
+        self, lightweight: command.Lightweight, uri: str
+    ) -> tuple[str, dict[str, str]]:
+        """The path of the interpreter for a component of that image, and its variables."""
+        image = None if is_plain_python(uri) else self._catalog.find(uri)
+        python = interpreter_for(lightweight, image, self._environments)
+        return str(python), image_variables(image, python) if image else {}
+
+    def _in_container(
+        self,
+        container: Container,
+        executor_input: dict[str, Any],
+        facts: Mapping[str, str],
+        variables: dict[str, str],
+    ) -> list[str]:
+        """The command line of Docker or Podman for a container component."""
+        engine = find_engine()
+        if engine is None:
+            raise EnvironmentFailed("neither Docker nor Podman responds any more: start it again")
+        local, inside = str(self._mount.folder), container_command.MOUNT
+        outputs = json.dumps(executor_input["outputs"], ensure_ascii=False)
+        outputs = outputs.replace(f"{local}/", f"{inside}/")
+        executor_input = {**executor_input, "outputs": json.loads(outputs)}
+        words, arguments = (
+            container_command.fill(part, executor_input, facts)
+            for part in (container.command, container.args)
+        )
+        emulators = {name: os.environ[name] for name in _EMULATORS if name in os.environ}
+        self._mount.folder.mkdir(exist_ok=True)  # otherwise Docker creates it, as root
+        return run_command(
+            engine, container.image, words, arguments, (local, inside), emulators | variables
+        )
 
 
 def _cause(log: Path) -> str:
@@ -193,4 +227,5 @@ def _cause(log: Path) -> str:
             found, inside = line, False
     if not found:
         found = next((line for line in reversed(lines) if line.strip()), "")
+        found = found.removeprefix("}")  # the end of the input, which kfp's executor logs first
     return found.strip()[:_LONGEST_CAUSE]

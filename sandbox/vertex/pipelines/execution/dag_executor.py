@@ -31,7 +31,7 @@ from sandbox.vertex.pipelines.protocol.events import Problem, TaskEvent
 from sandbox.vertex.pipelines.protocol.job import Job
 from sandbox.vertex.pipelines.spec import condition
 from sandbox.vertex.pipelines.spec.messages import Spec, upstream
-from sandbox.vertex.pipelines.spec.values import ArtifactList, artifacts_of, parameters_of
+from sandbox.vertex.pipelines.spec.values import artifacts_of, flat, parameters_of
 
 Report = Callable[[TaskEvent], None]
 _COMPLETED = ir.PipelineTaskSpec.TriggerPolicy.ALL_UPSTREAM_TASKS_COMPLETED
@@ -58,14 +58,6 @@ class DagExecutor:
         self._task_runner = task_runner
         self._report = report
         self._failed = threading.Event()
-        self._facts = {
-            "$.pipeline_job_name": job.id,
-            "$.pipeline_job_resource_name": job.name,
-            "$.pipeline_job_uuid": str(job.uid),
-            "$.pipeline_job_create_time_utc": job.create_time,
-            "$.pipeline_job_schedule_time_utc": job.create_time,
-            "$.pipeline_root": job.root,
-        }
 
     def run(self) -> Outcome:
         """Run the pipeline. The root task has the id of the job as its name."""
@@ -145,10 +137,7 @@ class DagExecutor:
             if self._job.fail_fast and self._failed.is_set():
                 graph.cut_short = True
                 return self._end(event, Outcome("NOT_TRIGGERED"))
-        facts = self._facts | {
-            "$.pipeline_task_name": key,
-            "$.pipeline_task_uuid": str(event.task_id),
-        }
+        facts = self._job.facts(key, event.task_id)
         try:
             inputs = task_inputs(task, component, graph.inputs, graph.done, graph.statuses, facts)
             event = event.with_inputs(inputs)
@@ -161,7 +150,7 @@ class DagExecutor:
             return self._end(event, Outcome("FAILED", {}, Problem(3, message)))
         if event.kind == "dag":
             return self._run_graph(event, component, inputs)
-        return self._end(*self._task_runner.run(event, task, component, inputs, facts))
+        return self._end(*self._task_runner.run(event, task, component, inputs))
 
     def _run_loop(
         self,
@@ -197,7 +186,7 @@ class DagExecutor:
         collected: dict[str, Any] = {}
         for name in [*outputs.parameters, *outputs.artifacts]:
             values = [outcome.outputs[name] for outcome in outcomes if name in outcome.outputs]
-            collected[name] = ArtifactList(values) if name in outputs.artifacts else values
+            collected[name] = flat(values) if name in outputs.artifacts else values
         return self._end(event, Outcome("SUCCEEDED", collected))
 
     def _end(self, event: TaskEvent, outcome: Outcome) -> Outcome:

@@ -62,11 +62,6 @@ def task_inputs(
                 found[name] = statuses[parameter.task_final_status.producer_task]
         if parameter.parameter_expression_selector and name in found:
             found[name] = _select(parameter.parameter_expression_selector, name, found[name])
-            wanted = component.input_definitions.parameters[name].parameter_type
-            if wanted == TYPES.STRING and not isinstance(found[name], str):
-                # The compiler types every part of a loop's item as a string; as in KFP's driver,
-                # other types are passed as JSON.
-                found[name] = json.dumps(found[name])
     for name, artifact in task.inputs.artifacts.items():
         if artifact.HasField("task_output_artifact"):
             output = artifact.task_output_artifact
@@ -82,6 +77,10 @@ def task_inputs(
 def complete(component: ir.ComponentSpec, inputs: Values) -> dict[str, Any]:
     """The inputs with defaults and types applied. Raises Unresolved.
 
+    A string may be given as any value, which is passed as JSON: the compiler declares the items of
+    an untyped list, and the parts of any item, as strings
+    (https://github.com/kubeflow/pipelines/issues/9366 shows that such loops run on Vertex AI).
+
     Inputs of a graph may be missing: the compiler declares a loop's item as an input of the graph
     that contains the loop.
     """
@@ -94,6 +93,8 @@ def complete(component: ir.ComponentSpec, inputs: Values) -> dict[str, Any]:
             found.pop(name, None)
             if not definition.is_optional and not lenient:
                 raise Unresolved(f"its input {name!r} has no value: its producer did not run")
+        elif definition.parameter_type == TYPES.STRING and not isinstance(found[name], str):
+            found[name] = json.dumps(found[name])
         elif definition.parameter_type != TYPES.PARAMETER_TYPE_ENUM_UNSPECIFIED:
             try:
                 found[name] = typed(found[name], definition.parameter_type)

@@ -2,7 +2,6 @@
 
 import random
 import threading
-from collections.abc import Mapping
 from dataclasses import replace
 from typing import Any
 
@@ -37,14 +36,13 @@ class TaskRunner:
         task: ir.PipelineTaskSpec,
         component: ir.ComponentSpec,
         inputs: dict[str, Any],
-        facts: Mapping[str, str],
     ) -> tuple[TaskEvent, Outcome]:
         """Run a task and send its events, except for the last one, which is returned."""
         executor = self._spec.executor_of(component)
         if event.kind == "importer":
             event = replace(event, state="RUNNING")
             self._channel.send(event)
-            return event, self._import(executor.importer, inputs, facts)
+            return event, self._import(event, executor.importer, inputs)
         container = executor.container
         name = self._spec.pipeline.pipeline_info.name
         key = cache_key(name, component, container, inputs)
@@ -87,9 +85,9 @@ class TaskRunner:
 
     def _import(
         self,
+        event: TaskEvent,
         importer: ir.PipelineDeploymentConfig.ImporterSpec,
         inputs: dict[str, Any],
-        facts: Mapping[str, str],
     ) -> Outcome:
         if importer.artifact_uri.WhichOneof("value") == "runtime_parameter":
             uri = inputs[importer.artifact_uri.runtime_parameter]
@@ -97,6 +95,7 @@ class TaskRunner:
             uri = plain(importer.artifact_uri.constant)
         if not isinstance(uri, str) or not uri:
             return Outcome("FAILED", error=Problem(3, f"artifact_uri {uri!r} is not a URI."))
+        facts = self._job.facts(event.key, event.task_id)
         metadata = resolve(json_format.MessageToDict(importer.metadata), facts, inputs)
         artifact = new_artifact("artifact", uri, importer.type_schema, self._job)
         artifact = artifact.with_result("", metadata)

@@ -42,6 +42,11 @@ class TaskEvent:
     cache_key: str = ""
     stored: list[str] = field(default_factory=list)
 
+    @property
+    def key(self) -> str:
+        """The name of the task in its graph, the last part of the unique name."""
+        return self.unique_name.rpartition(".")[2]
+
     def with_inputs(self, values: Mapping[str, Any]) -> "TaskEvent":
         """The same event with the inputs of the task."""
         return replace(self, inputs=artifacts_of(values), input_parameters=parameters_of(values))

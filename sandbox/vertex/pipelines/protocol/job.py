@@ -44,6 +44,19 @@ class Job:
         """The id of the job, the last part of its name."""
         return self.name.split("/")[5]
 
+    def facts(self, task: str, task_id: int) -> dict[str, str]:
+        """The values of JOB_PLACEHOLDERS for a task of that key."""
+        return {
+            "$.pipeline_job_name": self.id,
+            "$.pipeline_job_resource_name": self.name,
+            "$.pipeline_job_uuid": str(self.uid),
+            "$.pipeline_job_create_time_utc": self.create_time,
+            "$.pipeline_job_schedule_time_utc": self.create_time,
+            "$.pipeline_root": self.root,
+            "$.pipeline_task_name": task,
+            "$.pipeline_task_uuid": str(task_id),
+        }
+
     def write(self, folder: Path) -> None:
         """Write the file that `read` reads."""
         (folder / FILE).write_text(json.dumps(asdict(self)), encoding="utf-8")

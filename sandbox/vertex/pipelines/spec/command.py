@@ -47,7 +47,7 @@ def read(command: Sequence[str], args: Sequence[str]) -> Lightweight:
 
 def _installs(script: str) -> tuple[list[str], list[str]]:
     requirements: list[str] = []
-    options: list[str] = []
+    options: dict[tuple[str, ...], None] = {}  # each once, in order, with its value
     words = iter(shlex.split(script))
     inside = False
     before = ""
@@ -57,10 +57,10 @@ def _installs(script: str) -> tuple[list[str], list[str]]:
         elif word in ("&&", "||", ";"):
             inside = False
         elif inside and word in _TAKES_A_VALUE:
-            options += [word, next(words, "")]
+            options[word, next(words, "")] = None
         elif inside and word.startswith("--") and "=" in word.split(" ")[0]:
-            options.append(word)
+            options[word,] = None
         elif inside and not word.startswith("-") and word not in requirements:
             requirements.append(word)
         before = word
-    return requirements, list(dict.fromkeys(options))
+    return requirements, [word for option in options for word in option]

@@ -6,7 +6,9 @@ from collections.abc import Iterator, Mapping
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
 from sandbox.containers.catalog import Catalog, UnknownImage, is_plain_python
+from sandbox.containers.engine import find_engine
 from sandbox.vertex.pipelines.spec import command, condition
+from sandbox.vertex.pipelines.spec.container_command import unknown_words
 from sandbox.vertex.pipelines.spec.messages import Spec, SpecError, upstream
 from sandbox.vertex.pipelines.spec.placeholders import unknown_placeholders
 from sandbox.vertex.pipelines.spec.values import TYPES, plain
@@ -96,15 +98,13 @@ def _executor_problems(spec: Spec, component: ir.ComponentSpec, catalog: Catalog
             try:
                 command.read(container.command, container.args)
             except command.NotLightweight as error:
-                yield (
-                    f"is a container component of image {container.image!r} ({error}); the "
-                    "sandbox runs lightweight Python components (@dsl.component) only"
-                )
-            if not is_plain_python(container.image):
-                try:
-                    catalog.find(container.image)
-                except UnknownImage as error:
-                    yield f"cannot run: {error}"
+                yield from _container_problems(container, error)
+            else:
+                if not is_plain_python(container.image):
+                    try:
+                        catalog.find(container.image)
+                    except UnknownImage as error:
+                        yield f"cannot run: {error}"
             if container.HasField("lifecycle"):
                 yield "has a lifecycle hook, which the sandbox does not have"
         case "importer":
@@ -114,6 +114,19 @@ def _executor_problems(spec: Spec, component: ir.ComponentSpec, catalog: Catalog
                 yield "imports in the form of kfp 1: compile the pipeline with kfp 2"
         case other:
             yield f"has an executor of kind {other}, which the sandbox does not have"
+
+
+def _container_problems(
+    container: ir.PipelineDeploymentConfig.PipelineContainerSpec, reason: command.NotLightweight
+) -> Iterator[str]:
+    for placeholder in unknown_words([*container.command, *container.args]):
+        yield f"uses {placeholder} in its command, which the sandbox does not have"
+    if find_engine() is None:
+        yield (
+            f"is a container component of image {container.image!r} ({reason}), and neither Docker "
+            "nor Podman responds here: without one the sandbox runs lightweight Python components "
+            "(@dsl.component) only"
+        )
 
 
 def _check_depth(spec: Spec) -> None:

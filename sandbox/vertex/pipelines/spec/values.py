@@ -1,7 +1,7 @@
 """Values of inputs and outputs: JSON values for parameters, and artifacts."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -37,6 +37,14 @@ class Artifact:
 
 class ArtifactList(list[Artifact]):
     """A list of artifacts, such as dsl.Collected produces, as one value; it may be empty."""
+
+
+def flat(values: Iterable[Artifact | ArtifactList]) -> ArtifactList:
+    """The artifacts of nested loops as one list: an input of ExecutorInput has no nested ones."""
+    found = ArtifactList()
+    for value in values:
+        found += value if isinstance(value, ArtifactList) else [value]
+    return found
 
 
 def plain(value: struct_pb2.Value) -> Any:

@@ -1,10 +1,11 @@
-"""A running PipelineService with its own Cloud Storage emulator."""
+"""A running PipelineService with its own Cloud Storage emulator, and one over HTTP."""
 
 import itertools
 import json
 import socket
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,14 +13,16 @@ from typing import Any
 
 import pytest
 import requests
+import uvicorn
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import storage
+from google.cloud import aiplatform_v1, storage
 from google.cloud.aiplatform.pipeline_jobs import _set_enable_caching_value
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
 from sandbox.containers.catalog import Catalog
 from sandbox.services.processes import started_at
+from sandbox.vertex.app import KEEP_ALIVE_SECONDS, create_app
 from sandbox.vertex.clock import utc_now
 from sandbox.vertex.context import Context
 from sandbox.vertex.http.resource_names import Names
@@ -100,10 +103,47 @@ class Bench:
         return self.wait(self.submit(pipeline, **parameters))
 
 
+@dataclass
+class Server:
+    """A local Vertex AI over HTTP, with Google's generated client for it."""
+
+    url: str
+    client: aiplatform_v1.PipelineServiceClient
+
+    def wait(self, job: Any) -> Any:
+        """Wait for the end of a job, and return it."""
+        return until(
+            lambda: (now := self.client.get_pipeline_job(name=job.name)).end_time and now,
+            f"the end of {job.name}",
+        )
+
+    def run(self, request: types.CreatePipelineJobRequest) -> Any:
+        """Create a job, wait for its end, and return it; it must succeed."""
+        job = self.wait(self.client.create_pipeline_job(request))
+        errors = [f"{one.task_name}: {one.error.message}" for one in job.job_detail.task_details]
+        assert job.state == types.PipelineState.PIPELINE_STATE_SUCCEEDED, errors
+        return job
+
+
 def context(store: Store) -> Context:
     """A context with the time of day, which is the clock of child processes, too."""
     operations = Operations(store, utc_now)
     return Context(store, utc_now, Names("titleholder", "123456789"), operations)
+
+
+def tasks(job: Any, name: str) -> list[Any]:
+    """The tasks with that name, in the order in which they were created."""
+    return [one for one in job.job_detail.task_details if one.task_name == name]
+
+
+def output(job: Any, name: str) -> Any:
+    """The parameter `Output` of the only task with that name."""
+    return task(job, name).execution.metadata["output:Output"]
+
+
+def outputs(job: Any, name: str) -> list[Any]:
+    """The parameter `Output` of all tasks with that name, sorted."""
+    return sorted(one.execution.metadata["output:Output"] for one in tasks(job, name))
 
 
 def task(job: Any, name: str) -> Any:
@@ -157,6 +197,32 @@ def bench(
     yield Bench(service, home / "pipelines")
     service.close()
     store.close()
+
+
+@pytest.fixture(scope="module")
+def server(
+    cloud_storage: storage.Client, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Server]:
+    """The app over HTTP, and Google's generated client for it."""
+    host = str(cloud_storage._connection.API_BASE_URL)
+    app = create_app(tmp_path_factory.mktemp("vertex"), "titleholder", host, number="123456789")
+    listener = socket.create_server(("127.0.0.1", 0))
+    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+    running = uvicorn.Server(
+        uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS)
+    )
+    thread = threading.Thread(target=running.run, args=([listener],))
+    thread.start()
+    client = aiplatform_v1.PipelineServiceClient(
+        transport="rest",
+        credentials=AnonymousCredentials(),
+        client_options={"api_endpoint": url},
+    )
+    until(lambda: running.started, "the server")
+    yield Server(url, client)
+    client.transport.close()
+    running.should_exit = True
+    thread.join()
 
 
 def alive(pid: int) -> bool:

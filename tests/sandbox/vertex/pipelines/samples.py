@@ -58,6 +58,11 @@ def stop(code: int):
 
 
 @component
+def stop_silently():
+    raise SystemExit(1)
+
+
+@component
 def sleep(pid_file: str, seconds: float = 60.0):
     import os
     import time
@@ -143,14 +148,6 @@ def installed_packages() -> str:
     return "installed"
 
 
-@dsl.component(base_image="python:3.11", packages_to_install=["titleholder-example==1.2"])
-def from_a_wheel() -> str:
-    import packaging
-    import titleholder_example
-
-    return f"{titleholder_example.HELLO} {bool(packaging)}"
-
-
 @dsl.component(base_image="python:3.11", packages_to_install=["titleholder-nowhere==9"])
 def missing_package() -> str:
     return ""
@@ -200,6 +197,11 @@ def two_ways():
 @dsl.pipeline(name="exits")
 def exits(code: int):
     stop(code=code)
+
+
+@dsl.pipeline(name="exits-silently")
+def exits_silently():
+    stop_silently()
 
 
 @dsl.pipeline
@@ -283,9 +285,25 @@ def needs_installed_packages():
     installed_packages()
 
 
-@dsl.pipeline(name="needs-a-wheel")
-def needs_a_wheel():
-    from_a_wheel()
+def needs_a_wheel(index: str) -> Any:
+    """A pipeline whose component installs a package from the index of that URL."""
+
+    @dsl.component(
+        base_image="python:3.11",
+        packages_to_install=["titleholder-example==1.2"],
+        pip_index_urls=[index],
+    )
+    def from_a_wheel() -> str:
+        import packaging
+        import titleholder_example
+
+        return f"{titleholder_example.HELLO} {bool(packaging)}"
+
+    @dsl.pipeline(name="needs-a-wheel")
+    def pipeline():
+        from_a_wheel()
+
+    return pipeline
 
 
 @dsl.pipeline(name="needs-a-missing-package")

@@ -1,61 +1,21 @@
 """Pipeline jobs over HTTP, with Google's generated client and the SDK."""
 
-import socket
-import threading
-from collections.abc import Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import uvicorn
 from google.api_core import exceptions
 from google.auth.credentials import AnonymousCredentials
-from google.cloud import aiplatform, aiplatform_v1, storage
+from google.cloud import aiplatform
 from google.cloud.aiplatform import pipeline_jobs
 from google.cloud.aiplatform.utils import gcs_utils
 from google.cloud.aiplatform_v1 import types
+from google.protobuf import json_format
 
-from sandbox.vertex.app import KEEP_ALIVE_SECONDS, create_app
 from tests.sandbox.vertex.pipelines import samples
-from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, pid_in, task
-from tests.waiting import until
+from tests.sandbox.vertex.pipelines.conftest import BUCKET, PARENT, Bench, Server, pid_in, task
 
 State = types.PipelineState
 Task = types.PipelineTaskDetail.State
-
-
-@dataclass
-class Server:
-    """A local Vertex AI over HTTP."""
-
-    url: str
-    client: aiplatform_v1.PipelineServiceClient
-
-
-@pytest.fixture(scope="module")
-def server(
-    cloud_storage: storage.Client, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Server]:
-    """The app over HTTP, and Google's generated client for it."""
-    host = str(cloud_storage._connection.API_BASE_URL)
-    app = create_app(tmp_path_factory.mktemp("vertex"), "titleholder", host, number="123456789")
-    listener = socket.create_server(("127.0.0.1", 0))
-    url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-    running = uvicorn.Server(
-        uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS)
-    )
-    thread = threading.Thread(target=running.run, args=([listener],))
-    thread.start()
-    client = aiplatform_v1.PipelineServiceClient(
-        transport="rest",
-        credentials=AnonymousCredentials(),
-        client_options={"api_endpoint": url},
-    )
-    until(lambda: running.started, "the server")
-    yield Server(url, client)
-    client.transport.close()
-    running.should_exit = True
-    thread.join()
 
 
 def test_the_generated_client(server: Server, bench: Bench) -> None:
@@ -64,9 +24,7 @@ def test_the_generated_client(server: Server, bench: Bench) -> None:
     assert job.state == State.PIPELINE_STATE_PENDING
     with pytest.raises(exceptions.Conflict):
         server.client.create_pipeline_job(request)
-    finished = until(
-        lambda: (now := server.client.get_pipeline_job(name=job.name)).end_time and now, "the end"
-    )
+    finished = server.wait(job)
     assert finished.state == State.PIPELINE_STATE_SUCCEEDED
     assert task(finished, "train").outputs["metrics"].artifacts[0].metadata["score"] == 61.5
     assert task(finished, "train").execution.metadata["input:steps"] == 7
@@ -78,6 +36,20 @@ def test_the_generated_client(server: Server, bench: Bench) -> None:
         types.ListPipelineJobsRequest(parent=PARENT, read_mask={"paths": ["name", "display_name"]})
     )
     assert list(masked) == [types.PipelineJob(name=job.name, display_name="a test")]
+    # The mask of the SDK's PipelineJob.list(enable_simple_view=True).
+    simple = server.client.list_pipeline_jobs(
+        types.ListPipelineJobsRequest(
+            parent=PARENT, read_mask={"paths": pipeline_jobs._READ_MASK_FIELDS}
+        )
+    )
+    assert [(one.name, one.state) for one in simple] == [(job.name, finished.state)]
+    spec = types.PipelineJob.pb(simple.pipeline_jobs[0]).pipeline_spec
+    assert json_format.MessageToDict(spec) == {"pipelineInfo": {"name": "weekly"}}
+    assert not simple.pipeline_jobs[0].runtime_config.gcs_output_directory
+    with pytest.raises(exceptions.BadRequest, match="unknown fields: nothing"):
+        server.client.list_pipeline_jobs(
+            types.ListPipelineJobsRequest(parent=PARENT, read_mask={"paths": ["nothing.here"]})
+        )
     with pytest.raises(exceptions.BadRequest, match="cannot be cancelled"):
         server.client.cancel_pipeline_job(name=job.name)
     with pytest.raises(exceptions.NotFound):
@@ -91,9 +63,7 @@ def test_a_cancel_over_http(server: Server, bench: Bench, tmp_path: Path) -> Non
     job = server.client.create_pipeline_job(bench.request(samples.sleeper, pid_file=pid_file))
     pid_in(tmp_path / "pid")
     assert server.client.cancel_pipeline_job(name=job.name) is None
-    finished = until(
-        lambda: (now := server.client.get_pipeline_job(name=job.name)).end_time and now, "the end"
-    )
+    finished = server.wait(job)
     assert finished.state == State.PIPELINE_STATE_CANCELLED
 
 

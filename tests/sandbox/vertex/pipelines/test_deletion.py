@@ -7,11 +7,9 @@ from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
 
 from tests.sandbox.vertex.pipelines import samples
-from tests.sandbox.vertex.pipelines.conftest import PARENT, Bench, pid_in
-from tests.sandbox.vertex.pipelines.test_client import Server, server
+from tests.sandbox.vertex.pipelines.conftest import PARENT, Bench, Server, pid_in
 from tests.waiting import until
 
-__all__ = ["server"]
 State = types.PipelineState
 
 

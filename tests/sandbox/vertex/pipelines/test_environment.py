@@ -1,5 +1,6 @@
 """packages_to_install never change the sandbox's environment."""
 
+import os
 import sysconfig
 import zipfile
 from importlib import metadata
@@ -12,7 +13,7 @@ from sandbox.vertex.pipelines.execution.environment import missing
 from sandbox.vertex.pipelines.spec.command import NotLightweight, read
 from sandbox.vertex.pipelines.spec.messages import Spec
 from tests.sandbox.vertex.pipelines import samples
-from tests.sandbox.vertex.pipelines.conftest import Bench, task
+from tests.sandbox.vertex.pipelines.conftest import Bench, Server, output, task
 
 State = types.PipelineState
 SITE = Path(sysconfig.get_path("purelib"))
@@ -36,8 +37,12 @@ def wheels(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     with zipfile.ZipFile(tmp_path / f"{name}-py3-none-any.whl", "w") as wheel:
         for path, content in (files | {f"{name}.dist-info/RECORD": record}).items():
             wheel.writestr(path, content)
-    monkeypatch.setenv("PIP_NO_INDEX", "1")
-    monkeypatch.setenv("PIP_FIND_LINKS", str(tmp_path))
+    index = tmp_path / "titleholder-example" / "index.html"
+    index.parent.mkdir()
+    index.write_text(f'<a href="../{name}-py3-none-any.whl">{name}-py3-none-any.whl</a>')
+    # No other index: neither that of this machine's configuration nor one on the network.
+    monkeypatch.setenv("PIP_CONFIG_FILE", os.devnull)
+    monkeypatch.setenv("PIP_INDEX_URL", tmp_path.as_uri())
     return tmp_path
 
 
@@ -49,16 +54,15 @@ def test_installed_packages_need_no_pip(bench: Bench) -> None:
 
 
 def test_a_missing_package_is_installed_into_a_separate_environment(
-    bench: Bench, wheels: Path
+    server: Server, bench: Bench, wheels: Path
 ) -> None:
-    job = bench.run(samples.needs_a_wheel)
-    assert job.state == State.PIPELINE_STATE_SUCCEEDED, task(job, "from-a-wheel").error
-    output = task(job, "from-a-wheel").execution.metadata["output:Output"]
-    assert output == "hello from 1.2 True"
+    # The compiler writes the URL twice: as index and as trusted host.
+    request = bench.request(samples.needs_a_wheel(wheels.as_uri()))
+    assert output(server.run(request), "from-a-wheel") == "hello from 1.2 True"
     for wheel in wheels.glob("*.whl"):
         wheel.unlink()
-    again = bench.run(samples.needs_a_wheel)  # the existing environment, without pip
-    assert again.state == State.PIPELINE_STATE_SUCCEEDED
+    request.pipeline_job_id = "again"
+    server.run(request)  # the existing environment, without pip
     with pytest.raises(metadata.PackageNotFoundError):
         metadata.distribution("titleholder-example")
 

@@ -197,13 +197,6 @@ def test_invalid_specs_are_refused(
     assert message in refused(bench, request)
 
 
-def test_a_container_component_is_refused(bench: Bench) -> None:
-    assert (
-        "task 'container' is a container component of image 'alpine' (its command is not that "
-        "of a lightweight Python component); the sandbox runs lightweight Python components"
-    ) in refused(bench, bench.request(samples.contained))
-
-
 def test_output_only_fields_of_a_request_are_dropped(bench: Bench) -> None:
     request = bench.request(samples.weekly)
     request.pipeline_job.name = "own"

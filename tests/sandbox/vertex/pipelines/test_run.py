@@ -1,7 +1,6 @@
 """Running jobs: states, details, files, errors."""
 
 import ast
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -180,6 +179,12 @@ def test_a_task_that_exits(bench: Bench) -> None:
     )
 
 
+def test_a_task_that_exits_without_a_word(bench: Bench) -> None:
+    job = bench.run(samples.exits_silently)
+    message = task(job, "stop-silently").error.message
+    assert message.startswith("The replica workerpool0-0 exited with a non-zero status of 1. To")
+
+
 @pytest.mark.parametrize(
     ("pipeline", "name", "message"),
     [
@@ -211,14 +216,6 @@ def test_fail_fast_starts_no_more_tasks(bench: Bench) -> None:
         assert task(job, "say").state == Task.NOT_TRIGGERED
 
 
-def test_retries(bench: Bench, tmp_path: Path) -> None:
-    job = bench.run(samples.retried, folder=str(tmp_path), enough=3)
-    assert job.state == State.PIPELINE_STATE_SUCCEEDED, job.error
-    counted = task(job, "count-to")
-    assert counted.execution.metadata["output:Output"] == 3
-    assert len(counted.executor_detail.container_detail.failed_main_jobs) == 2
-
-
 def test_an_exit_handler_runs_after_a_failure(bench: Bench) -> None:
     job = bench.run(samples.handled)
     assert job.state == State.PIPELINE_STATE_FAILED
@@ -232,14 +229,6 @@ def test_a_loop_collects_its_outputs(bench: Bench) -> None:
     job = bench.run(samples.loop, words=["x", "y", "z"])
     root = task(job, job.name.split("/")[-1])
     assert root.execution.metadata["output:Output"] == "x+y+z", job.error
-
-
-def test_an_imported_artifact_is_downloaded(bench: Bench, cloud_storage: storage.Client) -> None:
-    cloud_storage.bucket(BUCKET).blob("afar/model").upload_from_string("weights")
-    uri = f"gs://{BUCKET}/afar/model"
-    job = bench.run(samples.imported, uri=uri)
-    assert task(job, "importer").outputs["artifact"].artifacts[0].metadata["from"] == "afar"
-    assert task(job, "read-model").execution.metadata["output:Output"] == f"{uri} weights"
 
 
 def test_a_component_does_not_see_the_sandbox(bench: Bench) -> None:
