@@ -7,6 +7,8 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from textwrap import dedent
 
+import pytest
+
 from sandbox.services.processes import inherited
 from tests.conftest import DAGS_FOLDER, REPOSITORY
 from tests.dags.conftest import LAST_MONDAY, Google, Model
@@ -47,6 +49,7 @@ PROGRAM = dedent("""
 """)
 
 
+@pytest.mark.long
 def test_both_dags_run_and_ask_for_nothing_of_it(
     contested: Callable[..., Model], airflow_environ: dict[str, str], google: Google
 ) -> None:
