@@ -143,6 +143,7 @@ def test_a_task_state_store_that_does_not_answer(
     assert roles(made) == [("champion", f"{made.name}@1", 100)]
 
 
+@pytest.mark.long
 def test_an_update_that_was_overtaken_is_left_out(
     model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -168,6 +169,7 @@ def test_an_update_that_was_overtaken_is_left_out(
     assert roles(made)[1:] == [("challenger", f"{made.name}@2", 50)]
 
 
+@pytest.mark.long
 def test_a_change_after_one_whose_update_is_missing(
     model: Callable[..., Model], google: Google, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -200,6 +202,7 @@ def test_a_task_state_store_with_something_else(
     assert roles(made) == [("champion", f"{made.name}@1", 100)]
 
 
+@pytest.mark.long
 def test_a_change_outside_airflow_is_left_to_its_caller_for_an_hour(
     model: Callable[..., Model], google: Google
 ) -> None:
