@@ -5,10 +5,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from titleholder.events.event import NO_CHANGE_ACTIONS, Action, Event
-
-# Actions that always change the champion: of a reconstructed event the state before is not known.
-_NEW_CHAMPION = (Action.FIRST_CHAMPION, Action.PROMOTE, Action.UNDO_PROMOTION)
+from titleholder.events.event import CHAMPION_ACTIONS, NO_CHANGE_ACTIONS, Event
 
 
 @dataclass(frozen=True)
@@ -35,45 +32,37 @@ class AssetUpdate:
         return datetime.fromisoformat(self.extra["time"]).astimezone(UTC)
 
 
-def champion_asset(model: str) -> str:
-    """The asset that is updated when another model version becomes champion."""
-    return f"{model}/champion"
-
-
-def challenger_asset(model: str) -> str:
-    """The asset that is updated when the challenger or its traffic percentage changes."""
-    return f"{model}/challenger"
-
-
 def asset_updates(event: Event, earlier: Iterable[AssetUpdate] = ()) -> Iterator[AssetUpdate]:
     """The updates of the assets by an event; none where nothing changed.
 
-    Another deployed model of the same version is no change. `earlier` are updates that Airflow has,
-    newest first: a reconstructed event has no state before it, so that it is compared with them.
+    `<model>/champion` is updated when another version becomes champion, `<model>/challenger` when
+    the challenger or its traffic percentage changes. Another deployed model of the same version is
+    no change. `earlier` are updates that Airflow has, newest first: a reconstructed event has no
+    state before it, so that it is compared with them.
     """
     if event.action in NO_CHANGE_ACTIONS:
         return
     newest: dict[str, Mapping[str, Any]] = {}
     for update in earlier:
         newest.setdefault(update.asset, update.extra)
-    for asset, before, after, compared in (
+    for role, before, after, compared in (
         # The champion's traffic percentage is what the challenger leaves.
-        (champion_asset, event.champion_before, event.champion_after, ("version",)),
+        ("champion", event.champion_before, event.champion_after, ("version",)),
         (
-            challenger_asset,
+            "challenger",
             event.challenger_before,
             event.challenger_after,
             ("version", "traffic_percentage"),
         ),
     ):
-        name = asset(event.model)
+        name = f"{event.model}/{role}"
         now = _role(event, after, event.split_after)
         was: Mapping[str, Any]
         if not event.reconstructed:
             was = _role(event, before, event.split_before)
         elif name in newest:
             was = newest[name]
-        elif asset is champion_asset and event.action not in _NEW_CHAMPION:
+        elif role == "champion" and event.action not in CHAMPION_ACTIONS:
             continue
         else:
             was = _role(event, None, None)

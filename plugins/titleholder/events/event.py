@@ -48,6 +48,9 @@ NO_CHANGE_ACTIONS = frozenset(
     }
 )
 
+# They always change the champion: of a reconstructed event the champion before it is not known.
+CHAMPION_ACTIONS = frozenset({Action.FIRST_CHAMPION, Action.PROMOTE, Action.UNDO_PROMOTION})
+
 # Keys of the evidence of a change after manual changes: the differences from the record before and
 # after it, each a list of phrases.
 CHANGED_BY_HAND, STILL_DIFFERS = "changed_by_hand", "still_differs"

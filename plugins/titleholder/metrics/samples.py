@@ -12,14 +12,12 @@ from titleholder.errors import (
     ManualActionRequired,
     TitleholderError,
 )
-from titleholder.events.event import Action, Event, champion_at
+from titleholder.events.event import CHAMPION_ACTIONS, Event, champion_at
 from titleholder.labels import Label
 from titleholder.metrics.metric import Metric, Refusal, Sample
 from titleholder.rollout.view import View
 
 _DAY_SECONDS = 86400
-# The actions that always change the champion.
-_CHAMPION_ACTIONS = {Action.FIRST_CHAMPION, Action.PROMOTE, Action.UNDO_PROMOTION}
 
 
 def traffic_samples(view: View) -> Iterator[Sample]:
@@ -88,7 +86,7 @@ def _changed_champion(event: Event) -> bool:
     before, after = event.champion_before, event.champion_after
     if before is None or after is None:
         # A reconstructed event does not know the champion before it.
-        return not event.reconstructed or event.action in _CHAMPION_ACTIONS
+        return not event.reconstructed or event.action in CHAMPION_ACTIONS
     return event.versions.get(before, before) != event.versions.get(after, after)
 
 

@@ -41,6 +41,14 @@ CASES = [
 ]
 
 
+def trained(made: Model, airflow: Airflow) -> tuple[Model, str, str]:
+    """The model after the scheduled run of the last week, with DAG and run."""
+    made.load(WEEK.end - timedelta(minutes=5))
+    dag_id = f"{made.name}__train"
+    airflow.start(dag_id)
+    return made, dag_id, str(airflow.run(dag_id)["dag_run_id"])
+
+
 def scheduler_of(sandbox: Sandbox) -> psutil.Process:
     return psutil.Process(Home(sandbox.var).load().processes["airflow-scheduler"].pid)
 
@@ -130,11 +138,7 @@ def test_a_scheduler_that_died_is_started_again_by_up(
     airflow_environ: dict[str, str],
     google: Google,
 ) -> None:
-    made = model()
-    made.load(WEEK.end - timedelta(minutes=5))
-    dag_id = f"{made.name}__train"
-    airflow.start(dag_id)
-    run_id = airflow.run(dag_id)["dag_run_id"]
+    made, dag_id, run_id = trained(model(), airflow)
     scheduler = scheduler_of(sandbox)
     workers = scheduler.children(recursive=True)
     assert workers
@@ -155,11 +159,7 @@ def test_a_database_that_was_killed_is_started_again_by_up(
     airflow_environ: dict[str, str],
     google: Google,
 ) -> None:
-    made = model()
-    made.load(WEEK.end - timedelta(minutes=5))
-    dag_id = f"{made.name}__train"
-    airflow.start(dag_id)
-    run_id = airflow.run(dag_id)["dag_run_id"]
+    made, dag_id, run_id = trained(model(), airflow)
     server = psutil.Process(Home(sandbox.var).load().processes["postgres"].pid)
     server.kill()
     up(sandbox, airflow_environ)

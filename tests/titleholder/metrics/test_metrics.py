@@ -47,8 +47,10 @@ def test_traffic_and_versions_are_those_of_the_endpoint() -> None:
     assert values(traffic_samples(PAIR)) == pair
     by_hand = {"traffic_percentage.champion": 50, "traffic_percentage.challenger": 50}
     assert values(traffic_samples(HALVES)) == pair | by_hand
-    nobody = {"traffic_percentage.challenger": 0, "version.challenger": 0}
-    assert values(traffic_samples(ALONE)) == pair | nobody | {"traffic_percentage.champion": 100}
+    no_challenger = {"traffic_percentage.challenger": 0, "version.challenger": 0}
+    assert values(traffic_samples(ALONE)) == pair | no_challenger | {
+        "traffic_percentage.champion": 100
+    }
     assert values(traffic_samples(View("m1", None))) == {}
 
 
