@@ -10,7 +10,8 @@ from typing import Final
 _SERVICES: Final = (
     (r"([a-z0-9-]+-)?aiplatform\.googleapis\.com", "vertex", "vertex-grpc"),
     (r"aiplatform\.[a-z0-9-]+\.rep\.googleapis\.com", "vertex", "vertex-grpc"),
-    (r"(cloudresourcemanager|logging|monitoring|oauth2)\.googleapis\.com", "vertex", "vertex-grpc"),
+    (r"(cloudresourcemanager|logging|monitoring)\.googleapis\.com", "vertex", "vertex-grpc"),
+    (r"(iamcredentials|oauth2)\.googleapis\.com", "vertex", None),
     (r"(bigquery|www\.bigquery)\.googleapis\.com", "bigquery", None),
     (r"bigquerystorage\.googleapis\.com", None, "bigquery-storage"),
     (r"(storage|www)\.googleapis\.com", "storage", None),

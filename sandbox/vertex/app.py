@@ -22,7 +22,7 @@ from sandbox.containers.process import remove_leftovers
 from sandbox.state import LOOPBACK, PROJECT_NUMBER
 from sandbox.vertex import clock as clock_path
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
-from sandbox.vertex.cloud import tokens
+from sandbox.vertex.cloud import identity
 from sandbox.vertex.cloud.log_entries import LogEntryService
 from sandbox.vertex.cloud.projects import ProjectService
 from sandbox.vertex.cloud.routes import cloud_routes
@@ -150,7 +150,8 @@ def create_app(
     app = Starlette(lifespan=lifespan)
     pages = Pages(context, endpoints, models, home / "pipelines", host.logs)
     app.mount(CONSOLE, create_console(context, pages, Objects(storage_host, project)))
-    app.host(tokens.HOST, tokens.create_app())
+    app.host(identity.TOKENS, identity.create_token_server())
+    app.host(identity.ACCOUNTS, identity.create_account_server())
     app.mount("/", api)
     if not faults:
         return app
