@@ -23,7 +23,7 @@ LAYERS = {
         data_intervals errors release
     """,
     "sandbox": """
-        commands vertex
+        commands pytest_plugin vertex
         example replay next_steps
         endpoint_report containers
         gateway services
