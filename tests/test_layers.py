@@ -25,7 +25,7 @@ LAYERS = {
     "sandbox": """
         commands pytest_plugin vertex
         example replay next_steps
-        endpoint_report containers
+        endpoint_report containers google_cloud
         gateway services
         cli_types state terminal
         socket_folder
