@@ -34,7 +34,7 @@ LAYERS = {
         coverage
         app
         console
-        endpoints pipelines
+        endpoints pipelines schedules
         models
         context faults
         operations prediction

@@ -52,6 +52,8 @@ from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.service import DEDICATED, SHARED, Limits, Prediction, RawReply
 from sandbox.vertex.prediction.serving import Host, Serving
 from sandbox.vertex.prediction.tables import Tables
+from sandbox.vertex.schedules.runs import Runs
+from sandbox.vertex.schedules.service import ScheduleService
 from sandbox.vertex.store import Store
 
 _LOG: Final = logging.getLogger(__name__)
@@ -118,6 +120,8 @@ def create_app(
 
     endpoints = EndpointRecords(context, on_change)
     models = ModelRecords(context, endpoints.deployments, serving.invalidate_all, copies)
+    pipelines = PipelineService(context, home / "pipelines", catalog, failing_tasks)
+    runs = Runs(context, pipelines)
     services: list[Any] = [
         EndpointService(context, endpoints, dedicated_host),
         DeploymentService(context, endpoints, models, serving, wait_for_containers),
@@ -125,10 +129,11 @@ def create_app(
         UploadService(context, models, copies),
         EvaluationService(context, models),
         OperationService(operations),
-        PipelineService(context, home / "pipelines", catalog, failing_tasks),
+        ScheduleService(context, pipelines.check_pipeline_job, runs),
+        pipelines,
     ]
     prediction = Prediction(context.names, serving, log, clock, dedicated_host, *limits)
-    api = _Api(services, prediction, context, clock)
+    api = _Api(services, prediction, context, clock, runs.settle)
 
     @asynccontextmanager
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
@@ -162,11 +167,13 @@ class _Api:
         prediction: Prediction,
         context: Context,
         clock: MovableClock,
+        start_runs: Callable[[], object],
     ) -> None:
         self._services = services
         self._prediction = prediction
         self._context = context
         self._clock = clock
+        self._start_runs = start_runs
         self._routes = google_routes()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -233,6 +240,7 @@ class _Api:
             require_json(kind, body)
         if method is None:
             return self._prediction.predict(variables["endpoint"], body, host)
+        self._start_runs()
         query = parse_qsl(request.url.query, keep_blank_values=True)
         result = method(read_request(route, variables, query, body))
         # A method that waits is a coroutine, which keeps no thread busy.

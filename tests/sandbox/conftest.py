@@ -99,6 +99,7 @@ class Vertex(VertexCalls):
         **options: Any,
     ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
+        self.home = home
         self.clock = ManualClock()
         self._start: Callable[[int], Any] = lambda port: create_app(
             home,

@@ -43,13 +43,15 @@ class Field:
     """A field that a filter may compare; by default a text, with `=` and `!=`.
 
     With `wild`, `:` matches a pattern with `*`. `names` are the allowed values of an enum. A `time`
-    has all comparisons, and an unset one matches none.
+    has all comparisons, and an unset one matches none. With `presence`, `:*` matches if it is set,
+    the only comparison of a field that is not a time.
     """
 
     read: Getter
     wild: bool = False
     names: Collection[str] = ()
     time: bool = False
+    presence: bool = False
 
 
 def parse(text: str, fields: Mapping[str, Field]) -> Test:
@@ -132,6 +134,10 @@ class _Parser:
         if field is None:
             raise self.error(f"{name!r} is not a field of the resource")
         read = field.read
+        if field.presence and (sign, value) == (":", "*"):
+            return lambda item: bool(read(item))
+        if field.presence and not field.time:
+            raise self.error(f"{name} has the comparison :* alone")
         if field.time:
             if sign == ":":
                 raise self.error(f"{name} has the comparisons {', '.join(_COMPARE)}")
