@@ -33,7 +33,7 @@ LAYERS = {
     "sandbox.vertex": """
         coverage
         app
-        console
+        console rpc
         endpoints pipelines schedules
         models
         context faults

@@ -12,7 +12,7 @@ from google.cloud import aiplatform, aiplatform_v1
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
-from tests.sandbox.conftest import PROJECT_NUMBER, Storage, Vertex
+from tests.sandbox.conftest import PROJECT_NUMBER, Storage, Vertex, google_client
 from tests.sandbox.vertex.pipelines import samples
 from tests.waiting import until
 
@@ -25,11 +25,8 @@ class Server(Vertex):
 
     def start(self) -> None:
         super().start()
-        self.schedules: Any = aiplatform_v1.ScheduleServiceClient(
-            transport="rest",
-            credentials=AnonymousCredentials(),
-            client_options={"api_endpoint": self.url},
-        )
+        channel = getattr(self.jobs.transport, "grpc_channel", None)
+        self.schedules = google_client(aiplatform_v1.ScheduleServiceClient, self.url, channel)
 
     def stop(self) -> None:
         self.schedules.transport.close()
@@ -77,10 +74,13 @@ def job(**fields: Any) -> types.PipelineJob:
 
 
 @pytest.fixture(scope="module")
-def _server(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Server]:
+def _server(
+    tmp_path_factory: pytest.TempPathFactory, bucket: Storage, transport: str
+) -> Iterator[Server]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("STORAGE_EMULATOR_HOST", bucket.host)
-        running = Server(tmp_path_factory.mktemp("schedules"), bucket.host)
+        folder = tmp_path_factory.mktemp("schedules")
+        running = Server(folder, bucket.host, transport=transport)
         try:
             yield running
         finally:
