@@ -45,8 +45,11 @@ def _once_in(times: int) -> st.SearchStrategy[bool]:
 
 
 @st.composite
-def requests(draw: Any, parent: str) -> tuple[str, str, bytes]:
-    """Method, path with query, and body: valid, with some errors, or random."""
+def requests(draw: Any, parent: str, schedules: list[str]) -> tuple[str, str, bytes]:
+    """Method, path with query, and body: valid, with some errors, or random.
+
+    `schedules` are the ids of existing ones, which the server generated.
+    """
     odd = _once_in(20)
     rpc = draw(st.sampled_from(sorted(_METHODS) if draw(odd) else _SUPPORTED))
     routes = _METHODS[rpc]
@@ -56,12 +59,16 @@ def requests(draw: Any, parent: str) -> tuple[str, str, bytes]:
     if draw(_once_in(4)):
         keys = [*(field.json_name for field in _descriptor(route).fields), "alt", "x.y", ""]
         query = [*query[1:], (draw(st.sampled_from(keys)), draw(_TEXTS))]
-    path = "".join(draw(_pieces(route.uri, parent, draw(odd))))
+    path = "".join(draw(_pieces(route.uri, parent, {**_IDS, "schedules": schedules}, draw(odd))))
     if query:
         path += "?" + "&".join(f"{key}={_quoted(value)}" for key, value in query)
     if route.body is None:
         return route.http_method, path, draw(st.binary(max_size=20)) if draw(odd) else b""
-    content = _content(draw, rpc, route).replace(b"{parent}", parent.encode())
+    content = (
+        _content(draw, rpc, route)
+        .replace(b"{parent}", parent.encode())
+        .replace(b"{schedule}", schedules[0].encode())
+    )
     if draw(odd):
         content = draw(st.one_of(st.binary(max_size=20), st.just(content[: len(content) // 2])))
     return route.http_method, path, content
@@ -112,14 +119,16 @@ def _descriptor(route: Route) -> Any:
 
 
 @st.composite
-def _pieces(draw: Any, uri: str, parent: str, elsewhere: bool) -> list[str]:
+def _pieces(
+    draw: Any, uri: str, parent: str, ids: dict[str, list[str]], elsewhere: bool
+) -> list[str]:
     # `/v1/{name=projects/*/locations/*/endpoints/*}:predict`, mostly in the location of the test.
     plain = re.sub(r"\{[\w.]+=([^}]+)\}", r"\1", uri)
     plain = plain if elsewhere else plain.replace("projects/*/locations/*", parent)
     pieces: list[str] = []
     for piece in _SEGMENT.split(plain):
         collection = "".join(pieces).rstrip("/").rpartition("/")[2]
-        usual = _IDS.get(collection, ["x", "1"])
+        usual = ids.get(collection, ["x", "1"])
         chosen = draw(st.sampled_from(usual * 6 + _ODD)) if pieces else ""
         pieces += [_quoted(chosen), piece] if pieces else [piece]
     return pieces

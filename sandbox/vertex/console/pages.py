@@ -64,8 +64,7 @@ class Pages:
     def overview(self, project: str) -> str:
         """All endpoints and models, and the newest pipeline jobs."""
         root = self._names.canonical(f"projects/{project}")
-        jobs: list[Any] = list(self._store.list(types.PipelineJob, f"{root}/"))
-        jobs.sort(key=lambda job: job.create_time, reverse=True)
+        jobs = self._jobs(root)
         models = [one for one in self._store.list(types.Model, f"{root}/") if one.name]
         return self._render(
             "overview.html",
@@ -73,6 +72,7 @@ class Pages:
             endpoints=self._store.list(types.Endpoint, f"{root}/"),
             jobs=jobs[:_NEWEST_JOBS],
             older=len(jobs[_NEWEST_JOBS:]),
+            schedules=self._store.list(types.Schedule, f"{root}/"),
             versions=[
                 self._models.view(model, record)
                 for model in models
@@ -91,6 +91,23 @@ class Pages:
             tasks=task_rows(found),
             parameters=plain(found).get("runtimeConfig", {}).get("parameterValues", {}),
             refresh=found.state not in FINAL_JOB_STATES,
+        )
+
+    def schedule(self, project: str, location: str, schedule: str) -> str:
+        """A schedule of pipeline jobs, with its newest jobs."""
+        root = f"projects/{project}/locations/{location}"
+        name = self._names.resource(f"{root}/schedules/{schedule}", "schedules", "name")
+        found: Any = self._store.get(types.Schedule, name)
+        if found is None:
+            raise NotFound(f"The schedule {schedule} does not exist; it may have been deleted.")
+        jobs = [one for one in self._jobs(self._names.canonical(root)) if one.schedule_name == name]
+        return self._render(
+            "schedule.html",
+            found.display_name,
+            schedule=found,
+            jobs=jobs[:_NEWEST_JOBS],
+            older=len(jobs[_NEWEST_JOBS:]),
+            refresh=any(job.state not in FINAL_JOB_STATES for job in jobs),
         )
 
     def task(self, project: str, location: str, job: str, task: str) -> str:
@@ -171,6 +188,10 @@ class Pages:
                         row.task_id
                     )
         raise NotFound("No pipeline job here has a task with this custom job.")
+
+    def _jobs(self, root: str) -> list[Any]:
+        jobs: list[Any] = list(self._store.list(types.PipelineJob, f"{root}/"))
+        return sorted(jobs, key=lambda job: job.create_time, reverse=True)
 
     def _job(self, project: str, location: str, job: str) -> Any:
         name = self._names.resource(

@@ -1,8 +1,8 @@
 """Schedules and their jobs, by Google's clients, with a manual clock."""
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -36,8 +36,8 @@ class Server(Vertex):
         """Create a schedule of jobs that sleep for a minute; two of them run, others wait."""
         schedule = types.Schedule(
             cron=cron,
-            create_pipeline_job_request={"parent": self.parent, "pipeline_job": job()},
-            **{"display_name": "hourly", "max_concurrent_run_count": 10, **fields},
+            create_pipeline_job_request={"parent": self.parent, "pipeline_job": job(self.home)},
+            **{"display_name": "<hourly>", "max_concurrent_run_count": 10, **fields},
         )
         return self.schedules.create_schedule(parent=self.parent, schedule=schedule)
 
@@ -65,11 +65,13 @@ class Server(Vertex):
         )
 
 
-def job(**fields: Any) -> types.PipelineJob:
+def job(folder: Path, **fields: Any) -> types.PipelineJob:
+    """A job that sleeps for a minute; it writes a file into `folder`."""
     made = types.PipelineJob(runtime_config={"gcs_output_directory": "gs://artifacts/x"}, **fields)
     message = types.PipelineJob.pb(made)
     json_format.Parse(samples.compiled(samples.sleeper), message.pipeline_spec)
-    json_format.ParseDict("/dev/null", message.runtime_config.parameter_values["pid_file"])
+    pid_file = str(folder / "pid")
+    json_format.ParseDict(pid_file, message.runtime_config.parameter_values["pid_file"])
     return made
 
 
@@ -141,6 +143,13 @@ def test_pause_and_resume_with_and_without_the_missed_runs(server: Server) -> No
     assert server.runs(plain) == ["4"]
     assert server.runs(full) == ["1", "2", "3", "4"]
     assert [server.get(one).catch_up for one in (plain, full)] == [False, True]
+    overview = server.http.get("/console/").text
+    assert f"/pipelines/schedules/{full.name.rpartition('/')[2]}" in overview
+    path = f"us-central1/pipelines/schedules/{full.name.rpartition('/')[2]}"
+    shown = server.http.get(f"/console/vertex-ai/locations/{path}").text
+    assert shown.count("/pipelines/runs/") == 4
+    assert "&lt;hourly&gt;" in shown
+    assert server.http.get(f"/console/vertex-ai/locations/{path}0").status_code == 404
     assert server.get(full).last_pause_time < server.get(full).last_resume_time
 
 
@@ -173,7 +182,7 @@ def test_an_update_changes_times_and_the_request(server: Server) -> None:
     made = server.create()
     made.cron = "TZ=Europe/Zurich 30 10 * * *"
     made.end_time = datetime(2026, 1, 6, 12, tzinfo=UTC)
-    made.create_pipeline_job_request.pipeline_job = job(display_name="daily")
+    made.create_pipeline_job_request.pipeline_job = job(server.home, display_name="daily")
     paths = ["cron", "end_time", "create_pipeline_job_request.pipeline_job"]
     server.schedules.update_schedule(schedule=made, update_mask={"paths": paths})
     server.hours(1)
@@ -190,7 +199,9 @@ def test_an_update_changes_times_and_the_request(server: Server) -> None:
 def test_a_run_that_cannot_start_is_recorded_and_the_next_one_starts(server: Server) -> None:
     made = server.create()
     taken = f"sleeper-{made.name.rpartition('/')[2]}-20260105090000"
-    server.jobs.create_pipeline_job(parent=PARENT, pipeline_job=job(), pipeline_job_id=taken)
+    server.jobs.create_pipeline_job(
+        parent=PARENT, pipeline_job=job(server.home), pipeline_job_id=taken
+    )
     server.hours(1)
     found = server.get(made)
     assert found.last_scheduled_run_response.run_response.startswith("ALREADY_EXISTS: ")
@@ -248,9 +259,9 @@ def test_lists(server: Server) -> None:
     assert first.start_time.month == 2
 
 
-def test_the_sdk_schedules_a_pipeline(server: Server, tmp_path: Any) -> None:
+def test_the_sdk_schedules_a_pipeline(server: Server, tmp_path: Path) -> None:
     path = tmp_path / "sleeper.json"
-    path.write_text(json.dumps(json.loads(samples.compiled(samples.sleeper))))
+    path.write_text(samples.compiled(samples.sleeper))
     aiplatform.init(
         project=PROJECT_NUMBER,
         location="us-central1",
@@ -263,7 +274,7 @@ def test_the_sdk_schedules_a_pipeline(server: Server, tmp_path: Any) -> None:
             display_name="sleeper",
             template_path=str(path),
             pipeline_root="gs://artifacts/x",
-            parameter_values={"pid_file": "/dev/null"},
+            parameter_values={"pid_file": str(tmp_path / "pid")},
             labels={"team": "data"},
         )
         schedule = pipeline.create_schedule(display_name="sdk", cron="0 * * * *", max_run_count=2)
