@@ -90,10 +90,10 @@ def _stop_clients_of_moved(state: State, before: Mapping[str, int]) -> None:
     moved = {name for name, port in before.items() if state.ports[name] != port}
     database = state.processes.get("postgres")
     lost = database is not None and not alive(database)
-    # Airflow's processes call its API and all services, Vertex AI calls the other two.
+    # Airflow's processes and the gateway call all services, Vertex AI calls the other two.
     clients = [name for name in state.processes if name.startswith("airflow") and (moved or lost)]
     if moved - {"airflow"}:
-        clients.append("vertex")
+        clients += ["vertex", "gateway"]
     stop([state.processes[name] for name in clients if name in state.processes])
 
 
@@ -183,6 +183,13 @@ def run(home: Home, options: argparse.Namespace) -> int:
     return run.run(home, options)
 
 
+def execute(home: Home, options: argparse.Namespace) -> int:
+    """Run any program with its Google clients pointed at the sandbox: `exec python program.py`."""
+    from sandbox.commands import execute
+
+    return execute.execute(home, options)
+
+
 def demo(home: Home, options: argparse.Namespace) -> int:
     """Load the example's data, run its DAGs over the last weeks, and request a prediction."""
     from sandbox.commands import demo
@@ -226,10 +233,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     parsers = {}
-    for verb in (up, down, status, reset, load, run, demo):
-        text = verb.__doc__
-        parsers[verb.__name__] = verbs.add_parser(verb.__name__, help=text, description=text)
-        parsers[verb.__name__].set_defaults(verb=verb)
+    for verb in (up, down, status, reset, execute, load, run, demo):
+        name, text = {"execute": "exec"}.get(verb.__name__, verb.__name__), verb.__doc__
+        parsers[name] = verbs.add_parser(name, help=text, description=text)
+        parsers[name].set_defaults(verb=verb)
 
     add = parsers["up"].add_argument
     add("--project", type=project_id, help="project id (default titleholder-local)")
@@ -256,6 +263,8 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NAME=NUMBER",
         help=f"a port for one of {', '.join([*PORTS, 'airflow'])} (default: a free one)",
     )
+    add = parsers["exec"].add_argument
+    add("command", nargs=argparse.REMAINDER, metavar="COMMAND ...", help="the program")
     add = parsers["load"].add_argument
     add("table", metavar="DATASET.TABLE", help="the table to create")
     add("file", type=Path, help="a Parquet file")

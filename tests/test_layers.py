@@ -26,7 +26,7 @@ LAYERS = {
         commands vertex
         example replay next_steps
         endpoint_report containers
-        services
+        gateway services
         cli_types state terminal
         socket_folder
     """,
@@ -34,7 +34,7 @@ LAYERS = {
         coverage
         app
         console rpc
-        endpoints pipelines schedules
+        cloud endpoints pipelines schedules
         models
         context faults
         operations prediction
