@@ -26,14 +26,14 @@ LAYERS = {
         commands vertex
         example replay next_steps
         endpoint_report containers
-        gateway services
+        gateway monitoring services
         cli_types state terminal
         socket_folder
     """,
     "sandbox.vertex": """
         coverage
         app
-        console rpc
+        console dispatch rpc
         cloud endpoints pipelines schedules
         models
         context faults

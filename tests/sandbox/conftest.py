@@ -24,6 +24,7 @@ from google.cloud import aiplatform_v1, storage
 
 from sandbox.state import PROJECT_NUMBER as PROJECT_NUMBER
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, create_app
+from sandbox.vertex.cloud.routes import cloud_routes
 from sandbox.vertex.context import Durations
 from sandbox.vertex.http.routes import google_routes
 from sandbox.vertex.rpc.front_end import GrpcFrontEnd
@@ -139,7 +140,8 @@ class Vertex(VertexCalls):
             with socket.create_server(("127.0.0.1", 0)) as second:
                 grpc_port = second.getsockname()[1]
             target = f"127.0.0.1:{grpc_port}"
-            app = GrpcFrontEnd(app, google_routes(), grpc_port, f"127.0.0.1:{port}")
+            routes = [*google_routes(), *cloud_routes()]
+            app = GrpcFrontEnd(app, routes, grpc_port, f"127.0.0.1:{port}")
         config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listener],))

@@ -13,7 +13,7 @@ from google.cloud.aiplatform_v1 import types
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sandbox.containers.deployment import replica_log
+from sandbox.containers.deployment import deployment_log, replica_log
 from sandbox.vertex.console.job_view import log_text, plain, task_rows
 from sandbox.vertex.console.log_file import end_of_log
 from sandbox.vertex.context import Context
@@ -22,7 +22,6 @@ from sandbox.vertex.http.errors import NotFound
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES
-from sandbox.vertex.prediction.serving import deployment_log
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 STYLE: Final = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
