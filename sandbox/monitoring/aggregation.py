@@ -27,6 +27,7 @@ from sandbox.monitoring.series import (
 
 _Aligner: Any = types.Aggregation.Aligner
 _Reducer: Any = types.Aggregation.Reducer
+_LARGEST: Final = 2**63 - 1
 _SHORTEST: Final = 60
 _LONGEST: Final = 104 * 7 * 86_400
 _NUMERIC: Final = frozenset((Type.INT64, Type.DOUBLE))
@@ -40,7 +41,10 @@ Combine = Callable[[Sequence[Any]], Value]
 
 
 def _total(values: Sequence[Any]) -> Value:
-    return merged(values) if isinstance(values[0], Distribution) else sum(values)
+    if isinstance(values[0], Distribution):
+        return merged(values)
+    total = sum(values)
+    return min(max(total, -_LARGEST - 1), _LARGEST) if isinstance(total, int) else total
 
 
 def _mean(values: Sequence[Any]) -> float:

@@ -3,9 +3,9 @@
 from bisect import bisect_right
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import cache
+from functools import lru_cache
 from itertools import pairwise
-from math import inf
+from math import inf, log
 from typing import Any, Final
 
 from google.api import distribution_pb2
@@ -16,6 +16,7 @@ Options = tuple[Any, ...]
 """("linear", finite buckets, width, offset), ("exponential", finite buckets, growth, scale), or
 ("explicit", *bounds)."""
 _MOST_BUCKETS: Final = 200
+_LARGEST: Final = 700.0  # the logarithm of the largest float is 709
 
 
 @dataclass(frozen=True)
@@ -30,7 +31,7 @@ class Distribution:
     counts: tuple[int, ...]
 
 
-@cache
+@lru_cache(1000)
 def bounds(options: Options) -> tuple[float, ...]:
     """The bounds between the buckets, ascending: one fewer than there are buckets."""
     kind, *numbers = options
@@ -142,7 +143,7 @@ def _options(message: distribution_pb2.Distribution.BucketOptions) -> Options:
     elif kind == "exponential_buckets":
         growing = message.exponential_buckets
         number, growth, scale = growing.num_finite_buckets, growing.growth_factor, growing.scale
-        valid = 1 < growth < 1e6 and 0 < scale < 1e100
+        valid = growth > 1 and 0 < scale < inf and log(growth) * number + log(scale) < _LARGEST
         options = ("exponential", number, growth, scale)
     else:
         limits = list(message.explicit_buckets.bounds)

@@ -87,7 +87,7 @@ def check_series(series: Any, where: str) -> None:
     if len(series.points) != 1:
         raise InvalidArgument(f"{where} has {len(series.points)} points; send exactly one.")
     value = series.points[0].value
-    if not value or type(value).pb(value).WhichOneof("value") not in TYPES:
+    if type(value).pb(value).WhichOneof("value") not in TYPES:
         raise InvalidArgument(
             f"{where}.points[0].value is required, and a bool, int64, double or distribution."
         )

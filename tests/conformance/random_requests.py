@@ -10,12 +10,19 @@ from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
+from sandbox.monitoring.descriptors import ONLINE
+from sandbox.vertex.cloud.routes import cloud_routes
 from sandbox.vertex.coverage import PAGE
 from sandbox.vertex.http.routes import SERVICES, Route, other_services, routes_of
 from tests.conformance.valid_requests import BODIES, QUERIES
 
 _SEGMENT = re.compile(r"\*\*|\*")
-_IDS = {"endpoints": ["a", "a", "b"], "models": ["m", "m@1", "m@2", "m@default"]}
+_IDS = {
+    "endpoints": ["a", "a", "b"],
+    "models": ["m", "m@1", "m@2", "m@default"],
+    "metricDescriptors": ["custom.googleapis.com/x", f"{ONLINE}response_count"],
+    "monitoredResourceDescriptors": ["global", "aiplatform.googleapis.com/Endpoint"],
+}
 _ODD = ["1", "-", "@", "m@", "x" * 70, "A", "é", "%2F", "..", ""]
 _TEXTS = st.one_of(
     st.sampled_from(
@@ -34,7 +41,7 @@ _ANYTHING = st.recursive(
     max_leaves=6,
 )
 _METHODS: dict[str, list[Route]] = {}
-for _route in routes_of([*SERVICES, *other_services()]):
+for _route in [*routes_of([*SERVICES, *other_services()]), *cloud_routes()]:
     _METHODS.setdefault(_route.rpc, []).append(_route)
 _SUPPORTED = re.findall(r"\| `(\w+)` \|.*\| supported \|", PAGE.read_text(encoding="utf-8"))
 
@@ -124,7 +131,9 @@ def _pieces(
 ) -> list[str]:
     # `/v1/{name=projects/*/locations/*/endpoints/*}:predict`, mostly in the location of the test.
     plain = re.sub(r"\{[\w.]+=([^}]+)\}", r"\1", uri)
-    plain = plain if elsewhere else plain.replace("projects/*/locations/*", parent)
+    if not elsewhere:
+        project = parent.partition("/locations/")[0]
+        plain = plain.replace("projects/*/locations/*", parent).replace("projects/*", project)
     pieces: list[str] = []
     for piece in _SEGMENT.split(plain):
         collection = "".join(pieces).rstrip("/").rpartition("/")[2]

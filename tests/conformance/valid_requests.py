@@ -79,6 +79,28 @@ BODIES: dict[str, Any] = {
     "resume_schedule": {"catchUp": True},
     "batch_cancel_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
     "batch_delete_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
+    "create_time_series": {
+        "timeSeries": [
+            {
+                "metric": {"type": "custom.googleapis.com/x", "labels": {"kind": "tea"}},
+                "resource": {"type": "global", "labels": {}},
+                "metricKind": "GAUGE",
+                "points": [
+                    {
+                        # The clock of the server is near.
+                        "interval": {"endTime": "2026-01-05T12:00:00Z"},
+                        "value": {"int64Value": "1"},
+                    }
+                ],
+            }
+        ]
+    },
+    "create_metric_descriptor": {
+        "type": "custom.googleapis.com/y",
+        "metricKind": "CUMULATIVE",
+        "valueType": "DOUBLE",
+        "labels": [{"key": "kind"}],
+    },
     "predict": {"instances": [[1.0, 2.0, 3.0]], "parameters": {"a": 1}},
 }
 """Bodies by method; `{parent}` is the location of the test, `{schedule}` a schedule in it."""
@@ -93,6 +115,16 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
     "list_pipeline_jobs": [("filter", 'state="PIPELINE_STATE_FAILED"')],
     "list_schedules": [("filter", 'state="ACTIVE" OR NOT end_time:*'), ("orderBy", "end_time")],
     "update_schedule": [("updateMask", "displayName,cron,maxRunCount,createPipelineJobRequest")],
+    "list_time_series": [
+        ("filter", 'metric.type="custom.googleapis.com/x"'),
+        ("interval.startTime", "2026-01-05T00:00:00Z"),
+        ("interval.endTime", "2026-01-06T00:00:00Z"),
+        ("aggregation.alignmentPeriod", "600s"),
+        ("aggregation.perSeriesAligner", "ALIGN_SUM"),
+        ("aggregation.crossSeriesReducer", "REDUCE_MEAN"),
+        ("aggregation.groupByFields", "metric.labels.kind"),
+    ],
+    "list_metric_descriptors": [("filter", 'metric.type=starts_with("custom")')],
     "list_operations": [("filter", "done=true"), ("pageSize", "3")],
     "wait_operation": [("timeout", "0.01s")],
 }

@@ -261,17 +261,17 @@ def test_descriptors(server: Server, custom: None) -> None:
 def test_custom_metrics(server: Server, custom: None) -> None:
     stock, sold, width = (f'metric.type="custom.googleapis.com/{x}"' for x in "abc")
     start = server.clock.now
-    for value in (5, 7, 2):
+    for value in (5, 7, 0):
         server.clock.advance(60)
         server.write("a", value, kind="tea")
         server.write("b", value / 2, start=start)
         server.write("c", {"count": 1, "bucket_counts": [0, 1], "bucket_options": LINEAR})
-    assert server.values(stock) == [[2, 7, 5]]
+    assert server.values(stock) == [[0, 7, 5]]
     assert server.series(stock)[0].resource.labels["project_id"] == PROJECT
-    assert server.values(stock, how=every(3, Aligner.ALIGN_NEXT_OLDER)) == [[2]]
+    assert server.values(stock, how=every(3, Aligner.ALIGN_NEXT_OLDER)) == [[0]]
     # What each adds to the one before; its first point counts from its start.
-    assert server.values(sold, how=every(1, Aligner.ALIGN_DELTA)) == [[-2.5, 1, 2.5]]
-    assert server.values(sold, minutes=1, how=every(1, Aligner.ALIGN_RATE)) == [[-2.5 / 60]]
+    assert server.values(sold, how=every(1, Aligner.ALIGN_DELTA)) == [[-3.5, 1, 2.5]]
+    assert server.values(sold, minutes=1, how=every(1, Aligner.ALIGN_RATE)) == [[-3.5 / 60]]
     (merged,) = server.values(width, how=every(3, Aligner.ALIGN_SUM))[0]
     assert (merged.count, list(merged.bucket_counts)) == (3, [0, 3])
     assert server.values(width, how=every(3, Aligner.ALIGN_PERCENTILE_50)) == [[15]]
