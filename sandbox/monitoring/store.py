@@ -161,17 +161,9 @@ class MetricStore:
             if self._db.in_transaction:
                 yield
                 return
-            self._db.execute("BEGIN IMMEDIATE")
-            try:
+            with self._db:  # commits, or rolls back
+                self._db.execute("BEGIN IMMEDIATE")
                 yield
-                self._db.execute("COMMIT")
-            except BaseException:
-                self._roll_back()
-                raise
-
-    def _roll_back(self) -> None:
-        if self._db.in_transaction:  # a failed COMMIT may have rolled back
-            self._db.execute("ROLLBACK")
 
     def _find(self, identity: Identity) -> int:
         row = self._db.execute(

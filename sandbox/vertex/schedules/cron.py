@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
 from typing import Final
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
@@ -65,6 +66,7 @@ class Cron:
         return sorted(real)
 
 
+@lru_cache(256)
 def parse(text: str) -> Cron:
     """The cron of `Schedule.cron`; raises InvalidArgument."""
     from croniter import CroniterError, croniter

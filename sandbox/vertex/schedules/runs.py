@@ -57,16 +57,16 @@ class Runs:
         self._turn = threading.Lock()
         self._closed = threading.Event()
         self._thread: threading.Thread | None = None
-        for job in self._store.list(PipelineJob, "projects/"):
+        schedules = self._store.list(Schedule, "projects/")
+        for job in self._store.list(PipelineJob, "projects/") if schedules else ():
             if job.schedule_name and pipelines.is_unfinished(job.name):
                 self._jobs.setdefault(job.schedule_name, set()).add(job.name)
-        for schedule in self._store.list(Schedule, "projects/"):
+        for schedule in schedules:
             self._watch(schedule)
 
     def save(self, schedule: Any) -> None:
-        """Store a schedule; call it inside a transaction."""
-        now = self._clock()
-        if timetable.action(schedule, now, 0) == Action.COMPLETE:
+        """Store a schedule, completed if it has ended; call it inside a transaction."""
+        if timetable.action(schedule, self._clock(), 0) == Action.COMPLETE:
             timetable.complete(schedule)
         self._store.put(schedule.name, schedule)
         self._store.after_commit(lambda: self._watch(schedule))
@@ -124,8 +124,8 @@ class Runs:
                     case Action.COMPLETE:
                         self.save(schedule)
                     case Action.START:
-                        timetable.leave_out_oldest(schedule, now)
-                        self._store.put(name, schedule)
+                        if timetable.leave_out_oldest(schedule, now):
+                            self._store.put(name, schedule)
             if step != Action.START:
                 return done or step in (Action.SKIP, Action.COMPLETE)
             if starts == schedule.max_concurrent_run_count or self._closed.is_set():

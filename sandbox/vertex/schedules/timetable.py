@@ -74,8 +74,8 @@ def complete(schedule: Any) -> None:
     schedule.next_run_time = None
 
 
-def leave_out_oldest(schedule: Any, now: datetime) -> None:
-    """Move `next_run_time` so that at most MOST_MISSED runs are due."""
+def leave_out_oldest(schedule: Any, now: datetime) -> bool:
+    """Move `next_run_time` so that at most MOST_MISSED runs are due; whether it was moved."""
     due = schedule.next_run_time
     times = cron.parse(schedule.cron)
     end = min(now, schedule.end_time) if schedule.end_time else now
@@ -86,8 +86,9 @@ def leave_out_oldest(schedule: Any, now: datetime) -> None:
         recent = list(takewhile(lambda time: time <= end, times.after(start)))
         if len(recent) >= MOST_MISSED:
             schedule.next_run_time = recent[-MOST_MISSED]
-        if len(recent) >= MOST_MISSED or start == due:
-            return
+            return True
+        if start == due:
+            return False
         span *= 2
 
 
