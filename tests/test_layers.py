@@ -23,9 +23,9 @@ LAYERS = {
         data_intervals errors release
     """,
     "sandbox": """
-        commands vertex
+        commands pytest_plugin vertex
         example replay next_steps
-        endpoint_report containers
+        endpoint_report containers google_cloud
         gateway monitoring services
         cli_types state terminal
         socket_folder
