@@ -135,18 +135,18 @@ class Vertex(VertexCalls):
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        app, target = self._start(port), ""
+        app, self.grpc_target = self._start(port), ""
         if self._transport == "grpc":
             with socket.create_server(("127.0.0.1", 0)) as second:
                 grpc_port = second.getsockname()[1]
-            target = f"127.0.0.1:{grpc_port}"
+            self.grpc_target = f"127.0.0.1:{grpc_port}"
             routes = [*google_routes(), *cloud_routes()]
             app = GrpcFrontEnd(app, routes, grpc_port, f"127.0.0.1:{port}")
         config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
-        clients = google_clients(self.url, target)
+        clients = google_clients(self.url, self.grpc_target)
         self.endpoints, self.models, self.predictions, self.jobs = clients
         # Without TLS, whose certificates take long to load.
         self.http = httpx.Client(base_url=self.url, trust_env=False, verify=False, timeout=30)

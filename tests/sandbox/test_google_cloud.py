@@ -94,10 +94,8 @@ def test_a_pipeline_is_submitted_without_a_bucket(tmp_path: Path) -> None:
     assert [one.name for one in aiplatform.PipelineJob.list(enable_simple_view=True)] == [job.name]
 
 
-# BigQuery's client recommends another package for large frames.
-@pytest.mark.filterwarnings(
-    "ignore:.*DataFrames via google-cloud-bigquery:PendingDeprecationWarning"
-)
+# BigQuery's clients recommend another package.
+@pytest.mark.filterwarnings("ignore:.*google-cloud-bigquery:PendingDeprecationWarning")
 @pytest.mark.usefixtures("cloud")
 def test_tables_and_objects_of_any_size() -> None:
     tables, buckets = bigquery.Client(), storage.Client()
