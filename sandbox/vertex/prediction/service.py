@@ -5,17 +5,25 @@ import json
 from collections.abc import Coroutine, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
+from time import perf_counter
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from yarl import URL
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument, Unimplemented
+from sandbox.vertex.http.errors import (
+    ApiError,
+    FailedPrecondition,
+    InvalidArgument,
+    Unimplemented,
+)
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.transcode import parse_json
+from sandbox.vertex.prediction.answers import Answer, AnswerCounter
 from sandbox.vertex.prediction.destination import Destination
 from sandbox.vertex.prediction.model_client import ModelClient, Reply
+from sandbox.vertex.prediction.online_metrics import OnlineMetrics
 from sandbox.vertex.prediction.replies import predictions_of, raise_for_status
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.serving import Serving, Target
@@ -55,6 +63,7 @@ class Prediction:
         names: Names,
         serving: Serving,
         log: RequestLog,
+        metrics: OnlineMetrics,
         clock: Clock,
         dedicated_host: str,
         shared: Limits = SHARED,
@@ -63,6 +72,7 @@ class Prediction:
         self._names = names
         self._serving = serving
         self._log = log
+        self._counter = AnswerCounter(metrics)
         self._clock = clock
         self._dedicated_host = dedicated_host
         self._shared = shared
@@ -150,9 +160,11 @@ class Prediction:
         body: bytes,
         limits: Limits,
     ) -> bytes:
-        target, reply = await self._post(name, picked, "", None, body, _JSON, limits)
-        raise_for_status(reply)
-        predictions, text = predictions_of(reply)
+        answer = await self._post(name, picked, "", None, body, _JSON, limits)
+        target, reply = answer.target, answer.reply
+        with self._counter.counted(name, answer, len(instances)):
+            raise_for_status(reply)
+            predictions, text = predictions_of(reply)
         if log is not None:
             size = len(body) + len(reply.content)
             time = self._clock()
@@ -171,13 +183,14 @@ class Prediction:
         limits: Limits,
     ) -> RawReply:
         headers = {"Content-Type": content_type} if content_type else {}
-        target, reply = await self._post(name, picked, deployed_id, path, body, headers, limits)
-        raise_for_status(reply)
+        answer = await self._post(name, picked, deployed_id, path, body, headers, limits)
+        with self._counter.counted(name, answer, 1):
+            raise_for_status(answer.reply)
         about = {
             "X-Vertex-AI-Endpoint-Id": name.rpartition("/")[2],
-            "X-Vertex-AI-Deployed-Model-Id": target.deployed_id,
+            "X-Vertex-AI-Deployed-Model-Id": answer.target.deployed_id,
         }
-        return RawReply(reply, about)
+        return RawReply(answer.reply, about)
 
     async def _post(
         self,
@@ -188,10 +201,11 @@ class Prediction:
         body: bytes,
         headers: Mapping[str, str],
         limits: Limits,
-    ) -> tuple[Target, Reply]:
-        """The target that responds, another one if the first is being undeployed; its response. The
-        other one is picked as the first was: by `deployed_id`, or by the split without one. `path`
-        is None for the container's route of predictions."""
+    ) -> Answer:
+        """The response of the target, of another one if the first is being undeployed. The other
+        one is picked as the first was: by `deployed_id`, or by the split without one. `path` is
+        None for the container's route of predictions."""
+        started = perf_counter()
         while True:
             target = picked.result() if picked.done() else await asyncio.wrap_future(picked)
             container = target.deployment.container
@@ -202,14 +216,19 @@ class Prediction:
                 )
             with target.deployment.request() as accepted:
                 if accepted:
-                    reply = await self._client.post(
-                        target.deployment,
-                        path or str(URL(container.predict_route)),
-                        body,
-                        headers,
-                        limits.seconds,
-                    )
-                    return target, reply
+                    sent = perf_counter()
+                    try:
+                        reply = await self._client.post(
+                            target.deployment,
+                            path or str(URL(container.predict_route)),
+                            body,
+                            headers,
+                            limits.seconds,
+                        )
+                    except ApiError as error:
+                        self._counter.count(name, target, error.http_status, 0, started, sent)
+                        raise
+                    return Answer(target, reply, started, sent, perf_counter())
             # In a thread: it may wait for a write to the disk.
             picked, _ = await run_in_threadpool(self._serving.pick, name, deployed_id)
 

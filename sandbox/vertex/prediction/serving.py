@@ -12,7 +12,7 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.containers.catalog import Catalog, UnknownImage
 from sandbox.containers.container import container_of, port_of
-from sandbox.containers.deployment import Deployment, replica_log
+from sandbox.containers.deployment import Deployment, deployment_log, replica_log
 from sandbox.containers.replica import ContainerFailed
 from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
 from sandbox.vertex.prediction.destination import Destination, destination_of
@@ -31,6 +31,7 @@ class Target:
     model: str
     version: str
     display_name: str
+    endpoint_display_name: str
     deployment: Deployment
 
 
@@ -126,6 +127,11 @@ class Serving:
         """Whether the containers of a DeployedModel were healthy since this server started."""
         return _key(endpoint, deployed) in self._deployed
 
+    def healthy(self, endpoint: str, deployed: Any) -> int:
+        """The number of healthy replicas of a DeployedModel."""
+        found = self._deployments.get(_key(endpoint, deployed))
+        return found.healthy() if found is not None else 0
+
     def scale(self, endpoint: str, deployed: Any) -> None:
         """Start or stop replicas of a DeployedModel whose resources changed."""
         deployment = self._deployments.get(_key(endpoint, deployed))
@@ -156,8 +162,7 @@ class Serving:
         self._store.after_commit(self._tables.clear)
 
     def stop_all(self) -> None:
-        """Stop all containers at once. Each starts again at its model's next request, as after a
-        restart of the sandbox."""
+        """Stop all containers at once; each starts again at its model's next request."""
         stopped, self._deployments = self._deployments, {}
         self._tables.clear()
         for deployment in stopped.values():
@@ -240,6 +245,7 @@ class Serving:
                 deployed.model,
                 deployed.model_version_id,
                 shared.display_name,
+                table.endpoint.display_name,
                 deployment,
             )
 
@@ -285,11 +291,6 @@ class Serving:
                     self._deployments[key] = deployment
                     return True
         return False
-
-
-def deployment_log(folder: Path, endpoint: str, deployed_id: str) -> Path:
-    """The log of a DeployedModel in the folder of all logs, for containers/deployment.py."""
-    return folder / f"{endpoint.rpartition('/')[2]}-{deployed_id}"
 
 
 def _exited(cause: str) -> FailedPrecondition:
