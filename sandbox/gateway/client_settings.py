@@ -86,12 +86,11 @@ def _service_account(folder: Path, project: str) -> Path:
     account: dict[str, Any] = {
         "type": "service_account",
         "project_id": project,
-        "private_key_id": "sandbox",
-        "private_key": key.read_text(encoding="ascii"),
         "client_email": email,
         "client_id": "100000000000000000001",
         "token_uri": "https://oauth2.googleapis.com/token",
         "universe_domain": "googleapis.com",
     }
+    account["private_key_id"], account["private_key"] = "sandbox", key.read_text(encoding="ascii")
     write_private(path, json.dumps(account, indent=2).encode())
     return path
