@@ -34,7 +34,7 @@ LAYERS = {
         coverage
         app
         console
-        endpoints pipelines
+        batch endpoints pipelines
         models
         context faults
         operations prediction

@@ -21,6 +21,9 @@ from sandbox.containers.catalog import Catalog, UnknownImage
 from sandbox.containers.process import remove_leftovers
 from sandbox.state import LOOPBACK
 from sandbox.vertex import clock as clock_path
+from sandbox.vertex.batch.opening import Services
+from sandbox.vertex.batch.service import BatchPredictionService
+from sandbox.vertex.batch.tables import BigQuery
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.console.app import PATH as CONSOLE
 from sandbox.vertex.console.app import create_console
@@ -47,10 +50,12 @@ from sandbox.vertex.models.uploads import UploadService
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.pipelines.api.service import PipelineService
+from sandbox.vertex.prediction.clients import storage_client
 from sandbox.vertex.prediction.model_copies import ModelCopies
+from sandbox.vertex.prediction.model_servers import Host
 from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.service import DEDICATED, SHARED, Limits, Prediction, RawReply
-from sandbox.vertex.prediction.serving import Host, Serving
+from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.prediction.tables import Tables
 from sandbox.vertex.store import Store
 
@@ -126,6 +131,17 @@ def create_app(
         EvaluationService(context, models),
         OperationService(operations),
         PipelineService(context, home / "pipelines", catalog, failing_tasks),
+        BatchPredictionService(
+            context,
+            models,
+            copies,
+            Services(
+                host,
+                storage_client(storage_host, project),
+                BigQuery(bigquery_host, project) if bigquery_host else None,
+                home / "batch",
+            ),
+        ),
     ]
     prediction = Prediction(context.names, serving, log, clock, dedicated_host, *limits)
     api = _Api(services, prediction, context, clock)

@@ -22,7 +22,7 @@ from sandbox.vertex.http.errors import NotFound
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES
-from sandbox.vertex.prediction.serving import deployment_log
+from sandbox.vertex.prediction.model_servers import deployment_log
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 STYLE: Final = (_TEMPLATES / "style.css").read_text(encoding="utf-8")

@@ -11,6 +11,7 @@ from typing import Any, Final
 
 SERVICES: Final = (
     "endpoint_service",
+    "job_service",
     "model_service",
     "pipeline_service",
     "prediction_service",

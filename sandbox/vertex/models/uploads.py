@@ -11,6 +11,7 @@ from sandbox.vertex.http.field_checks import check_display_name, check_labels
 from sandbox.vertex.http.resource_names import check_id, new_id, parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 from sandbox.vertex.models.container_checks import check_container
+from sandbox.vertex.models.formats import INPUT_FORMATS, OUTPUT_FORMATS
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
 from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.prediction.model_copies import ModelCopies
@@ -90,6 +91,8 @@ class UploadService:
             supported_deployment_resources_types=[
                 types.Model.DeploymentResourcesType.DEDICATED_RESOURCES
             ],
+            supported_input_storage_formats=INPUT_FORMATS,
+            supported_output_storage_formats=OUTPUT_FORMATS,
             **{field: getattr(model, field) for field in _OF_VERSION if field in model},
         )
         self._records.save_shared(shared)

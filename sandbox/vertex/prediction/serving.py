@@ -2,21 +2,18 @@
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.containers.catalog import Catalog, UnknownImage
-from sandbox.containers.container import container_of, port_of
-from sandbox.containers.deployment import Deployment, replica_log
-from sandbox.containers.replica import ContainerFailed
+from sandbox.containers.deployment import Deployment
 from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
 from sandbox.vertex.prediction.destination import Destination, destination_of
 from sandbox.vertex.prediction.model_copies import ModelCopies
+from sandbox.vertex.prediction.model_servers import Host
 from sandbox.vertex.prediction.restarts import Restarts
 from sandbox.vertex.store import Store
 
@@ -41,17 +38,6 @@ class _Table:
     targets: dict[str, Future[Target]]
     endpoint: Any
     log: Destination | None
-
-
-@dataclass(frozen=True)
-class Host:
-    """What every container on this machine shares: the known images, the folder of the logs, the
-    project's number, and environment variables, such as the address of Cloud Storage."""
-
-    catalog: Catalog
-    logs: Path
-    project_number: str
-    environment: Mapping[str, str]
 
 
 class Serving:
@@ -84,35 +70,18 @@ class Serving:
         Raises FailedPrecondition for an unknown image, and for a container that does not become
         healthy. The caller passes the result to `add`, or kills it.
         """
-        spec = model.container_spec
-        try:
-            image = self._host.catalog.find(spec.image_uri)
-        except UnknownImage as error:
-            raise _exited(str(error)) from error
-        container = container_of(
-            image,
-            spec,
-            project_number=self._host.project_number,
-            endpoint=endpoint,
-            deployed=deployed,
-            storage_uri=self._copies.uri(model.name, model.version_id),
-            environment=self._host.environment,
+        deployment = self._host.start(
+            endpoint,
+            deployed,
+            model.container_spec,
+            self._copies.uri(model.name, model.version_id),
+            deployed.dedicated_resources.min_replica_count,
         )
-        if not container.command:
-            raise _exited(
-                f"the image {spec.image_uri} has no server, and the model's container_spec no "
-                "command"
-            )
-        log = deployment_log(self._host.logs, endpoint, deployed.id)
-        count = deployed.dedicated_resources.min_replica_count
-        deployment = Deployment(container, count, log, port_of(spec))
         self._starting.add(deployment)
         if self._closed:  # close() may not have seen it
             deployment.kill()
         try:
-            deployment.wait_until_healthy()
-        except ContainerFailed as error:
-            raise _exited(f"{error} (its whole output: {replica_log(log, 0)})") from error
+            self._host.wait_until_healthy(deployment, endpoint, deployed.id)
         finally:
             self._starting.discard(deployment)
         return deployment
@@ -285,15 +254,6 @@ class Serving:
                     self._deployments[key] = deployment
                     return True
         return False
-
-
-def deployment_log(folder: Path, endpoint: str, deployed_id: str) -> Path:
-    """The log of a DeployedModel in the folder of all logs, for containers/deployment.py."""
-    return folder / f"{endpoint.rpartition('/')[2]}-{deployed_id}"
-
-
-def _exited(cause: str) -> FailedPrecondition:
-    return FailedPrecondition(f"Model server exited unexpectedly. Cause: {cause}.")
 
 
 def _key(endpoint: str, deployed: Any) -> _Key:

@@ -9,6 +9,7 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
 - `sick`: its health probe fails once there is a file `sick` in GATE;
 - `talks`: it prints 700 kB between `first words` and the variable LAST_WORDS;
 - `dies`: the process ends at the 100th request;
+- `mirror`: each prediction is its instance, beside the parameters;
 - `text`, `error`, `unavailable`, `refuse`, `too-many`, `no-list`, `nan`: what it responds;
 - `echo`: it responds with path, content type and body of the request.
 """
@@ -104,6 +105,10 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(422, b'{"detail": "not these"}')
             case "too-many":
                 self.answer(200, json.dumps({"predictions": [*predictions, 1]}).encode())
+            case "mirror":
+                sent = json.loads(body).get("parameters")
+                found = [{"instance": one, "parameters": sent} for one in instances]
+                self.answer(200, json.dumps({"predictions": found}).encode())
             case "no-list":
                 self.answer(200, b'{"predictions": 3}')
             case "nan":
@@ -129,7 +134,7 @@ if BEHAVIOUR == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 if BEHAVIOUR == "talks":
     print("first words\n", f"{'word ' * 20}\n" * 7000, os.environ["LAST_WORDS"])
-VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR != "echo" else None
+VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR not in ("echo", "mirror") else None
 PORT = 0 if BEHAVIOUR == "other-port" else int(os.environ["AIP_HTTP_PORT"])
 ThreadingHTTPServer.request_queue_size = 128
 SERVER = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)
