@@ -38,7 +38,7 @@ def storage_client() -> Any:
             f"BIGQUERY_STORAGE_EMULATOR_HOST is {url!r}, which is not an address on this machine: "
             "write http://127.0.0.1:PORT, or unset it to use Google Cloud."
         )
-    import grpc  # type: ignore[import-untyped]
+    import grpc
     from google.cloud.bigquery_storage_v1.services.big_query_read import transports
 
     unlimited = [("grpc.max_receive_message_length", -1)]

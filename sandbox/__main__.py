@@ -12,7 +12,7 @@ from sandbox.next_steps import after_up, command
 from sandbox.services import airflow, postgres
 from sandbox.services.processes import alive, free_port, start, stop, wait_until_healthy
 from sandbox.services.service_report import print_service
-from sandbox.services.services import PORTS, Service, services
+from sandbox.services.services import OWNERS, PORTS, Service, services
 from sandbox.state import REPOSITORY, Home, State
 from sandbox.terminal import Terminal
 
@@ -52,7 +52,7 @@ def up(home: Home, options: argparse.Namespace) -> int:
     with_airflow = options.airflow or "airflow" in state.processes
     before = dict(state.ports)
     for name in [*PORTS, "airflow"] if with_airflow else PORTS:
-        owner = "bigquery" if name == "bigquery-storage" else name
+        owner = OWNERS.get(name, name)
         if not (owner in state.processes and alive(state.processes[owner])):
             wanted = options.port.get(name) or state.ports.get(name)
             state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))

@@ -113,6 +113,7 @@ def addresses(state: State) -> dict[str, str]:
         "BIGQUERY_STORAGE_EMULATOR_HOST": f"{LOOPBACK}:{state.ports['bigquery-storage']}",
         "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['storage']}",
         "VERTEX_AI_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['vertex']}",
+        "VERTEX_AI_GRPC_EMULATOR_HOST": f"{LOOPBACK}:{state.ports['vertex-grpc']}",
         "GOOGLE_CLOUD_PROJECT": state.project,
         "GOOGLE_CLOUD_LOCATION": state.location,
         # The command line and the DAGs call the sandbox without credentials.

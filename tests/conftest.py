@@ -49,6 +49,15 @@ VERTEX = pytest.StashKey[str]()
 LONG_SECONDS = 7200
 
 
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(
+        "--transport",
+        choices=("rest", "grpc"),
+        default="rest",
+        help="how the tests of the local Vertex AI in a thread call it",
+    )
+
+
 def pytest_sessionstart(session: pytest.Session) -> None:
     """SIGTERM ends the run as Ctrl-C does, and nothing of it keeps running."""
     config = session.config

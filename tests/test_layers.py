@@ -33,7 +33,7 @@ LAYERS = {
     "sandbox.vertex": """
         coverage
         app
-        console
+        console rpc
         batch endpoints pipelines
         models
         context faults

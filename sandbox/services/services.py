@@ -7,7 +7,10 @@ from pathlib import Path
 
 from sandbox.state import LOOPBACK, Home, State, addresses, bucket
 
-PORTS = ("bigquery", "bigquery-storage", "storage", "vertex")
+PORTS = ("bigquery", "bigquery-storage", "storage", "vertex", "vertex-grpc")
+
+OWNERS = {"bigquery-storage": "bigquery", "vertex-grpc": "vertex"}
+"""The services that listen on a second port, by its name."""
 
 
 @dataclass(frozen=True)
@@ -68,11 +71,15 @@ def services(
             title="Vertex AI",
             command=[
                 sys.executable, "-m", "sandbox.vertex", "--port", str(ports["vertex"]),
+                "--grpc-port", str(ports["vertex-grpc"]),
                 "--home", str(home.data("vertex")), "--project", state.project,
                 "--deploy-seconds", str(deploy_seconds), *(["--faults"] if faults else []),
                 *(["--images", str(images.resolve())] if images else []),
             ],
-            health=[f"http://{LOOPBACK}:{ports['vertex']}/healthz"],
+            health=[
+                f"http://{LOOPBACK}:{ports['vertex']}/healthz",
+                f"tcp://{LOOPBACK}:{ports['vertex-grpc']}",
+            ],
             # kfp then imports only what a run needs, and not the client of Kubernetes.
             environment=addresses(state) | {"_KFP_RUNTIME": "true"},
         ),

@@ -8,8 +8,11 @@ from pathlib import Path
 import uvicorn
 
 from sandbox.cli_types import seconds
+from sandbox.state import LOOPBACK
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
+from sandbox.vertex.http.routes import google_routes
+from sandbox.vertex.rpc.front_end import GrpcFrontEnd
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -17,6 +20,7 @@ def main(arguments: list[str] | None = None) -> int:
     default = Durations()
     parser = argparse.ArgumentParser(prog="python -m sandbox.vertex", description=__doc__)
     parser.add_argument("--port", type=int, required=True)
+    parser.add_argument("--grpc-port", type=int, help="without it there is no gRPC")
     parser.add_argument("--host", default="127.0.0.1", help="only 127.0.0.1 is allowed")
     parser.add_argument("--home", type=Path, required=True, help="folder of the state")
     parser.add_argument("--project", required=True, help="project id")
@@ -50,6 +54,9 @@ def main(arguments: list[str] | None = None) -> int:
         )
     except ValueError as error:
         parser.error(str(error))
+    if options.grpc_port:
+        host = f"{LOOPBACK}:{options.port}"
+        app = GrpcFrontEnd(app, google_routes(), options.grpc_port, host)
     uvicorn.run(
         app,
         host="127.0.0.1",

@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import grpc
 import httpx
 import joblib
 import pytest
@@ -23,6 +24,8 @@ from google.cloud import aiplatform_v1, storage
 
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
 from sandbox.vertex.context import Durations
+from sandbox.vertex.http.routes import google_routes
+from sandbox.vertex.rpc.front_end import GrpcFrontEnd
 from tests.conftest import CONSTANT as CONSTANT
 from tests.conftest import IMAGES, REPOSITORY
 from tests.faults import Faults
@@ -70,8 +73,9 @@ class Storage:
         return f"gs://{self.bucket}/constant-{value}"
 
 
-def google_clients(url: str) -> tuple[Any, Any, Any, Any]:
-    """REST clients of a server for endpoints, models, predictions and pipeline jobs."""
+def google_clients(url: str, target: str = "") -> tuple[Any, Any, Any, Any]:
+    """Clients of a server for endpoints, models, predictions and pipeline jobs, of REST or, for a
+    `target`, of gRPC."""
     kinds = (
         aiplatform_v1.EndpointServiceClient,
         aiplatform_v1.ModelServiceClient,
@@ -79,8 +83,13 @@ def google_clients(url: str) -> tuple[Any, Any, Any, Any]:
         aiplatform_v1.PipelineServiceClient,
     )
     options = ClientOptions(api_endpoint=url)
+    channel = grpc.insecure_channel(target) if target else None
+    if channel:
+        grpc.channel_ready_future(channel).result(20)
     endpoints, models, predictions, jobs = (
-        kind(transport="rest", credentials=AnonymousCredentials(), client_options=options)
+        kind(transport=kind.get_transport_class("grpc")(channel=channel))
+        if channel
+        else kind(transport="rest", credentials=AnonymousCredentials(), client_options=options)
         for kind in kinds
     )
     return endpoints, models, predictions, jobs
@@ -96,6 +105,7 @@ class Vertex(VertexCalls):
         durations: Durations | None = None,
         bigquery_host: str = "",
         faults: bool = False,
+        transport: str = "rest",
         **options: Any,
     ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
@@ -112,6 +122,7 @@ class Vertex(VertexCalls):
             **options,
             dedicated_host=f"localhost:{port}",
         )
+        self._transport = transport
         self._thread: threading.Thread | None = None
         self.start()
 
@@ -119,13 +130,17 @@ class Vertex(VertexCalls):
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        config = uvicorn.Config(
-            self._start(port), log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS
-        )
+        app, target = self._start(port), ""
+        if self._transport == "grpc":
+            with socket.create_server(("127.0.0.1", 0)) as second:
+                grpc_port = second.getsockname()[1]
+            target = f"127.0.0.1:{grpc_port}"
+            app = GrpcFrontEnd(app, google_routes(), grpc_port, f"127.0.0.1:{port}")
+        config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
-        clients = google_clients(self.url)
+        clients = google_clients(self.url, target)
         self.endpoints, self.models, self.predictions, self.jobs = clients
         # Without TLS, whose certificates take long to load.
         self.http = httpx.Client(base_url=self.url, trust_env=False, verify=False, timeout=30)
@@ -181,10 +196,16 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         process.wait(10)
 
 
+@pytest.fixture(scope="session")
+def transport(request: pytest.FixtureRequest) -> str:
+    """The transport of Google's clients, `rest` or `grpc`."""
+    return str(request.config.getoption("--transport"))
+
+
 @pytest.fixture
-def own_vertex(tmp_path: Path, bucket: Storage) -> Iterator[Vertex]:
+def own_vertex(tmp_path: Path, bucket: Storage, transport: str) -> Iterator[Vertex]:
     """A server for one test, which may restart it."""
-    server = Vertex(tmp_path, bucket.host)
+    server = Vertex(tmp_path, bucket.host, transport=transport)
     try:
         yield server
     finally:
@@ -192,8 +213,10 @@ def own_vertex(tmp_path: Path, bucket: Storage) -> Iterator[Vertex]:
 
 
 @pytest.fixture(scope="session")
-def _shared_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
-    server = Vertex(tmp_path_factory.mktemp("vertex"), bucket.host)
+def _shared_vertex(
+    tmp_path_factory: pytest.TempPathFactory, bucket: Storage, transport: str
+) -> Iterator[Vertex]:
+    server = Vertex(tmp_path_factory.mktemp("vertex"), bucket.host, transport=transport)
     try:
         yield server
     finally:
@@ -208,8 +231,11 @@ def vertex(_shared_vertex: Vertex) -> Vertex:
 
 
 @pytest.fixture(scope="session")
-def _faulty_vertex(tmp_path_factory: pytest.TempPathFactory, bucket: Storage) -> Iterator[Vertex]:
-    server = Vertex(tmp_path_factory.mktemp("faulty"), bucket.host, faults=True)
+def _faulty_vertex(
+    tmp_path_factory: pytest.TempPathFactory, bucket: Storage, transport: str
+) -> Iterator[Vertex]:
+    folder = tmp_path_factory.mktemp("faulty")
+    server = Vertex(folder, bucket.host, faults=True, transport=transport)
     try:
         yield server
     finally:

@@ -5,12 +5,21 @@ from abc import ABC, abstractmethod
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import requests
+from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import types
 
 from tests.conftest import CONSTANT
 
 MACHINE = {"machine_spec": {"machine_type": "n1-standard-2"}, "min_replica_count": 1}
 _endpoints = itertools.count(1)
+
+
+def status_of(error: exceptions.GoogleAPICallError) -> str:
+    """The status that the server sent, such as NOT_FOUND."""
+    if isinstance(error.response, requests.Response):
+        return str(error.response.json()["error"]["status"])
+    return str(error.grpc_status_code.name)
 
 
 class ManualClock:

@@ -9,6 +9,8 @@ from dataclasses import dataclass
 from functools import cache, cached_property
 from typing import Any, Final
 
+from google.protobuf.empty_pb2 import Empty
+
 SERVICES: Final = (
     "endpoint_service",
     "job_service",
@@ -19,6 +21,19 @@ SERVICES: Final = (
 )
 """The services of which the sandbox has methods, or may have some."""
 _HOME: Final = "google.cloud.aiplatform_v1.services"
+_PACKAGE: Final = "google.cloud.aiplatform.v1"
+# The methods that every service has over HTTP, and one service of its own over gRPC.
+_MIXINS: Final = {
+    "google.longrunning.Operations": (
+        "list_operations",
+        "get_operation",
+        "delete_operation",
+        "cancel_operation",
+        "wait_operation",
+    ),
+    "google.cloud.location.Locations": ("list_locations", "get_location"),
+    "google.iam.v1.IAMPolicy": ("get_iam_policy", "set_iam_policy", "test_iam_permissions"),
+}
 VARIABLE: Final = re.compile(r"\{([\w.]+)=([^}]+)\}")
 """A field in a path, and the pattern of its value: `{name=projects/*}`."""
 
@@ -31,12 +46,16 @@ class Route:
     rpc: str
     """The name of the RPC in Python: `create_endpoint`."""
     request: type[Any]
+    response: type[Any]
+    """The message of a response, of each one if there are several."""
     http_method: str
     uri: str
     body: str | None
     """The field that the body contains; `*` for the whole request, None for no body."""
     variables: tuple[str, ...]
     """The request's fields in the path, as dotted paths, one per group of `pattern`."""
+    grpc: str
+    """The path of the gRPC method: `/google.cloud.aiplatform.v1.EndpointService/GetEndpoint`."""
 
     @cached_property
     def pattern(self) -> re.Pattern[str]:
@@ -107,9 +126,9 @@ def _table(routes: Iterable[Route]) -> RouteTable:
 
 
 @cache
-def _routes_of(service: str) -> list[Route]:
-    module = importlib.import_module(f"{_HOME}.{service}.transports.rest_base")
-    camel = service.title().replace("_", "")
+def _routes_of(service: str, home: str = _HOME, package: str = _PACKAGE) -> list[Route]:
+    module = importlib.import_module(f"{home}.{service}.transports.rest_base")
+    camel = _camel(service)
     transport = getattr(module, f"_Base{camel}RestTransport")
     routes = []
     for name, inner in vars(transport).items():
@@ -118,7 +137,9 @@ def _routes_of(service: str) -> list[Route]:
         rpc = re.sub(r"(?<!^)(?=[A-Z])", "_", name.removeprefix("_Base")).lower()
         # The property's annotation is Callable[[Request], Response | Awaitable[Response]].
         hints = typing.get_type_hints(getattr(transport, rpc).fget)
-        (request,), _ = typing.get_args(hints["return"])
+        (request,), responses = typing.get_args(hints["return"])
+        mixin = (whole for whole, rpcs in _MIXINS.items() if rpc in rpcs)
+        grpc = next(mixin, f"{package}.{camel}")
         for option in inner._get_http_options():
             uri = option["uri"]
             routes.append(
@@ -126,13 +147,20 @@ def _routes_of(service: str) -> list[Route]:
                     service=service,
                     rpc=rpc,
                     request=request,
+                    # Methods without a response are annotated with None.
+                    response=next(iter(typing.get_args(responses)), Empty),
                     http_method=option["method"].upper(),
                     uri=uri,
                     body=option.get("body"),
                     variables=tuple(field for field, _ in VARIABLE.findall(uri)),
+                    grpc=f"/{grpc}/{_camel(rpc)}",
                 )
             )
     return routes
+
+
+def _camel(name: str) -> str:
+    return name.title().replace("_", "")
 
 
 def _compile(uri: str) -> re.Pattern[str]:

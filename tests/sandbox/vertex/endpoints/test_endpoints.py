@@ -6,9 +6,7 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 
-
-def status_of(error: exceptions.GoogleAPICallError) -> str:
-    return error.response.json()["error"]["status"]
+from tests.sandbox.vertex_calls import status_of
 
 
 def test_create_and_get(vertex: Any) -> None:

@@ -20,6 +20,7 @@ from tests.faults import Faults, unsound
 from tests.sandbox.conftest import Vertex
 from tests.sandbox.vertex.pipelines import samples
 from tests.sandbox.vertex.pipelines.conftest import until
+from tests.sandbox.vertex_calls import status_of
 
 METHODS = google_routes().methods()
 
@@ -41,6 +42,10 @@ def split(vertex: Any, endpoint: str, wanted: dict[str, int], **more: Any) -> An
     )
 
 
+# Over REST and gRPC.
+LOST = (requests.exceptions.ConnectionError, exceptions.ServiceUnavailable)
+
+
 @pytest.mark.parametrize(
     ("status", "raised"),
     [
@@ -58,8 +63,8 @@ def test_a_call_fails_with_an_error(
     faults.answer("update_endpoint", status, when=when)
     with pytest.raises(raised) as refused:
         split(vertex, endpoint, {"1": 100})
-    error = refused.value.response.json()["error"]
-    assert (error["status"], error["message"]) == (status, f"A test requested {status} here.")
+    assert status_of(refused.value) == status
+    assert f"A test requested {status} here." in refused.value.message
     after = vertex.endpoints.get_endpoint(name=endpoint).traffic_split
     assert after == ({"1": 90, "2": 10} if when == "before" else {"1": 100})
     split(vertex, endpoint, {"2": 100})
@@ -73,7 +78,7 @@ def test_a_call_fails_with_an_error(
 def test_the_connection_is_closed(vertex: Any, faults: Faults, pair: Any, when: str) -> None:
     endpoint, model = pair
     faults.drop("deploy_model", when=when)
-    with pytest.raises(requests.exceptions.ConnectionError):
+    with pytest.raises(LOST):
         vertex.deploy(endpoint, model, {}, id="3")
     (call,) = faults.calls(method="deploy_model")[-1:]
     assert (call["status"], call["reached"]) == (0, when == "after")
@@ -106,7 +111,7 @@ def test_a_call_that_hangs_is_released(vertex: Any, faults: Faults) -> None:
     def call() -> None:
         try:
             vertex.endpoints.get_endpoint(name=endpoint, timeout=60)
-        except requests.exceptions.ConnectionError as error:
+        except LOST as error:
             over.append(error)
 
     caller = threading.Thread(target=call)

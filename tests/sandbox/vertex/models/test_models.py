@@ -5,11 +5,9 @@ from typing import Any
 import pytest
 from google.api_core import exceptions
 
+from tests.sandbox.vertex_calls import status_of
+
 URI = "gs://artifacts/any"
-
-
-def status_of(error: exceptions.GoogleAPICallError) -> str:
-    return error.response.json()["error"]["status"]
 
 
 def aliases(vertex: Any, model: str) -> dict[str, list[str]]:
