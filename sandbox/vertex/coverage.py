@@ -28,7 +28,7 @@ _OUT_OF_SCOPE: Final = """\
 
 | what | why |
 | --- | --- |
-| every other service of Vertex AI (training and custom jobs, batch prediction, datasets, \
+| every other service of Vertex AI (training and custom jobs, datasets, \
 feature store, metadata, experiments, tuning, generative models) | nothing in a rollout \
 calls them; a pipeline's own components do the training |
 | `v1beta1`: 501 | its methods change without notice; released clients use `v1` |

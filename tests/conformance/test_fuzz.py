@@ -11,6 +11,7 @@ from tests.conformance.conftest import ROW, Cloud
 from tests.conformance.random_requests import requests
 from tests.conftest import Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
+from tests.waiting import until
 
 PARENT = f"projects/{PROJECT_NUMBER}/locations/fuzz"
 JSON = {"Content-Type": "application/json"}
@@ -77,6 +78,14 @@ def check(server: Vertex) -> None:
         server.endpoints.wait_operation(wait, timeout=30)
     assert not server.endpoints.list_operations(unfinished).operations
     assert list(server.jobs.list_pipeline_jobs(parent=PARENT)) == []
+    until(lambda: not unfinished_batches(server), "the end of all batch predictions")
+
+
+def unfinished_batches(server: Vertex) -> list[Any]:
+    ended = [f'state!="JOB_STATE_{state}"' for state in ("SUCCEEDED", "FAILED", "CANCELLED")]
+    path = f"/v1/{PARENT}/batchPredictionJobs"
+    listed = server.http.get(path, params={"filter": " AND ".join(ended)})
+    return list(listed.raise_for_status().json().get("batchPredictionJobs", []))
 
 
 def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:

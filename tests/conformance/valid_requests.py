@@ -35,6 +35,28 @@ _JOB = {
     "runtimeConfig": {"gcsOutputDirectory": "gs://bucket/x", "parameterValues": {"p": 1}},
 }
 
+_BATCH = {
+    "displayName": "x",
+    "labels": {"a": "b"},
+    "model": "{parent}/models/m@1",
+    "inputConfig": {
+        "instancesFormat": "jsonl",
+        "gcsSource": {"uris": ["gs://titleholder-local-titleholder/conformance/constant-1/*"]},
+    },
+    "instanceConfig": {"instanceType": "array", "includedFields": ["b", "a"], "keyField": "k"},
+    "modelParameters": {"x": 1},
+    "outputConfig": {
+        "predictionsFormat": "csv",
+        "gcsDestination": {"outputUriPrefix": "gs://titleholder-local-titleholder/conformance"},
+    },
+    "dedicatedResources": {
+        "machineSpec": {"machineType": "n1-standard-2"},
+        "startingReplicaCount": 1,
+        "maxReplicaCount": 2,
+    },
+    "manualBatchTuningParameters": {"batchSize": 8},
+}
+
 BODIES: dict[str, Any] = {
     "create_endpoint": _ENDPOINT,
     "update_endpoint": {**_ENDPOINT, "trafficSplit": {"1": 50, "2": 50}},
@@ -54,6 +76,7 @@ BODIES: dict[str, Any] = {
         "modelEvaluation": {"metricsSchemaUri": "gs://b/x.yaml", "metrics": {"rmse": 1.5}}
     },
     "create_pipeline_job": _JOB,
+    "create_batch_prediction_job": _BATCH,
     "batch_cancel_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
     "batch_delete_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
     "predict": {"instances": [[1.0, 2.0, 3.0]], "parameters": {"a": 1}},
@@ -68,6 +91,7 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
     "list_models": [("filter", 'labels.a="b"'), ("readMask", "name")],
     "list_model_versions": [("pageSize", "2"), ("orderBy", "create_time desc")],
     "list_pipeline_jobs": [("filter", 'state="PIPELINE_STATE_FAILED"')],
+    "list_batch_prediction_jobs": [("filter", 'state="JOB_STATE_FAILED"'), ("readMask", "name")],
     "list_operations": [("filter", "done=true"), ("pageSize", "3")],
     "wait_operation": [("timeout", "0.01s")],
 }

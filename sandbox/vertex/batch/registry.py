@@ -33,8 +33,8 @@ _CANCELLED: Final = "The job was cancelled."
 class JobRegistry:
     """The jobs of a server, two of which run at a time, in their order. Thread-safe.
 
-    Of the jobs that a previous server left, those that were QUEUED or PENDING are run, and those
-    that were RUNNING have failed: some of their output may have been written.
+    Of the jobs that a previous server left, those that were QUEUED are run, and those that had
+    begun have failed: their tables may be there.
     """
 
     def __init__(
@@ -134,8 +134,7 @@ class JobRegistry:
         with self._unfinished(name) as job:
             if job is None or self._closing:
                 return None
-            if job.state == State.JOB_STATE_QUEUED:
-                _move(job, State.JOB_STATE_PENDING, self._clock())
+            _move(job, State.JOB_STATE_PENDING, self._clock())
             try:
                 run = Run(self._services, BatchPredictionJob(job), self._served(job))
             except ApiError as error:  # the model was deleted
@@ -156,8 +155,6 @@ class JobRegistry:
                 return
             cancelling = job.state == State.JOB_STATE_CANCELLING
             if isinstance(error, Cancelled) and not cancelling:
-                if job.state == State.JOB_STATE_PENDING:
-                    return  # the server stops; nothing was written, so it runs at the next start
                 error = Unavailable(_STOPPED)
             outcome, stats = run.outcome, job.completion_stats
             stats.successful_count = outcome.successful
@@ -188,7 +185,7 @@ class JobRegistry:
 
     def _recover(self) -> None:
         for job in reversed(self._store.list(BatchPredictionJob, "projects/")):
-            if job.state in (State.JOB_STATE_QUEUED, State.JOB_STATE_PENDING):
+            if job.state == State.JOB_STATE_QUEUED:
                 self._submit(job.name)
             elif job.state not in FINAL_STATES:
                 cancelling = job.state == State.JOB_STATE_CANCELLING

@@ -227,9 +227,8 @@ class Run:
         self.outcome.failures = [*unread, *self.outcome.failures][:_MOST_FAILURES]
         self.outcome.output_info = output.finish()
         if not self.outcome.successful:
-            causes = self.outcome.failures
-            cause = causes[0].message if causes else "The input has no instances."
-            raise InvalidArgument(f"No instance was predicted. {cause}")
+            cause, *_ = [*self.outcome.failures, InvalidArgument("The input has no instances.")]
+            raise type(cause)(f"No instance was predicted. {cause.message}")
 
 
 def _deployed_id(name: str) -> str:

@@ -89,7 +89,7 @@ def test_other_api_versions_are_refused(vertex: Any, version: str) -> None:
         ("POST", "schedules", "create_schedule"),
         ("POST", "customJobs", "create_custom_job"),
         ("POST", "customJobs/1:cancel", "cancel_custom_job"),
-        ("GET", "batchPredictionJobs", "list_batch_prediction_jobs"),
+        ("GET", "nasJobs", "list_nas_jobs"),
         ("GET", "datasets/1", "get_dataset"),
         ("POST", "featurestores/f/entityTypes/e:readFeatureValues", "read_feature_values"),
         ("PATCH", "metadataStores/default/artifacts/a", "update_artifact"),
