@@ -50,11 +50,13 @@ from sandbox.vertex.models.uploads import UploadService
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.pipelines.api.service import PipelineService
+from sandbox.vertex.prediction.access import DEDICATED, SHARED, Limits
 from sandbox.vertex.prediction.clients import storage_client
 from sandbox.vertex.prediction.model_copies import ModelCopies
 from sandbox.vertex.prediction.model_servers import Host
+from sandbox.vertex.prediction.raw_responses import RawReply, RawStream
 from sandbox.vertex.prediction.request_log import RequestLog
-from sandbox.vertex.prediction.service import DEDICATED, SHARED, Limits, Prediction, RawReply
+from sandbox.vertex.prediction.service import Prediction
 from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.prediction.tables import Tables
 from sandbox.vertex.store import Store
@@ -65,6 +67,7 @@ _INVOKE: Final = re.compile(
     r"/v1/(?P<endpoint>projects/[^/]+/locations/[^/]+/endpoints/[^/:]+)"
     r"(?:/deployedModels/(?P<deployed>[^/]+))?/invoke(?P<path>/.*)"
 )
+_Result = bytes | RawReply | RawStream
 PROJECT_NUMBER: Final = "100000000001"
 """The default number of the sandbox's project."""
 KEEP_ALIVE_SECONDS: Final = 610
@@ -115,6 +118,8 @@ def create_app(
     remove_leftovers(home / "containers")  # no other server uses this home: the store is open
     host = Host(catalog, home / "containers", number, shared)
     serving = Serving(store, host, copies, chance or random.Random(), project)
+    tables = BigQuery(bigquery_host, project) if bigquery_host else None
+    batch = Services(host, storage_client(storage_host, project), tables, home / "batch")
     listeners: list[Callable[[str], None]] = [serving.invalidate]
 
     def on_change(name: str) -> None:
@@ -131,17 +136,7 @@ def create_app(
         EvaluationService(context, models),
         OperationService(operations),
         PipelineService(context, home / "pipelines", catalog, failing_tasks),
-        BatchPredictionService(
-            context,
-            models,
-            copies,
-            Services(
-                host,
-                storage_client(storage_host, project),
-                BigQuery(bigquery_host, project) if bigquery_host else None,
-                home / "batch",
-            ),
-        ),
+        BatchPredictionService(context, models, copies, batch),
     ]
     prediction = Prediction(context.names, serving, log, clock, dedicated_host, *limits)
     api = _Api(services, prediction, context, clock)
@@ -194,15 +189,9 @@ class _Api:
                 return
             body = await read_body(request)
             called = await run_in_threadpool(self._call, request, body)
-            result: bytes | RawReply
-            if isinstance(called, bytes):
-                result = called
-            else:
-                result = await while_connected(receive, called) or b""
-            if isinstance(result, RawReply):
-                await _pass_through(result)(scope, receive, send)
-                return
-            content, status = result, 200
+            result: _Result | None = called if isinstance(called, bytes) else None
+            if not isinstance(called, bytes):
+                result = await while_connected(receive, called)
         except ApiError as error:
             content, status = _render(error), error.http_status
         except ClientDisconnect:
@@ -211,10 +200,15 @@ class _Api:
             _LOG.exception("%s %s failed", request.method, scope["path"])
             internal = Internal(f"The sandbox failed: {error!r}; its log has the traceback.")
             content, status = _render(internal), internal.http_status
+        else:
+            if isinstance(result, RawReply | RawStream):
+                await while_connected(receive, result.send(send))
+                return
+            content, status = result or b"", 200
         response = Response(content, status, media_type="application/json")
         await response(scope, receive, send)
 
-    def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes | RawReply]:
+    def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, _Result]:
         path, host = request.scope["path"], request.headers.get("host", "")
         kind = request.headers.get("content-type", "")
         body = unpack(body, request.headers.get("content-encoding"))
@@ -241,9 +235,10 @@ class _Api:
         if not known:
             raise _unimplemented(route)
         self._context.operations.settle()
-        if route.rpc == "raw_predict":
+        if route.rpc in ("raw_predict", "stream_raw_predict"):
             require_declared(kind)
-            return self._prediction.raw_predict(variables["endpoint"], body, kind, host)
+            predict = getattr(self._prediction, route.rpc)
+            return predict(variables["endpoint"], body, kind, host)  # type: ignore[no-any-return]
         method = None if route.rpc == "predict" else self._method(route)
         if route.body is not None:
             require_json(kind, body)
@@ -266,14 +261,6 @@ class _Api:
 
 async def _write_later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
     return write_response(await result, query)
-
-
-def _pass_through(raw: RawReply) -> Response:
-    reply = raw.reply
-    headers = dict(raw.headers)
-    if reply.content_type:
-        headers["Content-Type"] = reply.content_type
-    return Response(reply.content, reply.status, headers)
 
 
 def _unimplemented(route: Route) -> ApiError:

@@ -11,6 +11,7 @@ from google.cloud.aiplatform_v1 import types
 
 from sandbox.containers.deployment import Deployment
 from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
+from sandbox.vertex.prediction.access import Access, access_of
 from sandbox.vertex.prediction.destination import Destination, destination_of
 from sandbox.vertex.prediction.model_copies import ModelCopies
 from sandbox.vertex.prediction.model_servers import Host
@@ -37,6 +38,7 @@ class _Table:
     percentages: Sequence[int]
     targets: dict[str, Future[Target]]
     endpoint: Any
+    access: Access
     log: Destination | None
 
 
@@ -142,9 +144,9 @@ class Serving:
         for thread in list(self._draining):
             thread.join()
 
-    def endpoint(self, name: str) -> Any:
-        """The endpoint of that name; raises NotFound."""
-        return self._table(name).endpoint
+    def access(self, name: str) -> Access:
+        """How the endpoint of that name answers; raises NotFound."""
+        return self._table(name).access
 
     def pick(self, name: str, deployed_id: str = "") -> tuple[Future[Target], Destination | None]:
         """A random model by the traffic split, or the one of that id; and the log destination of a
@@ -192,6 +194,7 @@ class Serving:
                 [split[one.id] for one in deployed],
                 {},
                 endpoint,
+                access_of(endpoint),
                 destination_of(endpoint, self._project),
             )
             self._tables[name] = table
