@@ -215,6 +215,16 @@ def test_the_registry(cloud: Cloud) -> None:
     assert not aiplatform.Model.list(filter='display_name="registry"')
 
 
+def test_a_copy_of_a_model(cloud: Cloud) -> None:
+    model = register(cloud, 6, "original")
+    copied = model.copy(cloud.location, destination_model_id="copied")
+    assert (copied.name, copied.version_id) == ("copied", "1")
+    again = model.copy(cloud.location, destination_parent_model="copied")
+    assert (again.name, again.version_id) == ("copied", "2")
+    endpoint = copied.deploy(machine_type="n1-standard-2")
+    assert endpoint.predict([ROW]).predictions == [[6.0, 6.0]]
+
+
 def test_batch_predictions(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(aiplatform.jobs, "_JOB_WAIT_TIME", 0.05)
     model = register(cloud, 2, "batch")

@@ -60,6 +60,9 @@ _BATCH = {
 BODIES: dict[str, Any] = {
     "create_endpoint": _ENDPOINT,
     "update_endpoint": {**_ENDPOINT, "trafficSplit": {"1": 50, "2": 50}},
+    "update_endpoint_long_running": {
+        "endpoint": {"clientConnectionConfig": {"inferenceTimeout": "60s"}}
+    },
     "deploy_model": {"deployedModel": _DEPLOYED, "trafficSplit": {"1": 50, "0": 50}},
     "mutate_deployed_model": {
         "deployedModel": {
@@ -75,6 +78,12 @@ BODIES: dict[str, Any] = {
     "import_model_evaluation": {
         "modelEvaluation": {"metricsSchemaUri": "gs://b/x.yaml", "metrics": {"rmse": 1.5}}
     },
+    "batch_import_model_evaluation_slices": {
+        "modelEvaluationSlices": [
+            {"slice": {"dimension": "slice", "value": "a"}, "metricsSchemaUri": "gs://b/x.yaml"}
+        ]
+    },
+    "copy_model": {"sourceModel": "{parent}/models/m@1", "modelId": "n"},
     "create_pipeline_job": _JOB,
     "create_batch_prediction_job": _BATCH,
     "batch_cancel_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
@@ -88,6 +97,7 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
     "update_endpoint": [("updateMask", "displayName,labels,trafficSplit")],
     "update_model": [("updateMask", "displayName,labels")],
     "list_endpoints": [("filter", "display_name=x"), ("pageSize", "1"), ("orderBy", "create_time")],
+    "list_model_evaluation_slices": [("filter", "slice.dimension=slice"), ("pageSize", "1")],
     "list_models": [("filter", 'labels.a="b"'), ("readMask", "name")],
     "list_model_versions": [("pageSize", "2"), ("orderBy", "create_time desc")],
     "list_pipeline_jobs": [("filter", 'state="PIPELINE_STATE_FAILED"')],

@@ -45,7 +45,8 @@ class UploadService:
         model_id that exists, NotFound for a missing parent_model, Unimplemented.
         """
         _check(request.model)
-        model = types.Model(request.model, original_model_info=None)  # output only
+        model = types.Model(request.model)
+        del model.original_model_info  # output only
         metadata, response = types.UploadModelOperationMetadata(), types.UploadModelResponse
         return self._start(request, model, model.artifact_uri, metadata, response)
 
@@ -60,7 +61,9 @@ class UploadService:
             raise Unimplemented("encryption_spec is not in the sandbox; leave it out.")
         source = self._records.get(request.source_model)
         original = f"{source.name}@{source.version_id}"
-        copy = types.Model(source, version_aliases=[], original_model_info={"model": original})
+        copy = types.Model(source)
+        copy.version_aliases = []
+        copy.original_model_info.model = original
         artifact = self._copies.uri(source.name, source.version_id)
         metadata, response = types.CopyModelOperationMetadata(), types.CopyModelResponse
         return self._start(request, copy, artifact, metadata, response)

@@ -83,7 +83,7 @@ def test_other_api_versions_are_refused(vertex: Any, version: str) -> None:
     [
         ("POST", "endpoints/e:explain", "explain"),
         ("POST", "endpoints/e:directPredict", "direct_predict"),
-        ("POST", "endpoints/e:update", "update_endpoint_long_running"),
+        ("POST", "endpoints/e:directRawPredict", "direct_raw_predict"),
         ("POST", "models/m:export", "export_model"),
         ("GET", "trainingPipelines", "list_training_pipelines"),
         ("POST", "schedules", "create_schedule"),
