@@ -38,18 +38,19 @@ results, and Cloud Monitoring has the rest |
 | `v1beta1`: 501 | its methods change without notice; released clients use `v1` |
 | explanations: `explain`, `update_explanation_dataset` | they need the explanation spec's own \
 containers |
-| prediction by tensors: `direct_predict`, `direct_raw_predict`, `server_streaming_predict` | they are \
-for model servers of gRPC; containers here have HTTP, with `raw_predict`, and with \
+| prediction by tensors: `direct_predict`, `direct_raw_predict`, `server_streaming_predict` | they \
+are for model servers of gRPC; containers here have HTTP, with `raw_predict`, and with \
 `stream_raw_predict` on dedicated endpoints |
-| generation: `embed_content`, `generate_content`, `stream_generate_content` | they call Google's own models |
+| generation: `embed_content`, `generate_content`, `stream_generate_content` | they call \
+Google's own models |
 | networks, customer-managed keys, shared resource pools | they define network access and \
 hardware; here it is loopback and this machine. Private Service Connect gives an \
 endpoint the limits of a dedicated one, and has no other effect |
 | IAM: policies, permissions, service accounts | there are no credentials to check |
 | quotas and their 429 | request one as a fault instead |
 | autoscaling | there is no load to follow; its targets are stored |
-| exports: `export_model` | it writes an image to a registry, or the files that are in Cloud Storage \
-already |
+| exports: `export_model` | it writes an image to a registry, or the files that are in Cloud \
+Storage already |
 | annotations: `batch_import_evaluated_annotations` | no method returns them |
 | `?fields=` (partial responses) | no client library sends it |
 """

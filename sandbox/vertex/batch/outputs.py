@@ -26,6 +26,7 @@ from sandbox.vertex.prediction.clients import NO_RETRY
 OutputInfo = types.BatchPredictionJob.OutputInfo
 SHARD_BYTES: Final = 64_000_000
 """The size from which on a new file is begun."""
+_CHUNK_BYTES: Final = 8 * 1024 * 1024  # by default the client reads 100 MB at a time
 
 
 class Output(Protocol):
@@ -93,7 +94,7 @@ class FileOutput:
             for number, file in enumerate(files):
                 name = f"{self._path}/prediction.{kind}-{number:05}-of-{len(files):05}"
                 try:
-                    self._bucket.blob(name).upload_from_filename(
+                    self._bucket.blob(name, chunk_size=_CHUNK_BYTES).upload_from_filename(
                         file, content_type="text/plain", retry=NO_RETRY
                     )
                 except (GoogleAPIError, OSError) as error:

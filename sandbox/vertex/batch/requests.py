@@ -5,6 +5,7 @@ and the storage formats in model.proto.
 """
 
 import re
+from collections.abc import Sequence
 from typing import Any, Final
 
 from google.cloud.aiplatform_v1 import types
@@ -103,14 +104,8 @@ def _check_input(config: Any, names: Names) -> None:
         )
     if "vertex_multimodal_dataset_source" in config:
         raise Unimplemented(f"{field}.vertex_multimodal_dataset_source is not in the sandbox.")
-    if format_ not in INPUT_FORMATS:
-        raise InvalidArgument(
-            f"{field}.instances_format is {format_!r}; it must be one of the model's "
-            f"supported_input_storage_formats: {', '.join(INPUT_FORMATS)}."
-        )
-    needed = "bigquery_source" if format_ == "bigquery" else "gcs_source"
-    if needed not in config:
-        raise InvalidArgument(f"{field}.{needed} is required for instances_format {format_}.")
+    _require(format_, INPUT_FORMATS, f"{field}.instances_format")
+    _require_place(config, "source", format_, field)
     if format_ == "bigquery":
         uri, where = config.bigquery_source.input_uri, f"{field}.bigquery_source.input_uri"
         if not _parsed(uri, where, names)[1]:
@@ -130,20 +125,28 @@ def _check_output(config: Any, names: Names) -> None:
     field, format_ = f"{_JOB}.output_config", config.predictions_format
     if "vertex_multimodal_dataset_destination" in config:
         raise Unimplemented(f"{field}.vertex_multimodal_dataset_destination is not in the sandbox.")
-    if format_ not in OUTPUT_FORMATS:
-        raise InvalidArgument(
-            f"{field}.predictions_format is {format_!r}; it must be one of the model's "
-            f"supported_output_storage_formats: {', '.join(OUTPUT_FORMATS)}."
-        )
-    needed = "bigquery_destination" if format_ == "bigquery" else "gcs_destination"
-    if needed not in config:
-        raise InvalidArgument(f"{field}.{needed} is required for predictions_format {format_}.")
+    _require(format_, OUTPUT_FORMATS, f"{field}.predictions_format")
+    _require_place(config, "destination", format_, field)
     if format_ == "bigquery":
         uri = config.bigquery_destination.output_uri
         _parsed(uri, f"{field}.bigquery_destination.output_uri", names)
     else:
         uri = config.gcs_destination.output_uri_prefix
         check_folder(uri, f"{field}.gcs_destination.output_uri_prefix")
+
+
+def _require(format_: str, known: Sequence[str], field: str) -> None:
+    if format_ not in known:
+        raise InvalidArgument(
+            f"{field} is {format_!r}; it must be one of the model's supported storage formats: "
+            f"{', '.join(known)}."
+        )
+
+
+def _require_place(config: Any, kind: str, format_: str, field: str) -> None:
+    needed = f"bigquery_{kind}" if format_ == "bigquery" else f"gcs_{kind}"
+    if needed not in config:
+        raise InvalidArgument(f"{field}.{needed} is required for the format {format_}.")
 
 
 def _parsed(uri: str, field: str, names: Names) -> tuple[str, str]:
