@@ -3,20 +3,18 @@
 import argparse
 import shutil
 import sys
-from collections.abc import Mapping
 from pathlib import Path
 
 from sandbox.cli_types import location, project_id, seconds
 from sandbox.endpoint_report import console_url, print_endpoints
 from sandbox.next_steps import after_up, command
-from sandbox.services import airflow, postgres
-from sandbox.services.processes import alive, free_port, start, stop, wait_until_healthy
+from sandbox.services import airflow, launch, postgres
+from sandbox.services.processes import alive, stop
 from sandbox.services.service_report import print_service
-from sandbox.services.services import OWNERS, PORTS, Service, services
+from sandbox.services.services import PORTS, Service, services
 from sandbox.state import REPOSITORY, Home, State
 from sandbox.terminal import Terminal
 
-HEALTH_SECONDS = 120.0
 DEPLOY_SECONDS = 2.0
 # As of `service NAME status` for a program that is not running (LSB, init script actions).
 NOTHING_RUNS = 3
@@ -50,27 +48,15 @@ def up(home: Home, options: argparse.Namespace) -> int:
     state = home.load()
     _set_project(state, options)
     with_airflow = options.airflow or "airflow" in state.processes
-    before = dict(state.ports)
-    for name in [*PORTS, "airflow"] if with_airflow else PORTS:
-        owner = OWNERS.get(name, name)
-        if not (owner in state.processes and alive(state.processes[owner])):
-            wanted = options.port.get(name) or state.ports.get(name)
-            state.ports[name] = free_port(wanted or (8080 if name == "airflow" else None))
-    _stop_clients_of_moved(state, before)
-    home.save(state)
+    names = [*PORTS, "airflow"] if with_airflow else PORTS
+    launch.choose_ports(home, state, names, options.port)
     terminal = Terminal()
-    for service in _services(home, state, options):
-        running = state.processes.get(service.name)
-        if running is None or not alive(running):
-            stop([running] if running else [])
-            with terminal.progress(f"preparing {service.title}"):
-                service.prepare()
-            running = state.processes[service.name] = start(
-                service.command, service.environment, home.log(service.name)
-            )
-            home.save(state)
-    for service in _services(home, state, options):
-        _wait(home, state, service, terminal)
+    found = _services(home, state, options)
+    launch.start(home, state, found, terminal.progress)
+    for service in found:
+        again = command(home, "up --airflow" if service.name.startswith("airflow") else "up")
+        launch.wait(home, state, service, again, terminal.progress)
+        print_service(service, state, terminal)
         if service.name == "bigquery" and options.example:
             from sandbox.commands.example import load_missing
 
@@ -82,39 +68,6 @@ def up(home: Home, options: argparse.Namespace) -> int:
         dags = options.dags or REPOSITORY / "dags"
         after_up(home, state, terminal, load_models(dags / "models").configs)
     return 0
-
-
-def _stop_clients_of_moved(state: State, before: Mapping[str, int]) -> None:
-    """Stop the processes that call a service whose port is another than `before`; they know it from
-    their environment variables only. Also those whose database has ended."""
-    moved = {name for name, port in before.items() if state.ports[name] != port}
-    database = state.processes.get("postgres")
-    lost = database is not None and not alive(database)
-    # Airflow's processes call its API and all services, Vertex AI calls the other two.
-    clients = [name for name in state.processes if name.startswith("airflow") and (moved or lost)]
-    if moved - {"airflow"}:
-        clients.append("vertex")
-    stop([state.processes[name] for name in clients if name in state.processes])
-
-
-def _wait(home: Home, state: State, service: Service, terminal: Terminal) -> None:
-    """Wait until the service is healthy; raises OSError if it does not become so."""
-    running, port = state.processes[service.name], state.ports.get(service.name)
-    with terminal.progress(f"starting {service.title}"):
-        healthy = wait_until_healthy(running, service.health, port, HEALTH_SECONDS)
-    if not healthy:
-        again = command(home, "up --airflow" if service.name.startswith("airflow") else "up")
-        problem = (
-            f"did not become healthy at {' and '.join(service.health)}; its log is"
-            if alive(running)
-            else f"ended before it was healthy; `{again}` starts it again, at another port if its "
-            "own is in use, and its log is"
-        )
-        raise OSError(
-            f"{service.title} {problem} {home.log(service.name)}; `{command(home, 'down')}` stops "
-            "the rest"
-        )
-    print_service(service, state, terminal)
 
 
 def down(home: Home, options: argparse.Namespace) -> int:
@@ -183,6 +136,13 @@ def run(home: Home, options: argparse.Namespace) -> int:
     return run.run(home, options)
 
 
+def execute(home: Home, options: argparse.Namespace) -> int:
+    """Run any program with its Google clients pointed at the sandbox: `exec python program.py`."""
+    from sandbox.commands import execute
+
+    return execute.execute(home, options)
+
+
 def demo(home: Home, options: argparse.Namespace) -> int:
     """Load the example's data, run its DAGs over the last weeks, and request a prediction."""
     from sandbox.commands import demo
@@ -226,10 +186,10 @@ def make_parser() -> argparse.ArgumentParser:
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     parsers = {}
-    for verb in (up, down, status, reset, load, run, demo):
-        text = verb.__doc__
-        parsers[verb.__name__] = verbs.add_parser(verb.__name__, help=text, description=text)
-        parsers[verb.__name__].set_defaults(verb=verb)
+    for verb in (up, down, status, reset, execute, load, run, demo):
+        name, text = {"execute": "exec"}.get(verb.__name__, verb.__name__), verb.__doc__
+        parsers[name] = verbs.add_parser(name, help=text, description=text)
+        parsers[name].set_defaults(verb=verb)
 
     add = parsers["up"].add_argument
     add("--project", type=project_id, help="project id (default titleholder-local)")
@@ -256,6 +216,8 @@ def make_parser() -> argparse.ArgumentParser:
         metavar="NAME=NUMBER",
         help=f"a port for one of {', '.join([*PORTS, 'airflow'])} (default: a free one)",
     )
+    add = parsers["exec"].add_argument
+    add("command", nargs=argparse.REMAINDER, metavar="COMMAND ...", help="the program")
     add = parsers["load"].add_argument
     add("table", metavar="DATASET.TABLE", help="the table to create")
     add("file", type=Path, help="a Parquet file")

@@ -8,6 +8,8 @@ from shlex import quote
 from sandbox.socket_folder import socket_folder
 
 LOOPBACK = "127.0.0.1"
+PROJECT_NUMBER = "100000000001"
+"""The number of the sandbox's project, in Vertex AI and Cloud Storage."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 # Its socket's name has it.
 POSTGRES_PORT = 5432

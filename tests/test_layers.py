@@ -23,10 +23,10 @@ LAYERS = {
         data_intervals errors release
     """,
     "sandbox": """
-        commands vertex
+        commands pytest_plugin vertex
         example replay next_steps
-        endpoint_report containers
-        services
+        endpoint_report containers google_cloud
+        gateway services
         cli_types state terminal
         socket_folder
     """,
@@ -34,7 +34,7 @@ LAYERS = {
         coverage
         app
         console rpc
-        batch endpoints pipelines
+        batch cloud endpoints pipelines
         models
         context faults
         operations prediction

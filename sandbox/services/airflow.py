@@ -50,7 +50,7 @@ def services(home: Home, environ: dict[str, str], state: State) -> list[Service]
             "airflow",
             "Airflow UI and API",
             [
-                *(*python, "sandbox.services.browser_guard", "airflow", "api-server"),
+                *(*python, "sandbox.services.guarded", "airflow", "api-server"),
                 *("--host", LOOPBACK, "--port", port, "--workers", "1"),
             ],
             [f"{ui}/version"],

@@ -1,13 +1,13 @@
-"""The three Google Cloud services of the sandbox: their commands and health probes."""
+"""The Google Cloud services of the sandbox and the gateway to them: commands and health probes."""
 
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.state import LOOPBACK, Home, State, addresses, bucket
+from sandbox.state import LOOPBACK, PROJECT_NUMBER, Home, State, addresses, bucket
 
-PORTS = ("bigquery", "bigquery-storage", "storage", "vertex", "vertex-grpc")
+PORTS = ("bigquery", "bigquery-storage", "storage", "vertex", "vertex-grpc", "gateway")
 
 OWNERS = {"bigquery-storage": "bigquery", "vertex-grpc": "vertex"}
 """The services that listen on a second port, by its name."""
@@ -31,7 +31,7 @@ def services(
     """The services in the order in which they start; `state.ports` must have a port for each."""
     ports = state.ports
     bigquery_home = home.data("bigquery")
-    guarded = [sys.executable, "-m", "sandbox.services.browser_guard"]
+    guarded = [sys.executable, "-m", "sandbox.services.guarded"]
     return [
         Service(
             name="bigquery",
@@ -65,6 +65,7 @@ def services(
                 "--default-bucket", bucket(state),
             ],
             health=[f"http://{LOOPBACK}:{ports['storage']}/storage/v1/b/{bucket(state)}"],
+            environment={"PROJECT_NUMBER": PROJECT_NUMBER},
         ),
         Service(
             name="vertex",
@@ -82,6 +83,20 @@ def services(
             ],
             # kfp then imports only what a run needs, and not the client of Kubernetes.
             environment=addresses(state) | {"_KFP_RUNTIME": "true"},
+        ),
+        Service(
+            name="gateway",
+            title="Gateway",
+            command=[
+                sys.executable, "-m", "sandbox.gateway", "--port", str(ports["gateway"]),
+                "--home", str(home.data("gateway")),
+                *(
+                    part
+                    for name in PORTS if name != "gateway"
+                    for part in (f"--{name}", str(ports[name]))
+                ),
+            ],
+            health=[f"tcp://{LOOPBACK}:{ports['gateway']}"],
         ),
     ]  # fmt: skip
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import uvicorn
 
 from sandbox.cli_types import seconds
-from sandbox.state import LOOPBACK
-from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
+from sandbox.state import LOOPBACK, PROJECT_NUMBER
+from sandbox.vertex.app import KEEP_ALIVE_SECONDS, create_app
+from sandbox.vertex.cloud.routes import cloud_routes
 from sandbox.vertex.context import Durations
 from sandbox.vertex.http.routes import google_routes
 from sandbox.vertex.rpc.front_end import GrpcFrontEnd
@@ -56,7 +57,7 @@ def main(arguments: list[str] | None = None) -> int:
         parser.error(str(error))
     if options.grpc_port:
         host = f"{LOOPBACK}:{options.port}"
-        app = GrpcFrontEnd(app, google_routes(), options.grpc_port, host)
+        app = GrpcFrontEnd(app, [*google_routes(), *cloud_routes()], options.grpc_port, host)
     uvicorn.run(
         app,
         host="127.0.0.1",

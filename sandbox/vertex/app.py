@@ -19,12 +19,16 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from sandbox.containers.catalog import Catalog, UnknownImage
 from sandbox.containers.process import remove_leftovers
-from sandbox.state import LOOPBACK
+from sandbox.state import LOOPBACK, PROJECT_NUMBER
 from sandbox.vertex import clock as clock_path
 from sandbox.vertex.batch.opening import Services
 from sandbox.vertex.batch.service import BatchPredictionService
 from sandbox.vertex.batch.tables import BigQuery
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
+from sandbox.vertex.cloud import identity
+from sandbox.vertex.cloud.log_entries import LogEntryService
+from sandbox.vertex.cloud.projects import ProjectService
+from sandbox.vertex.cloud.routes import cloud_routes
 from sandbox.vertex.console.app import PATH as CONSOLE
 from sandbox.vertex.console.app import create_console
 from sandbox.vertex.console.objects import Objects
@@ -68,8 +72,6 @@ _INVOKE: Final = re.compile(
     r"(?:/deployedModels/(?P<deployed>[^/]+))?/invoke(?P<path>/.*)"
 )
 _Result = bytes | RawReply | RawStream
-PROJECT_NUMBER: Final = "100000000001"
-"""The default number of the sandbox's project."""
 KEEP_ALIVE_SECONDS: Final = 610
 """The time after which the server closes an idle connection, as Google's load balancers do
 (https://cloud.google.com/load-balancing/docs/https). A client whose next request comes at just that
@@ -137,6 +139,8 @@ def create_app(
         OperationService(operations),
         PipelineService(context, home / "pipelines", catalog, failing_tasks),
         BatchPredictionService(context, models, copies, batch),
+        ProjectService(context.names),
+        LogEntryService(context),
     ]
     prediction = Prediction(context.names, serving, log, clock, dedicated_host, *limits)
     api = _Api(services, prediction, context, clock)
@@ -157,6 +161,8 @@ def create_app(
     app = Starlette(lifespan=lifespan)
     pages = Pages(context, endpoints, models, home / "pipelines", host.logs)
     app.mount(CONSOLE, create_console(context, pages, Objects(storage_host, project)))
+    app.host(identity.TOKENS, identity.create_token_server())
+    app.host(identity.ACCOUNTS, identity.create_account_server())
     app.mount("/", api)
     if not faults:
         return app
@@ -224,6 +230,7 @@ class _Api:
                 rest += f"?{request.url.query}"
             return self._prediction.invoke(endpoint, deployed, rest, body, kind, host)
         found = self._routes.match(request.method, path)
+        found = found or cloud_routes().match(request.method, path)
         known = found is not None
         found = found or other_routes().match(request.method, path)
         if found is None:

@@ -15,7 +15,8 @@ from typing import Final
 import httpx
 from starlette.applications import Starlette
 
-from sandbox.vertex.app import PROJECT_NUMBER, create_app
+from sandbox.state import PROJECT_NUMBER
+from sandbox.vertex.app import create_app
 from sandbox.vertex.http.routes import SERVICES, VARIABLE, Route, other_services, routes_of
 
 PAGE: Final = Path(__file__).resolve().parents[2] / "docs" / "reference" / "sandbox-coverage.md"

@@ -22,7 +22,8 @@ from google.api_core.client_options import ClientOptions
 from google.auth.credentials import AnonymousCredentials
 from google.cloud import aiplatform_v1, storage
 
-from sandbox.vertex.app import KEEP_ALIVE_SECONDS, PROJECT_NUMBER, create_app
+from sandbox.state import PROJECT_NUMBER as PROJECT_NUMBER
+from sandbox.vertex.app import KEEP_ALIVE_SECONDS, create_app
 from sandbox.vertex.context import Durations
 from sandbox.vertex.http.routes import google_routes
 from sandbox.vertex.rpc.front_end import GrpcFrontEnd
@@ -172,7 +173,7 @@ def bucket(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Storage]:
         port = listener.getsockname()[1]
     process = subprocess.Popen(
         [
-            *(sys.executable, "-m", "sandbox.services.browser_guard", "storage"),
+            *(sys.executable, "-m", "sandbox.services.guarded", "storage"),
             *("-d", str(tmp_path_factory.mktemp("storage")), "start", "--port", str(port)),
             *("--host", "127.0.0.1", "--default-bucket", Storage.bucket),
         ],

@@ -42,14 +42,16 @@ _MAX_DEPTH: Final = 50
 class Field:
     """A field that a filter may compare; by default a text, with `=` and `!=`.
 
-    With `wild`, `:` matches a pattern with `*`. `names` are the allowed values of an enum. A `time`
-    has all comparisons, and an unset one matches none.
+    With `wild`, `:` matches a pattern with `*`. `names` are the allowed values of an enum, which
+    has all comparisons if they are `ordered`. A `time` has them, too, and an unset one matches
+    none.
     """
 
     read: Getter
     wild: bool = False
     names: Collection[str] = ()
     time: bool = False
+    ordered: bool = False
 
 
 def parse(text: str, fields: Mapping[str, Field]) -> Test:
@@ -140,12 +142,15 @@ class _Parser:
         if field.wild and sign == ":":
             pattern = value.replace("[", "[[]").replace("?", "[?]")
             return lambda item: fnmatch.fnmatchcase(read(item), pattern)
-        if sign not in ("=", "!="):
+        if sign not in (_COMPARE if field.ordered else ("=", "!=")):
             raise self.error(f"{name} has the comparisons = and !={' and :' * field.wild}")
         if field.names and value not in field.names:
             raise self.error(f"{value!r} is not a {name}; {sorted(field.names)[-1]} is one")
-        same = _COMPARE[sign]
-        return lambda item: same(str(read(item)), value)
+        compare = _COMPARE[sign]
+        if field.ordered:
+            rank = [*field.names].index
+            return lambda item: compare(rank(read(item)), rank(value))
+        return lambda item: compare(str(read(item)), value)
 
     def labels(self, key: str | None, sign: str, value: str) -> Test:
         if key is None and sign == ":":

@@ -114,7 +114,7 @@ def other_services() -> list[str]:
 
 def routes_of(services: Iterable[str]) -> list[Route]:
     """The routes of all these services, with repetitions."""
-    return [route for service in services for route in _routes_of(service)]
+    return [route for service in services for route in routes_of_package(service)]
 
 
 def _table(routes: Iterable[Route]) -> RouteTable:
@@ -126,7 +126,9 @@ def _table(routes: Iterable[Route]) -> RouteTable:
 
 
 @cache
-def _routes_of(service: str, home: str = _HOME, package: str = _PACKAGE) -> list[Route]:
+def routes_of_package(service: str, home: str = _HOME, package: str = _PACKAGE) -> list[Route]:
+    """The routes of one service, of Vertex AI or of another API: `home` has the services of its
+    client library, and `package` is that of its proto files."""
     module = importlib.import_module(f"{home}.{service}.transports.rest_base")
     camel = _camel(service)
     transport = getattr(module, f"_Base{camel}RestTransport")

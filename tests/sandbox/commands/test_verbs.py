@@ -52,6 +52,7 @@ def test_a_shell_can_source_the_addresses(sandbox: Sandbox) -> None:
         "BIGQUERY_STORAGE_EMULATOR_HOST",
         "STORAGE_EMULATOR_HOST",
         "VERTEX_AI_EMULATOR_HOST",
+        "VERTEX_AI_GRPC_EMULATOR_HOST",
         "GOOGLE_CLOUD_PROJECT",
         "GOOGLE_CLOUD_LOCATION",
         "AIRFLOW_CONN_GOOGLE_CLOUD_DEFAULT",
@@ -119,7 +120,7 @@ def test_vertex_ai_does_not_import_what_hardly_a_request_needs(tmp_path: Path) -
     assert found.stdout == "set()\n"
 
 
-@pytest.mark.parametrize("verb", ["up", "down", "status", "reset", "load", "run", "demo"])
+@pytest.mark.parametrize("verb", ["up", "down", "status", "reset", "exec", "load", "run", "demo"])
 def test_each_verb_has_help(verb: str, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(SystemExit) as raised:
         main([verb, "--help"])
@@ -178,7 +179,7 @@ def test_down_keeps_data_and_ports_and_reset_deletes_the_data(var: Path) -> None
     kept.upload_from_string("yes")
 
     down = run_sandbox(var, "down")
-    assert down.stdout.startswith("sandbox: 4 processes ended")
+    assert down.stdout.startswith("sandbox: 5 processes ended")
     assert not any(alive(process) for process in first.processes.values())
     assert main(["--var", str(var), "status"]) == 3
     with pytest.raises(httpx.ConnectError):

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from google.auth.credentials import AnonymousCredentials
 
-from sandbox.vertex.app import PROJECT_NUMBER
+from sandbox.state import PROJECT_NUMBER
 from tests.faults import Faults
 from tests.sandbox.conftest import CONSTANT, Storage, Vertex
 from tests.sandbox.conftest import bucket as bucket

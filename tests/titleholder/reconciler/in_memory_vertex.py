@@ -7,7 +7,7 @@ from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.vertex.app import PROJECT_NUMBER
+from sandbox.state import PROJECT_NUMBER
 from sandbox.vertex.context import Context, Durations
 from sandbox.vertex.endpoints.deployments import DeploymentService
 from sandbox.vertex.endpoints.records import EndpointRecords

@@ -67,7 +67,9 @@ class PipelineService:
             *("job_detail", "error", "schedule_name", "template_metadata"),
         ):
             setattr(job, output_only, None)
-        # Vertex AI sets this label (pipeline_job.proto, PipelineJob.labels).
+        # Vertex AI sets this account and label (pipeline_job.proto).
+        account = f"{self._context.names.number}-compute@developer.gserviceaccount.com"
+        job.service_account = job.service_account or account
         job.labels["vertex-ai-pipelines-run-billing-id"] = str(uid)
 
         with self._context.store.transaction():

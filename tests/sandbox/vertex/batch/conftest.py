@@ -30,7 +30,13 @@ class Jobs:
         self.model = self.upload("mirror")
 
     def connect(self) -> None:
-        self.client = aiplatform_v1.JobServiceClient(
+        """A client by the transport of the server's other clients."""
+        kind: Any = aiplatform_v1.JobServiceClient
+        if self.vertex.jobs.transport.kind == "grpc":
+            channel = self.vertex.jobs.transport.grpc_channel
+            self.client = kind(transport=kind.get_transport_class("grpc")(channel=channel))
+            return
+        self.client = kind(
             transport="rest",
             credentials=AnonymousCredentials(),
             client_options={"api_endpoint": self.vertex.url},
@@ -124,20 +130,22 @@ def tables(name: str = "") -> dict[str, Any]:
 
 
 @pytest.fixture(scope="module")
-def jobs(sandbox: Any, bucket: Storage, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Jobs]:
+def jobs(
+    sandbox: Any, bucket: Storage, transport: str, tmp_path_factory: pytest.TempPathFactory
+) -> Iterator[Jobs]:
     """A server for the tests of a file."""
-    yield from serve(sandbox, bucket, tmp_path_factory.mktemp("batch"))
+    yield from serve(sandbox, bucket, transport, tmp_path_factory.mktemp("batch"))
 
 
 @pytest.fixture
-def own_jobs(sandbox: Any, bucket: Storage, tmp_path: Path) -> Iterator[Jobs]:
+def own_jobs(sandbox: Any, bucket: Storage, transport: str, tmp_path: Path) -> Iterator[Jobs]:
     """A server for one test, which may restart it."""
-    yield from serve(sandbox, bucket, tmp_path)
+    yield from serve(sandbox, bucket, transport, tmp_path)
 
 
-def serve(sandbox: Any, bucket: Storage, home: Path) -> Iterator[Jobs]:
+def serve(sandbox: Any, bucket: Storage, transport: str, home: Path) -> Iterator[Jobs]:
     host = sandbox.env["BIGQUERY_EMULATOR_HOST"]
-    server = Vertex(home, bucket.host, bigquery_host=host)
+    server = Vertex(home, bucket.host, bigquery_host=host, transport=transport)
     try:
         made = Jobs(server, bucket, host)
         try:

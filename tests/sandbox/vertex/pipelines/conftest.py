@@ -159,7 +159,7 @@ def cloud_storage(tmp_path_factory: pytest.TempPathFactory) -> Iterator[storage.
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = str(probe.getsockname()[1])
-    program = [sys.executable, "-m", "sandbox.services.browser_guard", "storage"]
+    program = [sys.executable, "-m", "sandbox.services.guarded", "storage"]
     folder = tmp_path_factory.mktemp("gcs")
     where = ["--host", "127.0.0.1", "--port", port, "--default-bucket", BUCKET]
     emulator = subprocess.Popen(

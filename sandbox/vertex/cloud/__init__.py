@@ -1,0 +1,1 @@
+"""What Google's SDK calls beside Vertex AI: projects, log entries, access tokens."""
