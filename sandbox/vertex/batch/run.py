@@ -1,7 +1,6 @@
 """Runs one job: starts the model's containers, sends them the instances, writes the results."""
 
 import asyncio
-import json
 import shutil
 import tempfile
 import threading
@@ -14,25 +13,15 @@ from pathlib import Path
 from typing import Any, Final
 
 from google.cloud.aiplatform_v1 import types
-from yarl import URL
 
 from sandbox.containers.deployment import Deployment
 from sandbox.vertex.batch.instances import Conversion
 from sandbox.vertex.batch.opening import Services, conversion_of, open_output, open_source
 from sandbox.vertex.batch.outputs import Output
 from sandbox.vertex.batch.requests import DEFAULT_BATCH
-from sandbox.vertex.http.errors import (
-    ApiError,
-    Cancelled,
-    DeadlineExceeded,
-    FailedPrecondition,
-    InvalidArgument,
-)
-from sandbox.vertex.prediction.model_client import ModelClient, Reply
-from sandbox.vertex.prediction.replies import predictions_of, raise_for_status
+from sandbox.vertex.batch.sender import Sender
+from sandbox.vertex.http.errors import ApiError, Cancelled, FailedPrecondition, InvalidArgument
 
-_REQUEST_SECONDS: Final = 600.0
-_JSON: Final = {"Content-Type": "application/json"}
 _MOST_FAILURES: Final = 20
 """The docs of BatchPredictionJob.partial_failures."""
 
@@ -166,12 +155,13 @@ class Run:
         self, deployment: Deployment, rows: Iterator[_Row], output: Output, at_once: int
     ) -> None:
         """Send the rows, one request for each replica at a time; write the results in order."""
-        client = ModelClient()
-        sent: deque[tuple[list[_Row], asyncio.Task[Reply]]] = deque()
+        sender = Sender(deployment, self._job, self._check)
+        sent: deque[tuple[list[_Row], asyncio.Task[list[Any] | ApiError]]] = deque()
         size = self._job.manual_batch_tuning_parameters.batch_size or DEFAULT_BATCH
         try:
             for batch in _batches(rows, size):
-                sent.append((batch, asyncio.create_task(self._post(client, deployment, batch))))
+                instances = [row.instance for row in batch]
+                sent.append((batch, asyncio.create_task(sender.predict(instances))))
                 if len(sent) >= at_once:
                     await self._write(*sent.popleft(), output)
             while sent:
@@ -180,39 +170,19 @@ class Run:
             for _, task in sent:
                 task.cancel()
             await asyncio.gather(*(task for _, task in sent), return_exceptions=True)
-            await client.close()
+            await sender.close()
 
-    async def _post(self, client: ModelClient, deployment: Deployment, batch: list[_Row]) -> Reply:
-        body: dict[str, Any] = {"instances": [row.instance for row in batch]}
-        if "model_parameters" in self._job:
-            body["parameters"] = _integers(self._job.model_parameters)
-        path = str(URL(deployment.container.predict_route))
-        content = json.dumps(body).encode()
-        return await client.post(deployment, path, content, _JSON, _REQUEST_SECONDS)
-
-    async def _write(self, batch: list[_Row], task: asyncio.Task[Reply], output: Output) -> None:
-        self._check()
-        try:
-            reply = await task
-        except DeadlineExceeded as error:
-            return self._refuse(batch, output, error)
-        try:
-            raise_for_status(reply)
-            predictions, _ = predictions_of(reply)
-            if len(predictions) != len(batch):
-                raise FailedPrecondition(
-                    f"The model server returned {len(predictions)} predictions for {len(batch)} "
-                    "instances; it must return one for each."
-                )
-        except ApiError as error:
-            return self._refuse(batch, output, error)
-        for row, prediction in zip(batch, predictions, strict=True):
+    async def _write(
+        self, batch: list[_Row], answer: "asyncio.Task[list[Any] | ApiError]", output: Output
+    ) -> None:
+        found = await answer
+        if isinstance(found, ApiError):
+            for row in batch:
+                self._fail(output, row.shown, found)
+            return
+        for row, prediction in zip(batch, found, strict=True):
             output.result(row.shown, prediction)
         self.outcome.successful += len(batch)
-
-    def _refuse(self, batch: list[_Row], output: Output, error: ApiError) -> None:
-        for row in batch:
-            self._fail(output, row.shown, error)
 
     def _fail(self, output: Output, shown: Mapping[str, Any], error: ApiError) -> None:
         output.error(shown, error)
@@ -244,14 +214,3 @@ def _batches(rows: Iterator[_Row], size: int) -> Iterator[list[_Row]]:
             batch = []
     if batch:
         yield batch
-
-
-def _integers(value: Any) -> Any:
-    """A Value as JSON, its whole numbers without a fraction: all numbers in it are doubles."""
-    if isinstance(value, float) and value.is_integer():
-        return int(value)
-    if isinstance(value, Mapping):
-        return {name: _integers(inner) for name, inner in value.items()}
-    if isinstance(value, str) or not isinstance(value, Sequence):
-        return value
-    return [_integers(inner) for inner in value]

@@ -9,6 +9,7 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
 - `sick`: its health probe fails once there is a file `sick` in GATE;
 - `talks`: it prints 700 kB between `first words` and the variable LAST_WORDS;
 - `dies`: the process ends at the 100th request;
+- `poison`: the process ends if an instance is the text `poison`;
 - `mirror`: each prediction is its instance, beside the parameters;
 - `streams`, `breaks-off`: it responds in chunks, the second when there is `opened` in GATE, and the
   latter never ends its response;
@@ -95,6 +96,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(400, b'{"error": "Prediction failed: there are no instances."}')
             return
         for instance in instances:
+            if BEHAVIOUR == "poison" and instance == "poison":
+                os._exit(3)
             if isinstance(VALUE, list) and not is_row(instance):
                 error = {"error": f"Prediction failed: {instance} cannot be predicted."}
                 self.answer(400, json.dumps(error).encode())

@@ -1,5 +1,6 @@
 """Batch prediction jobs from input to output, by Google's client."""
 
+import json
 from collections.abc import Callable
 from decimal import Decimal
 from typing import Any
@@ -199,6 +200,21 @@ def test_some_requests_fail(jobs: Jobs) -> None:
     assert [line["instance"] for line in jobs.lines(job, "errors_stats")] == [[1], ["a", 1, 2]]
     assert (job.completion_stats.successful_count, job.completion_stats.failed_count) == (3, 2)
     assert [one.code for one in job.partial_failures] == [9, 9]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "failed"),
+    [("dies", [[1, 2, 3]] * 120, 0), ("poison", [[1, 2, 3], "poison", [4, 5, 6]], 1)],
+)
+def test_a_server_that_ends(jobs: Jobs, kind: str, lines: list[Any], failed: int) -> None:
+    """Its request is sent again; the third time, the instances have failed, and no others."""
+    jobs.bucket.put(f"{kind}.jsonl", "\n".join(map(json.dumps, lines)).encode())
+    model = jobs.upload(kind, jobs.bucket.put_constant(1))
+    job = jobs.run(objects("jsonl", f"{kind}.jsonl"), model=model, batch=1)
+    assert job.state.name == "JOB_STATE_SUCCEEDED"
+    assert len(jobs.lines(job)) == len(lines) - failed
+    errors = jobs.lines(job, "errors_stats")
+    assert [(one["instance"], one["error"]["code"]) for one in errors] == [("poison", 14)] * failed
 
 
 def test_jobs_that_cannot_run(jobs: Jobs, bucket: Any) -> None:

@@ -65,6 +65,29 @@ def test_cancel_and_delete(gated: Jobs, tmp_path: Path) -> None:
     assert [one.name for one in found] == [fourth, third, first]
 
 
+def test_jobs_that_never_run(gated: Jobs, tmp_path: Path) -> None:
+    """One is cancelled while its containers start, another one's model is deleted."""
+    loading = gated.upload("wait-load", gated.bucket.put_constant(1), GATE=str(tmp_path / "gate"))
+    inputs = objects("jsonl", "gated.jsonl")
+    starting = gated.create(inputs, model=loading).name
+    until((tmp_path / "gate" / "reached").exists, "the start of a container")
+    running = gated.create(inputs).name
+    gated.reaches(running, RUNNING)
+    doomed = gated.upload("mirror")
+    waiting = gated.create(inputs, model=doomed).name
+    gated.vertex.finish(gated.vertex.models.delete_model(name=doomed))
+    assert gated.get(starting).state.name == "JOB_STATE_PENDING"
+    gated.client.cancel_batch_prediction_job(name=starting)
+    cancelled = gated.reaches(starting, "JOB_STATE_CANCELLED")
+    assert not cancelled.start_time
+    failed = gated.reaches(waiting, "JOB_STATE_FAILED")
+    assert failed.error.code == 5
+    assert doomed in failed.error.message
+    gated.client.cancel_batch_prediction_job(name=running)
+    gated.reaches(running, "JOB_STATE_CANCELLED")
+    assert servers() == []
+
+
 def test_lists(jobs: Jobs) -> None:
     jobs.bucket.put("list.jsonl", b"[1]\n")
     first = jobs.run(objects("jsonl", "list.jsonl"), display_name="first", labels={"team": "a"})
