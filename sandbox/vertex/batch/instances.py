@@ -8,7 +8,7 @@ https://cloud.google.com/vertex-ai/docs/predictions/get-batch-predictions.
 import base64
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, time
 from decimal import Decimal
@@ -105,15 +105,27 @@ class Conversion:
 def json_value(value: Any) -> Any:
     """The JSON value of a cell of BigQuery, or of JSON: numbers, texts, arrays, objects, and times
     as texts. Raises ValueError for NaN and infinities."""
+    return _converted(value, _refused)
+
+
+def shown_value(value: Any) -> Any:
+    """As `json_value`, with NaN and infinities as texts: what has them is refused, and shown."""
+    return _converted(value, str)
+
+
+def text_value(value: Any) -> str:
+    """A value as one text, for a cell: a text as it is, nothing as nothing, all else as JSON."""
+    value = "" if value is None else shown_value(value)
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+def _converted(value: Any, unusual: Callable[[float], Any]) -> Any:
     match value:
         case None | bool() | int() | str():
             return value
-        case float():
-            if not math.isfinite(value):
-                raise ValueError(f"it has {value}, which JSON does not have")
-            return value
-        case Decimal():
-            return json_value(float(value))
+        case float() | Decimal():
+            number = float(value)
+            return number if math.isfinite(number) else unusual(number)
         case bytes():
             return base64.b64encode(value).decode()
         case datetime() if value.tzinfo is not None:
@@ -121,27 +133,11 @@ def json_value(value: Any) -> Any:
         case date() | time():
             return value.isoformat()
         case Mapping():
-            return {name: json_value(inner) for name, inner in value.items()}
+            return {name: _converted(inner, unusual) for name, inner in value.items()}
         case list() | tuple():
-            return [json_value(inner) for inner in value]
+            return [_converted(inner, unusual) for inner in value]
     return str(value)
 
 
-def shown_value(value: Any) -> Any:
-    """As `json_value`, with NaN and infinities as texts: what has them is refused, and shown."""
-    match value:
-        case float() if not math.isfinite(value):
-            return str(value)
-        case Decimal() if not value.is_finite():
-            return str(value)
-        case Mapping():
-            return {name: shown_value(inner) for name, inner in value.items()}
-        case list() | tuple():
-            return [shown_value(inner) for inner in value]
-    return json_value(value)
-
-
-def text_value(value: Any) -> str:
-    """A value as one text, for a cell: a text as it is, nothing as nothing, all else as JSON."""
-    value = "" if value is None else shown_value(value)
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+def _refused(number: float) -> Any:
+    raise ValueError(f"it has {number}, which JSON does not have")
