@@ -12,7 +12,7 @@ from sandbox.services import airflow, launch, postgres
 from sandbox.services.processes import alive, stop
 from sandbox.services.service_report import print_service
 from sandbox.services.services import PORTS, Service, services
-from sandbox.state import REPOSITORY, Home, State
+from sandbox.state import CHECKOUT, REPOSITORY, Home, State
 from sandbox.terminal import Terminal
 
 DEPLOY_SECONDS = 2.0
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     options = make_parser().parse_args(arguments)
     home = Home(options.var.resolve())
     try:
-        if not (REPOSITORY / "dags").is_dir():
+        if not CHECKOUT and (options.verb in (run, demo) or options.airflow or options.example):
             raise OSError(
                 f"it runs the DAGs of a checkout, and is installed in {REPOSITORY}; run `make up` "
                 "or `make run` in a checkout of Titleholder"
@@ -165,10 +165,9 @@ def _set_project(state: State, options: argparse.Namespace) -> None:
 
 
 def _services(home: Home, state: State, options: argparse.Namespace) -> list[Service]:
-    result = [
-        *services(home, state, options.deploy_seconds, options.faults, options.images),
-        postgres.service(home),  # created while the others start
-    ]
+    result = services(home, state, options.deploy_seconds, options.faults, options.images)
+    if CHECKOUT:
+        result.append(postgres.service(home))  # created while the others start
     if options.airflow or "airflow" in state.processes:
         environ = airflow.environment(home, state, options.dags)
         result += airflow.services(home, environ, state)
@@ -182,7 +181,12 @@ def make_parser() -> argparse.ArgumentParser:
         "--var", type=Path, default=Path("var"), help="the folder of all data (default var)"
     )
     parser.set_defaults(
-        airflow=False, dags=None, deploy_seconds=DEPLOY_SECONDS, faults=False, images=None
+        airflow=False,
+        example=False,
+        dags=None,
+        deploy_seconds=DEPLOY_SECONDS,
+        faults=False,
+        images=None,
     )
     verbs = parser.add_subparsers(required=True, metavar="VERB")
     parsers = {}

@@ -11,6 +11,8 @@ LOOPBACK = "127.0.0.1"
 PROJECT_NUMBER = "100000000001"
 """The number of the sandbox's project, in Vertex AI and Cloud Storage."""
 REPOSITORY = Path(__file__).resolve().parent.parent
+CHECKOUT = (REPOSITORY / "dags").is_dir()
+"""Whether this is a checkout, whose DAGs a local Airflow can run, or an installed package."""
 # Its socket's name has it.
 POSTGRES_PORT = 5432
 POSTGRES_SOCKET = f".s.PGSQL.{POSTGRES_PORT}"

@@ -26,15 +26,15 @@ LAYERS = {
         commands pytest_plugin vertex
         example replay next_steps
         endpoint_report containers google_cloud
-        gateway services
+        gateway monitoring services
         cli_types state terminal
         socket_folder
     """,
     "sandbox.vertex": """
         coverage
         app
-        console rpc
-        batch cloud endpoints pipelines
+        console dispatch rpc
+        batch cloud endpoints pipelines schedules
         models
         context faults
         operations prediction

@@ -3,6 +3,7 @@
 An image is run as a process: its command, in a Python environment made of its requirements.
 """
 
+import os
 import re
 import tempfile
 from contextlib import suppress
@@ -14,9 +15,10 @@ from typing import Any, Final
 import yaml
 
 from images import reference
-from sandbox.state import REPOSITORY
+from sandbox.state import CHECKOUT, REPOSITORY
 
-KEPT: Final = REPOSITORY / ".images"
+_CACHE: Final = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "titleholder"
+KEPT: Final = REPOSITORY / ".images" if CHECKOUT else _CACHE / "images"
 """Where environments and the sources of this project's images are kept. They depend only on their
 content, so they outlive the sandbox's data."""
 DEFAULT_FILE: Final = REPOSITORY / "images" / "sandbox.yaml"
@@ -120,7 +122,7 @@ def _kept(tag: str) -> Path | None:
     files = reference.context_files()
     if reference.image_tag(files) != tag:
         return None
-    KEPT.mkdir(exist_ok=True)
+    KEPT.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=KEPT) as scratch:
         for name, content in files.items():
             path = Path(scratch, "files", name)

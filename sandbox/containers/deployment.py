@@ -17,6 +17,11 @@ def replica_log(log: Path, number: int) -> Path:
     return log.with_name(f"{log.name}-{number}.log")
 
 
+def deployment_log(folder: Path, endpoint: str, deployed_id: str) -> Path:
+    """The log of a DeployedModel in the folder of all logs; `endpoint` is the endpoint's name."""
+    return folder / f"{endpoint.rpartition('/')[2]}-{deployed_id}"
+
+
 class Deployment:
     """The replicas that answer the requests of one deployed model. Used from several threads."""
 
@@ -76,6 +81,10 @@ class Deployment:
             if replica.healthy and replica.address not in without:
                 return replica
         return None
+
+    def healthy(self) -> int:
+        """The number of healthy replicas."""
+        return sum(replica.healthy for replica in self._replicas)
 
     def drain(self) -> None:
         """Take no new requests, wait for those that are being answered, then stop the replicas."""

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import psutil
-import psycopg2
 
 from sandbox.services.services import Service
 from sandbox.socket_folder import make_private
@@ -42,6 +41,8 @@ def service(home: Home) -> Service:
 def connect(database: str) -> Any:
     """A connection of psycopg2 to the database at this address; waits for a server that is still
     starting. Raises OSError if none accepts it."""
+    import psycopg2  # not needed, and not installed, without Airflow
+
     end = time.monotonic() + _STARTING_SECONDS
     while True:
         try:

@@ -35,6 +35,7 @@ class Cloud:
         self.endpoints = self._vertex(aiplatform_v1.EndpointServiceClient)
         self.models = self._vertex(aiplatform_v1.ModelServiceClient)
         self.jobs = self._vertex(aiplatform_v1.PipelineServiceClient)
+        self.schedules = self._vertex(aiplatform_v1.ScheduleServiceClient)
         self.predictions = self._vertex(aiplatform_v1.PredictionServiceClient)
         self.batches = self._vertex(aiplatform_v1.JobServiceClient)
         anonymous: dict[str, Any] = {"project": self.project, "credentials": AnonymousCredentials()}

@@ -10,12 +10,19 @@ from google.protobuf.descriptor import FieldDescriptor as Field
 from google.protobuf.message import Message
 from hypothesis import strategies as st
 
+from sandbox.monitoring.descriptors import ONLINE
+from sandbox.vertex.cloud.routes import cloud_routes
 from sandbox.vertex.coverage import PAGE
 from sandbox.vertex.http.routes import SERVICES, Route, other_services, routes_of
 from tests.conformance.valid_requests import BODIES, QUERIES
 
 _SEGMENT = re.compile(r"\*\*|\*")
-_IDS = {"endpoints": ["a", "a", "b"], "models": ["m", "m@1", "m@2", "m@default"]}
+_IDS = {
+    "endpoints": ["a", "a", "b"],
+    "models": ["m", "m@1", "m@2", "m@default"],
+    "metricDescriptors": ["custom.googleapis.com/x", f"{ONLINE}response_count"],
+    "monitoredResourceDescriptors": ["global", "aiplatform.googleapis.com/Endpoint"],
+}
 _ODD = ["1", "-", "@", "m@", "x" * 70, "A", "é", "%2F", "..", ""]
 _TEXTS = st.one_of(
     st.sampled_from(
@@ -34,7 +41,7 @@ _ANYTHING = st.recursive(
     max_leaves=6,
 )
 _METHODS: dict[str, list[Route]] = {}
-for _route in routes_of([*SERVICES, *other_services()]):
+for _route in [*routes_of([*SERVICES, *other_services()]), *cloud_routes()]:
     _METHODS.setdefault(_route.rpc, []).append(_route)
 _SUPPORTED = re.findall(r"\| `(\w+)` \|.*\| supported \|", PAGE.read_text(encoding="utf-8"))
 
@@ -45,8 +52,11 @@ def _once_in(times: int) -> st.SearchStrategy[bool]:
 
 
 @st.composite
-def requests(draw: Any, parent: str) -> tuple[str, str, bytes]:
-    """Method, path with query, and body: valid, with some errors, or random."""
+def requests(draw: Any, parent: str, schedules: list[str]) -> tuple[str, str, bytes]:
+    """Method, path with query, and body: valid, with some errors, or random.
+
+    `schedules` are the ids of existing ones, which the server generated.
+    """
     odd = _once_in(20)
     rpc = draw(st.sampled_from(sorted(_METHODS) if draw(odd) else _SUPPORTED))
     routes = _METHODS[rpc]
@@ -56,12 +66,18 @@ def requests(draw: Any, parent: str) -> tuple[str, str, bytes]:
     if draw(_once_in(4)):
         keys = [*(field.json_name for field in _descriptor(route).fields), "alt", "x.y", ""]
         query = [*query[1:], (draw(st.sampled_from(keys)), draw(_TEXTS))]
-    path = "".join(draw(_pieces(route.uri, parent, draw(odd))))
+    # Some would be deleted by the first of many examples.
+    ids = {**_IDS, "schedules": ["x"] if rpc == "delete_schedule" else schedules}
+    path = "".join(draw(_pieces(route.uri, parent, ids, draw(odd))))
     if query:
         path += "?" + "&".join(f"{key}={_quoted(value)}" for key, value in query)
     if route.body is None:
         return route.http_method, path, draw(st.binary(max_size=20)) if draw(odd) else b""
-    content = _content(draw, rpc, route).replace(b"{parent}", parent.encode())
+    content = (
+        _content(draw, rpc, route)
+        .replace(b"{parent}", parent.encode())
+        .replace(b"{schedule}", schedules[0].encode())
+    )
     if draw(odd):
         content = draw(st.one_of(st.binary(max_size=20), st.just(content[: len(content) // 2])))
     return route.http_method, path, content
@@ -112,14 +128,18 @@ def _descriptor(route: Route) -> Any:
 
 
 @st.composite
-def _pieces(draw: Any, uri: str, parent: str, elsewhere: bool) -> list[str]:
+def _pieces(
+    draw: Any, uri: str, parent: str, ids: dict[str, list[str]], elsewhere: bool
+) -> list[str]:
     # `/v1/{name=projects/*/locations/*/endpoints/*}:predict`, mostly in the location of the test.
     plain = re.sub(r"\{[\w.]+=([^}]+)\}", r"\1", uri)
-    plain = plain if elsewhere else plain.replace("projects/*/locations/*", parent)
+    if not elsewhere:
+        project = parent.partition("/locations/")[0]
+        plain = plain.replace("projects/*/locations/*", parent).replace("projects/*", project)
     pieces: list[str] = []
     for piece in _SEGMENT.split(plain):
         collection = "".join(pieces).rstrip("/").rpartition("/")[2]
-        usual = _IDS.get(collection, ["x", "1"])
+        usual = ids.get(collection, ["x", "1"])
         chosen = draw(st.sampled_from(usual * 6 + _ODD)) if pieces else ""
         pieces += [_quoted(chosen), piece] if pieces else [piece]
     return pieces

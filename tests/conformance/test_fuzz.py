@@ -1,5 +1,6 @@
 """Random bodies and paths: each gets a response, and the state stays valid."""
 
+import json
 from collections import Counter
 from collections.abc import Iterator
 from typing import Any
@@ -9,21 +10,29 @@ from hypothesis import HealthCheck, Phase, given, settings
 
 from tests.conformance.conftest import ROW, Cloud
 from tests.conformance.random_requests import requests
+from tests.conformance.valid_requests import BODIES
 from tests.conftest import Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
 from tests.waiting import until
 
 PARENT = f"projects/{PROJECT_NUMBER}/locations/fuzz"
 JSON = {"Content-Type": "application/json"}
+SCHEDULE = json.dumps(BODIES["create_schedule"]).replace("{parent}", PARENT)
 KNOWN = {200, 400, 403, 404, 405, 409, 501}
+
+
+class Server(Vertex):
+    """A server with a schedule of that id."""
+
+    schedule: str
 
 
 @pytest.fixture
 def server(
     sandbox: Sandbox, _cloud: Cloud, tmp_path_factory: pytest.TempPathFactory
-) -> Iterator[Vertex]:
-    """A server with an endpoint `a` that has `m@1` and `m@2`."""
-    running = Vertex(tmp_path_factory.mktemp("fuzz"), sandbox.env["STORAGE_EMULATOR_HOST"])
+) -> Iterator[Server]:
+    """A server with an endpoint `a` that has `m@1` and `m@2`, and a schedule."""
+    running = Server(tmp_path_factory.mktemp("fuzz"), sandbox.env["STORAGE_EMULATOR_HOST"])
     try:
         running.parent = PARENT
         endpoint = running.endpoint("a").name
@@ -31,12 +40,14 @@ def server(
         running.upload(_cloud.constant(2), parent_model=model)
         running.finish(running.deploy(endpoint, f"{model}@1", {"0": 100}, id="1"))
         running.finish(running.deploy(endpoint, f"{model}@2", {"1": 90, "0": 10}, id="2"))
+        created = running.http.post(f"/v1/{PARENT}/schedules", content=SCHEDULE, headers=JSON)
+        running.schedule = created.json()["name"].rpartition("/")[2]
         yield running
     finally:
         running.stop()
 
 
-def check_response(server: Vertex, request: tuple[str, str, bytes], seen: Counter[int]) -> None:
+def check_response(server: Server, request: tuple[str, str, bytes], seen: Counter[int]) -> None:
     method, path, content = request
     answer = server.http.request(method, path, content=content, headers=JSON)
     seen[answer.status_code] += 1
@@ -50,7 +61,7 @@ def check_response(server: Vertex, request: tuple[str, str, bytes], seen: Counte
     server.clock.advance(60)
 
 
-def check(server: Vertex) -> None:
+def check(server: Server) -> None:
     """Check the state after any requests."""
     versions: dict[str, dict[str, Any]] = {}
     for model in server.models.list_models(parent=PARENT):
@@ -78,17 +89,23 @@ def check(server: Vertex) -> None:
         server.endpoints.wait_operation(wait, timeout=30)
     assert not server.endpoints.list_operations(unfinished).operations
     assert list(server.jobs.list_pipeline_jobs(parent=PARENT)) == []
+    found = server.http.get(f"/v1/{PARENT}/schedules", params={"pageSize": "1000"}).json()
+    for schedule in found.get("schedules", []):
+        assert server.http.get(f"/v1/{schedule['name']}").json() == schedule
+        assert schedule["state"] in ("ACTIVE", "PAUSED")
+        assert schedule.get("nextRunTime", "9") > schedule["startTime"]
+        assert schedule["cron"].endswith("0 3 1 12 *")
     until(lambda: not unfinished_batches(server), "the end of all batch predictions")
 
 
-def unfinished_batches(server: Vertex) -> list[Any]:
+def unfinished_batches(server: Server) -> list[Any]:
     ended = [f'state!="JOB_STATE_{state}"' for state in ("SUCCEEDED", "FAILED", "CANCELLED")]
     path = f"/v1/{PARENT}/batchPredictionJobs"
     listed = server.http.get(path, params={"filter": " AND ".join(ended)})
     return list(listed.raise_for_status().json().get("batchPredictionJobs", []))
 
 
-def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:
+def fuzz(server: Server, examples: int, **more: Any) -> Counter[int]:
     seen: Counter[int] = Counter()
 
     @settings(
@@ -98,7 +115,7 @@ def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:
         suppress_health_check=list(HealthCheck),
         **more,
     )
-    @given(requests(PARENT))
+    @given(requests(PARENT, [server.schedule]))
     def send(request: tuple[str, str, bytes]) -> None:
         check_response(server, request, seen)
 
@@ -109,7 +126,7 @@ def fuzz(server: Vertex, examples: int, **more: Any) -> Counter[int]:
     return seen
 
 
-def test_every_random_request_gets_a_response(server: Vertex) -> None:
+def test_every_random_request_gets_a_response(server: Server) -> None:
     seen = fuzz(server, 200, derandomize=True, phases=[Phase.generate])
     # The test needs accepted requests, too.
     assert seen[200] > 20
@@ -118,5 +135,5 @@ def test_every_random_request_gets_a_response(server: Vertex) -> None:
 
 
 @pytest.mark.long
-def test_many_random_requests_get_a_response(server: Vertex) -> None:
+def test_many_random_requests_get_a_response(server: Server) -> None:
     fuzz(server, 20_000)

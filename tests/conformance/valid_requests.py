@@ -1,8 +1,10 @@
 """One valid request for each method of the sandbox, to be changed by fuzzing."""
 
+import json
 from typing import Any
 
 from tests.conftest import CONSTANT
+from tests.sandbox.vertex.pipelines import samples
 
 _ENDPOINT = {"displayName": "x", "description": "d", "labels": {"a": "b"}}
 _MODEL = {
@@ -21,7 +23,7 @@ _DEPLOYED = {
         "maxReplicaCount": 2,
     },
 }
-_JOB = {
+_JOB: dict[str, Any] = {
     "displayName": "x",
     "labels": {"a": "b"},
     # Without a task, so that no component runs.
@@ -33,6 +35,24 @@ _JOB = {
         "root": {"dag": {"tasks": {}}, "inputDefinitions": {"parameters": {"p": {}}}},
     },
     "runtimeConfig": {"gcsOutputDirectory": "gs://bucket/x", "parameterValues": {"p": 1}},
+}
+# With a task: random requests must not start it, see cron.
+_SCHEDULED = {
+    **_JOB,
+    "pipelineSpec": json.loads(samples.compiled(samples.exits)),
+    "runtimeConfig": {**_JOB["runtimeConfig"], "parameterValues": {"code": 0}},
+}
+_SCHEDULE = {
+    "displayName": "x",
+    # Never while random requests move the clock.
+    "cron": "TZ=Europe/Zurich 0 3 1 12 *",
+    "startTime": "2990-01-01T00:00:00Z",
+    "endTime": "2999-02-01T00:00:00Z",
+    "maxRunCount": "3",
+    "maxConcurrentRunCount": "1",
+    "maxConcurrentActiveRunCount": "2",
+    "allowQueueing": True,
+    "createPipelineJobRequest": {"parent": "{parent}", "pipelineJob": _SCHEDULED},
 }
 
 _BATCH = {
@@ -86,11 +106,36 @@ BODIES: dict[str, Any] = {
     "copy_model": {"sourceModel": "{parent}/models/m@1", "modelId": "n"},
     "create_pipeline_job": _JOB,
     "create_batch_prediction_job": _BATCH,
+    "create_schedule": _SCHEDULE,
+    "update_schedule": {"name": "{parent}/schedules/{schedule}", **_SCHEDULE},
+    "resume_schedule": {"catchUp": True},
     "batch_cancel_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
     "batch_delete_pipeline_jobs": {"names": ["{parent}/pipelineJobs/x"]},
+    "create_time_series": {
+        "timeSeries": [
+            {
+                "metric": {"type": "custom.googleapis.com/x", "labels": {"kind": "tea"}},
+                "resource": {"type": "global", "labels": {}},
+                "metricKind": "GAUGE",
+                "points": [
+                    {
+                        # The clock of the server is near.
+                        "interval": {"endTime": "2026-01-05T12:00:00Z"},
+                        "value": {"int64Value": "1"},
+                    }
+                ],
+            }
+        ]
+    },
+    "create_metric_descriptor": {
+        "type": "custom.googleapis.com/y",
+        "metricKind": "CUMULATIVE",
+        "valueType": "DOUBLE",
+        "labels": [{"key": "kind"}],
+    },
     "predict": {"instances": [[1.0, 2.0, 3.0]], "parameters": {"a": 1}},
 }
-"""Bodies by method; `{parent}` is the location of the test."""
+"""Bodies by method; `{parent}` is the location of the test, `{schedule}` a schedule in it."""
 
 QUERIES: dict[str, list[tuple[str, str]]] = {
     "create_endpoint": [("endpointId", "b")],
@@ -102,6 +147,18 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
     "list_model_versions": [("pageSize", "2"), ("orderBy", "create_time desc")],
     "list_pipeline_jobs": [("filter", 'state="PIPELINE_STATE_FAILED"')],
     "list_batch_prediction_jobs": [("filter", 'state="JOB_STATE_FAILED"'), ("readMask", "name")],
+    "list_schedules": [("filter", 'state="ACTIVE" OR NOT end_time:*'), ("orderBy", "end_time")],
+    "update_schedule": [("updateMask", "displayName,cron,maxRunCount,createPipelineJobRequest")],
+    "list_time_series": [
+        ("filter", 'metric.type="custom.googleapis.com/x"'),
+        ("interval.startTime", "2026-01-05T00:00:00Z"),
+        ("interval.endTime", "2026-01-06T00:00:00Z"),
+        ("aggregation.alignmentPeriod", "600s"),
+        ("aggregation.perSeriesAligner", "ALIGN_SUM"),
+        ("aggregation.crossSeriesReducer", "REDUCE_MEAN"),
+        ("aggregation.groupByFields", "metric.labels.kind"),
+    ],
+    "list_metric_descriptors": [("filter", 'metric.type=starts_with("custom")')],
     "list_operations": [("filter", "done=true"), ("pageSize", "3")],
     "wait_operation": [("timeout", "0.01s")],
 }

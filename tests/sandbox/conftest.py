@@ -24,6 +24,7 @@ from google.cloud import aiplatform_v1, storage
 
 from sandbox.state import PROJECT_NUMBER as PROJECT_NUMBER
 from sandbox.vertex.app import KEEP_ALIVE_SECONDS, create_app
+from sandbox.vertex.cloud.routes import cloud_routes
 from sandbox.vertex.context import Durations
 from sandbox.vertex.http.routes import google_routes
 from sandbox.vertex.rpc.front_end import GrpcFrontEnd
@@ -83,17 +84,19 @@ def google_clients(url: str, target: str = "") -> tuple[Any, Any, Any, Any]:
         aiplatform_v1.PredictionServiceClient,
         aiplatform_v1.PipelineServiceClient,
     )
-    options = ClientOptions(api_endpoint=url)
     channel = grpc.insecure_channel(target) if target else None
     if channel:
         grpc.channel_ready_future(channel).result(20)
-    endpoints, models, predictions, jobs = (
-        kind(transport=kind.get_transport_class("grpc")(channel=channel))
-        if channel
-        else kind(transport="rest", credentials=AnonymousCredentials(), client_options=options)
-        for kind in kinds
-    )
+    endpoints, models, predictions, jobs = (google_client(kind, url, channel) for kind in kinds)
     return endpoints, models, predictions, jobs
+
+
+def google_client(kind: Any, url: str, channel: grpc.Channel | None = None) -> Any:
+    """A client of that class, of REST or, for a `channel`, of gRPC."""
+    if channel:
+        return kind(transport=kind.get_transport_class("grpc")(channel=channel))
+    options = ClientOptions(api_endpoint=url)
+    return kind(transport="rest", credentials=AnonymousCredentials(), client_options=options)
 
 
 class Vertex(VertexCalls):
@@ -110,6 +113,7 @@ class Vertex(VertexCalls):
         **options: Any,
     ) -> None:
         self.parent = f"projects/{PROJECT_NUMBER}/locations/us-central1"
+        self.home = home
         self.clock = ManualClock()
         self._start: Callable[[int], Any] = lambda port: create_app(
             home,
@@ -131,17 +135,18 @@ class Vertex(VertexCalls):
         listener = socket.create_server(("127.0.0.1", 0))
         port = listener.getsockname()[1]
         self.url = f"http://127.0.0.1:{port}"
-        app, target = self._start(port), ""
+        app, self.grpc_target = self._start(port), ""
         if self._transport == "grpc":
             with socket.create_server(("127.0.0.1", 0)) as second:
                 grpc_port = second.getsockname()[1]
-            target = f"127.0.0.1:{grpc_port}"
-            app = GrpcFrontEnd(app, google_routes(), grpc_port, f"127.0.0.1:{port}")
+            self.grpc_target = f"127.0.0.1:{grpc_port}"
+            routes = [*google_routes(), *cloud_routes()]
+            app = GrpcFrontEnd(app, routes, grpc_port, f"127.0.0.1:{port}")
         config = uvicorn.Config(app, log_level="warning", timeout_keep_alive=KEEP_ALIVE_SECONDS)
         self._server = uvicorn.Server(config)
         self._thread = threading.Thread(target=self._server.run, args=([listener],))
         self._thread.start()
-        clients = google_clients(self.url, target)
+        clients = google_clients(self.url, self.grpc_target)
         self.endpoints, self.models, self.predictions, self.jobs = clients
         # Without TLS, whose certificates take long to load.
         self.http = httpx.Client(base_url=self.url, trust_env=False, verify=False, timeout=30)

@@ -6,6 +6,8 @@ from typing import Any, Final
 from google.cloud.logging_v2.types import logging as log_types
 from google.protobuf.empty_pb2 import Empty
 
+from sandbox.monitoring.methods import METHODS
+from sandbox.monitoring.methods import SERVICE as MONITORING
 from sandbox.vertex.http.routes import VARIABLE, Route, RouteTable, routes_of_package
 
 # The client library of Cloud Logging has no REST transport. Source: the google.api.http annotations
@@ -48,23 +50,37 @@ _LOGGING: Final[tuple[tuple[str, Any, Any, str, str, str | None], ...]] = (
 
 @cache
 def cloud_routes() -> RouteTable:
-    """All methods of the projects of Resource Manager, and those of Cloud Logging that write and
-    read entries."""
+    """All methods of the projects of Resource Manager, those of Cloud Logging that write and read
+    entries, and those of metrics in Cloud Monitoring."""
     logging = [
-        Route(
-            service="logging_service_v2",
-            rpc=rpc,
-            request=request,
-            response=response,
-            http_method=method,
-            uri=uri,
-            body=body,
-            variables=tuple(field for field, _ in VARIABLE.findall(uri)),
-            grpc=f"/google.logging.v2.LoggingServiceV2/{rpc.title().replace('_', '')}",
-        )
-        for rpc, request, response, method, uri, body in _LOGGING
+        _route("logging_service_v2", "google.logging.v2.LoggingServiceV2", *method)
+        for method in _LOGGING
     ]
+    monitoring = [_route("metric_service", MONITORING, *method) for method in METHODS]
     projects = routes_of_package(
         "projects", "google.cloud.resourcemanager_v3.services", "google.cloud.resourcemanager.v3"
     )
-    return RouteTable([*projects, *logging])
+    return RouteTable([*projects, *logging, *monitoring])
+
+
+def _route(
+    service: str,
+    grpc: str,
+    rpc: str,
+    request: Any,
+    response: Any,
+    http_method: str,
+    uri: str,
+    body: str | None,
+) -> Route:
+    return Route(
+        service=service,
+        rpc=rpc,
+        request=request,
+        response=response,
+        http_method=http_method,
+        uri=uri,
+        body=body,
+        variables=tuple(field for field, _ in VARIABLE.findall(uri)),
+        grpc=f"/{grpc}/{rpc.title().replace('_', '')}",
+    )

@@ -82,6 +82,7 @@ def create_console(context: Context, pages: Pages, objects: Objects) -> BrowserG
             Route("/", respond(pages.overview)),
             Route(place + "/pipelines/runs/{job}", respond(pages.pipeline_job)),
             Route(place + "/pipelines/runs/{job}/tasks/{task}", respond(pages.task)),
+            Route(place + "/pipelines/schedules/{schedule}", respond(pages.schedule)),
             Route(place + "/endpoints/{endpoint}", respond(pages.endpoint)),
             Route(
                 place + "/endpoints/{endpoint}/deployed-models/{deployed}/logs",

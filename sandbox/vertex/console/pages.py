@@ -13,7 +13,7 @@ from google.cloud.aiplatform_v1 import types
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
-from sandbox.containers.deployment import replica_log
+from sandbox.containers.deployment import deployment_log, replica_log
 from sandbox.vertex.console.job_view import log_text, plain, task_rows
 from sandbox.vertex.console.log_file import end_of_log
 from sandbox.vertex.context import Context
@@ -22,7 +22,6 @@ from sandbox.vertex.http.errors import NotFound
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.models.records import ModelRecords
 from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES
-from sandbox.vertex.prediction.model_servers import deployment_log
 
 _TEMPLATES: Final = Path(__file__).parent / "templates"
 STYLE: Final = (_TEMPLATES / "style.css").read_text(encoding="utf-8")
@@ -64,8 +63,7 @@ class Pages:
     def overview(self, project: str) -> str:
         """All endpoints and models, and the newest pipeline jobs."""
         root = self._names.canonical(f"projects/{project}")
-        jobs: list[Any] = list(self._store.list(types.PipelineJob, f"{root}/"))
-        jobs.sort(key=lambda job: job.create_time, reverse=True)
+        jobs = self._jobs(root)
         models = [one for one in self._store.list(types.Model, f"{root}/") if one.name]
         return self._render(
             "overview.html",
@@ -73,6 +71,7 @@ class Pages:
             endpoints=self._store.list(types.Endpoint, f"{root}/"),
             jobs=jobs[:_NEWEST_JOBS],
             older=len(jobs[_NEWEST_JOBS:]),
+            schedules=self._store.list(types.Schedule, f"{root}/"),
             versions=[
                 self._models.view(model, record)
                 for model in models
@@ -91,6 +90,23 @@ class Pages:
             tasks=task_rows(found),
             parameters=plain(found).get("runtimeConfig", {}).get("parameterValues", {}),
             refresh=found.state not in FINAL_JOB_STATES,
+        )
+
+    def schedule(self, project: str, location: str, schedule: str) -> str:
+        """A schedule of pipeline jobs, with its newest jobs."""
+        root = f"projects/{project}/locations/{location}"
+        name = self._names.resource(f"{root}/schedules/{schedule}", "schedules", "name")
+        found: Any = self._store.get(types.Schedule, name)
+        if found is None:
+            raise NotFound(f"The schedule {schedule} does not exist; it may have been deleted.")
+        jobs = [one for one in self._jobs(self._names.canonical(root)) if one.schedule_name == name]
+        return self._render(
+            "schedule.html",
+            found.display_name,
+            schedule=found,
+            jobs=jobs[:_NEWEST_JOBS],
+            older=len(jobs[_NEWEST_JOBS:]),
+            refresh=any(job.state not in FINAL_JOB_STATES for job in jobs),
         )
 
     def task(self, project: str, location: str, job: str, task: str) -> str:
@@ -171,6 +187,10 @@ class Pages:
                         row.task_id
                     )
         raise NotFound("No pipeline job here has a task with this custom job.")
+
+    def _jobs(self, root: str) -> list[Any]:
+        jobs: list[Any] = list(self._store.list(types.PipelineJob, f"{root}/"))
+        return sorted(jobs, key=lambda job: job.create_time, reverse=True)
 
     def _job(self, project: str, location: str, job: str) -> Any:
         name = self._names.resource(

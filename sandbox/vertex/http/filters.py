@@ -44,7 +44,8 @@ class Field:
 
     With `wild`, `:` matches a pattern with `*`. `names` are the allowed values of an enum, which
     has all comparisons if they are `ordered`. A `time` has them, too, and an unset one matches
-    none.
+    none. With `presence`, `:*` matches if it is set, the only comparison of a field that is not a
+    time.
     """
 
     read: Getter
@@ -52,6 +53,7 @@ class Field:
     names: Collection[str] = ()
     time: bool = False
     ordered: bool = False
+    presence: bool = False
 
 
 def parse(text: str, fields: Mapping[str, Field]) -> Test:
@@ -134,6 +136,10 @@ class _Parser:
         if field is None:
             raise self.error(f"{name!r} is not a field of the resource")
         read = field.read
+        if field.presence and (sign, value) == (":", "*"):
+            return lambda item: bool(read(item))
+        if field.presence and not field.time:
+            raise self.error(f"{name} has the comparison :* alone")
         if field.time:
             if sign == ":":
                 raise self.error(f"{name} has the comparisons {', '.join(_COMPARE)}")

@@ -69,14 +69,18 @@ class RouteTable:
     def __init__(self, routes: list[Route]) -> None:
         # There are hundreds of routes: only those of the same shape as the path are tried.
         self._by_shape: dict[tuple[str, int, str], list[Route]] = {}
+        # Those with a variable of several segments have no shape.
+        self._long = [route for route in routes if "**" in route.uri]
         for route in routes:
-            shape = _shape(route.http_method, VARIABLE.sub(r"\2", route.uri))
-            self._by_shape.setdefault(shape, []).append(route)
+            if "**" not in route.uri:
+                shape = _shape(route.http_method, VARIABLE.sub(r"\2", route.uri))
+                self._by_shape.setdefault(shape, []).append(route)
 
     def match(self, http_method: str, path: str) -> tuple[Route, dict[str, str]] | None:
         """The route of a path and the values of its variables, or None."""
-        for route in self._by_shape.get(_shape(http_method, path), ()):
-            found = route.pattern.fullmatch(path)
+        short = self._by_shape.get(_shape(http_method, path), ())
+        for route in (*short, *self._long):
+            found = route.http_method == http_method and route.pattern.fullmatch(path)
             if found:
                 return route, dict(zip(route.variables, found.groups(), strict=True))
         return None
@@ -85,6 +89,7 @@ class RouteTable:
         """All routes."""
         for routes in self._by_shape.values():
             yield from routes
+        yield from self._long
 
     def methods(self) -> frozenset[str]:
         """The names of all RPCs, also of those that the sandbox does not have."""
@@ -169,7 +174,7 @@ def _compile(uri: str) -> re.Pattern[str]:
     pieces, end = [], 0
     for variable in VARIABLE.finditer(uri):
         pieces.append(re.escape(uri[end : variable.start()]))
-        pieces.append(f"({variable[2].replace('*', '[^/:]+')})")
+        pieces.append(f"({variable[2].replace('**', '.+').replace('*', '[^/:]+')})")
         end = variable.end()
     return re.compile("".join([*pieces, re.escape(uri[end:])]))
 

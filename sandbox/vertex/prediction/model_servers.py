@@ -7,7 +7,7 @@ from typing import Any
 
 from sandbox.containers.catalog import Catalog, UnknownImage
 from sandbox.containers.container import container_of, port_of
-from sandbox.containers.deployment import Deployment, replica_log
+from sandbox.containers.deployment import Deployment, deployment_log, replica_log
 from sandbox.containers.replica import ContainerFailed
 from sandbox.vertex.http.errors import FailedPrecondition
 
@@ -59,11 +59,6 @@ class Host:
         except ContainerFailed as error:
             log = replica_log(deployment_log(self.logs, endpoint, deployed_id), 0)
             raise _exited(f"{error} (its whole output: {log})") from error
-
-
-def deployment_log(folder: Path, endpoint: str, deployed_id: str) -> Path:
-    """The log of a DeployedModel in the folder of all logs, for containers/deployment.py."""
-    return folder / f"{endpoint.rpartition('/')[2]}-{deployed_id}"
 
 
 def _exited(cause: str) -> FailedPrecondition:

@@ -5,18 +5,21 @@ import json
 from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import Future
 from contextlib import AsyncExitStack, asynccontextmanager
+from time import perf_counter
 from typing import Any, Final
 
 from starlette.concurrency import run_in_threadpool
 from yarl import URL
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.http.errors import FailedPrecondition, Internal, InvalidArgument, Unimplemented
+from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.transcode import parse_json
 from sandbox.vertex.prediction.access import DEDICATED, SHARED, Limits
+from sandbox.vertex.prediction.answers import Answer, AnswerCounter
 from sandbox.vertex.prediction.destination import Destination
 from sandbox.vertex.prediction.model_client import ModelClient, Reply
+from sandbox.vertex.prediction.online_metrics import OnlineMetrics
 from sandbox.vertex.prediction.raw_responses import RawReply, RawStream
 from sandbox.vertex.prediction.replies import predictions_of, raise_for_status
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
@@ -37,6 +40,7 @@ class Prediction:
         names: Names,
         serving: Serving,
         log: RequestLog,
+        metrics: OnlineMetrics,
         clock: Clock,
         dedicated_host: str,
         shared: Limits = SHARED,
@@ -45,6 +49,7 @@ class Prediction:
         self._names = names
         self._serving = serving
         self._log = log
+        self._counter = AnswerCounter(metrics)
         self._clock = clock
         self._dedicated_host = dedicated_host
         self._shared = shared
@@ -148,9 +153,11 @@ class Prediction:
         body: bytes,
         limits: Limits,
     ) -> bytes:
-        target, reply = await self._post(name, picked, "", None, body, _JSON, limits)
-        raise_for_status(reply)
-        predictions, text = predictions_of(reply)
+        answer = await self._post(name, picked, "", None, body, _JSON, limits)
+        target, reply = answer.target, answer.reply
+        with self._counter.counted(name, answer, len(instances)):
+            raise_for_status(reply)
+            predictions, text = predictions_of(reply)
         if log is not None:
             size = len(body) + len(reply.content)
             time = self._clock()
@@ -169,27 +176,32 @@ class Prediction:
         limits: Limits,
     ) -> RawReply:
         headers = {"Content-Type": content_type} if content_type else {}
-        target, reply = await self._post(name, picked, deployed_id, path, body, headers, limits)
-        raise_for_status(reply)
-        return RawReply(reply, _headers(name, target))
+        answer = await self._post(name, picked, deployed_id, path, body, headers, limits)
+        with self._counter.counted(name, answer, 1):
+            raise_for_status(answer.reply)
+        return RawReply(answer.reply, _headers(name, answer.target))
 
     async def _stream(
         self, name: str, picked: Future[Target], body: bytes, kind: str, limits: Limits
     ) -> RawStream:
+        started = perf_counter()
         async with AsyncExitStack() as opened:
             target = await opened.enter_async_context(self._target(name, picked, ""))
-            response = await opened.enter_async_context(
-                self._client.stream(
-                    target.deployment,
-                    str(URL(target.deployment.container.predict_route)),
-                    body,
-                    {"Content-Type": kind},
-                    limits.seconds,
+            route = str(URL(target.deployment.container.predict_route))
+            sent = perf_counter()
+            with self._counter.unanswered(name, target, started, sent):
+                response = await opened.enter_async_context(
+                    self._client.stream(
+                        target.deployment, route, body, {"Content-Type": kind}, limits.seconds
+                    )
                 )
-            )
-            if isinstance(response, Reply):
-                raise_for_status(response)
-                raise Internal(f"The model server responded with status {response.status}.")
+            # A stream is counted when it begins.
+            refusal = response if isinstance(response, Reply) else None
+            reply = refusal or Reply(response.status, "", b"")
+            answer = Answer(target, reply, started, sent, perf_counter())
+            with self._counter.counted(name, answer, 1):
+                raise_for_status(reply)
+            assert not isinstance(response, Reply)  # a Reply has an error status
             headers = _headers(name, target)
             if kind_of_response := response.headers.get("Content-Type"):
                 headers["Content-Type"] = kind_of_response
@@ -206,9 +218,9 @@ class Prediction:
         body: bytes,
         headers: Mapping[str, str],
         limits: Limits,
-    ) -> tuple[Target, Reply]:
-        """The target that responds, and its response; `path` is None for the container's route of
-        predictions."""
+    ) -> Answer:
+        """The response of the target; `path` is None for the container's route of predictions."""
+        started = perf_counter()
         async with self._target(name, picked, deployed_id) as target:
             container = target.deployment.container
             if path is not None and not container.invoke_prefix:
@@ -217,8 +229,12 @@ class Prediction:
                     "called; upload the model with /*."
                 )
             route = path or str(URL(container.predict_route))
-            deployment, seconds = target.deployment, limits.seconds
-            return target, await self._client.post(deployment, route, body, headers, seconds)
+            sent = perf_counter()
+            with self._counter.unanswered(name, target, started, sent):
+                reply = await self._client.post(
+                    target.deployment, route, body, headers, limits.seconds
+                )
+            return Answer(target, reply, started, sent, perf_counter())
 
     @asynccontextmanager
     async def _target(

@@ -29,6 +29,7 @@ class Target:
     model: str
     version: str
     display_name: str
+    endpoint_display_name: str
     deployment: Deployment
 
 
@@ -97,6 +98,11 @@ class Serving:
         """Whether the containers of a DeployedModel were healthy since this server started."""
         return _key(endpoint, deployed) in self._deployed
 
+    def healthy(self, endpoint: str, deployed: Any) -> int:
+        """The number of healthy replicas of a DeployedModel."""
+        found = self._deployments.get(_key(endpoint, deployed))
+        return found.healthy() if found is not None else 0
+
     def scale(self, endpoint: str, deployed: Any) -> None:
         """Start or stop replicas of a DeployedModel whose resources changed."""
         deployment = self._deployments.get(_key(endpoint, deployed))
@@ -127,8 +133,7 @@ class Serving:
         self._store.after_commit(self._tables.clear)
 
     def stop_all(self) -> None:
-        """Stop all containers at once. Each starts again at its model's next request, as after a
-        restart of the sandbox."""
+        """Stop all containers at once; each starts again at its model's next request."""
         stopped, self._deployments = self._deployments, {}
         self._tables.clear()
         for deployment in stopped.values():
@@ -212,6 +217,7 @@ class Serving:
                 deployed.model,
                 deployed.model_version_id,
                 shared.display_name,
+                table.endpoint.display_name,
                 deployment,
             )
 

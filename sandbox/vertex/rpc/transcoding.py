@@ -51,7 +51,7 @@ def http_request(routes: Sequence[Route], data: bytes) -> HttpRequest:
     try:
         query = _fields(parts["query_params"])
         body = json.dumps(_fields(parts["body"])).encode() if "body" in parts else b""
-    except (ValueError, RecursionError) as error:  # NaN in a Value, for example
+    except (json_format.Error, ValueError, RecursionError) as error:  # NaN in a Value, for example
         raise InvalidArgument(f"Invalid value in {routes[0].rpc}. {error}") from error
     pairs = rest_helpers.flatten_query_params(query, strict=True)  # type: ignore[no-untyped-call]
     return HttpRequest(parts["method"], parts["uri"], urlencode(pairs), _JSON, body)

@@ -54,5 +54,7 @@ _FIELDS: Final = {
     "pipeline_job_user_id": Field(lambda job: job.name.split("/")[-1], wild=True),
     "template_uri": Field(lambda job: job.template_uri, wild=True),
     "state": Field(lambda job: job.state.name, names=PipelineState.__members__),
+    # Not in the proto file: the SDK's PipelineJobSchedule.list_jobs sends it.
+    "schedule_name": Field(lambda job: job.schedule_name, wild=True),
     **{field: _read_time(field) for field in _TIMES},
 }

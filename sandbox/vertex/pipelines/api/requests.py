@@ -38,9 +38,17 @@ def check_id(job_id: str) -> None:
 
 def new_id(spec: Spec, now: datetime) -> str:
     """A generated job id; Google does not document the form of its ids."""
+    return f"{_name(spec)[:100]}-{now:%Y%m%d%H%M%S}"
+
+
+def run_id(spec: Spec, schedule_name: str, time: datetime) -> str:
+    """The id of the job that a schedule starts at `time`, always the same."""
+    return f"{_name(spec)[:90]}-{schedule_name.rpartition('/')[2]}-{time:%Y%m%d%H%M%S}"
+
+
+def _name(spec: Spec) -> str:
     name = re.sub(r"[^a-z0-9-]+", "-", spec.pipeline.pipeline_info.name.lower()).strip("-")
-    name = name if name[:1].isalpha() else f"pipeline-{name}".rstrip("-")
-    return f"{name[:100]}-{now:%Y%m%d%H%M%S}"
+    return name if name[:1].isalpha() else f"pipeline-{name}".rstrip("-")
 
 
 def check_job(job: PipelineJob) -> None:

@@ -3,6 +3,8 @@
 import random
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -16,10 +18,25 @@ from sandbox.vertex.pipelines.api import requests
 from sandbox.vertex.pipelines.api.listing import list_jobs
 from sandbox.vertex.pipelines.jobs.job_registry import JobRegistry
 from sandbox.vertex.pipelines.jobs.metadata import Metadata
+from sandbox.vertex.pipelines.jobs.states import FINAL_JOB_STATES
 from sandbox.vertex.pipelines.protocol.job import Job
+from sandbox.vertex.pipelines.spec.messages import Spec
+from sandbox.vertex.pipelines.spec.values import Artifact
 
 # The docs of BatchDeletePipelineJobsRequest.names.
 _LARGEST_BATCH: Final = 32
+
+
+@dataclass(frozen=True)
+class _Checked:
+    """A valid request for a job."""
+
+    parent: str
+    template: Any
+    content: dict[str, Any]
+    spec: Spec
+    parameters: dict[str, Any]
+    artifacts: dict[str, Artifact]
 
 
 class PipelineService:
@@ -48,50 +65,29 @@ class PipelineService:
         Raises InvalidArgument, also for features that the sandbox does not have, NotFound for an
         input artifact, and AlreadyExists.
         """
-        parent = self._context.names.parent(request.parent)
-        if request.pipeline_job_id:
-            requests.check_id(request.pipeline_job_id)
-        template = request.pipeline_job
-        requests.check_job(template)
-        content = requests.content_of(template)
-        spec = requests.parse_spec(content, self._catalog)
-        parameters = requests.runtime_parameters(spec, template)
-        artifacts = requests.input_artifacts(
-            spec, template, lambda artifact_id: self._metadata.get(parent, artifact_id)
-        )
-        now = self._context.clock()
-        uid = random.getrandbits(62)
-        job: Any = PipelineJob(template)  # a copy
-        for output_only in (
-            *("create_time", "start_time", "end_time", "update_time", "state"),
-            *("job_detail", "error", "schedule_name", "template_metadata"),
-        ):
-            setattr(job, output_only, None)
-        # Vertex AI sets this account and label (pipeline_job.proto).
-        account = f"{self._context.names.number}-compute@developer.gserviceaccount.com"
-        job.service_account = job.service_account or account
-        job.labels["vertex-ai-pipelines-run-billing-id"] = str(uid)
+        return self._create(self._checked(request), request.pipeline_job_id)
 
-        with self._context.store.transaction():
-            default_id = requests.new_id(spec, now)
-            job.name = self._new_name(parent, request.pipeline_job_id, default_id)
-            run = Job(
-                name=job.name,
-                uid=uid,
-                spec=content,
-                parameters=parameters,
-                artifacts=artifacts,
-                root=template.runtime_config.gcs_output_directory.rstrip("/"),
-                create_time=f"{now:%Y-%m-%dT%H:%M:%SZ}",
-                fail_fast=template.runtime_config.failure_policy
-                == PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
-                labels=dict(job.labels),
-                failing=list(self._failing_tasks()),
-            )
-            self._registry.add(job, run)
-        if self._registry.submit(job.name):
-            job.state = PipelineState.PIPELINE_STATE_PENDING
-        return job
+    def check_pipeline_job(self, request: Any) -> None:
+        """Raise what create_pipeline_job would raise now, but AlreadyExists."""
+        self._checked(request)
+
+    def create_scheduled_job(
+        self, request: Any, schedule_name: str, time: datetime, record: Callable[[Any], None]
+    ) -> Any:
+        """As create_pipeline_job, for the run of a schedule at `time`.
+
+        The job's id follows from both, so that a time has one job at most; it is also the display
+        name of a job without one. `record` is called with the job in the transaction that stores
+        it: if it raises, there is no job.
+        """
+        checked = self._checked(request)
+        job_id = requests.run_id(checked.spec, schedule_name, time)
+        return self._create(checked, job_id, schedule_name, record)
+
+    def is_unfinished(self, name: str) -> bool:
+        """Whether there is a job of this name that has not ended."""
+        job: Any = self._context.store.get(PipelineJob, name)
+        return job is not None and job.state not in FINAL_JOB_STATES
 
     def get_pipeline_job(self, request: Any) -> Any:
         """The current job. Raises InvalidArgument, NotFound."""
@@ -162,6 +158,65 @@ class PipelineService:
     def close(self) -> None:
         """End the running jobs, which then have failed, and wait for them."""
         self._registry.close()
+
+    def _checked(self, request: Any) -> _Checked:
+        parent = self._context.names.parent(request.parent)
+        if request.pipeline_job_id:
+            requests.check_id(request.pipeline_job_id)
+        template = request.pipeline_job
+        requests.check_job(template)
+        content = requests.content_of(template)
+        spec = requests.parse_spec(content, self._catalog)
+        parameters = requests.runtime_parameters(spec, template)
+        artifacts = requests.input_artifacts(
+            spec, template, lambda artifact_id: self._metadata.get(parent, artifact_id)
+        )
+        return _Checked(parent, template, content, spec, parameters, artifacts)
+
+    def _create(
+        self,
+        checked: _Checked,
+        job_id: str,
+        schedule_name: str = "",
+        record: Callable[[Any], None] = lambda _: None,
+    ) -> Any:
+        now = self._context.clock()
+        uid = random.getrandbits(62)
+        job: Any = PipelineJob(checked.template)  # a copy
+        for output_only in (
+            *("create_time", "start_time", "end_time", "update_time", "state"),
+            *("job_detail", "error", "schedule_name", "template_metadata"),
+        ):
+            setattr(job, output_only, None)
+        job.schedule_name = schedule_name
+        if schedule_name and not job.display_name:
+            job.display_name = job_id
+        # Vertex AI sets this account and label (pipeline_job.proto).
+        account = f"{self._context.names.number}-compute@developer.gserviceaccount.com"
+        job.service_account = job.service_account or account
+        job.labels["vertex-ai-pipelines-run-billing-id"] = str(uid)
+
+        with self._context.store.transaction():
+            default_id = requests.new_id(checked.spec, now)
+            job.name = self._new_name(checked.parent, job_id, default_id)
+            record(job)
+            run = Job(
+                name=job.name,
+                uid=uid,
+                spec=checked.content,
+                parameters=checked.parameters,
+                artifacts=checked.artifacts,
+                root=job.runtime_config.gcs_output_directory.rstrip("/"),
+                create_time=f"{now:%Y-%m-%dT%H:%M:%SZ}",
+                fail_fast=job.runtime_config.failure_policy
+                == PipelineFailurePolicy.PIPELINE_FAILURE_POLICY_FAIL_FAST,
+                labels=dict(job.labels),
+                failing=list(self._failing_tasks()),
+            )
+            self._registry.add(job, run)
+        if self._registry.submit(job.name):
+            job.state = PipelineState.PIPELINE_STATE_PENDING
+        return job
 
     def _batch(self, request: Any) -> tuple[str, Sequence[str]]:
         parent = self._context.names.parent(request.parent)

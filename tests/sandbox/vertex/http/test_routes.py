@@ -86,7 +86,6 @@ def test_other_api_versions_are_refused(vertex: Any, version: str) -> None:
         ("POST", "endpoints/e:directRawPredict", "direct_raw_predict"),
         ("POST", "models/m:export", "export_model"),
         ("GET", "trainingPipelines", "list_training_pipelines"),
-        ("POST", "schedules", "create_schedule"),
         ("POST", "customJobs", "create_custom_job"),
         ("POST", "customJobs/1:cancel", "cancel_custom_job"),
         ("GET", "nasJobs", "list_nas_jobs"),

@@ -1,0 +1,1 @@
+"""ScheduleService: pipeline jobs that start by a cron expression."""
