@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from google.api.httpbody_pb2 import HttpBody
 from google.api_core import exceptions
 
-from tests.sandbox.conftest import CONSTANT, Storage, Vertex
+from tests.sandbox.conftest import CONSTANT, PROJECT, Storage, Vertex
 from tests.sandbox.vertex.prediction.model_servers import ROW, behaviour, server_pids
 from tests.waiting import until
 
@@ -41,6 +42,23 @@ def stream(vertex: Vertex, endpoint: Any) -> Iterator[httpx.Response]:
 def undeploy(vertex: Vertex, endpoint: Any) -> None:
     request = {"endpoint": endpoint.name, "deployed_model_id": "1"}
     vertex.finish(vertex.endpoints.undeploy_model(request=request))
+
+
+def responses(vertex: Vertex) -> list[tuple[str, int]]:
+    """The predictions in Cloud Monitoring, by the class of their status."""
+    query = {
+        "filter": 'metric.type="aiplatform.googleapis.com/prediction/online/response_count"',
+        "interval.startTime": (vertex.clock.now - timedelta(hours=1)).isoformat(),
+        "interval.endTime": vertex.clock.now.isoformat(),
+    }
+    found = vertex.http.get(f"/v3/projects/{PROJECT}/timeSeries", params=query)
+    return sorted(
+        (
+            one["metric"]["labels"]["response_code"],
+            sum(int(point["value"]["int64Value"]) for point in one["points"]),
+        )
+        for one in found.json()["timeSeries"]
+    )
 
 
 def timeout(seconds: float) -> dict[str, Any]:
@@ -97,6 +115,8 @@ def test_google_s_client_streams_by_grpc(bucket: Storage, tmp_path: Path) -> Non
         bad = serve(server, "error", tmp_path, artifact, **PRIVATE).name
         with pytest.raises(exceptions.InternalServerError, match="the disk is full"):
             list(server.predictions.stream_raw_predict(endpoint=bad, http_body=body))
+        server.clock.advance(60)
+        assert responses(server) == [("2xx", 1), ("5xx", 1)]
     finally:
         server.stop()
 
