@@ -34,7 +34,7 @@ LAYERS = {
         coverage
         app
         console dispatch rpc
-        cloud endpoints pipelines schedules
+        batch cloud endpoints pipelines schedules
         models
         context faults
         operations prediction

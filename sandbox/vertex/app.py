@@ -15,6 +15,9 @@ from sandbox.containers.process import remove_leftovers
 from sandbox.monitoring.service import MetricService
 from sandbox.monitoring.store import MetricStore
 from sandbox.state import LOOPBACK, PROJECT_NUMBER
+from sandbox.vertex.batch.opening import Services
+from sandbox.vertex.batch.service import BatchPredictionService
+from sandbox.vertex.batch.tables import BigQuery
 from sandbox.vertex.clock import Clock, MovableClock, utc_now
 from sandbox.vertex.cloud import identity
 from sandbox.vertex.cloud.log_entries import LogEntryService
@@ -41,12 +44,15 @@ from sandbox.vertex.models.uploads import UploadService
 from sandbox.vertex.operations.lifecycle import Operations
 from sandbox.vertex.operations.service import OperationService
 from sandbox.vertex.pipelines.api.service import PipelineService
+from sandbox.vertex.prediction.access import DEDICATED, SHARED, Limits
+from sandbox.vertex.prediction.clients import storage_client
 from sandbox.vertex.prediction.model_copies import ModelCopies
+from sandbox.vertex.prediction.model_servers import Host
 from sandbox.vertex.prediction.online_metrics import OnlineMetrics
 from sandbox.vertex.prediction.request_log import RequestLog
 from sandbox.vertex.prediction.served_models import served_models
-from sandbox.vertex.prediction.service import DEDICATED, SHARED, Limits, Prediction
-from sandbox.vertex.prediction.serving import Host, Serving
+from sandbox.vertex.prediction.service import Prediction
+from sandbox.vertex.prediction.serving import Serving
 from sandbox.vertex.prediction.tables import Tables
 from sandbox.vertex.schedules.runs import Runs
 from sandbox.vertex.schedules.service import ScheduleService
@@ -100,6 +106,8 @@ def create_app(
     remove_leftovers(home / "containers")  # no other server uses this home: the store is open
     host = Host(catalog, home / "containers", number, shared)
     serving = Serving(store, host, copies, chance or random.Random(), project)
+    tables = BigQuery(bigquery_host, project) if bigquery_host else None
+    batch = Services(host, storage_client(storage_host, project), tables, home / "batch")
     listeners: list[Callable[[str], None]] = [serving.invalidate]
 
     def on_change(name: str) -> None:
@@ -121,6 +129,7 @@ def create_app(
         OperationService(operations),
         ScheduleService(context, pipelines.check_pipeline_job, runs),
         pipelines,
+        BatchPredictionService(context, models, copies, batch),
         ProjectService(context.names),
         LogEntryService(context),
         MetricService(points, clock, project, metrics.collect),

@@ -35,20 +35,30 @@ _OUT_OF_SCOPE: Final = """\
 
 | what | why |
 | --- | --- |
-| every other service of Vertex AI (training and custom jobs, batch prediction, datasets, \
-feature store, metadata, experiments, tuning, generative models) | nothing in a rollout \
-calls them; a pipeline's own components do the training |
+| every other service of Vertex AI (datasets, feature store, metadata, experiments, tuning, \
+generative models) | nothing in a rollout calls them |
+| training, tuning and labeling: `*_training_pipeline*`, `*_custom_job*`, \
+`*_hyperparameter_tuning_job*`, `*_nas_job*`, `*_nas_trial_detail*`, `*_data_labeling_job*` | \
+a pipeline's own components do the training |
+| model monitoring: `*_model_deployment_monitoring_*` | Titleholder compares models by their own \
+results, and Cloud Monitoring has the rest |
 | `v1beta1`: 501 | its methods change without notice; released clients use `v1` |
-| gRPC | every client of Google's has a REST transport |
-| explanations | they need the explanation spec's own containers |
-| streaming and direct prediction | they are for gRPC and for servers that stream |
+| explanations: `explain`, `update_explanation_dataset` | they need the explanation spec's own \
+containers |
+| prediction by tensors: `direct_predict`, `direct_raw_predict`, `server_streaming_predict` | they \
+are for model servers of gRPC; containers here have HTTP, with `raw_predict`, and with \
+`stream_raw_predict` on dedicated endpoints |
+| generation: `embed_content`, `generate_content`, `stream_generate_content` | they call \
+Google's own models |
 | networks, customer-managed keys, shared resource pools | they define network access and \
-hardware; here it is loopback and this machine. Private Service Connect is stored with an \
-endpoint and has no other effect |
+hardware; here it is loopback and this machine. Private Service Connect gives an \
+endpoint the limits of a dedicated one, and has no other effect |
 | IAM: policies, permissions, service accounts | there are no credentials to check |
 | quotas and their 429 | request one as a fault instead |
 | autoscaling | there is no load to follow; its targets are stored |
-| copying and exporting models | there is one project and one place |
+| exports: `export_model` | it writes an image to a registry, or the files that are in Cloud \
+Storage already |
+| annotations: `batch_import_evaluated_annotations` | no method returns them |
 | every other service of Cloud Monitoring and Cloud Logging (alert policies, dashboards, uptime \
 checks, log-based metrics) | nothing in a rollout calls them |
 | `?fields=` (partial responses) | no client library sends it |

@@ -29,9 +29,11 @@ from sandbox.vertex.http.errors import (
 from sandbox.vertex.http.guards import refuse_web_pages, while_connected
 from sandbox.vertex.http.routes import Route, google_routes, other_routes
 from sandbox.vertex.http.transcode import read_request, write_response
-from sandbox.vertex.prediction.service import Prediction, RawReply
+from sandbox.vertex.prediction.raw_responses import RawReply, RawStream
+from sandbox.vertex.prediction.service import Prediction
 
 _LOG: Final = logging.getLogger(__name__)
+_Result = bytes | RawReply | RawStream
 _METRIC_ERRORS: Final = {kind.status: kind for kind in (InvalidArgument, NotFound, Unimplemented)}
 # Not in Google's client library: its high-level SDK builds this path (Endpoint.invoke).
 _INVOKE: Final = re.compile(
@@ -68,15 +70,9 @@ class Dispatcher:
                 return
             body = await read_body(request)
             called = await run_in_threadpool(self._call, request, body)
-            result: bytes | RawReply
-            if isinstance(called, bytes):
-                result = called
-            else:
-                result = await while_connected(receive, called) or b""
-            if isinstance(result, RawReply):
-                await _pass_through(result)(scope, receive, send)
-                return
-            content, status = result, 200
+            result: _Result | None = called if isinstance(called, bytes) else None
+            if not isinstance(called, bytes):
+                result = await while_connected(receive, called)
         except ApiError as error:
             content, status = _render(error), error.http_status
         except ClientDisconnect:
@@ -85,10 +81,15 @@ class Dispatcher:
             _LOG.exception("%s %s failed", request.method, scope["path"])
             internal = Internal(f"The sandbox failed: {error!r}; its log has the traceback.")
             content, status = _render(internal), internal.http_status
+        else:
+            if isinstance(result, RawReply | RawStream):
+                await while_connected(receive, result.send(send))
+                return
+            content, status = result or b"", 200
         response = Response(content, status, media_type="application/json")
         await response(scope, receive, send)
 
-    def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, bytes | RawReply]:
+    def _call(self, request: Request, body: bytes) -> bytes | Coroutine[Any, Any, _Result]:
         path, host = request.scope["path"], request.headers.get("host", "")
         kind = request.headers.get("content-type", "")
         body = unpack(body, request.headers.get("content-encoding"))
@@ -116,9 +117,10 @@ class Dispatcher:
         if not known:
             raise _unimplemented(route)
         self._context.operations.settle()
-        if route.rpc == "raw_predict":
+        if route.rpc in ("raw_predict", "stream_raw_predict"):
             require_declared(kind)
-            return self._prediction.raw_predict(variables["endpoint"], body, kind, host)
+            predict = getattr(self._prediction, route.rpc)
+            return predict(variables["endpoint"], body, kind, host)  # type: ignore[no-any-return]
         method = None if route.rpc == "predict" else self._method(route)
         if route.body is not None:
             require_json(kind, body)
@@ -145,14 +147,6 @@ class Dispatcher:
 
 async def _write_later(result: Awaitable[Any], query: Sequence[tuple[str, str]]) -> bytes:
     return write_response(await result, query)
-
-
-def _pass_through(raw: RawReply) -> Response:
-    reply = raw.reply
-    headers = dict(raw.headers)
-    if reply.content_type:
-        headers["Content-Type"] = reply.content_type
-    return Response(reply.content, reply.status, headers)
 
 
 def _unimplemented(route: Route) -> ApiError:

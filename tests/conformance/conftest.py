@@ -37,6 +37,7 @@ class Cloud:
         self.jobs = self._vertex(aiplatform_v1.PipelineServiceClient)
         self.schedules = self._vertex(aiplatform_v1.ScheduleServiceClient)
         self.predictions = self._vertex(aiplatform_v1.PredictionServiceClient)
+        self.batches = self._vertex(aiplatform_v1.JobServiceClient)
         anonymous: dict[str, Any] = {"project": self.project, "credentials": AnonymousCredentials()}
         self.storage = storage.Client(
             client_options={"api_endpoint": self.env["STORAGE_EMULATOR_HOST"]}, **anonymous
@@ -158,8 +159,9 @@ def cloud(_cloud: Cloud) -> Cloud:
 @pytest.fixture
 def sdk(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """The high-level SDK, configured only by its API endpoint."""
-    # The SDK creates its storage client.
-    monkeypatch.setenv("STORAGE_EMULATOR_HOST", cloud.env["STORAGE_EMULATOR_HOST"])
+    # The SDK creates its clients of these services.
+    for service in ("STORAGE_EMULATOR_HOST", "BIGQUERY_EMULATOR_HOST"):
+        monkeypatch.setenv(service, cloud.env[service])
     # Operations take a fraction of a second here, not minutes.
     monkeypatch.setattr(polling.DEFAULT_POLLING, "_initial", 0.02)
     aiplatform.init(

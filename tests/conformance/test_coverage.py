@@ -1,6 +1,8 @@
 """The coverage page lists whether a server supports each method."""
 
 import asyncio
+import re
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -43,6 +45,18 @@ def test_every_method_is_listed_once() -> None:
     for line in page.splitlines():
         if line.startswith("| `") and " /" in line:
             assert line.endswith(("| supported |", "| refused with 501 |"))
+
+
+def test_every_refused_method_of_these_services_has_a_reason() -> None:
+    page = coverage.PAGE.read_text()
+    rows = page.partition("## Out of scope")[2].splitlines()
+    subjects = [row.split("|")[1] for row in rows if row.startswith("| ")]
+    reasons = [name for subject in subjects for name in re.findall(r"`([\w*]+)`", subject)]
+    for title in ("Endpoint", "Model", "Pipeline", "Prediction", "Job"):
+        section = page.partition(f"## {title} service: ")[2].partition("\n## ")[0]
+        assert "| supported |" in section
+        for method in re.findall(r"\| `(\w+)` .*\| refused with 501 \|", section):
+            assert any(fnmatch(method, reason) for reason in reasons), method
 
 
 def test_the_page_is_linked_from_the_sandbox_page() -> None:

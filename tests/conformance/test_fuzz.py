@@ -13,6 +13,7 @@ from tests.conformance.random_requests import requests
 from tests.conformance.valid_requests import BODIES
 from tests.conftest import Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
+from tests.waiting import until
 
 PARENT = f"projects/{PROJECT_NUMBER}/locations/fuzz"
 JSON = {"Content-Type": "application/json"}
@@ -94,6 +95,14 @@ def check(server: Server) -> None:
         assert schedule["state"] in ("ACTIVE", "PAUSED")
         assert schedule.get("nextRunTime", "9") > schedule["startTime"]
         assert schedule["cron"].endswith("0 3 1 12 *")
+    until(lambda: not unfinished_batches(server), "the end of all batch predictions")
+
+
+def unfinished_batches(server: Server) -> list[Any]:
+    ended = [f'state!="JOB_STATE_{state}"' for state in ("SUCCEEDED", "FAILED", "CANCELLED")]
+    path = f"/v1/{PARENT}/batchPredictionJobs"
+    listed = server.http.get(path, params={"filter": " AND ".join(ended)})
+    return list(listed.raise_for_status().json().get("batchPredictionJobs", []))
 
 
 def fuzz(server: Server, examples: int, **more: Any) -> Counter[int]:

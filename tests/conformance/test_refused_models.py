@@ -91,6 +91,35 @@ def test_upload_is_refused(
 
 
 @pytest.mark.parametrize(
+    ("status", "fields"),
+    [
+        (INVALID, {"source_model": ""}),
+        (INVALID, {"source_model": "m"}),
+        (INVALID, {"source_model": "{model}@"}),
+        (INVALID, {"model_id": "M"}),
+        (INVALID, {"parent_model": "{model}x/y"}),
+        (INVALID, {"parent_model": "projects/{project}/locations/us-central1/models/m"}),
+        ("NOT_FOUND", {"source_model": "{model}@9"}),
+        ("NOT_FOUND", {"source_model": "{model}-2"}),
+        ("NOT_FOUND", {"parent_model": "{model}-2"}),
+        ("ALREADY_EXISTS", {"model_id": "m"}),
+        ("PERMISSION_DENIED", {"source_model": "projects/other/locations/l/models/m"}),
+        ("PERMISSION_DENIED", {"parent": "projects/other/locations/l"}),
+        ("UNIMPLEMENTED", {"encryption_spec": {"kms_key_name": "k"}}),
+    ],
+)
+def test_copy_is_refused(cloud: Cloud, model: str, status: str, fields: Any) -> None:
+    names = {"{model}": model, "{project}": cloud.project}
+    request = {"parent": cloud.parent, "source_model": model, **fields}
+    for word, name in names.items():
+        request = {
+            key: value.replace(word, name) if isinstance(value, str) else value
+            for key, value in request.items()
+        }
+    refused(status, cloud.models.copy_model, request=request)
+
+
+@pytest.mark.parametrize(
     ("status", "suffix", "aliases"),
     [
         (INVALID, "@1", ["-default"]),

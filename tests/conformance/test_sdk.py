@@ -215,6 +215,71 @@ def test_the_registry(cloud: Cloud) -> None:
     assert not aiplatform.Model.list(filter='display_name="registry"')
 
 
+def test_a_copy_of_a_model(cloud: Cloud) -> None:
+    model = register(cloud, 6, "original")
+    copied = model.copy(cloud.location, destination_model_id="copied")
+    assert (copied.name, copied.version_id) == ("copied", "1")
+    again = model.copy(cloud.location, destination_parent_model="copied")
+    assert (again.name, again.version_id) == ("copied", "2")
+    endpoint = copied.deploy(machine_type="n1-standard-2")
+    assert endpoint.predict([ROW]).predictions == [[6.0, 6.0]]
+
+
+def test_batch_predictions(cloud: Cloud, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(aiplatform.jobs, "_JOB_WAIT_TIME", 0.05)
+    model = register(cloud, 2, "batch")
+    blob = cloud.storage.bucket(cloud.bucket).blob("batch/in.jsonl")
+    blob.upload_from_string("[1, 2, 3]\n[1]\n[4, 5, 6]\n")
+    job = model.batch_predict(
+        job_display_name="files",
+        gcs_source=f"gs://{cloud.bucket}/batch/in.jsonl",
+        gcs_destination_prefix=f"gs://{cloud.bucket}/batch/out",
+        machine_type="n1-standard-2",
+        batch_size=1,
+    )
+    errors, results = job.iter_outputs()
+    lines = [json.loads(line) for line in results.download_as_text().splitlines()]
+    assert lines == [{"instance": one, "prediction": [2, 2]} for one in ([1, 2, 3], [4, 5, 6])]
+    assert json.loads(errors.download_as_text())["instance"] == [1]
+    assert job.completion_stats.failed_count == 1
+
+    cloud.tables.create_dataset("batch")
+    cloud.tables.query("create table batch.rows as select 1 as a, 2 as b, 3 as c").result()
+    started = aiplatform.BatchPredictionJob.create(
+        job_display_name="table",
+        model_name="batch@1",
+        bigquery_source=f"bq://{cloud.project}.batch.rows",
+        bigquery_destination_prefix=f"{cloud.project}.batch",
+        machine_type="n1-standard-2",
+        starting_replica_count=1,
+        max_replica_count=2,
+        labels={"team": "ml"},
+        sync=False,
+    )
+    started.wait_for_resource_creation()
+    started.wait()
+    assert [tuple(row) for row in started.iter_outputs()] == [(1, 2, 3, "[2, 2]")]
+
+    failing = aiplatform.BatchPredictionJob.submit(
+        job_display_name="missing",
+        model_name=model.resource_name,
+        gcs_source=f"gs://{cloud.bucket}/batch/missing",
+        gcs_destination_prefix=f"gs://{cloud.bucket}/batch/out",
+        machine_type="n1-standard-2",
+    )
+    with pytest.raises(RuntimeError, match="No object matches"):
+        failing.wait_for_completion()
+    with pytest.raises(exceptions.BadRequest, match="cannot be cancelled"):
+        failing.cancel()
+    jobs = aiplatform.BatchPredictionJob.list(order_by="create_time")
+    assert [one.display_name for one in jobs] == ["files", "table", "missing"]
+    (found,) = aiplatform.BatchPredictionJob.list(filter='labels.team="ml"')
+    assert found.resource_name == started.resource_name
+    for one in jobs:
+        one.delete()
+    assert aiplatform.BatchPredictionJob.list() == []
+
+
 def test_resources_are_found_by_every_form_of_their_name(cloud: Cloud) -> None:
     endpoint = aiplatform.Endpoint.create(display_name="named", endpoint_id="named")
     short = aiplatform.Endpoint("named")

@@ -55,9 +55,34 @@ _SCHEDULE = {
     "createPipelineJobRequest": {"parent": "{parent}", "pipelineJob": _SCHEDULED},
 }
 
+_BATCH = {
+    "displayName": "x",
+    "labels": {"a": "b"},
+    "model": "{parent}/models/m@1",
+    "inputConfig": {
+        "instancesFormat": "jsonl",
+        "gcsSource": {"uris": ["gs://titleholder-local-titleholder/conformance/constant-1/*"]},
+    },
+    "instanceConfig": {"instanceType": "array", "includedFields": ["b", "a"], "keyField": "k"},
+    "modelParameters": {"x": 1},
+    "outputConfig": {
+        "predictionsFormat": "csv",
+        "gcsDestination": {"outputUriPrefix": "gs://titleholder-local-titleholder/conformance"},
+    },
+    "dedicatedResources": {
+        "machineSpec": {"machineType": "n1-standard-2"},
+        "startingReplicaCount": 1,
+        "maxReplicaCount": 2,
+    },
+    "manualBatchTuningParameters": {"batchSize": 8},
+}
+
 BODIES: dict[str, Any] = {
     "create_endpoint": _ENDPOINT,
     "update_endpoint": {**_ENDPOINT, "trafficSplit": {"1": 50, "2": 50}},
+    "update_endpoint_long_running": {
+        "endpoint": {"clientConnectionConfig": {"inferenceTimeout": "60s"}}
+    },
     "deploy_model": {"deployedModel": _DEPLOYED, "trafficSplit": {"1": 50, "0": 50}},
     "mutate_deployed_model": {
         "deployedModel": {
@@ -73,7 +98,14 @@ BODIES: dict[str, Any] = {
     "import_model_evaluation": {
         "modelEvaluation": {"metricsSchemaUri": "gs://b/x.yaml", "metrics": {"rmse": 1.5}}
     },
+    "batch_import_model_evaluation_slices": {
+        "modelEvaluationSlices": [
+            {"slice": {"dimension": "slice", "value": "a"}, "metricsSchemaUri": "gs://b/x.yaml"}
+        ]
+    },
+    "copy_model": {"sourceModel": "{parent}/models/m@1", "modelId": "n"},
     "create_pipeline_job": _JOB,
+    "create_batch_prediction_job": _BATCH,
     "create_schedule": _SCHEDULE,
     "update_schedule": {"name": "{parent}/schedules/{schedule}", **_SCHEDULE},
     "resume_schedule": {"catchUp": True},
@@ -110,9 +142,11 @@ QUERIES: dict[str, list[tuple[str, str]]] = {
     "update_endpoint": [("updateMask", "displayName,labels,trafficSplit")],
     "update_model": [("updateMask", "displayName,labels")],
     "list_endpoints": [("filter", "display_name=x"), ("pageSize", "1"), ("orderBy", "create_time")],
+    "list_model_evaluation_slices": [("filter", "slice.dimension=slice"), ("pageSize", "1")],
     "list_models": [("filter", 'labels.a="b"'), ("readMask", "name")],
     "list_model_versions": [("pageSize", "2"), ("orderBy", "create_time desc")],
     "list_pipeline_jobs": [("filter", 'state="PIPELINE_STATE_FAILED"')],
+    "list_batch_prediction_jobs": [("filter", 'state="JOB_STATE_FAILED"'), ("readMask", "name")],
     "list_schedules": [("filter", 'state="ACTIVE" OR NOT end_time:*'), ("orderBy", "end_time")],
     "update_schedule": [("updateMask", "displayName,cron,maxRunCount,createPipelineJobRequest")],
     "list_time_series": [

@@ -1,15 +1,13 @@
 """Objects of the sandbox's Cloud Storage, as a browser shows them."""
 
-from typing import Any, Final
+from typing import Final
 
 from google.api_core.exceptions import GoogleAPIError
 from google.api_core.exceptions import NotFound as NoObject
-from google.auth.credentials import AnonymousCredentials
-from google.cloud.storage import Client
 
 from sandbox.vertex.http.errors import FailedPrecondition, NotFound
+from sandbox.vertex.prediction.clients import NO_RETRY, storage_client
 
-_NO_RETRY: Final[Any] = None
 _HTML: Final = (b"<!doctype html", b"<html")
 
 
@@ -17,11 +15,7 @@ class Objects:
     """Reads objects from the base URL `storage_host`."""
 
     def __init__(self, storage_host: str, project: str) -> None:
-        self._client = Client(
-            project=project,
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": storage_host},
-        )
+        self._client = storage_client(storage_host, project)
 
     def read(self, bucket: str, name: str) -> tuple[bytes, str]:
         """The content of the object and its media type: HTML, plain text or bytes.
@@ -29,7 +23,7 @@ class Objects:
         Raises NotFound, and FailedPrecondition if Cloud Storage fails.
         """
         try:
-            content = self._client.bucket(bucket).blob(name).download_as_bytes(retry=_NO_RETRY)
+            content = self._client.bucket(bucket).blob(name).download_as_bytes(retry=NO_RETRY)
         except NoObject:
             raise NotFound(f"gs://{bucket}/{name} does not exist.") from None
         except (GoogleAPIError, OSError) as error:

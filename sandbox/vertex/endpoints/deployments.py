@@ -75,9 +75,9 @@ class DeploymentService:
             model=model.name,
             model_version_id=model.version_id,
             display_name=request.deployed_model.display_name or model.display_name,
-            status=None,
-            private_endpoints=None,
         )
+        for output_only in ("status", "private_endpoints", "create_time"):
+            setattr(deployed, output_only, None)
         deployed.dedicated_resources = resources
         wanted = dict(request.traffic_split)
         split_after_deploy(endpoint.traffic_split, wanted, deployed.id, _ids(endpoint))

@@ -10,6 +10,7 @@ from typing import Any, Final
 from google.cloud.aiplatform_v1 import types
 
 from sandbox.vertex.http.errors import InvalidArgument, Unimplemented
+from sandbox.vertex.http.field_checks import check_machine
 
 # MutateDeployedModelRequest.deployed_model. Automatic resources are for models without containers.
 MUTABLE: Final = (
@@ -38,12 +39,7 @@ def completed_resources(deployed: Any) -> Any:
             "deployed_model.shared_resources is not in the sandbox; use dedicated_resources."
         )
     found = types.DedicatedResources(deployed.dedicated_resources)
-    if not found.machine_spec.machine_type:
-        raise InvalidArgument(
-            f"{_FIELD}.machine_spec.machine_type is required for a model with a container; send "
-            "one, such as n1-standard-2."
-        )
-    _check_accelerator(found.machine_spec)
+    check_machine(found.machine_spec, f"{_FIELD}.machine_spec")
     if found.min_replica_count < 1:
         raise InvalidArgument(
             f"{_FIELD}.min_replica_count is {found.min_replica_count}; it must be 1 or more."
@@ -60,16 +56,6 @@ def completed_resources(deployed: Any) -> Any:
         )
     _check_autoscaling(found)
     return found
-
-
-def _check_accelerator(machine: Any) -> None:
-    """An accelerator has a type, and a count of 1 or more."""
-    count, kind = machine.accelerator_count, machine.accelerator_type
-    if bool(kind) != bool(count) or count < 0:
-        raise InvalidArgument(
-            f"{_FIELD}.machine_spec has the accelerator_type {kind.name} and the "
-            f"accelerator_count {count}; send both, with a count of 1 or more, or neither."
-        )
 
 
 def _check_autoscaling(resources: Any) -> None:

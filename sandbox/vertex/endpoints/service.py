@@ -21,6 +21,7 @@ from sandbox.vertex.http.field_checks import (
 )
 from sandbox.vertex.http.listing import attributes, list_page
 from sandbox.vertex.http.resource_names import Names, check_id, new_id
+from sandbox.vertex.prediction.access import LONGEST_SECONDS, access_of
 from sandbox.vertex.prediction.destination import check_logging
 
 _MUTABLE: Final = (
@@ -32,6 +33,7 @@ _MUTABLE: Final = (
 )
 # Fixed at the creation.
 _TYPE: Final = ("dedicated_endpoint_enabled", "private_service_connect_config")
+_CONNECTION: Final = "client_connection_config"
 # They change networks and encryption, which one machine cannot imitate.
 _UNSUPPORTED: Final = (
     "encryption_spec",
@@ -64,7 +66,7 @@ class EndpointService:
             name=f"{parent}/endpoints/{request.endpoint_id or new_id()}",
             **{
                 field: getattr(request.endpoint, field)
-                for field in (*_MUTABLE, *_TYPE)
+                for field in (*_MUTABLE, *_TYPE, _CONNECTION)
                 if field in request.endpoint
             },
         )
@@ -135,6 +137,35 @@ class EndpointService:
             self._records.save(endpoint)
         return endpoint
 
+    def update_endpoint_long_running(self, request: Any) -> Any:
+        """Start to replace client_connection_config, the only field that can change
+        (UpdateEndpointLongRunningRequest.endpoint).
+
+        Raises InvalidArgument without it, and if another field is sent and differs; NotFound;
+        Aborted for an outdated etag; FailedPrecondition while another operation runs on the
+        endpoint.
+        """
+        sent = request.endpoint
+        name = self._records.get(sent.name).name
+
+        def changed() -> Any:
+            endpoint = self._records.get(name)
+            check_etag(name, sent.etag, endpoint.etag)
+            _require_only_connection(sent, endpoint)
+            endpoint.client_connection_config = sent.client_connection_config
+            _check(endpoint, self._context.names)
+            return endpoint
+
+        def finish() -> Any:
+            endpoint = changed()
+            self._records.save(endpoint)
+            return endpoint
+
+        changed()
+        return self._context.start(
+            name, types.UpdateEndpointOperationMetadata(), finish, alone=True
+        )
+
     def delete_endpoint(self, request: Any) -> Any:
         """Start to delete an endpoint; raises NotFound, FailedPrecondition while it has models."""
         name = self._records.get(request.name).name
@@ -164,3 +195,38 @@ def _check(endpoint: Any, names: Names) -> None:
     check_labels(endpoint.labels, "endpoint.labels")
     check_split(endpoint.traffic_split, [model.id for model in endpoint.deployed_models])
     check_logging(endpoint.predict_request_response_logging_config, names)
+    _check_connection(endpoint)
+
+
+def _check_connection(endpoint: Any) -> None:
+    """Raise InvalidArgument unless the timeout is valid: only dedicated endpoints and those with
+    Private Service Connect have one (Endpoint.create of Google's SDK)."""
+    if "client_connection_config" not in endpoint:
+        return
+    field, access = "endpoint.client_connection_config.inference_timeout", access_of(endpoint)
+    if not access.isolated:
+        raise InvalidArgument(
+            f"{field} is for dedicated endpoints and those with Private Service Connect; leave it "
+            "out, or send dedicated_endpoint_enabled."
+        )
+    if not 0 < access.timeout <= LONGEST_SECONDS:
+        raise InvalidArgument(
+            f"{field} is {access.timeout:g} s; it must be above 0 and at most {LONGEST_SECONDS} s."
+        )
+
+
+def _require_only_connection(sent: Any, current: Any) -> None:
+    if _CONNECTION not in sent:
+        raise InvalidArgument(f"endpoint.{_CONNECTION} is required: nothing else can be changed.")
+    message = types.Endpoint.pb(sent)
+    blocked = [
+        field.name
+        for field, _ in message.ListFields()
+        if field.name not in ("name", "etag", _CONNECTION)
+        and getattr(sent, field.name) != getattr(current, field.name)
+    ]
+    if blocked:
+        raise InvalidArgument(
+            f"endpoint.{blocked[0]} cannot be changed by this method, only {_CONNECTION} can; use "
+            "updateEndpoint."
+        )

@@ -78,19 +78,23 @@ class FaultMiddleware:
         status = await self._apply([f for f in faults if not f.after], scope, receive, send)
         if status is None:
             call.reached = True
+            after = [fault for fault in faults if fault.after]
             messages: list[Message] = []
 
             async def buffer(message: Message) -> None:
                 messages.append(message)
 
+            async def pass_on(message: Message) -> None:
+                call.status = message.get("status", call.status)
+                await send(message)
+
             with faults_of_call(tuple(faults)):
-                await self._app(scope, receive, buffer)
-            status = await self._apply([f for f in faults if f.after], scope, receive, send)
+                await self._app(scope, receive, buffer if after else pass_on)
+            status = await self._apply(after, scope, receive, send)
             if status is None:
-                status = next((m["status"] for m in messages if "status" in m), _LOST)
-                call.status = status
                 for message in messages:
-                    await send(message)
+                    await pass_on(message)
+                status = call.status or _LOST
         call.status = status
 
     async def _apply(

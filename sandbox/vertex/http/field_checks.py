@@ -1,8 +1,8 @@
-"""Checks of fields that several resources have: labels, display names, etags, update masks."""
+"""Checks of fields that several resources have: labels, names, etags, masks, machines, folders."""
 
 import re
 from collections.abc import Mapping, Sequence
-from typing import Final
+from typing import Any, Final
 
 from google.protobuf import field_mask_pb2
 
@@ -12,6 +12,7 @@ from sandbox.vertex.http.errors import Aborted, InvalidArgument
 _LABEL_KEY: Final = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE: Final = re.compile(r"[a-z0-9_-]{0,63}")
 _MOST_LABELS: Final = 64
+_FOLDER: Final = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?")
 
 
 def check_labels(labels: Mapping[str, str], field: str) -> None:
@@ -59,3 +60,34 @@ def mask_paths(mask: field_mask_pb2.FieldMask, allowed: Sequence[str], what: str
             f"these can: {', '.join(allowed)}."
         )
     return paths
+
+
+def check_machine(machine: Any, field: str) -> None:
+    """Raise InvalidArgument for a MachineSpec without a type, or with half an accelerator: it has
+    a type, and a count of 1 or more."""
+    if not machine.machine_type:
+        raise InvalidArgument(
+            f"{field}.machine_type is required for a model with a container; send one, such as "
+            "n1-standard-2."
+        )
+    count, kind = machine.accelerator_count, machine.accelerator_type
+    if bool(kind) != bool(count) or count < 0:
+        raise InvalidArgument(
+            f"{field} has the accelerator_type {kind.name} and the accelerator_count {count}; "
+            "send both, with a count of 1 or more, or neither."
+        )
+
+
+def check_folder(uri: str, field: str) -> None:
+    """Raise InvalidArgument unless `uri` is a bucket, or a folder in one that a mounted bucket can
+    show."""
+    if not _FOLDER.fullmatch(uri):
+        raise InvalidArgument(
+            f"{field} {uri!r} is not a path in a Cloud Storage bucket (gs://BUCKET/FOLDER)."
+        )
+    _, _, name = uri.removeprefix("gs://").rstrip("/").partition("/")
+    if any(part in ("", ".", "..") for part in (name.split("/") if name else ())):
+        raise InvalidArgument(
+            f"{field} {uri!r} has a folder without a name or named `.` or `..`, which a mounted "
+            "bucket cannot show; rename it."
+        )

@@ -13,6 +13,7 @@ from google.protobuf.empty_pb2 import Empty
 
 SERVICES: Final = (
     "endpoint_service",
+    "job_service",
     "model_service",
     "pipeline_service",
     "prediction_service",

@@ -12,9 +12,9 @@ _PROBES: Final = ("startup_probe", "health_probe", "liveness_probe")
 _ROUTES: Final = ("predict_route", "health_route")
 
 
-def check_container(spec: Any) -> None:
-    """Raise InvalidArgument for an invalid field, Unimplemented for gRPC."""
-    where = "model.container_spec"
+def check_container(spec: Any, where: str = "model.container_spec") -> None:
+    """Raise InvalidArgument for an invalid field, Unimplemented for gRPC; `where` is the spec's
+    field in the request."""
     if not spec.image_uri:
         raise InvalidArgument(
             f"List of found errors: 1.Field: {where}; Message: required for a model that Vertex AI "

@@ -122,8 +122,10 @@ class ModelRecords:
         transaction."""
         self._copies.delete(name, version)
         self._store.delete(types.Model, f"{name}@{version}")
-        for evaluation in self._store.list(types.ModelEvaluation, f"{name}@{version}/"):
-            self._store.delete(types.ModelEvaluation, evaluation.name)
+        kinds: tuple[Any, ...] = (types.ModelEvaluation, types.ModelEvaluationSlice)
+        for kind in kinds:
+            for one in self._store.list(kind, f"{name}@{version}/"):
+                self._store.delete(kind, one.name)
 
     def delete(self, name: str) -> None:
         """Delete a model with all versions; call it inside a transaction."""

@@ -58,6 +58,13 @@ class ModelService:
             models=page.items, next_page_token=page.next_page_token
         )
 
+    def list_model_version_checkpoints(self, request: Any) -> Any:
+        """No checkpoints, which only tuned models have; raises InvalidArgument, NotFound."""
+        self._records.get(request.name)
+        none: list[Any] = []
+        page = list_page(none, request, {}, {})
+        return types.ListModelVersionCheckpointsResponse(checkpoints=page.items)
+
     def update_model(self, request: Any) -> Any:
         """Change the model (`models/M`, `models/M@-`) or one version (`models/M@2`).
 

@@ -1,4 +1,4 @@
-"""UploadModel: adds a model, or a version of a model."""
+"""UploadModel and CopyModel: add a model, or a version of a model."""
 
 import re
 from typing import Any, Final
@@ -11,6 +11,7 @@ from sandbox.vertex.http.field_checks import check_display_name, check_labels
 from sandbox.vertex.http.resource_names import check_id, new_id, parent_of
 from sandbox.vertex.models.aliases import DEFAULT, merge_aliases
 from sandbox.vertex.models.container_checks import check_container
+from sandbox.vertex.models.formats import INPUT_FORMATS, OUTPUT_FORMATS
 from sandbox.vertex.models.records import SHARED_FIELDS, ModelRecords
 from sandbox.vertex.operations.lifecycle import Finish
 from sandbox.vertex.prediction.model_copies import ModelCopies
@@ -25,11 +26,12 @@ _OF_VERSION: Final = (
     "artifact_uri",
     "explanation_spec",
     "labels",
+    "original_model_info",
 )
 
 
 class UploadService:
-    """UploadModel of google/cloud/aiplatform/v1/model_service.proto."""
+    """UploadModel and CopyModel of google/cloud/aiplatform/v1/model_service.proto."""
 
     def __init__(self, context: Context, records: ModelRecords, copies: ModelCopies) -> None:
         self._context = context
@@ -42,8 +44,52 @@ class UploadService:
         The labels become those of the version. Raises InvalidArgument, AlreadyExists for a
         model_id that exists, NotFound for a missing parent_model, Unimplemented.
         """
-        parent, model = self._context.names.parent(request.parent), request.model
-        _check(model)
+        _check(request.model)
+        model = types.Model(request.model)
+        del model.original_model_info  # output only
+        metadata, response = types.UploadModelOperationMetadata(), types.UploadModelResponse
+        return self._start(request, model, model.artifact_uri, metadata, response)
+
+    def copy_model(self, request: Any) -> Any:
+        """Start to copy a version, by default the default one, as a new model in any location, or
+        with `parent_model` as its next version. Aliases and evaluations are not copied.
+
+        Raises as upload_model, NotFound for the source, and PermissionDenied for one of another
+        project.
+        """
+        if "encryption_spec" in request:
+            raise Unimplemented("encryption_spec is not in the sandbox; leave it out.")
+        source = self._records.get(request.source_model)
+        original = f"{source.name}@{source.version_id}"
+        copy = types.Model(source)
+        copy.version_aliases = []
+        copy.original_model_info.model = original
+        artifact = self._copies.uri(source.name, source.version_id)
+        metadata, response = types.CopyModelOperationMetadata(), types.CopyModelResponse
+        return self._start(request, copy, artifact, metadata, response)
+
+    def _start(
+        self, request: Any, model: Any, artifact_uri: str, metadata: Any, response: type[Any]
+    ) -> Any:
+        """Start to add `model`, with a copy of the artifact, where the request says."""
+        name = self._destination(request)
+
+        def prepare() -> Finish:
+            copy = self._copies.copy(artifact_uri) if artifact_uri else ""
+
+            def finish() -> Any:
+                version = self._add(name, model, new=not request.parent_model)
+                self._copies.save(copy, name, version)
+                return response(model=name, model_version_id=version)
+
+            return finish
+
+        seconds = self._context.durations.other
+        return self._context.operations.start(name, metadata, seconds, prepare)
+
+    def _destination(self, request: Any) -> str:
+        """The name of the model that a version is added to, or of the new one."""
+        parent = self._context.names.parent(request.parent)
         if request.parent_model:
             if request.model_id:
                 raise InvalidArgument("Send parent_model or model_id, not both.")
@@ -51,26 +97,14 @@ class UploadService:
             if parent_of(name) != parent:
                 raise InvalidArgument(f"parent_model {name} is not in {parent}; send its location.")
             self._records.shared(name)
-        else:
-            if request.model_id:
-                check_id(request.model_id, "models")
-            name = f"{parent}/models/{request.model_id or new_id()}"
-            self._require_new(name)
-            if self._context.operations.running(name):
-                raise AlreadyExists(f"Model {name} is being uploaded; wait for it.")
-
-        def prepare() -> Finish:
-            copy = self._copies.copy(model.artifact_uri) if model.artifact_uri else ""
-
-            def finish() -> Any:
-                version = self._add(name, model, new=not request.parent_model)
-                self._copies.save(copy, name, version)
-                return types.UploadModelResponse(model=name, model_version_id=version)
-
-            return finish
-
-        seconds, metadata = self._context.durations.other, types.UploadModelOperationMetadata()
-        return self._context.operations.start(name, metadata, seconds, prepare)
+            return name
+        if request.model_id:
+            check_id(request.model_id, "models")
+        name = f"{parent}/models/{request.model_id or new_id()}"
+        self._require_new(name)
+        if self._context.operations.running(name):
+            raise AlreadyExists(f"Model {name} is being uploaded; wait for it.")
+        return name
 
     def _add(self, name: str, model: Any, *, new: bool) -> str:
         now = self._context.clock()
@@ -90,6 +124,12 @@ class UploadService:
             supported_deployment_resources_types=[
                 types.Model.DeploymentResourcesType.DEDICATED_RESOURCES
             ],
+            supported_input_storage_formats=INPUT_FORMATS,
+            supported_output_storage_formats=OUTPUT_FORMATS,
+            model_source_info=types.ModelSourceInfo(
+                source_type=types.ModelSourceInfo.ModelSourceType.CUSTOM,
+                copy="original_model_info" in model,
+            ),
             **{field: getattr(model, field) for field in _OF_VERSION if field in model},
         )
         self._records.save_shared(shared)

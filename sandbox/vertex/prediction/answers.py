@@ -42,6 +42,17 @@ class AnswerCounter:
             times = (answer.started, answer.sent, answer.received)
             self.count(endpoint, answer.target, status, predictions, *times)
 
+    @contextmanager
+    def unanswered(
+        self, endpoint: str, target: Target, started: float, sent: float
+    ) -> Iterator[None]:
+        """Count a request for which the block, that sends it on, raises ApiError."""
+        try:
+            yield
+        except ApiError as error:
+            self.count(endpoint, target, error.http_status, 0, started, sent)
+            raise
+
     def count(
         self,
         endpoint: str,

@@ -43,13 +43,28 @@ def check_logging(config: Any, names: Names) -> None:
         )
     uri = config.bigquery_destination.output_uri
     if uri:
-        match = _URI.fullmatch(uri)
-        if match is None:
-            raise InvalidArgument(
-                f"{_FIELD}.bigquery_destination.output_uri is {uri!r}; it must be bq://PROJECT, "
-                "bq://PROJECT.DATASET or bq://PROJECT.DATASET.TABLE."
-            )
-        names.canonical(f"projects/{match['project']}")
+        parse_uri(uri, f"{_FIELD}.bigquery_destination.output_uri", names)
+
+
+def parse_uri(uri: str, field: str, names: Names) -> tuple[str, str]:
+    """Dataset and table of a URI of BigQuery, empty if it has none.
+
+    Raises InvalidArgument for another form, PermissionDenied for another project.
+    """
+    match = _URI.fullmatch(uri)
+    if match is None:
+        raise InvalidArgument(
+            f"{field} is {uri!r}; it must be bq://PROJECT, bq://PROJECT.DATASET or "
+            "bq://PROJECT.DATASET.TABLE."
+        )
+    names.canonical(f"projects/{match['project']}")
+    return split_uri(uri)
+
+
+def split_uri(uri: str) -> tuple[str, str]:
+    """Dataset and table of a URI that `parse_uri` accepts, empty if it has none."""
+    _, dataset, table = [*uri.split(".", 2), "", ""][:3]
+    return dataset, table
 
 
 def destination_of(endpoint: Any, project: str) -> Destination | None:
@@ -61,13 +76,12 @@ def destination_of(endpoint: Any, project: str) -> Destination | None:
     config = endpoint.predict_request_response_logging_config
     if not config.enabled:
         return None
-    match = _URI.fullmatch(config.bigquery_destination.output_uri)
-    dataset = match["dataset"] if match else None
+    dataset, table = split_uri(config.bigquery_destination.output_uri)
     endpoint_id = endpoint.name.rpartition("/")[2]
     default = re.sub(r"[^A-Za-z0-9_]", "_", f"logging_{endpoint.display_name}_{endpoint_id}")
     return Destination(
         dataset=f"{project}.{dataset or default}",
-        table=(match and match["table"]) or _DEFAULT_TABLE,
-        creates_dataset=dataset is None,
+        table=table or _DEFAULT_TABLE,
+        creates_dataset=not dataset,
         sampling_rate=config.sampling_rate,
     )

@@ -1,18 +1,12 @@
 """The copy of a model's artifact that Vertex AI makes at the upload, and serves."""
 
-from typing import Any, Final
-
 from google.api_core.exceptions import GoogleAPIError, NotFound
-from google.auth.credentials import AnonymousCredentials
-from google.cloud.storage import Client
 from google.protobuf import wrappers_pb2
 
 from sandbox.vertex.http.errors import FailedPrecondition
-from sandbox.vertex.http.guards import require_loopback
 from sandbox.vertex.http.resource_names import new_id
+from sandbox.vertex.prediction.clients import NO_RETRY, storage_client
 from sandbox.vertex.store import Store
-
-_NO_RETRY: Final[Any] = None
 
 
 class ModelCopies:
@@ -21,13 +15,8 @@ class ModelCopies:
 
     def __init__(self, store: Store, storage_host: str, project: str) -> None:
         """Raises ValueError unless `storage_host` is http:// on a loopback address."""
-        require_loopback("STORAGE_EMULATOR_HOST", storage_host, "models are loaded only from there")
         self._store = store
-        self._client = Client(
-            project=project,
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": storage_host},
-        )
+        self._client = storage_client(storage_host, project)
         self._bucket = f"{project}-vertex-ai"
 
     def copy(self, artifact_uri: str) -> str:
@@ -40,10 +29,10 @@ class ModelCopies:
         prefix = f"{path}/" if path else ""
         folder = new_id()
         try:
-            for blob in list(self._client.list_blobs(bucket, prefix=prefix, retry=_NO_RETRY)):
+            for blob in list(self._client.list_blobs(bucket, prefix=prefix, retry=NO_RETRY)):
                 name = blob.name[len(prefix) :]
                 if name and not name.endswith("/"):
-                    self._write(f"{folder}/{name}", blob.download_as_bytes(retry=_NO_RETRY))
+                    self._write(f"{folder}/{name}", blob.download_as_bytes(retry=NO_RETRY))
         except NotFound:
             pass  # the bucket does not exist
         except (GoogleAPIError, OSError) as error:
@@ -69,15 +58,15 @@ class ModelCopies:
     def _write(self, name: str, content: bytes) -> None:
         copy = self._client.bucket(self._bucket).blob(name)
         try:
-            copy.upload_from_string(content, retry=_NO_RETRY)
+            copy.upload_from_string(content, retry=NO_RETRY)
         except NotFound:
-            self._client.create_bucket(self._bucket, retry=_NO_RETRY)
-            copy.upload_from_string(content, retry=_NO_RETRY)
+            self._client.create_bucket(self._bucket, retry=NO_RETRY)
+            copy.upload_from_string(content, retry=NO_RETRY)
 
     def _delete(self, folder: str) -> None:
         try:
             for blob in list(self._client.list_blobs(self._bucket, prefix=f"{folder}/")):
-                blob.delete(retry=_NO_RETRY)
+                blob.delete(retry=NO_RETRY)
         except (GoogleAPIError, OSError):
             return  # only space is lost
 

@@ -2,9 +2,9 @@
 
 import asyncio
 import json
-from collections.abc import Coroutine, Mapping
+from collections.abc import AsyncIterator, Coroutine, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from contextlib import AsyncExitStack, asynccontextmanager
 from time import perf_counter
 from typing import Any, Final
 
@@ -12,18 +12,15 @@ from starlette.concurrency import run_in_threadpool
 from yarl import URL
 
 from sandbox.vertex.clock import Clock
-from sandbox.vertex.http.errors import (
-    ApiError,
-    FailedPrecondition,
-    InvalidArgument,
-    Unimplemented,
-)
+from sandbox.vertex.http.errors import FailedPrecondition, InvalidArgument, Unimplemented
 from sandbox.vertex.http.resource_names import Names
 from sandbox.vertex.http.transcode import parse_json
+from sandbox.vertex.prediction.access import DEDICATED, SHARED, Limits
 from sandbox.vertex.prediction.answers import Answer, AnswerCounter
 from sandbox.vertex.prediction.destination import Destination
 from sandbox.vertex.prediction.model_client import ModelClient, Reply
 from sandbox.vertex.prediction.online_metrics import OnlineMetrics
+from sandbox.vertex.prediction.raw_responses import RawReply, RawStream
 from sandbox.vertex.prediction.replies import predictions_of, raise_for_status
 from sandbox.vertex.prediction.request_log import Entry, RequestLog
 from sandbox.vertex.prediction.serving import Serving, Target
@@ -34,29 +31,9 @@ _SENT: Final = frozenset(("instances", "parameters"))
 _JSON: Final = {"Content-Type": "application/json"}
 
 
-@dataclass(frozen=True)
-class Limits:
-    """The largest request in bytes, and the longest time of a response in seconds."""
-
-    size: int
-    seconds: float
-
-
-# https://cloud.google.com/vertex-ai/docs/predictions/choose-endpoint-type
-SHARED: Final = Limits(1_500_000, 60)
-DEDICATED: Final = Limits(10_000_000, 600)
-
-
-@dataclass(frozen=True)
-class RawReply:
-    """A response that is passed through as the model server gave it."""
-
-    reply: Reply
-    headers: Mapping[str, str]
-
-
 class Prediction:
-    """Predict, RawPredict and Invoke of google/cloud/aiplatform/v1/prediction_service.proto."""
+    """Predict, RawPredict and StreamRawPredict of
+    google/cloud/aiplatform/v1/prediction_service.proto, and Invoke."""
 
     def __init__(
         self,
@@ -100,6 +77,23 @@ class Prediction:
         picked, _ = self._serving.pick(name)
         return self._raw(name, picked, "", None, body, content_type, limits)
 
+    def stream_raw_predict(
+        self, endpoint: str, body: bytes, content_type: str, host: str
+    ) -> Coroutine[Any, Any, RawStream]:
+        """As `raw_predict`, but the response is passed on as the model server writes it.
+
+        Raises FailedPrecondition for a shared endpoint, too: Google's SDK documents that models
+        with containers stream on dedicated endpoints only (Endpoint.stream_raw_predict).
+        """
+        name, limits = self._checked(endpoint, body, host)
+        if not self._serving.access(name).isolated:
+            raise FailedPrecondition(
+                f"Endpoint {name} is a shared endpoint, and models with containers stream on "
+                "dedicated ones only; use rawPredict, or a dedicated endpoint."
+            )
+        picked, _ = self._serving.pick(name)
+        return self._stream(name, picked, body, content_type, limits)
+
     def invoke(
         self,
         endpoint: str,
@@ -117,7 +111,7 @@ class Prediction:
         container without that prefix.
         """
         name, limits = self._checked(endpoint, body, host)
-        if not self._serving.endpoint(name).dedicated_endpoint_enabled:
+        if not self._serving.access(name).dedicated:
             raise FailedPrecondition(
                 f"Endpoint {name} is not a dedicated endpoint, and only those have invoke; use "
                 "predict or rawPredict."
@@ -136,14 +130,13 @@ class Prediction:
                 "deploy a model of your own to an endpoint."
             )
         name = self._names.resource(endpoint, "endpoints", "endpoint")
-        limits = self._shared
-        if self._serving.endpoint(name).dedicated_endpoint_enabled:
-            limits = self._dedicated
-            if host != self._dedicated_host:
-                raise FailedPrecondition(
-                    f"Endpoint {name} is a dedicated endpoint, and {host} answers no predictions "
-                    f"for it; send them to its dedicated_endpoint_dns, {self._dedicated_host}."
-                )
+        access = self._serving.access(name)
+        if access.dedicated and host != self._dedicated_host:
+            raise FailedPrecondition(
+                f"Endpoint {name} is a dedicated endpoint, and {host} answers no predictions for "
+                f"it; send them to its dedicated_endpoint_dns, {self._dedicated_host}."
+            )
+        limits = access.limits(self._shared, self._dedicated)
         if len(body) > limits.size:
             raise FailedPrecondition(
                 f"The request size ({len(body)} bytes) exceeds {limits.size / 1e6:.3f}MB limit; "
@@ -186,11 +179,35 @@ class Prediction:
         answer = await self._post(name, picked, deployed_id, path, body, headers, limits)
         with self._counter.counted(name, answer, 1):
             raise_for_status(answer.reply)
-        about = {
-            "X-Vertex-AI-Endpoint-Id": name.rpartition("/")[2],
-            "X-Vertex-AI-Deployed-Model-Id": answer.target.deployed_id,
-        }
-        return RawReply(answer.reply, about)
+        return RawReply(answer.reply, _headers(name, answer.target))
+
+    async def _stream(
+        self, name: str, picked: Future[Target], body: bytes, kind: str, limits: Limits
+    ) -> RawStream:
+        started = perf_counter()
+        async with AsyncExitStack() as opened:
+            target = await opened.enter_async_context(self._target(name, picked, ""))
+            route = str(URL(target.deployment.container.predict_route))
+            sent = perf_counter()
+            with self._counter.unanswered(name, target, started, sent):
+                response = await opened.enter_async_context(
+                    self._client.stream(
+                        target.deployment, route, body, {"Content-Type": kind}, limits.seconds
+                    )
+                )
+            # A stream is counted when it begins.
+            refusal = response if isinstance(response, Reply) else None
+            reply = refusal or Reply(response.status, "", b"")
+            answer = Answer(target, reply, started, sent, perf_counter())
+            with self._counter.counted(name, answer, 1):
+                raise_for_status(reply)
+            assert not isinstance(response, Reply)  # a Reply has an error status
+            headers = _headers(name, target)
+            if kind_of_response := response.headers.get("Content-Type"):
+                headers["Content-Type"] = kind_of_response
+            # From here on it is the stream that closes the response.
+            close = opened.pop_all().aclose
+            return RawStream(response.status, headers, response.content.iter_any(), close)
 
     async def _post(
         self,
@@ -202,35 +219,44 @@ class Prediction:
         headers: Mapping[str, str],
         limits: Limits,
     ) -> Answer:
-        """The response of the target, of another one if the first is being undeployed. The other
-        one is picked as the first was: by `deployed_id`, or by the split without one. `path` is
-        None for the container's route of predictions."""
+        """The response of the target; `path` is None for the container's route of predictions."""
         started = perf_counter()
-        while True:
-            target = picked.result() if picked.done() else await asyncio.wrap_future(picked)
+        async with self._target(name, picked, deployed_id) as target:
             container = target.deployment.container
             if path is not None and not container.invoke_prefix:
                 raise FailedPrecondition(
                     f"The model has no container_spec.invoke_route_prefix, so {path} cannot be "
                     "called; upload the model with /*."
                 )
+            route = path or str(URL(container.predict_route))
+            sent = perf_counter()
+            with self._counter.unanswered(name, target, started, sent):
+                reply = await self._client.post(
+                    target.deployment, route, body, headers, limits.seconds
+                )
+            return Answer(target, reply, started, sent, perf_counter())
+
+    @asynccontextmanager
+    async def _target(
+        self, name: str, picked: Future[Target], deployed_id: str
+    ) -> AsyncIterator[Target]:
+        """The target for a request, another one if the first is being undeployed. That is picked as
+        the first was: by `deployed_id`, or by the split without one."""
+        while True:
+            target = picked.result() if picked.done() else await asyncio.wrap_future(picked)
             with target.deployment.request() as accepted:
                 if accepted:
-                    sent = perf_counter()
-                    try:
-                        reply = await self._client.post(
-                            target.deployment,
-                            path or str(URL(container.predict_route)),
-                            body,
-                            headers,
-                            limits.seconds,
-                        )
-                    except ApiError as error:
-                        self._counter.count(name, target, error.http_status, 0, started, sent)
-                        raise
-                    return Answer(target, reply, started, sent, perf_counter())
+                    yield target
+                    return
             # In a thread: it may wait for a write to the disk.
             picked, _ = await run_in_threadpool(self._serving.pick, name, deployed_id)
+
+
+def _headers(endpoint: str, target: Target) -> dict[str, str]:
+    return {
+        "X-Vertex-AI-Endpoint-Id": endpoint.rpartition("/")[2],
+        "X-Vertex-AI-Deployed-Model-Id": target.deployed_id,
+    }
 
 
 def _about(target: Target) -> dict[str, str]:

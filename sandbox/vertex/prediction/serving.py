@@ -2,21 +2,19 @@
 
 import random
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from concurrent.futures import Future
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from google.cloud.aiplatform_v1 import types
 
-from sandbox.containers.catalog import Catalog, UnknownImage
-from sandbox.containers.container import container_of, port_of
-from sandbox.containers.deployment import Deployment, deployment_log, replica_log
-from sandbox.containers.replica import ContainerFailed
+from sandbox.containers.deployment import Deployment
 from sandbox.vertex.http.errors import FailedPrecondition, Internal, NotFound, Unavailable
+from sandbox.vertex.prediction.access import Access, access_of
 from sandbox.vertex.prediction.destination import Destination, destination_of
 from sandbox.vertex.prediction.model_copies import ModelCopies
+from sandbox.vertex.prediction.model_servers import Host
 from sandbox.vertex.prediction.restarts import Restarts
 from sandbox.vertex.store import Store
 
@@ -41,18 +39,8 @@ class _Table:
     percentages: Sequence[int]
     targets: dict[str, Future[Target]]
     endpoint: Any
+    access: Access
     log: Destination | None
-
-
-@dataclass(frozen=True)
-class Host:
-    """What every container on this machine shares: the known images, the folder of the logs, the
-    project's number, and environment variables, such as the address of Cloud Storage."""
-
-    catalog: Catalog
-    logs: Path
-    project_number: str
-    environment: Mapping[str, str]
 
 
 class Serving:
@@ -85,35 +73,18 @@ class Serving:
         Raises FailedPrecondition for an unknown image, and for a container that does not become
         healthy. The caller passes the result to `add`, or kills it.
         """
-        spec = model.container_spec
-        try:
-            image = self._host.catalog.find(spec.image_uri)
-        except UnknownImage as error:
-            raise _exited(str(error)) from error
-        container = container_of(
-            image,
-            spec,
-            project_number=self._host.project_number,
-            endpoint=endpoint,
-            deployed=deployed,
-            storage_uri=self._copies.uri(model.name, model.version_id),
-            environment=self._host.environment,
+        deployment = self._host.start(
+            endpoint,
+            deployed,
+            model.container_spec,
+            self._copies.uri(model.name, model.version_id),
+            deployed.dedicated_resources.min_replica_count,
         )
-        if not container.command:
-            raise _exited(
-                f"the image {spec.image_uri} has no server, and the model's container_spec no "
-                "command"
-            )
-        log = deployment_log(self._host.logs, endpoint, deployed.id)
-        count = deployed.dedicated_resources.min_replica_count
-        deployment = Deployment(container, count, log, port_of(spec))
         self._starting.add(deployment)
         if self._closed:  # close() may not have seen it
             deployment.kill()
         try:
-            deployment.wait_until_healthy()
-        except ContainerFailed as error:
-            raise _exited(f"{error} (its whole output: {replica_log(log, 0)})") from error
+            self._host.wait_until_healthy(deployment, endpoint, deployed.id)
         finally:
             self._starting.discard(deployment)
         return deployment
@@ -178,9 +149,9 @@ class Serving:
         for thread in list(self._draining):
             thread.join()
 
-    def endpoint(self, name: str) -> Any:
-        """The endpoint of that name; raises NotFound."""
-        return self._table(name).endpoint
+    def access(self, name: str) -> Access:
+        """How the endpoint of that name answers; raises NotFound."""
+        return self._table(name).access
 
     def pick(self, name: str, deployed_id: str = "") -> tuple[Future[Target], Destination | None]:
         """A random model by the traffic split, or the one of that id; and the log destination of a
@@ -228,6 +199,7 @@ class Serving:
                 [split[one.id] for one in deployed],
                 {},
                 endpoint,
+                access_of(endpoint),
                 destination_of(endpoint, self._project),
             )
             self._tables[name] = table
@@ -291,10 +263,6 @@ class Serving:
                     self._deployments[key] = deployment
                     return True
         return False
-
-
-def _exited(cause: str) -> FailedPrecondition:
-    return FailedPrecondition(f"Model server exited unexpectedly. Cause: {cause}.")
 
 
 def _key(endpoint: str, deployed: Any) -> _Key:

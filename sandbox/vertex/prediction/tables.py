@@ -5,9 +5,9 @@ from functools import cached_property
 from typing import Any, Final
 
 from google.api_core.exceptions import NotFound
-from google.auth.credentials import AnonymousCredentials
 
 from sandbox.vertex.http.guards import require_loopback
+from sandbox.vertex.prediction.clients import NO_RETRY, bigquery_client
 from sandbox.vertex.prediction.destination import Destination
 
 SCHEMA: Final = (
@@ -22,7 +22,6 @@ SCHEMA: Final = (
 
 # The stop of the server waits for a request that is under way.
 _SECONDS: Final = 3
-_NO_RETRY: Final[Any] = None
 
 
 class Tables:
@@ -37,14 +36,7 @@ class Tables:
 
     @cached_property
     def _client(self) -> Any:
-        # Imported when the first prediction is logged: it imports pandas, which takes long.
-        from google.cloud.bigquery import Client
-
-        return Client(
-            project=self._project,
-            credentials=AnonymousCredentials(),  # type: ignore[no-untyped-call]
-            client_options={"api_endpoint": self._host},
-        )
+        return bigquery_client(self._host, self._project)
 
     def append(self, destination: Destination, rows: Sequence[dict[str, Any]]) -> None:
         """Append rows, and create the table if it is missing.
@@ -69,7 +61,7 @@ class Tables:
             f"{destination.dataset}.{destination.table}",
             rows,
             row_ids=[row["request_id"] for row in rows],
-            retry=_NO_RETRY,
+            retry=NO_RETRY,
             timeout=_SECONDS,
         )
 
@@ -78,8 +70,8 @@ class Tables:
 
         if destination.creates_dataset:
             self._client.create_dataset(
-                destination.dataset, exists_ok=True, retry=_NO_RETRY, timeout=_SECONDS
+                destination.dataset, exists_ok=True, retry=NO_RETRY, timeout=_SECONDS
             )
         schema = [SchemaField(*field) for field in SCHEMA]
         table = Table(f"{destination.dataset}.{destination.table}", schema)
-        self._client.create_table(table, exists_ok=True, retry=_NO_RETRY, timeout=_SECONDS)
+        self._client.create_table(table, exists_ok=True, retry=NO_RETRY, timeout=_SECONDS)

@@ -9,6 +9,10 @@ other than three numbers are refused. BEHAVIOUR makes it deviate from the contai
 - `sick`: its health probe fails once there is a file `sick` in GATE;
 - `talks`: it prints 700 kB between `first words` and the variable LAST_WORDS;
 - `dies`: the process ends at the 100th request;
+- `poison`: the process ends if an instance is the text `poison`;
+- `mirror`: each prediction is its instance, beside the parameters;
+- `streams`, `breaks-off`: it responds in chunks, the second when there is `opened` in GATE, and the
+  latter never ends its response;
 - `text`, `error`, `unavailable`, `refuse`, `too-many`, `no-list`, `nan`: what it responds;
 - `echo`: it responds with path, content type and body of the request.
 """
@@ -26,6 +30,7 @@ from pathlib import Path
 
 BEHAVIOUR = os.environ.get("BEHAVIOUR", "")
 GATE = Path(os.environ.get("GATE", "."))
+WITHOUT_ARTIFACT = ("echo", "mirror", "streams", "breaks-off")
 COUNT = iter(range(1, 1_000_000))
 
 
@@ -78,6 +83,9 @@ class Handler(BaseHTTPRequestHandler):
         if BEHAVIOUR == "dies" and next(COUNT) == 100:
             os._exit(3)
         wait("predict")
+        if BEHAVIOUR in ("streams", "breaks-off"):
+            self.stream()
+            return
         if BEHAVIOUR == "echo":
             fields = [self.path, self.headers["Content-Type"], body.decode("latin-1")]
             self.answer(200, json.dumps(fields).encode())
@@ -88,6 +96,8 @@ class Handler(BaseHTTPRequestHandler):
             self.answer(400, b'{"error": "Prediction failed: there are no instances."}')
             return
         for instance in instances:
+            if BEHAVIOUR == "poison" and instance == "poison":
+                os._exit(3)
             if isinstance(VALUE, list) and not is_row(instance):
                 error = {"error": f"Prediction failed: {instance} cannot be predicted."}
                 self.answer(400, json.dumps(error).encode())
@@ -104,12 +114,31 @@ class Handler(BaseHTTPRequestHandler):
                 self.answer(422, b'{"detail": "not these"}')
             case "too-many":
                 self.answer(200, json.dumps({"predictions": [*predictions, 1]}).encode())
+            case "mirror":
+                sent = json.loads(body).get("parameters")
+                found = [{"instance": one, "parameters": sent} for one in instances]
+                self.answer(200, json.dumps({"predictions": found}).encode())
             case "no-list":
                 self.answer(200, b'{"predictions": 3}')
             case "nan":
                 self.answer(200, b'{"predictions": [NaN]}')
             case _:
                 self.answer(200, json.dumps({"predictions": predictions}).encode())
+
+    def stream(self) -> None:
+        self.send_response(200)
+        self.send_header("Content-Type", "text/event-stream; charset=utf-8")
+        self.send_header("Transfer-Encoding", "chunked")
+        self.end_headers()
+        self.wfile.write(b"6\r\nfirst\n\r\n")
+        self.wfile.flush()
+        while not (GATE / "opened").exists():
+            time.sleep(0.01)
+        self.wfile.write(b"7\r\nsecond\n\r\n")
+        if BEHAVIOUR == "streams":
+            self.wfile.write(b"0\r\n\r\n")
+        self.wfile.flush()
+        self.close_connection = BEHAVIOUR != "streams"
 
     def answer(self, status: int, content: bytes, kind: str = "application/json") -> None:
         self.send_response(status)
@@ -129,7 +158,7 @@ if BEHAVIOUR == "killed":
     os.kill(os.getpid(), signal.SIGKILL)
 if BEHAVIOUR == "talks":
     print("first words\n", f"{'word ' * 20}\n" * 7000, os.environ["LAST_WORDS"])
-VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR != "echo" else None
+VALUE = json.loads(artifact("constant.json")) if BEHAVIOUR not in WITHOUT_ARTIFACT else None
 PORT = 0 if BEHAVIOUR == "other-port" else int(os.environ["AIP_HTTP_PORT"])
 ThreadingHTTPServer.request_queue_size = 128
 SERVER = ThreadingHTTPServer(("127.0.0.1", PORT), Handler)

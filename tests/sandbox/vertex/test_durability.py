@@ -12,6 +12,8 @@ import psutil
 import pytest
 import requests
 from google.api_core import exceptions
+from google.auth.credentials import AnonymousCredentials
+from google.cloud import aiplatform_v1
 from google.cloud.aiplatform_v1 import types
 from google.protobuf import json_format
 
@@ -19,6 +21,8 @@ from sandbox.vertex.endpoints.traffic import check_split
 from tests.sandbox.conftest import CONSTANT, MACHINE, PROJECT, google_clients
 from tests.sandbox.kill_helper import KillableServer
 from tests.sandbox.vertex.pipelines import samples
+from tests.sandbox.vertex.prediction.model_servers import behaviour
+from tests.waiting import until
 
 LOCATION = f"projects/{PROJECT}/locations/us-central1"
 
@@ -231,6 +235,78 @@ def submit(worker: Worker, number: int, pid_file: Path, bucket: Any) -> str:
     ).name
 
 
+@dataclass
+class Batches:
+    """Batch prediction jobs, of which none is lost, and none runs for ever."""
+
+    url: str
+    bucket: Any
+    running: dict[str, bool] = field(default_factory=dict)
+    """Whether a job was seen RUNNING at last."""
+    failed: int = 0
+
+    def __post_init__(self) -> None:
+        self._client = aiplatform_v1.JobServiceClient(
+            transport="rest",
+            credentials=AnonymousCredentials(),
+            client_options={"api_endpoint": self.url},
+        )
+
+    def close(self) -> None:
+        self._client.transport.close()
+
+    def submit(self, model: str, lines: int) -> str:
+        """Create a job with so many instances, one for each request."""
+        name = f"batches/{lines}.jsonl"
+        self.bucket.put(name, b"[1, 2, 3]\n" * lines)
+        folder = f"gs://{self.bucket.bucket}"
+        job = {
+            "display_name": "x",
+            "model": model,
+            "input_config": {
+                "instances_format": "jsonl",
+                "gcs_source": {"uris": [f"{folder}/{name}"]},
+            },
+            "output_config": {
+                "predictions_format": "jsonl",
+                "gcs_destination": {"output_uri_prefix": f"{folder}/batches"},
+            },
+            "dedicated_resources": {"machine_spec": MACHINE["machine_spec"]},
+            "manual_batch_tuning_parameters": {"batch_size": 1},
+        }
+        made = self._client.create_batch_prediction_job(parent=LOCATION, batch_prediction_job=job)
+        self.running[made.name] = False
+        return str(made.name)
+
+    def get(self, name: str) -> Any:
+        return self._client.get_batch_prediction_job(name=name)
+
+    def look(self) -> None:
+        for name in self.running:
+            self.running[name] = self.get(name).state.name == "JOB_STATE_RUNNING"
+
+    def check(self) -> None:
+        """After a kill: a job that ran has failed, or had ended before."""
+        for name, ran in self.running.items():
+            job = self.get(name)
+            assert not ran or job.state.name in ("JOB_STATE_FAILED", "JOB_STATE_SUCCEEDED"), job
+            self.failed += ran and job.error.code == 14
+
+    def finish(self) -> None:
+        """Every job ends: those that waited have run."""
+        for name in self.running:
+            job = until(lambda name=name: ended(self.get(name)), f"the end of {name}")
+            stats = job.completion_stats
+            if job.state.name == "JOB_STATE_SUCCEEDED":
+                assert (stats.failed_count, stats.incomplete_count) == (0, 0)
+            else:
+                assert job.error.code == 14, job
+
+
+def ended(job: Any) -> Any:
+    return job if job.end_time else None
+
+
 def run_with_kills(
     server: KillableServer, bucket: Any, folder: Path, kills: int, seed: int
 ) -> Iterator[Worker]:
@@ -241,6 +317,7 @@ def run_with_kills(
     workers = [Worker(server.url, n, artifact, random.Random(seed + n)) for n in (1, 2)]
     jobs: dict[str, bool] = {}
     jobs_failed: list[str] = []
+    batches = Batches(server.url, bucket)
     try:
         server.start()
         for worker in workers:
@@ -249,6 +326,8 @@ def run_with_kills(
             if life % 8 == 0:
                 name = submit(workers[0], life, folder / f"pid-{life}", bucket)
                 jobs[name] = False
+            if life % 4 == 1:
+                batches.submit(f"{workers[0].model}@1", 10 ** (life % 3 + 1))
             threads = [threading.Thread(target=worker.work) for worker in workers]
             for thread in threads:
                 thread.start()
@@ -256,6 +335,7 @@ def run_with_kills(
             for name in jobs:
                 state = workers[0].jobs.get_pipeline_job(name=name).state.name
                 jobs[name] = state == "PIPELINE_STATE_RUNNING"
+            batches.look()
             server.end(signal.SIGTERM if life % 5 == 4 else signal.SIGKILL)
             for thread in threads:
                 thread.join(30)
@@ -269,11 +349,14 @@ def run_with_kills(
                     jobs_failed.append(name)
                     assert job.state.name == "PIPELINE_STATE_FAILED"
                     assert "the sandbox stopped" in job.error.message
+            batches.check()
         assert any(jobs_failed), "no job was running when the server was killed"
+        batches.finish()
         yield from workers
     finally:
         for worker in workers:
             worker.close()
+        batches.close()
         server.close()
 
 
@@ -319,4 +402,31 @@ def test_nothing_of_containers_is_left_after_a_kill(bucket: Any, tmp_path: Path)
         assert list(work.iterdir()) == []
     finally:
         worker.close()
+        server.close()
+
+
+def test_a_killed_server_leaves_nothing_of_a_batch_prediction(bucket: Any, tmp_path: Path) -> None:
+    """The job has failed, its processes have ended, and its files are removed."""
+    server = KillableServer(tmp_path / "home", bucket.host, forked=False)
+    worker = Worker(server.url, 1, bucket.put_constant(1), random.Random(0))
+    batches = Batches(server.url, bucket)
+    container = {"image_uri": CONSTANT, **behaviour("wait-predict", GATE=str(tmp_path))}
+    model = {"display_name": "m", "artifact_uri": worker.artifact, "container_spec": container}
+    try:
+        server.start()
+        worker.finish(worker.models.upload_model(parent=LOCATION, model=model))
+        (made,) = worker.models.list_models(parent=LOCATION)
+        name = batches.submit(made.name, 1)
+        until((tmp_path / "reached").exists, "the job's request")
+        processes = psutil.Process(server.pid).children(recursive=True)
+        assert len(processes) > 1
+        server.end(signal.SIGKILL)
+        assert psutil.wait_procs(processes, 20)[1] == []
+        server.start()
+        assert batches.get(name).error.code == 14
+        assert not (tmp_path / "home" / "batch").exists()
+        assert not (tmp_path / "home" / "containers" / "work").exists()
+    finally:
+        worker.close()
+        batches.close()
         server.close()

@@ -14,12 +14,12 @@ from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
 from sandbox.containers.catalog import Catalog
 from sandbox.vertex.http.errors import InvalidArgument, NotFound
+from sandbox.vertex.http.field_checks import check_folder
 from sandbox.vertex.pipelines.spec.messages import Spec, SpecError
 from sandbox.vertex.pipelines.spec.unsupported import check
 from sandbox.vertex.pipelines.spec.values import Artifact, WrongType, plain, typed
 
 _ID = re.compile(r"[a-z][a-z0-9-]{0,126}")
-_ROOT = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?")
 
 
 # Google documents no limit; this is the limit of a workflow of KFP on Kubernetes.
@@ -65,26 +65,12 @@ def check_job(job: PipelineJob) -> None:
     config = job.runtime_config
     if not config.gcs_output_directory:
         raise InvalidArgument("runtimeConfig.gcsOutputDirectory is required.")
-    if not _ROOT.fullmatch(config.gcs_output_directory):
-        raise InvalidArgument(
-            f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} is not a path in "
-            "a Cloud Storage bucket (gs://BUCKET/FOLDER)."
-        )
-    if any(part in ("", ".", "..") for part in _folders(config.gcs_output_directory)):
-        raise InvalidArgument(
-            f"runtimeConfig.gcsOutputDirectory {config.gcs_output_directory!r} has a folder "
-            "without a name or named `.` or `..`, which a mounted bucket cannot show; rename it."
-        )
+    check_folder(config.gcs_output_directory, "runtimeConfig.gcsOutputDirectory")
     if config.parameters:
         raise InvalidArgument(
             "runtimeConfig.parameters is deprecated, and the sandbox does not have it: "
             "use parameterValues."
         )
-
-
-def _folders(root: str) -> list[str]:
-    _, _, name = root.removeprefix("gs://").rstrip("/").partition("/")
-    return name.split("/") if name else []
 
 
 def content_of(job: PipelineJob) -> dict[str, Any]:

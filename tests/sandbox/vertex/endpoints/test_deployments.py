@@ -27,7 +27,9 @@ def test_a_deploy_fills_in_output_fields(vertex: Any, bucket: Any) -> None:
     endpoint = vertex.endpoint()
     uploaded = vertex.upload(bucket.put_constant(1), model_id="m")
 
-    answer = vertex.finish(vertex.deploy(endpoint.name, uploaded.model, {"0": 100}))
+    answer = vertex.finish(
+        vertex.deploy(endpoint.name, uploaded.model, {"0": 100}, status={"message": "any"})
+    )
 
     after = vertex.endpoints.get_endpoint(name=endpoint.name)
     (deployed,) = after.deployed_models
@@ -37,6 +39,7 @@ def test_a_deploy_fills_in_output_fields(vertex: Any, bucket: Any) -> None:
     assert (deployed.model, deployed.model_version_id) == (uploaded.model, "1")
     assert deployed.display_name == "linnerud"
     assert deployed.create_time == vertex.clock.now
+    assert "status" not in deployed
     assert deployed.dedicated_resources.max_replica_count == 1
     assert after.traffic_split == {deployed.id: 100}
     assert after.etag != endpoint.etag

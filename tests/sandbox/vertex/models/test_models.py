@@ -271,3 +271,80 @@ def test_evaluations(vertex: Any) -> None:
         vertex.models.get_model_evaluation(name=f"{model}@1/evaluations/1")
     with pytest.raises(exceptions.BadRequest, match="metrics_schema_uri"):
         vertex.models.import_model_evaluation(parent=model, model_evaluation={})
+
+
+def test_slices_of_an_evaluation(vertex: Any) -> None:
+    model = vertex.upload(URI).model
+    schema = "gs://google-cloud-aiplatform/schema/modelevaluation/regression_metrics_1.0.0.yaml"
+    evaluation = vertex.models.import_model_evaluation(
+        parent=model, model_evaluation={"metrics_schema_uri": schema}
+    ).name
+    sent = [
+        {"slice_": {"dimension": dimension, "value": value}, "metrics_schema_uri": schema}
+        for dimension, value in (("annotationSpec", "a"), ("slice", "b"))
+    ]
+    imported = vertex.models.batch_import_model_evaluation_slices(
+        parent=evaluation, model_evaluation_slices=sent
+    ).imported_model_evaluation_slices
+    first, second = (vertex.models.get_model_evaluation_slice(name=name) for name in imported)
+    assert (first.slice_.value, second.slice_.value) == ("a", "b")
+    assert first.create_time == vertex.clock.now
+    assert list(vertex.models.list_model_evaluation_slices(parent=evaluation)) == [second, first]
+    request = {"parent": evaluation, "filter": 'slice.dimension="annotationSpec"'}
+    assert list(vertex.models.list_model_evaluation_slices(request=request)) == [first]
+    described = vertex.models.get_model_evaluation(name=evaluation)
+    assert described.slice_dimensions == ["annotationSpec", "slice"]
+    for invalid in ([], [*sent, {}], [{"metrics_schema_uri": schema}]):
+        with pytest.raises(exceptions.BadRequest, match="required"):
+            vertex.models.batch_import_model_evaluation_slices(
+                parent=evaluation, model_evaluation_slices=invalid
+            )
+    for missing in (f"{evaluation}1/slices/1", f"{evaluation}/slices/1"):
+        with pytest.raises(exceptions.NotFound):
+            vertex.models.get_model_evaluation_slice(name=missing)
+    assert len(list(vertex.models.list_model_evaluation_slices(parent=evaluation))) == 2
+    assert not list(vertex.models.list_model_version_checkpoints(name=f"{model}@1"))
+    with pytest.raises(exceptions.NotFound):
+        vertex.models.list_model_version_checkpoints(name=f"{model}@2")
+    vertex.finish(vertex.models.delete_model(name=model))
+    with pytest.raises(exceptions.NotFound):
+        vertex.models.list_model_evaluation_slices(parent=evaluation)
+
+
+def test_copies_of_a_model(vertex: Any, bucket: Any) -> None:
+    """A copy has the version's own files, in any location of the project."""
+    source = vertex.upload(
+        bucket.put_constant(3),
+        model={
+            "labels": {"run": "r1"},
+            "description": "d",
+            "version_aliases": ["golden"],
+            "original_model_info": {"model": "any"},
+        },
+    ).model
+    vertex.upload(bucket.put_constant(4), parent_model=source, model={"display_name": "next"})
+    elsewhere = vertex.parent.replace("/test-", "/copies-")
+
+    def copy(**request: Any) -> Any:
+        return vertex.finish(vertex.models.copy_model(request=request))
+
+    made = copy(parent=elsewhere, source_model=f"{source}@golden", model_id="copied")
+    assert (made.model, made.model_version_id) == (f"{elsewhere}/models/copied", "1")
+    model, original = (vertex.models.get_model(name=name) for name in (made.model, f"{source}@1"))
+    for field in ("display_name", "description", "labels", "container_spec", "artifact_uri"):
+        assert getattr(model, field) == getattr(original, field)
+    assert model.original_model_info.model == f"{source}@1"
+    assert "original_model_info" not in original
+    assert (model.model_source_info.copy, original.model_source_info.copy) == (True, False)
+    assert model.version_aliases == ["default"]
+    again = copy(parent=elsewhere, source_model=f"{source}@2", parent_model=made.model)
+    assert (again.model, again.model_version_id) == (made.model, "2")
+    assert aliases(vertex, made.model) == {"1": ["default"], "2": []}
+    assert copy(parent=vertex.parent, source_model=source).model not in (source, made.model)
+
+    vertex.finish(vertex.models.delete_model(name=source))
+    vertex.parent = elsewhere
+    endpoint = vertex.endpoint("copied").name
+    vertex.finish(vertex.deploy(endpoint, made.model, {"0": 100}))
+    response = vertex.predictions.predict(endpoint=endpoint, instances=[[1.0, 2.0, 3.0]])
+    assert response.predictions[0] == [3, 3]

@@ -14,7 +14,6 @@ from typing import Any
 
 import httpx
 import pytest
-from google.api.httpbody_pb2 import HttpBody
 from google.api_core import exceptions
 from google.cloud import aiplatform_v1
 from google.protobuf import struct_pb2
@@ -345,12 +344,8 @@ def test_other_prediction_methods_are_refused(vertex: Vertex, pair: Any) -> None
     endpoint, _ = pair
     value = struct_pb2.Value(number_value=1)
     client: aiplatform_v1.PredictionServiceClient = vertex.predictions
-    body = HttpBody(content_type="application/json", data=b"not even JSON")
     calls: dict[str, Callable[[], Any]] = {
         "explain": lambda: client.explain(endpoint=endpoint, instances=[value]),
-        "stream_raw_predict": lambda: list(
-            client.stream_raw_predict(endpoint=endpoint, http_body=body)
-        ),
         "direct_predict": lambda: client.direct_predict({"endpoint": endpoint}),
         "direct_raw_predict": lambda: client.direct_raw_predict({"endpoint": endpoint}),
         "server_streaming_predict": lambda: list(
