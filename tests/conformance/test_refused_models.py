@@ -134,8 +134,7 @@ def test_copy_is_refused(cloud: Cloud, model: str, status: str, fields: Any) -> 
         (INVALID, "@1", []),
         (INVALID, "", ["fine"]),
         (INVALID, "@", ["fine"]),
-        (INVALID, "@golden", ["fine"]),
-        (INVALID, "@default", ["fine"]),
+        ("NOT_FOUND", "@other", ["fine"]),
         ("NOT_FOUND", "@4", ["fine"]),
         ("NOT_FOUND", "-2@1", ["fine"]),
     ],
@@ -188,9 +187,11 @@ def test_a_used_model_or_version_is_not_deleted(cloud: Cloud, model: str) -> Non
     delete = cloud.models.delete_model_version
     refused(PRECONDITION, cloud.models.delete_model, name=model)
     refused(PRECONDITION, delete, name=f"{model}@1")
-    for suffix in ("", "@", "@default", "@golden"):
+    for suffix in ("", "@"):
         refused(INVALID, delete, name=model + suffix)
-    refused("NOT_FOUND", delete, name=f"{model}@9")
+    refused(PRECONDITION, delete, name=f"{model}@default")
+    for suffix in ("@other", "@9"):
+        refused("NOT_FOUND", delete, name=model + suffix)
     refused("NOT_FOUND", cloud.models.delete_model, name=f"{model}-2")
     refused(INVALID, cloud.models.delete_model, name=f"{model}@3")
 

@@ -42,11 +42,15 @@ class ModelService:
         return types.ListModelsResponse(models=page.items, next_page_token=page.next_page_token)
 
     def list_model_versions(self, request: Any) -> Any:
-        """All versions of a model, newest first; raises InvalidArgument, NotFound."""
+        """All versions of a model; raises InvalidArgument, NotFound.
+
+        By default the oldest is first, as the SDK's system test of versions has it
+        (tests/system/aiplatform/test_model_version_management.py).
+        """
         name, _ = self._records.split(request.name)
         shared = self._records.shared(name)
         page = list_page(
-            [self._records.view(shared, record) for record in self._records.versions(name)],
+            [self._records.view(shared, record) for record in self._records.versions(name)[::-1]],
             request,
             {},
             {
@@ -97,13 +101,12 @@ class ModelService:
     def merge_version_aliases(self, request: Any) -> Any:
         """Add aliases to a version, and remove those with the prefix `-`.
 
-        Raises InvalidArgument, also for a name without a version number, and NotFound.
+        Raises InvalidArgument, also for a name without a version, and NotFound.
         """
-        name, version = self._numbered(request.name)
+        name, version = self._explicit(request.name)
         if not request.version_aliases:
             raise InvalidArgument("version_aliases is required: the aliases to add or remove.")
         with self._context.store.transaction():
-            self._records.get(f"{name}@{version}")
             self._records.set_aliases(name, version, list(request.version_aliases))
             return self._records.get(f"{name}@{version}")
 
@@ -131,7 +134,7 @@ class ModelService:
         Raises InvalidArgument, NotFound, and FailedPrecondition for the only version, the default
         one, and a deployed one.
         """
-        name, version = self._numbered(request.name)
+        name, version = self._explicit(request.name)
 
         def check() -> None:
             model = self._records.get(f"{name}@{version}")
@@ -153,13 +156,18 @@ class ModelService:
         check()
         return self._context.start(name, types.DeleteOperationMetadata(), finish)
 
-    def _numbered(self, reference: str) -> tuple[str, str]:
+    def _explicit(self, reference: str) -> tuple[str, str]:
+        """The model and the id of the version that the name has explicitly.
+
+        By id as in the proto file, or by alias as the SDK's `ModelRegistry.delete_version` says,
+        and as its system test of versions gives aliases.
+        """
         name, version = self._records.split(reference)
-        if not version.isdecimal():
+        if "@" not in reference:
             raise InvalidArgument(
-                f"Invalid name {reference!r}: the version id must be in it, as in {name}@1."
+                f"Invalid name {reference!r}: the version must be in it, as in {name}@1."
             )
-        return name, version
+        return name, self._records.get(f"{name}@{version}").version_id
 
     def _version(self, name: str, version: str) -> Any:
         return next(r for r in self._records.versions(name) if r.version_id == version)
