@@ -29,15 +29,29 @@ _PREBUILT: Final = re.compile(
     r"-(?:cpu|gpu)\.\d+-\d+)(?:[:@].+)?"
 )
 # https://cloud.google.com/vertex-ai/docs/predictions/pre-built-containers lists the framework's
-# minor version and Python. The patch versions and numpy are not listed: the newest of that time.
+# minor version and Python, and the SDK's constants/prediction.py those before, of which its
+# upload_* methods choose 1.0 of scikit-learn and 1.4 of XGBoost by default. The patch versions and
+# numpy are not listed: the newest of that time that Python 3.10 and 3.11 have.
+_OLD: Final = ("numpy==1.23.5", "scikit-learn==1.2.2")
 _PREBUILT_PACKAGES: Final = {
     "sklearn-cpu.1-6": ("scikit-learn==1.6.1", "numpy==1.26.4"),
     "sklearn-cpu.1-5": ("scikit-learn==1.5.2", "numpy==1.26.4"),
     "sklearn-cpu.1-4": ("scikit-learn==1.4.2", "numpy==1.26.4"),
     "sklearn-cpu.1-3": ("scikit-learn==1.3.2", "numpy==1.26.4"),
+    "sklearn-cpu.1-2": _OLD,
+    "sklearn-cpu.1-0": ("scikit-learn==1.0.2", "numpy==1.21.6"),
     "xgboost-cpu.2-1": ("xgboost-cpu==2.1.4", "numpy==1.26.4", "scikit-learn==1.5.2"),
+    "xgboost-cpu.2-0": ("xgboost==2.0.3", *_OLD),
+    "xgboost-cpu.1-7": ("xgboost==1.7.6", *_OLD),
+    "xgboost-cpu.1-6": ("xgboost==1.6.2", "setuptools==67.8.0", *_OLD),
+    "xgboost-cpu.1-5": ("xgboost==1.5.2", "setuptools==67.8.0", *_OLD),
+    "xgboost-cpu.1-4": ("xgboost==1.4.2", "setuptools==67.8.0", *_OLD),
+    "xgboost-cpu.1-3": ("xgboost==1.3.3", *_OLD),
+    "xgboost-cpu.1-2": ("xgboost==1.2.1", *_OLD),
+    "xgboost-cpu.1-1": ("xgboost==1.1.1", *_OLD),
 }
 _PREBUILT_PYTHON: Final = "3.10"
+_ONLY_OLD_PYTHON: Final = {"sklearn-cpu.1-0"}  # whose packages no later Python has
 _SERVER_PACKAGES: Final = ("google-cloud-storage", "httptools", "joblib", "starlette", "uvicorn")
 _OWN: Final = re.compile(rf"/{reference.NAME}:([0-9a-f]{{16}})$")
 _KEYS: Final = {"image", "requirements", "python", "command", "path"}
@@ -150,6 +164,7 @@ def _prebuilt(uri: str, name: str, framework: str) -> Image:
         _PREBUILT_PYTHON,
         ("python", str(Path(__file__).with_name("prebuilt_server.py")), framework),
         str(reference.SOURCE),
+        name in _ONLY_OLD_PYTHON,
     )
 
 
