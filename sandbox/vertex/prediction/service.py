@@ -253,9 +253,13 @@ class Prediction:
 
 
 def _headers(endpoint: str, target: Target) -> dict[str, str]:
+    """As the proto file says of RawPredict; the SDK's `predict(use_raw_predict=True)` also reads
+    the model and its version."""
     return {
         "X-Vertex-AI-Endpoint-Id": endpoint.rpartition("/")[2],
         "X-Vertex-AI-Deployed-Model-Id": target.deployed_id,
+        "X-Vertex-AI-Model": target.model,
+        "X-Vertex-AI-Model-Version-Id": target.version,
     }
 
 
