@@ -10,6 +10,8 @@ from sandbox.socket_folder import socket_folder
 LOOPBACK = "127.0.0.1"
 PROJECT_NUMBER = "100000000001"
 """The number of the sandbox's project, in Vertex AI and Cloud Storage."""
+SANDBOX = "TITLEHOLDER_SANDBOX"
+"""The variable by which Vertex AI knows the folder of its sandbox, as given by `--var`."""
 REPOSITORY = Path(__file__).resolve().parent.parent
 CHECKOUT = (REPOSITORY / "dags").is_dir()
 """Whether this is a checkout, whose DAGs a local Airflow can run, or an installed package."""

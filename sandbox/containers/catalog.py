@@ -53,6 +53,11 @@ _PREBUILT_PACKAGES: Final = {
 _PREBUILT_PYTHON: Final = "3.10"
 _ONLY_OLD_PYTHON: Final = {"sklearn-cpu.1-0"}  # whose packages no later Python has
 _SERVER_PACKAGES: Final = ("google-cloud-storage", "httptools", "joblib", "starlette", "uvicorn")
+_COMPONENTS: Final = re.compile(
+    r"gcr\.io/ml-pipeline/google-cloud-pipeline-components:(?P<version>\d+\.\d+\.\d+)"
+)
+# kfp and its parts are pure Python, of which the index has no wheels.
+_SOURCES: Final = ("kfp", "kfp-pipeline-spec", "kfp-server-api")
 _OWN: Final = re.compile(rf"/{reference.NAME}:([0-9a-f]{{16}})$")
 _KEYS: Final = {"image", "requirements", "python", "command", "path"}
 _VERSION: Final = re.compile(r"\d+(?:\.\d+){1,2}")
@@ -67,6 +72,16 @@ def is_plain_python(uri: str) -> bool:
     """Whether this is a Python image without packages: Docker's official ones, also from the
     mirrors of Google and Amazon, and Red Hat's."""
     return bool(_PYTHON.fullmatch(uri))
+
+
+def google_components(uri: str) -> "Image | None":
+    """The image of the Google Cloud Pipeline Components, whose commands are modules of that package
+    and need nothing else; None for any other image."""
+    found = _COMPONENTS.fullmatch(uri)
+    if found is None:
+        return None
+    package = f"google-cloud-pipeline-components=={found['version']}"
+    return Image(uri, "\n".join((package, *(f"--no-binary {one}" for one in _SOURCES))), "3.11")
 
 
 class UnknownImage(Exception):

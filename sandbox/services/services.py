@@ -5,7 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sandbox.state import LOOPBACK, PROJECT_NUMBER, Home, State, addresses, bucket
+from sandbox.state import LOOPBACK, PROJECT_NUMBER, SANDBOX, Home, State, addresses, bucket
 
 PORTS = ("bigquery", "bigquery-storage", "storage", "vertex", "vertex-grpc", "gateway")
 
@@ -82,7 +82,8 @@ def services(
                 f"tcp://{LOOPBACK}:{ports['vertex-grpc']}",
             ],
             # kfp then imports only what a run needs, and not the client of Kubernetes.
-            environment=addresses(state) | {"_KFP_RUNTIME": "true"},
+            environment=addresses(state)
+            | {"_KFP_RUNTIME": "true", SANDBOX: str(home.var.resolve())},
         ),
         Service(
             name="gateway",

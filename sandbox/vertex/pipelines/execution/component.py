@@ -11,9 +11,14 @@ from typing import Any, TypeAlias
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
-from sandbox.containers.catalog import Catalog, UnknownImage, is_plain_python
+from sandbox.containers.catalog import (
+    Catalog,
+    UnknownImage,
+    google_components,
+    is_plain_python,
+)
 from sandbox.containers.engine import find_engine, run_command
-from sandbox.containers.environments import EnvironmentFailed, image_variables
+from sandbox.containers.environments import EnvironmentFailed, image_variables, interpreter
 from sandbox.vertex.pipelines.execution import component_main
 from sandbox.vertex.pipelines.execution.environment import interpreter_for
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
@@ -46,13 +51,16 @@ class ComponentRunner:
         catalog: Catalog,
         mount: Mount,
         channel: Channel,
+        clients: Mapping[str, str],
     ) -> None:
+        """`clients` are variables for Google's clients in lightweight components."""
         self._job = job
         self._folder = folder
         self._environments = environments
         self._catalog = catalog
         self._mount = mount
         self._channel = channel
+        self._clients = clients
         self._stopping = threading.Event()
         self._running: set[subprocess.Popen[bytes]] = set()
 
@@ -144,10 +152,19 @@ class ComponentRunner:
             lightweight = command.read(container.command, container.args)
         except command.NotLightweight:
             facts = self._job.facts(event.key, event.task_id)
-            words = self._in_container(container, executor_input, facts, variables)
+            if image := google_components(container.image):
+                words = [*container.command, *container.args]
+                words = container_command.fill(
+                    words, executor_input, facts, str(self._mount.folder)
+                )
+                environment |= self._clients
+                environment |= image_variables(image, interpreter(image)) | variables
+            else:
+                words = self._in_container(container, executor_input, facts, variables)
         else:
             python, image_environment = self._interpreter(lightweight, container.image)
-            environment |= {"PYTHONUNBUFFERED": "1", **image_environment, **variables}
+            environment |= {"PYTHONUNBUFFERED": "1", **self._clients}
+            environment |= image_environment | variables
             (work / "ephemeral_component.py").write_text(lightweight.source, encoding="utf-8")
             (work / "executor_input.json").write_text(json.dumps(executor_input), encoding="utf-8")
             words = [python, component_main.__file__, str(self._mount.folder)]

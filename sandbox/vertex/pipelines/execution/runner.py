@@ -12,6 +12,8 @@ from pathlib import Path
 from typing import NoReturn
 
 from sandbox.containers.catalog import Catalog
+from sandbox.gateway.client_settings import client_settings
+from sandbox.state import SANDBOX, Home
 from sandbox.vertex.pipelines.execution.component import ComponentRunner
 from sandbox.vertex.pipelines.execution.dag_executor import DagExecutor
 from sandbox.vertex.pipelines.execution.mount import Mount, StorageError
@@ -46,7 +48,8 @@ def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
     mount.check_bucket(job.root)
     environments = Path(os.environ["TITLEHOLDER_PIPELINE_ENVIRONMENTS"])
     catalog = Catalog(Path(images) if (images := os.environ.get(IMAGES)) else None)
-    components = ComponentRunner(job, folder, environments, catalog, mount, channel)
+    clients = _client_variables()
+    components = ComponentRunner(job, folder, environments, catalog, mount, channel, clients)
 
     def on_cancel(*_: object) -> NoReturn:
         # The components received the signal, too, and may need time to end.
@@ -57,6 +60,17 @@ def _run(job: Job, folder: Path, channel: Channel) -> Outcome:
     spec = Spec(job.spec)
     task_runner = TaskRunner(job, spec, components, channel)
     return DagExecutor(job, spec, task_runner, channel.send).run()
+
+
+def _client_variables() -> dict[str, str]:
+    """The variables by which a component's own clients of Google call the sandbox, as those of
+    `sandbox exec`. None without a gateway. The emulators' variables stay: this project's
+    components read them, and without a way by TLS they are faster."""
+    if not (var := os.environ.get(SANDBOX)):
+        return {}
+    home = Home(Path(var))
+    found = client_settings(home, home.load())
+    return {name: value for name, value in found.items() if value is not None}
 
 
 def _end_with_the_server() -> None:

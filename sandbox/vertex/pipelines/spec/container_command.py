@@ -14,7 +14,8 @@ _PLACEHOLDER = re.compile(r"\{\{(\$[^}]*)\}\}")
 _VALUE = re.compile(
     r"\$\.(?:(inputs)\.(parameters)\[(['\"])([^'\"]+)\3\]()"
     r"|(outputs)\.(parameters)\[(['\"])([^'\"]+)\8\]\.(output_file)"
-    r"|(inputs|outputs)\.(artifacts)\[(['\"])([^'\"]+)\13\]\.(uri|path|metadata))"
+    r"|(inputs|outputs)\.(artifacts)\[(['\"])([^'\"]+)\13\]\.(uri|path|metadata)"
+    r"(?:\[(['\"])(?P<of>[^'\"]+)\16\])?)"
 )
 
 # As in kfp's own runner, an optional artifact that is not given is null.
@@ -29,13 +30,17 @@ def unknown_words(words: Iterable[str]) -> Iterator[str]:
 
 
 def fill(
-    words: Iterable[str], executor_input: Mapping[str, Any], facts: Mapping[str, str]
+    words: Iterable[str],
+    executor_input: Mapping[str, Any],
+    facts: Mapping[str, str],
+    mount: str = MOUNT,
 ) -> list[str]:
     """The words with values for their placeholders.
 
     `executor_input` is an ExecutorInput of pipeline_spec.proto as JSON, `facts` are the values of
-    JOB_PLACEHOLDERS. A word may be JSON: `{"Concat": [...]}` becomes one word, and
-    `{"IfPresent": {"InputName": ..., "Then": ..., "Else": ...}}` any number.
+    JOB_PLACEHOLDERS, `mount` is where the command finds Cloud Storage. A word may be JSON:
+    `{"Concat": [...]}` becomes one word, and `{"IfPresent": {"InputName": ..., "Then": ...,
+    "Else": ...}}` any number.
     """
     inputs = executor_input["inputs"]
     given = {key for key, value in inputs["parameterValues"].items() if value is not None}
@@ -49,24 +54,30 @@ def fill(
                 return expand(choice.get("Then" if choice["InputName"] in given else "Else", []))
             case list():
                 return [word for one in part for word in expand(one)]
-        return [_PLACEHOLDER.sub(lambda found: _value(found[1], executor_input, facts), part)]
+        return [
+            _PLACEHOLDER.sub(lambda found: _value(found[1], executor_input, facts, mount), part)
+        ]
 
     structs = ('{"Concat":', '{"IfPresent":')
     return expand([json.loads(one) if one.startswith(structs) else one for one in words])
 
 
-def _value(path: str, executor_input: Mapping[str, Any], facts: Mapping[str, str]) -> str:
+def _value(
+    path: str, executor_input: Mapping[str, Any], facts: Mapping[str, str], mount: str
+) -> str:
     match = _VALUE.fullmatch(path)
     if match is None:
         return json.dumps(executor_input) if path == "$" else facts[path]
-    side, kind, _, key, field = (part for part in match.groups() if part is not None)
+    side, kind, _, key, field = [part for part in match.groups() if part is not None][:5]
     if kind == "artifacts":
-        found = executor_input[side]["artifacts"].get(key, {"artifacts": [_NO_ARTIFACT]})
-        artifact = found["artifacts"][0]
+        given = executor_input[side]["artifacts"].get(key, {"artifacts": [_NO_ARTIFACT]})
+        artifact = given["artifacts"][0]
         if field == "metadata":
-            return json.dumps(artifact["metadata"])
+            metadata = artifact["metadata"]
+            found = metadata if match["of"] is None else (metadata or {}).get(match["of"])
+            return found if isinstance(found, str) else json.dumps(found)
         uri = str(artifact["uri"])
-        return uri.replace("gs://", f"{MOUNT}/", 1) if field == "path" else uri
+        return uri.replace("gs://", f"{mount}/", 1) if field == "path" else uri
     if side == "outputs":
         return str(executor_input["outputs"]["parameters"][key]["outputFile"])
     value = executor_input["inputs"]["parameterValues"].get(key)

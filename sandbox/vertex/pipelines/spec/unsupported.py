@@ -5,7 +5,7 @@ from collections.abc import Iterator, Mapping
 
 from kfp.pipeline_spec import pipeline_spec_pb2 as ir
 
-from sandbox.containers.catalog import Catalog, UnknownImage, is_plain_python
+from sandbox.containers.catalog import Catalog, UnknownImage, google_components, is_plain_python
 from sandbox.containers.engine import find_engine
 from sandbox.vertex.pipelines.spec import command, condition
 from sandbox.vertex.pipelines.spec.container_command import unknown_words
@@ -121,11 +121,11 @@ def _container_problems(
 ) -> Iterator[str]:
     for placeholder in unknown_words([*container.command, *container.args]):
         yield f"uses {placeholder} in its command, which the sandbox does not have"
-    if find_engine() is None:
+    if google_components(container.image) is None and find_engine() is None:
         yield (
             f"is a container component of image {container.image!r} ({reason}), and neither Docker "
             "nor Podman responds here: without one the sandbox runs lightweight Python components "
-            "(@dsl.component) only"
+            "(@dsl.component) and Google Cloud Pipeline Components only"
         )
 
 
