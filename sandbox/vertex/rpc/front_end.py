@@ -22,7 +22,7 @@ _STREAMS: Final = frozenset(("stream_raw_predict", "server_streaming_predict"))
 _GRACE_SECONDS: Final = 5.0
 _CODES: Final = {code.name: code for code in grpc.StatusCode}
 _OPTIONS: Final = (
-    # A Value takes more bytes in JSON than in a message, so this is no tighter limit.
+    # Of the message, where REST has it of the JSON; a number takes up to 11 bytes.
     ("grpc.max_receive_message_length", LARGEST_BODY + 65_536),
     ("grpc.max_send_message_length", -1),
     # Another server that listens on the port must be noticed, not share it.
