@@ -21,7 +21,8 @@ from sandbox.vertex.rpc.transcoding import grpc_response, http_request
 
 _LOG: Final = logging.getLogger(__name__)
 _STREAMS: Final = frozenset(("stream_raw_predict", "server_streaming_predict"))
-_GRACE_SECONDS: Final = 5.0
+# After uvicorn's five: ten seconds after SIGTERM the process is killed.
+_GRACE_SECONDS: Final = 2.0
 _LONGEST_HEADER: Final = 6_000
 _LARGE: Final = 50_000
 _CODES: Final = {code.name: code for code in grpc.StatusCode}
