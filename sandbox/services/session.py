@@ -7,6 +7,8 @@ processes that were forked there have that end, too.
 """
 
 import argparse
+import contextlib
+import os
 import shutil
 import signal
 import sys
@@ -39,15 +41,20 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         while not _started(home, state, options):
             pass
-        print(READY, flush=True)
+        _say(READY)
         sys.stdin.readline()
     except OSError as error:
-        print(error, flush=True)
+        _say(str(error))
         return 1
     finally:
         stop(list(state.processes.values()))
         shutil.rmtree(options.var, ignore_errors=True)
     return 0
+
+
+def _say(text: str) -> None:
+    with contextlib.suppress(BrokenPipeError):  # the starting process has ended
+        os.write(sys.stdout.fileno(), f"{text}\n".encode())
 
 
 def _started(home: Home, state: State, options: argparse.Namespace) -> bool:

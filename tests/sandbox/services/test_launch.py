@@ -83,3 +83,24 @@ def test_a_port_that_another_process_takes_first_is_chosen_again(tmp_path: Path)
         finally:
             session.communicate(END, timeout=60)
     assert not home.var.exists()
+
+
+def test_a_session_whose_starter_has_ended_says_nothing(tmp_path: Path) -> None:
+    session = subprocess.Popen(
+        [
+            *(sys.executable, "-m", "sandbox.services.session", str(tmp_path / "var")),
+            *("--project", "my-project", "--location", "us-central1"),
+        ],
+        cwd=REPOSITORY,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert session.stdout is not None
+    session.stdout.close()
+    assert session.stderr is not None
+    assert session.stderr.read() == ""
+    assert session.wait(60) == 0
+    session.stderr.close()
+    assert not (tmp_path / "var").exists()
