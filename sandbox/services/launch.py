@@ -84,7 +84,9 @@ def lost_port(state: State, service: Service) -> bool:
 def _stop_clients_of_moved(state: State, before: Mapping[str, int]) -> None:
     """Stop the processes that call a service whose port is another than `before`; they know it from
     their environment variables only. Also those whose database has ended."""
-    moved = {name for name, port in before.items() if state.ports[name] != port}
+    # None of them calls the gateway.
+    ports = state.ports
+    moved = {name for name, port in before.items() if ports[name] != port and name != "gateway"}
     database = state.processes.get("postgres")
     lost = database is not None and not alive(database)
     # Airflow's processes and the gateway call all services, Vertex AI calls the other two.

@@ -63,6 +63,15 @@ def test_what_lacks_a_port_starts_again(earlier: Home) -> None:
     assert not alive(vertex)
 
 
+def test_no_service_stops_because_the_gateway_moves(earlier: Home) -> None:
+    state = earlier.load()
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        state.ports |= {"vertex-grpc": free_port(None), "gateway": server.getsockname()[1]}
+        launch.choose_ports(earlier, state, PORTS)
+        assert state.ports["gateway"] != server.getsockname()[1]
+    assert alive(state.processes["vertex"])
+
+
 def test_a_port_that_another_process_takes_first_is_chosen_again(tmp_path: Path) -> None:
     home = Home(tmp_path / "var")
     session = subprocess.Popen(
