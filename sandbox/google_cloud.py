@@ -5,7 +5,7 @@
         ...
 
 Inside the block Google's clients, of any library and transport, call services that were started
-for it, and know nothing of them.
+for it, at Google's own addresses.
 """
 
 import argparse
@@ -35,7 +35,7 @@ _BLOCK: Final = threading.Lock()
 
 @dataclass(frozen=True)
 class GoogleCloud:
-    """A Google Cloud on this machine, with one project, which anybody may do everything in."""
+    """A Google Cloud on this machine, with one project; it checks no permissions."""
 
     project: str
     location: str
