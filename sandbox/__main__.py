@@ -1,6 +1,7 @@
 """Google Cloud on this machine: BigQuery, Cloud Storage, Vertex AI and Airflow on loopback."""
 
 import argparse
+import os
 import shutil
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ from sandbox.cli_types import location, project_id, seconds
 from sandbox.endpoint_report import console_url, print_endpoints
 from sandbox.next_steps import after_up, command
 from sandbox.services import airflow, launch, postgres
-from sandbox.services.processes import alive, stop
+from sandbox.services.processes import alive, stop, without_proxy
 from sandbox.services.service_report import print_service
 from sandbox.services.services import PORTS, Service, services
 from sandbox.state import CHECKOUT, REPOSITORY, Home, State
@@ -25,6 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
     on stderr."""
     options = make_parser().parse_args(arguments)
     home = Home(options.var.resolve())
+    os.environ |= without_proxy(os.environ)
     try:
         if not CHECKOUT and (options.verb in (run, demo) or options.airflow or options.example):
             raise OSError(

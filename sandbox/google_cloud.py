@@ -5,11 +5,12 @@
         ...
 
 Inside the block Google's clients, of any library and transport, call services that were started
-for it, and know nothing of them.
+for it, at Google's own addresses.
 """
 
 import argparse
 import os
+import shutil
 import subprocess
 import sys
 import tempfile
@@ -23,9 +24,10 @@ from typing import Any, Final
 import grpc
 
 from sandbox.cli_types import location as location_name
-from sandbox.cli_types import project_id
+from sandbox.cli_types import project_id, seconds
 from sandbox.gateway.client_settings import client_settings, set_variables
-from sandbox.services.session import READY
+from sandbox.services.processes import stop
+from sandbox.services.session import END, READY
 from sandbox.state import LOOPBACK, Home, State
 
 _BLOCK: Final = threading.Lock()
@@ -33,7 +35,7 @@ _BLOCK: Final = threading.Lock()
 
 @dataclass(frozen=True)
 class GoogleCloud:
-    """A Google Cloud on this machine, with one project, which anybody may do everything in."""
+    """A Google Cloud on this machine, with one project; it checks no permissions."""
 
     project: str
     location: str
@@ -53,38 +55,53 @@ def google_cloud(
 
     Environment variables and gRPC's root certificates are this process's: blocks must not overlap
     in it. `deploy_seconds` is the duration of a deployment, `images` a file of further images
-    (docs/explanation/sandbox.md#containers). Raises ValueError for an invalid name, OSError for a
-    service that does not start, and RuntimeError inside another block.
+    (docs/explanation/sandbox.md#containers). Raises ValueError for an invalid argument, OSError
+    for a service that does not start, and RuntimeError inside another block.
     """
     try:
-        project_id(project), location_name(location)
+        project_id(project), location_name(location), seconds(str(deploy_seconds))
     except argparse.ArgumentTypeError as error:
         raise ValueError(str(error)) from None
+    more = ["--images", str(images.resolve())] if images else []
     if not _BLOCK.acquire(blocking=False):
         raise RuntimeError("google_cloud() is active in this process; leave that block first")
-    var = Path(tempfile.mkdtemp(prefix="sandbox-"))
-    more = ["--images", str(images.resolve())] if images else []
-    session = subprocess.Popen(
-        [
-            *(sys.executable, "-m", "sandbox.services.session", str(var), "--project", project),
-            *("--location", location, "--deploy-seconds", str(deploy_seconds), *more),
-        ],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.PIPE,
-        text=True,
-        start_new_session=True,
-    )
     try:
-        assert session.stdout is not None
-        if (said := session.stdout.readline().strip()) != READY:
-            raise OSError(said or "the sandbox did not start; its process says why on stderr")
-        home = Home(var)
-        state = home.load()
-        with _clients_of(home, state):
-            yield GoogleCloud(project, location, f"http://{LOOPBACK}:{state.ports['vertex']}")
+        with _session(
+            *("--project", project, "--location", location),
+            *("--deploy-seconds", str(deploy_seconds), *more),
+        ) as home:
+            state = home.load()
+            with _clients_of(home, state):
+                yield GoogleCloud(project, location, f"http://{LOOPBACK}:{state.ports['vertex']}")
     finally:
         _BLOCK.release()
-        session.communicate()
+
+
+@contextmanager
+def _session(*arguments: str) -> Iterator[Home]:
+    """A sandbox that runs: it ends with the block, and with this process."""
+    owner, home = os.getpid(), Home(Path(tempfile.mkdtemp(prefix="sandbox-")))
+    try:
+        session = subprocess.Popen(
+            [sys.executable, "-m", "sandbox.services.session", str(home.var), *arguments],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            text=True,
+            start_new_session=True,
+        )
+        try:
+            assert session.stdout is not None
+            if (said := session.stdout.readline().strip()) != READY:
+                raise OSError(said or "the sandbox did not start; its process says why on stderr")
+            yield home
+        finally:
+            # A process that this one forked may leave the block, too.
+            if os.getpid() == owner:
+                session.communicate(END)
+    finally:
+        if os.getpid() == owner:  # for a session that was killed
+            stop(list(home.load().processes.values()))
+            shutil.rmtree(home.var, ignore_errors=True)
 
 
 @contextmanager

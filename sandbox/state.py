@@ -113,13 +113,20 @@ class Home:
 
 def addresses(state: State) -> dict[str, str]:
     """The variables that Google's client libraries and this project read."""
-    return {
-        "BIGQUERY_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['bigquery']}",
+    hosts = {
+        "BIGQUERY_EMULATOR_HOST": ("http://", "bigquery"),
         # A gRPC target has no scheme.
-        "BIGQUERY_STORAGE_EMULATOR_HOST": f"{LOOPBACK}:{state.ports['bigquery-storage']}",
-        "STORAGE_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['storage']}",
-        "VERTEX_AI_EMULATOR_HOST": f"http://{LOOPBACK}:{state.ports['vertex']}",
-        "VERTEX_AI_GRPC_EMULATOR_HOST": f"{LOOPBACK}:{state.ports['vertex-grpc']}",
+        "BIGQUERY_STORAGE_EMULATOR_HOST": ("", "bigquery-storage"),
+        "STORAGE_EMULATOR_HOST": ("http://", "storage"),
+        "VERTEX_AI_EMULATOR_HOST": ("http://", "vertex"),
+        "VERTEX_AI_GRPC_EMULATOR_HOST": ("", "vertex-grpc"),
+    }
+    return {
+        **{
+            variable: f"{scheme}{LOOPBACK}:{state.ports[name]}"
+            for variable, (scheme, name) in hosts.items()
+            if name in state.ports  # an earlier version may have started the sandbox
+        },
         "GOOGLE_CLOUD_PROJECT": state.project,
         "GOOGLE_CLOUD_LOCATION": state.location,
         # The command line and the DAGs call the sandbox without credentials.

@@ -3,6 +3,7 @@
 import argparse
 import os
 import shlex
+import signal
 
 from sandbox.gateway.client_settings import client_settings, set_variables
 from sandbox.services.processes import alive
@@ -22,6 +23,8 @@ def execute(home: Home, options: argparse.Namespace) -> int:
     state = home.load_running()
     if "gateway" not in state.processes or not alive(state.processes["gateway"]):
         raise OSError("its gateway is not running; run `python -m sandbox up` first")
+    # Python ignores it, and would leave that to the program.
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)
     set_variables(os.environ, client_settings(home, state))
     try:
         os.execvp(command[0], command)

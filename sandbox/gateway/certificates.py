@@ -2,6 +2,7 @@
 
 import os
 import ssl
+from fcntl import LOCK_EX, flock
 from functools import lru_cache
 from pathlib import Path
 
@@ -16,11 +17,15 @@ class Authority:
         `certificate` is its public part, in PEM."""
         self.certificate = folder / "authority.pem"
         key = folder / "authority.key"
-        if not self.certificate.exists():
-            created = trustme.CA(organization_name="Sandbox of this machine")
-            write_private(key, created.private_key_pem.bytes())
-            write_private(self.certificate, created.cert_pem.bytes())
-        self._authority = trustme.CA.from_pem(self.certificate.read_bytes(), key.read_bytes())
+        folder.mkdir(parents=True, exist_ok=True)
+        # The gateway and a program that it is to serve may start at the same time.
+        with (folder / "authority.lock").open("w") as lock:
+            flock(lock, LOCK_EX)
+            if not self.certificate.exists():
+                created = trustme.CA(organization_name="Sandbox of this machine")
+                write_private(key, created.private_key_pem.bytes())
+                write_private(self.certificate, created.cert_pem.bytes())
+            self._authority = trustme.CA.from_pem(self.certificate.read_bytes(), key.read_bytes())
 
     @lru_cache(maxsize=256)  # noqa: B019  # one object, which lives as long as its process
     def context(self, host: str) -> ssl.SSLContext:

@@ -23,6 +23,12 @@ _REMOVED: Final = (
     "CLOUDSDK_CONFIG",
     "GOOGLE_API_USE_CLIENT_CERTIFICATE",
     "GOOGLE_API_USE_MTLS_ENDPOINT",
+    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+    # They would get what is called on this machine by http://localhost: see _NO_PROXY.
+    "HTTP_PROXY",
+    "http_proxy",
+    "ALL_PROXY",
+    "all_proxy",
 )
 _PROXY: Final = ("HTTPS_PROXY", "https_proxy", "grpc_proxy")
 _NO_PROXY: Final = ("NO_PROXY", "no_proxy", "no_grpc_proxy")

@@ -12,7 +12,9 @@ from sandbox.gateway.hosts import NotInSandbox, backend_of
 from sandbox.state import LOOPBACK
 
 _LOG: Final = logging.getLogger(__name__)
-_CONNECT: Final = re.compile(rb"CONNECT ([^\s/:]+):(\d{1,5}) HTTP/1\.[01]\r\n")
+_CONNECT: Final = re.compile(
+    rb"CONNECT (?:(\w[\w.-]*)|\[([0-9a-fA-F:.]+)\]):(\d{1,5}) HTTP/1\.[01]\r\n"
+)
 _CHUNK: Final = 1 << 18
 _SECONDS: Final = 30.0  # for a request, a handshake and a connection to another machine
 
@@ -30,14 +32,20 @@ class Proxy:
 
     async def serve(self, port: int) -> None:
         """Serve on loopback until it is cancelled; raises OSError for a port that is in use."""
-        async with await asyncio.start_server(self._accept, LOOPBACK, port) as server:
-            await server.serve_forever()
+        server = await asyncio.start_server(self._accept, LOOPBACK, port)
+        try:
+            # `serve_forever` would wait for the end of all connections: since Python 3.12.
+            await asyncio.get_running_loop().create_future()
+        finally:
+            server.close()
 
     async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         try:
             await self._serve_one(reader, writer)
         except (OSError, TimeoutError, asyncio.IncompleteReadError, asyncio.LimitOverrunError):
             pass  # either side has gone, or sent no HTTP
+        except asyncio.CancelledError:
+            pass  # the proxy ends; asyncio would log it
         finally:
             writer.close()
 
@@ -56,15 +64,20 @@ class Proxy:
             if backend is None:
                 try:
                     other = await asyncio.open_connection(host, port)
-                except OSError as error:
+                except (OSError, OverflowError, UnicodeError) as error:
                     await _answer(writer, f"502 {host}:{port} cannot be reached: {error}")
                     return
                 await _answer(writer, "200 Connection established")
             else:
+                try:
+                    context = self._authority.context(host)
+                except UnicodeError as error:  # a label that is too long, for example
+                    await _answer(writer, f"502 {host} is no name of a host: {error}")
+                    return
                 # The client's next bytes are TLS, and must not be read before that starts.
                 writer.transport.pause_reading()  # type: ignore[attr-defined]
                 await _answer(writer, "200 Connection established")
-                await writer.start_tls(self._authority.context(host))
+                await writer.start_tls(context)
                 chosen = writer.get_extra_info("ssl_object").selected_alpn_protocol()
                 name = backend.grpc if chosen == "h2" else backend.http
                 if name is None:
@@ -76,10 +89,13 @@ class Proxy:
 
 def _target(head: bytes) -> tuple[str, int]:
     """The host and port of a request's head; raises Refused."""
+    if not head.startswith(b"CONNECT "):
+        raise Refused("405 This is a proxy for https alone: only CONNECT is allowed")
     found = _CONNECT.match(head)
     if found is None:
-        raise Refused("405 This is a proxy for https alone: only CONNECT is allowed")
-    return found[1].decode("ascii", "replace").lower(), int(found[2])
+        raise Refused("400 Bad request: use CONNECT HOST:PORT HTTP/1.1")
+    # A name may end with a dot, and is the same then.
+    return (found[1] or found[2]).decode("ascii").lower().rstrip("."), int(found[3])
 
 
 async def _answer(writer: asyncio.StreamWriter, status: str) -> None:

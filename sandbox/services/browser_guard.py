@@ -44,7 +44,7 @@ def is_browser_request(
 def is_google_host(host: str | None) -> bool:
     """Whether a request's Host is one of Google's: the client calls it by https, through the
     gateway."""
-    return (host or "").endswith(".googleapis.com")
+    return (host or "").partition(":")[0].lower().endswith(".googleapis.com")
 
 
 class BrowserGuard:

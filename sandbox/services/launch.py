@@ -20,11 +20,18 @@ def choose_ports(
     """Give each of these services that is not running a free port: the wanted one, or that of
     before, if it is free. Stops the processes that know a port which has changed."""
     before = dict(state.ports)
+    kept = {name for name in names if name in state.ports and _runs(state, name)}
+    # An earlier version may have started it, without its second port.
+    stop([state.processes[OWNERS.get(n, n)] for n in names if n not in kept and _runs(state, n)])
+    taken = {state.ports[name] for name in kept}
     for name in names:
-        owner = OWNERS.get(name, name)
-        if not (owner in state.processes and alive(state.processes[owner])):
+        if name not in kept:
             first = (wanted or {}).get(name) or state.ports.get(name)
-            state.ports[name] = free_port(first or (_AIRFLOW_PORT if name == "airflow" else None))
+            port = free_port(first or (_AIRFLOW_PORT if name == "airflow" else None))
+            while port in taken:
+                port = free_port(None)
+            state.ports[name] = port
+            taken.add(port)
     _stop_clients_of_moved(state, before)
     home.save(state)
 
@@ -63,10 +70,23 @@ def wait(
         raise OSError(f"{service.title} {problem} {home.log(service.name)}")
 
 
+def _runs(state: State, name: str) -> bool:
+    owner = OWNERS.get(name, name)
+    return owner in state.processes and alive(state.processes[owner])
+
+
+def lost_port(state: State, service: Service) -> bool:
+    """Whether the service has ended, and another process listens on a port that was its own."""
+    own = [port for name, port in state.ports.items() if OWNERS.get(name, name) == service.name]
+    return not _runs(state, service.name) and any(free_port(port) != port for port in own)
+
+
 def _stop_clients_of_moved(state: State, before: Mapping[str, int]) -> None:
     """Stop the processes that call a service whose port is another than `before`; they know it from
     their environment variables only. Also those whose database has ended."""
-    moved = {name for name, port in before.items() if state.ports[name] != port}
+    # None of them calls the gateway.
+    ports = state.ports
+    moved = {name for name, port in before.items() if ports[name] != port and name != "gateway"}
     database = state.processes.get("postgres")
     lost = database is not None and not alive(database)
     # Airflow's processes and the gateway call all services, Vertex AI calls the other two.

@@ -16,6 +16,7 @@ import psutil
 from sandbox.state import LOOPBACK, Running
 
 GRACE_SECONDS = 10.0
+_DIRECTLY = urllib.request.build_opener(urllib.request.ProxyHandler({}))
 
 
 def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> Running:
@@ -35,9 +36,21 @@ def start(command: Sequence[str], environment: Mapping[str, str], log: Path) -> 
 
 def inherited() -> dict[str, str]:
     """The environment variables without those of Airflow and of PostgreSQL's clients: the settings
-    of another Airflow, above all its database, must never reach the sandbox."""
+    of another Airflow, above all its database, must never reach the sandbox. The services call each
+    other without a proxy."""
     others = ("AIRFLOW", "PG")
-    return {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    return {**kept, **without_proxy(kept)}
+
+
+def without_proxy(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables by which clients call this machine without a proxy; the hosts that `environ`
+    names are kept."""
+    before = environ.get("no_proxy") or environ.get("NO_PROXY") or ""
+    hosts = [host.strip() for host in before.split(",") if host.strip()]
+    if "*" not in hosts:
+        hosts = [*dict.fromkeys([*hosts, LOOPBACK, "localhost"])]
+    return dict.fromkeys(("no_proxy", "NO_PROXY"), ",".join(hosts))
 
 
 def alive(running: Running) -> bool:
@@ -172,7 +185,7 @@ def _probe(url: str) -> bool:
             host, _, port = url.removeprefix("tcp://").rpartition(":")
             with socket.create_connection((host, int(port)), timeout=1):
                 return True
-        with urllib.request.urlopen(url, timeout=10) as response:
+        with _DIRECTLY.open(url, timeout=10) as response:
             component = url.partition("#")[2]
             return not component or bool(json.load(response)[component]["status"] == "healthy")
     except (OSError, ValueError, KeyError, TypeError):

@@ -28,8 +28,13 @@ class Service:
 def services(
     home: Home, state: State, deploy_seconds: float, faults: bool, images: Path | None
 ) -> list[Service]:
-    """The services in the order in which they start; `state.ports` must have a port for each."""
+    """The services in the order in which they start; raises OSError if `state.ports` has no port
+    for one of them."""
     ports = state.ports
+    if missing := [name for name in PORTS if name not in ports]:
+        raise OSError(
+            f"an earlier version started it, without {missing[0]}; run `python -m sandbox up`"
+        )
     bigquery_home = home.data("bigquery")
     guarded = [sys.executable, "-m", "sandbox.services.guarded"]
     return [

@@ -133,6 +133,18 @@ BODIES: dict[str, Any] = {
         "valueType": "DOUBLE",
         "labels": [{"key": "kind"}],
     },
+    "write_log_entries": {
+        "logName": "projects/100000000001/logs/x",
+        "resource": {"type": "global", "labels": {}},
+        "labels": {"a": "b"},
+        "entries": [{"textPayload": "x", "severity": "INFO", "insertId": "1"}],
+    },
+    "list_log_entries": {
+        "resourceNames": ["projects/100000000001"],
+        "filter": 'severity>=INFO AND timestamp>"2026-01-01T00:00:00Z"',
+        "orderBy": "timestamp desc",
+        "pageSize": 2,
+    },
     "predict": {"instances": [[1.0, 2.0, 3.0]], "parameters": {"a": 1}},
 }
 """Bodies by method; `{parent}` is the location of the test, `{schedule}` a schedule in it."""

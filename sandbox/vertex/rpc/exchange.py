@@ -83,10 +83,12 @@ class Exchange:
     async def _run(self) -> None:
         try:
             await self._app(self._scope(), self._receive, self._send)
-        finally:
-            while self._responses.full():
+            await self._responses.put(None)  # after what the reader has not yet read
+        except BaseException:
+            while not self._responses.empty():
                 self._responses.get_nowait()
             self._responses.put_nowait(None)
+            raise
 
     def _scope(self) -> dict[str, object]:
         request = self._request

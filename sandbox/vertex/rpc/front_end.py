@@ -5,9 +5,11 @@ import logging
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 from typing import Any, Final
+from urllib.parse import quote
 
 import grpc
 from google.protobuf.json_format import ParseError
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from sandbox.state import LOOPBACK
@@ -19,10 +21,13 @@ from sandbox.vertex.rpc.transcoding import grpc_response, http_request
 
 _LOG: Final = logging.getLogger(__name__)
 _STREAMS: Final = frozenset(("stream_raw_predict", "server_streaming_predict"))
-_GRACE_SECONDS: Final = 5.0
+# After uvicorn's five: ten seconds after SIGTERM the process is killed.
+_GRACE_SECONDS: Final = 2.0
+_LONGEST_HEADER: Final = 6_000
+_LARGE: Final = 50_000
 _CODES: Final = {code.name: code for code in grpc.StatusCode}
 _OPTIONS: Final = (
-    # A Value takes more bytes in JSON than in a message, so this is no tighter limit.
+    # Of the message, where REST has it of the JSON; a number takes up to 11 bytes.
     ("grpc.max_receive_message_length", LARGEST_BODY + 65_536),
     ("grpc.max_send_message_length", -1),
     # Another server that listens on the port must be noticed, not share it.
@@ -82,6 +87,8 @@ class GrpcFrontEnd:
         async def answer_one(data: bytes, context: Any) -> bytes:
             async with self._answered(path, routes, data, context) as (headers, exchange):
                 body = b"".join([chunk async for chunk in exchange.body()])
+                if len(body) > _LARGE:
+                    return await run_in_threadpool(grpc_response, routes[0], headers, body)
                 return grpc_response(routes[0], headers, body)
 
         async def answer_many(data: bytes, context: Any) -> AsyncIterator[bytes]:
@@ -101,20 +108,28 @@ class GrpcFrontEnd:
         try:
             if not routes:
                 raise _unknown(path)
-            async with Exchange(self._app, http_request(routes, data), self._host) as exchange:
+            # A large message takes up to a second, in which the server must go on.
+            request = (
+                await run_in_threadpool(http_request, routes, data)
+                if len(data) > _LARGE
+                else http_request(routes, data)
+            )
+            async with Exchange(self._app, request, self._host) as exchange:
                 status, headers = await exchange.head()
                 if status >= 400:
                     body = b"".join([chunk async for chunk in exchange.body()])
                     error = json.loads(body)["error"]
-                    await context.abort(_CODES[error["status"]], error["message"])
+                    await _abort(context, error["status"], error["message"])
                 yield headers, exchange
         except ConnectionLost:
-            await _abort(context, Unavailable("The connection was lost; repeat the call."))
+            lost = Unavailable("The connection was lost; repeat the call.")
+            await _abort(context, lost.status, lost.message)
         except ApiError as error:
-            await _abort(context, error)
+            await _abort(context, error.status, error.message)
         except (ParseError, ValueError, KeyError) as error:
             _LOG.exception("%s failed", path)
-            await _abort(context, Internal(f"The sandbox failed: {error!r}; see its log."))
+            failed = Internal(f"The sandbox failed: {error!r}; see its log.")
+            await _abort(context, failed.status, failed.message)
 
 
 class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
@@ -125,8 +140,11 @@ class _Handlers(grpc.GenericRpcHandler):  # type: ignore[misc]
         return self._front_end.handler(details.method)
 
 
-async def _abort(context: Any, error: ApiError) -> None:
-    await context.abort(_CODES[error.status], error.message)
+async def _abort(context: Any, status: str, message: str) -> None:
+    # It is sent in a header, percent-encoded: of one above 8 kB clients get another error.
+    if len(quote(message)) > _LONGEST_HEADER:
+        message = message.encode()[: _LONGEST_HEADER // 3].decode("utf-8", "ignore") + " …"
+    await context.abort(_CODES[status], message)
 
 
 def _unknown(path: str) -> ApiError:

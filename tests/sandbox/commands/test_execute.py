@@ -22,6 +22,21 @@ def test_exec_is_the_program(sandbox: Sandbox) -> None:
     assert (done.returncode, done.stdout) == (7, "True True\n[]\n"), done.stderr
 
 
+def test_exec_leaves_signals_and_proxies_to_the_program(
+    sandbox: Sandbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("HTTP_PROXY", "http_proxy", "ALL_PROXY", "all_proxy"):
+        monkeypatch.setenv(name, "http://127.0.0.1:1")
+    monkeypatch.setenv("GOOGLE_CLOUD_UNIVERSE_DOMAIN", "another.example")
+    # `yes` says nothing if it ends by the signal.
+    done = sandbox.cli("exec", "sh", "-c", "yes | head -n 1; env")
+    assert done.returncode == 0
+    assert done.stderr == ""
+    assert done.stdout.startswith("y\n")
+    assert "http://127.0.0.1:1\n" not in done.stdout
+    assert "another.example" not in done.stdout
+
+
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [

@@ -181,6 +181,21 @@ def test_only_its_own_pages_may_call_airflow(
     assert is_browser_request(method, sent, own=True) is refused
 
 
+@pytest.mark.parametrize(
+    ("host", "refused"),
+    [
+        ("storage.googleapis.com", False),
+        # As Go's client sends it for an address with a port.
+        ("storage.googleapis.com:443", False),
+        ("Storage.GoogleAPIs.com", False),
+        ("googleapis.com.evil.example", True),
+        ("notgoogleapis.com", True),
+    ],
+)
+def test_hosts_of_google_are_those_of_the_gateway(host: str, refused: bool) -> None:
+    assert is_browser_request("GET", httpx.Headers({"Host": host})) is refused
+
+
 @needs_browser
 def test_a_page_in_a_browser_cannot_call_the_sandbox(
     stored_blob: Blob, sandbox: Sandbox, tmp_path: Path

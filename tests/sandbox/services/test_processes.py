@@ -1,14 +1,17 @@
 """Processes of the sandbox that have ended, and what they left running."""
 
+import http.server
+import os
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator
 from dataclasses import replace
 
 import psutil
 import pytest
 
-from sandbox.services.processes import started_at, stop
+from sandbox.services.processes import inherited, is_healthy, started_at, stop, without_proxy
 from sandbox.state import Running
 
 LEAVES_A_CHILD = """
@@ -55,3 +58,25 @@ def test_another_group_with_that_number_stays(
     stop([replace(running, started=started.format(boot=boot))])
     assert child.is_running()
     assert child.status() != psutil.STATUS_ZOMBIE
+
+
+@pytest.mark.parametrize(
+    ("before", "after"),
+    [
+        ({}, "127.0.0.1,localhost"),
+        ({"NO_PROXY": "a.example, localhost"}, "a.example,localhost,127.0.0.1"),
+        ({"no_proxy": "b.example", "NO_PROXY": "a.example"}, "b.example,127.0.0.1,localhost"),
+        ({"NO_PROXY": "*"}, "*"),
+    ],
+)
+def test_this_machine_is_called_without_a_proxy(before: dict[str, str], after: str) -> None:
+    assert without_proxy(before) == {"no_proxy": after, "NO_PROXY": after}
+
+
+def test_a_proxy_is_not_asked_for_the_health(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("http_proxy", "http://127.0.0.1:1")
+    own = Running(os.getpid(), started_at(os.getpid()) or "")
+    with http.server.HTTPServer(("127.0.0.1", 0), http.server.SimpleHTTPRequestHandler) as server:
+        threading.Thread(target=server.handle_request, daemon=True).start()
+        assert is_healthy(own, [f"http://127.0.0.1:{server.server_port}/"], None)
+    assert "127.0.0.1" in inherited()["no_proxy"]

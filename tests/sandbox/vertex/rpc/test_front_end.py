@@ -12,6 +12,7 @@ import pytest
 from google.api_core import exceptions
 from google.cloud.aiplatform_v1 import services
 from google.cloud.location import locations_pb2
+from google.cloud.logging_v2.types import WriteLogEntriesRequest
 from google.protobuf import struct_pb2
 
 from sandbox.vertex.http.routes import SERVICES, google_routes
@@ -112,6 +113,21 @@ def test_a_message_that_is_none_is_refused(shared: Vertex) -> None:
     error: Any = raw(shared, method, b"\xff\xff\xff")
     assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
     assert error.details() == "The request is no google.cloud.aiplatform.v1.GetEndpointRequest."
+
+
+def test_an_error_may_be_long(shared: Vertex) -> None:
+    """Above 8 kB of headers, gRPC's clients have an error of their own."""
+    with grpc.insecure_channel(shared.grpc_target) as channel:
+        call = channel.unary_unary(
+            "/google.logging.v2.LoggingServiceV2/WriteLogEntries",
+            request_serializer=WriteLogEntriesRequest.serialize,
+        )
+        for name in ("x" * 20_000, "é" * 20_000):
+            with pytest.raises(grpc.RpcError) as raised:
+                call(WriteLogEntriesRequest(log_name=name, entries=[{}]), timeout=30)
+            error: Any = raised.value
+            assert error.code() is grpc.StatusCode.INVALID_ARGUMENT
+            assert error.details().startswith(f"Invalid log_name '{name[:600]}")
 
 
 def test_a_name_that_fits_no_path_is_refused(shared: Vertex) -> None:
