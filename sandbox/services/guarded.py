@@ -27,6 +27,7 @@ def _bigquery(arguments: list[str]) -> None:
     from bqemulator.api.routes import upload
     from bqemulator.cli import main
     from bqemulator.grpc_api import read_servicer
+    from bqemulator.jobs import executor
 
     def create_guarded_app(context: Any) -> Any:
         app = create_app(context)
@@ -35,6 +36,7 @@ def _bigquery(arguments: list[str]) -> None:
 
     server.create_app = create_guarded_app  # type: ignore[attr-defined]
     _let_results_be_read(read_servicer)
+    _refuse_exports(executor)
     # What BigQuery's client for Python declares.
     permitted = upload._is_permitted_media_type
     upload._is_permitted_media_type = lambda media_ct: media_ct == "*/*" or permitted(media_ct)
@@ -42,6 +44,22 @@ def _bigquery(arguments: list[str]) -> None:
     parse = lru_cache(maxsize=256)(sqlglot.parse_one)
     sqlglot.parse_one = lambda *given, **options: parse(*given, **options).copy()
     main(arguments, prog_name="bqemulator")
+
+
+def _refuse_exports(executor: Any) -> None:
+    """The emulator reads files of Cloud Storage where they are; a file that it wrote there would
+    be no object."""
+    from bqemulator.domain.errors import InvalidQueryError
+
+    resolve = executor._resolve_uri
+    exports = ("execute_extract_job", "_plan_export_shards")
+
+    def resolve_to_read(uri: str, context: Any) -> Any:
+        if uri.startswith("gs://") and sys._getframe(1).f_code.co_name in exports:
+            raise InvalidQueryError("the sandbox's BigQuery does not export to Cloud Storage")
+        return resolve(uri, context)
+
+    executor._resolve_uri = resolve_to_read
 
 
 def _let_results_be_read(read_servicer: Any) -> None:

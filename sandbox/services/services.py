@@ -58,6 +58,8 @@ def services(
                 "HOME": str(bigquery_home),
                 "BQEMU_ENABLE_FORMAT_EXTENSIONS": "0",
                 "BQEMU_UPLOAD_STAGING_DIR": str(bigquery_home / "uploads"),
+                # Where the emulator of Cloud Storage has its objects.
+                "BQEMU_GCS_LOCAL_ROOT": str(home.data("storage").resolve() / ".cloudstorage"),
             },
             prepare=lambda: _link_spatial(bigquery_home),
         ),

@@ -8,7 +8,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.cloud import aiplatform, storage
+from google.api_core import exceptions
+from google.cloud import aiplatform, bigquery, storage
 from kfp import compiler, dsl
 
 from sandbox.containers.catalog import Catalog
@@ -67,6 +68,19 @@ def test_a_prediction_by_raw_predict_names_its_model(artifact: str) -> None:
     assert raw.model_resource_name == usual.model_resource_name
     assert raw.model_version_id == usual.model_version_id == "1"
     endpoint.delete(force=True)
+
+
+def test_bigquery_loads_from_cloud_storage() -> None:
+    storage.Client().bucket("flows").blob("rows/a.csv").upload_from_string("a,b\n1,x\n2,y\n")
+    client = bigquery.Client()
+    client.create_dataset("flows")
+    config = bigquery.LoadJobConfig(autodetect=True, skip_leading_rows=1, source_format="CSV")
+    client.load_table_from_uri("gs://flows/rows/*.csv", "flows.rows", job_config=config).result()
+    (row,) = client.query("SELECT SUM(a) AS sum FROM flows.rows").result()
+    assert row.sum == 3
+    with pytest.raises(exceptions.BadRequest, match="does not export"):
+        client.extract_table("flows.rows", "gs://flows/rows/out.csv").result()
+    client.close()
 
 
 @dsl.component(base_image="python:3.11")
