@@ -121,7 +121,7 @@ def test_the_fixture_of_the_plugin(tmp_path: Path) -> None:
         "[pytest]\ngoogle_cloud_project = from-ini\ngoogle_cloud_location = us-east1\n"
     )
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:bqemulator", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,
         capture_output=True,
         text=True,

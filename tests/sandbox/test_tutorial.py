@@ -47,7 +47,7 @@ def test_the_program(sandbox: Sandbox, blocks: list[str], tmp_path: Path) -> Non
 def test_the_example_of_a_test(blocks: list[str], tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(blocks[-1])
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:bqemulator", "-p", "no:cacheprovider"],
+        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
         cwd=tmp_path,
         capture_output=True,
         text=True,
