@@ -1,7 +1,6 @@
 """google_cloud() begins and ends: what it changes in its process, and what is left."""
 
 import os
-import subprocess
 import sys
 import tempfile
 from pathlib import Path
@@ -15,6 +14,7 @@ from google.cloud import aiplatform
 
 from sandbox.google_cloud import google_cloud
 from sandbox.state import Home
+from tests.sandbox.test_tutorial import pytest_in
 
 
 @pytest.fixture(autouse=True)
@@ -120,13 +120,4 @@ def test_the_fixture_of_the_plugin(tmp_path: Path) -> None:
     (tmp_path / "pytest.ini").write_text(
         "[pytest]\ngoogle_cloud_project = from-ini\ngoogle_cloud_location = us-east1\n"
     )
-    done = subprocess.run(
-        [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=240,
-    )
-    assert done.returncode == 0, done.stdout
-    assert "2 passed" in done.stdout
+    assert "2 passed" in pytest_in(tmp_path)

@@ -46,13 +46,18 @@ def test_the_program(sandbox: Sandbox, blocks: list[str], tmp_path: Path) -> Non
 
 def test_the_example_of_a_test(blocks: list[str], tmp_path: Path) -> None:
     (tmp_path / "test_mine.py").write_text(blocks[-1])
+    assert "1 passed" in pytest_in(tmp_path)
+
+
+def pytest_in(folder: Path) -> str:
+    """The output of pytest for the tests in that folder, which must pass."""
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "-q", "-p", "no:cacheprovider"],
-        cwd=tmp_path,
+        cwd=folder,
         capture_output=True,
         text=True,
         check=False,
         timeout=240,
     )
     assert done.returncode == 0, done.stdout
-    assert "1 passed" in done.stdout
+    return done.stdout
