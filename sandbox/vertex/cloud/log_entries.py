@@ -23,7 +23,8 @@ from sandbox.vertex.http.resource_names import new_id
 
 LARGEST_WRITE: Final = 10_000_000
 """Bytes of one call: https://cloud.google.com/logging/quotas."""
-_LOG: Final = re.compile(r"projects/[^/]+/logs/[A-Za-z0-9/_.%-]{1,511}")
+# A slash in the id must be encoded: LogEntry.log_name in google/logging/v2/log_entry.proto.
+_LOG: Final = re.compile(r"projects/[^/]+/logs/[A-Za-z0-9_.%-]{1,511}")
 _FIELDS: Final = {
     "log_name": Field(lambda entry: entry.log_name),
     "insert_id": Field(lambda entry: entry.insert_id),
@@ -90,7 +91,8 @@ class LogEntryService:
         entry.log_name = entry.log_name or request.log_name
         if not _LOG.fullmatch(entry.log_name):
             raise InvalidArgument(
-                f"Invalid log_name {entry.log_name!r}: it must be projects/PROJECT/logs/LOG."
+                f"Invalid log_name {entry.log_name!r}: it must be projects/PROJECT/logs/LOG, with "
+                "a slash in LOG as %2F."
             )
         entry.log_name = self._context.names.canonical(entry.log_name)
         if not entry.resource.type:

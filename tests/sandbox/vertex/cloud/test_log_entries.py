@@ -87,6 +87,7 @@ def test_entries_are_filtered_ordered_and_paged(own_vertex: Any) -> None:
     [
         ({"logName": "mine"}, 400, "Invalid log_name 'mine': it must be projects/PROJECT/logs/LOG"),
         ({"logName": log_of("bad name")}, 400, "Invalid log_name"),
+        ({"logName": log_of("a/b")}, 400, "a slash in LOG as %2F"),
         ({"logName": log_of("x"), "resource": {"labels": {}}}, 400, "resource.type is required"),
         ({"logName": "projects/other-project/logs/x"}, 403, "this sandbox is the project demo"),
         ({"logName": log_of("x"), "severity": "LOUD"}, 400, "LOUD"),
