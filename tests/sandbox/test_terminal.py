@@ -29,7 +29,7 @@ def test_status_fits_into_the_terminal_and_has_colours(sandbox: Sandbox, columns
     assert shown.code == 0, shown.raw
     assert "\x1b[32m" in shown.raw
     services = [line for line in shown.lines if " healthy " in line]
-    names = ["BigQuery", "Cloud Storage", "Vertex AI", "PostgreSQL"]
+    names = ["BigQuery", "Cloud Storage", "Vertex AI", "Gateway", "PostgreSQL"]
     assert [line.split("  ")[0] for line in services] == names
     assert f"{sandbox.env['BIGQUERY_EMULATOR_HOST']} " in services[0], "a link"
     assert max(map(len, services)) <= 80

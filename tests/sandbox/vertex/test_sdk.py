@@ -111,9 +111,9 @@ def test_a_challenger_is_replaced(bucket: Any) -> None:
 
     versions = registered.versioning_registry.list_versions()
     assert [(one.version_id, list(one.version_aliases)) for one in versions] == [
-        ("3", []),
-        ("2", []),
         ("1", ["champion", "default"]),
+        ("2", []),
+        ("3", []),
     ]
     registered.versioning_registry.add_version_aliases(["champion"], version="3")
     assert aiplatform.Model("linnerud@champion").version_id == "3"

@@ -152,7 +152,7 @@ IMAGE = "us-docker.pkg.dev/vertex-ai/prediction/sklearn-cpu"
     [
         (no_file, f"{IMAGE}.1-6:latest", "no files under"),
         (corrupt, f"{IMAGE}.1-6:latest", "cannot be loaded"),
-        (no_file, f"{IMAGE}.1-0:latest", "does not know the image"),
+        (no_file, f"{IMAGE}.0-23:latest", "does not know the image"),
     ],
 )
 def test_a_container_that_cannot_start_fails_at_the_end_of_its_time(
