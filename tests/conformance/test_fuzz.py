@@ -15,6 +15,11 @@ from tests.conftest import Sandbox
 from tests.sandbox.conftest import PROJECT_NUMBER, Vertex
 from tests.waiting import until
 
+# Threads of the server, which is in this process, use the module `random` at any time.
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:Do not use the `random` module:hypothesis.errors.HypothesisDeprecationWarning"
+)
+
 PARENT = f"projects/{PROJECT_NUMBER}/locations/fuzz"
 JSON = {"Content-Type": "application/json"}
 SCHEDULE = json.dumps(BODIES["create_schedule"]).replace("{parent}", PARENT)
