@@ -26,7 +26,8 @@ LAYERS = {
         commands pytest_plugin vertex
         example replay next_steps
         endpoint_report containers google_cloud
-        gateway monitoring services
+        monitoring services
+        gateway
         cli_types state terminal
         socket_folder
     """,

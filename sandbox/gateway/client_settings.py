@@ -1,15 +1,9 @@
 """The environment variables with which an unmodified program uses the sandbox as Google Cloud."""
 
-import json
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-import certifi
-from cryptography.hazmat.primitives import serialization
-from cryptography.hazmat.primitives.asymmetric import rsa
-
-from sandbox.gateway.certificates import Authority, write_private
 from sandbox.state import LOOPBACK, Home, State
 
 # The clients' own variables for emulators, and the addresses of the real service: with the gateway
@@ -42,24 +36,27 @@ _CERTIFICATES: Final = (
 )
 
 
-def client_settings(home: Home, state: State) -> dict[str, str | None]:
-    """Variables for a program's environment; None for one that must not be set.
+def certificates(home: Home) -> Path:
+    """The file of the public certificates and the gateway's own (client_files.py)."""
+    return home.data("gateway").resolve() / "certificates.pem"
 
-    Writes the files that they name, readable by their owner only: the certificates, and the key of
-    a service account that only this sandbox knows.
-    """
-    folder = home.data("gateway").resolve()
-    authorities = folder / "certificates.pem"
-    own = Authority(folder).certificate.read_bytes()
-    write_private(authorities, Path(certifi.where()).read_bytes() + own)
+
+def service_account(home: Home) -> Path:
+    """The file of the service account that only this sandbox knows (client_files.py)."""
+    return home.data("gateway").resolve() / "service-account.json"
+
+
+def client_settings(home: Home, state: State) -> dict[str, str | None]:
+    """Variables for a program's environment; None for one that must not be set. The files that
+    they name are there since the gateway was started."""
     proxy = f"http://{LOOPBACK}:{state.ports['gateway']}"
     return {
         **dict.fromkeys(_REMOVED),
         **dict.fromkeys(_PROXY, proxy),
         # Not `localhost`, which is the host of dedicated endpoints.
         **dict.fromkeys(_NO_PROXY, f"{LOOPBACK},::1"),
-        **dict.fromkeys(_CERTIFICATES, str(authorities)),
-        "GOOGLE_APPLICATION_CREDENTIALS": str(_service_account(folder, state.project)),
+        **dict.fromkeys(_CERTIFICATES, str(certificates(home))),
+        "GOOGLE_APPLICATION_CREDENTIALS": str(service_account(home)),
         "GOOGLE_CLOUD_PROJECT": state.project,
         "CLOUDSDK_CORE_PROJECT": state.project,
         "GOOGLE_CLOUD_LOCATION": state.location,
@@ -79,24 +76,3 @@ def set_variables(
         else:
             environ[name] = value
     return before
-
-
-def _service_account(folder: Path, project: str) -> Path:
-    """The file of the service account, with the key of an earlier one."""
-    path, key = folder / "service-account.json", folder / "service-account.key"
-    if not key.exists():
-        created = rsa.generate_private_key(public_exponent=65537, key_size=2048)
-        encoding, kind = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
-        write_private(key, created.private_bytes(encoding, kind, serialization.NoEncryption()))
-    email = f"sandbox@{project}.iam.gserviceaccount.com"
-    account: dict[str, Any] = {
-        "type": "service_account",
-        "project_id": project,
-        "client_email": email,
-        "client_id": "100000000000000000001",
-        "token_uri": "https://oauth2.googleapis.com/token",
-        "universe_domain": "googleapis.com",
-    }
-    account["private_key_id"], account["private_key"] = "sandbox", key.read_text(encoding="ascii")
-    write_private(path, json.dumps(account, indent=2).encode())
-    return path

@@ -105,8 +105,16 @@ def services(
                 ),
             ],
             health=[f"tcp://{LOOPBACK}:{ports['gateway']}"],
+            prepare=lambda: _write_client_files(home, state),
         ),
     ]  # fmt: skip
+
+
+def _write_client_files(home: Home, state: State) -> None:
+    # Its packages take longer to import than most commands take.
+    from sandbox.gateway.client_files import write_client_files
+
+    write_client_files(home, state)
 
 
 def _link_spatial(home: Path) -> None:

@@ -59,7 +59,10 @@ UNMANAGED = {"container_spec": {"image_uri": CONSTANT}}
         (INVALID, {"model": "", "unmanaged_container_model": {"artifact_uri": "gs://b/x"}}),
         (
             INVALID,
-            {"model": "", "unmanaged_container_model": {**UNMANAGED, "artifact_uri": "/home/me"}},
+            {
+                "model": "",
+                "unmanaged_container_model": {**UNMANAGED, "artifact_uri": "/models"},
+            },
         ),
         (INVALID, {"model": "m"}),
         (ABSENT, {"model": "{parent}/models/other"}),

@@ -41,7 +41,7 @@ def model(cloud: Cloud, three_versions: str) -> Iterator[str]:
         (INVALID, {}, {"display_name": "x" * 129}),
         (INVALID, {}, {"container_spec": None}),
         (INVALID, {}, {"container_spec": {"command": ["serve"]}}),
-        (INVALID, {}, {"artifact_uri": "/home/me"}),
+        (INVALID, {}, {"artifact_uri": "/models/mine"}),
         (INVALID, {}, {"artifact_uri": "s3://bucket/model"}),
         (INVALID, {}, {"artifact_uri": "gs://"}),
         (INVALID, {}, {"labels": {"Team": "ml"}}),

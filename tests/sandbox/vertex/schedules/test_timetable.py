@@ -58,7 +58,7 @@ def test_action(fields: dict[str, Any], hours: float, active: int, expected: Act
     now = START + hours * HOUR
     assert timetable.action(found, now, active) == expected
     if expected != Action.NONE:
-        # Otherwise nobody would ask.
+        # Otherwise there is no call that would ask.
         reached = timetable.attention(found)
         assert expected == Action.COMPLETE or (reached and reached <= now)
 
