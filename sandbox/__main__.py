@@ -45,7 +45,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def up(home: Home, options: argparse.Namespace) -> int:
     """Start the services that are not running, wait until all are healthy, and say what is next."""
-    if not home.owned and home.var.exists() and any(home.var.iterdir()):
+    if home.has_foreign_files:
         raise OSError(f"{home.var} contains files of another program; name an empty folder")
     state = home.load()
     _set_project(state, options)

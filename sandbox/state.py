@@ -78,6 +78,14 @@ class Home:
         return self._state_file.exists()
 
     @property
+    def has_foreign_files(self) -> bool:
+        """Whether the folder belongs to another program: no sandbox was started in it, and it has
+        more than what `make docs` and `make dist` write into a checkout's `var`."""
+        if self.owned or not self.var.exists():
+            return False
+        return any(path.name not in ("site", "dist") for path in self.var.iterdir())
+
+    @property
     def _state_file(self) -> Path:
         return self.var / "sandbox.json"
 
