@@ -12,7 +12,7 @@ from tests.bench.results import write_section
 
 # In this order: the short ones first.
 TABLES = [
-    *("imports", "parsing", "rules", "verdicts", "duel", "predictions"),
+    *("imports", "parsing", "rules", "verdicts", "decay", "duel", "predictions"),
     *("weekly", "slots", "export", "training", "nights", "first", "suite"),
 ]
 
