@@ -15,12 +15,13 @@ from pipeline.duel_steps.keys import key_column
 from pipeline.duel_steps.losses import losses
 from pipeline.duel_steps.report import charts, page, plots, text
 from pipeline.duel_steps.report.page import report_page
-from pipeline.duel_steps.rows import utc_text
+from pipeline.duel_steps.rows import time_text, utc_text
 
 
 @component(
     bundle=(
-        *(utc_text, key_column, duel_losses, duel_clusters, duel_accumulator, duel_evidence),
+        *(utc_text, time_text, key_column, duel_losses, duel_clusters, duel_accumulator),
+        duel_evidence,
         *(text, charts, plots, page),
     )
 )
@@ -85,10 +86,11 @@ def compare(
         labels = group.select(target_columns)
         keys = group[key_column()].to_numpy() if cluster_column else None
         times = group[timestamp_column].cast(pa.int64()).to_numpy()
-        champions, challengers = (
-            losses(loss, one.read_row_group(number), labels) for one in predictions.values()
-        )
-        update(accumulator, times, champions, challengers, primary, keys)
+        scored = {
+            role: losses(loss, one.read_row_group(number), labels)
+            for role, one in predictions.items()
+        }
+        update(accumulator, times, scored, primary, keys)
     add_clusters(accumulator, primary)
 
     evidence = make_evidence(accumulator, target_columns, primary_target, loss)

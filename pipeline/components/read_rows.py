@@ -1,4 +1,4 @@
-"""The duel's step that reads the rows, once for both models."""
+"""The step of the duel and of the watch job that reads the rows, once for all models."""
 
 from typing import Any
 
@@ -10,7 +10,15 @@ from pipeline.duel_steps import keys as duel_keys
 from pipeline.duel_steps import rows as duel_rows
 from pipeline.duel_steps import sample as duel_sample
 from pipeline.duel_steps.keys import check_cluster_column, key_column, with_keys
-from pipeline.duel_steps.rows import comparable_rows, duel_window, rows_schema, window_batches
+from pipeline.duel_steps.rows import (
+    add_days,
+    comparable_rows,
+    day_counts,
+    duel_window,
+    rows_schema,
+    typed_rows,
+    window_batches,
+)
 from pipeline.duel_steps.sample import sample_batches
 from pipeline.source import check_column_names, check_columns, open_session, storage_client
 
@@ -25,10 +33,11 @@ def read_rows(
     primary_target: str,
     loss: str,
     champion_data_interval_end: str,
-    challenger_data_interval_end: str,
     labels_until: str,
     batch_size: int,
     rows: dsl.Output[dsl.Dataset],
+    challenger_data_interval_end: str = "",
+    window_start: str = "",
     cluster_column: str = "",
     max_rows_per_day: int = 0,
 ) -> None:
@@ -37,8 +46,8 @@ def read_rows(
     The columns are time, features and labels, see `rows_schema`, and with a `cluster_column` the
     keys of its values, see `with_keys`. With `max_rows_per_day` (0 for none) the rows are those of
     a sample, see `sample_batches`. The metadata has the window, the sample, and the counts of all
-    rows of the sample or else of the window. Raises ValueError, in one sentence, for a table,
-    window or parameter that cannot be used.
+    rows of the sample or else of the window, also by UTC day. Raises ValueError, in one sentence,
+    for a table, window or parameter that cannot be used.
     """
     import pyarrow as pa
     import pyarrow.parquet as pq
@@ -63,7 +72,9 @@ def read_rows(
     others = [cluster_column] if cluster_column and cluster_column not in kept else []
     columns = [*kept, *others]
     check_column_names(columns)
-    start, end = duel_window(champion_data_interval_end, challenger_data_interval_end, labels_until)
+    start, end = duel_window(
+        champion_data_interval_end, challenger_data_interval_end, labels_until, window_start
+    )
     client = storage_client()
     _, table_schema = open_session(client, project, source_table)
     check_columns(
@@ -91,12 +102,13 @@ def read_rows(
             batches, timestamp_column, sampled_by, max_rows_per_day, batch_size
         )
     total, skipped, labelled = 0, 0, [0] * len(target_columns)
+    days: dict[int, list[int]] = {}
     # Measurements seldom repeat: dictionary encoding takes three times as long and more space.
     with pq.ParquetWriter(rows.path, schema, use_dictionary=False) as writer:
         for batch in batches:
-            found, without_feature, labels = comparable_rows(
-                batch.select(schema.names), schema, feature_columns, target_columns
-            )
+            typed = typed_rows(batch.select(schema.names), schema, target_columns)
+            add_days(days, typed, timestamp_column, primary_target)
+            found, without_feature, labels = comparable_rows(typed, feature_columns, target_columns)
             total += batch.num_rows
             skipped += without_feature
             labelled = [one + other for one, other in zip(labelled, labels, strict=True)]
@@ -110,4 +122,5 @@ def read_rows(
         rows=total,
         rows_skipped=skipped,
         rows_labelled=labelled,
+        days=day_counts(days),
     )

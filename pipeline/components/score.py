@@ -1,4 +1,4 @@
-"""The duel's step that scores one model, in the image that serves it."""
+"""The step of the duel and of the watch job that scores one model, in the image that serves it."""
 
 from kfp import dsl
 

@@ -1,5 +1,5 @@
-"""Statistics of a duel that accumulate batch by batch, in memory that does not grow with the rows,
-only with the clusters if rows are clustered.
+"""Statistics of a duel, or of one model, that accumulate batch by batch, in memory that does not
+grow with the rows, only with the clusters if rows are clustered.
 
 Moments are count, mean, and the sums of squares and of cubes of the deviations from that mean.
 They are merged by the formulas of Chan, Golub and LeVeque (1979) and, for the cubes, of Pebay
@@ -12,19 +12,28 @@ from typing import Any
 from pipeline.duel_steps.clusters import add_to_sums, cluster_means, new_sums
 
 
-def new_accumulator(counts: dict[str, Any], clustered: bool = False) -> dict[str, Any]:
-    """An accumulator of no losses yet; `counts` has those of the rows read, `rows`, `rows_skipped`
-    and `rows_labelled` (a list, by target). Losses and their differences are moments by target and
-    by day, of rows, or of the means of clusters."""
+def new_accumulator(
+    counts: dict[str, Any],
+    clustered: bool = False,
+    roles: tuple[str, ...] = ("champion", "challenger"),
+) -> dict[str, Any]:
+    """An accumulator of no losses yet, of one model or two; `counts` are those of the rows read,
+    see the metadata of `read_rows`. Losses, and the differences of two models, are moments by
+    target and by day, of rows, or of the means of clusters."""
     import numpy as np
 
-    roles = ("champion", "challenger")
     targets = range(len(counts["rows_labelled"]))
     return {
         # Metadata of Vertex AI are JSON, whose whole numbers may arrive as floats.
         "rows": int(counts["rows"]),
         "skipped": int(counts["rows_skipped"]),
         "labelled": [int(count) for count in counts["rows_labelled"]],
+        "day_rows": {
+            one["day"]: {"rows": int(one["rows"]), "rows_labelled": int(one["rows_labelled"])}
+            for one in counts["days"]
+        },
+        # The last is the one that is judged: the difference, or the loss of a single model.
+        "names": roles if len(roles) == 1 else (*roles, "difference"),
         "invalid": dict.fromkeys(roles, 0),
         "valid": dict.fromkeys(roles, 0),  # labelled rows of the primary target
         "compared": [0 for _ in targets],  # rows behind the moments
@@ -33,8 +42,8 @@ def new_accumulator(counts: dict[str, Any], clustered: bool = False) -> dict[str
         "largest": None,
         "first": None,
         "last": None,
-        "targets": {},  # (target's number, role or "difference") to moments
-        "days": {},  # (day since 1970, role or "difference") to moments, of the primary target
+        "targets": {},  # (target's number, one of `names`) to moments
+        "days": {},  # (day since 1970, one of `names`) to moments, of the primary target
         "residuals": {role: np.zeros(4001, np.int64) for role in roles},
     }
 
@@ -42,30 +51,30 @@ def new_accumulator(counts: dict[str, Any], clustered: bool = False) -> dict[str
 def update(
     accumulator: dict[str, Any],
     times: Any,
-    champion: Any,
-    challenger: Any,
+    scored: dict[str, Any],
     primary: int,
     keys: Any = None,
 ) -> None:
-    """Add scored rows; `champion` and `challenger` are results of `losses` for them, `primary` is
+    """Add scored rows; `scored` has for each role the result of `losses` for them, `primary` is
     the number of the primary target, and `keys` are those of their clusters, if clustered.
 
-    Rows with an invalid prediction of either model are counted and excluded from both means, so
-    that the differences stay paired.
+    Rows with an invalid prediction of any model are counted and excluded from all means, so that
+    the differences stay paired.
     """
     import numpy as np
 
-    both = {"champion": champion, "challenger": challenger}
-    for role, (loss, residual, invalid) in both.items():
+    for role, (loss, residual, invalid) in scored.items():
         accumulator["invalid"][role] += int(invalid.sum())
         accumulator["valid"][role] += int((~invalid & ~np.isnan(loss[:, primary])).sum())
         accumulator["residuals"][role] += bin_counts(residual[:, primary][~invalid])
-    valid = ~(champion[2] | challenger[2])
-    values = {role: loss for role, (loss, _, _) in both.items()}
-    with np.errstate(invalid="ignore"):
-        values["difference"] = values["champion"] - values["challenger"]
-    for target in range(values["champion"].shape[1]):
-        paired = valid & ~np.isnan(values["difference"][:, target])
+    valid = ~np.logical_or.reduce([invalid for _, _, invalid in scored.values()])
+    values = {role: loss for role, (loss, _, _) in scored.items()}
+    if len(values) == 2:
+        with np.errstate(invalid="ignore"):
+            values["difference"] = np.subtract(*values.values())
+    judged = values[accumulator["names"][-1]]
+    for target in range(judged.shape[1]):
+        paired = valid & ~np.isnan(judged[:, target])
         columns = {name: value[paired, target] for name, value in values.items()}
         accumulator["compared"][target] += int(paired.sum())
         if accumulator["clusters"] is None:
@@ -79,9 +88,10 @@ def update(
 
 def add_clusters(accumulator: dict[str, Any], primary: int) -> None:
     """Add the means of all clusters, after the last row; each is of the day of its newest row."""
+    names = accumulator["names"]
     for target, sums in enumerate(accumulator["clusters"] or []):
-        newest, means = cluster_means(sums)
-        columns = dict(zip(("champion", "challenger", "difference"), means.T, strict=True))
+        newest, means = cluster_means(sums, len(names))
+        columns = dict(zip(names, means.T, strict=True))
         add_units(accumulator, target, primary, newest, columns)
 
 
@@ -99,7 +109,7 @@ def add_units(
     for day in np.unique(days):
         for name, column in columns.items():
             add_moments(accumulator["days"], (int(day), name), column[days == day])
-    extend(accumulator, "smallest", "largest", columns["difference"])
+    extend(accumulator, "smallest", "largest", columns[accumulator["names"][-1]])
 
 
 def extend(accumulator: dict[str, Any], least: str, most: str, values: Any) -> None:

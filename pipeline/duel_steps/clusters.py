@@ -34,13 +34,14 @@ def merge_sums(sums: dict[str, Any]) -> None:
     sums["waiting"] = 0
 
 
-def cluster_means(sums: dict[str, Any]) -> tuple[Any, Any]:
-    """By cluster, in the order of keys: the time of its newest row, and the means of its values."""
+def cluster_means(sums: dict[str, Any], width: int) -> tuple[Any, Any]:
+    """By cluster, in the order of keys: the time of its newest row, and the means of its `width`
+    values."""
     import numpy as np
 
     merge_sums(sums)
     if not sums["parts"]:
-        return np.empty(0, np.int64), np.empty((0, 3))
+        return np.empty(0, np.int64), np.empty((0, width))
     ((_, newest, totals),) = sums["parts"]
     return newest, totals[:, 1:] / totals[:, :1]
 

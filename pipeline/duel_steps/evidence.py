@@ -3,7 +3,7 @@
 from typing import Any
 
 from pipeline.duel_steps.accumulator import skewness, variance
-from pipeline.duel_steps.rows import utc_text
+from pipeline.duel_steps.rows import time_text
 
 
 def make_evidence(
@@ -25,11 +25,15 @@ def make_evidence(
             "challenger_loss": moments_by_key.get((key, "challenger"), empty)[1] if n else None,
         }
 
-    def time_text(microseconds: int | None) -> str | None:
-        if microseconds is None:
-            return None
-        seconds, rest = divmod(microseconds, 1_000_000)
-        return utc_text(datetime.fromtimestamp(seconds, UTC).replace(microsecond=rest))
+    def of_day(day: int) -> dict[str, Any]:
+        text = f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"
+        return {
+            "day": text,
+            **summary(accumulator["days"], day),
+            "champion_variance": variance(accumulator["days"][day, "champion"]),
+            "challenger_variance": variance(accumulator["days"][day, "challenger"]),
+            **accumulator["day_rows"].get(text, {"rows": 0, "rows_labelled": 0}),
+        }
 
     primary, rows = targets.index(primary_target), accumulator["rows"]
     labelled = accumulator["labelled"][primary]
@@ -61,9 +65,5 @@ def make_evidence(
                 zip(targets, accumulator["compared"], accumulator["labelled"], strict=True)
             )
         },
-        "days": [
-            {"day": f"{datetime.fromtimestamp(day * 86_400, UTC):%Y-%m-%d}"}
-            | summary(accumulator["days"], day)
-            for day in sorted({day for day, _ in accumulator["days"]})
-        ],
+        "days": [of_day(day) for day in sorted({day for day, _ in accumulator["days"]})],
     }

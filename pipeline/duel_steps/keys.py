@@ -70,15 +70,13 @@ def cluster_keys(column: Any) -> Any:
         column = column.cast(pa.string())
     column = column.dictionary_encode()
     texts = column.dictionary.cast(pa.binary()).to_pylist()
-    digests = b"".join(blake2b(text, digest_size=8).digest() for text in texts)
-    return np.frombuffer(digests, "<u8")[column.indices.to_numpy()]
+    keys = b"".join(blake2b(text, digest_size=8).digest() for text in texts)
+    return np.frombuffer(keys, "<u8")[column.indices.to_numpy()]
 
 
 def row_keys(batch: Any, columns: list[str]) -> Any:
-    """The key of each row, of the values of these columns. Numbers count as float64, null as NaN,
-    and -0 as 0, so that equal rows have equal keys."""
-    from hashlib import blake2b
-
+    """The key of each row, of the values of these columns. Numbers and booleans count as float64,
+    null as NaN, and -0 as 0, so that equal rows have equal keys; strings count by their keys."""
     import numpy as np
     import pyarrow as pa
 
@@ -89,11 +87,24 @@ def row_keys(batch: Any, columns: list[str]) -> Any:
             column = column.cast(pa.timestamp("us", tz="UTC")).cast(pa.int64())
             words.append(column.to_numpy(zero_copy_only=False).astype("<i8"))
             continue
+        if pa.types.is_string(column.type):
+            known = column.is_valid().to_numpy(zero_copy_only=False)
+            words.append(np.where(known, cluster_keys(column.fill_null("")), 0).view("<i8"))
+            continue
         values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False) + 0.0
         words.append(np.where(np.isnan(values), np.nan, values).astype("<f8").view("<i8"))
-    raw, width = memoryview(np.column_stack(words).tobytes()), 8 * len(columns)
-    digests = [
+    return digests(words)
+
+
+def digests(words: list[Any]) -> Any:
+    """The key of each row of these columns of 64-bit integers."""
+    from hashlib import blake2b
+
+    import numpy as np
+
+    raw, width = memoryview(np.column_stack(words).tobytes()), 8 * len(words)
+    keys = [
         blake2b(raw[begin : begin + width], digest_size=8).digest()
         for begin in range(0, len(raw), width)
     ]
-    return np.frombuffer(b"".join(digests), "<u8")
+    return np.frombuffer(b"".join(keys), "<u8")

@@ -24,7 +24,7 @@ SPEC = yaml.safe_load((COMPILED / "duel.yaml").read_text())
 
 def score_here(given: dict[str, Any], rows: dsl.Dataset, predictions: dsl.Dataset) -> None:
     """The step that scores one model."""
-    _run("score", given, rows=rows, predictions=predictions)
+    run_step(SPEC, "score", given, rows=rows, predictions=predictions)
 
 
 def run_duel(
@@ -40,7 +40,7 @@ def run_duel(
     report = dsl.HTML(uri=str(folder / "report"))
     step = "read-rows"
     try:
-        _run(step, given, rows=rows)
+        run_step(SPEC, step, given, rows=rows)
         # As Vertex AI stores metadata.
         rows.metadata = json.loads(json.dumps(rows.metadata), parse_int=float)
         for role, output in zip(ROLES, predictions, strict=True):
@@ -49,19 +49,21 @@ def run_duel(
             score(given | about, rows, output)
         step = "compare"
         files = dict(zip(ROLES, predictions, strict=True))
-        outputs = _run(step, given, rows=rows, report=report, **files)
+        outputs = run_step(SPEC, step, given, rows=rows, report=report, **files)
     except ValueError as error:
         return Submitted("FAILED", [step], str(error), {}, "", {})
     html = Path(report.path).read_text()
     return Submitted("SUCCEEDED", [], "", outputs, html, report.metadata)
 
 
-def _run(name: str, given: dict[str, Any], **artifacts: dsl.Artifact) -> dict[str, Any]:
-    """The output parameters of a step, as JSON has them."""
-    source, function_name, values = compiled_step(SPEC, name, given)
+def run_step(
+    spec: dict[str, Any], name: str, given: dict[str, Any], **artifacts: dsl.Artifact
+) -> dict[str, Any]:
+    """The output parameters of a step of the compiled pipeline `spec`, as JSON has them."""
+    source, function_name, values = compiled_step(spec, name, given)
     function = _function(source, function_name)
     # A whole number is a float in a compiled pipeline; kfp gives the step an int, too.
-    known = SPEC["components"][f"comp-{name}"]["inputDefinitions"]["parameters"]
+    known = spec["components"][f"comp-{name}"]["inputDefinitions"]["parameters"]
     values = {
         key: int(value) if known[key]["parameterType"] == "NUMBER_INTEGER" else value
         for key, value in values.items()

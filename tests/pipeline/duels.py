@@ -28,7 +28,8 @@ from tests.conftest import Sandbox
 ANONYMOUS = AnonymousCredentials()
 START, END = datetime(2026, 3, 2, 3, tzinfo=UTC), datetime(2026, 3, 12, tzinfo=UTC)
 STEPS = ("read-rows", "score-champion", "score-challenger", "compare")
-TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING"}
+TYPES = {"int64": "INT64", "double": "FLOAT64", "string": "STRING", "bool": "BOOL"}
+TYPES["decimal128(38, 9)"] = "NUMERIC"
 
 
 def rows(count: int, labelled: float = 0.9) -> pa.Table:
@@ -162,12 +163,16 @@ class Duels:
 
     def submit(self, name: str, table: str, **changes: Any) -> str:
         """Start a job; returns its resource name."""
-        spec = yaml.safe_load((COMPILED / "duel.yaml").read_text())
         values = self.parameters(table, **changes) | {"location": "us-central1"}
+        return self.start("duel.yaml", name, values)
+
+    def start(self, template: str, name: str, values: dict[str, Any]) -> str:
+        """Start a job of a compiled pipeline with these parameters; returns its resource name."""
+        spec = yaml.safe_load((COMPILED / template).read_text())
         runtime = {"gcsOutputDirectory": f"{self.root}/runs", "parameterValues": values}
         job = PipelineJob()
         json_format.ParseDict({"pipelineSpec": spec, "runtimeConfig": runtime}, job._pb)
-        created = self._vertex().create_pipeline_job(
+        created = self.vertex().create_pipeline_job(
             parent=f"projects/{self.project}/locations/us-central1",
             pipeline_job=job,
             pipeline_job_id=f"duel-tests-{name}",
@@ -176,7 +181,7 @@ class Duels:
 
     def result(self, job: str) -> Submitted:
         """The result of a job, after its end."""
-        found = ended_job(self._vertex(), job)
+        found = ended_job(self.vertex(), job)
         tasks = {task.task_name: task for task in found.job_detail.task_details}
         failed = [name for name in STEPS if name in tasks and tasks[name].state.name == "FAILED"]
         error = tasks[failed[0]].error.message if failed else ""
@@ -196,5 +201,6 @@ class Duels:
         report = self.bucket().blob(path).download_as_bytes().decode()
         return Submitted(state, failed, error, outputs, report, metadata)
 
-    def _vertex(self) -> PipelineServiceClient:
+    def vertex(self) -> PipelineServiceClient:
+        """Google's client of the sandbox's pipeline jobs."""
         return PipelineServiceClient(transport="rest", **self._options("VERTEX_AI"))

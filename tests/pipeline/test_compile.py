@@ -177,7 +177,7 @@ def test_a_step_may_run_in_another_image(image: str) -> None:
     compiling.check_images("other.yaml", {"deploymentSpec": {"executors": executors}})
 
 
-@pytest.mark.parametrize("name", ["linnerud", "duel"])
+@pytest.mark.parametrize("name", ["linnerud", "duel", "watch"])
 def test_every_step_contains_all_functions_that_it_calls(name: str) -> None:
     spec = yaml.safe_load((compiling.COMPILED / f"{name}.yaml").read_text())
     for executor in spec["deploymentSpec"]["executors"].values():

@@ -205,6 +205,23 @@ def test_each_day_has_its_own_statistics(results: dict[str, Submitted]) -> None:
     )
 
 
+def test_each_day_has_the_variance_of_each_loss_and_the_counts_of_its_rows(
+    results: dict[str, Submitted],
+) -> None:
+    absolute = {
+        role: (LABELLED["y"] - model.predict(LABELLED[["x", "z"]].to_numpy())[:, 0]).abs()
+        for role, model in (("champion", CHAMPION), ("challenger", CHALLENGER))
+    }
+    for name in ("good", "small"):
+        for day in results[name].outputs["evidence"]["days"]:
+            of_day = LABELLED["at"].dt.strftime("%Y-%m-%d") == day["day"]
+            for role, losses in absolute.items():
+                assert day[f"{role}_variance"] == pytest.approx(losses[of_day].var(ddof=1))
+            in_window = WINDOW[WINDOW["at"].dt.strftime("%Y-%m-%d") == day["day"]]
+            assert day["rows"] == len(in_window)
+            assert day["rows_labelled"] == in_window["y"].notna().sum()
+
+
 def test_the_batch_size_changes_nothing(results: dict[str, Submitted]) -> None:
     small, large = (results[name].outputs for name in ("small", "good"))
     for name in PARAMETERS - {"evidence"}:

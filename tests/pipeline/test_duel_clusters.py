@@ -23,14 +23,17 @@ any_rows = st.lists(
 def evidence(rows: list[tuple[Any, ...]], cuts: list[int], clustered: bool = True) -> Any:
     """The evidence on rows that come in these batches; a label is missing for both models."""
     table = np.array(rows, float).reshape(-1, 6)
-    counts = {"rows": len(rows), "rows_skipped": 0, "rows_labelled": [len(rows)] * 2}
+    counts: dict[str, Any] = {"rows": len(rows), "rows_skipped": 0}
+    counts["rows_labelled"] = [len(rows)] * 2
+    counts["days"] = []
     accumulator = new_accumulator(counts, clustered)
     for part in np.split(table, sorted(cut % (len(rows) + 1) for cut in cuts)):
         keys, times = part[:, 0].astype(np.uint64), (part[:, 1] * DAY).astype(np.int64)
         champion, challenger = part[:, 2:4].copy(), part[:, 4:6].copy()
         champion[np.isnan(challenger)] = challenger[np.isnan(champion)] = np.nan
         one, other = ((loss, loss, np.zeros(len(part), bool)) for loss in (champion, challenger))
-        update(accumulator, times, one, other, 0, keys if clustered else None)
+        scored = {"champion": one, "challenger": other}
+        update(accumulator, times, scored, 0, keys if clustered else None)
     add_clusters(accumulator, 0)
     return make_evidence(accumulator, TARGETS, "y", "absolute")
 

@@ -8,7 +8,13 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from pipeline.duel_steps.keys import check_cluster_column, cluster_keys, key_column, with_keys
+from pipeline.duel_steps.keys import (
+    check_cluster_column,
+    cluster_keys,
+    key_column,
+    row_keys,
+    with_keys,
+)
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
 NAN = float("nan")
@@ -97,3 +103,17 @@ def test_a_row_of_no_cluster_is_refused() -> None:
     message = "Column person of p.d.t is null in some rows of the window: fill it, for example"
     with pytest.raises(ValueError, match=f"^{re.escape(message)}"):
         with_keys(batch, "p.d.t", "person", "at", [])
+
+
+def test_a_text_a_boolean_and_a_missing_value_are_part_of_the_key() -> None:
+    batch = pa.record_batch(
+        {
+            "x": [1.0, 1.0, 1.0, 1.0, 1.0],
+            "site": pa.array(["a", "b", "", None, "a"]),
+            "open": pa.array([True, True, True, True, None]),
+        }
+    )
+    keys = row_keys(batch, ["x", "site", "open"]).tolist()
+    assert len(set(keys)) == 5
+    again = row_keys(batch.take(pa.array([4, 0, 3])), ["x", "site", "open"]).tolist()
+    assert again == [keys[4], keys[0], keys[3]]

@@ -9,7 +9,7 @@ from pipeline.duel_steps.artifact import load_artifact
 from pipeline.duel_steps.evidence import make_evidence
 from pipeline.duel_steps.report.page import report_page
 from pipeline.duel_steps.report.text import interval_class
-from pipeline.duel_steps.rows import comparable_rows, duel_window, rows_schema
+from pipeline.duel_steps.rows import comparable_rows, duel_window, rows_schema, typed_rows
 from pipeline.source import check_column_names, check_columns, table_path
 
 UTC_TIME = pa.timestamp("us", tz="UTC")
@@ -120,7 +120,7 @@ def test_labels_that_are_not_finite_count_as_missing() -> None:
     ):
         schema = rows_schema(table.schema, "at", ["x"], targets, loss)
         batch = table.select(["at", "x", *targets])
-        found, skipped, counts = comparable_rows(batch, schema, ["x"], targets)
+        found, skipped, counts = comparable_rows(typed_rows(batch, schema, targets), ["x"], targets)
         assert found.schema == schema
         assert found["at"].cast(pa.int64()).to_pylist() == times
         assert (skipped, counts) == (1, labelled)
@@ -136,7 +136,7 @@ def test_an_interval_that_contains_zero_is_even() -> None:
 
 def test_names_are_escaped_in_the_report() -> None:
     hostile = '<img src=x onerror=alert(1)>"&'
-    counts = {"rows": 0, "rows_skipped": 0, "rows_labelled": [0, 0]}
+    counts = {"rows": 0, "rows_skipped": 0, "rows_labelled": [0, 0], "days": []}
     evidence = make_evidence(new_accumulator(counts), [hostile, "b"], hostile, "absolute")
     evidence |= {"window_start": hostile, "window_end": hostile, "source_table": hostile}
     sample = {"max_rows_per_day": 2, "sampled_by": [hostile], "rows_in_window": 9}

@@ -111,9 +111,11 @@ def test_an_invalid_prediction_is_counted_and_excluded_from_the_means(wrong: flo
     result = scored(model, "squared", X, labels)
     assert result[2].sum() == (100 if wrong == 1e200 else 400)
     valid = scored(LinearRegression().fit(X, X), "squared", X, labels)
-    counts = {"rows": 400.0, "rows_skipped": 0.0, "rows_labelled": [400.0, 100.0]}
+    counts: dict[str, Any] = {"rows": 400.0, "rows_skipped": 0.0, "rows_labelled": [400.0, 100.0]}
+    counts["days"] = []
     accumulator = new_accumulator(counts)
-    update(accumulator, np.full(400, NOON), valid, result, 0)
+    both = {"champion": valid, "challenger": result}
+    update(accumulator, np.full(400, NOON), both, 0)
     evidence = make_evidence(accumulator, ["a", "b"], "a", "squared")
     json.dumps(evidence, allow_nan=False)
     assert evidence["challenger_invalid_predictions"] == result[2].sum()

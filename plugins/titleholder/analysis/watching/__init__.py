@@ -1,0 +1,1 @@
+"""Watching the champion: what is measured, counted, decided and recorded. Pure, no I/O."""
