@@ -41,6 +41,16 @@ def period_at(cron: str, at: datetime) -> timedelta:
     return next_fire(cron, start) - start
 
 
+def period_until(cron: str, end: datetime) -> Interval:
+    """The span of time that ends at `end` and is as long as the period of `cron` around it; at a
+    fire time the interval of `cron` that ends there."""
+    end = end.astimezone(UTC)
+    complete = last_complete(cron, end)
+    if complete.end == end:
+        return complete
+    return Interval(end - period_at(cron, end), end)
+
+
 def next_fire(cron: str, at: datetime) -> datetime:
     """The first fire time of `cron` after `at`, in UTC."""
     from croniter import croniter

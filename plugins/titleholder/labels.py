@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import math
 import re
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -53,6 +54,7 @@ class Label(DescribedEnum):
     DIGEST = "sha256", "digest of the artifact folder, in base32"
     JOB = "pipeline-job", "id of the training job"
     SCORE = "score", "score on held-out rows"
+    HELD_OUT_LOSS = "held-out-loss", "loss of the duel's target on held-out rows, if it is known"
     FRAMEWORK = "framework-version", "version of scikit-learn"
     FRESHNESS = "freshness", "freshness of the source at training"
 
@@ -90,6 +92,19 @@ def digest_from_label(value: str) -> str:
     digest = base64.b32decode(f"{value.upper()}====").hex()
     # The last character has four spare bits: only one of the 16 that decode alike is valid.
     return digest if digest_to_label(digest) == value else ""
+
+
+def number_to_label(value: float) -> str:
+    """A finite number as a label value, to six digits: `4_21373`."""
+    return f"{value:.6g}".replace(".", "_").replace("+", "")
+
+
+def number_from_label(value: str) -> float | None:
+    """The number that `number_to_label` encoded; None for any other value."""
+    if not re.fullmatch(r"-?[0-9]+(_[0-9]+)?(e-?[0-9]{1,3})?", value):
+        return None
+    found = float(value.replace("_", "."))
+    return found if math.isfinite(found) else None
 
 
 def dag_run_label(dag_id: str, run_id: str) -> str:

@@ -12,11 +12,13 @@ from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, NamedTuple
 
-from titleholder.data_intervals import Interval, last_complete
-from titleholder.errors import ManualActionRequired
+from titleholder.data_intervals import Interval, last_complete, period_until
+from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.labels import format_label_time, parse_label_time
 
 MAX_GENERATION = 99
+# The parameter of a weekly run that trains on another span of time than the schedule's interval.
+INTERVAL_END = "interval_end"
 
 # Ten digits, the most that Vertex AI lets a caller choose, without a leading zero.
 _FIRST_ID, _IDS = 1_000_000_000, 9_000_000_000
@@ -83,12 +85,47 @@ def training_run_of(model: str, cron: str, context: Mapping[str, Any]) -> Traini
 
 
 def interval_of(dag_run: Any, cron: str) -> Interval:
-    """The data interval of a dag run. A run that an asset started, and a manual one without a
-    logical date, have none: they get the last complete one."""
+    """The data interval of a dag run: that of its parameter `interval_end`, else its own. A run
+    that an asset started, and a manual one without a logical date, have none: they get the last
+    complete one. Raises InvalidRequest for an `interval_end` that is no time, or later than the
+    run."""
+    if requested := (getattr(dag_run, "conf", None) or {}).get(INTERVAL_END):
+        return period_until(cron, _requested_end(str(requested), dag_run.run_after))
     start, end = dag_run.data_interval_start, dag_run.data_interval_end
     if start is None or end is None or start == end:
         return last_complete(cron, dag_run.run_after)
     return Interval(start.astimezone(UTC), end.astimezone(UTC))
+
+
+def _requested_end(text: str, run_after: datetime) -> datetime:
+    remedy = "trigger it again with a past time such as 2026-11-25T00:00:00Z"
+    try:
+        end = datetime.fromisoformat(text)
+    except ValueError:
+        end = datetime.min
+    # Names have no seconds, and before 1970 a period may begin before there are years.
+    if end.tzinfo is None or end.second or end.microsecond or end.year < 1970:
+        raise InvalidRequest(
+            f"the run's {INTERVAL_END} {text!r} is no time in UTC to the minute; {remedy}"
+        )
+    if end > run_after:
+        raise InvalidRequest(f"the run's {INTERVAL_END} {text} is later than the run; {remedy}")
+    return end
+
+
+def training_interval_of(alias: str, model: str) -> Interval | None:
+    """The data interval in the name of a training run of `model`; None for any other alias."""
+    found = re.fullmatch(r"(.+)-([0-9]{8}t[0-9]{4})-([0-9]{8}t[0-9]{4})-g[0-9]{1,2}", alias)
+    if found is None or found[1] != model:
+        return None
+    try:
+        start, end = (
+            datetime.strptime(text, "%Y%m%dt%H%M").replace(tzinfo=UTC)
+            for text in found.groups()[1:]
+        )
+    except ValueError:
+        return None
+    return Interval(start, end) if start < end else None
 
 
 @lru_cache(maxsize=10_000)

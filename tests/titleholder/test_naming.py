@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from titleholder.data_intervals import Interval, last_complete
-from titleholder.errors import ManualActionRequired
+from titleholder.data_intervals import Interval, last_complete, next_fire
+from titleholder.errors import InvalidRequest, ManualActionRequired
 from titleholder.labels import (
     dag_run_label,
     format_label_time,
@@ -20,6 +20,7 @@ from titleholder.naming import (
     label_recency,
     recency_of,
     recency_of_label,
+    training_interval_of,
     training_run_of,
 )
 
@@ -124,3 +125,55 @@ def test_the_labels_of_two_dag_runs_differ() -> None:
     assert re.fullmatch(
         r"[a-z0-9]{1,63}", dag_run_label("a", "scheduled__2026-11-16T03:00:00+00:00")
     )
+
+
+def test_a_run_with_an_interval_end_trains_on_one_period_before_it() -> None:
+    after = datetime(2026, 11, 26, 5, tzinfo=UTC)
+    early = {"data_interval_start": WEEK.start, "data_interval_end": WEEK.end, "run_after": after}
+    run = training_run_of(
+        "linnerud", CRON, dag_run(**early, conf={"interval_end": "2026-11-25T00:00:00Z"})
+    )
+    assert run.interval.end == datetime(2026, 11, 25, tzinfo=UTC)
+    assert run.interval.length == timedelta(weeks=1)
+    assert run.name == "linnerud-20261118t0000-20261125t0000-g0"
+    assert training_interval_of(run.name, "linnerud") == run.interval
+    for none in ({}, None, {"interval_end": None}):
+        assert training_run_of("linnerud", CRON, dag_run(**early, conf=none)).interval == WEEK
+    for wrong, message in (
+        (
+            "soon",
+            "'soon' is no time in UTC to the minute; trigger it again with a past time such as",
+        ),
+        ("2026-11-25T00:00:00", "is no time in UTC"),
+        ("2026-11-27T00:00:00Z", "2026-11-27T00:00:00Z is later than the run"),
+        # Names of runs are to the minute: another run would have the same.
+        ("2026-11-25T00:00:30Z", "is no time in UTC to the minute"),
+        ("0001-01-01T00:00:00Z", "'0001-01-01T00:00:00Z' is no time in UTC to the minute"),
+        ("1969-12-31T00:00:00Z", "is no time in UTC"),
+    ):
+        with pytest.raises(InvalidRequest, match=message):
+            training_run_of("linnerud", CRON, dag_run(**early, conf={"interval_end": wrong}))
+
+
+@pytest.mark.parametrize("cron", ["0 0 1 * *", "0 0 * * 1-5", "0 0 * * 1", "0 0 * * *"])
+def test_an_interval_end_of_the_schedule_is_the_interval_of_the_schedule(cron: str) -> None:
+    """The ids of deployed models say only when an interval ends: two that end at the same time and
+    begin at different ones would have the same."""
+    end = next_fire(cron, datetime(2026, 11, 27, tzinfo=UTC))
+    scheduled = last_complete(cron, end)
+    early = {"data_interval_start": WEEK.start, "data_interval_end": WEEK.end, "run_after": end}
+    run = training_run_of("m1", cron, dag_run(**early, conf={"interval_end": end.isoformat()}))
+    assert run.interval == scheduled
+
+
+@pytest.mark.parametrize(
+    "alias",
+    [
+        "champion",
+        "other-20261118t0000-20261125t0000-g0",
+        "linnerud-20261399t0000-20261125t0000-g0",
+        "linnerud-20261125t0000-20261118t0000-g0",
+    ],
+)
+def test_an_alias_without_a_training_interval(alias: str) -> None:
+    assert training_interval_of(alias, "linnerud") is None

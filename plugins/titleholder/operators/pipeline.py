@@ -20,6 +20,7 @@ from titleholder.pipelines.contract import (
     Job,
     candidate_model,
     evaluated_score,
+    held_out_loss,
     runtime_parameters,
 )
 from titleholder.pipelines.fingerprint import (
@@ -123,8 +124,9 @@ def _started_by_asset(context: Mapping[str, Any]) -> bool:
 
 
 class WaitForPipelineOperator(WaitForJobOperator):
-    """Returns `{"score", "candidate", "fingerprint"}`; `candidate` is None when the model did not
-    pass the pipeline's quality gate, and `fingerprint` empty when it is unknown."""
+    """Returns `{"score", "candidate", "fingerprint", "held_out_loss"}`; `candidate` is None when
+    the model did not pass the pipeline's quality gate, `fingerprint` is empty and `held_out_loss`
+    (that of the duel's target) None where it is unknown."""
 
     submitted_by = "submit_pipeline"
     section = "pipeline"
@@ -151,11 +153,12 @@ class WaitForPipelineOperator(WaitForJobOperator):
 
     def result(self, job: Job) -> dict[str, Any]:
         """The score, and the model if it passed the gate."""
-        score = evaluated_score(job)
+        score, duel = evaluated_score(job), self.config.duel
         candidate = candidate_model(job, self.config.gate.min_score, self.environment.pipeline_root)
         self.log.info("score %.2f, %s the gate", score, "passed" if candidate else "under")
         return {
             "score": score,
             "candidate": candidate.to_json() if candidate else None,
             "fingerprint": fingerprint_from_labels(job.labels),
+            "held_out_loss": held_out_loss(job, duel.loss, duel.target) if duel else None,
         }

@@ -35,6 +35,7 @@ class UpdateTrafficOperator(RolloutOperator):
             candidate,
             (freshness or {}).get("outcome", "unknown"),
             trained["fingerprint"],
+            trained.get("held_out_loss"),
         )
         return Change(
             intent,

@@ -3,7 +3,7 @@
 from titleholder.config.endpoint import EndpointType
 from titleholder.config.model import ModelConfig
 from titleholder.errors import PipelineError
-from titleholder.labels import Label, digest_to_label, format_label_time
+from titleholder.labels import Label, digest_to_label, format_label_time, number_to_label
 from titleholder.naming import TrainingRun
 from titleholder.pipelines.contract import CandidateModel
 from titleholder.pipelines.fingerprint import fingerprint_labels
@@ -17,9 +17,11 @@ def deploy_candidate(
     candidate: CandidateModel,
     freshness: str,
     fingerprint: str = "",
+    held_out_loss: float | None = None,
 ) -> DeployCandidate:
-    """The intent to deploy the candidate of `run`. `freshness` is the result of its check and
-    `fingerprint` that of its training data, "" where unknown; both become labels of the version.
+    """The intent to deploy the candidate of `run`. `freshness` is the result of its check,
+    `fingerprint` that of its training data, "" where unknown, and `held_out_loss` that of the
+    duel's target; they become labels of the version.
 
     Raises PipelineError for a container that the endpoint's type excludes
     (ModelContainerSpec.invoke_route_prefix in google/cloud/aiplatform/v1/model.proto).
@@ -47,6 +49,11 @@ def deploy_candidate(
             Label.FRESHNESS: freshness,
             Label.DIGEST: digest_to_label(candidate.digest),
             **fingerprint_labels(fingerprint),
+            **(
+                {Label.HELD_OUT_LOSS: number_to_label(held_out_loss)}
+                if held_out_loss is not None
+                else {}
+            ),
         },
     )
     return deploy_version(config, run, version)

@@ -187,6 +187,26 @@ def evaluated_score(job: Job) -> float:
     return float(score)
 
 
+# The metrics that are the mean of a loss on held-out rows; the target's name follows.
+_LOSS_METRICS = {
+    "absolute": "mae",
+    "squared": "mse",
+    "log_loss": "log_loss",
+    "zero_one": "error_rate",
+}
+
+
+def held_out_loss(job: Job, loss: str, target: str) -> float | None:
+    """The metric of the task `evaluate` with the mean `loss` (of `duel.loss`) of this target on
+    held-out rows, such as `mae_chins`; None if the pipeline does not log it."""
+    for task in job.tasks:
+        metrics = task.artifacts.get("metrics") if task.name == EVALUATE else None
+        found = metrics.metadata.get(f"{_LOSS_METRICS[loss]}_{target}") if metrics else None
+        if isinstance(found, int | float) and not isinstance(found, bool) and math.isfinite(found):
+            return float(found)
+    return None
+
+
 def _broken(job: Job, what: str) -> PipelineError:
     return PipelineError(
         f"{job.name} does not keep the pipeline contract: {what}; see "

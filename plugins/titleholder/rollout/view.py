@@ -37,8 +37,9 @@ class Version:
 
     `uri` is the artifact's folder, `digest` that folder's SHA-256 in hexadecimal, `image` the URI
     of the serving container's image, `data_interval_end` the end of the interval it was trained on,
-    `fingerprint` the digest of its training data, template and parameters; "" or None if the
-    version has no such label. `invokable` is True if its container has an `invokeRoutePrefix`.
+    `fingerprint` the digest of its training data, template and parameters, `held_out_loss` the loss
+    of the duel's target on held-out rows; "" or None if the version has no such label. `invokable`
+    is True if its container has an `invokeRoutePrefix`.
     """
 
     number: str
@@ -49,6 +50,7 @@ class Version:
     fingerprint: str = ""
     image: str = ""
     invokable: bool = False
+    held_out_loss: float | None = None
 
     @property
     def deployed_model_ids(self) -> tuple[str, ...]:

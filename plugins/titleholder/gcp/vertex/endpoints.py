@@ -29,7 +29,7 @@ from titleholder.gcp.vertex.messages import (
     prediction_url,
     request_log_table,
 )
-from titleholder.labels import Label, digest_from_label, parse_label_time
+from titleholder.labels import Label, digest_from_label, number_from_label, parse_label_time
 from titleholder.pipelines.fingerprint import fingerprint_from_labels
 from titleholder.rollout.descriptions import describe_step
 from titleholder.rollout.steps import (
@@ -310,6 +310,7 @@ class Endpoints:
                 fingerprint=fingerprint_from_labels(version.labels),
                 image=version.container_spec.image_uri,
                 invokable=bool(version.container_spec.invoke_route_prefix),
+                held_out_loss=number_from_label(version.labels.get(Label.HELD_OUT_LOSS, "")),
             )
             for version in versions
         )
