@@ -18,9 +18,11 @@ from airflow.sdk.definitions.deadline import DeadlineAlert, DeadlineReference
 
 from titleholder.alerts.notifier import AlertNotifier, notifier_arguments
 from titleholder.alerts.retry_log import RetryLog
+from titleholder.config.duel import Duel
 from titleholder.config.loader import load_models
 from titleholder.config.model import ModelConfig
 from titleholder.config.schedule import Schedule
+from titleholder.config.watch import Watch
 from titleholder.operators.apply_decision import ApplyDecisionOperator
 from titleholder.operators.approve import ApproveOperator
 from titleholder.operators.check_freshness import CheckFreshnessOperator
@@ -31,13 +33,17 @@ from titleholder.operators.observe import ObserveOperator
 from titleholder.operators.pipeline import SubmitPipelineOperator, WaitForPipelineOperator
 from titleholder.operators.shared_jobs import CancelPipelines
 from titleholder.operators.update_traffic import UpdateTrafficOperator
+from titleholder.operators.watching.retrain import RetrainOperator
+from titleholder.operators.watching.undo_promotion import UndoPromotionOperator
+from titleholder.operators.watching.watch_champion import WatchChampionOperator
+from titleholder.operators.watching.watch_job import SubmitWatchOperator, WaitForWatchOperator
 from titleholder.release import models_dir
 
 MODELS = models_dir(__file__)
 # The start of runs by time where only assets start runs. Airflow makes no tasks in a run with an
-# earlier logical date, but in a backfill's: such a DAG takes no other runs.
+# earlier logical date, but in a backfill's: such a DAG takes no other runs with one.
 NEVER = datetime(2200, 1, 1, tzinfo=UTC)
-WITHOUT_TIME: Any = ["asset_triggered", "backfill"]
+WITHOUT_TIME = ["asset_triggered", "backfill", "operator_triggered"]
 
 
 def common(config: ModelConfig, start: datetime, *also: Any) -> dict[str, Any]:
@@ -88,15 +94,21 @@ def train_schedule(schedule: Schedule) -> Any:
     return AssetOrTimeSchedule(timetable=intervals, assets=AssetAll(*assets))
 
 
+def run_types(schedule: Schedule) -> Any:
+    """The runs of a weekly DAG that has none by time. Airflow insists on `scheduled` for a
+    timetable without assets; the start excludes them."""
+    return WITHOUT_TIME if schedule.assets else [*WITHOUT_TIME, "scheduled"]
+
+
 def train(config: ModelConfig) -> DAG:
     """The weekly DAG of one model."""
     # A backfill ignores the start.
-    start = config.start if config.schedule.by_time else NEVER
+    start = config.start if config.trains_on_schedule else NEVER
     with DAG(
         dag_id=f"{config.model}__train",
         doc_md=train_doc(config),
         schedule=train_schedule(config.schedule),
-        allowed_run_types=None if config.schedule.by_time else WITHOUT_TIME,
+        allowed_run_types=None if config.trains_on_schedule else run_types(config.schedule),
         **common(config, start, CancelPipelines(config.connection)),
     ) as dag:
         (
@@ -150,7 +162,27 @@ def rollout(config: ModelConfig) -> DAG:
                 # It skips itself where no approval is needed, as for a rollback. A rejection skips
                 # `update_traffic` whatever its trigger rule.
                 decide >> approve >> update
+            if config.watch is not None:
+                watch_tasks(config, duel, config.watch, observe)
     return with_form(dag, rollout_form(config))
+
+
+def watch_tasks(config: ModelConfig, duel: Duel, watch: Watch, observe: Any) -> None:
+    """The tasks that watch the champion, and act if it decays. They and the evaluation do not wait
+    for each other: a rollback must not."""
+    champion = WatchChampionOperator(
+        task_id="watch_champion", config=config, duel=duel, watch=watch
+    )
+    (
+        observe
+        >> SubmitWatchOperator(task_id="submit_watch", config=config, duel=duel, watch=watch)
+        >> WaitForWatchOperator(task_id="wait_for_watch", config=config, watch=watch)
+        >> champion
+    )
+    if watch.retrains_early:
+        champion >> RetrainOperator(task_id="retrain", config=config)
+    if watch.on_decay == "undo_promotion":
+        champion >> UndoPromotionOperator(task_id="undo_promotion", config=config, duel=duel)
 
 
 def with_form(dag: DAG, params: dict[str, Param]) -> DAG:

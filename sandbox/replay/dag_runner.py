@@ -146,6 +146,8 @@ def _result_text(result: Any) -> str:
     match result:
         case {"outcome": outcome, "reason": reason}:
             return f"{outcome}: {reason}"
+        case {"phase": _, "reason": reason}:
+            return str(reason)
         case {"champion": {"version": champion}, "challenger": {"version": challenger}}:
             return f"{challenger} challenges {champion}"
         case {"job": job}:

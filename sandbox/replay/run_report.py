@@ -46,10 +46,14 @@ class RunReport:
         return state == "success"
 
     def run_day(self, dag: Any, day: datetime, clock: Clock) -> bool:
-        """Run the daily DAG at `day`, and print its verdict on one line; whether it succeeded."""
+        """Run the daily DAG at `day`, and print its verdict on one line, or without a challenger
+        the state of the champion; whether it succeeded."""
         state, results = self._run(dag, day, clock, lambda _: None)
         texts = {result.task_id: result.text for result in results}
-        text = texts.get("decide") or next(reversed(texts.values()), "no task ran")
+        # Without a challenger there is no verdict.
+        judged = any(one.task_id == "decide" and one.state != "skipped" for one in results)
+        text = texts.get("decide" if judged else "watch_champion")
+        text = text or next(reversed(texts.values()), "no task ran")
         self.terminal.item([(f"{day:%a %Y-%m-%d %H:%M}", "dim")], text, len("Mon 2026-10-05 05:00"))
         if state != "success":
             self.terminal.print("  ", (state, _style(state)))
@@ -67,8 +71,9 @@ class RunReport:
         running: list[str] = []
 
         def job() -> str:
-            # While the task after the one that submitted it runs, which waits for it.
-            return results[-1].job if results else ""
+            # While the task that waits for it runs.
+            submitting = running[-1].replace("wait_for_", "submit_") if running else ""
+            return next((one.job for one in results if one.task_id == submitting), "")
 
         def started(task_id: str) -> None:
             running[:] = [task_id]

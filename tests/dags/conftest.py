@@ -28,6 +28,7 @@ from sandbox.state import Home
 from tests.conftest import AIRFLOW_HOME, CONSTANT, DAGS_FOLDER, REPOSITORY, Sandbox
 from tests.dags.tiny_duel import tiny_duel
 from tests.dags.tiny_pipeline import tiny
+from tests.dags.tiny_watch import tiny_watch
 from tests.sink import Sink, sink
 from tests.titleholder.config.editor import schema_errors
 from tests.waiting import until
@@ -66,7 +67,8 @@ def airflow_environ(sandbox: Sandbox) -> dict[str, str]:
     templates.mkdir()
     compiler.Compiler().compile(tiny, str(templates / "tiny.yaml"))
     compiler.Compiler().compile(tiny_duel, str(templates / "tiny_duel.yaml"))
-    for name in ("linnerud.yaml", "duel.yaml"):
+    compiler.Compiler().compile(tiny_watch, str(templates / "tiny_watch.yaml"))
+    for name in ("linnerud.yaml", "duel.yaml", "watch.yaml"):
         committed = (REPOSITORY / "pipeline" / "compiled" / name).read_text()
         (templates / name).write_text(committed)
     environ["TITLEHOLDER_TEMPLATE_DIR"] = str(templates)

@@ -9,20 +9,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-import joblib
 import numpy as np
 import pyarrow as pa
 import pytest
-from sklearn.linear_model import LinearRegression
-from sklearn.tree import DecisionTreeRegressor
 
-from images.reference import image_reference
-from model_server.artifact import artifact_digest
 from sandbox.replay.clock import SandboxClock
 from tests.conftest import Sandbox
-from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult, deploy
-from titleholder.pipelines.container import ContainerSpec
-from titleholder.pipelines.contract import CandidateModel
+from tests.dags.conftest import LAST_MONDAY, Google, Model, RunResult
+from tests.dags.estimators import deploy_estimator, invalid_below, linear
 
 DAY, A_DAY = timedelta(days=1), 300
 DEPLOYED = LAST_MONDAY - 2 * timedelta(weeks=1)
@@ -50,29 +44,13 @@ def rows(until: datetime) -> pa.Table:
     return pa.table(columns).slice(0, sum(time < until for time in times))
 
 
-def linear(bias: float, whim: float = 0.0, turned: float = 0.0) -> Any:
-    """A model that predicts 3 `x` plus a bias and multiples of the other features."""
-    seen = np.vstack([np.zeros(3), np.eye(3)])
-    return LinearRegression().fit(seen, bias + seen @ [3, whim, turned])
-
-
-def invalid() -> Any:
-    """A model that predicts well, but NaN for nearly a third of the rows: those with x below
-    -0.5."""
-    seen = np.column_stack([np.linspace(-4, 4, 801), *np.zeros((2, 801))])
-    tree = DecisionTreeRegressor(max_leaf_nodes=64).fit(seen, 3 * seen[:, 0])
-    low = np.unique(tree.apply(seen[seen[:, 0] < -0.5]))
-    tree.tree_.value[low] = np.nan
-    return tree
-
-
-CHAMPION = linear(1)
+CHAMPION = linear(3, 0, 0, bias=1)
 CHALLENGERS: dict[str, Any] = {
-    "better": linear(0, whim=0.7),
-    "worse": linear(2),
-    "NaN": invalid(),
-    "equal": linear(-1),
-    "degrading": linear(0, turned=1.6),
+    "better": linear(3, 0.7, 0),
+    "worse": linear(3, 0, 0, bias=2),
+    "NaN": invalid_below(3),
+    "equal": linear(3, 0, 0, bias=-1),
+    "degrading": linear(3, 0, 1.6),
 }
 
 
@@ -113,10 +91,8 @@ def trial(
     google: Google,
     clock: SandboxClock,
     sandbox: Sandbox,
-    tmp_path_factory: pytest.TempPathFactory,
 ) -> Callable[..., Trial]:
     """Makes a trial: real artifacts, deployed as two weekly runs do."""
-    bucket = sandbox.bucket
 
     def make(challenger: Any, **duel: Any) -> Trial:
         made = model(duel=DUEL | duel)
@@ -125,21 +101,8 @@ def trial(
             ("champion", CHAMPION, DEPLOYED - timedelta(weeks=1)),
             ("challenger", challenger, DEPLOYED),
         ):
-            local = tmp_path_factory.mktemp("artifact")
-            joblib.dump(estimator, local / "model.joblib")
-            folder = f"pipelines/{made.name}/{name}"
-            bucket.blob(f"{folder}/model.joblib").upload_from_filename(local / "model.joblib")
             clock.move(end)
-            candidate = CandidateModel(
-                f"gs://{bucket.name}/{folder}",
-                ContainerSpec(
-                    image_uri=image_reference(), predict_route="/predict", health_route="/health"
-                ),
-                "1.6.1",
-                90.0,
-                artifact_digest(local),
-            )
-            deploy(made, end, candidate, clock)
+            deploy_estimator(made, name, estimator, end, sandbox, clock)
         return Trial(made, google, clock)
 
     return make

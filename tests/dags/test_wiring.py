@@ -51,10 +51,19 @@ def test_the_weekly_dag(bag: DagBag) -> None:
 
 
 def test_the_rollout_dag_of_a_model_with_a_duel(bag: DagBag) -> None:
-    dag = bag.dags["linnerud__rollout"]
     order = ["observe", "submit_duel", "wait_for_duel", "decide", "update_traffic"]
-    assert [task.task_id for task in dag.topological_sort()] == order
-    assert dag.task_dict["observe"].downstream_task_ids == {"submit_duel", "update_traffic"}
+    with changed(watch=None) as other:
+        unwatched = other.dags["linnerud__rollout"]
+        assert [task.task_id for task in unwatched.topological_sort()] == order
+    dag = bag.dags["linnerud__rollout"]
+    watching = {"submit_watch", "wait_for_watch", "watch_champion", "retrain"}
+    assert set(dag.task_ids) == {*order, *watching}
+    after_observe = {"submit_duel", "submit_watch", "update_traffic"}
+    assert dag.task_dict["observe"].downstream_task_ids == after_observe
+    # Nothing that changes the endpoint waits for the watching.
+    assert not watching & dag.task_dict["update_traffic"].get_flat_relative_ids(upstream=True)
+    assert dag.task_dict["watch_champion"].upstream_task_ids == {"wait_for_watch"}
+    assert dag.task_dict["watch_champion"].downstream_task_ids == {"retrain"}
     assert dag.task_dict["update_traffic"].upstream_task_ids == {"observe", "decide"}
     assert not dag.catchup
     assert dag.max_active_runs > 1, "a triggered run does not wait for a duel"
@@ -100,7 +109,7 @@ def test_a_deadline_only_where_the_file_has_one(bag: DagBag) -> None:
 
 
 def test_the_rollout_dag_of_a_model_without_a_duel() -> None:
-    with changed(duel=None) as other:
+    with changed(duel=None, watch=None) as other:
         dag = other.dags["linnerud__rollout"]
     assert [task.task_id for task in dag.topological_sort()] == ["observe", "update_traffic"]
     assert not scheduled(dag).timetable.can_be_scheduled
@@ -133,10 +142,27 @@ def test_a_schedule_by_assets_keeps_the_weeks(or_time: bool) -> None:
     ]
     following = dag.next_dagrun_info(last_automated_run_info=None)
     assert following is not None
-    allowed = {"asset_triggered", "backfill"}
+    # An early training is triggered by an operator.
+    allowed = {"asset_triggered", "backfill", "operator_triggered"}
     assert set(dag.allowed_run_types or ()) == (set() if or_time else allowed)
     in_years = timedelta(days=36_500)
     assert (following.run_after - datetime.now(UTC) < in_years) == or_time
+
+
+def test_what_the_champion_is_watched_for_decides_on_the_tasks() -> None:
+    with changed(watch={"on_decay": "undo_promotion"}) as other:
+        dag = other.dags["linnerud__rollout"]
+        assert "retrain" not in dag.task_ids
+        assert dag.task_dict["undo_promotion"].upstream_task_ids == {"watch_champion"}
+    with changed(watch={"retrain_on": ["decay"]}) as other:
+        train = scheduled(other.dags["linnerud__train"])
+        assert "retrain" in other.dags["linnerud__rollout"].task_ids
+    # No run by time, but early ones and backfills.
+    assert "operator_triggered" in (train.allowed_run_types or ())
+    assert "manual" not in (train.allowed_run_types or ())
+    following = train.next_dagrun_info(last_automated_run_info=None)
+    assert following is not None
+    assert following.run_after - datetime.now(UTC) > timedelta(days=36_500)
 
 
 @pytest.fixture
@@ -159,6 +185,7 @@ def test_staging_has_dags_of_its_own() -> None:
     path = DAGS_FOLDER / "models" / "linnerud-staging.yaml"
     path.write_text(
         "model: linnerud-staging\nextends: linnerud\nendpoint: {display_name: staging}\nduel:\n"
+        "watch:\n"
     )
     try:
         bag = DagBag(str(DAGS_FOLDER))

@@ -124,7 +124,7 @@ def test_an_interrupted_deployment_continues(
         real(self, step, release, owner)
 
     desired = desired_state(checkout)
-    assert len(desired.objects) == 9
+    assert len(desired.objects) == 10
     monkeypatch.setattr(Bucket, "upload", upload_or_stop)
     assert "stopped; repeat the same command to continue" in deploy(code=130)
     assert names(bucket) == set(list(desired.objects)[:after])

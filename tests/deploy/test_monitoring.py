@@ -20,7 +20,12 @@ from titleholder.metrics.metric import Kind, Metric, Sample
 FOLDER = REPOSITORY / "deploy" / "monitoring"
 CLOUD = FOLDER / "cloud_monitoring"
 SAMPLES = [
-    Sample(metric, "my-model", value, {"role": "champion", "reason": "blocked"}.get(metric.tag, ""))
+    Sample(
+        metric,
+        "my-model",
+        value,
+        {"role": "champion", "reason": "blocked", "column": "waist_cm"}.get(metric.tag, ""),
+    )
     for metric in Metric
     for value in (1, -0.25, 1e-07)
 ]
@@ -221,7 +226,7 @@ def test_the_dashboard_of_grafana_shows_every_metric() -> None:
         for target in panel["targets"]:
             used |= selectors(target["expr"].replace("$model", "linnerud"))
             labels = re.findall(r"{{(\w+)}}", target["legendFormat"])
-            assert set(labels) <= {"model", "role", "reason"}
+            assert set(labels) <= {"model", "role", "reason", "column"}
     assert used == PROMETHEUS.keys()
     assert (
         len(places) == len(dashboard["panels"]) == len({one["id"] for one in dashboard["panels"]})

@@ -49,6 +49,17 @@ class AlertKind(DescribedEnum):
         "a promotion needs an approval in Airflow, or has to be made by hand",
     )
 
+    DECAYED = (
+        "champion decayed",
+        "the champion's loss has grown above its reference; once for each decay",
+    )
+    RECOVERED = "champion recovered", "the loss of a decayed champion is near its reference again"
+    DATA_DRIFT = (
+        "data drift",
+        "a column's distribution went above its limit; once for each column and champion",
+    )
+    EARLY_TRAINING = "early training", "decay or data drift starts a training before its schedule"
+
     @property
     def level(self) -> int:
         """The level of its line in the log: error for a failure, warning where a person should
@@ -57,7 +68,8 @@ class AlertKind(DescribedEnum):
         if self in (*failed, AlertKind.INVALID_REQUEST):
             return logging.ERROR
         attention = AlertKind.STALE, AlertKind.LATE, AlertKind.PROMOTION_ON_HOLD
-        if self in (*attention, AlertKind.APPROVAL_REQUIRED):
+        watched = AlertKind.DECAYED, AlertKind.DATA_DRIFT
+        if self in (*attention, *watched, AlertKind.APPROVAL_REQUIRED):
             return logging.WARNING
         return logging.INFO
 

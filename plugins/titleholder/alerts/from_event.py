@@ -25,7 +25,7 @@ def alert_for_event(event: Event, has_duel: bool) -> Alert | None:
     if event.interval_start and event.interval_end:
         span = f"{event.interval_start:%Y-%m-%d %H:%M} to {event.interval_end:%Y-%m-%d %H:%M}"
         subject = f"data of {span} UTC"
-    traffic = _traffic_text(event)
+    traffic = traffic_text(event)
     alert = Alert(kind, event.model, subject, f"{summary}{because}.{by}", traffic, next_step)
     version = event.versions.get(deployed_model_id or "", "")
     report = object_page(str(event.evidence.get("report", "")))
@@ -46,7 +46,7 @@ def _model_name(event: Event, deployed_model_id: str | None) -> str:
     return f"{event.version_text(deployed_model_id)}{trained}"
 
 
-def _traffic_text(event: Event) -> str:
+def traffic_text(event: Event) -> str:
     """The traffic split after the event, in words."""
     if not event.split_after:
         return "No model receives traffic: the endpoint has no traffic split."

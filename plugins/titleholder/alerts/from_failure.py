@@ -7,7 +7,8 @@ from titleholder.alerts.alert import Alert, AlertKind, Link
 from titleholder.data_intervals import Interval
 from titleholder.freshness import Finding
 
-_CHANGES_TRAFFIC = "update_traffic"
+_CHANGES_TRAFFIC = ("update_traffic", "undo_promotion")
+_SUBMITTED_BY = {"wait_for_duel": "submit_duel", "wait_for_watch": "submit_watch"}
 
 
 @dataclass(frozen=True)
@@ -32,15 +33,14 @@ def alert_for_task(failed: FailedTask) -> Alert:
             f"Agree on what is right, then trigger {model}__rollout with the intent adopt or "
             f"restore, and clear {task} with what follows it."
         )
-    elif task == _CHANGES_TRAFFIC:
+    elif task in _CHANGES_TRAFFIC:
         traffic = (
             "the champion goes on answering; what was changed before the failure stays, and the "
             "same task finishes it when it is repeated."
         )
-        next_step = (
-            f"Correct the cause, then clear {task}; if it was to carry out a verdict, clear the "
-            "run from observe on."
-        )
+        verdict = "; if it was to carry out a verdict, clear the run from observe on"
+        next_step = f"Correct the cause, then clear {task}"
+        next_step += f"{verdict}." if task == "update_traffic" else "."
     else:
         traffic = f"unchanged, as {task} does not touch it."
         next_step = f"Correct the cause, then clear {task} with what follows it."
@@ -50,7 +50,7 @@ def alert_for_task(failed: FailedTask) -> Alert:
             "same one."
         )
     if failed.kind is AlertKind.PIPELINE:
-        start = "submit_duel" if task == "wait_for_duel" else "submit_pipeline"
+        start = _SUBMITTED_BY.get(task, "submit_pipeline")
         next_step = (
             f"Read the step's log, correct the cause, then clear {start} with what follows it."
         )

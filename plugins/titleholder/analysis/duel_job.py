@@ -40,12 +40,16 @@ class DuelJob:
 
     def next_generation(self) -> "DuelJob":
         """The same duel with the next generation."""
-        if self.generation == MAX_GENERATION:
-            raise ManualActionRequired(
-                f"{self.name} was the last of {MAX_GENERATION + 1} attempts; delete old pipeline "
-                "jobs"
-            )
-        return replace(self, generation=self.generation + 1)
+        return replace(self, generation=next_generation(self.name, self.generation))
+
+
+def next_generation(name: str, generation: int) -> int:
+    """The generation after that of the job `name`; raises ManualActionRequired after too many."""
+    if generation == MAX_GENERATION:
+        raise ManualActionRequired(
+            f"{name} was the last of {MAX_GENERATION + 1} attempts; delete old pipeline jobs"
+        )
+    return generation + 1
 
 
 def duel_parameters(

@@ -51,8 +51,8 @@ def model_pair(view: View) -> ModelPair | None:
     if roles is None or roles.challenger is None:
         return None
     return ModelPair(
-        _registered(view, "champion", roles.champion),
-        _registered(view, "challenger", roles.challenger),
+        registered_model(view, "champion", roles.champion),
+        registered_model(view, "challenger", roles.challenger),
     )
 
 
@@ -68,7 +68,9 @@ def require_same_pair(view: View, compared: ModelPair) -> View:
     return view
 
 
-def _registered(view: View, role: str, deployed_model_id: str) -> RegisteredModel:
+def registered_model(view: View, role: str, deployed_model_id: str) -> RegisteredModel:
+    """The deployed model with what it was registered with. Raises ManualActionRequired, with its
+    `role`, for a model whose version lacks the digest or interval that scoring it needs."""
     deployed = view.deployed_model(deployed_model_id)
     version = view.version_served_by(deployed) if deployed is not None else None
     if deployed is None or version is None or not (version.digest and version.data_interval_end):

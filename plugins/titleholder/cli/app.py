@@ -130,6 +130,28 @@ def _design(
     return design(_context(models, model), assumed, as_json=json)
 
 
+@_verb(
+    "watch",
+    "Print the state of the champion: its loss against its reference, and data drift. With "
+    "`--weeks` a job scores a version on the last weeks of the source, and the test for decay is "
+    "played back",
+)
+def _watch(
+    model: given.Model,
+    weeks: given.BacktestWeeks = None,
+    json: given.Json = False,
+    models: given.Models = given.MODELS,
+) -> int:
+    context = _context(models, model)
+    if weeks is not None:
+        from titleholder.cli.watching.backtest import run_backtest
+
+        return run_backtest(context, weeks, as_json=json)
+    from titleholder.cli.watching.state import champion_state
+
+    return champion_state(context, as_json=json)
+
+
 def _change(
     verb: str,
     model: str,

@@ -184,6 +184,15 @@ Weeks = Annotated[
         help="the last weeks of the source that are read (default 4)",
     ),
 ]
+BacktestWeeks = Annotated[
+    int | None,
+    typer.Option(
+        "--weeks",
+        parser=_weeks,
+        metavar="N",
+        help="play the test back over the last weeks of the source, by a pipeline job",
+    ),
+]
 Alpha = Annotated[
     float | None,
     typer.Option(

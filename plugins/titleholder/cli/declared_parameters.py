@@ -9,6 +9,8 @@ from typing import Any
 
 from titleholder.analysis.duel_job import duel_parameters
 from titleholder.analysis.model_pair import ModelPair, RegisteredModel
+from titleholder.analysis.watching.champion import WatchedChampion
+from titleholder.analysis.watching.watch_job import watch_parameters
 from titleholder.config.messages import truncated_repr
 from titleholder.config.model import ModelConfig
 from titleholder.data_intervals import Interval
@@ -69,11 +71,38 @@ def duel_errors(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list
     return found + _contract_errors("duel", name, declared, given)
 
 
+def watch_errors(config: ModelConfig, name: str, spec: Mapping[str, Any]) -> list[str]:
+    """The same for the compiled watch job `name`; none if the champion is not watched."""
+    if config.duel is None or config.watch is None:
+        return []
+    model = RegisteredModel("1", "m@1", "gs://b/1", "0" * 64, f"{config.start:%Y-%m-%dT%H:%M:%SZ}")
+    since = config.start.isoformat()
+    champion = WatchedChampion(model, ("1",), model.data_interval_end, since, None, None, "", "1")
+    places = ("project", "location", "source_table", "artifact_root", "request_log")
+    given = watch_parameters(
+        config, config.duel, config.watch, dict.fromkeys(places, ""), champion, config.start
+    )
+    declared = _declared(spec)
+    found = [
+        f"watch.template: {name} requires {each}, which no watch job is given; give it a default, "
+        "and compile it again (docs/reference/watch-job.md)"
+        for each in _missing(declared, given)
+    ]
+    return found + _contract_errors("watch", name, declared, given)
+
+
+_PAGES = {
+    "pipeline": "docs/reference/pipeline-contract.md",
+    "duel": "docs/reference/duel.md",
+    "watch": "docs/reference/watch-job.md",
+}
+
+
 def _contract_errors(
     section: str, name: str, declared: Mapping[str, Any], given: Mapping[str, Any]
 ) -> list[str]:
     """Errors in the parameters that every run gives: the pipeline is wrong, not the file."""
-    page = "docs/reference/duel.md" if section == "duel" else "docs/reference/pipeline-contract.md"
+    page = _PAGES[section]
     then = f"which every run gives it; correct the pipeline and compile it again ({page})"
     found = [
         f"{section}.template: {name} does not declare {each}, {then}"

@@ -4,7 +4,8 @@ EXIT_CODES = {
     0: "done",
     1: "refused or failed, with one sentence on stderr; or the answer is not good: `status` when a "
     "person has to act or a model cannot be read, `history --at` without a champion, `validate` "
-    "with an error, `report` when something could not be read",
+    "with an error, `watch` when the champion has decayed or was not looked at, `report` when "
+    "something could not be read",
     2: "wrong usage; nothing was done",
     130: "interrupted by Ctrl-C; a change is continued by repeating the command",
 }
@@ -26,6 +27,11 @@ JSON_DOCUMENTS = {
     "design": "`{model, design, rows, rows_per_day, variance, smallest_difference, power}`; "
     "`rows_per_day` and `variance` are `{value, origin}`, `smallest_difference` has a difference "
     "by probability, each `power` is `{difference, promotion, rollback, days}`",
+    "watch": "`{version, phase, time, reason, next, days, data_drift}`, null without a champion; "
+    "each day is `{day, n, loss, reference, decayed}`, each column of data drift `{column, psi, "
+    "text, above_limit}`",
+    "watch --weeks": "`{version, job, days, decays, skipped}`; each day is `{day, n, loss, phase, "
+    "statistic, naive_alarm}`",
     "promote, rollback and all others that change the endpoint": "`{summary, endpoint, split, "
     "labels}`: one sentence, and the endpoint after the change; `split` has per cent by deployed "
     "model id",

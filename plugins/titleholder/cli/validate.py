@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from titleholder.cli.declared_parameters import duel_errors, training_errors
+from titleholder.cli.declared_parameters import duel_errors, training_errors, watch_errors
 from titleholder.cli.terminal import print_json, print_line
 from titleholder.config.duel import Duel, format_loss
 from titleholder.config.loader import Models, load_model_by_name, load_models, located
 from titleholder.config.model import ModelConfig
 from titleholder.config.types import format_duration
+from titleholder.config.watch import Watch
 from titleholder.errors import ConfigError, EnvironmentConfigError, RetryableError
 from titleholder.page.text import count
 from titleholder.pipelines.templates import PipelineTemplate, load_template, parse_template
@@ -91,6 +92,8 @@ def _check(config: ModelConfig, path: Path) -> _Result:
     ]
     if config.duel is not None:
         checks.append(("duel.template", config.duel.template, duel_errors))
+    if config.watch is not None:
+        checks.append(("watch.template", config.watch.template, watch_errors))
     for key, name, check in checks:
         folder, _ = templates_dir()
         if name.startswith("gs://"):
@@ -115,7 +118,7 @@ def _check(config: ModelConfig, path: Path) -> _Result:
 def _report(result: _Result) -> Iterator[str]:
     """Lines about what was checked and what the file leads to."""
     config = result.config
-    versions = " and ".join(one.version for one in result.pipelines)
+    versions = _listed([one.version for one in result.pipelines])
     yield f"{config.model}: its file is valid" + (f", and fits {versions}" if versions else "")
     for why in result.unchecked:
         yield f"  unknown   {why}"
@@ -137,6 +140,24 @@ def _report(result: _Result) -> Iterator[str]:
         if duel
         else f"nothing automatically: trigger {config.model}__rollout to promote or roll back"
     )
+    if (watch := config.watch) is not None:
+        yield f"  watch     {_watched(watch)}"
+
+
+def _watched(watch: Watch) -> str:
+    """What is found about the champion, and what follows."""
+    drift = ", and data drift" if watch.drift is not None else ""
+    start = "start" if len(watch.retrain_on) > 1 else "starts"
+    undo = "; a better previous champion returns" if watch.on_decay == "undo_promotion" else ""
+    return (
+        f"the champion: decay, from {100 * watch.min_increase:g} % above the loss of its first "
+        f"{watch.reference_days} days{drift}; {_listed(watch.retrain_on)} {start} a training{undo}"
+    )
+
+
+def _listed(words: Sequence[str]) -> str:
+    """`a`, `a and b`, or `a, b and c`."""
+    return " and ".join(filter(None, (", ".join(words[:-1]), *words[-1:])))
 
 
 def _rows(duel: Duel) -> str:

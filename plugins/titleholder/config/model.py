@@ -22,6 +22,7 @@ from titleholder.config.types import (
     Section,
     Table,
 )
+from titleholder.config.watch import Watch, require_watchable
 
 
 class Freshness(Section):
@@ -133,6 +134,11 @@ class ModelConfig(Section):
         "`<model>__rollout` runs on `duel.schedule` and evaluates the challenger "
         "(docs/explanation/rollout.md, docs/explanation/verdict.md), without it only on request",
     )
+    watch: Watch | None = Field(
+        None,
+        description="how the champion is watched for decay and data drift, by `<model>__rollout` "
+        "(docs/explanation/watching.md); needs a `duel`. Without it, it is not",
+    )
     events_table: Table = Field(
         "titleholder.events",
         description="the BigQuery table of events (docs/reference/events.md); created in the "
@@ -148,6 +154,20 @@ class ModelConfig(Section):
         if rollout is not None:
             _require_duel(rollout, duel)
         return resolve_columns(duel, pipeline.parameters) if duel and pipeline else duel
+
+    @field_validator("watch")
+    @classmethod
+    def _check_watch(cls, watch: Watch | None, info: ValidationInfo) -> Watch | None:
+        rollout, schedule = info.data.get("rollout"), info.data.get("schedule")
+        # A section that is missing in info.data has its own errors.
+        if watch is not None and rollout and schedule and "duel" in info.data:
+            require_watchable(watch, info.data["duel"], rollout, schedule)
+        return watch
+
+    @property
+    def trains_on_schedule(self) -> bool:
+        """Whether each interval has a run of the weekly DAG at its end."""
+        return self.schedule.by_time and (self.watch is None or self.watch.on_schedule)
 
     @property
     def approval_timeout(self) -> timedelta:

@@ -222,6 +222,13 @@ Column = Annotated[
     str,
     _Text(r"[A-Za-z_][\w]{0,299}", "write the name of one column, letters, digits and _ only"),
 ]
+DriftColumn = Annotated[
+    str,
+    _Text(
+        r"(prediction\.)?[A-Za-z_][\w]{0,299}",
+        "write the name of a column, or prediction.TARGET for the predictions of a target",
+    ),
+]
 Template = Annotated[
     str,
     _Text(r"(gs://[^/]+/)?[\w./-]+\.(yaml|json)", _TEMPLATE),

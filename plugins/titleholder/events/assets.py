@@ -1,4 +1,4 @@
-"""The Airflow assets that the events of changes update: a model's champion and its challenger."""
+"""The Airflow assets that events update: a model's champion, its challenger, and decay."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
@@ -69,6 +69,12 @@ def asset_updates(event: Event, earlier: Iterable[AssetUpdate] = ()) -> Iterator
         known = [key for key in compared if key == "version" or now[key] is not None]
         if any(now[key] != was.get(key) for key in known):
             yield AssetUpdate(name, _extra(event, now, was.get("version")))
+
+
+def decay_update(event: Event) -> AssetUpdate:
+    """The update of `<model>/decay` by the event of a decay; its version is the champion's."""
+    champion = _role(event, event.champion_after, event.split_after)
+    return AssetUpdate(f"{event.model}/decay", _extra(event, champion, None))
 
 
 def _role(event: Event, deployed: str | None, split: Mapping[str, int] | None) -> dict[str, Any]:

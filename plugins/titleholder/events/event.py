@@ -35,6 +35,11 @@ class Action(DescribedEnum):
         "skipped_unchanged",
         "nothing was trained: rows, template and parameters are unchanged",
     )
+    WATCHED = "watched", "the champion's loss of the newest days was compared with its reference"
+    DECAYED = "decayed", "the champion's loss has grown above its reference"
+    RECOVERED = "recovered", "the champion's loss is near its reference again"
+    DATA_DRIFT = "data_drift", "the distribution of a column went above its limit"
+    RETRAIN = "retrain", "a training was started early"
 
 
 NO_CHANGE_ACTIONS = frozenset(
@@ -45,6 +50,11 @@ NO_CHANGE_ACTIONS = frozenset(
         Action.SUPERSEDED,
         Action.CHALLENGER_BUSY,
         Action.SKIPPED_UNCHANGED,
+        Action.WATCHED,
+        Action.DECAYED,
+        Action.RECOVERED,
+        Action.DATA_DRIFT,
+        Action.RETRAIN,
     }
 )
 

@@ -76,6 +76,23 @@ class Metric(StrEnum):
         "the number of the challenger's version that `verdict_low` and `verdict_high` are about: a "
         "verdict without an interval leaves all three as they are",
     )
+    CHAMPION_LOSS = (
+        *("champion_loss", Kind.GAUGE, "the loss's", ""),
+        "the champion's mean loss on the newest counted day",
+    )
+    REFERENCE_LOSS = (
+        *("reference_loss", Kind.GAUGE, "the loss's", ""),
+        "the champion's mean loss on its reference days",
+    )
+    DECAY_STATISTIC = (
+        *("decay_statistic", Kind.GAUGE, "", ""),
+        "the statistic of the test for decay; at `watch.days_per_false_alarm` decay is found",
+    )
+    DECAYED = *("decayed", Kind.GAUGE, "", ""), "1 while the champion has decayed, else 0"
+    DATA_DRIFT_PSI = (
+        *("data_drift_psi", Kind.GAUGE, "", "column"),
+        "the population stability index of a column since the champion's training",
+    )
     REFUSALS = (
         *("refusals", Kind.COUNTER, "", "reason"),
         "refusals by reason; each is also a failed or skipped task",

@@ -5,6 +5,7 @@ from collections.abc import Iterable, Iterator
 from datetime import datetime
 
 from titleholder.analysis.verdict import Verdict
+from titleholder.analysis.watching.look import ChampionLook
 from titleholder.data_intervals import Interval
 from titleholder.errors import (
     DriftDetected,
@@ -80,6 +81,24 @@ def verdict_samples(model: str, challenger: str, verdict: Verdict) -> Iterator[S
         # The statistics of evidence that is invalid may be NaN.
         if value is not None and math.isfinite(value):
             yield Sample(metric, model, value)
+
+
+def watch_samples(model: str, look: ChampionLook) -> Iterator[Sample]:
+    """Loss, reference and statistic of a look at the champion, and data drift, as far as it has
+    them."""
+    finding = look.state.finding
+    if look.days:
+        yield Sample(Metric.CHAMPION_LOSS, model, look.days[-1].loss)
+    if finding is not None:
+        yield Sample(Metric.REFERENCE_LOSS, model, finding.reference_mean)
+        yield Sample(Metric.DECAY_STATISTIC, model, finding.statistic)
+    # Always: a gauge keeps its value, here that of a decayed champion before this one.
+    yield Sample(Metric.DECAYED, model, int(look.state.decay is not None))
+    for column in look.drift:
+        if not math.isnan(column.psi):
+            # A dot would be another part of a plain name.
+            name = column.column.replace(".", "_")
+            yield Sample(Metric.DATA_DRIFT_PSI, model, column.psi, name)
 
 
 def _changed_champion(event: Event) -> bool:

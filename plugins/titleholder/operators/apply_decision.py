@@ -24,6 +24,8 @@ class ApplyDecisionOperator(RolloutOperator):
         observed = self.read_result(context, "observe", Observed.from_xcom)
         if observed.intent is not None:
             return Change(observed.intent, cause)
+        if observed.pair is None:
+            self.skip_with_message("there is no challenger, so there is nothing to apply")
         decided = self.read_result(context, "decide", Decided.from_xcom)
         if decided.intent is None:
             self.skip_with_message(decided.reason)

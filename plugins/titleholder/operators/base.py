@@ -34,6 +34,8 @@ _ALERT_KINDS: dict[type[TitleholderError], AlertKind] = {
     InvalidRequest: AlertKind.INVALID_REQUEST,
 }
 Result = TypeVar("Result")
+# The key, in the task state store, of the ids of the events whose alerts were sent.
+_ALERTED = "alerted"
 
 
 def utc_now() -> datetime:
@@ -126,6 +128,24 @@ class ModelOperator(BaseOperator):
                 AlertNotifier(**notifier_arguments(self.config)).send(alert, context)
         except Exception:
             self.log.warning("titleholder: an alert could not be made", exc_info=True)
+
+    def send_alert_once(
+        self, context: Mapping[str, Any], event: str, make: Callable[[], Alert | None]
+    ) -> None:
+        """Send the alert about the event of that id, unless an attempt of this task has sent it,
+        also before it was cleared; never raises. An alert is rather sent twice than lost."""
+        try:
+            sent: list[str] = context["task_state_store"].get(_ALERTED) or []
+        except Exception as error:
+            self.log.warning("alerts may be sent again: %s", error_message(error))
+            sent = []
+        if event in sent:
+            return
+        self.send_alert(context, make)
+        try:
+            context["task_state_store"].set(_ALERTED, [*sent, event])
+        except Exception as error:
+            self.log.warning("this alert may be sent again: %s", error_message(error))
 
     def emit_metrics(
         self,

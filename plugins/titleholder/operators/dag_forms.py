@@ -5,6 +5,7 @@ from typing import Any
 from airflow.sdk import Param
 
 from titleholder.config.model import ModelConfig
+from titleholder.naming import INTERVAL_END
 from titleholder.operators.results import EVALUATE
 from titleholder.reconciler.recorder import MAX_REASON_LENGTH, REASON
 from titleholder.rollout.intents import INTENTS, summary
@@ -42,6 +43,15 @@ challenger are scored on labelled rows that neither was trained on, and `decide`
 of `duel`. Every verdict is an event.
 """
 
+_WATCH = """
+**watch_champion** compares the champion's loss on the newest days with its reference, with and
+without a challenger: decay and data drift are events, each with an alert.
+"""
+
+_RETRAIN = """
+What `watch.retrain_on` names ({config.watch.retrain_on}) starts a training early, once each.
+"""
+
 _APPROVAL = """
 Before a promotion the task `approve` waits for an approval under *Required actions*. Without an
 answer it counts as rejected, and the next run asks again.
@@ -56,6 +66,8 @@ def train_doc(config: ModelConfig) -> str:
 def rollout_doc(config: ModelConfig) -> str:
     """The documentation (Markdown) of `<model>__rollout`."""
     parts = [_ROLLOUT, _EVALUATION if config.duel else ""]
+    parts.append(_WATCH if config.watch else "")
+    parts.append(_RETRAIN if config.watch and config.watch.retrains_early else "")
     parts.append(_APPROVAL if config.rollout.promotion == "approval" else "")
     intents = "\n".join(f"- **{name}**: {summary(intent)}" for name, intent in INTENTS.items())
     return "".join(parts).format(config=config, intents=intents)
@@ -79,6 +91,14 @@ def train_form() -> dict[str, Param]:
             "NAME-0123456789ab, as its submit_pipeline returned it.",
             pattern=r"^\w[\w.-]*-[0-9a-f]{12}$",
         ),
+        INTERVAL_END: Param(
+            None,
+            type=["null", "string"],
+            title="Interval end",
+            description="Train on another span of time than the run's interval: one as long, that "
+            "ends then, in UTC: 2026-11-25T00:00:00Z.",
+            pattern=r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ$",
+        ),
     }
 
 
@@ -87,7 +107,10 @@ def rollout_form(config: ModelConfig) -> dict[str, Param]:
     intents = {name: summary(intent) for name, intent in INTENTS.items()}
     default: dict[str, Any] = {}
     if config.duel is not None:
-        intents = {EVALUATE: "Evaluate the challenger by a duel with the champion", **intents}
+        evaluate = "Evaluate the challenger by a duel with the champion"
+        if config.watch is not None:
+            evaluate += ", or without one watch the champion"
+        intents = {EVALUATE: evaluate, **intents}
         default = {"default": EVALUATE}
     return {
         "intent": Param(

@@ -6,13 +6,25 @@ from typing import Any
 
 from titleholder.analysis.duel_job import DuelJob, duel_images, duel_parameters, duel_result
 from titleholder.config.duel import Duel
+from titleholder.config.model import ModelConfig
 from titleholder.gcp.console import object_page
+from titleholder.gcp.environment import Environment
 from titleholder.naming import training_run_of
 from titleholder.operators.links import PipelineLink, ReportLink
 from titleholder.operators.results import Observed
 from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
 from titleholder.operators.wait_for_job import WaitForJobOperator
 from titleholder.pipelines.contract import Job
+
+
+def duel_places(environment: Environment, config: ModelConfig) -> dict[str, str]:
+    """The parameters of a duel that name places: project, location, source and artifacts."""
+    return {
+        "project": environment.project,
+        "location": environment.location,
+        "source_table": environment.qualified(config.source.table),
+        "artifact_root": environment.pipeline_root,
+    }
 
 
 class SubmitDuelOperator(SubmitJobOperator):
@@ -29,15 +41,10 @@ class SubmitDuelOperator(SubmitJobOperator):
         if observed.intent is not None:
             self.skip_with_message(f"the intent {observed.intent.action} needs no duel")
         pair = observed.pair
-        assert pair is not None
+        if pair is None:
+            self.skip_with_message("there is no challenger, so there is no duel")
         at = training_run_of(self.config.model, self.duel.schedule, context).interval.end
-        environment = self.environment
-        places = {
-            "project": environment.project,
-            "location": environment.location,
-            "source_table": environment.qualified(self.config.source.table),
-            "artifact_root": environment.pipeline_root,
-        }
+        places = duel_places(self.environment, self.config)
         return JobRequest(
             DuelJob(self.config.model, pair.champion.id, pair.challenger.id, at),
             self.duel.template,

@@ -4,7 +4,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from titleholder.analysis.model_pair import Evaluate, ModelPair, model_pair
-from titleholder.errors import InvalidRequest
+from titleholder.analysis.watching.champion import WatchedChampion, watched_champion
+from titleholder.errors import DriftDetected, InvalidRequest, ManualActionRequired
 from titleholder.operators.base import ModelOperator
 from titleholder.operators.results import EVALUATE, Observed
 from titleholder.operators.rollout import change_context, make_reconciler, state_samples
@@ -17,7 +18,8 @@ class ObserveOperator(ModelOperator):
     """Returns results.Observed for the run's parameters `intent`, `traffic_percentage` and
     `deployed_model_id`; logs the plan.
 
-    For the intent `evaluate` it skips when there is no challenger. Airflow stores `model_file` with
+    For the intent `evaluate` it skips when there is neither a challenger nor a champion to watch.
+    Airflow stores `model_file` with
     the serialized DAG, for the page.
     """
 
@@ -55,19 +57,36 @@ class ObserveOperator(ModelOperator):
         return Observed(None, intent).to_xcom()
 
     def _pair(self, context: Mapping[str, Any]) -> dict[str, Any]:
-        def read(view: View) -> tuple[ModelPair | None, View]:
-            return model_pair(view), view
+        def read(view: View) -> tuple[ModelPair | None, WatchedChampion | None, View]:
+            return model_pair(view), self._watched(view), view
 
         with self.fail_with_message():
-            pair, view = make_reconciler(self, change_context(context)).read_view(Evaluate(), read)
+            reconciler = make_reconciler(self, change_context(context))
+            pair, watched, view = reconciler.read_view(Evaluate(), read)
         self.emit_metrics(lambda: state_samples(self, view), context)
-        if pair is None:
+        if pair is not None:
+            self.log.info("%s challenges %s", pair.challenger, pair.champion)
+        elif watched is not None:
+            self.log.info("there is no challenger; %s is watched", watched.model)
+        else:
             self.skip_with_message(
                 f"there is no challenger on {self.config.endpoint.display_name}, so nothing is "
                 "evaluated"
             )
-        self.log.info("%s challenges %s", pair.challenger, pair.champion)
-        return Observed(pair, None).to_xcom()
+        return Observed(pair, None, watched).to_xcom()
+
+    def _watched(self, view: View) -> WatchedChampion | None:
+        """The champion to watch; None without the section `watch`, without a champion, and for one
+        that cannot be scored."""
+        if self.config.watch is None:
+            return None
+        try:
+            return watched_champion(view)
+        except DriftDetected:
+            raise
+        except ManualActionRequired as error:
+            self.log.warning("the champion is not watched: %s", error)
+            return None
 
 
 def whole_percentage(value: object) -> int | None:

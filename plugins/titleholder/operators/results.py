@@ -2,9 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
+from datetime import datetime
 from typing import Any
 
 from titleholder.analysis.model_pair import ModelPair, RegisteredModel
+from titleholder.analysis.watching.champion import WatchedChampion
+from titleholder.analysis.watching.retraining import EarlyTraining
+from titleholder.data_intervals import Interval
 from titleholder.rollout.intents import RoleIntent, intent_from, intent_to_json
 
 EVALUATE = "evaluate"
@@ -13,16 +17,19 @@ EVALUATE = "evaluate"
 
 @dataclass(frozen=True)
 class Observed:
-    """The result of `observe`: the pair to evaluate, or else a person's intent with its target."""
+    """The result of `observe`: the pair to evaluate, if any, and the champion to watch, if any; or
+    else a person's intent with its target."""
 
     pair: ModelPair | None
     intent: RoleIntent | None
+    watched: WatchedChampion | None = None
 
     def to_xcom(self) -> dict[str, Any]:
         """JSON for `from_xcom`, readable in Airflow's UI."""
-        if self.pair is not None:
-            return {"intent": EVALUATE, **asdict(self.pair)}
-        assert self.intent is not None
+        if self.intent is None:
+            pair = asdict(self.pair) if self.pair is not None else {}
+            watched = self.watched.to_json() if self.watched is not None else None
+            return {"intent": EVALUATE, **pair, "watched": watched}
         arguments = intent_to_json(self.intent)
         return {"intent": arguments.pop("name"), **arguments}
 
@@ -33,10 +40,14 @@ class Observed:
             percentage = value["traffic_percentage"]
             intent = intent_from(value["intent"], value["deployed_model_id"], percentage)
             return cls(None, intent)
-        champion, challenger = (
-            RegisteredModel(**value[role]) for role in ("champion", "challenger")
-        )
-        return cls(ModelPair(champion, challenger), None)
+        watched = value["watched"]
+        pair = None
+        if "challenger" in value:
+            champion, challenger = (
+                RegisteredModel(**value[role]) for role in ("champion", "challenger")
+            )
+            pair = ModelPair(champion, challenger)
+        return cls(pair, None, WatchedChampion.from_json(watched) if watched is not None else None)
 
 
 @dataclass(frozen=True)
@@ -76,3 +87,36 @@ class Decided:
     def evidence(self) -> dict[str, Any]:
         """Outcome, reason, job and report, for the events that follow from the verdict."""
         return {name: getattr(self, name) for name in ("outcome", "reason", "job", "report")}
+
+
+@dataclass(frozen=True)
+class Watched:
+    """The result of `watch_champion`: the phase and the sentence of the look, the early training to
+    start, if any, and the deployed model ids of the champion and of the previous champion that is
+    to return, "" for none. `looked` is the time of the look (RFC 3339), `evidence` is for the
+    events that follow."""
+
+    phase: str
+    reason: str
+    training: EarlyTraining | None
+    champion: str
+    previous: str
+    looked: str
+    evidence: dict[str, Any]
+
+    def to_xcom(self) -> dict[str, Any]:
+        """JSON for `from_xcom`, readable in Airflow's UI."""
+        training = self.training.to_json() if self.training is not None else None
+        return {**asdict(self), "training": training}
+
+    @classmethod
+    def from_xcom(cls, value: Mapping[str, Any]) -> "Watched":
+        """Raises KeyError and TypeError for a result of another version of this package."""
+        raw = value["training"]
+        training = None
+        if raw is not None:
+            start, end = (
+                datetime.fromisoformat(raw[name]) for name in ("interval_start", "interval_end")
+            )
+            training = EarlyTraining(raw["run_id"], raw["cause"], Interval(start, end))
+        return cls(**{**value, "training": training})

@@ -1,5 +1,6 @@
 """Submits a pipeline job for a dag run, or reuses the job that exists."""
 
+import re
 from abc import abstractmethod
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
@@ -108,9 +109,10 @@ class SubmitJobOperator(ModelOperator):
     def _cancel_superseded(
         self, context: Mapping[str, Any], jobs: Jobs, label: str, identity: JobIdentity
     ) -> None:
-        """Cancel the jobs that this dag run submitted or reused before it was cleared and that
-        still run, except those that another run waits for."""
-        names = {job.name for job in jobs.running(label)}
+        """Cancel the jobs of this kind that this dag run submitted or reused before it was cleared
+        and that still run, except those that another run waits for."""
+        # Another task of the run may have submitted one of another kind.
+        names = {job.name for job in jobs.running(label) if _kind(job.name) == _kind(identity.name)}
         for generation in range(identity.generation):
             # A reused job has the label of another run.
             job = jobs.find(replace(cast(Any, identity), generation=generation).name)
@@ -140,3 +142,10 @@ class SubmitJobOperator(ModelOperator):
             self.log.info("%s of an earlier run is %s; submitting a new job", job.name, job.state)
             identity = identity.next_generation()
         return identity, job
+
+
+def _kind(name: str) -> str:
+    """What the job of that id or resource name does, by the words that DuelJob and WatchJob put
+    into it; "" for a training."""
+    found = re.search(r"-(duel|watch)-[0-9]+-", name.rpartition("/")[2])
+    return found[1] if found else ""

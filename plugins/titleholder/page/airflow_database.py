@@ -116,6 +116,7 @@ def _present_runs(session: Any, ids: list[str]) -> dict[str, list[DagRun]]:
             Row.run_after,
             Row.data_interval_start,
             Row.data_interval_end,
+            Row.conf,
         )
         .outerjoin(last, and_(last.c.dag_id == Row.dag_id, last.c.end_date == Row.end_date))
         .where(of_models, or_(Row.state.in_(("queued", "running")), last.c.end_date.is_not(None)))
@@ -172,7 +173,7 @@ def _jobs(session: Any, runs: set[tuple[str, str]]) -> dict[tuple[str, str], dic
     query = select(Row.dag_id, Row.run_id, Row.task_id, Row.value).where(
         Row.dag_id.in_({dag_id for dag_id, _ in runs}),
         Row.run_id.in_({run_id for _, run_id in runs}),
-        Row.task_id.in_(("submit_pipeline", "submit_duel")),
+        Row.task_id.in_(("submit_pipeline", "submit_duel", "submit_watch")),
         Row.key == "return_value",
     )
     found: dict[tuple[str, str], dict[str, str]] = {}

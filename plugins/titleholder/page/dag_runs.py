@@ -3,10 +3,11 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from typing import Literal
+from typing import Any, Literal
 
 from titleholder.config.model import ModelConfig
 from titleholder.data_intervals import Interval
+from titleholder.errors import InvalidRequest
 from titleholder.naming import interval_of
 
 # Airflow's states of a task that holds no worker slot until something outside has happened.
@@ -19,6 +20,9 @@ AWAITED = {
     "wait_for_pipeline": "the pipeline",
     "submit_duel": "the duel",
     "wait_for_duel": "the duel",
+    "submit_watch": "the measurement of the champion",
+    "wait_for_watch": "the measurement of the champion",
+    "undo_promotion": "an operation on the endpoint",
     "approve": "an approval",
     "update_traffic": "an operation on the endpoint",
 }
@@ -51,7 +55,8 @@ class Task:
 class DagRun:
     """A dag run: its state as Airflow names it; `since` is the time (aware) of its end, else of its
     start, else when it was queued. `tasks` are those that have a state, `jobs` the pipeline jobs
-    that were submitted, by the task that did. The other times (aware) are Airflow's."""
+    that were submitted, by the task that did, `conf` the run's parameters. The other times (aware)
+    are Airflow's."""
 
     run_id: str
     state: str
@@ -61,6 +66,7 @@ class DagRun:
     run_after: datetime | None = None
     data_interval_start: datetime | None = None
     data_interval_end: datetime | None = None
+    conf: Mapping[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -144,7 +150,11 @@ def _of_interval(line: RunLine, run: DagRun, config: ModelConfig) -> RunLine:
     """The line of a weekly run with its interval; any other as it is."""
     if run.run_after is None or line.run.partition("/")[0] != f"{config.model}__train":
         return line
-    interval = interval_of(run, config.schedule.cron)
+    try:
+        interval = interval_of(run, config.schedule.cron)
+    except InvalidRequest:
+        # The run fails, and says why.
+        return line
     for_data = line.waiting == "check_freshness"
     until = interval.end + config.source.freshness.timeout if for_data else None
     return replace(line, interval=interval, until=until)

@@ -40,6 +40,11 @@ _LOOKS: dict[str, tuple[Tone, str]] = {
     Action.SUPERSEDED: ("plain", _MINUS),
     Action.CHALLENGER_BUSY: ("plain", _PAUSE),
     Action.SKIPPED_UNCHANGED: ("plain", _PAUSE),
+    Action.WATCHED: ("plain", _MEASURE),
+    Action.DECAYED: ("bad", _DOWN),
+    Action.RECOVERED: ("good", _UP),
+    Action.DATA_DRIFT: ("bad", _SWAP),
+    Action.RETRAIN: ("moved", _PLUS),
 }
 
 
@@ -55,6 +60,6 @@ class EventKind:
 def event_kind(action: str) -> EventKind:
     """The look of that action, also of one that this version does not know."""
     tone, icon = _LOOKS.get(action, ("plain", _DOT))
-    if action in (Action.EVALUATED, Action.APPROVAL_REJECTED):
+    if action in (Action.EVALUATED, Action.APPROVAL_REJECTED, Action.WATCHED):
         return EventKind("evaluations", tone, icon)
     return EventKind("others" if action in NO_CHANGE_ACTIONS else "changes", tone, icon)

@@ -17,9 +17,11 @@ from titleholder.freshness import FreshnessState
 from titleholder.page.chart import Chart, chart
 from titleholder.page.facts import ModelFacts
 from titleholder.page.freshness import IntervalFreshness, newest_freshness
+from titleholder.page.loss_chart import LossChart, loss_chart
 from titleholder.page.role_changes import RoleChange, role_changes
 from titleholder.page.text import names_of
 from titleholder.page.verdict_points import VerdictPoint, verdict_points
+from titleholder.page.watching import Watching, watching
 from titleholder.rollout.status import EndpointStatus, RoleHolder, endpoint_status
 from titleholder.rollout.view import View
 
@@ -59,6 +61,7 @@ class ModelSection:
     `names` are those of text.names_of. The last verdict is `current` if it is on the present
     challenger, else `past`; then `ended` is the event with which that challenger's role ended.
     `progress` is the evaluation of the present challenger, None without one.
+    `watching` is None for a model that is not watched.
     `role_note` and `chart_note` are sentences about what is missing, "" for nothing.
     """
 
@@ -77,6 +80,7 @@ class ModelSection:
     progress: Progress | None
     chart_note: str
     freshness: IntervalFreshness | None
+    watching: Watching | None
     entries: list[Entry]
 
     # Of the section alone: an overview without sections computes neither.
@@ -86,6 +90,16 @@ class ModelSection:
         """The verdicts as a chart, for a wide and for a narrow screen; none without points."""
         points = self.points[::-1]
         return [drawn for width in (WIDE, NARROW) if (drawn := chart(points, width))]
+
+    @cached_property
+    def loss_charts(self) -> list[LossChart]:
+        """The champion's loss as a chart, for a wide and for a narrow screen; none without days."""
+        found = self.watching
+        return [
+            drawn
+            for width in (WIDE, NARROW)
+            if found and (drawn := loss_chart(found.points, found.promotions, width))
+        ]
 
     @cached_property
     def changes(self) -> list[RoleChange]:
@@ -121,6 +135,10 @@ def build_section(facts: ModelFacts) -> ModelSection:
         evaluated = progress(facts.config, view, status.roles, events, facts.now)
     if facts.events is not None:
         freshness = newest_freshness(facts.config.schedule.cron, events, facts.now)
+    roles = status.roles
+    watched = watching(facts.config.watch, present, roles.champion if roles is not None else "")
+    if watched is not None and watched.decay:
+        warnings.append(f"The champion has {watched.decay}.")
     return ModelSection(
         facts=facts,
         names=names_of(view, events),
@@ -137,6 +155,7 @@ def build_section(facts: ModelFacts) -> ModelSection:
         progress=evaluated,
         chart_note=_chart_note(facts, points),
         freshness=freshness,
+        watching=watched if facts.events is not None else None,
         entries=event_entries(events, MAX_ENTRIES),
     )
 

@@ -143,10 +143,12 @@ class Reconciler:
         reason: str,
         about: str,
         evidence: Mapping[str, Any] | None = None,
+        once: str = "",
     ) -> bool:
         """Record an action that changed nothing, such as the evaluation of the job `about`, with
-        `evidence` besides that of the context. Returns whether the event could be written."""
-        self._recorder.no_change(action, reason, view, f"{about} {reason}", evidence)
+        `evidence` besides that of the context; with `once`, which is its identity, whichever caller
+        records it first. Returns whether the event could be written."""
+        self._recorder.no_change(action, reason, view, f"{about} {reason}", evidence, once)
         return self._recorder.flush()
 
     def _run(

@@ -82,11 +82,14 @@ class Recorder:
         view: View,
         key: str,
         evidence: Mapping[str, Any] | None = None,
+        once: str = "",
     ) -> None:
         """Record an action that changed nothing, with `evidence` besides that of the context; `key`
-        distinguishes it from another one of the same run and day."""
+        distinguishes it from another one of the same run and day. With `once` it is the same event
+        in any run."""
         when = f"{self._context.run} {self._clock():%Y-%m-%d}"
-        name = f"{action}-{event_id(view.model, view.endpoint, when, key)}"
+        parts = (once,) if once else (when, key)
+        name = f"{action}-{event_id(view.model, view.endpoint, *parts)}"
         event = self._event(name, action, reason, view, view)
         self.record(replace(event, evidence=event.evidence | dict(evidence or {})))
 

@@ -46,6 +46,19 @@ WEEK = "data of 2026-11-09 03:00 to 2026-11-16 03:00 UTC"
             "Read the step's log, correct the cause, then clear submit_duel with what follows it.",
         ),
         (
+            "wait_for_watch",
+            AlertKind.PIPELINE,
+            "unchanged, as wait_for_watch does not touch it.",
+            "Read the step's log, correct the cause, then clear submit_watch with what follows it.",
+        ),
+        (
+            "undo_promotion",
+            AlertKind.TASK,
+            "the champion goes on answering; what was changed before the failure stays, and the "
+            "same task finishes it when it is repeated.",
+            "Correct the cause, then clear undo_promotion.",
+        ),
+        (
             "update_traffic",
             AlertKind.TASK,
             "the champion goes on answering; what was changed before the failure stays, and the "

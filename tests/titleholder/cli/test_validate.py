@@ -33,7 +33,7 @@ def check(
     pipelines, models = tmp_path / "compiled", tmp_path / "models"
     for folder in (pipelines, models):
         folder.mkdir()
-    for name in ("linnerud.yaml", "duel.yaml"):
+    for name in ("linnerud.yaml", "duel.yaml", "watch.yaml"):
         (pipelines / name).write_bytes((COMMITTED / name).read_bytes())
     monkeypatch.setenv("TITLEHOLDER_TEMPLATE_DIR", str(pipelines))
 
@@ -165,27 +165,35 @@ def test_validate_prints_what_a_file_leads_to(
     good = tmp_path / "linnerud.yaml"
     good.write_text((REPOSITORY / "dags" / "models" / "linnerud.yaml").read_text())
     assert main(["validate", "--models", str(tmp_path)]) == 0
-    pipeline, duel = (
+    pipeline, duel, watch = (
         template_version(name, (REPOSITORY / "pipeline" / "compiled" / name).read_bytes())
-        for name in ("linnerud.yaml", "duel.yaml")
+        for name in ("linnerud.yaml", "duel.yaml", "watch.yaml")
     )
     assert capsys.readouterr().out == (
-        f"linnerud: its file is valid, and fits {pipeline} and {duel}\n"
+        f"linnerud: its file is valid, and fits {pipeline}, {duel} and {watch}\n"
         "  train     0 3 * * 1 (UTC): linnerud.measurements by measured_at, with linnerud.yaml; "
         "scores from 60 pass\n"
         "  deploy    endpoint linnerud (created if missing): a challenger receives 10 % of the "
         "traffic\n"
         "  evaluate  0 5 * * * (UTC): by the absolute loss on chins; a better challenger is "
         "promoted automatically\n"
+        "  watch     the champion: decay, from 5 % above the loss of its first 14 days, and data "
+        "drift; schedule and decay start a training\n"
         "1 model, all valid\n"
     )
     raw = yaml.safe_load(good.read_text())
     raw["duel"] |= {"max_rows_per_day": 1000, "cluster_column": "person"}
+    raw["watch"] = {"min_increase": 0.1, "on_decay": "undo_promotion"}
     good.write_text(yaml.safe_dump(raw))
     assert main(["validate", "--models", str(tmp_path)]) == 0
+    printed = capsys.readouterr().out
     assert (
         "by the absolute loss on chins, at most 1000 rows a day, clustered by person; a better"
-        in capsys.readouterr().out
+        in printed
+    )
+    assert (
+        "decay, from 10 % above the loss of its first 14 days; schedule starts a training; a "
+        "better previous champion returns\n" in printed
     )
     (tmp_path / "broken.yaml").write_text("model: broken\n")
     assert main(["validate", "--models", str(tmp_path)]) == 1

@@ -241,6 +241,24 @@ INVALID: list[tuple[str, object, str]] = [
         {"metrics": {"table": "ops.serving", "max_error_rate": 5}},
         "rollout.guardrails.metrics.max_error_rate: is 5; write 1.0 or less",
     ),
+    ("watch.window", "36h", "watch: has a window that is no number of whole days, at least 2"),
+    ("watch.window", "1d", "watch: has a window that is no number of whole days, at least 2"),
+    ("watch.min_rows", 1, "watch.min_rows: is 1; write 2 or more"),
+    ("watch.season", "weekly", "has the season weekly and 14 reference_days, too few for a"),
+    ("watch.season", "daily", "watch.season: is 'daily'; write"),
+    ("watch.min_increase", float("nan"), "watch.min_increase: is nan; write a number"),
+    ("watch.days_per_false_alarm", 7, "watch.days_per_false_alarm: is 7; write 30 or more"),
+    ("watch.retrain_on", [], "watch: has an empty retrain_on; write [schedule]"),
+    ("watch", {"retrain_on": ["drift"]}, "has drift in retrain_on and no limit of data drift"),
+    (
+        "watch",
+        {"retrain_on": ["schedule", "drift"], "drift": {"columns": ["waist_cm"]}},
+        "has drift in retrain_on and no limit of data drift, without which nothing drifts",
+    ),
+    ("watch.drift", {"limits": {"waist_cm": 0}}, "watch.drift.limits.waist_cm: is 0; write more"),
+    ("watch.drift", {"limits": {"a b": 0.2}}, "write the name of a column, or prediction.TARGET"),
+    ("watch.drift", {"limit": {}}, "watch.drift.limit: is not a key; did you mean limits?"),
+    ("watch.on_decay", "rollback", "watch.on_decay: is 'rollback'; write"),
 ]
 
 ODD_VALUES = (
@@ -256,6 +274,7 @@ pipeline: {parameters: {key_column: person}}
 rollout: {traffic_percentage: 50}
 tags: [staging]
 duel:
+watch:
 """
 
 

@@ -69,7 +69,7 @@ def test_columns_of_a_duel_default_to_the_pipeline_parameters(tmp_path: Path) ->
     duel = load_model(path).duel
     assert duel is not None
     assert duel.target_columns == ["chins"]
-    del raw["duel"]
+    del raw["duel"], raw["watch"]
     path.write_text(yaml.safe_dump(raw))
     assert load_model(path).duel is None
 
@@ -235,7 +235,7 @@ def test_a_duplicate_key_is_an_error_in_an_otherwise_valid_file(tmp_path: Path) 
     path = tmp_path / "linnerud.yaml"
     path.write_text(f"{LINNERUD.read_text()}\nowner: ml-platform\n")
     with pytest.raises(
-        ConfigError, match=r"^linnerud\.yaml:48: owner: is written twice.*keep one$"
+        ConfigError, match=r"^linnerud\.yaml:53: owner: is written twice.*keep one$"
     ):
         load_model(path)
 
@@ -422,7 +422,7 @@ def test_the_staging_model_in_the_docs(tmp_path: Path) -> None:
         (STAGING.replace("linnerud\n", "third\n"), "'third', which itself extends another; wr"),
         ("model: staging\nextends: linnerud", "'linnerud' is the endpoint of linnerud.yaml; name"),
         (f"{STAGING}ownr: me", "ownr: is not a key; did you mean owner?"),
-        (f"{STAGING}tags: []", "tags: is written twice, in line 7 and in line 9; keep one"),
+        (f"{STAGING}tags: []", "tags: is written twice, in line 7 and in line 10; keep one"),
         (STAGING.replace("50", "100"), "rollout.traffic_percentage: is 100; write 99 or less"),
     ],
 )

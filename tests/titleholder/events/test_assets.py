@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from titleholder.events.assets import AssetUpdate, asset_updates
+from titleholder.events.assets import AssetUpdate, asset_updates, decay_update
 from titleholder.events.event import NO_CHANGE_ACTIONS, Event
 
 VERSIONS = {"1": "linnerud@1", "2": "linnerud@2", "3": "linnerud@2"}
@@ -108,3 +108,15 @@ def test_a_split_that_is_not_known() -> None:
     assert updated(replace(unknown, action="deploy_challenger")) == {
         "challenger": ("linnerud@2", None, None)
     }
+
+
+def test_the_update_of_a_decay_has_the_champion() -> None:
+    decayed = event("decayed", ("2", None, {"2": 100}), ("2", None, {"2": 100}), evidence={"x": 1})
+    update = decay_update(decayed)
+    assert update.asset == "linnerud/decay"
+    assert update.id == ("linnerud/decay", "decayed-0")
+    assert update.time == decayed.time
+    assert update.extra["version"] == "linnerud@2"
+    assert update.extra["traffic_percentage"] == 100
+    assert update.extra["evidence"] == {"x": 1}
+    assert not list(asset_updates(decayed))

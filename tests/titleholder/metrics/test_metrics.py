@@ -11,6 +11,7 @@ from airflow.sdk.observability import stats
 from airflow.sdk.observability.metrics.stats_utils import NoStatsLogger, get_stats_factory
 
 from tests.statsd_sink import StatsdSink, statsd_sink
+from tests.titleholder.analysis.watching.looks import days, event_of, look, measured
 from tests.titleholder.operators.test_failing import CONFIG
 from tests.titleholder.rollout.scenes import ALONE, EMPTY, END, HALVES, NEW, OLD, OLDER, PAIR, WEEK
 from tests.waiting import until
@@ -26,6 +27,7 @@ from titleholder.metrics.samples import (
     freshness_samples,
     traffic_samples,
     verdict_samples,
+    watch_samples,
 )
 from titleholder.operators.check_freshness import CheckFreshnessOperator
 from titleholder.rollout.view import View
@@ -52,6 +54,22 @@ def test_traffic_and_versions_are_those_of_the_endpoint() -> None:
         "traffic_percentage.champion": 100
     }
     assert values(traffic_samples(View("m1", None))) == {}
+
+
+def test_the_champions_loss_as_far_as_it_is_known() -> None:
+    first = look([], measured(days(0, 6)))
+    # The gauge of a champion that was decayed, and is replaced, must not stay.
+    assert values(watch_samples("m1", first)) == {
+        "champion_loss": first.days[-1].loss,
+        "decayed": 0,
+    }
+    steady = look([event_of(first)], measured(days(5, 19), "j2"))
+    found = values(watch_samples("m1", steady))
+    assert found["decayed"] == 0
+    assert 1.8 < found["reference_loss"] < 2.2
+    assert 0 <= found["decay_statistic"] < 731
+    decayed = look([event_of(first)], measured(days(5, 24, broken=18), "j3"))
+    assert values(watch_samples("m1", decayed))["decayed"] == 1
 
 
 YEAR = timedelta(days=366)

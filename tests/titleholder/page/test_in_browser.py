@@ -12,6 +12,8 @@ from playwright.sync_api import Page, Route, expect
 from tests.browser import BROKEN_DATES, CLIPPED, browser, needs_browser
 from tests.titleholder.page.model_sections import CONFIG, DAY, NOW, evaluated, event, facts
 from tests.titleholder.page.test_render import DEPLOYED, LABELS, VIEW
+from tests.titleholder.page.test_watching import EVENTS as WATCHED
+from tests.titleholder.page.test_watching import watched
 from titleholder.page.dag_runs import DagRun, DagState, Task
 from titleholder.page.facts import ModelFacts
 from titleholder.page.render import page
@@ -146,6 +148,26 @@ def test_nothing_is_clipped(
     server.serve(facts(*EVENTS, view=RECORDED), *many())
     opened = look(width, scheme)
     opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    assert opened.evaluate(CLIPPED) == []
+    assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    assert opened.evaluate(BROKEN_DATES) == []
+    assert opened.evaluate(CONTRASTS) == []
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(1280, "light"), (390, "dark")])
+def test_the_loss_of_the_champion_is_drawn(
+    server: Server, look: Callable[..., Page], width: int, scheme: str
+) -> None:
+    server.serve(watched(*WATCHED))
+    opened = look(width, scheme)
+    opened.evaluate("document.querySelectorAll('details').forEach(one => one.open = true)")
+    part = opened.locator("details.fold", has_text="Watching the champion")
+    drawn = part.locator("svg:visible")
+    expect(drawn).to_have_count(1)
+    assert drawn.locator(".dot").count() == 9
+    assert drawn.locator(".dot.worse").count() == 2
+    assert drawn.locator(".span").count() == 1
+    assert part.locator("tbody tr").count() == 9
     assert opened.evaluate(CLIPPED) == []
     assert opened.evaluate("document.documentElement.scrollWidth <= innerWidth")
     assert opened.evaluate(BROKEN_DATES) == []

@@ -357,7 +357,7 @@ def test_an_unfinished_page_reloads() -> None:
         (facts(view=View("linnerud", None)), "There is no endpoint yet"),
         (facts(view=View("linnerud", ENDPOINT)), "No model is deployed on the endpoint."),
         (facts(view=VIEW), "No challenger has been evaluated yet."),
-        (facts(view=VIEW, duel=None), "This model has no section duel"),
+        (facts(view=VIEW, duel=None, watch=None), "This model has no section duel"),
         (facts(evaluated(1, None, None), view=VIEW), "had rows to estimate a difference from"),
         (facts(unreachable=("The endpoint could not be read: no.",)), "could not be read: no."),
         (

@@ -474,12 +474,16 @@ def test_the_queries_of_the_documentation(
         "forecast": {"promotion": 0.4, "rollback": 0.01, "decided_by": None},
     }
     evaluated = replace(DEPLOYED, id="judged", action="evaluated", reason="not yet", evidence=found)
-    existing.append([DEPLOYED, promoted, blocked, evaluated])
+    day = {"day": "2026-11-15", "n": 400, "loss": 2.5, "variance": 1.0}
+    watched = replace(DEPLOYED, id="looked", action="watched", evidence={"days": [day]})
+    existing.append([DEPLOYED, promoted, blocked, evaluated, watched])
     page = (REPOSITORY / "docs" / "reference" / "events.md").read_text()
     queries = re.findall(r"```sql\n(.*?)```", page, re.DOTALL)
-    champion, blocked_rows, verdicts, promotions = (
+    champion, blocked_rows, verdicts, days, promotions = (
         list(client.query_and_wait(query.replace("titleholder.events", name))) for query in queries
     )
+    (counted,) = days
+    assert (counted["day"], float(counted["loss"]), float(counted["n"])) == ("2026-11-15", 2.5, 400)
     assert [row["champion_after"] for row in champion] == ["2991330000"]
     assert [row["times"] for row in blocked_rows] == [1]
     (verdict,) = verdicts

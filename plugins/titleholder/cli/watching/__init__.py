@@ -1,0 +1,1 @@
+"""The verb `watch`: the state of the champion, and a backtest."""

@@ -1,0 +1,1 @@
+"""The tasks that watch the champion, and act when it decays."""
