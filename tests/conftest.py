@@ -152,6 +152,16 @@ def sandbox(
 
 
 @pytest.fixture(scope="module", autouse=True)
+def vertex_sdk_settings() -> Iterator[None]:
+    """Forget what `aiplatform.init` set after each module: the SDK keeps it for the process, and
+    which modules share one is left to pytest-xdist."""
+    yield
+    initializer = sys.modules.get("google.cloud.aiplatform.initializer")
+    if initializer is not None:
+        initializer.global_config.__init__()
+
+
+@pytest.fixture(scope="module", autouse=True)
 def stopped_containers(request: pytest.FixtureRequest) -> Iterator[None]:
     """The containers of a file's models stop at its end: a suite leaves hundreds, which are probed
     all the time. One that is asked again starts again."""

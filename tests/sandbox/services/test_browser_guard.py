@@ -3,7 +3,7 @@
 import json
 import threading
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from functools import partial
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from ipaddress import ip_address
@@ -284,7 +284,11 @@ def listens_on_loopback_only(sandbox: Sandbox) -> bool:
     for running in state["processes"].values():
         process = psutil.Process(running["pid"])
         for member in (process, *process.children(recursive=True)):
-            for connection in member.net_connections("inet"):
+            connections = []
+            # A worker may have ended meanwhile.
+            with suppress(psutil.NoSuchProcess):
+                connections = member.net_connections("inet")
+            for connection in connections:
                 if connection.status == psutil.CONN_LISTEN:
                     found.add(connection.laddr.port)
                     ip = ip_address(connection.laddr.ip.removeprefix("::ffff:"))

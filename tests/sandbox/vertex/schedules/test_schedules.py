@@ -62,6 +62,7 @@ class Server(Vertex):
         until(
             lambda: all(one.end_time for one in self.jobs.list_pipeline_jobs(parent=self.parent)),
             "the end of all jobs",
+            300,
         )
 
 
