@@ -121,3 +121,13 @@ def test_any_evidence_has_valid_days_only(anything: Any, raw: dict[str, Any]) ->
                 assert found.n >= 2
                 assert math.isfinite(found.loss)
                 assert 0 <= found.variance < math.inf
+
+
+def test_only_the_window_of_the_run_says_which_days_are_complete() -> None:
+    """Not the clock of a worker, nor that of the rows: a row of the future is outside of it."""
+    ahead = {**WINDOW, "last_row": "2031-01-01T00:00:00Z"}
+    ahead["days"] = [day(3), day(4), day(5), {**day(1), "day": "2031-01-01"}]  # type: ignore[assignment]
+    found = measured_days(ahead, None)
+    assert [one.day.isoformat() for one in found] == ["2026-11-03", "2026-11-04"]
+    # A run whose clock is behind has nothing that was not counted before.
+    assert count_days(found, date(2026, 11, 4), 50, 0.9) == ((), ())
