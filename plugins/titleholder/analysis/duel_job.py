@@ -61,6 +61,19 @@ def duel_parameters(
 ) -> dict[str, Any]:
     """The runtime parameters of a duel on the rows that were labelled at `at`. `environment` has
     `project`, `location`, `source_table` and `artifact_root`."""
+    parameters = row_parameters(config, duel, environment, at)
+    for role, model in (("champion", pair.champion), ("challenger", pair.challenger)):
+        parameters[f"{role}_uri"] = model.uri
+        parameters[f"{role}_sha256"] = model.sha256
+        parameters[f"{role}_data_interval_end"] = model.data_interval_end
+    return parameters
+
+
+def row_parameters(
+    config: ModelConfig, duel: Duel, environment: Mapping[str, str], at: datetime
+) -> dict[str, Any]:
+    """The parameters that say which rows are read and what their loss is, with `environment`: those
+    that a duel and a watch job have in common."""
     parameters: dict[str, Any] = {
         **environment,
         "timestamp_column": config.source.timestamp,
@@ -74,10 +87,6 @@ def duel_parameters(
         parameters["cluster_column"] = duel.cluster_column
     if duel.max_rows_per_day:
         parameters["max_rows_per_day"] = duel.max_rows_per_day
-    for role, model in (("champion", pair.champion), ("challenger", pair.challenger)):
-        parameters[f"{role}_uri"] = model.uri
-        parameters[f"{role}_sha256"] = model.sha256
-        parameters[f"{role}_data_interval_end"] = model.data_interval_end
     return parameters
 
 
@@ -116,19 +125,19 @@ def parse_evidence(raw: Mapping[str, Any], pair: ModelPair, at: datetime) -> Evi
         cluster_column=str(raw.get("cluster_column") or ""),
         n=_agreed(raw, "n"),
         rows_compared=_agreed(raw, "rows_compared"),
-        mean=_number(raw, "mean"),
-        variance=_number(raw, "variance"),
-        skewness=_number(raw, "skewness"),
-        smallest=_number(raw, "smallest"),
-        largest=_number(raw, "largest"),
-        coverage=_number(raw, "coverage"),
-        champion_rows=_number(raw, "champion_rows"),
-        challenger_rows=_number(raw, "challenger_rows"),
-        rows=_number(raw, "rows"),
+        mean=number_in(raw, "mean"),
+        variance=number_in(raw, "variance"),
+        skewness=number_in(raw, "skewness"),
+        smallest=number_in(raw, "smallest"),
+        largest=number_in(raw, "largest"),
+        coverage=number_in(raw, "coverage"),
+        champion_rows=number_in(raw, "champion_rows"),
+        challenger_rows=number_in(raw, "challenger_rows"),
+        rows=number_in(raw, "rows"),
         rows_labelled=_agreed(raw, "rows_labelled"),
-        rows_skipped=_number(raw, "rows_skipped"),
-        champion_invalid_predictions=_number(raw, "champion_invalid_predictions"),
-        challenger_invalid_predictions=_number(raw, "challenger_invalid_predictions"),
+        rows_skipped=number_in(raw, "rows_skipped"),
+        champion_invalid_predictions=number_in(raw, "champion_invalid_predictions"),
+        challenger_invalid_predictions=number_in(raw, "challenger_invalid_predictions"),
         newest=_time(raw.get("last_row")),
         measured=at,
         days=_days(raw.get("days")),
@@ -142,7 +151,8 @@ def _model_id(raw: Mapping[str, Any], role: str, expected: RegisteredModel) -> s
     return "another model"
 
 
-def _number(raw: Mapping[str, Any], name: str) -> float:
+def number_in(raw: Mapping[str, Any], name: str) -> float:
+    """The number of that name; NaN if it is missing or none."""
     value = raw.get(name)
     with suppress(OverflowError):
         if isinstance(value, int | float) and not isinstance(value, bool):
@@ -155,8 +165,8 @@ def _agreed(raw: Mapping[str, Any], name: str) -> float:
     another value."""
     targets, target = raw.get("targets"), raw.get("primary_target")
     entry = targets.get(target) if isinstance(targets, dict) and isinstance(target, str) else None
-    value = _number(raw, name)
-    if isinstance(entry, dict) and name in entry and _number(entry, name) != value:
+    value = number_in(raw, name)
+    if isinstance(entry, dict) and name in entry and number_in(entry, name) != value:
         return math.nan
     return value
 
@@ -170,8 +180,8 @@ def _days(value: object) -> tuple[DifferenceStats, ...]:
         return ()
     return tuple(
         # The variance of a single row is unknown and has no weight.
-        DifferenceStats(n, _number(day, "mean"), 0.0 if n == 1 else _number(day, "variance"))
-        for day, n in ((day, _number(day, "n")) for day in found)
+        DifferenceStats(n, number_in(day, "mean"), 0.0 if n == 1 else number_in(day, "variance"))
+        for day, n in ((day, number_in(day, "n")) for day in found)
     )
 
 

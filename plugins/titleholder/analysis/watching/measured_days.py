@@ -8,6 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Literal
 
 from titleholder.analysis.decay.day_loss import DayLoss
+from titleholder.analysis.duel_job import number_in
 
 Role = Literal["champion", "challenger"]
 # No loss is negative, so without a part p of the rows the mean is at most 1 / (1 - p) times as
@@ -53,8 +54,8 @@ def measured_days(evidence: Mapping[str, Any], role: Role | None) -> tuple[Measu
     """
     prefix = f"{role}_" if role is not None else ""
     rival = {"champion": "challenger", "challenger": "champion"}.get(role or "", "")
-    own = _number(evidence, f"{role}_rows") if rival else 0.0
-    left_out = (own - _number(evidence, "rows_compared")) / own if own > 0 else 0.0
+    own = number_in(evidence, f"{role}_rows") if rival else 0.0
+    left_out = (own - number_in(evidence, "rows_compared")) / own if own > 0 else 0.0
     start, end = (_time(evidence.get(name)) for name in ("window_start", "window_end"))
     found = evidence.get("days")
     days: dict[date, MeasuredDay] = {}
@@ -62,15 +63,15 @@ def measured_days(evidence: Mapping[str, Any], role: Role | None) -> tuple[Measu
         day = _day(raw.get("day")) if isinstance(raw, dict) else None
         if day is None or start is None or end is None or not _within(day, start, end):
             continue
-        n = _number(raw, "n")
+        n = number_in(raw, "n")
         days[day] = MeasuredDay(
             day,
             n,
-            _number(raw, f"{prefix}loss"),
+            number_in(raw, f"{prefix}loss"),
             # That of a single unit is unknown and has no weight.
-            0.0 if n == 1 else _number(raw, f"{prefix}variance"),
-            _number(raw, "rows"),
-            _number(raw, "rows_labelled"),
+            0.0 if n == 1 else number_in(raw, f"{prefix}variance"),
+            number_in(raw, "rows"),
+            number_in(raw, "rows_labelled"),
             rival,
             left_out,
         )
@@ -121,14 +122,6 @@ def _unusable(one: MeasuredDay, min_rows: int, min_coverage: float) -> str:
 def _within(day: date, start: datetime, end: datetime) -> bool:
     begins = datetime.combine(day, time(), UTC)
     return start <= begins and begins + timedelta(days=1) <= end
-
-
-def _number(raw: Mapping[str, Any], name: str) -> float:
-    value = raw.get(name)
-    with suppress(OverflowError):
-        if isinstance(value, int | float) and not isinstance(value, bool):
-            return float(value)
-    return math.nan
 
 
 def _day(value: object) -> date | None:

@@ -13,6 +13,7 @@ from titleholder.analysis.duel_job import (
     duel_parameters,
     duel_result,
     next_generation,
+    row_parameters,
 )
 from titleholder.analysis.model_pair import ModelPair
 from titleholder.analysis.watching.champion import WatchedChampion
@@ -68,18 +69,12 @@ def watch_parameters(
     compared = drift is not None and champion.data_interval_start != ""
     columns = (drift.columns or duel.feature_columns) if drift is not None and compared else []
     parameters: dict[str, Any] = {
-        **places,
-        "timestamp_column": config.source.timestamp,
-        "feature_columns": duel.feature_columns,
-        "target_columns": duel.target_columns,
-        "primary_target": duel.target,
-        "loss": duel.loss,
+        **row_parameters(config, duel, places, at),
         "champion_uri": model.uri,
         "champion_sha256": model.sha256,
         "champion_data_interval_start": champion.data_interval_start or model.data_interval_end,
         "champion_data_interval_end": model.data_interval_end,
         "window_start": _text(window_start(watch, duel, at)),
-        "labels_until": _text(at - duel.label_delay),
         "drift_columns": columns,
         # Without labels: the newest rows count, too.
         "drift_until": _text(at),
@@ -91,10 +86,6 @@ def watch_parameters(
         parameters["request_log"] = ""
     else:
         parameters["drift_rows"] = drift.rows
-    if duel.cluster_column:
-        parameters["cluster_column"] = duel.cluster_column
-    if duel.max_rows_per_day:
-        parameters["max_rows_per_day"] = duel.max_rows_per_day
     return parameters
 
 
