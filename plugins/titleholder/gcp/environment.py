@@ -124,6 +124,16 @@ class Environment:
         EnvironmentConfigError for an invalid name, which must not become part of a query."""
         return full_name(table, self.project)
 
+    def job_places(self, source: str) -> dict[str, str]:
+        """The parameters of a duel or watch job that name places: project, location, the source
+        table, whose name may lack the project, and the folder of artifacts."""
+        return {
+            "project": self.project,
+            "location": self.location,
+            "source_table": self.qualified(source),
+            "artifact_root": self.pipeline_root,
+        }
+
     @property
     def _without_airflow(self) -> bool:
         return self.connection is None or self.plain_extra is not None

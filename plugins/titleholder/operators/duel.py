@@ -6,25 +6,13 @@ from typing import Any
 
 from titleholder.analysis.duel_job import DuelJob, duel_images, duel_parameters, duel_result
 from titleholder.config.duel import Duel
-from titleholder.config.model import ModelConfig
 from titleholder.gcp.console import object_page
-from titleholder.gcp.environment import Environment
 from titleholder.naming import training_run_of
 from titleholder.operators.links import PipelineLink, ReportLink
 from titleholder.operators.results import Observed
 from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
 from titleholder.operators.wait_for_job import WaitForJobOperator
 from titleholder.pipelines.contract import Job
-
-
-def duel_places(environment: Environment, config: ModelConfig) -> dict[str, str]:
-    """The parameters of a duel that name places: project, location, source and artifacts."""
-    return {
-        "project": environment.project,
-        "location": environment.location,
-        "source_table": environment.qualified(config.source.table),
-        "artifact_root": environment.pipeline_root,
-    }
 
 
 class SubmitDuelOperator(SubmitJobOperator):
@@ -44,7 +32,7 @@ class SubmitDuelOperator(SubmitJobOperator):
         if pair is None:
             self.skip_with_message("there is no challenger, so there is no duel")
         at = training_run_of(self.config.model, self.duel.schedule, context).interval.end
-        places = duel_places(self.environment, self.config)
+        places = self.environment.job_places(self.config.source.table)
         return JobRequest(
             DuelJob(self.config.model, pair.champion.id, pair.challenger.id, at),
             self.duel.template,

@@ -84,13 +84,7 @@ def _measure(
     """The finished job; raises PipelineError if it fails."""
     config, environment = context.config, context.environment
     champion = WatchedChampion(model, (model.id,), "", now.isoformat(), None, None, "", "")
-    places = {
-        "project": environment.project,
-        "location": environment.location,
-        "source_table": environment.qualified(config.source.table),
-        "artifact_root": environment.pipeline_root,
-        "request_log": "",
-    }
+    places = environment.job_places(config.source.table) | {"request_log": ""}
     parameters = watch_parameters(config, duel, watch, places, champion, now)
     template = environment.template(watch.template)
     jobs = Jobs(environment)

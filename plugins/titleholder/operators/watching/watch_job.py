@@ -18,7 +18,6 @@ from titleholder.config.watch import Watch
 from titleholder.errors import EnvironmentConfigError
 from titleholder.gcp.bigquery.events_table import EventsTable
 from titleholder.naming import training_run_of
-from titleholder.operators.duel import duel_places
 from titleholder.operators.results import Observed
 from titleholder.operators.submit_job import JobRequest, SubmitJobOperator
 from titleholder.operators.wait_for_job import WaitForJobOperator
@@ -48,7 +47,7 @@ class SubmitWatchOperator(SubmitJobOperator):
         if champion is None:
             self.skip_with_message("the champion is not watched: see the log of observe")
         at = training_run_of(self.config.model, self.duel.schedule, context).interval.end
-        places = duel_places(self.environment, self.config)
+        places = self.environment.job_places(self.config.source.table)
         places["request_log"] = self._request_log(champion.request_log)
         arguments = self.config, self.duel, self.watch, places, champion, at
         compared = comparison(*arguments) if self._compares(champion, at) else None
